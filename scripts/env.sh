@@ -1,0 +1,42 @@
+# Source this file (bash or sh started in the repository, or bash anywhere) before plain `go build`, `go test`, `go vet`:
+#
+#     source scripts/env.sh && go test ./...
+#
+# It names the three OpenCV modules we use (OpenCV's own opencv_modules.hpp lists modules that need not be installed; the
+# folder imaging/opencv comes first on the include path with a list of three) and, where ONEDNN_ROOT is set to a prefix with
+# include/ and lib/ (see scripts/onednn3.sh), builds against that oneDNN instead of the system's. Sourcing it twice is harmless.
+
+if [ -n "${BASH_SOURCE:-}" ]; then
+	scalenet_root=$(cd "$(dirname "${BASH_SOURCE}")/.." && pwd)
+else
+	scalenet_root=$PWD
+fi
+if [ ! -f "$scalenet_root/imaging/opencv/opencv2/opencv_modules.hpp" ]; then
+	echo "scripts/env.sh: $scalenet_root is not the repository's root; cd there first" >&2
+	unset scalenet_root
+	return 1
+fi
+
+export CGO_ENABLED=1
+export CGO_CPPFLAGS="-I$scalenet_root/imaging/opencv -I/usr/include/opencv4"
+export CGO_CXXFLAGS="--std=c++11 -DNDEBUG -O2"
+export CGO_LDFLAGS="-lopencv_core -lopencv_imgproc -lopencv_imgcodecs"
+
+if [ -n "${ONEDNN_ROOT:-}" ]; then
+	if [ ! -f "$ONEDNN_ROOT/include/dnnl.hpp" ] && [ ! -f "$ONEDNN_ROOT/include/oneapi/dnnl/dnnl.hpp" ]; then
+		echo "scripts/env.sh: ONEDNN_ROOT=$ONEDNN_ROOT has no include/dnnl.hpp; make one with scripts/onednn3.sh" >&2
+		unset scalenet_root
+		return 1
+	fi
+	export CGO_CPPFLAGS="-I$ONEDNN_ROOT/include $CGO_CPPFLAGS"
+	export CGO_LDFLAGS="-L$ONEDNN_ROOT/lib -Wl,-rpath,$ONEDNN_ROOT/lib $CGO_LDFLAGS"
+fi
+
+# Flags of the user's own (go env -w, or the environment) are kept.
+scalenet_goflags=$(go env GOFLAGS)
+case " $scalenet_goflags " in
+*gocv_specific_modules*) ;;
+*) scalenet_goflags="${scalenet_goflags:+$scalenet_goflags }-tags=customenv,gocv_specific_modules" ;;
+esac
+export GOFLAGS="$scalenet_goflags"
+unset scalenet_root scalenet_goflags
