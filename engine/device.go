@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+	"scalenet/nn"
+)
+
+// DType is the type of a tensor's elements on a device.
+type DType uint8
+
+// The element types.
+const (
+	Float32 DType = iota
+	Float64
+	BFloat16
+	Int32
+)
+
+// Size is the number of bytes of an element.
+func (t DType) Size() int { return [...]int{4, 8, 2, 4}[t] }
+
+func (t DType) String() string { return [...]string{"f32", "f64", "bf16", "i32"}[t] }
+
+// DTypeOf is the element type of a gorgonia node of that type.
+func DTypeOf(t tensor.Dtype) (DType, error) {
+	switch t {
+	case tensor.Float32:
+		return Float32, nil
+	case tensor.Float64:
+		return Float64, nil
+	case tensor.Int32:
+		return Int32, nil
+	}
+	return 0, fmt.Errorf("engine: no device holds elements of type %v", t)
+}
+
+// Desc is the shape and the element type of a tensor; the last dimension is
+// contiguous.
+type Desc struct {
+	Shape tensor.Shape
+	Type  DType
+}
+
+// Bytes is the memory the tensor takes.
+func (d Desc) Bytes() int { return d.Shape.TotalSize() * d.Type.Size() }
+
+func (d Desc) String() string { return fmt.Sprintf("%s%v", d.Type, []int(d.Shape)) }
+
+// Memory is a block of a device's memory. Only its device looks inside.
+type Memory interface{ Bytes() int }
+
+// Tensor is device memory seen as an array.
+type Tensor struct {
+	Desc
+	Mem Memory
+	// Changes counts the changes of a parameter, so that what a kernel derives
+	// from it (a packed or folded weight) is derived anew only when needed.
+	// It is nil for what changes with every run.
+	Changes *uint64
+}
+
+// Kernel is an operation compiled for shapes, types and memory.
+type Kernel interface {
+	// Run computes the output from the inputs it was compiled for. It is called
+	// inside the device's Do only.
+	Run() error
+	// Close frees what the kernel holds.
+	Close()
+}
+
+// Device allocates memory and compiles operations into kernels.
+type Device interface {
+	// Name is "cpu", "ref" or "cuda:0".
+	Name() string
+	// Fuses says whether the device has kernels for this package's fused
+	// operations; otherwise plans keep to those of package nn.
+	Fuses() bool
+	// Alloc gives zeroed memory.
+	Alloc(bytes int) (Memory, error)
+	// Free gives memory back; no kernel may use it any more.
+	Free(Memory)
+	// Write copies a []float32, []float64 or []int32 to the start of the memory;
+	// Read copies from there. The element type is the slice's own: Cast kernels
+	// convert.
+	Write(dst Memory, src any) error
+	Read(dst any, src Memory) error
+	// Kernel compiles an operation for the given inputs and output. The output
+	// may share the memory of an input where InPlace allows it.
+	Kernel(op nn.Op, in []Tensor, out Tensor) (Kernel, error)
+	// Do runs f on the device's own thread and waits for it.
+	Do(f func() error) error
+
+	// SGD, Blend and SumSquares work on the first n float32 of memory.
+
+	// SGD makes a step of stochastic gradient descent as PyTorch defines it:
+	// g = GradScale*grad + Decay*w; v = Momentum*v + g; w -= LR*v.
+	SGD(w, grad, v Memory, n int, step SGDStep) error
+	// Blend is dst = a*src + b*dst.
+	Blend(dst, src Memory, n int, a, b float32) error
+	// SumSquares adds up the squares, in an order that is always the same.
+	SumSquares(src Memory, n int) (float64, error)
+
+	// Close frees the device.
+	Close() error
+}
+
+// SGDStep holds the coefficients of a step of stochastic gradient descent.
+type SGDStep struct{ LR, Momentum, Decay, GradScale float32 }

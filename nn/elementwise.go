@@ -1,0 +1,187 @@
+package nn
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+)
+
+// ReLU is max(x, 0).
+type ReLU struct{}
+
+// Relu applies the rectifier.
+func Relu(x *Node) *Node { return Apply(ReLU{}, x) }
+
+// OutShape implements Op.
+func (ReLU) OutShape(in []tensor.Shape) (tensor.Shape, error) { return same(in, 1) }
+
+// Wrt implements Differentiable.
+func (ReLU) Wrt(n int) []bool { return first(1, n) }
+
+// Diff implements Differentiable.
+func (ReLU) Diff(_ []*Node, out, grad *Node) []*Node {
+	return []*Node{Apply(ReLUGrad{}, out, grad)}
+}
+
+// ReLUGrad is (y, dy) -> dy where y > 0, else 0; y is the rectifier's output.
+type ReLUGrad struct{}
+
+// OutShape implements Op.
+func (ReLUGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) { return same(in, 2) }
+
+// Add is a + b for equal shapes.
+type Add struct{}
+
+// Sum adds nodes of equal shape, left to right.
+func Sum(first *Node, rest ...*Node) *Node {
+	for _, n := range rest {
+		first = Apply(Add{}, first, n)
+	}
+	return first
+}
+
+// OutShape implements Op.
+func (Add) OutShape(in []tensor.Shape) (tensor.Shape, error) { return same(in, 2) }
+
+// Wrt implements Differentiable.
+func (Add) Wrt(n int) []bool { return first(2, n) }
+
+// Diff implements Differentiable.
+func (Add) Diff(_ []*Node, _, grad *Node) []*Node { return []*Node{grad, grad} }
+
+// Concat joins its inputs along Axis; the other dimensions are equal.
+type Concat struct{ Axis int }
+
+// Concatenate joins nodes along an axis; a single node is itself.
+func Concatenate(axis int, nodes ...*Node) *Node {
+	if len(nodes) == 1 {
+		return nodes[0]
+	}
+	return Apply(Concat{axis}, nodes...)
+}
+
+// OutShape implements Op.
+func (c Concat) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if len(in) == 0 || c.Axis < 0 || c.Axis >= len(in[0]) {
+		return nil, fmt.Errorf("%d inputs along axis %d", len(in), c.Axis)
+	}
+	out := in[0].Clone()
+	for _, s := range in[1:] {
+		if len(s) != len(out) {
+			return nil, fmt.Errorf("%v and %v differ in dimensions", in[0], s)
+		}
+		for d := range s {
+			if d != c.Axis && s[d] != out[d] {
+				return nil, fmt.Errorf("%v and %v differ in dimension %d", in[0], s, d)
+			}
+		}
+		out[c.Axis] += s[c.Axis]
+	}
+	return out, nil
+}
+
+// Wrt implements Differentiable.
+func (c Concat) Wrt(n int) []bool { return first(n, n) }
+
+// Diff implements Differentiable.
+func (c Concat) Diff(in []*Node, _, grad *Node) []*Node {
+	grads := make([]*Node, len(in))
+	from := 0
+	for i, n := range in {
+		to := from + n.Shape()[c.Axis]
+		grads[i] = Apply(Slice{c.Axis, from, to}, grad)
+		from = to
+	}
+	return grads
+}
+
+// Slice takes [From, To) along Axis.
+type Slice struct{ Axis, From, To int }
+
+// OutShape implements Op.
+func (s Slice) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 1, 1); err != nil {
+		return nil, err
+	}
+	if s.Axis < 0 || s.Axis >= len(in[0]) || s.From < 0 || s.From >= s.To || s.To > in[0][s.Axis] {
+		return nil, fmt.Errorf("[%d, %d) along axis %d is outside", s.From, s.To, s.Axis)
+	}
+	out := in[0].Clone()
+	out[s.Axis] = s.To - s.From
+	return out, nil
+}
+
+// Wrt implements Differentiable.
+func (s Slice) Wrt(n int) []bool { return first(1, n) }
+
+// Diff implements Differentiable.
+func (s Slice) Diff(in []*Node, _, grad *Node) []*Node {
+	return []*Node{Apply(Embed{s.Axis, s.From, in[0].Shape()[s.Axis]}, grad)}
+}
+
+// Embed puts its input at From along Axis of a tensor of zeros that is Total
+// long there: the transpose of Slice.
+type Embed struct{ Axis, From, Total int }
+
+// OutShape implements Op.
+func (e Embed) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	out := in[0].Clone()
+	if e.From+out[e.Axis] > e.Total {
+		return nil, fmt.Errorf("%d at %d along axis %d exceeds %d", out[e.Axis], e.From, e.Axis, e.Total)
+	}
+	out[e.Axis] = e.Total
+	return out, nil
+}
+
+// Reshape gives the same values another shape. Shape is a string because
+// operations are comparable; use Reshaped.
+type Reshape struct{ Shape string }
+
+// Reshaped is x with another shape of the same size.
+func Reshaped(x *Node, shape ...int) *Node {
+	return Apply(Reshape{fmt.Sprint(tensor.Shape(shape))}, x)
+}
+
+// OutShape implements Op.
+func (r Reshape) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 1, 1); err != nil {
+		return nil, err
+	}
+	out := parseShape(r.Shape)
+	if out.TotalSize() != in[0].TotalSize() {
+		return nil, fmt.Errorf("%v has %d values, %v has %d", in[0], in[0].TotalSize(), out, out.TotalSize())
+	}
+	return out, nil
+}
+
+// Wrt implements Differentiable.
+func (r Reshape) Wrt(n int) []bool { return first(1, n) }
+
+// Diff implements Differentiable.
+func (r Reshape) Diff(in []*Node, _, grad *Node) []*Node {
+	return []*Node{Reshaped(grad, in[0].Shape()...)}
+}
+
+func parseShape(s string) (shape tensor.Shape) {
+	n, in := 0, false
+	for _, c := range s {
+		if c >= '0' && c <= '9' {
+			n, in = n*10+int(c-'0'), true
+		} else if in {
+			shape, n, in = append(shape, n), 0, false
+		}
+	}
+	return shape
+}
+
+func same(in []tensor.Shape, n int) (tensor.Shape, error) {
+	if err := wantInputs(in, n, n); err != nil {
+		return nil, err
+	}
+	for _, s := range in[1:] {
+		if !s.Eq(in[0]) {
+			return nil, fmt.Errorf("%v and %v differ", in[0], s)
+		}
+	}
+	return in[0].Clone(), nil
+}

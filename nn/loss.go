@@ -1,0 +1,104 @@
+package nn
+
+import (
+	"gorgonia.org/tensor"
+)
+
+// SoftmaxCrossEntropy is the mean over the rows with a label of
+// -log softmax(logits)[label]:
+//
+//	logits (N, K), labels (N) int32, negative = ignored -> (1)
+//
+// It is 0 when every label is ignored.
+type SoftmaxCrossEntropy struct{}
+
+// OutShape implements Op.
+func (SoftmaxCrossEntropy) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 2, 2); err != nil {
+		return nil, err
+	}
+	if err := wantDims("logits", in[0], 2); err != nil {
+		return nil, err
+	}
+	return tensor.Shape{1}, wantShape("labels", in[1], in[0][0])
+}
+
+// Wrt implements Differentiable.
+func (SoftmaxCrossEntropy) Wrt(n int) []bool { return first(1, n) }
+
+// Diff implements Differentiable.
+func (SoftmaxCrossEntropy) Diff(in []*Node, _, grad *Node) []*Node {
+	return []*Node{Apply(SoftmaxCrossEntropyGrad{}, in[0], in[1], grad), nil}
+}
+
+// SoftmaxCrossEntropyGrad is (logits, labels, dloss (1)) -> dlogits.
+type SoftmaxCrossEntropyGrad struct{}
+
+// OutShape implements Op.
+func (SoftmaxCrossEntropyGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	return in[0].Clone(), wantShape("dloss", in[2], 1)
+}
+
+// SigmoidCrossEntropy is the mean over the elements with a label of
+// log(1 + exp(logit)) - label * logit:
+//
+//	logits (N), labels (N) int32: 1, 0, negative = ignored -> (1)
+//
+// It is 0 when every label is ignored.
+type SigmoidCrossEntropy struct{}
+
+// OutShape implements Op.
+func (SigmoidCrossEntropy) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 2, 2); err != nil {
+		return nil, err
+	}
+	return tensor.Shape{1}, wantShape("labels", in[1], in[0]...)
+}
+
+// Wrt implements Differentiable.
+func (SigmoidCrossEntropy) Wrt(n int) []bool { return first(1, n) }
+
+// Diff implements Differentiable.
+func (SigmoidCrossEntropy) Diff(in []*Node, _, grad *Node) []*Node {
+	return []*Node{Apply(SigmoidCrossEntropyGrad{}, in[0], in[1], grad), nil}
+}
+
+// SigmoidCrossEntropyGrad is (logits, labels, dloss (1)) -> dlogits.
+type SigmoidCrossEntropyGrad struct{}
+
+// OutShape implements Op.
+func (SigmoidCrossEntropyGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	return in[0].Clone(), wantShape("dloss", in[2], 1)
+}
+
+// SmoothL1 is the weighted sum of the smooth L1 distance:
+//
+//	prediction, target, weight of equal shape -> (1)
+//	d = prediction - target; weight * (d^2 / (2 Beta) where |d| < Beta, else |d| - Beta/2)
+//
+// A normaliser, and zeros for what is not trained on, are the caller's weights.
+type SmoothL1 struct{ Beta float64 }
+
+// OutShape implements Op.
+func (SmoothL1) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if _, err := same(in, 3); err != nil {
+		return nil, err
+	}
+	return tensor.Shape{1}, nil
+}
+
+// Wrt implements Differentiable.
+func (SmoothL1) Wrt(n int) []bool { return first(1, n) }
+
+// Diff implements Differentiable.
+func (l SmoothL1) Diff(in []*Node, _, grad *Node) []*Node {
+	return []*Node{Apply(SmoothL1Grad{l.Beta}, in[0], in[1], in[2], grad), nil, nil}
+}
+
+// SmoothL1Grad is (prediction, target, weight, dloss (1)) -> dprediction.
+type SmoothL1Grad struct{ Beta float64 }
+
+// OutShape implements Op.
+func (SmoothL1Grad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	return in[0].Clone(), wantShape("dloss", in[3], 1)
+}

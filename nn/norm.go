@@ -1,0 +1,127 @@
+package nn
+
+import (
+	"gorgonia.org/tensor"
+)
+
+// Moments2D gives the mean and the biased variance of each channel over images,
+// rows and columns: x (..., C) -> (2, C).
+type Moments2D struct{}
+
+// OutShape implements Op.
+func (Moments2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 1, 1); err != nil {
+		return nil, err
+	}
+	return tensor.Shape{2, in[0][len(in[0])-1]}, nil
+}
+
+// BatchNorm2D normalises each channel by the moments of its batch:
+//
+//	x (N, H, W, C), weight (C), bias (C), moments (2, C) of x -> like x
+//
+// The moments are an input only so that they are computed once: the derivative
+// by x takes their dependence on x into account.
+type BatchNorm2D struct{ Eps float64 }
+
+// OutShape implements Op.
+func (b BatchNorm2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 4, 4); err != nil {
+		return nil, err
+	}
+	if err := wantDims("x", in[0], 4); err != nil {
+		return nil, err
+	}
+	c := in[0][3]
+	if err := wantShape("weight", in[1], c); err != nil {
+		return nil, err
+	}
+	if err := wantShape("bias", in[2], c); err != nil {
+		return nil, err
+	}
+	return in[0].Clone(), wantShape("moments", in[3], 2, c)
+}
+
+// Wrt implements Differentiable.
+func (b BatchNorm2D) Wrt(n int) []bool { return first(3, n) }
+
+// Diff implements Differentiable.
+func (b BatchNorm2D) Diff(in []*Node, _, grad *Node) []*Node {
+	x, weight, moments := in[0], in[1], in[3]
+	params := Apply(BatchNorm2DGradParams{b.Eps}, x, moments, grad)
+	return []*Node{
+		Apply(BatchNorm2DGradInput{b.Eps}, x, weight, moments, grad, params),
+		Apply(Row{0}, params),
+		Apply(Row{1}, params),
+	}
+}
+
+// BatchNorm2DGradParams is (x, moments, dy) -> (2, C): the gradients of weight and bias.
+type BatchNorm2DGradParams struct{ Eps float64 }
+
+// OutShape implements Op.
+func (b BatchNorm2DGradParams) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	return in[1].Clone(), wantShape("dy", in[2], in[0]...)
+}
+
+// BatchNorm2DGradInput is (x, weight, moments, dy, dparams (2, C)) -> dx.
+type BatchNorm2DGradInput struct{ Eps float64 }
+
+// OutShape implements Op.
+func (b BatchNorm2DGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	return in[0].Clone(), wantShape("dy", in[3], in[0]...)
+}
+
+// FrozenBatchNorm2D normalises each channel by fixed statistics:
+//
+//	x (..., C), weight, bias, mean, variance (C)
+//	-> (x - mean) * weight / sqrt(variance + Eps) + bias
+//
+// With ScaleOnly the constant term is left out: a sum of several terms that is
+// normalised as a whole is normalised term by term, the constant added once.
+// Weight and bias are constants here: only x has a gradient.
+type FrozenBatchNorm2D struct {
+	Eps       float64
+	ScaleOnly bool
+}
+
+// OutShape implements Op.
+func (b FrozenBatchNorm2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 5, 5); err != nil {
+		return nil, err
+	}
+	c := in[0][len(in[0])-1]
+	for i, name := range []string{"weight", "bias", "mean", "variance"} {
+		if err := wantShape(name, in[i+1], c); err != nil {
+			return nil, err
+		}
+	}
+	return in[0].Clone(), nil
+}
+
+// Wrt implements Differentiable.
+func (b FrozenBatchNorm2D) Wrt(n int) []bool { return first(1, n) }
+
+// Diff implements Differentiable.
+func (b FrozenBatchNorm2D) Diff(in []*Node, _, grad *Node) []*Node {
+	return []*Node{Apply(FrozenBatchNorm2DGrad{b.Eps}, grad, in[1], in[4]), nil, nil, nil, nil}
+}
+
+// FrozenBatchNorm2DGrad is (dy, weight, variance) -> dy * weight / sqrt(variance + Eps).
+type FrozenBatchNorm2DGrad struct{ Eps float64 }
+
+// OutShape implements Op.
+func (b FrozenBatchNorm2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	return in[0].Clone(), nil
+}
+
+// Row takes row Index of a (R, C) matrix -> (C).
+type Row struct{ Index int }
+
+// OutShape implements Op.
+func (r Row) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantDims("x", in[0], 2); err != nil {
+		return nil, err
+	}
+	return tensor.Shape{in[0][1]}, nil
+}

@@ -1,0 +1,132 @@
+package nn
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+)
+
+// MaxPool2D takes the largest value of each Kernel x Kernel window; the
+// padding never wins, the first of equal values gets the gradient (as in
+// PyTorch). Sides round down.
+type MaxPool2D struct{ Kernel, Stride, Pad int }
+
+// MaxPool applies max pooling to x (N, H, W, C).
+func MaxPool(x *Node, kernel, stride, pad int) *Node { return Apply(MaxPool2D{kernel, stride, pad}, x) }
+
+// OutShape implements Op.
+func (p MaxPool2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	return poolShape(in, p.Kernel, p.Stride, p.Pad)
+}
+
+// Wrt implements Differentiable.
+func (p MaxPool2D) Wrt(n int) []bool { return first(1, n) }
+
+// Diff implements Differentiable.
+func (p MaxPool2D) Diff(in []*Node, _, grad *Node) []*Node {
+	return []*Node{Apply(MaxPool2DGrad{p}, in[0], grad)}
+}
+
+// MaxPool2DGrad is (x, dy) -> dx.
+type MaxPool2DGrad struct{ MaxPool2D }
+
+// OutShape implements Op.
+func (p MaxPool2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	y, err := p.MaxPool2D.OutShape(in[:1])
+	if err != nil {
+		return nil, err
+	}
+	return in[0].Clone(), wantShape("dy", in[1], y...)
+}
+
+// AvgPool2D takes the mean of each Kernel x Kernel window; padding counts as
+// zeros (PyTorch's count_include_pad). Sides round down.
+type AvgPool2D struct{ Kernel, Stride, Pad int }
+
+// AvgPool applies average pooling to x (N, H, W, C).
+func AvgPool(x *Node, kernel, stride, pad int) *Node { return Apply(AvgPool2D{kernel, stride, pad}, x) }
+
+// OutShape implements Op.
+func (p AvgPool2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	return poolShape(in, p.Kernel, p.Stride, p.Pad)
+}
+
+// Wrt implements Differentiable.
+func (p AvgPool2D) Wrt(n int) []bool { return first(1, n) }
+
+// Diff implements Differentiable.
+func (p AvgPool2D) Diff(in []*Node, _, grad *Node) []*Node {
+	x := in[0].Shape()
+	return []*Node{Apply(AvgPool2DGrad{p, x[1], x[2]}, grad)}
+}
+
+// AvgPool2DGrad is dy -> dx of Height x Width.
+type AvgPool2DGrad struct {
+	AvgPool2D
+	Height, Width int
+}
+
+// OutShape implements Op.
+func (p AvgPool2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	dx := tensor.Shape{in[0][0], p.Height, p.Width, in[0][3]}
+	y, err := p.AvgPool2D.OutShape([]tensor.Shape{dx})
+	if err != nil {
+		return nil, err
+	}
+	return dx, wantShape("dy", in[0], y...)
+}
+
+// GlobalAvgPool2D is the mean over rows and columns: (N, H, W, C) -> (N, C).
+type GlobalAvgPool2D struct{}
+
+// GlobalAvgPool applies global average pooling.
+func GlobalAvgPool(x *Node) *Node { return Apply(GlobalAvgPool2D{}, x) }
+
+// OutShape implements Op.
+func (GlobalAvgPool2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 1, 1); err != nil {
+		return nil, err
+	}
+	if err := wantDims("x", in[0], 4); err != nil {
+		return nil, err
+	}
+	return tensor.Shape{in[0][0], in[0][3]}, nil
+}
+
+// Wrt implements Differentiable.
+func (GlobalAvgPool2D) Wrt(n int) []bool { return first(1, n) }
+
+// Diff implements Differentiable.
+func (GlobalAvgPool2D) Diff(in []*Node, _, grad *Node) []*Node {
+	x := in[0].Shape()
+	return []*Node{Apply(GlobalAvgPool2DGrad{x[1], x[2]}, grad)}
+}
+
+// GlobalAvgPool2DGrad spreads dy (N, C) evenly over (N, Height, Width, C).
+type GlobalAvgPool2DGrad struct{ Height, Width int }
+
+// OutShape implements Op.
+func (p GlobalAvgPool2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantDims("dy", in[0], 2); err != nil {
+		return nil, err
+	}
+	return tensor.Shape{in[0][0], p.Height, p.Width, in[0][1]}, nil
+}
+
+func poolShape(in []tensor.Shape, kernel, stride, pad int) (tensor.Shape, error) {
+	if err := wantInputs(in, 1, 1); err != nil {
+		return nil, err
+	}
+	x := in[0]
+	if err := wantDims("x", x, 4); err != nil {
+		return nil, err
+	}
+	if kernel < 1 || stride < 1 || pad < 0 || 2*pad > kernel {
+		return nil, fmt.Errorf("kernel %d, stride %d, padding %d: padding may be half the kernel at most", kernel, stride, pad)
+	}
+	h, w := x[1]+2*pad-kernel, x[2]+2*pad-kernel
+	if h < 0 || w < 0 {
+		return nil, fmt.Errorf("input %dx%d is smaller than the %dx%d window", x[1], x[2], kernel, kernel)
+	}
+	return tensor.Shape{x[0], h/stride + 1, w/stride + 1, x[3]}, nil
+}

@@ -1,0 +1,62 @@
+package nn
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+)
+
+// RoIAlign samples features bilinearly on a grid of Size x Size bins a region:
+//
+//	features (N, H, W, C), rois (R, 5): image index, x1, y1, x2, y2 in image pixels
+//	-> (R, Size, Size, C), each bin the mean of its Sampling x Sampling points
+//
+// Sampling 0 is adaptive: ceil(side / Size) points a side. Aligned shifts by
+// half a pixel and allows regions of no area; without it a region is at least
+// one feature pixel wide (the two conventions of torchvision.ops.roi_align).
+// A region whose image index is negative gives zeros.
+type RoIAlign struct {
+	Size     int
+	Scale    float64 // feature pixels an image pixel, 1/16 for stride 16
+	Sampling int
+	Aligned  bool
+}
+
+// OutShape implements Op.
+func (r RoIAlign) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 2, 2); err != nil {
+		return nil, err
+	}
+	if err := wantDims("features", in[0], 4); err != nil {
+		return nil, err
+	}
+	if r.Size < 1 || r.Scale <= 0 || r.Sampling < 0 {
+		return nil, fmt.Errorf("size %d, scale %g, sampling %d", r.Size, r.Scale, r.Sampling)
+	}
+	return tensor.Shape{in[1][0], r.Size, r.Size, in[0][3]}, wantShape("rois", in[1], in[1][0], 5)
+}
+
+// Wrt implements Differentiable: regions are constants.
+func (r RoIAlign) Wrt(n int) []bool { return first(1, n) }
+
+// Diff implements Differentiable.
+func (r RoIAlign) Diff(in []*Node, _, grad *Node) []*Node {
+	x := in[0].Shape()
+	return []*Node{Apply(RoIAlignGrad{r, x[0], x[1], x[2]}, grad, in[1]), nil}
+}
+
+// RoIAlignGrad is (dy (R, Size, Size, C), rois) -> dfeatures (Images, Height, Width, C).
+type RoIAlignGrad struct {
+	RoIAlign
+	Images, Height, Width int
+}
+
+// OutShape implements Op.
+func (r RoIAlignGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	x := tensor.Shape{r.Images, r.Height, r.Width, in[0][3]}
+	y, err := r.RoIAlign.OutShape([]tensor.Shape{x, in[1]})
+	if err != nil {
+		return nil, err
+	}
+	return x, wantShape("dy", in[0], y...)
+}
