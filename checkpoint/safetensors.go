@@ -1,0 +1,277 @@
+package checkpoint
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"sort"
+)
+
+// File is a whole file in memory: tensors in order, and text about them.
+type File struct {
+	Metadata map[string]string
+	Tensors  []Tensor
+}
+
+// Tensor finds a tensor by name.
+func (f *File) Tensor(name string) (Tensor, bool) {
+	i := slices.IndexFunc(f.Tensors, func(t Tensor) bool { return t.Name == name })
+	if i < 0 {
+		return Tensor{}, false
+	}
+	return f.Tensors[i], true
+}
+
+// Infos lists names, types and shapes, for [Match].
+func (f *File) Infos() []Info {
+	infos := make([]Info, len(f.Tensors))
+	for i, t := range f.Tensors {
+		infos[i] = t.Info
+	}
+	return infos
+}
+
+// Reader has the header of a safetensors file and fetches tensors when asked.
+// It is safe for concurrent use.
+type Reader struct {
+	path     string
+	from     io.ReaderAt
+	data     int64 // where the data area begins
+	entries  []entry
+	index    map[string]int
+	metadata map[string]string
+	close    func() error
+}
+
+// Open reads and checks the header of a file. The caller closes the Reader.
+func Open(path string) (*Reader, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	stat, err := f.Stat()
+	if err == nil && !stat.Mode().IsRegular() {
+		err = fmt.Errorf("%s: not a regular file", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	r, err := NewReader(f, stat.Size(), path)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	r.close = f.Close
+	return r, nil
+}
+
+// NewReader is [Open] for size bytes that lie elsewhere; name is how errors
+// call them.
+func NewReader(from io.ReaderAt, size int64, name string) (*Reader, error) {
+	fail := func(err error) (*Reader, error) { return nil, fmt.Errorf("%s: %w", name, err) }
+	var prefix [8]byte
+	if size < int64(len(prefix)) {
+		return fail(fmt.Errorf("not a safetensors file: %d bytes", size))
+	}
+	if _, err := from.ReadAt(prefix[:], 0); err != nil {
+		return fail(err)
+	}
+	length := binary.LittleEndian.Uint64(prefix[:])
+	if length > maxHeader {
+		return fail(fmt.Errorf("not a safetensors file: header length %d is above %d", length, maxHeader))
+	}
+	data := int64(len(prefix)) + int64(length)
+	if data > size {
+		return fail(fmt.Errorf("the header of %d bytes leaves the file of %d (is it truncated?)", length, size))
+	}
+	header := make([]byte, length)
+	if _, err := from.ReadAt(header, int64(len(prefix))); err != nil && err != io.EOF {
+		return fail(err)
+	}
+	entries, metadata, err := parseHeader(header, size-data)
+	if err != nil {
+		return fail(err)
+	}
+	index := make(map[string]int, len(entries))
+	for i, e := range entries {
+		index[e.Name] = i
+	}
+	return &Reader{path: name, from: from, data: data, entries: entries, index: index, metadata: metadata}, nil
+}
+
+// Close releases the file. Tensors that were read stay valid.
+func (r *Reader) Close() error {
+	if r.close == nil {
+		return nil
+	}
+	return r.close()
+}
+
+// Metadata is the text part of the header; nil when there is none.
+func (r *Reader) Metadata() map[string]string { return r.metadata }
+
+// Infos lists the tensors in the order of the header.
+func (r *Reader) Infos() []Info {
+	infos := make([]Info, len(r.entries))
+	for i, e := range r.entries {
+		infos[i] = e.Info
+	}
+	return infos
+}
+
+// Tensor reads one tensor by name.
+func (r *Reader) Tensor(name string) (Tensor, error) {
+	i, ok := r.index[name]
+	if !ok {
+		return Tensor{}, fmt.Errorf("%s: no tensor %q", r.path, name)
+	}
+	e := r.entries[i]
+	data := make([]byte, e.end-e.begin)
+	if _, err := r.from.ReadAt(data, r.data+e.begin); err != nil && (err != io.EOF || len(data) > 0) {
+		return Tensor{}, fmt.Errorf("%s: tensor %q: %w", r.path, name, err)
+	}
+	return Tensor{e.Info, data}, nil
+}
+
+// File reads everything.
+func (r *Reader) File() (*File, error) {
+	f := &File{Metadata: r.metadata, Tensors: make([]Tensor, len(r.entries))}
+	for i, e := range r.entries {
+		t, err := r.Tensor(e.Name)
+		if err != nil {
+			return nil, err
+		}
+		f.Tensors[i] = t
+	}
+	return f, nil
+}
+
+// Load reads a whole file.
+func Load(path string) (*File, error) {
+	r, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return r.File()
+}
+
+// Decode is [Load] from bytes; name is how errors call them.
+func Decode(b []byte, name string) (*File, error) {
+	r, err := NewReader(bytes.NewReader(b), int64(len(b)), name)
+	if err != nil {
+		return nil, err
+	}
+	return r.File()
+}
+
+// Save writes the file atomically ([WriteAtomic]).
+func Save(path string, f *File) error { return WriteAtomic(path, f.Encode) }
+
+// Encode writes the file as safetensors. The same File gives the same bytes.
+// A name that is empty, reserved or there twice, and data that disagrees with
+// dtype and shape, are errors, found before the first byte is written.
+func (f *File) Encode(w io.Writer) error {
+	order, header, err := f.layout()
+	if err != nil {
+		return err
+	}
+	var prefix [8]byte
+	binary.LittleEndian.PutUint64(prefix[:], uint64(len(header)))
+	if _, err := w.Write(prefix[:]); err != nil {
+		return err
+	}
+	if _, err := w.Write(header); err != nil {
+		return err
+	}
+	for _, i := range order {
+		if _, err := w.Write(f.Tensors[i].Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// layout gives the order of the tensors in the data area and the header.
+func (f *File) layout() (order []int, header []byte, err error) {
+	seen := make(map[string]bool, len(f.Tensors))
+	for i, t := range f.Tensors {
+		if t.Name == "" || t.Name == metadataKey {
+			return nil, nil, fmt.Errorf("tensor %d: the name %q is empty or reserved", i, t.Name)
+		}
+		if seen[t.Name] {
+			return nil, nil, fmt.Errorf("tensor %q is there twice", t.Name)
+		}
+		seen[t.Name] = true
+		if err := t.check(); err != nil {
+			return nil, nil, err
+		}
+		order = append(order, i)
+	}
+	sort.SliceStable(order, func(a, b int) bool {
+		return f.Tensors[order[a]].DType.Size() > f.Tensors[order[b]].DType.Size()
+	})
+	begin := make([]int, len(f.Tensors))
+	at := 0
+	for _, i := range order {
+		begin[i] = at
+		if at > math.MaxInt-len(f.Tensors[i].Data) {
+			return nil, nil, errors.New("the tensors are too large together")
+		}
+		at += len(f.Tensors[i].Data)
+	}
+	header, err = f.header(begin)
+	return order, header, err
+}
+
+// header writes the JSON with the tensors in the order of the File, filled up
+// with spaces so that the data area begins at a multiple of eight bytes.
+func (f *File) header(begin []int) ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	value := func(v any) error {
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		err := e.Encode(v)
+		b.Truncate(b.Len() - 1) // Encode ends with a newline
+		return err
+	}
+	if len(f.Metadata) > 0 {
+		fmt.Fprintf(&b, "%q:", metadataKey)
+		if err := value(f.Metadata); err != nil {
+			return nil, err
+		}
+	}
+	for i, t := range f.Tensors {
+		if b.Len() > 1 {
+			b.WriteByte(',')
+		}
+		if err := value(t.Name); err != nil {
+			return nil, err
+		}
+		b.WriteByte(':')
+		line := struct {
+			DType   DType  `json:"dtype"`
+			Shape   []int  `json:"shape"`
+			Offsets [2]int `json:"data_offsets"`
+		}{t.DType, append([]int{}, t.Shape...), [2]int{begin[i], begin[i] + len(t.Data)}}
+		if err := value(line); err != nil {
+			return nil, err
+		}
+	}
+	b.WriteByte('}')
+	for b.Len()%8 != 0 {
+		b.WriteByte(' ')
+	}
+	if b.Len() > maxHeader {
+		return nil, fmt.Errorf("the header of %d bytes is above %d", b.Len(), maxHeader)
+	}
+	return b.Bytes(), nil
+}

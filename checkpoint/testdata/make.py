@@ -1,0 +1,52 @@
+"""Writes the golden files of this folder with PyTorch and its safetensors.
+
+small.safetensors   every element type, a scalar, an empty tensor, metadata
+small.json          the same values as JSON numbers, rounded to float32
+half.json           rounding of float32 to float16 and bfloat16
+plain.pth nested.pth legacy.pth views.pth   small.safetensors' tensors in the shapes .pth files come in
+"""
+import collections, json, struct
+from pathlib import Path
+import torch
+from safetensors.torch import save_file
+
+here = Path(__file__).parent
+torch.manual_seed(1)
+tensors = collections.OrderedDict(
+    a_f64=torch.randn(2, 3, dtype=torch.float64),
+    b_f32=torch.randn(3, 1, 2),
+    c_f16=torch.tensor([0.0, -0.0, 1.5, 65504.0, 5.9604645e-08, float("inf")]).half(),
+    d_bf16=torch.randn(5).bfloat16(),
+    e_i64=torch.tensor([-(2**40), 0, 7]),
+    f_i32=torch.tensor([[-5], [2**30]], dtype=torch.int32),
+    g_u8=torch.tensor([0, 255, 3], dtype=torch.uint8),
+    h_bool=torch.tensor([True, False, True]),
+    scalar=torch.tensor(2.5),
+    empty=torch.zeros(0, 4),
+)
+save_file(tensors, here / "small.safetensors", metadata={"classes": 'red "cell",été'})
+
+
+def numbers(t):
+    return [str(v) for v in t.double().float().flatten().tolist()] if t.dtype != torch.int64 else [str(v) for v in t.tolist()]
+
+
+(here / "small.json").write_text(json.dumps({k: {"shape": list(t.shape), "values": numbers(t)} for k, t in tensors.items()}, indent=0))
+
+bits = [0, 1, 0x80000000, 0x33000000, 0x33000001, 0x33800000, 0x387FE000, 0x387FF000, 0x38800000, 0x3F801000, 0x3F803000,
+        0x3F808000, 0x3F818000, 0x477FE000, 0x477FEFFF, 0x477FF000, 0x47800000, 0x7F7FFFFF, 0x7F800000, 0xFF800000]
+g = torch.Generator().manual_seed(2)
+bits += [b for b in torch.randint(0, 2**32, (200,), generator=g).tolist() if (b & 0x7FFFFFFF) <= 0x7F800000]
+bits += [b + 0x38000000 - 0x02000000 for b in torch.randint(0, 2**26, (200,), generator=g).tolist()]
+rows = []
+for b in bits:
+    t = torch.tensor(struct.unpack("<f", struct.pack("<I", b))[0], dtype=torch.float32)
+    rows.append([b, t.half().view(torch.int16).item() & 0xFFFF, t.bfloat16().view(torch.int16).item() & 0xFFFF])
+(here / "half.json").write_text(json.dumps(rows))
+
+torch.save(tensors, here / "plain.pth")
+torch.save({"epoch": 3, "args": torch.device("cpu"), "optimizer": {"state": {0: {"momentum_buffer": torch.ones(2)}}},
+            "state_dict": {"module." + k: v for k, v in tensors.items()}}, here / "nested.pth")
+torch.save(tensors, here / "legacy.pth", _use_new_zipfile_serialization=False)
+base = torch.arange(24.0).reshape(2, 3, 4)
+torch.save({"transposed": base.permute(2, 0, 1), "slice": base[1, 1:], "row": base[0, 2], "parameter": torch.nn.Parameter(base[:, 0])}, here / "views.pth")
