@@ -1,0 +1,131 @@
+package nn
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+
+	"gorgonia.org/tensor"
+)
+
+// Kind tells parameters apart where they are treated differently.
+type Kind uint8
+
+const (
+	// Weight is a convolution's or linear layer's weight: decays.
+	Weight Kind = iota
+	// Bias is a convolution's or linear layer's bias.
+	Bias
+	// NormWeight and NormBias are BatchNorm's affine part.
+	NormWeight
+	NormBias
+	// NormMean and NormVariance are BatchNorm's running statistics, which no
+	// gradient changes.
+	NormMean
+	NormVariance
+)
+
+// Learned says whether gradients change parameters of the kind.
+func (k Kind) Learned() bool { return k != NormMean && k != NormVariance }
+
+// Param is a named array of a model.
+type Param struct {
+	Name  string // as in the PyTorch state dict
+	Shape tensor.Shape
+	Kind  Kind
+	Data  []float32
+	// Frozen parameters are not trained; a BatchNorm whose weight is frozen
+	// keeps its running statistics and normalises by them in training too.
+	Frozen bool
+}
+
+// Params is the ordered set of a model's parameters, shared by all its graphs.
+type Params struct {
+	seed uint64
+	list []*Param
+	by   map[string]*Param
+}
+
+// NewParams returns an empty set. Every parameter's initial values depend on
+// the seed and its name only, not on the order of building.
+func NewParams(seed uint64) *Params { return &Params{seed: seed, by: map[string]*Param{}} }
+
+// All lists the parameters in the order in which the model uses them.
+func (p *Params) All() []*Param { return p.list }
+
+// Get finds a parameter by name, nil if there is none.
+func (p *Params) Get(name string) *Param { return p.by[name] }
+
+// Count is the number of learned values (running statistics are not counted).
+func (p *Params) Count() (n int) {
+	for _, q := range p.list {
+		if q.Kind.Learned() {
+			n += len(q.Data)
+		}
+	}
+	return n
+}
+
+// Freeze marks as frozen the parameters for which the function says so, and
+// the others as not.
+func (p *Params) Freeze(frozen func(*Param) bool) {
+	for _, q := range p.list {
+		q.Frozen = frozen(q)
+	}
+}
+
+// ensure finds a parameter or adds it with its initial values.
+func (p *Params) ensure(name string, kind Kind, init Init, shape tensor.Shape) *Param {
+	if q := p.by[name]; q != nil {
+		if !q.Shape.Eq(shape) {
+			Fail("parameter %s has shape %v, this graph needs %v", name, q.Shape, shape)
+		}
+		return q
+	}
+	q := &Param{Name: name, Shape: shape, Kind: kind, Data: make([]float32, shape.TotalSize())}
+	h := fnv.New64a()
+	fmt.Fprint(h, name)
+	init(rand.New(rand.NewPCG(p.seed, h.Sum64())), q.Data, shape)
+	p.list = append(p.list, q)
+	p.by[name] = q
+	return q
+}
+
+// Init fills a new parameter.
+type Init func(random *rand.Rand, data []float32, shape tensor.Shape)
+
+// Normal draws from N(0, std).
+func Normal(std float64) Init {
+	return func(random *rand.Rand, data []float32, _ tensor.Shape) {
+		for i := range data {
+			data[i] = float32(random.NormFloat64() * std)
+		}
+	}
+}
+
+// HeFanOut draws convolution weights from N(0, sqrt(2 / (K K Cout))), as the
+// authors of ScaleNet do.
+func HeFanOut(random *rand.Rand, data []float32, s tensor.Shape) {
+	Normal(math.Sqrt(2/float64(s[0]*s[2]*s[3])))(random, data, s)
+}
+
+// UniformFanIn draws from U(-1/sqrt(in), 1/sqrt(in)), PyTorch's default for
+// linear layers.
+func UniformFanIn(in int) Init {
+	return func(random *rand.Rand, data []float32, _ tensor.Shape) {
+		bound := 1 / math.Sqrt(float64(in))
+		for i := range data {
+			data[i] = float32((2*random.Float64() - 1) * bound)
+		}
+	}
+}
+
+// Constant fills with a value.
+func Constant(v float32) Init {
+	return func(_ *rand.Rand, data []float32, _ tensor.Shape) {
+		for i := range data {
+			data[i] = v
+		}
+	}
+}
