@@ -1,0 +1,131 @@
+package geom
+
+import (
+	"fmt"
+	"math"
+)
+
+// Box is an axis-aligned box in pixels: the left, top, right and bottom corner
+// coordinates. What X2 and Y2 mean precisely is decided by a Convention.
+type Box struct{ X1, Y1, X2, Y2 float32 }
+
+// Finite reports whether no coordinate is NaN or infinite.
+func (b Box) Finite() bool {
+	return finite(b.X1) && finite(b.Y1) && finite(b.X2) && finite(b.Y2)
+}
+
+func finite(v float32) bool { return v-v == 0 }
+
+// Scale multiplies the coordinates by x horizontally and by y vertically, as
+// for an image that was resized. torchvision scales boxes the same way.
+func (b Box) Scale(x, y float32) Box {
+	return Box{b.X1 * x, b.Y1 * y, b.X2 * x, b.Y2 * y}
+}
+
+// Size is the size of an image in pixels.
+type Size struct{ W, H int }
+
+// Convention says what the far corner of a box means.
+type Convention uint8
+
+const (
+	// Continuous boxes have width x2 - x1 (torchvision, detectron2, COCO).
+	Continuous Convention = iota
+	// Inclusive boxes have width x2 - x1 + 1 (py-faster-rcnn, jwyang's detector).
+	Inclusive
+)
+
+// String gives the name used in configuration files.
+func (c Convention) String() string {
+	switch c {
+	case Continuous:
+		return "continuous"
+	case Inclusive:
+		return "inclusive"
+	}
+	return fmt.Sprintf("convention %d", uint8(c))
+}
+
+// MarshalText writes the name of the convention.
+func (c Convention) MarshalText() ([]byte, error) {
+	if c > Inclusive {
+		return nil, fmt.Errorf("box convention %d is neither continuous nor inclusive", uint8(c))
+	}
+	return []byte(c.String()), nil
+}
+
+// UnmarshalText reads "continuous" or "inclusive".
+func (c *Convention) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "continuous":
+		*c = Continuous
+	case "inclusive":
+		*c = Inclusive
+	default:
+		return fmt.Errorf("box convention %q is neither continuous nor inclusive", text)
+	}
+	return nil
+}
+
+// extra is what a side has beyond the difference of its corners, in pixels.
+func (c Convention) extra() float32 {
+	if c == Inclusive {
+		return 1
+	}
+	return 0
+}
+
+// Width of the box in pixels; negative for corners in the wrong order.
+func (c Convention) Width(b Box) float32 { return b.X2 - b.X1 + c.extra() }
+
+// Height of the box in pixels; negative for corners in the wrong order.
+func (c Convention) Height(b Box) float32 { return b.Y2 - b.Y1 + c.extra() }
+
+// Area is width times height in square pixels, 0 if a side is not positive.
+func (c Convention) Area(b Box) float32 {
+	w, h := c.Width(b), c.Height(b)
+	if w > 0 && h > 0 {
+		return w * h
+	}
+	return 0
+}
+
+// AtLeast reports whether both sides are at least side pixels long: false
+// for a box with NaN.
+func (c Convention) AtLeast(b Box, side float32) bool {
+	return c.Width(b) >= side && c.Height(b) >= side
+}
+
+// proper reports whether the box has two positive sides and a finite area:
+// only such a box can overlap another.
+func (c Convention) proper(b Box) bool {
+	return c.AtLeast(b, math.SmallestNonzeroFloat32) && finite(c.Width(b)*c.Height(b)) && c.Area(b) > 0
+}
+
+// Clip moves corners that lie outside of the image to its border: to [0, W]
+// and [0, H], or to the last pixel, W-1 and H-1, where boxes are inclusive.
+// NaN stays NaN.
+func (c Convention) Clip(b Box, image Size) Box {
+	w, h := float32(image.W)-c.extra(), float32(image.H)-c.extra()
+	return Box{clamp(b.X1, w), clamp(b.Y1, h), clamp(b.X2, w), clamp(b.Y2, h)}
+}
+
+func clamp(v, high float32) float32 { return min(max(v, 0), high) }
+
+// Inside reports whether the box lies in the image entirely.
+func (c Convention) Inside(b Box, image Size) bool {
+	e := c.extra()
+	return b.X1 >= 0 && b.Y1 >= 0 && b.X2+e <= float32(image.W) && b.Y2+e <= float32(image.H)
+}
+
+// FlipHorizontal mirrors the box left to right in an image of the given width.
+func (c Convention) FlipHorizontal(b Box, width int) Box {
+	w := float32(width) - c.extra()
+	return Box{w - b.X2, b.Y1, w - b.X1, b.Y2}
+}
+
+// FlipVertical mirrors the box top to bottom in an image of the given height.
+func (c Convention) FlipVertical(b Box, height int) Box {
+	h := float32(height) - c.extra()
+	return Box{b.X1, h - b.Y2, b.X2, h - b.Y1}
+}

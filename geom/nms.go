@@ -1,0 +1,128 @@
+package geom
+
+import "fmt"
+
+// NMS is greedy non-maximum suppression: in the order of descending score (equal
+// scores in their order) a box is kept unless its IoU with a box kept before is
+// greater than threshold. It returns the indices of the kept boxes in that
+// order, at most limit of them; a negative limit means all.
+//
+// The outcome equals torchvision.ops.nms, which compares the float32 IoU with
+// a float64 threshold; package documentation says what becomes of boxes of no
+// area and of NaN. threshold must be in [0, 1]. Slices of different lengths are a
+// programming error: a panic.
+func (c Convention) NMS(boxes []Box, scores []float32, threshold float64, limit int) []int {
+	sameLength(len(boxes), len(scores))
+	return c.suppress(boxes, TopK(scores, len(scores)), threshold, limit)
+}
+
+// BatchedNMS is NMS within each class: boxes of different classes do not
+// suppress each other. The kept boxes of all classes come back in the
+// order of descending score, at most limit of them; a negative limit means all.
+func (c Convention) BatchedNMS(boxes []Box, scores []float32, classes []int32, threshold float64, limit int) []int {
+	sameLength(len(boxes), len(scores))
+	sameLength(len(boxes), len(classes))
+	order := TopK(scores, len(scores))
+	members := make(map[int32][]int)
+	for _, i := range order {
+		members[classes[i]] = append(members[classes[i]], i)
+	}
+	kept := make([]bool, len(boxes))
+	for _, indices := range members {
+		for _, i := range c.suppress(boxes, indices, threshold, limit) {
+			kept[i] = true
+		}
+	}
+	out := order[:0]
+	for _, i := range order {
+		if kept[i] && len(out) != limit {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func sameLength(boxes, others int) {
+	if boxes != others {
+		panic(fmt.Sprintf("geom: NMS of %d boxes with %d scores or classes", boxes, others))
+	}
+}
+
+// gridFrom is the number of boxes from which a grid is worth its set-up, and
+// gridThreshold the lowest threshold at which it looks into few cells.
+const (
+	gridFrom      = 256
+	gridThreshold = 0.5
+)
+
+// suppress is NMS over the boxes that order lists.
+func (c Convention) suppress(boxes []Box, order []int, threshold float64, limit int) []int {
+	if limit < 0 {
+		limit = len(order)
+	}
+	kept := keptBoxes{extra: c.extra(), threshold: threshold}
+	var grid *sizeGrid
+	if len(order) >= gridFrom && threshold >= gridThreshold {
+		grid = newSizeGrid(len(order), threshold)
+	}
+	out := make([]int, 0, min(limit, len(order)))
+	for _, i := range order {
+		if len(out) >= limit {
+			break
+		}
+		box := boxes[i]
+		if c.proper(box) {
+			area := c.Area(box)
+			if grid == nil {
+				if kept.suppresses(box, area) {
+					continue
+				}
+			} else {
+				x, y, w, h := c.center(box)
+				if grid.suppressed(&kept, box, area, span{x, w}, span{y, h}) {
+					continue
+				}
+				grid.add(span{x, w}, span{y, h})
+			}
+			kept.boxes = append(kept.boxes, box)
+			kept.areas = append(kept.areas, area)
+		}
+		out = append(out, i)
+	}
+	return out
+}
+
+// keptBoxes are the boxes that may suppress others.
+type keptBoxes struct {
+	boxes     []Box
+	areas     []float32
+	extra     float32
+	threshold float64
+}
+
+// suppresses compares a box with every kept one.
+func (k *keptBoxes) suppresses(b Box, area float32) bool {
+	areas := k.areas[:len(k.boxes)]
+	for j := range k.boxes {
+		a := &k.boxes[j]
+		// Most pairs are apart: four comparisons spare them the arithmetic.
+		if a.X1 > b.X2+k.extra || b.X1 > a.X2+k.extra || a.Y1 > b.Y2+k.extra || b.Y1 > a.Y2+k.extra {
+			continue
+		}
+		if k.overlaps(a, areas[j], b, area) {
+			return true
+		}
+	}
+	return false
+}
+
+// overlaps reports whether the IoU of a kept box and b is above the threshold.
+func (k *keptBoxes) overlaps(a *Box, areaA float32, b Box, areaB float32) bool {
+	w := min(a.X2, b.X2) - max(a.X1, b.X1) + k.extra
+	h := min(a.Y2, b.Y2) - max(a.Y1, b.Y1) + k.extra
+	if !(w > 0 && h > 0) {
+		return false
+	}
+	inter := float32(w * h)
+	return float64(inter/(areaA+areaB-inter)) > k.threshold
+}
