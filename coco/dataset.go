@@ -1,0 +1,167 @@
+package coco
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Dataset is a set of pictures with boxes. Images keep the order of the file; Categories stand in class order: class c of a
+// model (1..K, 0 is background) is Categories[c-1].
+type Dataset struct {
+	Path        string // the file or folder it was read from, for messages
+	ImagesDir   string // folder that the file names of Images are relative to
+	Images      []Image
+	Categories  []Category
+	Annotations []Annotation
+
+	byImage   []int32 // annotation indices, grouped by image, in file order
+	imageFrom []int32 // byImage[imageFrom[i]:imageFrom[i+1]] belongs to image i
+}
+
+// Image is one picture. Width and Height are as annotated, in pixels; 0 if the file does not say.
+type Image struct {
+	ID            int64
+	FileName      string
+	Width, Height int
+}
+
+// Category is a class of objects under the id that annotations and results use.
+type Category struct {
+	ID   int64
+	Name string
+}
+
+// Annotation is one object.
+type Annotation struct {
+	ID        int64
+	Image     int        // index into Dataset.Images
+	Class     int        // 1-based: Dataset.Categories[Class-1]
+	Box       [4]float64 // x, y, width, height in pixels of the original picture
+	Area      float64    // decides small, medium, large; of the mask where there is one, else width*height
+	Crowd     bool
+	Difficult bool // Pascal VOC's flag; kept, and otherwise treated like any object
+}
+
+// Empty tells whether the box has no area. Such boxes stay in the data set, where they count as objects nobody can find (as in
+// pycocotools); training leaves them out.
+func (a *Annotation) Empty() bool { return a.Box[2] <= 0 || a.Box[3] <= 0 }
+
+// ClassNames are the names of classes 1..K.
+func (d *Dataset) ClassNames() []string {
+	names := make([]string, len(d.Categories))
+	for i, c := range d.Categories {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// ImagePath is where the picture of image i lies.
+func (d *Dataset) ImagePath(i int) string {
+	name := filepath.FromSlash(d.Images[i].FileName)
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(d.ImagesDir, name)
+}
+
+// Objects are the indices of image i's annotations, in file order. The slice belongs to the data set.
+func (d *Dataset) Objects(i int) []int32 { return d.byImage[d.imageFrom[i]:d.imageFrom[i+1]] }
+
+// EmptyBoxes counts the annotations whose box has no area.
+func (d *Dataset) EmptyBoxes() int {
+	n := 0
+	for i := range d.Annotations {
+		if d.Annotations[i].Empty() {
+			n++
+		}
+	}
+	return n
+}
+
+// CheckImages reports the first picture that is not on disk as an error, with the number of all that are not.
+func (d *Dataset) CheckImages() error {
+	missing, first := 0, ""
+	for i := range d.Images {
+		path := d.ImagePath(i)
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return fmt.Errorf("%s: images[%d].file_name: %w", d.Path, i, err)
+		case info.Mode().IsRegular():
+			continue
+		}
+		if missing++; first == "" {
+			first = fmt.Sprintf("images[%d].file_name: no picture at %s", i, path)
+		}
+	}
+	switch missing {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("%s: %s", d.Path, first)
+	}
+	return fmt.Errorf("%s: %s (and %d more)", d.Path, first, missing-1)
+}
+
+// index groups the annotations by image; every reader ends with it.
+func (d *Dataset) index() {
+	from := make([]int32, len(d.Images)+1)
+	for i := range d.Annotations {
+		from[d.Annotations[i].Image+1]++
+	}
+	for i := range d.Images {
+		from[i+1] += from[i]
+	}
+	d.byImage = make([]int32, len(d.Annotations))
+	next := slices.Clone(from)
+	for i := range d.Annotations {
+		img := d.Annotations[i].Image
+		d.byImage[next[img]] = int32(i)
+		next[img]++
+	}
+	d.imageFrom = from
+}
+
+// useClasses puts the categories in the order of names, so that class numbers are those of a given model. A name the data set
+// lacks becomes a category without objects; an object of a class that names lacks is an error.
+func (d *Dataset) useClasses(names []string) error {
+	position := make(map[string]int, len(names)) // class number by name
+	for i, name := range names {
+		if position[name] != 0 {
+			return fmt.Errorf("%s: class %q is listed twice", d.Path, name)
+		}
+		position[name] = i + 1
+	}
+	categories := make([]Category, len(names))
+	known := make([]bool, len(names))
+	class := make([]int, len(d.Categories)+1)
+	nextID := int64(1)
+	for i, c := range d.Categories {
+		nextID = max(nextID, c.ID+1)
+		if p := position[c.Name]; p != 0 {
+			categories[p-1], known[p-1], class[i+1] = c, true, p
+		}
+	}
+	for i, name := range names {
+		if !known[i] {
+			categories[i] = Category{ID: nextID, Name: name}
+			nextID++
+		}
+	}
+	for i := range d.Annotations {
+		a := &d.Annotations[i]
+		c := class[a.Class]
+		if c == 0 {
+			return fmt.Errorf("%s: annotations[%d].category_id: unknown class %q, the classes are %q",
+				d.Path, i, d.Categories[a.Class-1].Name, names)
+		}
+		a.Class = c
+	}
+	d.Categories = categories
+	return nil
+}

@@ -1,0 +1,179 @@
+package coco
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// shared is a path in the folder of shared data; the test is skipped where that is not there.
+func shared(t testing.TB, parts ...string) string {
+	t.Helper()
+	root := os.Getenv("SCALENET_SHARED")
+	if root == "" {
+		root = filepath.Join("..", "..", "shared")
+	}
+	path := filepath.Join(append([]string{root}, parts...)...)
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("shared data not found: " + path)
+	}
+	return path
+}
+
+func writeFile(t testing.TB, path, text string) string {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	return path
+}
+
+const tinyInstances = `{"info": {"x": [1, {"y": null}]}, "images": [{"id": 0, "file_name": "a.jpg", "width": 20, "height": 10}, {"id": 7, "file_name": "b \"\u00e9\".jpg"}],
+"annotations": [{"id": 5, "image_id": 7, "category_id": 3, "bbox": [1, 2, 3.5, 4e0], "area": 9, "iscrowd": 1, "segmentation": [[1, 2]]},
+ {"id": 6, "image_id": 0, "category_id": 0, "bbox": [-1, 2, 0, 4]}, {"id": 0, "image_id": 7, "category_id": 0, "bbox": [1, 2, 3, 4]}],
+"categories": [{"id": 3, "name": "three"}, {"id": 0, "name": "zero"}]}`
+
+func TestReadCOCO(t *testing.T) {
+	d, err := readInstances(strings.NewReader(tinyInstances), 0)
+	require.NoError(t, err)
+	require.Equal(t, []Image{{0, "a.jpg", 20, 10}, {7, "b \"é\".jpg", 0, 0}}, d.Images)
+	require.Equal(t, []Category{{0, "zero"}, {3, "three"}}, d.Categories)
+	require.Equal(t, []Annotation{
+		{ID: 5, Image: 1, Class: 2, Box: [4]float64{1, 2, 3.5, 4}, Area: 9, Crowd: true},
+		{ID: 6, Image: 0, Class: 1, Box: [4]float64{-1, 2, 0, 4}},
+		{ID: 0, Image: 1, Class: 1, Box: [4]float64{1, 2, 3, 4}, Area: 12}}, d.Annotations)
+	require.Equal(t, []int32{1}, d.Objects(0))
+	require.Equal(t, []int32{0, 2}, d.Objects(1))
+	require.Equal(t, 1, d.EmptyBoxes())
+	require.Equal(t, []string{"zero", "three"}, d.ClassNames())
+}
+
+func TestReadCOCOErrors(t *testing.T) {
+	const images, categories = `"images": [{"id": 1}]`, `"categories": [{"id": 1, "name": "c"}]`
+	with := func(annotation string) string {
+		return `{` + images + `, ` + categories + `, "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}, ` + annotation + `]}`
+	}
+	cases := map[string]struct{ text, want string }{
+		"empty file":        {``, "byte 0: the file ends where an object"},
+		"not an object":     {`[]`, "byte 0: '[' where an object"},
+		"truncated":         {`{"images": [{"id": 1}, {"id"`, "images[1]: byte 28: the file ends"},
+		"no list":           {`{"images": 3}`, "byte 11: '3' where a list"},
+		"missing list":      {`{` + images + `}`, "categories: the list is missing"},
+		"two lists":         {`{` + images + `, ` + images + `}`, "images: the list is there twice"},
+		"behind the end":    {with(`{"id": 2, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}`) + `x`, "where the end of the file"},
+		"no id":             {with(`{"image_id": 1}`), "annotations[1].id: missing"},
+		"no box":            {with(`{"id": 2, "image_id": 1, "category_id": 1}`), "annotations[1].bbox: missing"},
+		"three numbers":     {with(`{"id": 2, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3]}`), "annotations[1].bbox: a list of 3 numbers, want 4"},
+		"five numbers":      {with(`{"id": 2, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4, 5]}`), "annotations[1].bbox: a list of 5 numbers, want 4"},
+		"NaN":               {with(`{"id": 2, "image_id": 1, "category_id": 1, "bbox": [1, NaN, 3, 4]}`), "annotations[1].bbox: [1]: NaN is not a finite number"},
+		"overflow":          {with(`{"id": 2, "image_id": 1, "category_id": 1, "bbox": [1, 2, 1e999, 4]}`), "annotations[1].bbox: [2]: +Inf is not a finite number"},
+		"string box":        {with(`{"id": 2, "image_id": 1, "category_id": 1, "bbox": "1 2 3 4"}`), "annotations[1].bbox: byte"},
+		"unknown image":     {with(`{"id": 2, "image_id": 9, "category_id": 1, "bbox": [1, 2, 3, 4]}`), "annotations[1].image_id: no image has the id 9"},
+		"unknown category":  {with(`{"id": 2, "image_id": 1, "category_id": 9, "bbox": [1, 2, 3, 4]}`), "annotations[1].category_id: no category has the id 9"},
+		"duplicate id":      {with(`{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}`), "annotations[1].id: 1 is the id of annotations[0] already"},
+		"fraction":          {with(`{"id": 1.5}`), "annotations[1].id: 1.5 is not a whole number"},
+		"crowd":             {with(`{"id": 2, "iscrowd": 2}`), "annotations[1].iscrowd: 2, want 0 or 1"},
+		"duplicate image":   {`{"images": [{"id": 1}, {"id": 1}], "annotations": [], "categories": []}`, "images[1].id: 1 is the id of images[0] already"},
+		"negative side":     {`{"images": [{"id": 1, "width": -4}]}`, "images[0].width: -4 pixels"},
+		"duplicate classes": {`{"images": [], "annotations": [], "categories": [{"id": 1}, {"id": 1}]}`, "categories: the id 1 is there twice"},
+		"same names":        {`{"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}`, `ids 1 and 2 have the same name "a"`},
+		"too deep":          {`{"info": ` + strings.Repeat("[", 1000), "nested more than 256 deep"},
+		"bad literal":       {`{"info": nul}`, "'n' where a value"},
+		"bad number":        {`{"info": 0x10}`, "byte 10: 'x' where a comma"},
+		"leading zero":      {`{"info": 012.5}`, "leading zero"},
+		"newline in string": {"{\"info\": \"a\nb\"}", "control character"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			path := writeFile(t, filepath.Join(t.TempDir(), "gt.json"), c.text)
+			_, err := ReadCOCO(path, "")
+			require.ErrorContains(t, err, c.want)
+			require.ErrorContains(t, err, path)
+		})
+	}
+	_, err := ReadCOCO(filepath.Join(t.TempDir(), "none.json"), "")
+	require.ErrorContains(t, err, "none.json")
+}
+
+func TestOpen(t *testing.T) {
+	gt := writeFile(t, filepath.Join(t.TempDir(), "gt.json"), tinyInstances)
+	d, err := Open(gt, Options{Classes: []string{"new", "three", "zero"}})
+	require.NoError(t, err)
+	require.Equal(t, []Category{{4, "new"}, {3, "three"}, {0, "zero"}}, d.Categories)
+	require.Equal(t, 3, d.Annotations[2].Class)
+	require.ErrorContains(t, d.CheckImages(), "images[0].file_name: no picture at")
+
+	cases := map[string]struct {
+		path string
+		opt  Options
+		want string
+	}{
+		"missing":       {filepath.Join(t.TempDir(), "none"), Options{}, "none"},
+		"no data set":   {t.TempDir(), Options{}, "no data set"},
+		"split of COCO": {gt, Options{Split: "train"}, "no split (train)"},
+		"classes":       {gt, Options{Classes: []string{"zero"}}, `annotations[0].category_id: unknown class "three"`},
+		"class twice":   {gt, Options{Classes: []string{"zero", "zero"}}, `class "zero" is listed twice`},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := Open(c.path, c.opt)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+// TestWriteCOCO reads back what was written, also for data that came from Pascal VOC.
+func TestWriteCOCO(t *testing.T) {
+	d, err := readInstances(strings.NewReader(tinyInstances), 0)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "out.json")
+	require.NoError(t, WriteCOCO(path, d))
+	back, err := ReadCOCO(path, "")
+	require.NoError(t, err)
+	require.Equal(t, d.Images, back.Images)
+	require.Equal(t, d.Categories, back.Categories)
+	require.Equal(t, d.Annotations, back.Annotations)
+	left, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, left, 1, "temporary files are gone")
+	require.Error(t, WriteCOCO(filepath.Join(path, "no folder.json"), d))
+}
+
+func TestSharedDataSets(t *testing.T) {
+	cases := []struct {
+		path                   []string
+		opt                    Options
+		images, classes        int
+		objects, crowds, empty int
+	}{
+		{[]string{"bccd"}, Options{Split: "train"}, 205, 3, 2805, 0, 1},
+		{[]string{"bccd"}, Options{Split: "val"}, 87, 3, 1138, 0, 1},
+		{[]string{"cards", "instances_train.json"}, Options{}, 296, 6, 527, 0, 0},
+		{[]string{"coco-sample", "annotations", "instances_val2017.json"}, Options{Images: "val2017"}, 50, 80, 382, 5, 0},
+		{[]string{"coco-sample", "annotations", "instances_train2017.json"}, Options{Images: "train2017"}, 20, 80, 190, 4, 0},
+	}
+	for _, c := range cases {
+		t.Run(strings.Join(c.path, "/")+c.opt.Split, func(t *testing.T) {
+			path := shared(t, append([]string{"data"}, c.path...)...)
+			if c.opt.Images != "" {
+				c.opt.Images = filepath.Join(filepath.Dir(path), "..", c.opt.Images)
+			}
+			d, err := Open(path, c.opt)
+			require.NoError(t, err)
+			crowds := 0
+			for _, a := range d.Annotations {
+				if a.Crowd {
+					crowds++
+				}
+			}
+			require.Len(t, d.Images, c.images)
+			require.Len(t, d.Categories, c.classes)
+			require.Len(t, d.Annotations, c.objects)
+			require.Equal(t, c.crowds, crowds)
+			require.Equal(t, c.empty, d.EmptyBoxes())
+			require.NoError(t, d.CheckImages())
+		})
+	}
+}

@@ -1,0 +1,111 @@
+package coco
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// WriteCOCO writes the data set as a COCO instances file, for tools that read nothing else.
+func WriteCOCO(path string, d *Dataset) error {
+	return writeAtomic(path, func(w *bufio.Writer) error {
+		w.WriteString("{\n\"images\": [")
+		for i, img := range d.Images {
+			name, err := json.Marshal(img.FileName)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(w, "%s{\"id\": %d, \"file_name\": %s, \"width\": %d, \"height\": %d}", separator(i), img.ID, name, img.Width, img.Height)
+		}
+		w.WriteString("\n],\n\"categories\": [")
+		for i, c := range d.Categories {
+			name, err := json.Marshal(c.Name)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(w, "%s{\"id\": %d, \"name\": %s}", separator(i), c.ID, name)
+		}
+		w.WriteString("\n],\n\"annotations\": [")
+		line := make([]byte, 0, 256)
+		for i := range d.Annotations {
+			line = append(line[:0], separator(i)...)
+			line = d.appendAnnotation(line, &d.Annotations[i])
+			w.Write(line)
+		}
+		_, err := w.WriteString("\n]\n}\n")
+		return err
+	})
+}
+
+func separator(i int) string {
+	if i == 0 {
+		return "\n"
+	}
+	return ",\n"
+}
+
+func (d *Dataset) appendAnnotation(b []byte, a *Annotation) []byte {
+	b = append(b, `{"id": `...)
+	b = strconv.AppendInt(b, a.ID, 10)
+	b = append(b, `, "image_id": `...)
+	b = strconv.AppendInt(b, d.Images[a.Image].ID, 10)
+	b = append(b, `, "category_id": `...)
+	b = strconv.AppendInt(b, d.Categories[a.Class-1].ID, 10)
+	b = append(b, `, "bbox": `...)
+	b = appendBox(b, a.Box)
+	b = append(b, `, "area": `...)
+	b = appendNumber(b, a.Area)
+	if a.Crowd {
+		return append(b, `, "iscrowd": 1}`...)
+	}
+	return append(b, `, "iscrowd": 0}`...)
+}
+
+func appendBox(b []byte, box [4]float64) []byte {
+	b = append(b, '[')
+	for i, v := range box {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = appendNumber(b, v)
+	}
+	return append(b, ']')
+}
+
+// appendNumber writes the shortest decimal that reads back as the same float64.
+func appendNumber(b []byte, v float64) []byte { return strconv.AppendFloat(b, v, 'g', -1, 64) }
+
+// writeAtomic writes a file beside path and renames it: a reader sees the old file or the whole new one.
+func writeAtomic(path string, write func(w *bufio.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+			err = fmt.Errorf("write %s: %w", path, err)
+		}
+	}()
+	w := bufio.NewWriterSize(f, 1<<16)
+	if err := write(w); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
