@@ -1,0 +1,110 @@
+package checkpoint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Report says how the tensors of a file fit those that a model wants.
+type Report struct {
+	Matched    []string   // same name, same shape
+	Missing    []Info     // wanted, not in the file
+	LeftOver   []Info     // in the file, not wanted
+	WrongShape []Mismatch // same name, another shape
+	Ignored    []string   // in the file, of no use to anyone: see Match
+}
+
+// Mismatch is a tensor whose shape in the file is not the one wanted.
+type Mismatch struct {
+	Name       string
+	Have, Want []int
+}
+
+// Match compares by name and shape; element types may differ, loaders convert.
+// The lists keep the order of want, LeftOver and Ignored that of have.
+//
+// PyTorch's BatchNorm counts its batches in num_batches_tracked, which nothing
+// reads as long as its momentum is a number: it is ignored unless wanted.
+func Match(have, want []Info) Report {
+	var r Report
+	shapes := make(map[string][]int, len(have))
+	for _, h := range have {
+		shapes[h.Name] = h.Shape
+	}
+	wanted := make(map[string]bool, len(want))
+	for _, w := range want {
+		wanted[w.Name] = true
+		shape, ok := shapes[w.Name]
+		switch {
+		case !ok:
+			r.Missing = append(r.Missing, w)
+		case !slices.Equal(shape, w.Shape):
+			r.WrongShape = append(r.WrongShape, Mismatch{w.Name, shape, w.Shape})
+		default:
+			r.Matched = append(r.Matched, w.Name)
+		}
+	}
+	for _, h := range have {
+		switch {
+		case wanted[h.Name]:
+		case h.Name == "num_batches_tracked" || strings.HasSuffix(h.Name, ".num_batches_tracked"):
+			r.Ignored = append(r.Ignored, h.Name)
+		default:
+			r.LeftOver = append(r.LeftOver, h)
+		}
+	}
+	return r
+}
+
+// Err is nil when everything wanted is there. Otherwise it is one line with
+// the file, the first tensor that doesn't fit, its shapes, and how many more
+// there are. Tensors left over are no error.
+func (r Report) Err(path string) error {
+	faults := len(r.Missing) + len(r.WrongShape)
+	if faults == 0 {
+		return nil
+	}
+	var first string
+	if len(r.WrongShape) > 0 {
+		w := r.WrongShape[0]
+		first = fmt.Sprintf("tensor %q has shape %v, the model wants %v", w.Name, w.Have, w.Want)
+	} else {
+		w := r.Missing[0]
+		first = fmt.Sprintf("tensor %q of shape %v is missing", w.Name, w.Shape)
+	}
+	return fmt.Errorf("%s: %s (%d matched, %d missing, %d of wrong shape, %d left over): is it a checkpoint of another structure?",
+		path, first, len(r.Matched), len(r.Missing), len(r.WrongShape), len(r.LeftOver))
+}
+
+// String is the report for people: a line of counts, then a line a list that
+// is not empty, cut after a few names.
+func (r Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d matched, %d missing, %d left over, %d of wrong shape, %d ignored",
+		len(r.Matched), len(r.Missing), len(r.LeftOver), len(r.WrongShape), len(r.Ignored))
+	named := func(i Info) string { return fmt.Sprintf("%s %v", i.Name, i.Shape) }
+	list(&b, "missing", r.Missing, named)
+	list(&b, "left over", r.LeftOver, named)
+	list(&b, "wrong shape", r.WrongShape, func(m Mismatch) string {
+		return fmt.Sprintf("%s has %v, wanted %v", m.Name, m.Have, m.Want)
+	})
+	list(&b, "ignored", r.Ignored, func(name string) string { return name })
+	return b.String()
+}
+
+// list adds a line "title: a; b; ... and n more".
+func list[T any](b *strings.Builder, title string, items []T, text func(T) string) {
+	const shown = 4
+	if len(items) == 0 {
+		return
+	}
+	parts := make([]string, 0, shown)
+	for _, item := range items[:min(shown, len(items))] {
+		parts = append(parts, text(item))
+	}
+	fmt.Fprintf(b, "\n  %s: %s", title, strings.Join(parts, "; "))
+	if more := len(items) - shown; more > 0 {
+		fmt.Fprintf(b, "; and %d more", more)
+	}
+}
