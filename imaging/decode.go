@@ -1,0 +1,147 @@
+package imaging
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// The three ways in which bytes fail to be a picture; errors of [Decode] and [Load] wrap one of them.
+var (
+	ErrUnsupported = errors.New("unsupported image format")
+	ErrTooLarge    = errors.New("image too large")
+	ErrCorrupt     = errors.New("corrupt image")
+)
+
+// Limits bounds what is decoded. They are held against the size that a file declares, before memory is spent on it. A field
+// that is zero has the default.
+type Limits struct {
+	Bytes  int // length of the file; default 64 MiB
+	Side   int // longer side in pixels; default 16384
+	Pixels int // width times height; default 50 million, which takes 150 MB twice while decoding
+}
+
+func (l Limits) orDefault() Limits {
+	if l.Bytes == 0 {
+		l.Bytes = 64 << 20
+	}
+	if l.Side == 0 {
+		l.Side = 16384
+	}
+	if l.Pixels == 0 {
+		l.Pixels = 50_000_000
+	}
+	return l
+}
+
+// check is called by every format with the size it read from the header.
+func (l Limits) check(w, h int) error {
+	switch {
+	case w < 1 || h < 1:
+		return fmt.Errorf("%w: declares %dx%d pixels", ErrCorrupt, w, h)
+	case w > l.Side || h > l.Side:
+		return fmt.Errorf("%w: %dx%d pixels, a side may have %d", ErrTooLarge, w, h, l.Side)
+	case w*h > l.Pixels: // no overflow: both are at most Side, which fits any file format in 32 bits
+		return fmt.Errorf("%w: %dx%d is %d pixels, %d are allowed", ErrTooLarge, w, h, w*h, l.Pixels)
+	}
+	return nil
+}
+
+// header is what the walk over a file's structure found.
+type header struct {
+	w, h        int // as stored, before orientation
+	orientation int // EXIF, 1 to 8
+}
+
+// format is one file format: how it begins, how its structure is checked and how its pixels are read. Both functions return
+// errors that wrap one of the package's three.
+type format struct {
+	name    string
+	begins  func(data []byte) bool
+	inspect func(data []byte, limits Limits) (header, error)
+	pixels  func(data []byte, h header) (*Image, error)
+}
+
+func prefix(prefixes ...string) func([]byte) bool {
+	return func(data []byte) bool {
+		for _, p := range prefixes {
+			if bytes.HasPrefix(data, []byte(p)) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func isWebP(data []byte) bool {
+	return len(data) >= 12 && string(data[:4]) == "RIFF" && string(data[8:12]) == "WEBP"
+}
+
+func formats() []format {
+	return []format{
+		{"JPEG", prefix("\xff\xd8\xff"), inspectJPEG, decodeOpenCV},
+		{"PNG", prefix(pngSignature), inspectPNG, decodeOpenCV},
+		{"WebP", isWebP, inspectWebP, decodeOpenCV},
+		{"GIF", prefix("GIF87a", "GIF89a"), inspectGIF, decodeGIF},
+		{"BMP", prefix("BM"), inspectBMP, decodeBMP},
+		{"TIFF", prefix("II*\x00", "MM\x00*"), inspectTIFF, decodeTIFF},
+	}
+}
+
+// Decode returns the picture in data, upright. The result shares no memory with data.
+func Decode(data []byte, limits Limits) (*Image, error) {
+	limits = limits.orDefault()
+	if len(data) == 0 {
+		return nil, fmt.Errorf("%w: no data", ErrCorrupt)
+	}
+	if len(data) > limits.Bytes {
+		return nil, fmt.Errorf("%w: %d bytes, %d are allowed", ErrTooLarge, len(data), limits.Bytes)
+	}
+	for _, f := range formats() {
+		if !f.begins(data) {
+			continue
+		}
+		m, err := f.decode(data, limits)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.name, err)
+		}
+		return m, nil
+	}
+	return nil, fmt.Errorf("%w: begins with % x; known are JPEG, PNG, WebP, GIF, BMP and TIFF", ErrUnsupported, data[:min(len(data), 8)])
+}
+
+func (f format) decode(data []byte, limits Limits) (*Image, error) {
+	h, err := f.inspect(data, limits)
+	if err != nil {
+		return nil, err
+	}
+	m, err := f.pixels(data, h)
+	if err != nil {
+		return nil, err
+	}
+	if m.W != h.w || m.H != h.h {
+		return nil, fmt.Errorf("%w: declares %dx%d pixels and has %dx%d", ErrCorrupt, h.w, h.h, m.W, m.H)
+	}
+	return m.oriented(h.orientation), nil
+}
+
+// Load decodes a file; errors name it.
+func Load(path string, limits Limits) (*Image, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err // names the path already
+	}
+	defer f.Close()
+	// One byte beyond the limit is enough for Decode to refuse it; the rest of a huge file is never read.
+	data, err := io.ReadAll(io.LimitReader(f, int64(limits.orDefault().Bytes)+1))
+	if err != nil {
+		return nil, err
+	}
+	m, err := Decode(data, limits)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
