@@ -1,0 +1,115 @@
+package engine
+
+// slot is a block of memory that values take in turn.
+type slot struct {
+	bytes int
+	mem   Memory
+}
+
+// layout gives every computed value of a program a slot for as long as it
+// lives. A slot is given out again the later the earlier it was freed: the one
+// freed last is still in the cache.
+type layout struct {
+	slots []*slot
+	of    map[*value]*slot
+	free  []*slot // the one freed last at the end
+}
+
+// newLayout plans the memory of a program whose kept values live to the end.
+func newLayout(p *program) *layout {
+	l := &layout{of: map[*value]*slot{}}
+	left := map[*value]int{} // reads still to come, by root
+	kept := map[*value]bool{}
+	for _, s := range p.steps {
+		r := root(s.out)
+		kept[r] = kept[r] || s.out.kept
+		for _, v := range s.in {
+			left[root(v)]++
+		}
+	}
+	for _, s := range p.steps {
+		if root(s.out) == s.out {
+			l.of[s.out] = l.place(s, left, kept)
+		}
+		for _, v := range s.in {
+			r := root(v)
+			left[r]--
+			if left[r] == 0 && !kept[r] && l.of[r] != nil && l.of[r] != l.of[root(s.out)] {
+				l.free = append(l.free, l.of[r])
+			}
+		}
+		if r := root(s.out); left[r] == 0 && !kept[r] {
+			l.free = append(l.free, l.of[r])
+		}
+	}
+	return l
+}
+
+// root is the value whose memory v lies in: a reshaped value is its source.
+func root(v *value) *value {
+	for isView(v) {
+		v = v.def.in[0]
+	}
+	return v
+}
+
+// place finds the slot for a step's output: an input's that ends here and may
+// be overwritten, else a free one.
+func (l *layout) place(s *step, left map[*value]int, kept map[*value]bool) *slot {
+	for _, i := range InPlace(s.op) {
+		r := root(s.in[i])
+		reads := 0
+		for _, v := range s.in {
+			if root(v) == r {
+				reads++
+			}
+		}
+		if reads == 1 && left[r] == 1 && !kept[r] && l.of[r] != nil && r.Bytes() == s.out.Bytes() {
+			return l.of[r]
+		}
+	}
+	return l.take(s.out.Bytes())
+}
+
+// take gives out the free slot freed last that is large enough without being
+// wasteful, else the one freed last that is large enough, else the largest one
+// enlarged, else a new one.
+func (l *layout) take(bytes int) *slot {
+	best := -1
+	for i := len(l.free) - 1; i >= 0; i-- {
+		if b := l.free[i].bytes; b >= bytes && b <= 2*bytes {
+			best = i
+			break
+		}
+	}
+	for i := len(l.free) - 1; i >= 0 && best < 0; i-- {
+		if l.free[i].bytes >= bytes {
+			best = i
+		}
+	}
+	if best < 0 {
+		for i, s := range l.free {
+			// Enlarging a small slot for a large value helps nobody.
+			if 4*s.bytes >= bytes && (best < 0 || s.bytes > l.free[best].bytes) {
+				best = i
+			}
+		}
+	}
+	if best < 0 {
+		s := &slot{bytes: bytes}
+		l.slots = append(l.slots, s)
+		return s
+	}
+	s := l.free[best]
+	l.free = append(l.free[:best], l.free[best+1:]...)
+	s.bytes = max(s.bytes, bytes)
+	return s
+}
+
+// bytes is the memory that all slots take.
+func (l *layout) bytes() (n int) {
+	for _, s := range l.slots {
+		n += s.bytes
+	}
+	return n
+}

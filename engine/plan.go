@@ -1,0 +1,274 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"gorgonia.org/gorgonia"
+	"scalenet/nn"
+)
+
+// Spec is what Compile makes a plan of.
+type Spec struct {
+	Graph *nn.Graph
+	// Stages lists the outputs of each stage; a stage runs what its outputs
+	// need beyond the stages before it.
+	Stages [][]*nn.Node
+	// BFloat16 computes features in bfloat16: inference only.
+	BFloat16 bool
+	// Native outputs and inputs keep the type that features have within the
+	// plan; without it they are float32.
+	Native []*nn.Node
+	// Shared inputs lie in another plan's memory.
+	Shared map[*nn.Node]Tensor
+}
+
+// Plan is a compiled graph. It implements gorgonia.VM.
+type Plan struct {
+	dev    Device
+	graph  *nn.Graph
+	stages [][]compiled
+	memory map[*nn.Node]Tensor // inputs and kept outputs
+	owned  []Memory
+	bytes  int
+}
+
+type compiled struct {
+	Kernel
+	name string
+}
+
+var _ gorgonia.VM = (*Plan)(nil)
+
+// Compile plans the running of a graph on a device with the parameters of a store.
+func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
+	p, err := newProgram(spec.Graph, spec.Stages)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range spec.Graph.Moments() {
+		if v := p.nodes[m.Node]; v != nil {
+			v.kept = true
+		}
+	}
+	p.sweep()
+	if dev.Fuses() {
+		p.fuse()
+	}
+	native := map[*value]bool{}
+	for _, n := range spec.Native {
+		native[p.nodes[n]] = true
+	}
+	if spec.BFloat16 {
+		p.lower(native)
+	}
+	plan = &Plan{dev: dev, graph: spec.Graph, memory: map[*nn.Node]Tensor{}, stages: make([][]compiled, len(spec.Stages))}
+	defer func() {
+		if err != nil {
+			plan.Close()
+		}
+	}()
+	tensors, err := plan.allocate(p, store, spec.Shared)
+	if err != nil {
+		return nil, err
+	}
+	return plan, plan.compile(p, tensors)
+}
+
+// allocate gives every value its memory.
+func (plan *Plan) allocate(p *program, store *Store, shared map[*nn.Node]Tensor) (func(*value) Tensor, error) {
+	l := newLayout(p)
+	for _, s := range l.slots {
+		mem, err := plan.alloc(s.bytes)
+		if err != nil {
+			return nil, err
+		}
+		s.mem = mem
+	}
+	leaves := map[*value]Tensor{}
+	for n, v := range p.nodes {
+		var err error
+		switch t, isShared := shared[n]; {
+		case isShared:
+			if !t.Shape.Eq(v.Shape) || t.Type != v.Type {
+				return nil, fmt.Errorf("engine: input %s is %v, the shared tensor %v", v.name, v.Desc, t.Desc)
+			}
+			leaves[v] = t
+		case v.param != nil && v.uses > 0:
+			leaves[v], err = store.Tensor(v.param, v.Type)
+		case v.input && (v.uses > 0 || v.kept):
+			t := Tensor{Desc: v.Desc}
+			t.Mem, err = plan.alloc(v.Bytes())
+			leaves[v] = t
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	tensor := func(v *value) Tensor {
+		r := root(v)
+		if s := l.of[r]; s != nil {
+			return Tensor{Desc: v.Desc, Mem: s.mem}
+		}
+		t := leaves[r]
+		t.Desc = v.Desc
+		return t
+	}
+	for n, v := range p.nodes {
+		if (v.input && leaves[v].Mem != nil) || (v.kept && (v.def != nil || isView(v))) {
+			plan.memory[n] = tensor(v)
+		}
+	}
+	return tensor, nil
+}
+
+func (plan *Plan) alloc(bytes int) (Memory, error) {
+	mem, err := plan.dev.Alloc(bytes)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %d MB more for a plan that has %d MB: %w", bytes>>20, plan.bytes>>20, err)
+	}
+	plan.owned = append(plan.owned, mem)
+	plan.bytes += bytes
+	return mem, nil
+}
+
+func (plan *Plan) compile(p *program, tensor func(*value) Tensor) error {
+	for _, s := range p.steps {
+		if isView(s.out) {
+			continue
+		}
+		in := make([]Tensor, len(s.in))
+		for i, v := range s.in {
+			in[i] = tensor(v)
+		}
+		k, err := plan.dev.Kernel(s.op, in, tensor(s.out))
+		if err != nil {
+			return fmt.Errorf("engine: %s on %s: %w", nn.Name(s.op), plan.dev.Name(), err)
+		}
+		plan.stages[s.stage] = append(plan.stages[s.stage], compiled{k, fmt.Sprintf("%s -> %v", nn.Name(s.op), s.out.Desc)})
+	}
+	return nil
+}
+
+// RunAll runs every stage.
+func (plan *Plan) RunAll() error {
+	for i := range plan.stages {
+		if err := plan.Run(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Run runs one stage; those before it must have run.
+func (plan *Plan) Run(stage int) error {
+	return plan.dev.Do(func() error {
+		for _, k := range plan.stages[stage] {
+			if err := k.Run(); err != nil {
+				return fmt.Errorf("engine: %s: %w", k.name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Reset implements gorgonia.VM: a plan keeps no state between runs.
+func (plan *Plan) Reset() {}
+
+// Close frees the plan's kernels and memory.
+func (plan *Plan) Close() error {
+	for _, stage := range plan.stages {
+		for _, k := range stage {
+			k.Close()
+		}
+	}
+	for _, m := range plan.owned {
+		plan.dev.Free(m)
+	}
+	plan.stages, plan.owned = nil, nil
+	return nil
+}
+
+// Bytes is the memory of the plan's inputs, outputs and intermediate values.
+func (plan *Plan) Bytes() int { return plan.bytes }
+
+// Tensor is the memory of an input or output, for other plans to share.
+func (plan *Plan) Tensor(n *nn.Node) (Tensor, bool) {
+	t, ok := plan.memory[n]
+	return t, ok
+}
+
+var errUnused = errors.New("is neither an input that the plan uses nor one of its outputs")
+
+// Write sets an input: a []float32 or []int32 (or []float64 in a float64
+// graph) of the node's size. Inputs that no output depends on are ignored.
+func (plan *Plan) Write(n *nn.Node, data any) error {
+	t, ok := plan.memory[n]
+	if !ok {
+		if slices.Contains(plan.graph.Inputs(), n) {
+			return nil
+		}
+		return fmt.Errorf("engine: %s %w", n.Name(), errUnused)
+	}
+	if l := length(data); l != t.Shape.TotalSize() {
+		return fmt.Errorf("engine: %d values for input %s of shape %v", l, n.Name(), t.Shape)
+	}
+	return plan.dev.Write(t.Mem, data)
+}
+
+// Read copies an output into a slice of the node's size; bfloat16 outputs are
+// read as float32.
+func (plan *Plan) Read(n *nn.Node, into any) error {
+	t, ok := plan.memory[n]
+	if !ok {
+		return fmt.Errorf("engine: %s %w", n.Name(), errUnused)
+	}
+	if l := length(into); l != t.Shape.TotalSize() {
+		return fmt.Errorf("engine: room for %d values of output %s of shape %v", l, n.Name(), t.Shape)
+	}
+	if t.Type == BFloat16 {
+		return fmt.Errorf("engine: output %s is %v: keep it on the device or leave it out of Native", n.Name(), t.Desc)
+	}
+	return plan.dev.Read(into, t.Mem)
+}
+
+func length(data any) int {
+	switch d := data.(type) {
+	case []float32:
+		return len(d)
+	case []float64:
+		return len(d)
+	case []int32:
+		return len(d)
+	}
+	return -1
+}
+
+// StepTime is how long one step of a plan takes.
+type StepTime struct {
+	Step string
+	Time time.Duration
+}
+
+// Profile runs all stages and times every step.
+func (plan *Plan) Profile() (times []StepTime, err error) {
+	err = plan.dev.Do(func() error {
+		for _, stage := range plan.stages {
+			for _, k := range stage {
+				start := time.Now()
+				if err := k.Run(); err != nil {
+					return fmt.Errorf("engine: %s: %w", k.name, err)
+				}
+				name := k.name
+				if s, ok := k.Kernel.(fmt.Stringer); ok {
+					name += " [" + s.String() + "]"
+				}
+				times = append(times, StepTime{name, time.Since(start)})
+			}
+		}
+		return nil
+	})
+	return times, err
+}

@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+
+	"gorgonia.org/gorgonia"
+	"scalenet/nn"
+)
+
+// value is what a step computes or reads.
+type value struct {
+	Desc
+	param *nn.Param // of a parameter
+	input bool      // written from outside before the run
+	kept  bool      // read after the run
+	name  string
+
+	def  *step // nil for parameters and inputs
+	uses int   // how often steps read it
+}
+
+// step is one operation of a program.
+type step struct {
+	op    nn.Op
+	in    []*value
+	out   *value
+	stage int
+}
+
+// program is a graph as a list of steps, in an order that respects what they need.
+type program struct {
+	steps []*step
+	nodes map[*nn.Node]*value
+}
+
+// newProgram lists the steps that the stages' outputs need, each in the first
+// stage that needs it. Within a stage they keep the order in which their nodes
+// were made: forward as built, backward as derived, which computes a weight's
+// gradient as soon as it can be and lets go of what it was computed from.
+func newProgram(g *nn.Graph, stages [][]*nn.Node) (*program, error) {
+	p := &program{nodes: map[*nn.Node]*value{}}
+	for stage, outputs := range stages {
+		var reached []*nn.Node
+		seen := map[*nn.Node]bool{}
+		var visit func(n *nn.Node)
+		visit = func(n *nn.Node) {
+			if seen[n] || p.nodes[n] != nil {
+				return
+			}
+			seen[n] = true
+			for _, c := range children(g, n) {
+				visit(c)
+			}
+			reached = append(reached, n)
+		}
+		for _, n := range outputs {
+			visit(n)
+		}
+		sort.SliceStable(reached, func(i, j int) bool { return reached[i].ID() < reached[j].ID() })
+		for _, n := range reached {
+			if err := p.add(g, n, stage); err != nil {
+				return nil, err
+			}
+		}
+		for _, n := range outputs {
+			p.nodes[n].kept = true
+		}
+	}
+	return p, nil
+}
+
+func (p *program) add(g *nn.Graph, n *nn.Node, stage int) error {
+	typ, err := DTypeOf(n.Dtype())
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, n.Name())
+	}
+	v := &value{Desc: Desc{n.Shape(), typ}, name: n.Name()}
+	p.nodes[n] = v
+	if n.Op() == nil {
+		v.param = g.ParamOf(n)
+		v.input = v.param == nil
+		return nil
+	}
+	op, ok := nn.Of(n)
+	if !ok {
+		if n.Op().String() != gorgoniaAdd {
+			return fmt.Errorf("engine: gorgonia's operation %q is not supported; build graphs from package nn", n.Op())
+		}
+		op = nn.Add{}
+	}
+	s := &step{op: op, out: v, stage: stage}
+	for _, c := range children(g, n) {
+		s.in = append(s.in, p.nodes[c])
+		p.nodes[c].uses++
+	}
+	v.def = s
+	p.steps = append(p.steps, s)
+	return nil
+}
+
+// gorgoniaAdd is how the addition prints itself with which gorgonia.Backpropagate
+// adds up the gradients of a value that is used more than once.
+const gorgoniaAdd = "+ false"
+
+// children lists a node's inputs in order.
+func children(g *nn.Graph, n *nn.Node) []*nn.Node {
+	if n.Op() == nil {
+		return nil
+	}
+	var c []*nn.Node
+	for it := g.Expr.From(n.ID()); it.Next(); {
+		c = append(c, it.Node().(*gorgonia.Node))
+	}
+	return c
+}
+
+// replace makes the steps `old` into one that computes the last one's output;
+// it takes the last one's place. Inputs of the new step count as used, those of
+// the old ones no longer.
+func (p *program) replace(new nn.Op, in []*value, old ...*step) {
+	last := old[len(old)-1]
+	for _, v := range in {
+		v.uses++
+	}
+	for _, s := range old {
+		for _, v := range s.in {
+			v.uses--
+		}
+	}
+	for _, s := range old[:len(old)-1] {
+		s.out.def = nil
+		s.op = nil
+	}
+	last.op, last.in = new, slices.Clone(in)
+	if len(old) > 1 {
+		p.steps = slices.DeleteFunc(p.steps, func(s *step) bool { return s.op == nil })
+	}
+}
+
+// sweep drops the steps whose results nobody reads.
+func (p *program) sweep() {
+	for i := len(p.steps) - 1; i >= 0; i-- {
+		s := p.steps[i]
+		if s.out.uses > 0 || s.out.kept {
+			continue
+		}
+		for _, v := range s.in {
+			v.uses--
+		}
+		p.steps = slices.Delete(p.steps, i, i+1)
+	}
+}
