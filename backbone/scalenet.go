@@ -1,0 +1,110 @@
+package backbone
+
+import (
+	"fmt"
+
+	"scalenet/nn"
+)
+
+// ScaleNet is a residual network whose blocks aggregate scales.
+type ScaleNet struct {
+	stem    Stem
+	blocks  []int // in each stage
+	planes  []int // inner channels of each stage; a stage's output has four times as many
+	strides []int
+	scales  []int // pool sizes, the first one 1
+	rows    Structure
+	literal bool
+}
+
+// expansion is how many output channels a bottleneck has for an inner one.
+const expansion = 4
+
+// imageNetScales are the pool sizes of the published networks.
+var imageNetScales = []int{1, 2, 4, 7}
+
+// NewScaleNet makes a ScaleNet of any shape; the slices have an entry a stage,
+// strides and scales may be nil for 1, 2, 2, ... and 1, 2, 4, 7.
+func NewScaleNet(stem Stem, blocks, planes, strides, scales []int, rows Structure) (*ScaleNet, error) {
+	if scales == nil {
+		scales = imageNetScales
+	}
+	if strides == nil {
+		strides = defaultStrides(len(blocks))
+	}
+	total := 0
+	for _, b := range blocks {
+		total += b
+	}
+	switch {
+	case len(blocks) == 0 || len(planes) != len(blocks) || len(strides) != len(blocks):
+		return nil, fmt.Errorf("scalenet: %d stages of blocks, %d of planes, %d of strides", len(blocks), len(planes), len(strides))
+	case len(scales) == 0 || scales[0] != 1:
+		return nil, fmt.Errorf("scalenet: scales %v must begin with 1", scales)
+	case stem.Channels < 1 || stem.Kernel < 1:
+		return nil, fmt.Errorf("scalenet: stem of %d channels, kernel %d", stem.Channels, stem.Kernel)
+	}
+	if err := rows.check(total, len(scales)); err != nil {
+		return nil, fmt.Errorf("scalenet: %w", err)
+	}
+	return &ScaleNet{stem: stem, blocks: blocks, planes: planes, strides: strides, scales: scales, rows: rows}, nil
+}
+
+// Literal is the same network built as the paper defines it, every branch
+// resized before it is normalised and all of them concatenated; same results
+// up to rounding, more multiplications. It is what published numbers of
+// multiply-adds count, and what the usual form is checked against.
+func (n *ScaleNet) Literal() *ScaleNet {
+	m := *n
+	m.literal = true
+	return &m
+}
+
+// Stem implements Network.
+func (n *ScaleNet) Stem(g *nn.Graph, x *nn.Node) *nn.Node { return n.stem.build(g, x) }
+
+// Stages implements Network.
+func (n *ScaleNet) Stages() int { return len(n.blocks) }
+
+// Stage implements Network.
+func (n *ScaleNet) Stage(g *nn.Graph, x *nn.Node, s int) *nn.Node {
+	row := 0
+	for _, b := range n.blocks[:s-1] {
+		row += b
+	}
+	for b := range n.blocks[s-1] {
+		block := saBlock{
+			name: fmt.Sprintf("layer%d.%d", s, b), planes: n.planes[s-1], stride: 1,
+			scales: n.scales, row: n.rows[row+b], literal: n.literal,
+		}
+		if b == 0 {
+			block.stride, block.project = n.strides[s-1], true
+		}
+		x = block.build(g, x)
+	}
+	return x
+}
+
+// Stride implements Network.
+func (n *ScaleNet) Stride(s int) int { return strideAfter(n.strides, s) }
+
+// MinSide implements Network: the largest pool needs a pixel in every stage.
+func (n *ScaleNet) MinSide(s int) int {
+	return n.Stride(s) * n.scales[len(n.scales)-1]
+}
+
+func defaultStrides(stages int) []int {
+	s := make([]int, stages)
+	for i := range s {
+		s[i] = min(2, i+1)
+	}
+	return s
+}
+
+func strideAfter(strides []int, s int) int {
+	stride := 4 // the stem's
+	for _, t := range strides[:s] {
+		stride *= t
+	}
+	return stride
+}

@@ -1,0 +1,69 @@
+package backbone
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+// Structure is a neuron allocation: a row for each block, the neurons at each
+// scale and then the side of the block's features for the input size that the
+// network was made for (224 x 224 on ImageNet): [C1, ..., CL, side].
+type Structure [][]int
+
+//go:embed structures/*.json
+var published embed.FS
+
+// PublishedStructure is an allocation published with the paper: scalenet50,
+// scalenet50_light, scalenet101 or scalenet152.
+func PublishedStructure(name string) (Structure, error) {
+	data, err := published.ReadFile("structures/" + name + ".json")
+	if err != nil {
+		return nil, fmt.Errorf("no published structure is named %q", name)
+	}
+	return parseStructure(data, name)
+}
+
+// ReadStructure reads an allocation from a JSON file.
+func ReadStructure(path string) (Structure, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading a structure: %w", err)
+	}
+	return parseStructure(data, path)
+}
+
+func parseStructure(data []byte, name string) (Structure, error) {
+	var s Structure
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, fmt.Errorf("structure %s: %w", name, err)
+	}
+	return s, nil
+}
+
+// check holds a structure against the number of blocks and of scales.
+func (s Structure) check(blocks, scales int) error {
+	if len(s) != blocks {
+		return fmt.Errorf("structure has %d rows, the network %d blocks", len(s), blocks)
+	}
+	for i, row := range s {
+		if len(row) != scales+1 {
+			return fmt.Errorf("structure row %d has %d numbers, want %d scales and the side", i, len(row), scales)
+		}
+		sum := 0
+		for j, c := range row[:scales] {
+			if c < 0 {
+				return fmt.Errorf("structure row %d, scale %d: %d neurons", i, j+1, c)
+			}
+			sum += c
+		}
+		if sum == 0 {
+			return fmt.Errorf("structure row %d has no neurons", i)
+		}
+		if row[scales] < 1 {
+			return fmt.Errorf("structure row %d: side %d", i, row[scales])
+		}
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package backbone
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"scalenet/nn"
+)
+
+// Cost is what a part of a network holds and computes.
+type Cost struct {
+	Part string `json:"part"`
+	// Params counts learned values: weights, biases, BatchNorm's affine part.
+	Params int `json:"params"`
+	// MACs counts multiply-adds of convolutions and linear layers for one
+	// image, each at the resolution it runs at by the network's definition.
+	MACs int `json:"macs"`
+}
+
+// Summarize counts the parts of a classifier (stem, each stage, fc) for input
+// images of height x width, and the total.
+func Summarize(n Network, height, width, classes int) (parts []Cost, total Cost, err error) {
+	if s, ok := n.(*ScaleNet); ok {
+		n = s.Literal() // published numbers count the definition
+	}
+	total.Part = "total"
+	err = nn.Build(func() {
+		g := nn.NewGraph(nn.NewParams(0), false)
+		params, nodes := 0, 0
+		count := func(part string) {
+			c := Cost{Part: part, Params: g.Params.Count() - params}
+			all := g.Expr.AllNodes()
+			for _, node := range all[nodes:] {
+				c.MACs += MACs(node)
+			}
+			params, nodes = g.Params.Count(), len(all)
+			parts = append(parts, c)
+			total.Params += c.Params
+			total.MACs += c.MACs
+		}
+		x := n.Stem(g, g.Input("images", 1, height, width, 3))
+		count("stem")
+		for s := 1; s <= n.Stages(); s++ {
+			x = n.Stage(g, x, s)
+			count(fmt.Sprintf("stage %d", s))
+		}
+		x = nn.GlobalAvgPool(x)
+		g.Linear(x, "fc", classes, nn.UniformFanIn(x.Shape()[1]))
+		count("fc")
+	})
+	return parts, total, err
+}
+
+// MACs counts a node's multiply-adds: out values times the weights behind each.
+func MACs(n *gorgonia.Node) int {
+	op, ok := nn.Of(n)
+	if !ok {
+		return 0
+	}
+	switch op.(type) {
+	case nn.Conv2D, nn.Linear:
+		it := n.Graph().From(n.ID())
+		it.Next()
+		it.Next()
+		w := it.Node().(*gorgonia.Node).Shape()
+		return n.Shape().TotalSize() * w.TotalSize() / w[0]
+	}
+	return 0
+}
