@@ -1,0 +1,92 @@
+package ref
+
+import (
+	"scalenet/engine"
+	"scalenet/nn"
+)
+
+// fused computes engine's operations by what they are documented to equal.
+func fused(op nn.Op) (operation, bool) {
+	switch op := op.(type) {
+	case engine.ConvBlock:
+		n := op.ResidualAt() + count(op.Residual)
+		return of(n, func(in []array) array { return convBlock(op, in) }), true
+	case engine.ConvBlockGradInput:
+		return of(2+2*count(op.Norm.On), func(in []array) array { return convBlockGradInput(op, in) }), true
+	case engine.ConvBlockGradWeight:
+		return of(2+2*count(op.Norm.On), func(in []array) array { return convBlockGradWeight(op, in) }), true
+	case engine.ResizeBlock:
+		return of(1+count(op.Residual), func(in []array) array {
+			return finish(resizeForward(op.Resize2D, in[0]), in[1:], op.ReLU)
+		}), true
+	case engine.NormBlock:
+		return of(4+count(op.Residual), func(in []array) array {
+			return finish(batchNorm(op.BatchNorm2D, in[0], in[1], in[2], in[3]), in[4:], op.ReLU)
+		}), true
+	case engine.AddReLU:
+		return of(2, func(in []array) array { return relu(add(in[0], in[1])) }), true
+	case engine.AddReLUGrad:
+		return of(3, func(in []array) array { return reluGrad(in[0], add(in[1], in[2])) }), true
+	case engine.Cast:
+		o := of(1, func(in []array) array { return in[0] })
+		o.casts = true
+		return o, true
+	}
+	return operation{}, false
+}
+
+// count is the number of inputs of something optional.
+func count(on bool) int {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+// finish is relu?(residual? + y).
+func finish(y array, residual []array, rectify bool) array {
+	for _, r := range residual {
+		y = add(y, r)
+	}
+	if rectify {
+		y = relu(y)
+	}
+	return y
+}
+
+// part is weight[:, from:to]; to = 0 means all of it.
+func part(weight array, from, to int) array {
+	if to == 0 {
+		return weight
+	}
+	return slice(weight, 1, from, to)
+}
+
+func convBlock(c engine.ConvBlock, in []array) array {
+	args := []array{in[0], part(in[1], c.From, c.To)}
+	if c.Bias {
+		args = append(args, in[2])
+	}
+	y := conv(c.Conv2D, args...)
+	if c.Norm.On {
+		y = frozenNorm(nn.FrozenBatchNorm2D{Eps: c.Norm.Eps, ScaleOnly: c.Norm.ScaleOnly}, y, in[c.NormAt():])
+	}
+	return finish(y, in[c.ResidualAt():], c.ReLU)
+}
+
+// beforeNorm is the gradient before a folded norm whose weight and variance
+// are the inputs after the first two.
+func beforeNorm(n engine.Norm, dy array, in []array) array {
+	if !n.On {
+		return dy
+	}
+	return frozenNormGrad(n.Eps, dy, in[2], in[3])
+}
+
+func convBlockGradInput(c engine.ConvBlockGradInput, in []array) array {
+	return convGradInput(c.Conv2DGradInput, beforeNorm(c.Norm, in[0], in), part(in[1], c.From, c.To))
+}
+
+func convBlockGradWeight(c engine.ConvBlockGradWeight, in []array) array {
+	return convGradWeight(c.Conv2DGradWeight, in[0], beforeNorm(c.Norm, in[1], in))
+}
