@@ -1,0 +1,36 @@
+# Every target installs what is missing first (scripts/install.sh: Debian 12 packages) and takes its settings from scripts/env.sh.
+SHELL := /bin/bash
+GO := scripts/install.sh && source scripts/env.sh && go
+TESTFLAGS ?=
+ONEDNN3 := $(CURDIR)/build/onednn3
+
+.PHONY: build demo test test-onednn3 bench lint clean
+
+build:
+	@$(GO) build -o bin/scalenet ./cmd/scalenet
+
+demo: build
+	@for need in models/bccd.safetensors examples; do \
+		[ -e $$need ] || { echo "make demo: $$need is not in this checkout" >&2; exit 1; }; \
+	done
+	bin/scalenet detect --model models/bccd.safetensors --out runs/demo examples/
+	@echo "annotated pictures are in $(CURDIR)/runs/demo"
+
+test:
+	@$(GO) test $(TESTFLAGS) ./...
+
+# The oneDNN device again, built against oneDNN 3.x instead of the system's.
+test-onednn3:
+	@scripts/onednn3.sh $(ONEDNN3)
+	@export ONEDNN_ROOT=$(ONEDNN3); $(GO) test $(TESTFLAGS) ./engine/cpu/...
+
+bench: build
+	bin/scalenet bench
+
+lint:
+	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); \
+	[ -z "$$unformatted" ] || { echo "gofmt would change:" >&2; echo "$$unformatted" >&2; exit 1; }
+	@$(GO) vet ./...
+
+clean:
+	rm -rf bin build runs

@@ -1,0 +1,127 @@
+// Package importorder holds the order of the packages: imports go one way, downwards. It reads the import lines of every file
+// that is not a test, whatever its build tags.
+package importorder
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// order has the top first. A package imports only packages of lower rows.
+var order = [][]string{
+	{"cmd/scalenet"},
+	{"server"},
+	{"web"},
+	{"classify"},
+	{"detector"},
+	{"rpn", "roi"},
+	{"assign"}, // matching and sampling, for rpn and roi
+	{"coco"},
+	{"train"},
+	{"backbone"},
+	{"engine/cpu", "engine/cuda", "engine/ref"},
+	{"engine"},
+	{"nn"},
+	{"imaging"},
+	{"checkpoint"},
+	{"geom"},
+}
+
+// allowed names who may import what from outside; a key that ends in a slash stands for all paths below it.
+var allowed = map[string][]string{
+	"gorgonia.org/":             {"nn", "engine", "engine/cpu", "engine/cuda", "engine/ref", "backbone", "rpn", "roi", "detector", "classify", "train"},
+	"gocv.io/":                  {"imaging"},
+	"github.com/gin-gonic/gin/": {"server"},
+	"C":                         {"engine/cpu", "engine/cuda", "imaging", "train"},
+}
+
+const (
+	root   = "../.."
+	module = "scalenet/"
+)
+
+func TestImportsGoDownwards(t *testing.T) {
+	row := map[string]int{}
+	for i, packages := range order {
+		for _, p := range packages {
+			row[p] = i
+		}
+	}
+	imports := packageImports(t)
+	require.Contains(t, imports, "geom", "the walk found the repository")
+	for from, paths := range imports {
+		_, known := row[from]
+		if !assert.True(t, known, "package %s has no place in the order: give it one", from) {
+			continue
+		}
+		for to, file := range paths {
+			if to, ours := strings.CutPrefix(to, module); ours {
+				below, known := row[to]
+				assert.True(t, known, "%s imports %s, which has no place in the order", file, to)
+				assert.Less(t, row[from], below, "%s: %s may not import %s, which is not below it", file, from, to)
+			}
+		}
+	}
+}
+
+func TestOutsideImports(t *testing.T) {
+	for from, paths := range packageImports(t) {
+		for to, file := range paths {
+			for restricted, packages := range allowed {
+				if to == restricted || strings.HasPrefix(to+"/", restricted) && strings.HasSuffix(restricted, "/") {
+					assert.Contains(t, packages, from, "%s imports %s: only these may", file, to)
+				}
+			}
+		}
+	}
+}
+
+// packageImports maps each package's folder to what its files import and one file that does.
+func packageImports(t *testing.T) map[string]map[string]string {
+	t.Helper()
+	found := map[string]map[string]string{}
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if base := entry.Name(); entry.IsDir() && name != root {
+			if base == "testdata" || base == "build" || base == "deps" || strings.HasPrefix(base, ".") {
+				return filepath.SkipDir
+			}
+		}
+		if entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		name, err = filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		folder := path.Dir(filepath.ToSlash(name))
+		if found[folder] == nil {
+			found[folder] = map[string]string{}
+		}
+		for _, spec := range file.Imports {
+			to, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			found[folder][to] = name
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	return found
+}
