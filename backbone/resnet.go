@@ -39,7 +39,7 @@ func (n *ResNet) Stage(g *nn.Graph, x *nn.Node, s int) *nn.Node {
 		if b == 0 {
 			stride = n.strides[s-1]
 		}
-		x = bottleneck(g, x, fmt.Sprintf("layer%d.%d", s, b), n.planes[s-1], stride, b == 0)
+		x = bottleneck(g, x, fmt.Sprintf("layer%d.%d", s, b), n.planes[s-1], stride)
 	}
 	return x
 }
@@ -50,14 +50,14 @@ func (n *ResNet) Stride(s int) int { return strideAfter(n.strides, s) }
 // MinSide implements Network.
 func (n *ResNet) MinSide(int) int { return 1 }
 
-// bottleneck is 1x1, 3x3, 1x1 with a shortcut, projected in a stage's first block.
-func bottleneck(g *nn.Graph, x *nn.Node, name string, planes, stride int, project bool) *nn.Node {
+// bottleneck is 1x1, 3x3, 1x1 with a shortcut, projected where the shape changes.
+func bottleneck(g *nn.Graph, x *nn.Node, name string, planes, stride int) *nn.Node {
 	conv := func(x *nn.Node, i, out, kernel, stride int) *nn.Node {
 		y := g.Conv(x, fmt.Sprintf("%s.conv%d", name, i), out, kernel, nn.Conv2D{Stride: stride, Pad: kernel / 2})
 		return g.Norm(y, fmt.Sprintf("%s.bn%d", name, i))
 	}
 	shortcut := x
-	if project {
+	if stride > 1 || x.Shape()[3] != expansion*planes {
 		y := g.Conv(x, name+".downsample.0", expansion*planes, 1, nn.Conv2D{Stride: stride})
 		shortcut = g.Norm(y, name+".downsample.1")
 	}

@@ -11,7 +11,6 @@ type saBlock struct {
 	name    string
 	planes  int
 	stride  int
-	project bool  // the shortcut has a convolution
 	scales  []int // pool sizes
 	row     []int // neurons a scale, then the side that the architecture was made for
 	literal bool
@@ -22,7 +21,7 @@ func (b saBlock) build(g *nn.Graph, x *nn.Node) *nn.Node {
 		x = nn.MaxPool(x, b.stride, b.stride, 0)
 	}
 	shortcut := x
-	if b.project {
+	if b.stride > 1 || x.Shape()[3] != expansion*b.planes {
 		shortcut = g.Norm(g.Conv(x, b.name+".downsample.0", expansion*b.planes, 1, nn.Conv2D{Stride: 1}), b.name+".downsample.1")
 	}
 	x = nn.Relu(g.Norm(g.Conv(x, b.name+".conv1", b.planes, 1, nn.Conv2D{Stride: 1}), b.name+".bn1"))

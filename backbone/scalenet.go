@@ -78,7 +78,7 @@ func (n *ScaleNet) Stage(g *nn.Graph, x *nn.Node, s int) *nn.Node {
 			scales: n.scales, row: n.rows[row+b], literal: n.literal,
 		}
 		if b == 0 {
-			block.stride, block.project = n.strides[s-1], true
+			block.stride = n.strides[s-1]
 		}
 		x = block.build(g, x)
 	}

@@ -25,7 +25,7 @@ type Op interface {
 type Differentiable interface {
 	Op
 	// Diff returns, for each input, the node of its gradient given the gradient
-	// of the output; nil where the output does not depend on it smoothly.
+	// of the output; nil, or nothing at the end, where Wrt says no.
 	Diff(in []*Node, out, grad *Node) []*Node
 	// Wrt says which of n inputs Diff gives a gradient for.
 	Wrt(n int) []bool
@@ -133,7 +133,8 @@ func (a *applied) SymDiff(in gorgonia.Nodes, out, grad *Node) (grads gorgonia.No
 	if !ok {
 		return nil, fmt.Errorf("%s has no derivative", Name(a.Op))
 	}
-	err = Build(func() { grads = d.Diff(in, out, grad) })
+	grads = make(gorgonia.Nodes, len(in))
+	err = Build(func() { copy(grads, d.Diff(in, out, grad)) })
 	return grads, err
 }
 
