@@ -89,7 +89,8 @@ func (s *scanner) slowNumber() (float64, error) {
 // integer reads a whole number; 7.0 is 7.
 func (s *scanner) integer() (int64, error) {
 	s.peek()
-	tok := s.buf[s.pos : s.pos+s.token()]
+	n := s.token() // moves the buffer: before slicing it
+	tok := s.buf[s.pos : s.pos+n]
 	if len(tok) > 15 && validNumber(string(tok)) {
 		if v, err := strconv.ParseInt(string(tok), 10, 64); err == nil {
 			s.pos += len(tok)

@@ -1,0 +1,139 @@
+package coco
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const exact = 1e-9
+
+func requireFigures(t *testing.T, want, got []float64) {
+	t.Helper()
+	require.Len(t, got, len(want))
+	for i := range want {
+		require.InDelta(t, want[i], got[i], exact, "figure %d", i)
+	}
+}
+
+// TestEdgeCases are hand-made problems with the figures of pycocotools; each says why it exists.
+func TestEdgeCases(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "edge.json"))
+	require.NoError(t, err)
+	var cases []struct {
+		Name, Why  string
+		Stats      []float64
+		APPerClass map[string]float64 `json:"ap_per_class"`
+		GT, DT     json.RawMessage
+	}
+	require.NoError(t, json.Unmarshal(text, &cases))
+	require.Len(t, cases, 21)
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			dir := t.TempDir()
+			e, err := EvaluateFiles(writeFile(t, filepath.Join(dir, "gt.json"), string(c.GT)), writeFile(t, filepath.Join(dir, "dt.json"), string(c.DT)))
+			require.NoError(t, err)
+			requireFigures(t, c.Stats, e.Stats[:])
+			require.Len(t, e.Classes, len(c.APPerClass))
+			for _, k := range e.Classes {
+				require.InDelta(t, c.APPerClass[strconv.FormatInt(k.ID, 10)], k.AP, exact, "class %d", k.ID)
+			}
+		})
+	}
+}
+
+// TestFake100 has the figures published with the COCO API.
+func TestFake100(t *testing.T) {
+	dir := shared(t, "reference", "coco-eval", "cocoapi_fake100")
+	e, err := EvaluateFiles(filepath.Join(dir, "instances_val2014_100.json"), filepath.Join(dir, "instances_val2014_fakebbox100_results.json"))
+	require.NoError(t, err)
+	requireFigures(t, []float64{0.5045806987249628, 0.6969727247299577, 0.5729816669904931, 0.5856257209, 0.5193996948, 0.5013978986,
+		0.3868127796, 0.5936795763, 0.5953529829, 0.6398109626, 0.5664205979, 0.5642905983}[3:], e.Stats[3:])
+	requireFigures(t, []float64{0.5045806987, 0.6969727247, 0.5729816670}, e.Stats[:3])
+}
+
+// tenObjects is a problem whose figures are easy to see: detections equal the objects.
+func perfect(t *testing.T) (*Dataset, *Results) {
+	d, err := readInstances(strings.NewReader(`{"images": [{"id": 0}, {"id": 4}], "categories": [{"id": 0, "name": "a"}],
+		"annotations": [{"id": 0, "image_id": 0, "category_id": 0, "bbox": [0, 0, 10, 10]}, {"id": 1, "image_id": 4, "category_id": 0, "bbox": [0, 0, 10, 10]}]}`), 0)
+	require.NoError(t, err)
+	var r Results
+	for i := range d.Annotations {
+		r.Add(d.Images[i].ID, 0, d.Annotations[i].Box, 0.5)
+	}
+	return d, &r
+}
+
+// TestUnlikeReference holds what differs from pycocotools on purpose.
+func TestUnlikeReference(t *testing.T) {
+	d, r := perfect(t)
+	e, err := Evaluate(d, r)
+	require.NoError(t, err)
+	require.InDelta(t, 1, e.Stats.AP(), exact, "an object with id 0 can be found")
+
+	e, err = Evaluate(d, new(Results))
+	require.NoError(t, err)
+	require.Zero(t, e.Stats.AP(), "an empty list of detections finds nothing")
+	require.Equal(t, -1.0, e.Stats[5], "no large objects")
+
+	r.Add(0, 77, [4]float64{0, 0, 1, 1}, 1)
+	e, err = Evaluate(d, r)
+	require.NoError(t, err)
+	require.Equal(t, 1, e.Unlisted)
+	require.Equal(t, 2, e.Classes[0].Detections)
+	require.Equal(t, 2, e.Classes[0].Objects)
+}
+
+func TestEvaluateErrors(t *testing.T) {
+	d, r := perfect(t)
+	r.Add(9, 0, [4]float64{0, 0, 1, 1}, 1)
+	_, err := Evaluate(d, r)
+	require.ErrorContains(t, err, "[2].image_id: the ground truth has no image with the id 9")
+	r.Score = r.Score[:2]
+	_, err = Evaluate(d, r)
+	require.ErrorContains(t, err, "columns")
+}
+
+// TestEmptyDataset evaluates nothing at all.
+func TestEmptyDataset(t *testing.T) {
+	d, err := readInstances(strings.NewReader(`{"images": [], "categories": [], "annotations": []}`), 0)
+	require.NoError(t, err)
+	e, err := Evaluate(d, new(Results))
+	require.NoError(t, err)
+	for _, v := range e.Stats {
+		require.Equal(t, -1.0, v)
+	}
+}
+
+// TestSynth is the problem of the speed comparison, with the figures of pycocotools: SCALENET_SYNTH names the folder where
+// coco_synth.py wrote it.
+func TestSynth(t *testing.T) {
+	dir := os.Getenv("SCALENET_SYNTH")
+	if dir == "" {
+		t.Skip("SCALENET_SYNTH is not set")
+	}
+	e, err := EvaluateFiles(filepath.Join(dir, "gt.json"), filepath.Join(dir, "dt.json"))
+	require.NoError(t, err)
+	requireFigures(t, []float64{.26328970540230096, .65024027180148369, .13869630769021712, .28829801194776639, .26413700231187542,
+		.25495628334750431, .12512939358982167, .3641685720658534, .38993449497284799, .39064622705661078, .38932042555812674,
+		.38942753201290115}, e.Stats[:])
+}
+
+// BenchmarkEvaluateFiles goes from files to figures on the problem of TestSynth.
+func BenchmarkEvaluateFiles(b *testing.B) {
+	dir := os.Getenv("SCALENET_SYNTH")
+	if dir == "" {
+		b.Skip("SCALENET_SYNTH is not set")
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := EvaluateFiles(filepath.Join(dir, "gt.json"), filepath.Join(dir, "dt.json")); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,236 @@
+package coco
+
+import (
+	"cmp"
+	"slices"
+)
+
+const (
+	maxDetections = 100 // an image and class
+	numThresholds = 10  // IoU 0.50:0.05:0.95
+	allThresholds = 1<<numThresholds - 1
+	ignoreShift   = 16 // of the ignored bits in a verdict
+)
+
+// Areas, in pixels of the annotation's area (a detection's is width*height), bounds inclusive.
+const (
+	allAreas = iota
+	small
+	medium
+	large
+	numAreas
+)
+
+// areaLimits are COCO's: 0..1e5^2, 32^2, 96^2.
+func areaLimits() [numAreas][2]float64 {
+	return [numAreas][2]float64{{0, 1e10}, {0, 1024}, {1024, 9216}, {9216, 1e10}}
+}
+
+// iouThresholds are numpy's linspace(0.5, 0.95, 10) to the last bit.
+func iouThresholds() (t [numThresholds]float64) {
+	first, last := 0.5, 0.95
+	step := (last - first) / (numThresholds - 1)
+	for i := range t {
+		t[i] = float64(float64(i)*step) + first // the conversion forbids a fused multiply-add
+	}
+	t[numThresholds-1] = last
+	return t
+}
+
+// span is a piece of one class that ends where an image ends.
+type span struct{ dtFrom, dtTo, gtFrom, gtTo int32 }
+
+// spanRows is about the number of detections in a span: enough to make the hand-over cheap, few enough for an even load.
+const spanRows = 4096
+
+// match finds a verdict for each detection, spans in parallel.
+func (p *problem) match() {
+	var spans []span
+	for k := range p.gt.Categories {
+		spans = p.split(spans, span{p.dtFrom[k], p.dtFrom[k+1], p.gtFrom[k], p.gtFrom[k+1]})
+	}
+	parallel(len(spans), func(m *matcher, i int) {
+		if m.problem == nil {
+			m.problem, m.areas, m.thresholds = p, areaLimits(), iouThresholds()
+			for t, v := range m.thresholds {
+				m.thresholds[t] = min(v, 1-1e-10)
+			}
+		}
+		m.match(spans[i])
+	})
+}
+
+// split cuts a class into spans. Objects on images without detections need no verdict: they may fall between spans.
+func (p *problem) split(spans []span, s span) []span {
+	for s.dtFrom < s.dtTo {
+		end := min(s.dtFrom+spanRows, s.dtTo)
+		for end < s.dtTo && p.dtImage[end] == p.dtImage[end-1] {
+			end++
+		}
+		gtEnd := s.gtFrom
+		for gtEnd < s.gtTo && p.gtImage[gtEnd] <= p.dtImage[end-1] {
+			gtEnd++
+		}
+		spans = append(spans, span{s.dtFrom, end, s.gtFrom, gtEnd})
+		s.dtFrom, s.gtFrom = end, gtEnd
+	}
+	return spans
+}
+
+// matcher is one goroutine's scratch: nothing is allocated once it has seen the largest cell.
+type matcher struct {
+	*problem
+	areas      [numAreas][2]float64
+	thresholds [numThresholds]float64 // at most 1 - 1e-10, so that equal boxes match whatever the rounding
+	objects    []object
+	overlaps   []overlap
+}
+
+// object is a ground truth box of the cell at hand.
+type object struct {
+	box     [4]float64
+	area    float64 // of the box
+	crowd   bool
+	ignored [numAreas]bool
+	taken   [numAreas]uint16 // bit t: matched at threshold t
+}
+
+// overlap is an object that the detection at hand may match, in file order.
+type overlap struct {
+	*object
+	iou float64
+}
+
+func (m *matcher) match(s span) {
+	g := s.gtFrom
+	for from := s.dtFrom; from < s.dtTo; {
+		image := m.dtImage[from]
+		to := from + 1
+		for to < s.dtTo && m.dtImage[to] == image {
+			to++
+		}
+		for g < s.gtTo && m.gtImage[g] < image {
+			g++
+		}
+		m.objects = m.objects[:0]
+		for ; g < s.gtTo && m.gtImage[g] == image; g++ {
+			m.addObject(&m.gt.Annotations[m.gtRow[g]])
+		}
+		m.matchCell(from, to)
+		from = to
+	}
+}
+
+func (m *matcher) addObject(a *Annotation) {
+	o := object{box: a.Box, area: a.Box[2] * a.Box[3], crowd: a.Crowd}
+	for i, limit := range m.areas {
+		o.ignored[i] = a.Crowd || a.Area < limit[0] || a.Area > limit[1]
+	}
+	m.objects = append(m.objects, o)
+}
+
+// matchCell decides the detections of rows from..to, all of one class and image, the highest score first.
+func (m *matcher) matchCell(from, to int32) {
+	rows := m.dtRow[from:to]
+	m.sortByScore(rows)
+	for i, row := range rows {
+		if i >= maxDetections {
+			m.rank[from+int32(i)] = maxDetections
+			continue
+		}
+		box := &m.dt.Box[row]
+		m.rank[from+int32(i)] = uint8(i)
+		m.findOverlaps(box)
+		verdict := &m.verdict[from+int32(i)]
+		area := box[2] * box[3]
+		for a, limit := range m.areas {
+			var matched, ignored uint32
+			if len(m.overlaps) > 0 {
+				matched, ignored = m.take(a)
+			}
+			if area < limit[0] || area > limit[1] {
+				ignored |= allThresholds &^ matched
+			}
+			verdict[a] = matched | ignored<<ignoreShift
+		}
+	}
+}
+
+// sortByScore orders rows of a cell by score, descending; equal scores keep the order of the file.
+func (m *matcher) sortByScore(rows []int32) {
+	score := m.dt.Score
+	if len(rows) > 24 {
+		slices.SortFunc(rows, func(a, b int32) int {
+			if c := cmp.Compare(score[b], score[a]); c != 0 {
+				return c
+			}
+			return cmp.Compare(a, b)
+		})
+		return
+	}
+	for i := 1; i < len(rows); i++ {
+		row, j := rows[i], i
+		for ; j > 0 && score[rows[j-1]] < score[row]; j-- {
+			rows[j] = rows[j-1]
+		}
+		rows[j] = row
+	}
+}
+
+// findOverlaps collects the objects whose IoU reaches the lowest threshold. For a crowd it is intersection over detection.
+func (m *matcher) findOverlaps(d *[4]float64) {
+	m.overlaps = m.overlaps[:0]
+	area := d[2] * d[3]
+	right, bottom := d[0]+d[2], d[1]+d[3]
+	for i := range m.objects {
+		o := &m.objects[i]
+		w := min(right, o.box[0]+o.box[2]) - max(d[0], o.box[0])
+		if w <= 0 {
+			continue
+		}
+		h := min(bottom, o.box[1]+o.box[3]) - max(d[1], o.box[1])
+		if h <= 0 {
+			continue
+		}
+		inter := float64(w * h)
+		union := area
+		if !o.crowd {
+			union = area + o.area - inter
+		}
+		// Written so that a NaN of boxes beyond 1e154 counts as a match, as it does in the reference.
+		if iou := inter / union; !(iou < m.thresholds[0]) {
+			m.overlaps = append(m.overlaps, overlap{o, iou})
+		}
+	}
+}
+
+// take gives the detection at hand its object at each threshold: the best overlap, the last one of equals, ignored objects
+// only where no other fits. Objects are taken once, crowds any number of times.
+func (m *matcher) take(area int) (matched, ignored uint32) {
+	for t, threshold := range m.thresholds {
+		bit := uint16(1) << t
+		var best *object
+		iou := threshold
+		for _, o := range m.overlaps {
+			if o.ignored[area] || o.taken[area]&bit != 0 || o.iou < iou {
+				continue
+			}
+			best, iou = o.object, o.iou
+		}
+		if best == nil {
+			for _, o := range m.overlaps {
+				if !o.ignored[area] || o.taken[area]&bit != 0 && !o.crowd || o.iou < iou {
+					continue
+				}
+				best, iou = o.object, o.iou
+			}
+			if best == nil {
+				continue
+			}
+			ignored |= uint32(bit)
+		}
+		best.taken[area] |= bit
+		matched |= uint32(bit)
+	}
+	return matched, ignored
+}
