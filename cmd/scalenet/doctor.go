@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/cpu"
+
+	"scalenet/imaging"
+)
+
+// finding is one line of the doctor's report. Problem says what is wrong and what to do about it; it is empty where all is well.
+type finding struct {
+	Topic   string `json:"topic"`
+	Value   string `json:"value"`
+	Problem string `json:"problem,omitempty"`
+}
+
+func newDoctorCommand() *cobra.Command {
+	var asJSON bool
+	command := &cobra.Command{
+		Use:   "doctor",
+		Short: "Show what is installed, the processor's features, threads and versions",
+		Long: `Shows the versions of what the program is built from and runs on, what the processor can do, and how many threads and how much
+memory there are, and tries the picture library out. Exit status 1 if something that is needed does not work.`,
+		Example: "  scalenet doctor\n  scalenet doctor --json",
+		Args:    cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			findings := diagnose()
+			if err := writeFindings(command.OutOrStdout(), findings, asJSON); err != nil {
+				return err
+			}
+			problems := 0
+			for _, f := range findings {
+				if f.Problem != "" {
+					problems++
+				}
+			}
+			if problems > 0 {
+				return fmt.Errorf("doctor: %d of %d checks found a problem", problems, len(findings))
+			}
+			return nil
+		},
+	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print a JSON array of {topic, value, problem}")
+	return command
+}
+
+func diagnose() []finding {
+	return []finding{
+		{Topic: "program", Value: programVersion()},
+		{Topic: "Go", Value: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH},
+		{Topic: "processor", Value: processorName(readOrEmpty("/proc/cpuinfo"))},
+		{Topic: "instructions", Value: instructions(), Problem: missingInstructions()},
+		{Topic: "threads", Value: threads()},
+		{Topic: "memory", Value: memory(readOrEmpty("/proc/meminfo"))},
+		{Topic: "OpenCV", Value: imaging.OpenCVVersion(), Problem: picturesProblem()},
+	}
+}
+
+func writeFindings(w io.Writer, findings []finding, asJSON bool) error {
+	if asJSON {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(findings)
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, f := range findings {
+		fmt.Fprintf(table, "%s\t%s\n", f.Topic, f.Value)
+		if f.Problem != "" {
+			fmt.Fprintf(table, "\tPROBLEM: %s\n", f.Problem)
+		}
+	}
+	return table.Flush()
+}
+
+// programVersion is the module's version, or the commit where it was built from a checkout.
+func programVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			version += " " + s.Value[:12]
+		}
+	}
+	return version
+}
+
+// readOrEmpty reads a file of /proc; where there is none, the report says unknown.
+func readOrEmpty(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}
+
+// field returns the value of the first line "name : value" of a file of /proc.
+func field(text, name string) (value string, found bool) {
+	for line := range strings.Lines(text) {
+		key, value, ok := strings.Cut(line, ":")
+		if ok && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value), true
+		}
+	}
+	return "", false
+}
+
+func processorName(cpuinfo string) string {
+	if name, ok := field(cpuinfo, "model name"); ok {
+		return name
+	}
+	return "unknown"
+}
+
+// instructions lists the extensions that decide which kernels run.
+func instructions() string {
+	var have []string
+	for _, extension := range []struct {
+		name string
+		have bool
+	}{
+		{"AVX2", cpu.X86.HasAVX2}, {"FMA", cpu.X86.HasFMA}, {"AVX-512", cpu.X86.HasAVX512F},
+		{"AVX-512 VNNI", cpu.X86.HasAVX512VNNI}, {"AVX-512 BF16", cpu.X86.HasAVX512BF16},
+		{"AMX BF16", cpu.X86.HasAMXBF16}, {"Neon", cpu.ARM64.HasASIMD},
+	} {
+		if extension.have {
+			have = append(have, extension.name)
+		}
+	}
+	if len(have) == 0 {
+		return "none of those that matter"
+	}
+	return strings.Join(have, ", ")
+}
+
+func missingInstructions() string {
+	if runtime.GOARCH == "amd64" && !(cpu.X86.HasAVX2 && cpu.X86.HasFMA) {
+		return "no AVX2 with FMA: everything works, an order of magnitude slower"
+	}
+	return ""
+}
+
+func threads() string {
+	text := fmt.Sprintf("%d processors, GOMAXPROCS %d", runtime.NumCPU(), runtime.GOMAXPROCS(0))
+	if omp, set := os.LookupEnv("OMP_NUM_THREADS"); set {
+		text += ", OMP_NUM_THREADS " + omp
+	}
+	return text
+}
+
+func memory(meminfo string) string {
+	gigabytes := func(name string) (float64, bool) {
+		value, _ := field(meminfo, name)
+		kilobytes, err := strconv.ParseFloat(strings.TrimSuffix(value, " kB"), 64)
+		return kilobytes / (1 << 20), err == nil
+	}
+	total, ok := gigabytes("MemTotal")
+	available, okToo := gigabytes("MemAvailable")
+	if !ok || !okToo {
+		return "unknown"
+	}
+	return fmt.Sprintf("%.1f GiB, %.1f GiB available", total, available)
+}
+
+// picturesProblem writes a picture to memory in each format and reads it back.
+func picturesProblem() string {
+	picture := imaging.New(8, 8)
+	for _, extension := range []string{".png", ".jpg"} {
+		data, err := picture.Encode(extension)
+		if err != nil {
+			return fmt.Sprintf("cannot write %s: %v", extension, err)
+		}
+		back, err := imaging.Decode(data, imaging.Limits{})
+		if err != nil {
+			return fmt.Sprintf("cannot read its own %s: %v", extension, err)
+		}
+		if !bytes.Equal(back.Pix, picture.Pix) {
+			return fmt.Sprintf("a black picture is not black after %s", extension)
+		}
+	}
+	return ""
+}
