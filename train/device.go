@@ -1,0 +1,33 @@
+package train
+
+import "scalenet/engine"
+
+// Device is the part of an [engine.Device] that training needs besides the
+// model's own plans.
+type Device interface {
+	Alloc(bytes int) (engine.Memory, error)
+	Free(engine.Memory)
+	Write(dst engine.Memory, src any) error
+	Read(dst any, src engine.Memory) error
+	SGD(w, grad, v engine.Memory, n int, step engine.SGDStep) error
+	Blend(dst, src engine.Memory, n int, a, b float32) error
+	SumSquares(src engine.Memory, n int) (float64, error)
+}
+
+// Param is a float32 array of a model in device memory.
+type Param struct {
+	Name  string
+	Len   int // elements
+	Value engine.Memory
+	// Learned parameters have gradients; the others (running statistics) are
+	// only averaged.
+	Learned bool
+	// Changes, when not nil, is counted up whenever Value changes.
+	Changes *uint64
+}
+
+func (p Param) changed() {
+	if p.Changes != nil {
+		*p.Changes++
+	}
+}

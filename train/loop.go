@@ -1,0 +1,279 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"scalenet/checkpoint"
+	"scalenet/engine"
+)
+
+// Model is what a loop trains; B is its batch.
+type Model[B any] interface {
+	// Params lists the parameters, always the same in the same order.
+	Params() []Param
+	// Backward computes the losses of a batch and their gradients.
+	Backward(ctx context.Context, batch B) (Gradients, error)
+	// Images names the images of a batch, for errors, and counts them.
+	Images(batch B) []string
+	// Evaluate measures the model on its validation data. It stops with
+	// ctx.Err() when the context ends.
+	Evaluate(ctx context.Context) ([]Metric, error)
+	// Tensors are those of the model's file and Metadata its text.
+	Tensors() ([]checkpoint.Tensor, error)
+	Metadata() map[string]string
+	// Restore takes back what Tensors gave.
+	Restore(f *checkpoint.File) error
+	// Changed is called after the loop has changed values otherwise than by a
+	// step (averages swapped in or out), so that copies elsewhere are renewed.
+	Changed() error
+}
+
+// Gradients is the outcome of a batch: the losses, whose sum is minimised, and
+// the gradients of Params, nil where the batch has none. Their memory lasts
+// until the next call of Backward.
+type Gradients struct {
+	Losses []Metric
+	Grads  []engine.Memory
+}
+
+// Metric is a named figure: a loss, or a result of an evaluation.
+type Metric struct {
+	Name  string
+	Value float64
+}
+
+// Source yields the batches of an epoch, the same ones in the same order
+// whenever it is asked for the same epoch.
+type Source[B any] interface {
+	// Batches is the number of batches in every epoch, at least 1.
+	Batches() int
+	// Seek makes Next begin with a batch, counted from 0, of an epoch.
+	Seek(epoch, batch int) error
+	// Next returns the next batch of the epoch, or io.EOF after its last.
+	Next(ctx context.Context) (B, error)
+}
+
+// Loop trains a model. Every field but Rand and Progress must be set.
+type Loop[B any] struct {
+	Config Config
+	Device Device
+	Model  Model[B]
+	Source Source[B]
+	// Rand is the source of random numbers that the model draws from while
+	// training; nil when it draws none.
+	Rand *Rand
+	// Dir is the folder of the run, made when it isn't there.
+	Dir string
+	// Progress is told about everything; nil for silence.
+	Progress *Progress
+
+	sgd   *SGD
+	ema   *EMA
+	log   *Log
+	state state
+	mean  window
+}
+
+// Run trains from the beginning, or continues the run in Dir. Without resume a
+// folder that has a run is an error and is left as it is.
+//
+// It returns an [*InterruptedError] when the context ended and the run was
+// saved, and a [*NonFiniteError] when a loss was not finite.
+func (l *Loop[B]) Run(ctx context.Context, resume bool) (err error) {
+	if err := l.start(resume); err != nil {
+		return err
+	}
+	defer func() {
+		l.Progress.finish()
+		l.sgd.Close()
+		if l.ema != nil {
+			l.ema.Close()
+		}
+		err = errors.Join(err, l.log.Close())
+	}()
+	if err := l.Source.Seek(l.state.Epoch, l.state.Batch); err != nil {
+		return err
+	}
+	for {
+		if ctx.Err() != nil {
+			return l.interrupt()
+		}
+		if l.state.Batch < l.Source.Batches() {
+			if err := l.step(context.WithoutCancel(ctx)); err != nil {
+				return err
+			}
+			if n := l.Config.SaveSteps; n > 0 && l.state.Step%n == 0 && l.state.Batch < l.Source.Batches() {
+				if err := l.save(); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		done, err := l.endEpoch(ctx)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+// endEpoch evaluates when it is time to, saves, and moves on to the next epoch.
+func (l *Loop[B]) endEpoch(ctx context.Context) (done bool, err error) {
+	last := l.state.Epoch+1 >= l.Config.Epochs
+	if l.state.Done {
+		return true, nil
+	}
+	if n := l.Config.EvalEpochs; n > 0 && (last || (l.state.Epoch+1)%n == 0) {
+		if err := l.evaluate(ctx); err != nil {
+			if ctx.Err() != nil {
+				return false, l.interrupt()
+			}
+			return false, err
+		}
+	}
+	if last {
+		l.state.Done = true
+	} else {
+		l.state.Epoch, l.state.Batch = l.state.Epoch+1, 0
+	}
+	if err := l.save(); err != nil {
+		return false, err
+	}
+	if err := Plot(l.Dir); err != nil {
+		return false, err
+	}
+	if last {
+		return true, nil
+	}
+	return false, l.Source.Seek(l.state.Epoch, 0)
+}
+
+// stepsPerEpoch counts optimiser steps.
+func (l *Loop[B]) stepsPerEpoch() int {
+	return (l.Source.Batches() + l.Config.Accumulate - 1) / l.Config.Accumulate
+}
+
+// totalSteps is the length of the run.
+func (l *Loop[B]) totalSteps() int { return l.stepsPerEpoch() * l.Config.Epochs }
+
+// step makes one optimiser step from as many batches as it takes.
+func (l *Loop[B]) step(ctx context.Context) error {
+	began := time.Now()
+	lr := l.Config.LR * l.Config.Schedule.Factor(l.state.Step, l.stepsPerEpoch(), l.totalSteps())
+	batches := min(l.Config.Accumulate, l.Source.Batches()-l.state.Batch)
+	var waited time.Duration
+	for range batches {
+		asked := time.Now()
+		batch, err := l.Source.Next(ctx)
+		waited += time.Since(asked)
+		if err == io.EOF {
+			err = fmt.Errorf("epoch %d ended after %d of %d batches", l.state.Epoch, l.state.Batch, l.Source.Batches())
+		}
+		if err != nil {
+			return err
+		}
+		if err := l.backward(ctx, batch, batches); err != nil {
+			return err
+		}
+	}
+	if err := l.sgd.Step(lr); err != nil {
+		return fmt.Errorf("step %d: %w", l.state.Step+1, err)
+	}
+	if l.ema != nil {
+		if err := l.ema.Update(l.state.Step); err != nil {
+			return err
+		}
+	}
+	l.state.Step++
+	l.state.Batch += batches
+	l.mean.time(time.Since(began), waited)
+	return l.report(lr)
+}
+
+// backward adds a batch to the coming step.
+func (l *Loop[B]) backward(ctx context.Context, batch B, batches int) error {
+	images := l.Model.Images(batch)
+	result, err := l.Model.Backward(ctx, batch)
+	if err != nil {
+		return fmt.Errorf("step %d: %w", l.state.Step+1, err)
+	}
+	for _, loss := range result.Losses {
+		if math.IsNaN(loss.Value) || math.IsInf(loss.Value, 0) {
+			return &NonFiniteError{Step: l.state.Step + 1, Loss: loss, Images: images}
+		}
+	}
+	l.state.Mean.add(result.Losses, 1/float64(batches))
+	l.mean.images += len(images)
+	return l.sgd.Accumulate(result.Grads)
+}
+
+// report tells progress and, every few steps, the log.
+func (l *Loop[B]) report(lr float64) error {
+	l.state.Mean.Steps++
+	row := Row{Step: l.state.Step, Epoch: l.state.Epoch + 1, LR: lr, Losses: l.state.Mean.losses()}
+	row.ImagesPerSecond, row.DataWait = l.mean.rates()
+	l.Progress.step(row, l.totalSteps(), l.Config.Epochs)
+	if l.state.Step%l.Config.LogSteps != 0 && l.state.Step != l.totalSteps() {
+		return nil
+	}
+	l.state.Mean, l.mean = meanLoss{}, window{}
+	return l.log.Train(row)
+}
+
+// evaluate measures the model, the averaged one if there is one, and keeps it
+// when it is the best.
+func (l *Loop[B]) evaluate(ctx context.Context) error {
+	return l.averaged(func() error {
+		metrics, err := l.Model.Evaluate(ctx)
+		if err != nil {
+			return err
+		}
+		value, ok := find(metrics, l.Config.Best)
+		if !ok {
+			return fmt.Errorf("best is %q, which is none of the figures %v", l.Config.Best, metrics)
+		}
+		row := EvalRow{Step: l.state.Step, Epoch: l.state.Epoch + 1, Metrics: metrics}
+		if !math.IsNaN(value) && (l.state.Best == nil || value > *l.state.Best) {
+			if err := l.saveModel(bestFile); err != nil {
+				return err
+			}
+			l.state.Best, row.Best = &value, true
+		}
+		l.Progress.evaluated(row)
+		return l.log.Eval(row)
+	})
+}
+
+// averaged calls f while the model has the averaged weights, if there are any.
+func (l *Loop[B]) averaged(f func() error) (err error) {
+	if l.ema == nil {
+		return f()
+	}
+	swap := func() error { return errors.Join(l.ema.Swap(), l.Model.Changed()) }
+	if err := swap(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, swap()) }()
+	return f()
+}
+
+func find(metrics []Metric, name string) (float64, bool) {
+	for _, m := range metrics {
+		if m.Name == name {
+			return m.Value, true
+		}
+	}
+	return 0, false
+}
+
+// interrupt saves the run and says so.
+func (l *Loop[B]) interrupt() error {
+	if err := l.save(); err != nil {
+		return err
+	}
+	return &InterruptedError{Step: l.state.Step, Dir: l.Dir}
+}

@@ -1,0 +1,74 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Schedule is the learning rate over time, as factors of [Config.LR].
+type Schedule struct {
+	// Kind is "step" (multiplied by Gamma at each milestone) or "cosine" (half
+	// a cosine from the end of the warm-up to the last step).
+	Kind string `yaml:"kind" json:"kind"`
+	// Milestones are epochs, counted from 0, before which the rate drops: 4
+	// means that four epochs run at the full rate. Only for "step".
+	Milestones []int `yaml:"milestones" json:"milestones"`
+	// Gamma is the factor of a milestone. Only for "step".
+	Gamma float64 `yaml:"gamma" json:"gamma"`
+	// MinFactor is what is left of the rate at the end. Only for "cosine".
+	MinFactor float64 `yaml:"min_factor" json:"min_factor"`
+	// WarmupSteps is the number of steps in which the rate grows linearly from
+	// WarmupFactor to 1; 0 means none.
+	WarmupSteps  int     `yaml:"warmup_steps" json:"warmup_steps"`
+	WarmupFactor float64 `yaml:"warmup_factor" json:"warmup_factor"`
+}
+
+// Validate names the key and the value that is out of range.
+func (s Schedule) Validate() error {
+	switch {
+	case s.Kind != "step" && s.Kind != "cosine":
+		return fmt.Errorf("schedule.kind is %q, not step or cosine", s.Kind)
+	case s.Kind == "step" && len(s.Milestones) > 0 && !(s.Gamma > 0 && s.Gamma <= 1):
+		return fmt.Errorf("schedule.gamma is %v, not in (0, 1]", s.Gamma)
+	case !(s.MinFactor >= 0 && s.MinFactor <= 1):
+		return fmt.Errorf("schedule.min_factor is %v, not in [0, 1]", s.MinFactor)
+	case s.WarmupSteps < 0:
+		return fmt.Errorf("schedule.warmup_steps is %d, below 0", s.WarmupSteps)
+	case s.WarmupSteps > 0 && !(s.WarmupFactor > 0 && s.WarmupFactor <= 1):
+		return fmt.Errorf("schedule.warmup_factor is %v, not in (0, 1]", s.WarmupFactor)
+	case !slices.IsSorted(s.Milestones):
+		return fmt.Errorf("schedule.milestones are %v, not ascending", s.Milestones)
+	case len(s.Milestones) > 0 && s.Milestones[0] < 1:
+		return fmt.Errorf("schedule.milestones[0] is %d, below 1", s.Milestones[0])
+	}
+	return nil
+}
+
+// Factor is what the learning rate is multiplied by in a step, counted from 0,
+// of a run of total steps with perEpoch steps an epoch.
+//
+// "step" is PyTorch's MultiStepLR (an epoch) times LinearLR (a step), as the
+// reference training of torchvision's detectors has it; "cosine" is LinearLR
+// followed by CosineAnnealingLR over the remaining steps.
+func (s Schedule) Factor(step, perEpoch, total int) float64 {
+	warm := 1.0
+	if step < s.WarmupSteps {
+		warm = s.WarmupFactor + (1-s.WarmupFactor)*float64(step)/float64(s.WarmupSteps)
+	}
+	if s.Kind == "cosine" {
+		span := total - s.WarmupSteps
+		if step < s.WarmupSteps || span <= 0 {
+			return warm
+		}
+		done := float64(step-s.WarmupSteps) / float64(span)
+		return s.MinFactor + (1-s.MinFactor)*(1+math.Cos(math.Pi*done))/2
+	}
+	factor := warm
+	for _, milestone := range s.Milestones {
+		if step/max(perEpoch, 1) >= milestone {
+			factor *= s.Gamma
+		}
+	}
+	return factor
+}

@@ -1,0 +1,195 @@
+package train
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scalenet/checkpoint"
+	"scalenet/engine"
+)
+
+// readJSON reads golden numbers that testdata/make.py wrote.
+func readJSON(t *testing.T, name string, to any) {
+	t.Helper()
+	b, err := os.ReadFile("testdata/" + name)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(b, to))
+}
+
+func ptr[T any](v T) *T { return &v }
+
+var sgdNames = []string{"conv.weight", "conv.bias", "frozen.weight", "head.weight", "head.bias"}
+
+func TestSGDEqualsPyTorch(t *testing.T) {
+	var cases []struct {
+		Accumulate int
+		Clip       float64
+		Start      map[string][]float32
+		Steps      []struct {
+			LR, Norm float64
+			Batches  []map[string][]float32
+			After    map[string][]float32
+		}
+	}
+	readJSON(t, "sgd.json", &cases)
+	require.Len(t, cases, 4)
+	for _, c := range cases {
+		var params []Param
+		for _, name := range sgdNames {
+			params = append(params, Param{Name: name, Len: len(c.Start[name]), Value: hostMemory(c.Start[name]), Learned: true, Changes: new(uint64)})
+		}
+		config := DefaultConfig()
+		config.WeightDecay, config.Accumulate, config.ClipNorm = 0.01, c.Accumulate, c.Clip
+		config.Groups = []Group{
+			{Match: "*.bias", WeightDecay: ptr(0.0), LRScale: ptr(2.0)},
+			{Match: "head.*", LRScale: ptr(0.5)},
+			{Match: "frozen.*", Frozen: true},
+		}
+		require.NoError(t, config.Validate())
+		sgd, err := NewSGD(host{}, params, config)
+		require.NoError(t, err)
+		for _, step := range c.Steps {
+			for _, batch := range step.Batches {
+				grads := make([]engine.Memory, len(params))
+				for i, p := range params {
+					if g, ok := batch[p.Name]; ok {
+						grads[i] = hostMemory(g)
+					}
+				}
+				require.NoError(t, sgd.Accumulate(grads))
+			}
+			norm, err := sgd.GradNorm()
+			require.NoError(t, err)
+			require.InEpsilon(t, step.Norm, norm, 1e-6)
+			require.NoError(t, sgd.Step(step.LR))
+			for _, p := range params {
+				require.InDeltaSlice(t, step.After[p.Name], []float32(p.Value.(hostMemory)), 1e-6, p.Name)
+			}
+		}
+		require.Equal(t, uint64(5), *params[0].Changes)
+		require.Equal(t, uint64(0), *params[2].Changes, "frozen")
+		require.Equal(t, uint64(4), *params[4].Changes, "no gradient in one step")
+	}
+}
+
+func TestSGDRefuses(t *testing.T) {
+	config := DefaultConfig()
+	_, err := NewSGD(host{}, []Param{{Name: "running_mean", Len: 1, Value: hostMemory{0}}}, config)
+	require.ErrorContains(t, err, "none of the 1 parameters")
+
+	config.ClipNorm = 1
+	w := hostMemory{1}
+	sgd, err := NewSGD(host{}, []Param{{Name: "w", Len: 1, Value: w, Learned: true}}, config)
+	require.NoError(t, err)
+	require.ErrorContains(t, sgd.Step(0.1), "without a batch")
+	require.NoError(t, sgd.Accumulate([]engine.Memory{hostMemory{float32(math.NaN())}}))
+	require.ErrorContains(t, sgd.Step(0.1), "NaN")
+	require.Equal(t, hostMemory{1}, w)
+}
+
+func TestEMA(t *testing.T) {
+	w := hostMemory{1, 2}
+	params := []Param{{Name: "w", Len: 2, Value: w}}
+	ema, err := NewEMA(host{}, params, 0.5)
+	require.NoError(t, err)
+	copy(w, []float32{3, 4})
+	require.NoError(t, ema.Update(0)) // decay 0.1: 0.1*1 + 0.9*3
+	require.NoError(t, ema.Swap())
+	require.InDeltaSlice(t, []float32{2.8, 3.8}, []float32(w), 1e-6)
+	require.NoError(t, ema.Swap())
+	require.Equal(t, hostMemory{3, 4}, w)
+	copy(w, []float32{0, 0})
+	require.NoError(t, ema.Update(1000)) // decay 0.5
+	saved, err := ema.State()
+	require.NoError(t, err)
+	values, err := saved[0].Float32s()
+	require.NoError(t, err)
+	require.InDeltaSlice(t, []float32{1.4, 1.9}, values, 1e-6)
+	require.NoError(t, ema.Restore(func(string) (checkpoint.Tensor, error) {
+		return checkpoint.Float32Tensor("w", []int{2}, []float32{8, 9}), nil
+	}))
+	require.NoError(t, ema.Swap())
+	require.Equal(t, hostMemory{8, 9}, w)
+}
+
+func TestScheduleEqualsPyTorch(t *testing.T) {
+	var cases []struct {
+		Epochs     int
+		PerEpoch   int `json:"per_epoch"`
+		Milestones []int
+		Gamma      float64
+		Warmup     int
+		Factor     float64
+		Cosine     bool
+		Floor      float64
+		Rates      []float64
+	}
+	readJSON(t, "schedule.json", &cases)
+	require.Len(t, cases, 5)
+	for _, c := range cases {
+		s := Schedule{Kind: "step", Milestones: c.Milestones, Gamma: c.Gamma, MinFactor: c.Floor, WarmupSteps: c.Warmup, WarmupFactor: c.Factor}
+		if c.Cosine {
+			s.Kind = "cosine"
+		}
+		require.NoError(t, s.Validate())
+		for step, want := range c.Rates {
+			require.InDelta(t, want, s.Factor(step, c.PerEpoch, c.Epochs*c.PerEpoch), 1e-12, "%+v step %d", s, step)
+		}
+	}
+	all := Schedule{Kind: "cosine", WarmupSteps: 10, WarmupFactor: 0.1}
+	require.InDelta(t, 0.1, all.Factor(0, 1, 5), 1e-12, "a run that ends within the warm-up")
+}
+
+func TestConfigValidate(t *testing.T) {
+	require.NoError(t, DefaultConfig().Validate())
+	nan := math.NaN()
+	cases := []struct {
+		want string
+		edit func(*Config)
+	}{
+		{"epochs is 0", func(c *Config) { c.Epochs = 0 }},
+		{"lr is 0", func(c *Config) { c.LR = 0 }},
+		{"lr is NaN", func(c *Config) { c.LR = nan }},
+		{"lr is +Inf", func(c *Config) { c.LR = math.Inf(1) }},
+		{"momentum is 1,", func(c *Config) { c.Momentum = 1 }},
+		{"weight_decay is -0.1", func(c *Config) { c.WeightDecay = -0.1 }},
+		{"accumulate is 0", func(c *Config) { c.Accumulate = 0 }},
+		{"clip_norm is NaN", func(c *Config) { c.ClipNorm = nan }},
+		{"ema_decay is 1,", func(c *Config) { c.EMADecay = 1 }},
+		{"log_steps is 0", func(c *Config) { c.LogSteps = 0 }},
+		{"eval_epochs is -1", func(c *Config) { c.EvalEpochs = -1 }},
+		{"save_steps is -1", func(c *Config) { c.SaveSteps = -1 }},
+		{`best is ""`, func(c *Config) { c.Best = "" }},
+		{`groups[0].match is "["`, func(c *Config) { c.Groups[0].Match = "[" }},
+		{"groups[0].lr_scale is -1", func(c *Config) { c.Groups[0].LRScale = ptr(-1.0) }},
+		{"groups[0].weight_decay is NaN", func(c *Config) { c.Groups[0].WeightDecay = &nan }},
+		{`schedule.kind is "poly"`, func(c *Config) { c.Schedule.Kind = "poly" }},
+		{"schedule.gamma is 0", func(c *Config) { c.Schedule.Gamma = 0 }},
+		{"schedule.milestones are [8 4]", func(c *Config) { c.Schedule.Milestones = []int{8, 4} }},
+		{"schedule.milestones[0] is 0", func(c *Config) { c.Schedule.Milestones = []int{0} }},
+		{"schedule.warmup_steps is -1", func(c *Config) { c.Schedule.WarmupSteps = -1 }},
+		{"schedule.warmup_factor is 0", func(c *Config) { c.Schedule.WarmupSteps, c.Schedule.WarmupFactor = 5, 0 }},
+		{"schedule.min_factor is 2", func(c *Config) { c.Schedule.MinFactor = 2 }},
+	}
+	for _, c := range cases {
+		config := DefaultConfig()
+		c.edit(&config)
+		require.ErrorContains(t, config.Validate(), c.want)
+	}
+	require.True(t, Config{Groups: []Group{{Match: "stem.*", Frozen: true}}}.Frozen("stem.conv.weight"))
+	require.False(t, DefaultConfig().Frozen("stem.conv.weight"))
+}
+
+func TestRand(t *testing.T) {
+	a, b := NewRand(7), NewRand(8)
+	a.Uint64()
+	saved, err := a.MarshalBinary()
+	require.NoError(t, err)
+	require.NoError(t, b.UnmarshalBinary(saved))
+	require.Equal(t, a.Uint64(), b.Uint64())
+	require.ErrorContains(t, b.UnmarshalBinary([]byte("x")), "1 bytes")
+}

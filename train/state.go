@@ -1,0 +1,295 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"scalenet/checkpoint"
+)
+
+// The files of a run.
+const (
+	lastFile  = "last.safetensors"
+	bestFile  = "best.safetensors"
+	stateFile = "state.safetensors"
+)
+
+// state is what a run knows besides its tensors. It is the JSON in the
+// metadata of state.safetensors, under "state".
+type state struct {
+	Version int `json:"version"`
+	// Step counts optimiser steps done; Epoch, from 0, and Batch say which
+	// batch comes next. Batch is Batches when an epoch still has its end to do.
+	Step    int  `json:"step"`
+	Epoch   int  `json:"epoch"`
+	Batch   int  `json:"batch"`
+	Batches int  `json:"batches"` // in an epoch
+	Done    bool `json:"done"`
+	// Best is the best figure so far; nil before the first evaluation.
+	Best *float64 `json:"best"`
+	Rand []byte   `json:"rand,omitempty"`
+	Mean meanLoss `json:"mean"`
+	// TrainRows and EvalRows are those of the log that belong to the state.
+	TrainRows int    `json:"train_rows"`
+	EvalRows  int    `json:"eval_rows"`
+	Config    Config `json:"config"`
+}
+
+const stateVersion = 1
+
+// The tensors of state.safetensors are those of the model, the velocities and
+// the averages, under these prefixes.
+const (
+	modelPrefix    = "model/"
+	velocityPrefix = "velocity/"
+	averagePrefix  = "average/"
+)
+
+// start makes ready to train, from the beginning or from the saved state.
+func (l *Loop[B]) start(resume bool) (err error) {
+	if err := l.Config.Validate(); err != nil {
+		return err
+	}
+	if l.Source.Batches() < 1 {
+		return errors.New("the training data has no batch")
+	}
+	saved, err := openState(filepath.Join(l.Dir, stateFile), resume)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(l.Dir, 0o755); err != nil {
+		return err
+	}
+	params := l.Model.Params()
+	if l.sgd, err = NewSGD(l.Device, params, l.Config); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			l.sgd.Close()
+			if l.ema != nil {
+				l.ema.Close()
+			}
+		}
+	}()
+	l.ema = nil
+	if l.Config.EMADecay > 0 {
+		if l.ema, err = NewEMA(l.Device, params, l.Config.EMADecay); err != nil {
+			return err
+		}
+	}
+	l.mean = window{}
+	l.state = state{Version: stateVersion, Batches: l.Source.Batches(), Config: l.Config}
+	if saved != nil {
+		defer saved.Close()
+		if err := l.restore(saved); err != nil {
+			return fmt.Errorf("%s: %w", filepath.Join(l.Dir, stateFile), err)
+		}
+		// The run may have been killed between the two files.
+		if err := l.averaged(func() error { return l.saveModel(lastFile) }); err != nil {
+			return err
+		}
+	}
+	l.log, err = openLog(l.Dir, l.state.TrainRows, l.state.EvalRows)
+	return err
+}
+
+// openState opens the saved state to resume, or makes sure that there is none.
+func openState(path string, resume bool) (*checkpoint.Reader, error) {
+	if resume {
+		r, err := checkpoint.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: there is no run to resume", path)
+		}
+		return r, err
+	}
+	if _, err := os.Stat(path); err == nil {
+		return nil, fmt.Errorf("%s: the folder has a run already; resume it or choose another folder", path)
+	}
+	return nil, nil
+}
+
+// restore puts everything back to where it was when the file was saved.
+func (l *Loop[B]) restore(r *checkpoint.Reader) error {
+	s, err := parseState(r.Metadata()["state"])
+	if err != nil {
+		return err
+	}
+	if key, was, now := firstDifference(s.Config, l.Config); key != "" {
+		return fmt.Errorf("the run has %s = %s, now it is %s: a run is resumed as it was", key, was, now)
+	}
+	if s.Batches != l.Source.Batches() {
+		return fmt.Errorf("the run has %d batches an epoch, the data gives %d now", s.Batches, l.Source.Batches())
+	}
+	if (len(s.Rand) > 0) != (l.Rand != nil) {
+		return errors.New("the run and the program disagree about having a random state")
+	}
+	if l.Rand != nil {
+		if err := l.Rand.UnmarshalBinary(s.Rand); err != nil {
+			return err
+		}
+	}
+	model := &checkpoint.File{Metadata: map[string]string{}}
+	for key, value := range r.Metadata() {
+		if key != "state" {
+			model.Metadata[key] = value
+		}
+	}
+	for _, info := range r.Infos() {
+		if name, ok := strings.CutPrefix(info.Name, modelPrefix); ok {
+			tensor, err := r.Tensor(info.Name)
+			if err != nil {
+				return err
+			}
+			tensor.Name = name
+			model.Tensors = append(model.Tensors, tensor)
+		}
+	}
+	if err := l.Model.Restore(model); err != nil {
+		return err
+	}
+	get := func(prefix string) func(string) (checkpoint.Tensor, error) {
+		return func(name string) (checkpoint.Tensor, error) { return r.Tensor(prefix + name) }
+	}
+	if err := l.sgd.Restore(get(velocityPrefix)); err != nil {
+		return err
+	}
+	if l.ema != nil {
+		if err := l.ema.Restore(get(averagePrefix)); err != nil {
+			return err
+		}
+	}
+	l.state = s
+	return nil
+}
+
+// parseState reads the JSON and checks what the loop relies on.
+func parseState(text string) (state, error) {
+	var s state
+	if text == "" {
+		return s, errors.New("the metadata has no state of a run")
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return s, fmt.Errorf("state of the run: %w", err)
+	}
+	switch {
+	case s.Version != stateVersion:
+		return s, fmt.Errorf("state of the run: version is %d, this program has %d", s.Version, stateVersion)
+	case s.Step < 0 || s.Epoch < 0 || s.Batch < 0 || s.Batch > s.Batches || s.TrainRows < 0 || s.EvalRows < 0:
+		return s, fmt.Errorf("state of the run: step %d, epoch %d, batch %d of %d, rows %d and %d", s.Step, s.Epoch, s.Batch, s.Batches, s.TrainRows, s.EvalRows)
+	}
+	return s, s.Mean.validate()
+}
+
+// firstDifference names the first key, by name, in which configurations differ.
+func firstDifference(a, b Config) (key, was, now string) {
+	fields := func(c Config) map[string]json.RawMessage {
+		m := map[string]json.RawMessage{}
+		text, err := json.Marshal(c)
+		if err == nil {
+			err = json.Unmarshal(text, &m)
+		}
+		if err != nil {
+			panic(err) // a valid configuration has finite numbers only
+		}
+		return m
+	}
+	x, y := fields(a), fields(b)
+	keys := make([]string, 0, len(x))
+	for k := range x {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		if !reflect.DeepEqual(x[k], y[k]) {
+			return k, string(x[k]), string(y[k])
+		}
+	}
+	return "", "", ""
+}
+
+// save writes the state, and then the model of the same step. Only the first
+// matters for resuming. Neither is written when a parameter is not finite.
+func (l *Loop[B]) save() error {
+	for _, p := range l.Model.Params() {
+		squares, err := l.Device.SumSquares(p.Value, p.Len)
+		if err != nil {
+			return fmt.Errorf("parameter %q: %w", p.Name, err)
+		}
+		if math.IsNaN(squares) || math.IsInf(squares, 0) {
+			return fmt.Errorf("parameter %q is not finite after step %d; the last save is kept: is the learning rate too high?", p.Name, l.state.Step)
+		}
+	}
+	if err := l.log.Sync(); err != nil {
+		return err
+	}
+	f, err := l.stateFile()
+	if err != nil {
+		return err
+	}
+	if err := checkpoint.Save(filepath.Join(l.Dir, stateFile), f); err != nil {
+		return err
+	}
+	return l.averaged(func() error { return l.saveModel(lastFile) })
+}
+
+// stateFile gathers everything.
+func (l *Loop[B]) stateFile() (*checkpoint.File, error) {
+	l.state.TrainRows, l.state.EvalRows = l.log.rows()
+	if l.Rand != nil {
+		var err error
+		if l.state.Rand, err = l.Rand.MarshalBinary(); err != nil {
+			return nil, err
+		}
+	}
+	text, err := json.Marshal(l.state)
+	if err != nil {
+		return nil, err
+	}
+	f := &checkpoint.File{Metadata: map[string]string{"state": string(text)}}
+	for key, value := range l.Model.Metadata() {
+		if key != "state" {
+			f.Metadata[key] = value
+		}
+	}
+	parts := []struct {
+		prefix  string
+		tensors func() ([]checkpoint.Tensor, error)
+	}{{modelPrefix, l.Model.Tensors}, {velocityPrefix, l.sgd.State}}
+	if l.ema != nil {
+		parts = append(parts, struct {
+			prefix  string
+			tensors func() ([]checkpoint.Tensor, error)
+		}{averagePrefix, l.ema.State})
+	}
+	for _, part := range parts {
+		tensors, err := part.tensors()
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range tensors {
+			t.Name = part.prefix + t.Name
+			f.Tensors = append(f.Tensors, t)
+		}
+	}
+	return f, nil
+}
+
+// saveModel writes a file of the model as it is now.
+func (l *Loop[B]) saveModel(name string) error {
+	tensors, err := l.Model.Tensors()
+	if err != nil {
+		return err
+	}
+	return checkpoint.Save(filepath.Join(l.Dir, name), &checkpoint.File{Metadata: l.Model.Metadata(), Tensors: tensors})
+}
