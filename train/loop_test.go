@@ -1,0 +1,370 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scalenet/checkpoint"
+	"scalenet/engine"
+)
+
+// quadratic is a model with the loss |w - target|^2 / 2, where the target is
+// the batch with noise from the run's random source.
+type quadratic struct {
+	w, running hostMemory
+	rand       *Rand
+	evaluated  int
+	backward   func(batch []float32, losses []Metric) // for mischief
+	evaluate   func(ctx context.Context) error
+}
+
+func newQuadratic(r *Rand) *quadratic {
+	return &quadratic{w: hostMemory{4, -3, 2}, running: hostMemory{0}, rand: r}
+}
+
+func (q *quadratic) Params() []Param {
+	return []Param{
+		{Name: "w", Len: 3, Value: q.w, Learned: true},
+		{Name: "running", Len: 1, Value: q.running},
+	}
+}
+
+func (q *quadratic) Backward(_ context.Context, batch []float32) (Gradients, error) {
+	grad := make(hostMemory, 3)
+	var loss float64
+	for i := range grad {
+		grad[i] = q.w[i] - batch[i] + 0.1*float32(q.rand.NormFloat64())
+		loss += float64(grad[i]*grad[i]) / 2
+	}
+	q.running[0] += 0.1 * (float32(loss) - q.running[0])
+	losses := []Metric{{"near", loss / 3}, {"far", loss * 2 / 3}}
+	if q.backward != nil {
+		q.backward(batch, losses)
+	}
+	return Gradients{losses, []engine.Memory{grad, nil}}, nil
+}
+
+func (q *quadratic) Images(batch []float32) []string {
+	return []string{fmt.Sprintf("%g.jpg", batch[0]), "other.jpg"}
+}
+
+func (q *quadratic) Evaluate(ctx context.Context) ([]Metric, error) {
+	q.evaluated++
+	if q.evaluate != nil {
+		if err := q.evaluate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return []Metric{{"AP", -math.Abs(float64(q.w[0] - 1))}, {"AP50", float64(q.running[0])}}, nil
+}
+
+func (q *quadratic) Tensors() ([]checkpoint.Tensor, error) {
+	return []checkpoint.Tensor{
+		checkpoint.Float32Tensor("w", []int{3}, q.w),
+		checkpoint.Float32Tensor("running", []int{1}, q.running),
+	}, nil
+}
+
+func (q *quadratic) Metadata() map[string]string { return map[string]string{"classes": "a,b"} }
+
+func (q *quadratic) Restore(f *checkpoint.File) error {
+	if f.Metadata["classes"] != "a,b" {
+		return fmt.Errorf("classes are %q", f.Metadata["classes"])
+	}
+	for name, to := range map[string]hostMemory{"w": q.w, "running": q.running} {
+		tensor, ok := f.Tensor(name)
+		if !ok {
+			return fmt.Errorf("no tensor %q", name)
+		}
+		if err := tensor.CopyFloat32s(to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *quadratic) Changed() error { return nil }
+
+// counting yields targets that depend on epoch and batch alone.
+type counting struct{ batches, epoch, batch int }
+
+func (c *counting) Batches() int { return c.batches }
+
+func (c *counting) Seek(epoch, batch int) error {
+	c.epoch, c.batch = epoch, batch
+	return nil
+}
+
+func (c *counting) Next(context.Context) ([]float32, error) {
+	if c.batch == c.batches {
+		return nil, io.EOF
+	}
+	c.batch++
+	return []float32{float32(c.batch) / 7, float32(c.epoch), float32(c.epoch*c.batch) / 3}, nil
+}
+
+// toy is a run of 4 epochs with 5 batches, 3 steps each (2, 2 and 1 batches).
+func toy(dir string) (*Loop[[]float32], *quadratic) {
+	r := NewRand(5)
+	model := newQuadratic(r)
+	config := DefaultConfig()
+	config.Epochs, config.LR, config.Accumulate, config.LogSteps, config.EMADecay = 4, 0.1, 2, 2, 0.9
+	config.Schedule = Schedule{Kind: "step", Milestones: []int{2}, Gamma: 0.5, WarmupSteps: 4, WarmupFactor: 0.1}
+	return &Loop[[]float32]{
+		Config: config, Device: host{}, Model: model, Source: &counting{batches: 5}, Rand: r, Dir: dir,
+	}, model
+}
+
+// timing are the last two columns of train.csv and the keys in log.jsonl.
+var timing = regexp.MustCompile(`(?m)(,[0-9.e+]+,[0-9.e+]+$|"images_per_second":.*$)`)
+
+// contents are the files of a run that must not depend on how it went.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, name := range []string{lastFile, bestFile, stateFile, trainCSV, evalCSV, logJSONL} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		files[name] = string(b)
+		if name == trainCSV || name == logJSONL {
+			files[name] = timing.ReplaceAllString(files[name], "")
+		}
+	}
+	return files
+}
+
+func TestRunLearns(t *testing.T) {
+	dir := t.TempDir()
+	loop, model := toy(dir)
+	require.NoError(t, loop.Run(context.Background(), false))
+	require.Equal(t, 12, loop.state.Step)
+	require.Equal(t, 4, model.evaluated)
+	require.Less(t, math.Abs(float64(model.w[0]-0.5)), 2.5)
+
+	b, err := os.ReadFile(filepath.Join(dir, trainCSV))
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	require.Equal(t, "step,epoch,lr,loss,near,far,images_per_second,data_wait", lines[0])
+	require.Len(t, lines, 7)
+	require.True(t, strings.HasPrefix(lines[6], "12,4,0.05,"), lines[6])
+	b, err = os.ReadFile(filepath.Join(dir, logJSONL))
+	require.NoError(t, err)
+	require.Equal(t, 10, strings.Count(string(b), "\n"))
+
+	// last.safetensors has the averages, state.safetensors what is trained.
+	last, err := checkpoint.Load(filepath.Join(dir, lastFile))
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"classes": "a,b"}, last.Metadata)
+	saved, err := checkpoint.Load(filepath.Join(dir, stateFile))
+	require.NoError(t, err)
+	require.Equal(t, "a,b", saved.Metadata["classes"])
+	average, _ := last.Tensor("w")
+	want, _ := saved.Tensor("average/w")
+	require.Equal(t, want.Data, average.Data)
+	trained, _ := saved.Tensor("model/w")
+	require.NotEqual(t, want.Data, trained.Data)
+}
+
+// TestResumeEqualsUninterrupted stops after every step, each time in a new
+// process as it were, and once in each evaluation.
+func TestResumeEqualsUninterrupted(t *testing.T) {
+	want := t.TempDir()
+	loop, _ := toy(want)
+	require.NoError(t, loop.Run(context.Background(), false))
+
+	dir := t.TempDir()
+	stops := 0
+	for {
+		loop, model := toy(dir)
+		ctx, cancel := context.WithCancel(context.Background())
+		batches := 0
+		model.backward = func([]float32, []Metric) {
+			if batches++; batches == 2 {
+				cancel()
+			}
+		}
+		model.evaluate = func(context.Context) error {
+			if stops%3 == 0 {
+				cancel()
+			}
+			return ctx.Err()
+		}
+		err := loop.Run(ctx, stops > 0)
+		cancel()
+		if err == nil {
+			break
+		}
+		var interrupted *InterruptedError
+		require.ErrorAs(t, err, &interrupted)
+		require.Equal(t, 130, interrupted.ExitCode())
+		stops++
+		require.Less(t, stops, 40)
+	}
+	require.Greater(t, stops, 8)
+	require.Equal(t, contents(t, want), contents(t, dir))
+}
+
+// TestKilled resumes from a state that is older than everything else in the
+// folder, as after a kill or a power cut at any moment between saves.
+func TestKilled(t *testing.T) {
+	want := t.TempDir()
+	loop, _ := toy(want)
+	loop.Config.SaveSteps = 2
+	require.NoError(t, loop.Run(context.Background(), false))
+
+	dir := t.TempDir()
+	killed := errors.New("killed")
+	var old []byte
+	for stop := range 20 {
+		loop, model := toy(dir)
+		loop.Config.SaveSteps = 2
+		batches := 0
+		model.backward = func([]float32, []Metric) {
+			if batches++; batches == 5 {
+				panic(killed)
+			}
+		}
+		model.evaluate = func(context.Context) error {
+			if stop%4 == 3 {
+				panic(killed)
+			}
+			return nil
+		}
+		var err error
+		func() {
+			defer func() {
+				if r := recover(); r != nil {
+					err = r.(error)
+				}
+			}()
+			err = loop.Run(context.Background(), stop > 0)
+		}()
+		if err == nil {
+			require.Greater(t, stop, 3)
+			require.Equal(t, contents(t, want), contents(t, dir))
+			return
+		}
+		require.ErrorIs(t, err, killed)
+		if stop == 3 && old != nil { // last.safetensors is a save ahead or behind
+			require.NoError(t, os.WriteFile(filepath.Join(dir, stateFile), old, 0o644))
+		}
+		old, err = os.ReadFile(filepath.Join(dir, stateFile))
+		require.NoError(t, err)
+	}
+	t.Fatal("does not get to the end")
+}
+
+func TestKilledBetweenTheTwoFilesOfTheLastSave(t *testing.T) {
+	dir := t.TempDir()
+	loop, _ := toy(dir)
+	require.NoError(t, loop.Run(context.Background(), false))
+	want := contents(t, dir)
+	require.NoError(t, os.Remove(filepath.Join(dir, lastFile)))
+	loop, model := toy(dir)
+	require.NoError(t, loop.Run(context.Background(), true))
+	require.Zero(t, model.evaluated, "the run was done")
+	require.Equal(t, want, contents(t, dir))
+}
+
+func TestNonFiniteLossSavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	loop, model := toy(dir)
+	batches := 0
+	model.backward = func(_ []float32, losses []Metric) {
+		if batches++; batches == 8 {
+			losses[1].Value = math.NaN()
+		}
+	}
+	err := loop.Run(context.Background(), false)
+	var bad *NonFiniteError
+	require.ErrorAs(t, err, &bad)
+	require.Equal(t, []string{"0.42857143.jpg", "other.jpg"}, bad.Images)
+	require.EqualError(t, err, "step 5: loss far is NaN on images 0.42857143.jpg, other.jpg: is the learning rate too high or a box broken?")
+	saved, err := checkpoint.Load(filepath.Join(dir, stateFile))
+	require.NoError(t, err)
+	require.Contains(t, saved.Metadata["state"], `"step":3,`)
+	// The same run without the mischief goes on from the end of epoch 1.
+	loop, _ = toy(dir)
+	require.NoError(t, loop.Run(context.Background(), true))
+}
+
+func TestNonFiniteParameterIsNotSaved(t *testing.T) {
+	dir := t.TempDir()
+	loop, model := toy(dir)
+	model.evaluate = func(context.Context) error {
+		if model.evaluated == 2 {
+			model.running[0] = float32(math.Inf(1))
+		}
+		return nil
+	}
+	require.ErrorContains(t, loop.Run(context.Background(), false), `parameter "running" is not finite after step 6`)
+	saved, err := checkpoint.Load(filepath.Join(dir, stateFile))
+	require.NoError(t, err)
+	require.Contains(t, saved.Metadata["state"], `"step":3,`)
+}
+
+func TestRunRefuses(t *testing.T) {
+	dir := t.TempDir()
+	loop, _ := toy(dir)
+	require.ErrorContains(t, loop.Run(context.Background(), true), "no run to resume")
+	require.NoError(t, loop.Run(context.Background(), false))
+	before := contents(t, dir)
+	cases := []struct {
+		want   string
+		resume bool
+		edit   func(*Loop[[]float32])
+	}{
+		{"has a run already", false, func(*Loop[[]float32]) {}},
+		{"lr = 0.1, now it is 0.2", true, func(l *Loop[[]float32]) { l.Config.LR = 0.2 }},
+		{"epochs is 0", true, func(l *Loop[[]float32]) { l.Config.Epochs = 0 }},
+		{"5 batches an epoch, the data gives 6", true, func(l *Loop[[]float32]) { l.Source = &counting{batches: 6} }},
+		{"no batch", true, func(l *Loop[[]float32]) { l.Source = &counting{} }},
+		{"random state", true, func(l *Loop[[]float32]) { l.Rand = nil }},
+	}
+	for _, c := range cases {
+		loop, _ := toy(dir)
+		c.edit(loop)
+		require.ErrorContains(t, loop.Run(context.Background(), c.resume), c.want)
+	}
+	require.Equal(t, before, contents(t, dir))
+
+	path := filepath.Join(dir, stateFile)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	loop, _ = toy(dir)
+	require.NoError(t, os.WriteFile(path, whole[:len(whole)-5], 0o644))
+	require.ErrorContains(t, loop.Run(context.Background(), true), "truncated")
+	require.NoError(t, os.WriteFile(path, whole, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, trainCSV), []byte("step\n1\n"), 0o644))
+	require.ErrorContains(t, loop.Run(context.Background(), true), "fewer rows than the 6")
+}
+
+func TestBestMustExist(t *testing.T) {
+	loop, _ := toy(t.TempDir())
+	loop.Config.Best = "mAP"
+	require.ErrorContains(t, loop.Run(context.Background(), false), `best is "mAP"`)
+}
+
+func TestParseState(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                     "no state",
+		"{":                                    "unexpected EOF",
+		`{"version":9}`:                        "version is 9",
+		`{"version":1,"step":-1}`:              "step -1",
+		`{"version":1,"surprise":1}`:           "unknown field",
+		`{"version":1,"mean":{"names":["a"]}}`: "1 names, 0 sums",
+	} {
+		_, err := parseState(text)
+		require.ErrorContains(t, err, want, text)
+	}
+}
