@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"scalenet/backbone"
+)
+
+// namedNetwork is a published network by its name, or one that a file
+// describes: a backbone.Config in YAML or JSON, or an allocation of neurons (a
+// JSON list of rows) for the published ScaleNet of as many blocks.
+func namedNetwork(model string) (backbone.Network, error) {
+	config := backbone.Config{Name: model}
+	if !slices.Contains(backbone.Names(), model) {
+		var err error
+		if config, err = readNetwork(model); err != nil {
+			return nil, err
+		}
+	}
+	n, err := config.New()
+	if err != nil && config.Name != model {
+		return nil, fmt.Errorf("%s: %w", model, err)
+	}
+	return n, err
+}
+
+func readNetwork(path string) (config backbone.Config, err error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return config, fmt.Errorf("model %q is neither a file nor one of %s", path, strings.Join(backbone.Names(), ", "))
+	}
+	if err != nil {
+		return config, err
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
+		return structureNetwork(path)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	switch err := decoder.Decode(&config); {
+	case err == io.EOF:
+		return config, fmt.Errorf("%s is empty", path)
+	case err != nil:
+		return config, fmt.Errorf("%s: %w", path, err)
+	case config.Name == "":
+		return config, fmt.Errorf("%s: name is missing", path)
+	}
+	return config, nil
+}
+
+// structureNetwork chooses the published network that an allocation has the rows for.
+func structureNetwork(path string) (config backbone.Config, err error) {
+	rows, err := backbone.ReadStructure(path)
+	if err != nil {
+		return config, err
+	}
+	for _, name := range []string{"scalenet50", "scalenet101", "scalenet152"} {
+		own, err := backbone.PublishedStructure(name)
+		if err != nil {
+			return config, err
+		}
+		if len(rows) == len(own) {
+			return backbone.Config{Name: name, Structure: rows}, nil
+		}
+	}
+	return config, fmt.Errorf("%s has %d rows; ScaleNet-50 has 16, -101 33, -152 50: give blocks and planes in a YAML file instead", path, len(rows))
+}

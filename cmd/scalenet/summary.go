@@ -1,0 +1,108 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"scalenet/backbone"
+)
+
+// summary is what `summary --json` prints.
+type summary struct {
+	Model  string          `json:"model"`
+	Params int             `json:"params"`
+	MACs   int             `json:"macs"`
+	Parts  []backbone.Cost `json:"parts"`
+}
+
+func newSummaryCommand() *cobra.Command {
+	var (
+		model, size string
+		classes     int
+		asJSON      bool
+	)
+	c := &cobra.Command{
+		Use:   "summary --model NAME --size S",
+		Short: "Count a network's parameters and multiply-adds",
+		Long: `Count the parameters and the multiply-adds of each part of a network, for one
+image and a fully connected layer on top. Multiply-adds are those of convolutions
+and linear layers, each at the resolution that the network's definition runs it at.
+
+The model is one of ` + strings.Join(backbone.Names(), ", ") + `,
+or a file: a network's configuration in YAML or JSON, or an allocation of neurons
+as a JSON list of rows.`,
+		Example: `  scalenet summary --model scalenet50 --size 224
+  scalenet summary --model scalenet101 --size 600x1000 --json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			height, width, err := parseSize(size)
+			if err != nil {
+				return fmt.Errorf("--size: %w", err)
+			}
+			if classes < 1 {
+				return fmt.Errorf("--classes %d: want at least 1", classes)
+			}
+			n, err := namedNetwork(model)
+			if err != nil {
+				return err
+			}
+			parts, total, err := backbone.Summarize(n, height, width, classes)
+			if err != nil {
+				return fmt.Errorf("%s at %dx%d: %w", model, height, width, err)
+			}
+			if asJSON {
+				return json.NewEncoder(c.OutOrStdout()).Encode(summary{model, total.Params, total.MACs, parts})
+			}
+			return writeCosts(c.OutOrStdout(), append(parts, total))
+		},
+	}
+	c.Flags().StringVar(&model, "model", "scalenet50", "published network, or file that describes one")
+	c.Flags().StringVar(&size, "size", "224", "input size: a side, or HEIGHTxWIDTH")
+	c.Flags().IntVar(&classes, "classes", 1000, "outputs of the fully connected layer")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func writeCosts(w io.Writer, costs []backbone.Cost) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "part\tparameters\tmultiply-adds\t")
+	for _, c := range costs {
+		fmt.Fprintf(t, "%s\t%s\t%s\t\n", c.Part, grouped(c.Params), grouped(c.MACs))
+	}
+	return t.Flush()
+}
+
+// largestSide bounds the input, so that counts fit an int.
+const largestSide = 1 << 16
+
+// parseSize reads a side, or a height and a width joined by an x.
+func parseSize(s string) (height, width int, err error) {
+	h, w, both := strings.Cut(s, "x")
+	if !both {
+		w = h
+	}
+	for _, side := range []struct {
+		text string
+		to   *int
+	}{{h, &height}, {w, &width}} {
+		*side.to, err = strconv.Atoi(side.text)
+		if err != nil || *side.to < 1 || *side.to > largestSide {
+			return 0, 0, fmt.Errorf("size %q: want a side or HEIGHTxWIDTH, each from 1 to %d", s, largestSide)
+		}
+	}
+	return height, width, nil
+}
+
+// grouped writes a count with a comma at every thousand.
+func grouped(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
