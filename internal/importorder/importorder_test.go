@@ -28,6 +28,7 @@ var order = [][]string{
 	{"coco"},
 	{"train"},
 	{"backbone"},
+	{"engine/optest"}, // the table of operations that every device is tested on
 	{"engine/cpu", "engine/cuda", "engine/ref"},
 	{"engine"},
 	{"nn"},
@@ -38,7 +39,7 @@ var order = [][]string{
 
 // allowed names who may import what from outside; a key that ends in a slash stands for all paths below it.
 var allowed = map[string][]string{
-	"gorgonia.org/":             {"nn", "engine", "engine/cpu", "engine/cuda", "engine/ref", "backbone", "rpn", "roi", "detector", "classify", "train"},
+	"gorgonia.org/":             {"nn", "engine", "engine/cpu", "engine/cuda", "engine/ref", "engine/optest", "backbone", "rpn", "roi", "detector", "classify", "train"},
 	"gocv.io/":                  {"imaging"},
 	"github.com/gin-gonic/gin/": {"server"},
 	"C":                         {"engine/cpu", "engine/cuda", "imaging", "train"},
