@@ -13,7 +13,7 @@ import (
 type operation struct {
 	least, most int  // number of inputs
 	labels      int  // index of the int32 input, 0 for none
-	moves       bool // copies values: all of one type, int32 too
+	moves       bool // copies values, int32 too
 	casts       bool // any float type to any other
 	// check looks at values that have a range; nil where none have.
 	check func(in []array) error
@@ -99,8 +99,6 @@ func (o operation) accepts(i int, t, out engine.DType) error {
 	switch {
 	case o.moves && t == out:
 		return nil
-	case o.moves:
-		return fmt.Errorf("input %d is %v, the output %v: want the same type", i, t, out)
 	case isLabel && t != engine.Int32:
 		return fmt.Errorf("labels are %v, want %v", t, engine.Int32)
 	case isLabel:

@@ -1,0 +1,138 @@
+package optest
+
+import (
+	"fmt"
+	"slices"
+
+	"gorgonia.org/tensor"
+	"scalenet/engine"
+	"scalenet/nn"
+)
+
+// Tolerance is a class of differences from the oracle, as a part of the
+// output's scale in float32 and in bfloat16.
+type Tolerance string
+
+const (
+	// Exact is for operations that move or choose values: no difference.
+	Exact Tolerance = "exact"
+	// Rounded is for a few roundings a value: 1e-6, 1/128.
+	Rounded Tolerance = "rounded"
+	// Summed is for sums, in any order: 1e-5, 1/64.
+	Summed Tolerance = "summed"
+)
+
+// Of is the part of the scale that results of the type may differ by.
+func (t Tolerance) Of(result engine.DType, lowered bool) float64 {
+	lowered = lowered || result == engine.BFloat16
+	switch {
+	case t == Exact:
+		return 0
+	case t == Rounded && !lowered:
+		return 1e-6
+	case t == Rounded:
+		return 1. / 128
+	case lowered:
+		return 1. / 64
+	}
+	return 1e-5
+}
+
+// Input describes an input of a case.
+type Input struct {
+	Shape tensor.Shape
+	Fill  Fill
+	// Param marks a parameter: it stays float32, and its tensor may count its
+	// changes. Labels are int32 by their fill.
+	Param bool
+}
+
+// Case is an operation at shapes and values.
+type Case struct {
+	Name      string // unique, without spaces
+	Op        nn.Op
+	In        []Input
+	Tolerance Tolerance
+	// Training says that the operation has no part in inference: only float32.
+	Training bool
+	// Rows says that each row of the output (its first dimension) has a scale
+	// of its own.
+	Rows bool
+}
+
+// Values makes the values of input i. Another variant has other ones.
+func (c Case) Values(i int, variant string) []float64 {
+	in := c.In[i]
+	return in.Fill.Make(in.Shape.TotalSize(), Seed(fmt.Sprintf("%s/%d%s", c.Name, i, variant)))
+}
+
+// OutShape is the shape of the result; a case that has none is a mistake in
+// the table, and a panic.
+func (c Case) OutShape() tensor.Shape {
+	shapes := make([]tensor.Shape, len(c.In))
+	for i, in := range c.In {
+		shapes[i] = in.Shape
+	}
+	s, err := c.Op.OutShape(shapes)
+	if err != nil {
+		panic(fmt.Sprintf("%s: %v", c.Name, err))
+	}
+	return s
+}
+
+// Cases is the table.
+func Cases() []Case {
+	return slices.Concat(
+		convolutions(), linears(), pools(), resizes(), norms(), elementwise(), moves(),
+		regions(), losses(), convBlocks(), otherBlocks(),
+	)
+}
+
+// feature is an input with uniform values in [-1, 1).
+func feature(shape ...int) Input {
+	return Input{Shape: shape, Fill: Fill{Kind: Uniform, Low: -1, High: 1}}
+}
+
+// filled is an input with the given fill.
+func filled(f Fill, shape ...int) Input { return Input{Shape: shape, Fill: f} }
+
+// weight is a parameter in [-1, 1).
+func weight(shape ...int) Input {
+	in := feature(shape...)
+	in.Param = true
+	return in
+}
+
+// positive is a parameter in [0.5, 2): a variance.
+func positive(shape ...int) Input {
+	return Input{Shape: shape, Fill: Fill{Kind: Uniform, Low: 0.5, High: 2}, Param: true}
+}
+
+// side is "2x8x7x9" for a shape.
+func side(shape tensor.Shape) string {
+	s := ""
+	for i, d := range shape {
+		if i > 0 {
+			s += "x"
+		}
+		s += fmt.Sprint(d)
+	}
+	return s
+}
+
+// when is the text if on, else nothing.
+func when(on bool, text string) string {
+	if on {
+		return text
+	}
+	return ""
+}
+
+// isLabel says whether input i of a case holds labels, which may be listed.
+func isLabel(c Case, i int) bool {
+	switch c.Op.(type) {
+	case nn.SoftmaxCrossEntropy, nn.SoftmaxCrossEntropyGrad, nn.SigmoidCrossEntropy, nn.SigmoidCrossEntropyGrad:
+		return i == 1
+	}
+	return false
+}

@@ -1,0 +1,147 @@
+package optest
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+	"scalenet/nn"
+)
+
+func pools() (cases []Case) {
+	settings := []struct {
+		kernel, stride, pad int
+		x                   tensor.Shape
+	}{
+		{2, 2, 0, tensor.Shape{1, 6, 4, 3}},
+		{2, 2, 0, tensor.Shape{2, 7, 5, 17}},
+		{3, 2, 1, tensor.Shape{1, 9, 8, 5}},
+		{3, 2, 1, tensor.Shape{2, 8, 9, 64}},
+		{3, 2, 1, tensor.Shape{1, 1, 1, 9}},
+		{3, 1, 1, tensor.Shape{1, 1, 6, 1}},
+		{4, 4, 0, tensor.Shape{1, 13, 8, 9}},
+		{7, 7, 0, tensor.Shape{2, 7, 15, 5}},
+		{2, 1, 1, tensor.Shape{1, 4, 3, 3}},
+		{1, 2, 0, tensor.Shape{1, 5, 6, 55}},
+	}
+	for _, s := range settings {
+		maximum, mean := nn.MaxPool2D{Kernel: s.kernel, Stride: s.stride, Pad: s.pad}, nn.AvgPool2D{Kernel: s.kernel, Stride: s.stride, Pad: s.pad}
+		dy, err := maximum.OutShape([]tensor.Shape{s.x})
+		if err != nil {
+			panic(err)
+		}
+		name := fmt.Sprintf("k%ds%dp%d/%s", s.kernel, s.stride, s.pad, side(s.x))
+		distinct, levels := filled(Fill{Kind: Distinct}, s.x...), filled(Fill{Kind: Levels}, s.x...)
+		cases = append(cases,
+			Case{Name: "MaxPool2D/" + name, Op: maximum, In: []Input{distinct}, Tolerance: Exact},
+			// Windows overlap where the stride is below the kernel: a sum.
+			Case{Name: "MaxPool2DGrad/" + name, Op: nn.MaxPool2DGrad{MaxPool2D: maximum},
+				In: []Input{distinct, feature(dy...)}, Tolerance: Rounded, Training: true},
+			Case{Name: "MaxPool2DGrad/ties/" + name, Op: nn.MaxPool2DGrad{MaxPool2D: maximum},
+				In: []Input{levels, feature(dy...)}, Tolerance: Rounded, Training: true},
+			Case{Name: "AvgPool2D/" + name, Op: mean, In: []Input{feature(s.x...)}, Tolerance: Rounded},
+			Case{Name: "AvgPool2DGrad/" + name, Op: nn.AvgPool2DGrad{AvgPool2D: mean, Height: s.x[1], Width: s.x[2]},
+				In: []Input{feature(dy...)}, Tolerance: Rounded, Training: true},
+		)
+	}
+	for _, x := range []tensor.Shape{{1, 1, 1, 1}, {2, 7, 5, 17}, {4, 3, 1, 195}, {1, 14, 14, 64}} {
+		cases = append(cases,
+			Case{Name: "GlobalAvgPool2D/" + side(x), Op: nn.GlobalAvgPool2D{}, In: []Input{feature(x...)}, Tolerance: Summed},
+			Case{Name: "GlobalAvgPool2DGrad/" + side(x), Op: nn.GlobalAvgPool2DGrad{Height: x[1], Width: x[2]},
+				In: []Input{feature(x[0], x[3])}, Tolerance: Rounded, Training: true},
+		)
+	}
+	return cases
+}
+
+// resizeSettings are sizes from and to, by mode.
+func resizeSettings() (settings []resizeSetting) {
+	sizes := map[nn.ResizeMode][][4]int{
+		nn.Nearest: {
+			{3, 4, 6, 8}, {2, 3, 8, 12}, {2, 1, 14, 7}, {1, 1, 7, 7}, {1, 1, 1, 2},
+			{4, 5, 9, 11}, {9, 11, 4, 5}, {8, 6, 4, 3}, {7, 7, 1, 1}, {5, 6, 5, 12},
+		},
+		nn.Bilinear: {
+			{3, 4, 6, 8}, {2, 3, 8, 12}, {7, 7, 28, 28}, {1, 1, 7, 7}, {1, 5, 3, 5},
+			{4, 5, 9, 11}, {9, 11, 4, 5}, {28, 14, 7, 7}, {7, 7, 1, 1}, {2, 2, 3, 3},
+		},
+	}
+	channels := []int{3, 17, 1, 5, 55, 9, 16, 62, 195, 3}
+	for _, mode := range []nn.ResizeMode{nn.Nearest, nn.Bilinear} {
+		for i, s := range sizes[mode] {
+			settings = append(settings, resizeSetting{mode, 1 + i%2, s[0], s[1], s[2], s[3], channels[i]})
+		}
+	}
+	return settings
+}
+
+type resizeSetting struct {
+	mode                                nn.ResizeMode
+	n, fromH, fromW, toH, toW, channels int
+}
+
+func (s resizeSetting) String() string {
+	return fmt.Sprintf("%s/%dx%dx%dx%d-%dx%d", s.mode, s.n, s.fromH, s.fromW, s.channels, s.toH, s.toW)
+}
+
+func (s resizeSetting) op() nn.Resize2D {
+	return nn.Resize2D{Height: s.toH, Width: s.toW, Mode: s.mode}
+}
+
+func resizes() (cases []Case) {
+	for _, s := range resizeSettings() {
+		tolerance := Rounded
+		if s.mode == nn.Nearest {
+			tolerance = Exact
+		}
+		cases = append(cases,
+			Case{Name: fmt.Sprintf("Resize2D/%v", s), Op: s.op(), Tolerance: tolerance,
+				In: []Input{feature(s.n, s.fromH, s.fromW, s.channels)}},
+			Case{Name: fmt.Sprintf("Resize2DGrad/%v", s), Op: nn.Resize2DGrad{Height: s.fromH, Width: s.fromW, Mode: s.mode},
+				Tolerance: Summed, Training: true, In: []Input{feature(s.n, s.toH, s.toW, s.channels)}},
+		)
+	}
+	return cases
+}
+
+// regionValues are rois in a picture of 144x176 pixels: whole, ordinary, one
+// pixel, no area, inverted, across the border, outside, of no image, tiny
+// between pixels, long and thin.
+func regionValues() []float64 {
+	return []float64{
+		0, 0, 0, 176, 144,
+		1, 20, 33, 85, 120,
+		0, 8, 8, 9, 9,
+		0, 40, 50, 40, 50,
+		1, 90, 80, 60, 50,
+		0, -40, -30, 30, 25,
+		1, 150, 120, 230, 200,
+		0, 500, 500, 600, 700,
+		1, -300, -200, -100, -90,
+		-1, 10, 10, 90, 90,
+		1, 100.25, 63.5, 100.75, 63.625,
+		0, 3, 70, 171, 72,
+	}
+}
+
+func regions() (cases []Case) {
+	settings := []struct {
+		size, sampling, channels int
+		aligned                  bool
+	}{
+		{7, 2, 5, true}, {7, 2, 5, false}, {7, 0, 3, true}, {7, 0, 3, false},
+		{2, 0, 17, true}, {1, 0, 1, false}, {14, 1, 3, true}, {3, 2, 195, false}, {2, 3, 16, true},
+	}
+	rois := filled(Fill{Kind: Given, Values: regionValues()}, len(regionValues())/5, 5)
+	for _, s := range settings {
+		op := nn.RoIAlign{Size: s.size, Scale: 1. / 16, Sampling: s.sampling, Aligned: s.aligned}
+		name := fmt.Sprintf("size%d/sampling%d%s/%d", s.size, s.sampling, when(s.aligned, "/aligned"), s.channels)
+		cases = append(cases,
+			Case{Name: "RoIAlign/" + name, Op: op, In: []Input{feature(2, 9, 11, s.channels), rois}, Tolerance: Summed},
+			Case{Name: "RoIAlignGrad/" + name, Op: nn.RoIAlignGrad{RoIAlign: op, Images: 2, Height: 9, Width: 11},
+				In: []Input{feature(rois.Shape[0], s.size, s.size, s.channels), rois}, Tolerance: Summed, Training: true},
+		)
+	}
+	one := nn.RoIAlign{Size: 2, Scale: 1, Aligned: true}
+	pixel := filled(Fill{Kind: Given, Values: []float64{0, 0, 0, 1, 1}}, 1, 5)
+	return append(cases, Case{Name: "RoIAlign/one-pixel-picture", Op: one, In: []Input{feature(1, 1, 1, 3), pixel}, Tolerance: Summed})
+}

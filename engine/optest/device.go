@@ -1,0 +1,219 @@
+package optest
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"gorgonia.org/tensor"
+	"scalenet/engine"
+	"scalenet/nn"
+)
+
+// runDevice tests what a device does beside the table's operations.
+func runDevice(t *testing.T, oracle, device engine.Device, bfloat16 bool) {
+	t.Run("memory", func(t *testing.T) { memory(t, device) })
+	t.Run("refuses", func(t *testing.T) { refuses(t, device) })
+	t.Run("optimise", func(t *testing.T) { optimise(t, oracle, device) })
+	if bfloat16 {
+		t.Run("cast", func(t *testing.T) { cast(t, device) })
+	}
+}
+
+func memory(t *testing.T, dev engine.Device) {
+	mem, err := dev.Alloc(4 * 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dev.Free(mem)
+	if mem.Bytes() < 4*5 {
+		t.Errorf("%d bytes of 20", mem.Bytes())
+	}
+	got := []float32{9, 9, 9, 9, 9}
+	if err := dev.Read(got, mem); err != nil || !slices.Equal(got, make([]float32, 5)) {
+		t.Errorf("new memory holds %v, %v; want zeros", got, err)
+	}
+	if err := dev.Write(mem, []float32{1.5, -2, 3}); err != nil {
+		t.Fatal(err)
+	}
+	if err := dev.Read(got, mem); err != nil || !slices.Equal(got, []float32{1.5, -2, 3, 0, 0}) {
+		t.Errorf("read %v, %v", got, err)
+	}
+	labels := []int32{-1, 7}
+	if err := dev.Write(mem, labels); err != nil {
+		t.Fatal(err)
+	}
+	clear(labels)
+	if err := dev.Read(labels, mem); err != nil || !slices.Equal(labels, []int32{-1, 7}) {
+		t.Errorf("read %v, %v", labels, err)
+	}
+	long := make([]float32, mem.Bytes()/4+1)
+	if dev.Write(mem, long) == nil || dev.Read(long, mem) == nil {
+		t.Error("a slice longer than the memory is no error")
+	}
+	if dev.Write(mem, []string{"x"}) == nil || dev.Read(labels[0], mem) == nil {
+		t.Error("values that are no slice of numbers are no error")
+	}
+}
+
+// unknown is an operation no device has.
+type unknown struct{}
+
+func (unknown) OutShape(in []tensor.Shape) (tensor.Shape, error) { return in[0].Clone(), nil }
+
+func refuses(t *testing.T, dev engine.Device) {
+	var b bound
+	b.dev = dev
+	defer b.close()
+	at := func(typ engine.DType, shape ...int) engine.Tensor {
+		x, err := b.alloc(shape, typ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	short := at(engine.Float32, 1)
+	short.Desc = engine.Desc{Shape: tensor.Shape{400}, Type: engine.Float32}
+	for name, c := range map[string]struct {
+		op  nn.Op
+		in  []engine.Tensor
+		out engine.Tensor
+	}{
+		"unknown operation": {unknown{}, []engine.Tensor{at(engine.Float32, 2)}, at(engine.Float32, 2)},
+		"wrong output":      {nn.ReLU{}, []engine.Tensor{at(engine.Float32, 2, 3)}, at(engine.Float32, 3, 2)},
+		"wrong inputs":      {nn.Add{}, []engine.Tensor{at(engine.Float32, 2, 3), at(engine.Float32, 3, 2)}, at(engine.Float32, 2, 3)},
+		"no inputs":         {nn.ReLU{}, nil, at(engine.Float32, 2)},
+		"float labels": {nn.SigmoidCrossEntropy{}, []engine.Tensor{at(engine.Float32, 2), at(engine.Float32, 2)},
+			at(engine.Float32, 1)},
+		"int32 features": {nn.ReLU{}, []engine.Tensor{at(engine.Int32, 2)}, at(engine.Int32, 2)},
+		"short memory":   {nn.ReLU{}, []engine.Tensor{short}, at(engine.Float32, 400)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if k, err := dev.Kernel(c.op, c.in, c.out); err == nil {
+				k.Close()
+				t.Error("no error")
+			}
+		})
+	}
+}
+
+// optimise compares SGD, Blend and SumSquares; values beyond n must stay.
+func optimise(t *testing.T, oracle, device engine.Device) {
+	for _, n := range []int{1, 7, 64, 1001} {
+		var results [2][][]float32
+		var sums [2]float64
+		for i, dev := range []engine.Device{oracle, device} {
+			results[i], sums[i] = updates(t, dev, n)
+		}
+		for i, want := range results[0] {
+			got := results[1][i]
+			if err := Compare(wide(got), wide(want), 1e-6); err != nil {
+				t.Errorf("%s of %d: %v", []string{"weights", "velocity", "blend"}[i], n, err)
+			}
+			if got[n] != want[n] {
+				t.Errorf("%d values: the one after them changes", n)
+			}
+		}
+		if math.Abs(sums[1]-sums[0]) > 1e-6*sums[0] {
+			t.Errorf("SumSquares of %d: %g, want %g", n, sums[1], sums[0])
+		}
+	}
+}
+
+// updates makes two steps on n of n+1 values and gives the weights, the
+// velocity and a blend of the two, and the weights' sum of squares.
+func updates(t *testing.T, dev engine.Device, n int) (values [][]float32, sum float64) {
+	must := func(err error) {
+		if err != nil {
+			t.Helper()
+			t.Fatal(err)
+		}
+	}
+	var mem [3]engine.Memory // weights, gradient, velocity
+	for i := range mem {
+		var err error
+		mem[i], err = dev.Alloc(4 * (n + 1))
+		must(err)
+		defer dev.Free(mem[i])
+		v := make([]float32, n+1)
+		for j, x := range (Fill{Kind: Uniform, Low: -1, High: 1}).Make(n+1, uint32(i)) {
+			v[j] = float32(x)
+		}
+		must(dev.Write(mem[i], v))
+	}
+	must(dev.Do(func() (err error) {
+		for _, step := range []engine.SGDStep{{LR: 0.1, Momentum: 0.9, Decay: 1e-2, GradScale: 0.5}, {LR: 0.05, GradScale: 1}} {
+			if err := dev.SGD(mem[0], mem[1], mem[2], n, step); err != nil {
+				return err
+			}
+		}
+		sum, err = dev.SumSquares(mem[0], n)
+		return err
+	}))
+	read := func(m engine.Memory) {
+		v := make([]float32, n+1)
+		must(dev.Read(v, m))
+		values = append(values, v)
+	}
+	read(mem[0])
+	read(mem[2])
+	must(dev.Do(func() error { return dev.Blend(mem[0], mem[2], n, 0.25, 0.75) }))
+	read(mem[0])
+	return values, sum
+}
+
+func wide(v []float32) []float64 {
+	w := make([]float64, len(v))
+	for i, x := range v {
+		w[i] = float64(x)
+	}
+	return w
+}
+
+// cast checks engine.Cast to bfloat16 and back bit for bit: ties to even,
+// overflow, infinities, denormals, and odd lengths.
+func cast(t *testing.T, dev engine.Device) {
+	special := []float64{
+		0, math.Copysign(0, -1), 1, 1 + 1./256, 1 + 3./256, 1 + 1./256 + 1./(1<<20), -1 - 1./256, math.MaxFloat32,
+		math.Inf(1), math.Inf(-1), 0x1p-126, 1e-3,
+	}
+	for _, shape := range []tensor.Shape{{12}, {1, 2, 2, 3}, {1, 3, 3, 1}, {2, 5, 4, 17}, {1, 1, 1, 1}} {
+		n := shape.TotalSize()
+		v := Fill{Kind: Uniform, Low: -3, High: 3}.Make(n, 1)
+		copy(v, special)
+		c := Case{Name: "Cast", Op: engine.Cast{}, In: []Input{feature(shape...)}}
+		to := castOnce(t, dev, c, engine.Float32, engine.BFloat16, v)
+		short := engine.Desc{Shape: shape, Type: engine.BFloat16}
+		if want := encode(short, v); !slices.Equal(to, want) {
+			t.Fatalf("to bfloat16 of %v: %x, want %x", shape, to, want)
+		}
+		rounded := decode(short, to)
+		if back := castOnce(t, dev, c, engine.BFloat16, engine.Float32, rounded); !slices.Equal(back, encode(engine.Desc{Shape: shape}, rounded)) {
+			t.Fatalf("from bfloat16 of %v", shape)
+		}
+	}
+}
+
+func castOnce(t *testing.T, dev engine.Device, c Case, from, to engine.DType, v []float64) []int32 {
+	t.Helper()
+	b, err := bind(dev, c, layout{in: []engine.DType{from}, out: to, inPlace: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	if err := b.write(0, v); err != nil {
+		t.Fatal(err)
+	}
+	w, err := b.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := words(b.out.Desc)
+	if w[n] != 0 {
+		t.Errorf("the run writes behind its output")
+	}
+	if n := b.out.Shape.TotalSize(); to == engine.BFloat16 && n%2 == 1 {
+		w[n/2] &= 0xffff
+	}
+	return w[:n]
+}

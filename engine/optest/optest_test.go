@@ -1,0 +1,28 @@
+package optest
+
+import (
+	"strings"
+	"testing"
+
+	"scalenet/engine/ref"
+)
+
+// The reference device passes its own table: what fails here is the table, the
+// comparison or an alias.
+func TestReference(t *testing.T) {
+	Run(t, ref.New(ref.Options{}), ref.New(ref.Options{Fuse: true}), Options{BFloat16: true})
+}
+
+func TestCases(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range Cases() {
+		if seen[c.Name] || strings.Contains(c.Name, " ") {
+			t.Errorf("name %q is there twice or has spaces", c.Name)
+		}
+		seen[c.Name] = true
+		if n := c.OutShape().TotalSize(); n < 1 {
+			t.Errorf("%s: %d values", c.Name, n)
+		}
+	}
+	t.Logf("%d cases", len(seen))
+}
