@@ -1,6 +1,7 @@
 // Package roi is the second stage of Faster R-CNN, the box head: it classifies
 // regions of interest (RoIs) and refines their boxes.
 //
+//	head.go        region features -> class logits and deltas, in the graph
 //	sample.go      proposals + ground truth -> sampled RoIs, classes, box targets
 //	detections.go  class logits + deltas -> scores, boxes, NMS -> detections
 //	config.go      every number, for the presets paper and default

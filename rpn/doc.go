@@ -1,6 +1,7 @@
 // Package rpn is the region proposal network of Faster R-CNN: it looks at a
 // feature map through anchors and proposes the boxes that may hold an object.
 //
+//	head.go       features -> objectness and deltas, in the graph
 //	anchors.go    the boxes that stand over every cell of the feature map
 //	proposals.go  objectness and deltas -> decode, clip, NMS -> proposals
 //	targets.go    ground truth -> labels, sampled anchors, regression targets
