@@ -1,0 +1,130 @@
+package coco
+
+import (
+	"fmt"
+	"slices"
+
+	"scalenet/geom"
+	"scalenet/imaging"
+)
+
+// Batch is a number of pictures as one network input. It belongs to the receiver.
+type Batch struct {
+	Epoch, Step int       // where it stands in the data
+	Pixels      []float32 // len(Samples) x H x W x 3, normalised RGB, rows and columns behind each picture are 0
+	H, W        int       // padded, the same for the whole batch
+	Samples     []Sample
+}
+
+// Sample is one picture of a batch and what is on it. Boxes, Classes and Crowd have the same length; boxes of no area are left
+// out.
+type Sample struct {
+	Index          int // into Dataset.Images
+	ID             int64
+	FileName       string
+	Original       geom.Size  // of the picture
+	Resized        geom.Size  // within the batch, before padding
+	ScaleX, ScaleY float32    // resized by original
+	Boxes          []geom.Box // in resized pixels, flipped as the picture is
+	Classes        []int      // 1..K
+	Crowd          []bool
+}
+
+// FileNames lists the pictures of the batch.
+func (b *Batch) FileNames() []string {
+	names := make([]string, len(b.Samples))
+	for i := range b.Samples {
+		names[i] = b.Samples[i].FileName
+	}
+	return names
+}
+
+// build makes batch step of an epoch.
+func (l *Loader) build(epoch, step int, plan *batchPlan) (*Batch, error) {
+	b := &Batch{Epoch: epoch, Step: step, H: plan.size.H, W: plan.size.W, Samples: make([]Sample, len(plan.images))}
+	pitch := b.H * b.W * 3
+	b.Pixels = make([]float32, len(plan.images)*pitch)
+	for i, index := range plan.images {
+		change := l.cfg.draw(epoch, step*l.cfg.Batch+i)
+		picture, err := l.pictures.load(index)
+		if err != nil {
+			return nil, fmt.Errorf("%s: images[%d]: %w", l.data.Path, index, err)
+		}
+		b.Samples[i] = l.sample(index, plan.shorter, change)
+		if err := l.fill(b.Pixels[i*pitch:(i+1)*pitch], b.W*3, picture, b.Samples[i].Resized, change); err != nil {
+			return nil, fmt.Errorf("%s: images[%d]: %s: %w", l.data.Path, index, b.Samples[i].FileName, err)
+		}
+	}
+	return b, nil
+}
+
+// fill writes a picture into its place of a batch. Training and detection resize alike: in float32, as torchvision does.
+func (l *Loader) fill(dst []float32, stride int, picture *imaging.Image, size geom.Size, change augmentation) error {
+	if change.brightness != 1 {
+		picture = picture.Brightness(change.brightness)
+	}
+	if err := l.cfg.Normalization.FillResized(dst, stride, picture, size.W, size.H); err != nil {
+		return err
+	}
+	if change.flipX {
+		for y := range size.H {
+			flipRow(dst[y*stride : y*stride+size.W*3])
+		}
+	}
+	if change.flipY {
+		for top, bottom := 0, size.H-1; top < bottom; top, bottom = top+1, bottom-1 {
+			a, b := dst[top*stride:top*stride+size.W*3], dst[bottom*stride:bottom*stride+size.W*3]
+			for i := range a {
+				a[i], b[i] = b[i], a[i]
+			}
+		}
+	}
+	return nil
+}
+
+// flipRow mirrors a row of RGB values.
+func flipRow(row []float32) {
+	for a, b := 0, len(row)-3; a < b; a, b = a+3, b-3 {
+		row[a], row[b] = row[b], row[a]
+		row[a+1], row[b+1] = row[b+1], row[a+1]
+		row[a+2], row[b+2] = row[b+2], row[a+2]
+	}
+}
+
+// sample describes image index resized to the scale, without its pixels.
+func (l *Loader) sample(index, shorter int, change augmentation) Sample {
+	img := &l.data.Images[index]
+	original := l.sizes[index]
+	resized := l.cfg.fit(original, shorter)
+	s := Sample{Index: index, ID: img.ID, FileName: img.FileName, Original: original, Resized: resized,
+		ScaleX: float32(resized.W) / float32(original.W), ScaleY: float32(resized.H) / float32(original.H)}
+	for _, at := range l.data.Objects(index) {
+		a := &l.data.Annotations[at]
+		if a.Empty() {
+			continue
+		}
+		box := geom.Box{X1: float32(a.Box[0]), Y1: float32(a.Box[1]), X2: float32(a.Box[0] + a.Box[2]), Y2: float32(a.Box[1] + a.Box[3])}
+		s.Boxes = append(s.Boxes, change.box(box.Scale(s.ScaleX, s.ScaleY), resized))
+		s.Classes = append(s.Classes, a.Class)
+		s.Crowd = append(s.Crowd, a.Crowd)
+	}
+	return s
+}
+
+// box flips a box within a picture of the given size.
+func (c augmentation) box(b geom.Box, size geom.Size) geom.Box {
+	if c.flipX {
+		b.X1, b.X2 = float32(size.W)-b.X2, float32(size.W)-b.X1
+	}
+	if c.flipY {
+		b.Y1, b.Y2 = float32(size.H)-b.Y2, float32(size.H)-b.Y1
+	}
+	return b
+}
+
+// hasObjects tells whether image i has an object to train on: a box with an area that is no crowd.
+func (d *Dataset) hasObjects(i int) bool {
+	return slices.ContainsFunc(d.Objects(i), func(at int32) bool {
+		return !d.Annotations[at].Empty() && !d.Annotations[at].Crowd
+	})
+}

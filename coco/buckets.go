@@ -1,0 +1,128 @@
+package coco
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"scalenet/geom"
+	"scalenet/imaging"
+)
+
+// bucket is a group of pictures of similar shape: batches are made within it, padded to one size a scale, so that a model needs few
+// graphs.
+type bucket struct {
+	images []int       // indices into the data set, ascending
+	sizes  []geom.Size // padded size at each scale of Config.Shorter
+}
+
+// shape is a padded size with the pictures that fit it exactly.
+type shape struct {
+	geom.Size
+	images []int
+}
+
+// makeBuckets divides pictures of the given sizes into at most cfg.Buckets groups, so that the pixels an epoch computes on are
+// fewest: shapes in order of their aspect, cut into runs, by dynamic programming. A group that repeats pictures to fill its
+// last batch pays for them, so none is too small.
+func makeBuckets(cfg *LoaderConfig, images []int, size func(i int) geom.Size) []bucket {
+	shapes := distinctShapes(cfg, images, size)
+	n := len(shapes)
+	// best[k][j]: the cost of the first j shapes in k runs; cut[k][j]: where the last run begins.
+	best, cut := make([][]float64, cfg.Buckets+1), make([][]int, cfg.Buckets+1)
+	for k := range best {
+		best[k], cut[k] = make([]float64, n+1), make([]int, n+1)
+		for j := range best[k] {
+			best[k][j] = math.Inf(1)
+		}
+	}
+	best[0][0] = 0
+	for from := range n {
+		var cover geom.Size
+		count := 0
+		for to := from + 1; to <= n; to++ {
+			s := &shapes[to-1]
+			cover, count = union(cover, s.Size), count+len(s.images)
+			cost := float64(cover.W) * float64(cover.H) * float64(cfg.filled(count))
+			for k := range cfg.Buckets {
+				if c := best[k][from] + cost; c < best[k+1][to] {
+					best[k+1][to], cut[k+1][to] = c, from
+				}
+			}
+		}
+	}
+	k := 0
+	for i := range best {
+		if best[i][n] < best[k][n] { // the fewest runs of equal cost
+			k = i
+		}
+	}
+	var buckets []bucket
+	for to := n; to > 0; k-- {
+		from := cut[k][to]
+		var b bucket
+		for _, s := range shapes[from:to] {
+			b.images = append(b.images, s.images...)
+		}
+		slices.Sort(b.images)
+		b.sizes = paddedSizes(cfg, b.images, size)
+		buckets = append(buckets, b)
+		to = from
+	}
+	slices.SortFunc(buckets, func(a, b bucket) int { return cmp.Compare(a.images[0], b.images[0]) })
+	return buckets
+}
+
+// distinctShapes groups pictures by their padded size at the largest scale, from tall to wide.
+func distinctShapes(cfg *LoaderConfig, images []int, size func(i int) geom.Size) []shape {
+	largest := slices.Max(cfg.Shorter)
+	at := make(map[geom.Size]int)
+	var shapes []shape
+	for _, i := range images {
+		s := cfg.padded(cfg.fit(size(i), largest))
+		k, ok := at[s]
+		if !ok {
+			k = len(shapes)
+			at[s] = k
+			shapes = append(shapes, shape{Size: s})
+		}
+		shapes[k].images = append(shapes[k].images, i)
+	}
+	slices.SortFunc(shapes, func(a, b shape) int {
+		return cmp.Or(cmp.Compare(a.W*b.H, b.W*a.H), cmp.Compare(a.W, b.W), cmp.Compare(a.H, b.H))
+	})
+	return shapes
+}
+
+// paddedSizes are what holds all the images at each scale.
+func paddedSizes(cfg *LoaderConfig, images []int, size func(i int) geom.Size) []geom.Size {
+	sizes := make([]geom.Size, len(cfg.Shorter))
+	for k, shorter := range cfg.Shorter {
+		for _, i := range images {
+			sizes[k] = union(sizes[k], cfg.padded(cfg.fit(size(i), shorter)))
+		}
+	}
+	return sizes
+}
+
+func union(a, b geom.Size) geom.Size { return geom.Size{W: max(a.W, b.W), H: max(a.H, b.H)} }
+
+// fit is the size at which a picture enters the network.
+func (c *LoaderConfig) fit(s geom.Size, shorter int) geom.Size {
+	w, h := imaging.Fit(s.W, s.H, shorter, c.Longest)
+	return geom.Size{W: w, H: h}
+}
+
+// padded rounds up to multiples of the divisor.
+func (c *LoaderConfig) padded(s geom.Size) geom.Size {
+	up := func(v int) int { return (v + c.Divisor - 1) / c.Divisor * c.Divisor }
+	return geom.Size{W: up(s.W), H: up(s.H)}
+}
+
+// filled is the number of places that n pictures take in batches.
+func (c *LoaderConfig) filled(n int) int {
+	if c.Repeat {
+		n = (n + c.Batch - 1) / c.Batch * c.Batch
+	}
+	return n
+}

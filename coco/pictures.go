@@ -1,0 +1,64 @@
+package coco
+
+import (
+	"fmt"
+	"sync"
+
+	"scalenet/geom"
+	"scalenet/imaging"
+)
+
+// pictureCache loads pictures and keeps decoded ones until its memory is spent. Nothing is thrown out: every picture comes up
+// once an epoch, so a full cache still saves its share.
+type pictureCache struct {
+	data   *Dataset
+	sizes  []geom.Size
+	limits imaging.Limits
+
+	mu   sync.Mutex
+	left int64 // bytes
+	kept map[int]*imaging.Image
+}
+
+// load returns picture i; it is shared and must not be drawn on. A picture of another size than annotated is an error: its boxes
+// would be wrong.
+func (c *pictureCache) load(i int) (*imaging.Image, error) {
+	c.mu.Lock()
+	picture := c.kept[i]
+	c.mu.Unlock()
+	if picture != nil {
+		return picture, nil
+	}
+	picture, err := imaging.Load(c.data.ImagePath(i), c.limits)
+	if err != nil {
+		return nil, err
+	}
+	if want := c.sizes[i]; want != (geom.Size{W: picture.W, H: picture.H}) {
+		return nil, fmt.Errorf("%s: the picture has %dx%d pixels, its annotation says %dx%d",
+			c.data.ImagePath(i), picture.W, picture.H, want.W, want.H)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := int64(len(picture.Pix)); n <= c.left && c.kept[i] == nil {
+		c.left -= n
+		c.kept[i] = picture
+	}
+	return picture, nil
+}
+
+// pictureSizes are the annotated sizes; a picture whose annotation says nothing is looked at.
+func pictureSizes(d *Dataset, images []int, limits imaging.Limits) ([]geom.Size, error) {
+	sizes := make([]geom.Size, len(d.Images))
+	for _, i := range images {
+		sizes[i] = geom.Size{W: d.Images[i].Width, H: d.Images[i].Height}
+		if sizes[i].W > 0 && sizes[i].H > 0 {
+			continue
+		}
+		picture, err := imaging.Load(d.ImagePath(i), limits)
+		if err != nil {
+			return nil, fmt.Errorf("%s: images[%d]: %w", d.Path, i, err)
+		}
+		sizes[i] = geom.Size{W: picture.W, H: picture.H}
+	}
+	return sizes, nil
+}
