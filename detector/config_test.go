@@ -1,0 +1,52 @@
+package detector
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPresetsResolve(t *testing.T) {
+	for _, name := range Presets() {
+		t.Run(name, func(t *testing.T) {
+			c, err := Preset(name)
+			require.NoError(t, err)
+			c, err = c.Resolve()
+			require.NoError(t, err)
+			again, err := Parse([]byte(c.YAML()), "again")
+			require.NoError(t, err)
+			again, err = again.Resolve()
+			require.NoError(t, err)
+			require.Equal(t, c, again, "the resolved configuration survives a file")
+		})
+	}
+	_, err := Preset("none")
+	require.EqualError(t, err, `preset "none": want one of default, paper, bccd`)
+}
+
+func TestSet(t *testing.T) {
+	for assignment, want := range map[string]string{
+		"train.lr=0.02":             "",
+		"input.shorter=[480, 512]":  "",
+		"train.lrr=0.02":            "--set train.lrr=0.02: yaml: unmarshal errors: line 2: field lrr not found in type train.Config",
+		"train.lr":                  `--set "train.lr": want key=value, such as train.lr=0.02`,
+		"train.lr=fast":             "--set train.lr=fast: yaml: unmarshal errors: line 2: cannot unmarshal !!str `fast` into float64",
+		"input.shorter=[480, wide]": "--set input.shorter=[480, wide]: yaml: unmarshal errors: line 2: cannot unmarshal !!str `wide` into int",
+	} {
+		c := Default()
+		err := c.Set(assignment)
+		if want == "" {
+			require.NoError(t, err)
+		} else {
+			require.EqualError(t, err, want)
+		}
+	}
+	c := Default()
+	require.NoError(t, c.Set("train.lr=0.5"))
+	require.NoError(t, c.Set("input.shorter=[480, 512]"))
+	require.Equal(t, 0.5, c.Train.LR)
+	require.Equal(t, []int{480, 512}, c.Input.Shorter)
+	require.NoError(t, c.Set("input.divisor=0"))
+	_, err := c.Resolve()
+	require.EqualError(t, err, "input.divisor = 0: must be above 0")
+}

@@ -1,0 +1,168 @@
+package detector
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"scalenet/backbone"
+	"scalenet/checkpoint"
+	"scalenet/nn"
+)
+
+// Model is a detector: its configuration, the classes it knows and its
+// parameters, which all its graphs share.
+type Model struct {
+	Config  Config
+	Classes []string // class k of a Detection is Classes[k-1]
+	Params  *nn.Params
+
+	network backbone.Network
+}
+
+// New makes a model with random parameters that depend on the seed only.
+func New(c Config, classes []string, seed uint64) (*Model, error) {
+	c, err := c.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	if len(classes) == 0 {
+		return nil, errors.New("detector: no classes")
+	}
+	network, err := c.Backbone.New()
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{Config: c, Classes: classes, Params: nn.NewParams(seed), network: network}
+	if err := nn.Build(m.declare); err != nil {
+		return nil, err
+	}
+	m.Params.Freeze(m.frozen)
+	return m, nil
+}
+
+// declare builds both graphs once so that all parameters exist.
+func (m *Model) declare() {
+	side := m.PadTo(1)
+	g := nn.NewGraph(m.Params, false)
+	features, _, _ := m.propose(g, g.Input("images", 1, side, side, 3))
+	m.judge(g, features, g.Input("regions", 1, 5))
+}
+
+// PadTo is the side to which a side of the given length is padded: a multiple
+// of Input.Divisor for which every window of the network has a pixel.
+func (m *Model) PadTo(side int) int {
+	d := m.Config.Input.Divisor
+	side = max(side, m.network.MinSide(m.Config.FeatureStage))
+	return (side + d - 1) / d * d
+}
+
+// frozen says which parameters the configuration does not train.
+func (m *Model) frozen(p *nn.Param) bool {
+	f := m.Config.Frozen
+	if f.Norms && p.Kind >= nn.NormWeight {
+		return true
+	}
+	if m.Config.Train.Frozen(p.Name) {
+		return true
+	}
+	for s := 0; s <= f.Stages; s++ {
+		if s == 0 && (strings.HasPrefix(p.Name, "conv1.") || strings.HasPrefix(p.Name, "bn1.")) ||
+			s > 0 && strings.HasPrefix(p.Name, fmt.Sprintf("layer%d.", s)) {
+			return true
+		}
+	}
+	return false
+}
+
+// The keys of a model file's metadata.
+const (
+	configKey  = "scalenet.detector"
+	classesKey = "scalenet.classes"
+)
+
+// Metadata describes the model in its file: the resolved configuration and the
+// class names.
+func (m *Model) Metadata() map[string]string {
+	classes, err := json.Marshal(m.Classes)
+	if err != nil {
+		panic(err) // strings: cannot fail
+	}
+	return map[string]string{configKey: m.Config.YAML(), classesKey: string(classes)}
+}
+
+// Tensors are the model's parameters by name.
+func (m *Model) Tensors() []checkpoint.Tensor {
+	var list []checkpoint.Tensor
+	for _, p := range m.Params.All() {
+		list = append(list, checkpoint.Float32Tensor(p.Name, p.Shape, p.Data))
+	}
+	return list
+}
+
+// Save writes the model to a safetensors file.
+func (m *Model) Save(path string) error {
+	return checkpoint.Save(path, &checkpoint.File{Metadata: m.Metadata(), Tensors: m.Tensors()})
+}
+
+// Load reads a model that Save or a training wrote.
+func Load(path string) (*Model, error) {
+	r, err := checkpoint.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	text, ok := r.Metadata()[configKey]
+	if !ok {
+		return nil, fmt.Errorf("%s: no detector's configuration in the file; is it a classifier's? (use it with train --init)", path)
+	}
+	c, err := Parse([]byte(text), path)
+	if err != nil {
+		return nil, err
+	}
+	var classes []string
+	if err := json.Unmarshal([]byte(r.Metadata()[classesKey]), &classes); err != nil {
+		return nil, fmt.Errorf("%s: metadata %s: %w", path, classesKey, err)
+	}
+	m, err := New(c, classes, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if report, err := m.take(r); err != nil {
+		return nil, err
+	} else if err := report.Err(path); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Init takes from a file the parameters that have the model's names and shapes
+// and reports what matched, was missing, left over or of another shape.
+func (m *Model) Init(path string) (checkpoint.Report, error) {
+	r, err := checkpoint.Open(path)
+	if err != nil {
+		return checkpoint.Report{}, err
+	}
+	defer r.Close()
+	return m.take(r)
+}
+
+// take copies the tensors that match.
+func (m *Model) take(r *checkpoint.Reader) (checkpoint.Report, error) {
+	var want []checkpoint.Info
+	for _, p := range m.Params.All() {
+		want = append(want, checkpoint.Info{Name: p.Name, DType: checkpoint.F32, Shape: p.Shape})
+	}
+	report := checkpoint.Match(r.Infos(), want)
+	for _, name := range report.Matched {
+		t, err := r.Tensor(name)
+		if err != nil {
+			return report, err
+		}
+		if err := t.CopyFloat32s(m.Params.Get(name).Data); err != nil {
+			return report, err
+		}
+	}
+	return report, nil
+}

@@ -1,0 +1,207 @@
+package detector
+
+import (
+	"fmt"
+
+	"scalenet/engine"
+	"scalenet/geom"
+	"scalenet/nn"
+	"scalenet/train"
+)
+
+// training is the two graphs, forward and backward, compiled for batches of a
+// size. The first one runs in two stages: forward, and, once the second one
+// has given the gradient of the features, the RPN's losses and backward.
+type training struct {
+	size    batchSize
+	dev     engine.Device
+	anchors []geom.Box
+
+	first                           *engine.Plan
+	images, features                *nn.Node
+	objectness, deltas              *nn.Node
+	rpnLabels, rpnBoxes, rpnWeights *nn.Node
+	rpnScoreLoss, rpnBoxLoss        *nn.Node
+	featureGradient                 *nn.Node // an input of the first graph
+
+	second                          *engine.Plan
+	regions, labels, boxes, weights *nn.Node
+	scoreLoss, boxLoss              *nn.Node
+	toFeatures                      *nn.Node // the same, an output of the second
+
+	seeds     []*nn.Node // the gradients of the losses, each 1
+	gradients map[*nn.Param]engine.Memory
+	targets   targets
+}
+
+// compileTraining plans a training step.
+func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size batchSize) (t *training, err error) {
+	t = &training{size: size, dev: dev, gradients: map[*nn.Param]engine.Memory{}}
+	defer func() {
+		if err != nil {
+			t.close()
+			t, err = nil, fmt.Errorf("detector: training on %d images of %dx%d: %w", size.N, size.W, size.H, err)
+		}
+	}()
+	var first, second *nn.Graph
+	var firstGrads, secondGrads []nn.Gradient
+	if err = nn.Build(func() { first, firstGrads = m.buildFirst(t) }); err != nil {
+		return t, err
+	}
+	if t.first, err = engine.Compile(dev, store, engine.Spec{Graph: first, Stages: [][]*nn.Node{
+		{t.features, t.objectness, t.deltas},
+		append([]*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss}, nodes(firstGrads)...),
+	}}); err != nil {
+		return t, err
+	}
+	var shared *nn.Node
+	if err = nn.Build(func() { second, shared, secondGrads = m.buildSecond(t) }); err != nil {
+		return t, err
+	}
+	features, _ := t.first.Tensor(t.features)
+	if t.second, err = engine.Compile(dev, store, engine.Spec{
+		Graph: second, Shared: map[*nn.Node]engine.Tensor{shared: features},
+		Stages: [][]*nn.Node{append([]*nn.Node{t.scoreLoss, t.boxLoss, t.toFeatures}, nodes(secondGrads)...)},
+	}); err != nil {
+		return t, err
+	}
+	t.collect(t.first, firstGrads)
+	t.collect(t.second, secondGrads)
+	h, w := t.features.Shape()[1], t.features.Shape()[2]
+	t.anchors = m.Config.RPN.Anchors.Grid(h, w)
+	t.targets = newTargets(t)
+	return t, t.writeSeeds()
+}
+
+// buildFirst adds images -> features, RPN losses and the backward graph.
+func (m *Model) buildFirst(t *training) (*nn.Graph, []nn.Gradient) {
+	g := nn.NewGraph(m.Params, true)
+	t.images = g.Input("images", t.size.N, t.size.H, t.size.W, 3)
+	t.features, t.objectness, t.deltas = m.propose(g, t.images)
+	n := t.deltas.Shape().TotalSize() / 4
+	t.rpnLabels, t.rpnBoxes, t.rpnWeights = g.Labels("rpn.labels", n), g.Input("rpn.boxes", 4*n), g.Input("rpn.weights", 4*n)
+	t.rpnScoreLoss, t.rpnBoxLoss = m.Config.RPN.Losses(t.objectness, t.deltas, t.rpnLabels, t.rpnBoxes, t.rpnWeights)
+	t.featureGradient = g.Input("features.gradient", t.features.Shape()...)
+	score, box := g.Input("rpn.score.gradient", 1), g.Input("rpn.box.gradient", 1)
+	t.seeds = append(t.seeds, score, box)
+	grads, _ := g.Backward([]*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss, t.features}, []*nn.Node{score, box, t.featureGradient})
+	return g, grads
+}
+
+// buildSecond adds features and regions -> head losses and the backward graph.
+func (m *Model) buildSecond(t *training) (*nn.Graph, *nn.Node, []nn.Gradient) {
+	c, n := m.Config.RoI, t.size.N*m.Config.RoI.Targets.Samples
+	g := nn.NewGraph(m.Params, true)
+	shared := g.Input("features", t.features.Shape()...)
+	t.regions = g.Input("regions", n, 5)
+	logits, deltas := m.judge(g, shared, t.regions)
+	columns := c.Columns(len(m.Classes))
+	t.labels, t.boxes, t.weights = g.Labels("labels", n), g.Input("boxes", n, columns), g.Input("weights", n, columns)
+	t.scoreLoss, t.boxLoss = c.Losses(logits, deltas, t.labels, t.boxes, t.weights)
+	score, box := g.Input("score.gradient", 1), g.Input("box.gradient", 1)
+	t.seeds = append(t.seeds, score, box)
+	grads, further := g.Backward([]*nn.Node{t.scoreLoss, t.boxLoss}, []*nn.Node{score, box}, shared)
+	t.toFeatures = further[0]
+	return g, shared, grads
+}
+
+func nodes(grads []nn.Gradient) []*nn.Node {
+	list := make([]*nn.Node, len(grads))
+	for i, g := range grads {
+		list[i] = g.Node
+	}
+	return list
+}
+
+func (t *training) collect(plan *engine.Plan, grads []nn.Gradient) {
+	for _, g := range grads {
+		tensor, _ := plan.Tensor(g.Node)
+		t.gradients[g.Param] = tensor.Mem
+	}
+}
+
+func (t *training) writeSeeds() error {
+	for i, n := range t.seeds {
+		plan := t.first
+		if i >= 2 {
+			plan = t.second
+		}
+		if err := plan.Write(n, []float32{1}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *training) close() {
+	for _, plan := range []*engine.Plan{t.second, t.first} {
+		if plan != nil {
+			plan.Close()
+		}
+	}
+}
+
+// forward runs the first graph's first stage and fetches the RPN's output.
+func (t *training) forward(pixels []float32) error {
+	if err := t.first.Write(t.images, pixels); err != nil {
+		return err
+	}
+	if err := t.first.Run(0); err != nil {
+		return err
+	}
+	if err := t.first.Read(t.objectness, t.targets.objectness); err != nil {
+		return err
+	}
+	return t.first.Read(t.deltas, t.targets.deltas)
+}
+
+// backward runs the rest: the second graph, the RPN's losses, the first
+// graph's backward pass.
+func (t *training) backward() error {
+	for n, v := range map[*nn.Node]any{
+		t.regions: t.targets.regions, t.labels: t.targets.labels, t.boxes: t.targets.boxes, t.weights: t.targets.weights,
+	} {
+		if err := t.second.Write(n, v); err != nil {
+			return err
+		}
+	}
+	for n, v := range map[*nn.Node]any{
+		t.rpnLabels: t.targets.rpnLabels, t.rpnBoxes: t.targets.rpnBoxes, t.rpnWeights: t.targets.rpnWeights,
+	} {
+		if err := t.first.Write(n, v); err != nil {
+			return err
+		}
+	}
+	if err := t.second.RunAll(); err != nil {
+		return err
+	}
+	from, _ := t.second.Tensor(t.toFeatures)
+	to, ok := t.first.Tensor(t.featureGradient)
+	if ok { // not where everything up to the features is frozen
+		if err := t.dev.Blend(to.Mem, from.Mem, from.Shape.TotalSize(), 1, 0); err != nil {
+			return err
+		}
+	}
+	return t.first.Run(1)
+}
+
+// losses reads the four losses, which are summed.
+func (t *training) losses() (named []train.Metric, err error) {
+	for _, l := range []struct {
+		name string
+		plan *engine.Plan
+		node *nn.Node
+	}{
+		{"rpn_objectness", t.first, t.rpnScoreLoss},
+		{"rpn_box", t.first, t.rpnBoxLoss},
+		{"class", t.second, t.scoreLoss},
+		{"box", t.second, t.boxLoss},
+	} {
+		var v [1]float32
+		if err := l.plan.Read(l.node, v[:]); err != nil {
+			return nil, err
+		}
+		named = append(named, train.Metric{Name: l.name, Value: float64(v[0])})
+	}
+	return named, nil
+}

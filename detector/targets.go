@@ -1,0 +1,86 @@
+package detector
+
+import (
+	"math/rand/v2"
+
+	"scalenet/assign"
+	"scalenet/geom"
+	"scalenet/nn"
+	"scalenet/roi"
+	"scalenet/rpn"
+)
+
+// targets is the memory of what a step reads and writes between the graphs,
+// allocated once a plan.
+type targets struct {
+	objectness, deltas   []float32
+	rpnLabels            []int32
+	rpnBoxes, rpnWeights []float32
+	regions              []float32
+	labels               []int32
+	boxes, weights       []float32
+}
+
+func newTargets(t *training) targets {
+	floats := func(n *nn.Node) []float32 { return make([]float32, n.Shape().TotalSize()) }
+	return targets{
+		objectness: floats(t.objectness), deltas: floats(t.deltas),
+		rpnLabels: make([]int32, t.rpnLabels.Shape()[0]), rpnBoxes: floats(t.rpnBoxes), rpnWeights: floats(t.rpnWeights),
+		regions: floats(t.regions), labels: make([]int32, t.labels.Shape()[0]), boxes: floats(t.boxes), weights: floats(t.weights),
+	}
+}
+
+// example is an image of a training batch: its size without the padding and
+// what is in it.
+type example struct {
+	size  geom.Size
+	truth assign.GroundTruth
+}
+
+// samples is what a step is trained on; a test may bring its own.
+type samples struct {
+	anchors []rpn.Targets
+	regions []roi.Samples
+}
+
+// sample draws anchors and regions for each image of a batch whose first
+// graph has run.
+func (t *training) sample(m *Model, batch []example, random *rand.Rand) (samples, error) {
+	var s samples
+	n := len(batch)
+	for i, e := range batch {
+		s.anchors = append(s.anchors, m.Config.RPN.Sample(t.anchors, e.truth, e.size, random))
+		p, err := m.Config.RPN.Propose(t.anchors, part(t.targets.objectness, i, n), part(t.targets.deltas, i, n),
+			e.size, m.Config.RPN.Proposals.Train)
+		if err != nil {
+			return s, err
+		}
+		s.regions = append(s.regions, m.Config.RoI.Sample(p.Boxes, e.truth, random))
+	}
+	return s, nil
+}
+
+// fill writes the samples as the losses read them. Box losses are divided by
+// the number of samples of the whole batch, as in torchvision.
+func (t *training) fill(m *Model, s samples) error {
+	anchors, regions := 0, 0
+	for i := range s.anchors {
+		anchors += s.anchors[i].Samples()
+		regions += len(s.regions[i].Boxes)
+	}
+	n, v := len(s.anchors), &t.targets
+	for i := range s.anchors {
+		if err := s.anchors[i].Fill(float32(max(anchors, 1)), part(v.rpnLabels, i, n), part(v.rpnBoxes, i, n), part(v.rpnWeights, i, n)); err != nil {
+			return err
+		}
+		image := make([]int, len(s.regions[i].Boxes))
+		for j := range image {
+			image[j] = i
+		}
+		fillRegions(part(v.regions, i, n), image, s.regions[i].Boxes)
+		if err := m.Config.RoI.Fill(s.regions[i], len(m.Classes), float32(max(regions, 1)), part(v.labels, i, n), part(v.boxes, i, n), part(v.weights, i, n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package detector
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	"scalenet/assign"
+	"scalenet/checkpoint"
+	"scalenet/coco"
+	"scalenet/engine"
+	"scalenet/imaging"
+	"scalenet/train"
+)
+
+// trainingPlans bounds how many padded sizes stay compiled for training, whose
+// plans keep every activation.
+const trainingPlans = 2
+
+// Trainer is a model on a device as package train wants it.
+type Trainer struct {
+	model  *Model
+	dev    engine.Device
+	store  *engine.Store
+	val    *coco.Dataset
+	random *rand.Rand
+	plans  []*training // the one used last at the end
+	test   *Detector
+	params []train.Param
+}
+
+var _ train.Model[*coco.Batch] = (*Trainer)(nil)
+
+// NewTrainer prepares the training of a model; anchors and regions are sampled
+// with random. val, which must have the model's classes, is what Evaluate
+// measures on.
+func NewTrainer(m *Model, dev engine.Device, val *coco.Dataset, random *rand.Rand) (*Trainer, error) {
+	t := &Trainer{model: m, dev: dev, store: engine.NewStore(dev, m.Params), val: val, random: random}
+	t.test = newDetector(m, dev, t.store, Options{Plans: 2})
+	for _, p := range m.Params.All() {
+		v, err := t.store.Tensor(p, engine.Float32)
+		if err != nil {
+			return nil, err
+		}
+		t.params = append(t.params, train.Param{
+			Name: p.Name, Len: len(p.Data), Value: v.Mem, Changes: v.Changes,
+			Learned: p.Kind.Learned() && !p.Frozen,
+		})
+	}
+	return t, nil
+}
+
+// NewLoader makes the batches that the model's configuration wants.
+func (m *Model) NewLoader(data *coco.Dataset) (*coco.Loader, error) {
+	c := m.Config.Input
+	return coco.NewLoader(data, coco.LoaderConfig{
+		Batch: m.Config.Batch, Shorter: c.Shorter, Longest: c.Longest, Divisor: c.Divisor, MinSide: m.PadTo(1),
+		Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
+		Shuffle:       true, Repeat: true, OnlyWithObjects: c.SkipEmpty,
+		FlipHorizontal: c.FlipHorizontal, FlipVertical: c.FlipVertical, Brightness: c.Brightness,
+		Seed: m.Config.Train.Seed, CacheBytes: 1 << 30,
+	})
+}
+
+// Params implements train.Model.
+func (t *Trainer) Params() []train.Param { return t.params }
+
+// Images implements train.Model.
+func (t *Trainer) Images(b *coco.Batch) []string { return b.FileNames() }
+
+// Backward implements train.Model.
+func (t *Trainer) Backward(_ context.Context, b *coco.Batch) (train.Gradients, error) {
+	examples := make([]example, len(b.Samples))
+	for i, s := range b.Samples {
+		classes := make([]int32, len(s.Classes))
+		for j, c := range s.Classes {
+			classes[j] = int32(c)
+		}
+		truth, err := assign.NewGroundTruth(s.Boxes, classes, s.Crowd, t.model.Config.Boxes)
+		if err != nil {
+			return train.Gradients{}, fmt.Errorf("%s: %w", s.FileName, err)
+		}
+		examples[i] = example{s.Resized, truth}
+	}
+	p, err := t.plan(batchSize{len(b.Samples), b.H, b.W})
+	if err != nil {
+		return train.Gradients{}, err
+	}
+	if err := p.forward(b.Pixels); err != nil {
+		return train.Gradients{}, err
+	}
+	s, err := p.sample(t.model, examples, t.random)
+	if err != nil {
+		return train.Gradients{}, err
+	}
+	if err := p.fill(t.model, s); err != nil {
+		return train.Gradients{}, err
+	}
+	if err := p.backward(); err != nil {
+		return train.Gradients{}, err
+	}
+	return t.outcome(p)
+}
+
+// outcome reads the losses and lists the gradients.
+func (t *Trainer) outcome(p *training) (g train.Gradients, err error) {
+	for _, plan := range []*engine.Plan{p.first, p.second} {
+		if err := t.store.UpdateRunning(plan); err != nil {
+			return g, err
+		}
+	}
+	if g.Losses, err = p.losses(); err != nil {
+		return g, err
+	}
+	g.Grads = make([]engine.Memory, len(t.params))
+	for i, q := range t.model.Params.All() {
+		g.Grads[i] = p.gradients[q]
+	}
+	return g, nil
+}
+
+// plan finds or compiles the plans of a size; the one unused longest makes room.
+func (t *Trainer) plan(size batchSize) (*training, error) {
+	for i, p := range t.plans {
+		if p.size == size {
+			t.plans = append(append(t.plans[:i], t.plans[i+1:]...), p)
+			return p, nil
+		}
+	}
+	if len(t.plans) >= trainingPlans {
+		t.plans[0].close()
+		t.plans = t.plans[1:]
+	}
+	p, err := t.model.compileTraining(t.dev, t.store, size)
+	if err != nil {
+		return nil, err
+	}
+	t.plans = append(t.plans, p)
+	return p, nil
+}
+
+// Evaluate implements train.Model: AP, AP50 and each class's AP50 on the
+// validation data.
+func (t *Trainer) Evaluate(ctx context.Context) ([]train.Metric, error) {
+	e, _, err := t.test.Evaluate(ctx, t.val, nil)
+	if err != nil {
+		return nil, err
+	}
+	metrics := []train.Metric{{Name: "AP", Value: e.Stats.AP()}, {Name: "AP50", Value: e.Stats.AP50()}}
+	for _, c := range e.Classes {
+		metrics = append(metrics, train.Metric{Name: "AP50/" + c.Name, Value: c.AP50})
+	}
+	return metrics, nil
+}
+
+// Tensors implements train.Model.
+func (t *Trainer) Tensors() ([]checkpoint.Tensor, error) {
+	if err := t.store.Download(); err != nil {
+		return nil, err
+	}
+	return t.model.Tensors(), nil
+}
+
+// Metadata implements train.Model.
+func (t *Trainer) Metadata() map[string]string { return t.model.Metadata() }
+
+// Restore implements train.Model.
+func (t *Trainer) Restore(f *checkpoint.File) error {
+	for _, p := range t.model.Params.All() {
+		tensor, ok := f.Tensor(p.Name)
+		if !ok {
+			return fmt.Errorf("tensor %s is missing", p.Name)
+		}
+		if err := tensor.CopyFloat32s(p.Data); err != nil {
+			return err
+		}
+	}
+	return t.store.Upload()
+}
+
+// Changed implements train.Model: kernels watch the parameters themselves.
+func (t *Trainer) Changed() error { return nil }
+
+// Close frees the device's memory.
+func (t *Trainer) Close() {
+	for _, p := range t.plans {
+		p.close()
+	}
+	t.plans = nil
+	t.test.Close()
+}
