@@ -33,6 +33,7 @@ func pools() (cases []Case) {
 		distinct, levels := filled(Fill{Kind: Distinct}, s.x...), filled(Fill{Kind: Levels}, s.x...)
 		cases = append(cases,
 			Case{Name: "MaxPool2D/" + name, Op: maximum, In: []Input{distinct}, Tolerance: Exact},
+			Case{Name: "MaxPool2D/ties/" + name, Op: maximum, In: []Input{levels}, Tolerance: Exact},
 			// Windows overlap where the stride is below the kernel: a sum.
 			Case{Name: "MaxPool2DGrad/" + name, Op: nn.MaxPool2DGrad{MaxPool2D: maximum},
 				In: []Input{distinct, feature(dy...)}, Tolerance: Rounded, Training: true},
