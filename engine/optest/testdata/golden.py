@@ -1,0 +1,160 @@
+"""Golden values of the operations by PyTorch and torchvision (written with
+torch 2.15): for each case of the table its output and its inputs' gradients in
+float64, given the gradient fill("<case>/dy") of the output.
+
+    go test ./engine/optest -run TestGolden -export cases.json
+    python engine/optest/testdata/golden.py cases.json engine/optest/testdata/golden.safetensors
+
+Inputs follow from the cases by fill(), the same integer arithmetic as fill.go.
+Layouts are those of package nn (NHWC); PyTorch's are permuted here.
+"""
+import json
+import math
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.numpy import save_file
+from torchvision.ops import roi_align
+
+SAMPLES = 96
+
+
+def seed(name):
+    h = 0x811C9DC5
+    for b in name.encode():
+        h = (h ^ b) * 0x01000193 & 0xFFFFFFFF
+    return h
+
+
+def hashes(s, n):
+    x = (np.uint64(s) + np.arange(n, dtype=np.uint64) * np.uint64(0x9E3779B9)).astype(np.uint32)
+    x ^= x >> 16
+    x *= np.uint32(0x85EBCA6B)
+    x ^= x >> 13
+    x *= np.uint32(0xC2B2AE35)
+    return x ^ x >> 16
+
+
+def unit(s, n):
+    return (hashes(s, n) >> 8).astype(np.float64) / (1 << 24)
+
+
+def fill(f, n, s):
+    kind, i = f["Kind"], np.arange(n)
+    if kind == "uniform":
+        low, high = f.get("Low", 0), f.get("High", 0)
+        v = low + (high - low) * unit(s, n)
+    elif kind == "distinct":
+        step = n * 618 // 1000 + 1
+        while math.gcd(step, n) != 1:
+            step += 1
+        v = (i * step + s % n) % n / n * 2 - 1
+    elif kind == "gap":
+        u = unit(s, n) * 2 - 1
+        v = u + np.copysign(0.1, u)
+    elif kind == "levels":
+        v = (hashes(s, n) % 3).astype(np.int64) - 1
+    elif kind == "labels":
+        v = (hashes(s, n) % np.uint32(f["Classes"] + 1)).astype(np.int64) - 1
+    else:
+        v = f["Values"]
+    return np.asarray(v, dtype=np.float32).astype(np.float64)
+
+
+def nchw(x):
+    return x.permute(0, 3, 1, 2)
+
+
+def nhwc(x):
+    return x.permute(0, 2, 3, 1)
+
+
+def rois_of_images(at, x, rois):
+    """RoIAlign; regions of no image give zeros."""
+    valid = (rois[:, 0] >= 0).nonzero()[:, 0]
+    y = nhwc(roi_align(nchw(x), rois[valid], at["Size"], at["Scale"], at["Sampling"], at["Aligned"]))
+    return torch.zeros((len(rois), *y.shape[1:]), dtype=x.dtype).index_copy(0, valid, y)
+
+
+def mean_over(total, count):
+    return total / count if count else total * 0
+
+
+def apply(op, at, x):
+    if op == "Conv2D":
+        b = x[2] if len(x) == 3 else None
+        return nhwc(F.conv2d(nchw(x[0]), x[1], b, at["Stride"], at["Pad"], at["Dilation"], at["Groups"]))
+    if op == "Linear":
+        return F.linear(*x)
+    if op == "MaxPool2D":
+        return nhwc(F.max_pool2d(nchw(x[0]).contiguous(), at["Kernel"], at["Stride"], at["Pad"]))
+    if op == "AvgPool2D":
+        return nhwc(F.avg_pool2d(nchw(x[0]), at["Kernel"], at["Stride"], at["Pad"]))
+    if op == "GlobalAvgPool2D":
+        return F.adaptive_avg_pool2d(nchw(x[0]), 1).flatten(1)
+    if op == "Resize2D":
+        return nhwc(F.interpolate(nchw(x[0]), (at["Height"], at["Width"]), mode=at["Mode"]))
+    if op == "Moments2D":
+        v = x[0].flatten(0, -2)
+        return torch.stack([v.mean(0), v.var(0, correction=0)])
+    if op == "BatchNorm2D":
+        c = x[0].shape[-1]
+        return nhwc(F.batch_norm(nchw(x[0]), torch.zeros(c).double(), torch.ones(c).double(), x[1], x[2], True, 0.1, at["Eps"]))
+    if op == "FrozenBatchNorm2D":
+        _, weight, bias, mean, variance = x
+        if at["ScaleOnly"]:
+            bias, mean = bias * 0, mean * 0
+        return nhwc(F.batch_norm(nchw(x[0]), mean, variance, weight, bias, False, 0, at["Eps"]))
+    if op == "ReLU":
+        return F.relu(x[0])
+    if op == "Add":
+        return x[0] + x[1]
+    if op == "Concat":
+        return torch.cat(x, at["Axis"])
+    if op == "RoIAlign":
+        return rois_of_images(at, *x)
+    if op == "SoftmaxCrossEntropy":
+        labels = x[1].long().clamp(min=-1)
+        total = F.cross_entropy(x[0], labels, ignore_index=-1, reduction="sum")
+        return mean_over(total, int((labels >= 0).sum())).reshape(1)
+    if op == "SigmoidCrossEntropy":
+        valid = x[1] >= 0
+        total = F.binary_cross_entropy_with_logits(x[0][valid], x[1][valid], reduction="sum")
+        return mean_over(total, int(valid.sum())).reshape(1)
+    if op == "SmoothL1":
+        return (x[2] * F.smooth_l1_loss(x[0], x[1], reduction="none", beta=at["Beta"])).sum().reshape(1)
+    raise ValueError(op)
+
+
+def sampled(t):
+    v = t.detach().double().reshape(-1).numpy()
+    n = len(v)
+    at = np.arange(n) if n <= SAMPLES else hashes(0, SAMPLES) % np.uint32(n)
+    check = v @ fill({"Kind": "uniform", "Low": -1, "High": 1}, n, seed("projection"))
+    return np.append(v[at], check).astype(np.float32)
+
+
+def main(cases, path):
+    golden = {}
+    for c in json.load(open(cases)):
+        name, op, at = c["Name"], c["Op"], c["At"]
+        x = []
+        for i, spec in enumerate(c["In"]):
+            v = fill(spec["Fill"], math.prod(spec["Shape"]), seed(f"{name}/{i}"))
+            x.append(torch.from_numpy(v).reshape(spec["Shape"]).requires_grad_(i in (c["Wrt"] or [])))
+        y = apply(op, at, x)
+        golden[name] = sampled(y)
+        if c["Wrt"]:
+            dy = fill({"Kind": "uniform", "Low": -1, "High": 1}, y.numel(), seed(name + "/dy"))
+            y.backward(torch.from_numpy(dy).reshape(y.shape))
+        for i in c["Wrt"] or []:
+            g = x[i].grad
+            golden[f"{name}#{i}"] = sampled(torch.zeros_like(x[i]) if g is None else g)
+        if op == "RoIAlign":
+            golden[name + "@f32"] = sampled(apply(op, at, [v.detach().float() for v in x]))
+    save_file(golden, path)
+
+
+main(*sys.argv[1:])
