@@ -9,13 +9,17 @@ import (
 	"image/color"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
 
 	"scalenet/checkpoint"
 )
@@ -48,8 +52,10 @@ func Plot(dir string) error {
 		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return errors.Join(
-		train.draw(filepath.Join(dir, lossPNG), "Training losses (smoothed; the sum as logged in grey)", "step", "loss", 0.9),
-		eval.draw(filepath.Join(dir, metricsPNG), "Evaluation on the validation data", "epoch", "figure", 0),
+		train.draw(filepath.Join(dir, lossPNG), picture{
+			title: "Training losses (smoothed; the sum as logged in grey)", x: "step", y: "loss", keep: 0.9, falling: true}),
+		eval.draw(filepath.Join(dir, metricsPNG), picture{
+			title: "Evaluation on the validation data", x: "epoch", y: "figure"}),
 	)
 }
 
@@ -132,44 +138,71 @@ func readRow(line []byte) (row jsonRow, order []string, err error) {
 	return row, order, err
 }
 
-// draw writes the picture: each curve smoothed by an exponential mean that
-// keeps a share of the past, and behind them the first one as it is when there
-// is smoothing. The curves that have a colour are drawn, seven at most.
-func (c curves) draw(path, title, x, y string, keep float64) error {
+// picture is what is said around the curves.
+type picture struct {
+	title, x, y string
+	// keep is the share of the past in the smoothed curves, 0 for none.
+	keep float64
+	// falling curves have the legend above them, rising ones below.
+	falling bool
+}
+
+// draw writes the picture: each curve smoothed, and behind them the first one
+// as it is when there is smoothing. As many curves are drawn as have a colour.
+func (c curves) draw(path string, how picture) error {
 	if len(c) == 0 {
 		return nil
 	}
-	p := plot.New()
-	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
-	p.Title.TextStyle.Font.Size, p.Title.Padding = 14, 8
-	p.X.Label.TextStyle.Font.Size, p.Y.Label.TextStyle.Font.Size = 12, 12
-	p.Legend.Top = true
-	p.Legend.TextStyle.Font.Size = 11
-	p.Legend.Padding, p.Legend.XOffs, p.Legend.YOffs = 2, -8, -4
-	p.BackgroundColor = color.White
-	grid := plotter.NewGrid()
-	grid.Horizontal.Color, grid.Vertical.Color = color.Gray{225}, color.Gray{225}
-	p.Add(grid)
-	if keep > 0 {
+	p := how.frame()
+	if how.keep > 0 {
 		if err := addLine(p, c[0].points, color.Gray{190}, vg.Points(0.7), ""); err != nil {
 			return err
 		}
 	}
 	for i, k := range c[:min(len(c), len(colours))] {
-		if err := addLine(p, smooth(k.points, keep), colours[i], vg.Points(1.6), k.name); err != nil {
+		if err := addLine(p, smooth(k.points, how.keep), colours[i], vg.Points(1.6), k.name); err != nil {
 			return err
 		}
 	}
 	p.Y.Min = min(p.Y.Min, 0)
 	p.Y.Max += (p.Y.Max - p.Y.Min) * 0.05
-	picture, err := p.WriterTo(9*vg.Inch, 5.5*vg.Inch, "png")
-	if err != nil {
-		return err
-	}
+	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(9*vg.Inch, 5.5*vg.Inch), vgimg.UseDPI(110))}
+	const margin = 10 * vg.Millimeter / 3
+	p.Draw(draw.Crop(draw.New(canvas), margin, -2*margin, margin, -margin))
 	return checkpoint.WriteAtomic(path, func(w io.Writer) error {
-		_, err := picture.WriteTo(w)
+		_, err := canvas.WriteTo(w)
 		return err
 	})
+}
+
+// frame is the picture without its curves.
+func (how picture) frame() *plot.Plot {
+	p := plot.New()
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = how.title, how.x, how.y
+	p.Title.TextStyle.Font.Size, p.Title.Padding = 14, 8
+	p.X.Label.TextStyle.Font.Size, p.Y.Label.TextStyle.Font.Size = 12, 12
+	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(ticks), plot.TickerFunc(ticks)
+	p.Legend.Top = how.falling
+	p.Legend.TextStyle.Font.Size = 12
+	p.Legend.Padding, p.Legend.XOffs = 3, -6
+	grid := plotter.NewGrid()
+	grid.Horizontal.Color, grid.Vertical.Color = color.Gray{215}, color.Gray{215}
+	p.Add(grid)
+	return p
+}
+
+// ticks are at multiples of 1, 2 or 5 times a power of ten, ten at most.
+func ticks(low, high float64) []plot.Tick {
+	step := math.Pow(10, math.Floor(math.Log10(high-low))-1)
+	for i := 0; (high-low)/step > 10; i++ {
+		step *= []float64{2, 2.5, 2}[i%3]
+	}
+	var marks []plot.Tick
+	for i := math.Ceil(low/step - 1e-9); i*step <= high+1e-9*step; i++ {
+		value := i*step + 0 // the sum makes -0 a 0
+		marks = append(marks, plot.Tick{Value: value, Label: strconv.FormatFloat(value, 'g', 6, 64)})
+	}
+	return marks
 }
 
 // addLine adds a line, with its points marked while they are few.

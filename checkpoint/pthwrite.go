@@ -1,0 +1,137 @@
+package checkpoint
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"io"
+	"math"
+	"strconv"
+)
+
+// SavePTH writes the tensors as a state dict that torch.load reads, also with
+// weights_only. A .pth has no place for the metadata.
+func SavePTH(path string, f *File) error {
+	if _, _, err := f.layout(); err != nil { // the same checks
+		return err
+	}
+	return WriteAtomic(path, f.encodePTH)
+}
+
+// encodePTH writes PyTorch's zip format.
+func (f *File) encodePTH(w io.Writer) error {
+	archive := &archiveWriter{zip: zip.NewWriter(w)}
+	archive.add("data.pkl", f.pickle())
+	archive.add("byteorder", []byte("little"))
+	for i, t := range f.Tensors {
+		archive.add("data/"+strconv.Itoa(i), t.Data)
+	}
+	archive.add("version", []byte("3\n"))
+	if archive.err != nil {
+		return archive.err
+	}
+	return archive.zip.Close()
+}
+
+// archiveWriter adds records that are not compressed and begin at multiples of
+// 64 bytes, so that PyTorch can map them into memory.
+type archiveWriter struct {
+	zip *zip.Writer
+	at  int // bytes written so far
+	err error
+}
+
+func (a *archiveWriter) add(name string, data []byte) {
+	if a.err != nil {
+		return
+	}
+	const alignment, localHeader, extraHeader = 64, 30, 4
+	name = "archive/" + name
+	start := a.at + localHeader + len(name) + extraHeader
+	padding := (alignment - start%alignment) % alignment
+	extra := make([]byte, extraHeader+padding)
+	copy(extra, "FB") // the field that PyTorch pads with
+	binary.LittleEndian.PutUint16(extra[2:], uint16(padding))
+	size := uint64(len(data))
+	w, err := a.zip.CreateRaw(&zip.FileHeader{
+		Name: name, Method: zip.Store, Extra: extra, CRC32: crc32.ChecksumIEEE(data),
+		CompressedSize64: size, UncompressedSize64: size,
+	})
+	if err == nil {
+		_, err = w.Write(data)
+	}
+	a.at, a.err = start+padding+len(data), err
+}
+
+// pickle is the program, in protocol 2, that builds
+//
+//	OrderedDict(name = _rebuild_tensor_v2(storage, 0, shape, stride, False, OrderedDict()), ...)
+func (f *File) pickle() []byte {
+	classes := map[DType]string{}
+	for class, dtype := range storageTypes {
+		classes[dtype] = class
+	}
+	p := &pickler{}
+	p.WriteString("\x80\x02")
+	p.orderedDict()
+	p.WriteString("(")
+	for i, t := range f.Tensors {
+		p.text(t.Name)
+		p.WriteString("ctorch._utils\n_rebuild_tensor_v2\n((")
+		p.text("storage")
+		p.WriteString("ctorch\n" + classes[t.DType] + "\n")
+		p.text(strconv.Itoa(i))
+		p.text("cpu")
+		p.integer(t.Len())
+		p.WriteString("tQ") // the tuple names a storage
+		p.integer(0)
+		p.tuple(t.Shape)
+		p.tuple(rowMajor(t.Shape))
+		p.WriteString("\x89") // requires no gradient
+		p.orderedDict()
+		p.WriteString("tR") // call
+	}
+	p.WriteString("u.") // set the items, stop
+	return p.Bytes()
+}
+
+// rowMajor are the strides of a contiguous array, in elements.
+func rowMajor(shape []int) []int {
+	stride := make([]int, len(shape))
+	step := 1
+	for i := len(shape) - 1; i >= 0; i-- {
+		stride[i] = step
+		step *= max(shape[i], 1)
+	}
+	return stride
+}
+
+// pickler writes instructions of pickle protocol 2.
+type pickler struct{ bytes.Buffer }
+
+func (p *pickler) orderedDict() { p.WriteString("ccollections\nOrderedDict\n)R") }
+
+func (p *pickler) text(s string) {
+	p.WriteByte('X')
+	p.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(s))))
+	p.WriteString(s)
+}
+
+func (p *pickler) integer(v int) {
+	if v <= math.MaxInt32 {
+		p.WriteByte('J')
+		p.Write(binary.LittleEndian.AppendUint32(nil, uint32(v)))
+		return
+	}
+	p.WriteString("\x8a\x08")
+	p.Write(binary.LittleEndian.AppendUint64(nil, uint64(v)))
+}
+
+func (p *pickler) tuple(values []int) {
+	p.WriteByte('(')
+	for _, v := range values {
+		p.integer(v)
+	}
+	p.WriteByte('t')
+}

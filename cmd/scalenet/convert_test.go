@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scalenet/checkpoint"
+)
+
+// runConvert runs the verb alone and returns what it reports.
+func runConvert(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var stderr bytes.Buffer
+	command := newConvertCommand()
+	command.SilenceErrors, command.SilenceUsage = true, true
+	command.SetErr(&stderr)
+	command.SetOut(&stderr)
+	command.SetArgs(args)
+	err := command.Execute()
+	return stderr.String(), err
+}
+
+func TestConvertThereAndBack(t *testing.T) {
+	dir := t.TempDir()
+	original := "../../checkpoint/testdata/small.safetensors"
+	pth, back, small := filepath.Join(dir, "a.pth"), filepath.Join(dir, "b.safetensors"), filepath.Join(dir, "c.safetensors")
+
+	report, err := runConvert(t, original, pth)
+	require.NoError(t, err)
+	require.Contains(t, report, "left out 1 entries of metadata")
+	report, err = runConvert(t, "--like", original, pth, back)
+	require.NoError(t, err)
+	require.Contains(t, report, "10 matched, 0 missing, 0 left over, 0 of wrong shape")
+	require.Contains(t, report, "b.safetensors: 10 tensors with 35 elements, ")
+	want, err := checkpoint.Load(original)
+	require.NoError(t, err)
+	got, err := checkpoint.Load(back)
+	require.NoError(t, err)
+	require.Len(t, got.Tensors, len(want.Tensors))
+	for i := range want.Tensors {
+		require.Equal(t, want.Tensors[i].Name, got.Tensors[i].Name)
+		require.Equal(t, want.Tensors[i].Data, got.Tensors[i].Data)
+	}
+
+	_, err = runConvert(t, "--dtype", "bf16", original, small)
+	require.NoError(t, err)
+	got, err = checkpoint.Load(small)
+	require.NoError(t, err)
+	require.Equal(t, want.Metadata, got.Metadata)
+	for _, tensor := range got.Tensors {
+		require.NotEqual(t, checkpoint.F32, tensor.DType, tensor.Name)
+	}
+}
+
+func TestConvertRefuses(t *testing.T) {
+	dir := t.TempDir()
+	original := "../../checkpoint/testdata/small.safetensors"
+	kept := filepath.Join(dir, "kept.safetensors")
+	require.NoError(t, os.WriteFile(kept, []byte("kept"), 0o644))
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"not in .safetensors or .pth", []string{original, filepath.Join(dir, "a.onnx")}},
+		{`ends in ".onnx"`, []string{"a.onnx", kept}},
+		{"no such file", []string{filepath.Join(dir, "none.pth"), kept}},
+		{"not a safetensors file", []string{kept, kept}},
+		{`--dtype: dtype "int4"`, []string{"--dtype", "int4", original, kept}},
+		{"only F32, F16 and BF16", []string{"--dtype", "i64", original, kept}},
+		{`is missing`, []string{"--like", original, "../../checkpoint/testdata/views.pth", kept}},
+		{"accepts 2 arg(s)", []string{original}},
+	} {
+		_, err := runConvert(t, c.args...)
+		require.ErrorContains(t, err, c.want)
+	}
+	b, err := os.ReadFile(kept)
+	require.NoError(t, err)
+	require.Equal(t, "kept", string(b))
+}
