@@ -1,0 +1,217 @@
+package cpu
+
+// #cgo CXXFLAGS: -O3 -std=c++17 -fopenmp -Wall -Wextra
+// #cgo LDFLAGS: -ldnnl -lgomp
+// #include "kernels.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+	"scalenet/engine"
+)
+
+// Options of a device.
+type Options struct {
+	// Threads that compute; 0 is GOMAXPROCS.
+	Threads int
+}
+
+// Device is the processor as an engine.Device.
+type Device struct {
+	threads int
+	handle  *C.sn_device
+	calls   chan call
+	tid     int           // of the device's OS thread
+	closed  chan struct{} // closed by Close
+	ended   atomic.Bool
+}
+
+type call struct {
+	f    func() error
+	done chan error
+}
+
+var _ engine.Device = (*Device)(nil)
+
+// New starts a device.
+func New(o Options) (*Device, error) {
+	if o.Threads < 0 {
+		return nil, fmt.Errorf("cpu: %d threads", o.Threads)
+	}
+	if o.Threads == 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	d := &Device{threads: o.Threads, calls: make(chan call), closed: make(chan struct{})}
+	started := make(chan error)
+	go d.serve(started)
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// serve is the device's thread. It stays locked to its goroutine to the end, so
+// that the OS thread, and OpenMP's pool with it, ends too.
+func (d *Device) serve(started chan<- error) {
+	runtime.LockOSThread()
+	d.tid = unix.Gettid()
+	C.sn_set_threads(C.int(d.threads))
+	var message message
+	if d.handle = C.sn_device_new(message.c()); d.handle == nil {
+		started <- fmt.Errorf("cpu: %s", &message)
+		return
+	}
+	started <- nil
+	for {
+		select {
+		case c := <-d.calls:
+			c.done <- c.f()
+		case <-d.closed:
+			C.sn_device_free(d.handle)
+			return
+		}
+	}
+}
+
+var errClosed = errors.New("cpu: the device is closed")
+
+// Do implements engine.Device. Called on the device's own thread, it just runs f.
+func (d *Device) Do(f func() error) error {
+	if unix.Gettid() == d.tid {
+		return f()
+	}
+	c := call{f, make(chan error, 1)}
+	select {
+	case d.calls <- c:
+		return <-c.done
+	case <-d.closed:
+		return errClosed
+	}
+}
+
+// Name implements engine.Device.
+func (d *Device) Name() string { return "cpu" }
+
+// Fuses implements engine.Device.
+func (d *Device) Fuses() bool { return true }
+
+// Threads is the number of threads that compute.
+func (d *Device) Threads() int { return d.threads }
+
+// Close implements engine.Device. Kernels must be closed before.
+func (d *Device) Close() error {
+	if d.ended.Swap(true) {
+		return errClosed
+	}
+	close(d.closed)
+	return nil
+}
+
+// Packed is the number of packed weights that kernels hold.
+func (d *Device) Packed() (n int) {
+	d.Do(func() error { n = int(C.sn_device_packed(d.handle)); return nil })
+	return n
+}
+
+// Version is oneDNN's, such as "2.6.3".
+func Version() string {
+	var v [3]C.int
+	C.sn_onednn_version(&v[0])
+	return fmt.Sprintf("%d.%d.%d", v[0], v[1], v[2])
+}
+
+// ISA names the instruction sets in use: oneDNN's and that of the loops.
+func ISA() string { return C.GoString(C.sn_onednn_isa()) + ", loops " + C.GoString(C.sn_isa()) }
+
+// SpinCountSet says whether this program set libgomp's spin count (see the
+// package's caveats).
+func SpinCountSet() bool { return C.sn_spin_count_set() != 0 }
+
+// message is where C functions put the text of an error.
+type message [C.SN_ERROR]C.char
+
+func (m *message) c() *C.char     { return &m[0] }
+func (m *message) String() string { return C.GoString(&m[0]) }
+
+// memory is a block of the process's memory.
+type memory struct {
+	at    unsafe.Pointer
+	bytes int
+}
+
+func (m *memory) Bytes() int { return m.bytes }
+
+// Alloc implements engine.Device.
+func (d *Device) Alloc(bytes int) (engine.Memory, error) {
+	if bytes < 0 {
+		return nil, fmt.Errorf("cpu: allocation of %d bytes", bytes)
+	}
+	at := C.sn_alloc(C.size_t(bytes))
+	if at == nil {
+		return nil, fmt.Errorf("cpu: no memory for %d MB", bytes>>20)
+	}
+	return &memory{at, bytes}, nil
+}
+
+// Free implements engine.Device.
+func (d *Device) Free(m engine.Memory) {
+	if b, ok := m.(*memory); ok && b.at != nil {
+		C.sn_free(b.at, C.size_t(b.bytes))
+		b.at = nil
+	}
+}
+
+// bytesOf sees a slice of numbers as bytes.
+func bytesOf(data any) ([]byte, error) {
+	switch s := data.(type) {
+	case []float32:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 4*len(s)), nil
+	case []float64:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 8*len(s)), nil
+	case []int32:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 4*len(s)), nil
+	}
+	return nil, fmt.Errorf("cpu: %T is not a slice that a device holds", data)
+}
+
+// transfer gives both sides of a Write or Read of a slice.
+func transfer(m engine.Memory, data any) (device, host []byte, err error) {
+	host, err = bytesOf(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, ok := m.(*memory)
+	switch {
+	case !ok:
+		return nil, nil, fmt.Errorf("cpu: %T is another device's memory", m)
+	case b.at == nil && b.bytes > 0:
+		return nil, nil, errors.New("cpu: memory used after it was freed")
+	case len(host) > b.bytes:
+		return nil, nil, fmt.Errorf("cpu: %d bytes for memory of %d", len(host), b.bytes)
+	}
+	return unsafe.Slice((*byte)(b.at), len(host)), host, nil
+}
+
+// Write implements engine.Device.
+func (d *Device) Write(dst engine.Memory, src any) error {
+	device, host, err := transfer(dst, src)
+	if err == nil {
+		copy(device, host)
+	}
+	return err
+}
+
+// Read implements engine.Device.
+func (d *Device) Read(dst any, src engine.Memory) error {
+	device, host, err := transfer(src, dst)
+	if err == nil {
+		copy(host, device)
+	}
+	return err
+}

@@ -1,0 +1,23 @@
+// Picks each loop for the instruction set of this processor when the program is loaded (GNU ifunc).
+#include "loops.h"
+
+static int level() {
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl"))
+    return 2;
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 1 : 0;
+}
+
+#define PICK(name)                                                                          \
+  extern "C" __attribute__((visibility("hidden"))) decltype(&sn_##name) sn_pick_##name() {  \
+    int l = level();                                                                        \
+    return l == 2 ? avx512::name : l == 1 ? avx2::name : plain::name;                       \
+  }                                                                                         \
+  extern "C" decltype(sn_##name) sn_##name __attribute__((ifunc("sn_pick_" #name)));
+SN_LOOPS(PICK)
+
+const char *sn_isa(void) {
+  static const char *const names[] = {"x86-64", "avx2", "avx512"};
+  return names[level()];
+}

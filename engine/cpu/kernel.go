@@ -1,0 +1,223 @@
+package cpu
+
+// #include "kernels.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"gorgonia.org/tensor"
+	"scalenet/engine"
+	"scalenet/nn"
+)
+
+// Kernel implements engine.Device.
+func (d *Device) Kernel(op nn.Op, in []engine.Tensor, out engine.Tensor) (engine.Kernel, error) {
+	var k *kernel
+	err := d.Do(func() (err error) {
+		c := &compiler{device: d, op: op, in: in, out: out, kernel: &kernel{device: d, name: nn.Name(op)}}
+		if err = c.check(); err == nil {
+			err = c.compile()
+		}
+		if err != nil {
+			c.kernel.Close()
+			return fmt.Errorf("cpu: %s of %v to %v: %w", nn.Name(op), descs(in), out.Desc, err)
+		}
+		k = c.kernel
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+func descs(in []engine.Tensor) []engine.Desc {
+	d := make([]engine.Desc, len(in))
+	for i, t := range in {
+		d[i] = t.Desc
+	}
+	return d
+}
+
+// kernel runs a loop or a oneDNN kernel.
+type kernel struct {
+	device  *Device
+	name    string
+	run     func() error
+	onednn  *C.sn_kernel
+	buffers []*memory // of the kernel's own
+}
+
+// Run implements engine.Kernel.
+func (k *kernel) Run() error { return k.run() }
+
+// Close implements engine.Kernel.
+func (k *kernel) Close() {
+	if k.onednn != nil {
+		// On the device's thread: packed weights are not locked.
+		k.device.Do(func() error { C.sn_close(k.onednn); return nil })
+		k.onednn = nil
+	}
+	for _, b := range k.buffers {
+		k.device.Free(b)
+	}
+	k.buffers = nil
+	k.run = func() error { return errors.New("cpu: kernel used after it was closed") }
+}
+
+// String names the operation and, for oneDNN, the implementation.
+func (k *kernel) String() string {
+	if k.onednn == nil {
+		return "loop"
+	}
+	return C.GoString(C.sn_info(k.onednn))
+}
+
+// compiler makes the kernel of one operation.
+type compiler struct {
+	device *Device
+	op     nn.Op
+	in     []engine.Tensor
+	out    engine.Tensor
+	*kernel
+}
+
+// check compares shapes with what the operation says, and memory with shapes.
+func (c *compiler) check() error {
+	shapes := make([]tensor.Shape, len(c.in))
+	for i, t := range c.in {
+		shapes[i] = t.Shape
+		if err := c.owns(t); err != nil {
+			return fmt.Errorf("input %d: %w", i, err)
+		}
+	}
+	if err := c.owns(c.out); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	want, err := c.op.OutShape(shapes)
+	if err != nil {
+		return err
+	}
+	if !want.Eq(c.out.Shape) {
+		return fmt.Errorf("the output's shape is %v", want)
+	}
+	return nil
+}
+
+func (c *compiler) owns(t engine.Tensor) error {
+	m, ok := t.Mem.(*memory)
+	switch {
+	case !ok:
+		return fmt.Errorf("%T is not this device's memory", t.Mem)
+	case m.at == nil:
+		return errors.New("memory is freed")
+	case m.bytes < t.Bytes():
+		return fmt.Errorf("%v in memory of %d bytes", t.Desc, m.bytes)
+	}
+	return nil
+}
+
+func (c *compiler) compile() error {
+	switch op := c.op.(type) {
+	case nn.Conv2D:
+		return c.convBlock(engine.ConvBlock{Conv2D: op, Bias: len(c.in) == 3})
+	case engine.ConvBlock:
+		return c.convBlock(op)
+	case nn.Conv2DGradInput:
+		return c.convGradInput(engine.ConvBlockGradInput{Conv2DGradInput: op})
+	case engine.ConvBlockGradInput:
+		return c.convGradInput(op)
+	case nn.Conv2DGradWeight:
+		return c.convGradWeight(engine.ConvBlockGradWeight{Conv2DGradWeight: op})
+	case engine.ConvBlockGradWeight:
+		return c.convGradWeight(op)
+	case nn.BiasGrad:
+		return c.biasGrad()
+	case nn.Linear:
+		return c.linear()
+	case nn.LinearGradInput:
+		return c.linearGradInput()
+	case nn.LinearGradWeight:
+		return c.linearGradWeight()
+	case nn.ReLU, nn.ReLUGrad, nn.Add, engine.AddReLU, engine.AddReLUGrad, engine.Cast:
+		return c.elementwise()
+	case nn.Concat, nn.Slice, nn.Embed, nn.Reshape, nn.Row:
+		return c.rearrange()
+	case nn.Moments2D, nn.BatchNorm2D, engine.NormBlock, nn.BatchNorm2DGradParams, nn.BatchNorm2DGradInput,
+		nn.FrozenBatchNorm2D, nn.FrozenBatchNorm2DGrad:
+		return c.norm()
+	case nn.MaxPool2D, nn.MaxPool2DGrad, nn.AvgPool2D, nn.AvgPool2DGrad, nn.GlobalAvgPool2D, nn.GlobalAvgPool2DGrad:
+		return c.pool()
+	case nn.Resize2D:
+		return c.resize(engine.ResizeBlock{Resize2D: op})
+	case engine.ResizeBlock:
+		return c.resize(op)
+	case nn.Resize2DGrad:
+		return c.resizeGrad(op)
+	case nn.RoIAlign:
+		return c.roiAlign(op)
+	case nn.RoIAlignGrad:
+		return c.roiAlignGrad(op)
+	case nn.SoftmaxCrossEntropy, nn.SoftmaxCrossEntropyGrad, nn.SigmoidCrossEntropy, nn.SigmoidCrossEntropyGrad,
+		nn.SmoothL1, nn.SmoothL1Grad:
+		return c.loss()
+	}
+	return errors.New("this operation has no kernel")
+}
+
+// loop makes f the kernel.
+func (c *compiler) loop(f func()) error {
+	c.run = func() error { f(); return nil }
+	return nil
+}
+
+// buffer is memory that lives as long as the kernel.
+func (c *compiler) buffer(bytes int) (unsafe.Pointer, error) {
+	m, err := c.device.Alloc(bytes)
+	if err != nil {
+		return nil, err
+	}
+	b := m.(*memory)
+	c.buffers = append(c.buffers, b)
+	return b.at, nil
+}
+
+// feature is the SN_ type that all of the given tensors have.
+func feature(ts ...engine.Tensor) (C.int, error) {
+	for _, t := range ts {
+		if t.Type != engine.Float32 && t.Type != engine.BFloat16 {
+			return 0, fmt.Errorf("features are f32 or bf16, not %v", t.Type)
+		}
+		if t.Type != ts[0].Type {
+			return 0, errors.New("these types do not go together")
+		}
+	}
+	if ts[0].Type == engine.BFloat16 {
+		return C.SN_BF16, nil
+	}
+	return C.SN_F32, nil
+}
+
+// want checks the types of parameters, labels and losses.
+func want(t engine.DType, ts ...engine.Tensor) error {
+	for _, x := range ts {
+		if x.Type != t {
+			return fmt.Errorf("%v where %v is wanted", x.Desc, t)
+		}
+	}
+	return nil
+}
+
+func at(t engine.Tensor) unsafe.Pointer { return t.Mem.(*memory).at }
+func floats(t engine.Tensor) *C.float   { return (*C.float)(at(t)) }
+func labels(t engine.Tensor) *C.int32_t { return (*C.int32_t)(at(t)) }
+func size(t engine.Tensor) C.int64_t    { return C.int64_t(t.Shape.TotalSize()) }
+
+// rows and columns of a tensor whose channels are its last dimension.
+func matrix(t engine.Tensor) (rows, c C.int64_t) {
+	c = C.int64_t(t.Shape[len(t.Shape)-1])
+	return size(t) / max(c, 1), c
+}

@@ -1,0 +1,173 @@
+// The C interface between the Go side of this package and its C++ kernels.
+//
+// Features are NHWC with channels innermost; "rows" counts all but the last dimension. `type` is SN_F32 or SN_BF16 and
+// concerns features; parameters, moments, tables and losses are float32. All loops give the same bits in every run, whatever
+// the number of threads.
+#ifndef SCALENET_KERNELS_H
+#define SCALENET_KERNELS_H
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { SN_F32 = 0, SN_BF16 = 1 };
+enum { SN_ERROR = 256 };    // bytes of an error message, 0 included
+enum { SN_SEGMENTS = 32 };  // parts into which long sums are split; see column_sums.hh
+#define SN_ALWAYS UINT64_MAX // version of parameters that change with every run
+
+// ---- threads and memory (system.cc)
+
+void sn_set_threads(int n);
+int sn_threads(void);
+const char *sn_isa(void);            // of the loops: "avx512", "avx2" or "x86-64"
+const char *sn_onednn_isa(void);     // the best one that oneDNN uses
+void sn_onednn_version(int v[3]);
+int sn_spin_count_set(void);         // whether libgomp started with a spin count of ours
+void *sn_alloc(size_t bytes);        // zeroed, 64-byte aligned; NULL without memory
+void sn_free(void *p, size_t bytes);
+
+// ---- oneDNN kernels (convolution.cc, linear.cc). Functions return NULL, or nonzero, and fill the message on failure.
+
+typedef struct sn_device sn_device;  // engine, stream and packed weights
+typedef struct sn_kernel sn_kernel;
+
+sn_device *sn_device_new(char *error);
+void sn_device_free(sn_device *d);
+int sn_device_packed(const sn_device *d);  // packed weights alive
+
+// A weight as kernels use it: the slice [from, from+ci) of its input channels, folded with a frozen norm.
+typedef struct {
+  const float *weight;                           // (co, weight_ci, kh, kw)
+  const float *bias;                             // (co) or NULL
+  const float *gamma, *beta, *mean, *variance;   // (co) or NULL; beta and mean NULL: scale only
+  double eps;
+  int64_t co, weight_ci, from, ci, kh, kw;
+  uint64_t identity;  // of the counters behind `version`: kernels that agree on all of this share the packed weight
+} sn_weight;
+
+typedef struct {
+  int64_t n, h, w, ci, oh, ow, co;               // ci and co of all groups
+  int64_t kh, kw, stride, pad, dilation, groups;
+} sn_conv_shape;
+
+typedef struct {
+  sn_conv_shape shape;
+  sn_weight weight;
+  int x_type, y_type, relu;
+  const void *x, *residual;                      // residual of y_type, NULL or maybe y itself
+  void *y;
+} sn_conv;
+
+sn_kernel *sn_conv_forward(sn_device *d, const sn_conv *c, char *error);
+
+typedef struct {
+  sn_conv_shape shape;
+  sn_weight weight;
+  int type;
+  const void *dy;
+  void *dx;
+} sn_conv_grad_input;
+
+sn_kernel *sn_conv_backward_input(sn_device *d, const sn_conv_grad_input *c, char *error);
+
+typedef struct {
+  sn_conv_shape shape;
+  const float *gamma, *variance;                 // NULL without a norm
+  double eps;
+  int type;
+  const void *x, *dy;
+  float *dw;                                     // (co, ci/groups, kh, kw)
+} sn_conv_grad_weight;
+
+sn_kernel *sn_conv_backward_weight(sn_device *d, const sn_conv_grad_weight *c, char *error);
+
+typedef struct {
+  int64_t n;
+  sn_weight weight;                              // (co, ci), kh = kw = 1
+  int x_type, y_type;
+  const void *x;
+  void *y;
+} sn_linear;
+
+sn_kernel *sn_linear_forward(sn_device *d, const sn_linear *l, char *error);         // x -> y
+sn_kernel *sn_linear_backward_input(sn_device *d, const sn_linear *l, char *error);  // x is dy, y is dx
+sn_kernel *sn_linear_backward_weight(sn_device *d, int64_t n, int64_t ci, int64_t co, int type, const void *x,
+                                     const void *dy, float *dw, char *error);
+
+// Runs a kernel; `version` changes when the parameters behind its weight do.
+int sn_run(sn_kernel *k, uint64_t version, char *error);
+const char *sn_info(const sn_kernel *k);  // the implementations behind it, as oneDNN calls them
+void sn_close(sn_kernel *k);
+
+// ---- loops (the .hh files, compiled for each instruction set; dispatch.cc picks one)
+
+// Elementwise; y may be any of the inputs.
+void sn_relu(int type, const void *x, void *y, int64_t n);
+void sn_relu_grad(int type, const void *y, const void *dy, void *dx, int64_t n);
+void sn_add(int type, const void *a, const void *b, int relu, void *y, int64_t n);
+void sn_add_relu_grad(int type, const void *y, const void *a, const void *b, void *dx, int64_t n);
+void sn_cast(int from, int to, const void *x, void *y, int64_t n);
+// Copies `rows` rows of `bytes` between arrays with a distance of `stride` bytes between rows; clear writes zeros.
+void sn_copy_rows(const void *x, int64_t x_stride, void *y, int64_t y_stride, int64_t bytes, int64_t rows);
+void sn_clear(void *y, int64_t bytes);
+
+// Norms. scratch has 2 * SN_SEGMENTS * c doubles for sums over rows.
+void sn_bias_grad(int type, const void *dy, float *db, double *scratch, int64_t rows, int64_t c);
+void sn_moments(int type, const void *x, float *moments, double *scratch, int64_t rows, int64_t c);
+// scale = weight / sqrt(variance + eps); shift = bias - mean * scale, 0 without bias, none where shift is NULL.
+void sn_norm_coefficients(const float *weight, const float *bias, const float *mean, const float *variance, double eps,
+                          float *scale, float *shift, int64_t c);
+// y = relu?(x * scale + shift? + residual?)
+void sn_affine(int type, const void *x, const float *scale, const float *shift, const void *residual, int relu, void *y,
+               int64_t rows, int64_t c);
+void sn_norm_grad_params(int type, const void *x, const float *moments, const void *dy, double eps, float *dparams,
+                         double *scratch, int64_t rows, int64_t c);
+void sn_norm_grad_input(int type, const void *x, const float *weight, const float *moments, const void *dy,
+                        const float *dparams, double eps, void *dx, float *scratch, int64_t rows, int64_t c);
+
+// Weights for oneDNN: w = weight[:, from:from+ci] * scale; the rows of a gradient times scale.
+void sn_fold_weight(const float *weight, const float *scale, float *w, int64_t co, int64_t weight_ci, int64_t from,
+                    int64_t ci, int64_t kernel);
+void sn_scale_rows(float *w, const float *scale, int64_t rows, int64_t columns);
+
+// Pools.
+typedef struct { int64_t n, h, w, c, oh, ow, kernel, stride, pad; } sn_pool;
+void sn_max_pool(int type, const sn_pool *p, const void *x, void *y);
+void sn_max_pool_grad(int type, const sn_pool *p, const void *x, const void *dy, void *dx);
+void sn_avg_pool(int type, const sn_pool *p, const void *x, void *y);
+void sn_avg_pool_grad(int type, const sn_pool *p, const void *dy, void *dx);
+void sn_global_avg_pool(int x_type, int y_type, const void *x, void *y, int64_t n, int64_t pixels, int64_t c);
+void sn_global_avg_pool_grad(int dy_type, int dx_type, const void *dy, void *dx, int64_t n, int64_t pixels, int64_t c);
+
+// Resizing along one axis: target i is the sum over k in [begin[i], begin[i+1]) of weight[k] * source[index[k]].
+typedef struct { const int32_t *begin, *index; const float *weight; } sn_axis;
+// y (n, oh, ow, c) from x (n, h, w, c); also the gradient, with the transposed axes and x, y exchanged.
+void sn_resize(int type, const void *x, const void *residual, int relu, void *y, sn_axis rows, sn_axis columns, int64_t n,
+               int64_t h, int64_t w, int64_t c, int64_t oh, int64_t ow);
+
+// RoIAlign. scratch has sn_roi_scratch bytes. Returns the first region whose image does not exist, -1 when all are good.
+typedef struct { int64_t n, h, w, c, rois, size, sampling, aligned; float scale; } sn_roi;
+int64_t sn_roi_scratch(const sn_roi *r, int threads);
+int64_t sn_roi_align(int type, const sn_roi *r, const void *x, const float *rois, void *y, void *scratch);
+void sn_roi_align_grad(int type, const sn_roi *r, const void *dy, const float *rois, void *dx, void *scratch);
+
+// Losses. The cross entropies return the first row whose label is outside [.., k), -1 when all are good.
+int64_t sn_softmax_cross_entropy(const float *logits, const int32_t *labels, float *loss, int64_t n, int64_t k);
+void sn_softmax_cross_entropy_grad(const float *logits, const int32_t *labels, const float *dloss, float *dlogits, int64_t n,
+                                   int64_t k);
+int64_t sn_sigmoid_cross_entropy(const float *logits, const int32_t *labels, float *loss, int64_t n);
+void sn_sigmoid_cross_entropy_grad(const float *logits, const int32_t *labels, const float *dloss, float *dlogits, int64_t n);
+void sn_smooth_l1(const float *p, const float *t, const float *w, float beta, float *loss, int64_t n);
+void sn_smooth_l1_grad(const float *p, const float *t, const float *w, const float *dloss, float beta, float *dp, int64_t n);
+
+// Optimisation.
+void sn_sgd(float *w, const float *grad, float *v, int64_t n, float lr, float momentum, float decay, float grad_scale);
+void sn_blend(float *dst, const float *src, int64_t n, float a, float b);
+double sn_sum_squares(const float *x, int64_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,80 @@
+// Linear layers and their gradients: oneDNN's inner product.
+#include "onednn.h"
+
+namespace sn {
+namespace {
+
+memory::desc rows(int64_t n, int64_t c, int type) { return {{n, c}, type_of(type), Tag::nc}; }
+
+using Forward = dnnl::inner_product_forward;
+
+Forward::primitive_desc training(Device &d, int64_t n, int64_t ci, int64_t co, int type) {
+  return describe<Forward>(d.engine, {}, dnnl::prop_kind::forward_training, rows(n, ci, type),
+                           memory::desc({co, ci}, type_of(type), Tag::any), rows(n, co, type));
+}
+
+class LinearForward : public Kernel {
+ public:
+  LinearForward(Device &d, const sn_linear &l) : Kernel(d) {
+    const sn_weight &w = l.weight;
+    int work = l.x_type == SN_BF16 || l.y_type == SN_BF16 ? SN_BF16 : SN_F32;
+    memory::desc x = rows(l.n, w.ci, work), y = rows(l.n, w.co, l.y_type), b({w.co}, Type::f32, Tag::a),
+                 packed({w.co, w.ci}, type_of(work), Tag::any);
+    auto inference = dnnl::prop_kind::forward_inference;
+    auto pd = w.bias ? describe<Forward>(d.engine, {}, inference, x, packed, b, y)
+                     : describe<Forward>(d.engine, {}, inference, x, packed, y);
+    info = pd.impl_info_str();
+    weight = d.pack(w, {{w.co, w.ci}, Type::f32, Tag::oi}, pd.weights_desc());
+    std::unordered_map<int, memory> args{{DNNL_ARG_SRC, in_layout(view({l.n, w.ci}, l.x_type, Tag::nc, l.x), x)},
+                                         {DNNL_ARG_WEIGHTS, weight->weight},
+                                         {DNNL_ARG_DST, view({l.n, w.co}, l.y_type, Tag::nc, l.y)}};
+    if (w.bias) args.emplace(DNNL_ARG_BIAS, weight->bias);
+    add(Forward(pd), args);
+  }
+};
+
+class LinearBackwardInput : public Kernel {
+ public:
+  LinearBackwardInput(Device &d, const sn_linear &l) : Kernel(d) {
+    using Backward = dnnl::inner_product_backward_data;
+    const sn_weight &w = l.weight;
+    auto pd = describe_backward<Backward>(d.engine, training(d, l.n, w.ci, w.co, l.x_type), rows(l.n, w.ci, l.y_type),
+                                          memory::desc({w.co, w.ci}, type_of(l.x_type), Tag::any), rows(l.n, w.co, l.x_type));
+    info = pd.impl_info_str();
+    weight = d.pack(w, {{w.co, w.ci}, Type::f32, Tag::oi}, pd.weights_desc());
+    add(Backward(pd), {{DNNL_ARG_DIFF_DST, view({l.n, w.co}, l.x_type, Tag::nc, l.x)},
+                       {DNNL_ARG_WEIGHTS, weight->weight},
+                       {DNNL_ARG_DIFF_SRC, view({l.n, w.ci}, l.y_type, Tag::nc, l.y)}});
+  }
+};
+
+class LinearBackwardWeight : public Kernel {
+ public:
+  LinearBackwardWeight(Device &d, int64_t n, int64_t ci, int64_t co, int type, const void *x, const void *dy, float *dw)
+      : Kernel(d) {
+    using Backward = dnnl::inner_product_backward_weights;
+    auto pd = describe_backward<Backward>(d.engine, training(d, n, ci, co, type), rows(n, ci, type),
+                                          memory::desc({co, ci}, Type::f32, Tag::any), rows(n, co, type));
+    info = pd.impl_info_str();
+    memory to = view({co, ci}, SN_F32, Tag::oi, dw);
+    memory result = to.get_desc() == pd.diff_weights_desc() ? to : buffer(pd.diff_weights_desc());
+    add(Backward(pd), {{DNNL_ARG_SRC, view({n, ci}, type, Tag::nc, x)},
+                       {DNNL_ARG_DIFF_DST, view({n, co}, type, Tag::nc, dy)},
+                       {DNNL_ARG_DIFF_WEIGHTS, result}});
+    if (result.get_data_handle() != dw) add_reorder(result, to);
+  }
+};
+
+}  // namespace
+}  // namespace sn
+
+sn_kernel *sn_linear_forward(sn_device *d, const sn_linear *l, char *error) { return sn::make<sn::LinearForward>(error, *d, *l); }
+
+sn_kernel *sn_linear_backward_input(sn_device *d, const sn_linear *l, char *error) {
+  return sn::make<sn::LinearBackwardInput>(error, *d, *l);
+}
+
+sn_kernel *sn_linear_backward_weight(sn_device *d, int64_t n, int64_t ci, int64_t co, int type, const void *x, const void *dy,
+                                     float *dw, char *error) {
+  return sn::make<sn::LinearBackwardWeight>(error, *d, n, ci, co, type, x, dy, dw);
+}

@@ -1,0 +1,70 @@
+// What every loop file needs; included before the instruction set is chosen, so that nothing of the standard library is
+// compiled for a processor that may not be there.
+#ifndef SCALENET_LOOPS_H
+#define SCALENET_LOOPS_H
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include <omp.h>
+
+#include "kernels.h"
+
+#define SN_INLINE inline __attribute__((always_inline))
+
+// bf16 is the upper half of a float32.
+struct bf16 {
+  uint16_t bits;
+  bf16() = default;
+  SN_INLINE explicit bf16(float f) {  // rounds to nearest, ties to even; NaN stays NaN
+    uint32_t u;
+    std::memcpy(&u, &f, 4);
+    uint32_t rounded = u + 0x7fff + ((u >> 16) & 1);
+    bits = uint16_t(((u & 0x7fffffff) > 0x7f800000 ? u | 0x400000 : rounded) >> 16);
+  }
+  SN_INLINE operator float() const {
+    uint32_t u = uint32_t(bits) << 16;
+    float f;
+    std::memcpy(&f, &u, 4);
+    return f;
+  }
+};
+
+// typed calls f with a value of the C++ type behind an SN_ type; flag with std::true_type or false_type.
+template <class F>
+static SN_INLINE void typed(int type, F f) {
+  if (type == SN_BF16)
+    f(bf16());
+  else
+    f(float());
+}
+template <class F>
+static SN_INLINE void flag(bool on, F f) {
+  if (on)
+    f(std::true_type());
+  else
+    f(std::false_type());
+}
+
+// Work below this many elements is not worth waking threads for.
+enum { SN_SMALL = 1 << 13 };
+
+// The loops, for dispatch.cc.
+#define SN_LOOPS(F)                                                                                                   \
+  F(relu) F(relu_grad) F(add) F(add_relu_grad) F(cast) F(copy_rows) F(clear)                                          \
+  F(bias_grad) F(moments) F(norm_coefficients) F(affine) F(norm_grad_params) F(norm_grad_input)                       \
+  F(fold_weight) F(scale_rows)                                                                                        \
+  F(max_pool) F(max_pool_grad) F(avg_pool) F(avg_pool_grad) F(global_avg_pool) F(global_avg_pool_grad)                \
+  F(resize) F(roi_align) F(roi_align_grad) F(roi_scratch)                                                             \
+  F(softmax_cross_entropy) F(softmax_cross_entropy_grad) F(sigmoid_cross_entropy) F(sigmoid_cross_entropy_grad)       \
+  F(smooth_l1) F(smooth_l1_grad)                                                                                      \
+  F(sgd) F(blend) F(sum_squares)
+
+#define SN_DECLARE(name) decltype(sn_##name) name;
+namespace avx512 { SN_LOOPS(SN_DECLARE) }
+namespace avx2 { SN_LOOPS(SN_DECLARE) }
+namespace plain { SN_LOOPS(SN_DECLARE) }
+#undef SN_DECLARE
+#endif

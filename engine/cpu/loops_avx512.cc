@@ -1,0 +1,15 @@
+// The loops for processors with AVX-512.
+#include "loops.h"
+
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,fma,prefer-vector-width=512")
+
+namespace avx512 {
+#include "elementwise.hh"
+#include "column_sums.hh"
+#include "norm.hh"
+#include "pool.hh"
+#include "resize.hh"
+#include "roialign.hh"
+#include "loss.hh"
+#include "optimise.hh"
+}  // namespace avx512

@@ -1,0 +1,64 @@
+package cpu
+
+// #include "kernels.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"scalenet/engine"
+	"scalenet/nn"
+)
+
+// regions is RoIAlign's description and scratch memory; x has the features' shape.
+func (c *compiler) regions(op nn.RoIAlign, x, rois engine.Tensor) (*C.sn_roi, unsafe.Pointer, error) {
+	if err := want(engine.Float32, rois); err != nil {
+		return nil, nil, err
+	}
+	r := &C.sn_roi{
+		n: C.int64_t(x.Shape[0]), h: C.int64_t(x.Shape[1]), w: C.int64_t(x.Shape[2]), c: C.int64_t(x.Shape[3]),
+		rois: C.int64_t(rois.Shape[0]), size: C.int64_t(op.Size), sampling: C.int64_t(op.Sampling), scale: C.float(op.Scale),
+	}
+	if op.Aligned {
+		r.aligned = 1
+	}
+	scratch, err := c.buffer(int(C.sn_roi_scratch(r, C.int(c.device.threads))))
+	return r, scratch, err
+}
+
+func (c *compiler) roiAlign(op nn.RoIAlign) error {
+	x, rois, y := c.in[0], c.in[1], c.out
+	t, err := feature(x, y)
+	if err != nil {
+		return err
+	}
+	r, scratch, err := c.regions(op, x, rois)
+	if err != nil {
+		return err
+	}
+	c.run = func() error {
+		if bad := C.sn_roi_align(t, r, at(x), floats(rois), at(y), scratch); bad >= 0 {
+			return fmt.Errorf("cpu: region %d is of image %v of %d", bad, unsafe.Slice((*float32)(at(rois)), 5*bad+1)[5*bad], r.n)
+		}
+		return nil
+	}
+	return nil
+}
+
+func (c *compiler) roiAlignGrad(op nn.RoIAlignGrad) error {
+	dy, rois, dx := c.in[0], c.in[1], c.out
+	t, err := feature(dy, dx)
+	if err != nil {
+		return err
+	}
+	if t != C.SN_F32 {
+		return errors.New("the gradient is float32 only")
+	}
+	r, scratch, err := c.regions(op.RoIAlign, dx, rois)
+	if err != nil {
+		return err
+	}
+	return c.loop(func() { C.sn_roi_align_grad(t, r, at(dy), floats(rois), at(dx), scratch) })
+}

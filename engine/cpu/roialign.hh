@@ -1,0 +1,156 @@
+// RoIAlign. The mean of a bin's bilinear samples is separable: along each axis a bin has a weight for each of a few
+// neighbouring pixels, computed once a region; a bin is then the weighted sum of a small block of pixels, all channels at
+// once. The arithmetic of positions is torchvision's, in float32.
+
+// Bins holds, for one axis of a region, the pixels [first, first+count) of each bin and their weights.
+struct Bins {
+  int32_t *first, *count;
+  float *weight, **of;
+};
+
+static int64_t bins_bytes(int64_t size, int64_t limit) {  // neighbouring bins share two pixels at most
+  return (size * int64_t(2 * sizeof(int32_t) + sizeof(float *)) + (limit + 2 * size + 2) * int64_t(sizeof(float)) + 63) / 64 * 64;
+}
+
+static Bins bins_at(char *at, int64_t size) {
+  Bins b;
+  b.of = (float **)at;
+  b.first = (int32_t *)(b.of + size);
+  b.count = b.first + size;
+  b.weight = (float *)(b.count + size);
+  return b;
+}
+
+// locate gives the pixel below a sample and its share of the pixel above; false outside of the picture.
+static SN_INLINE bool locate(float v, int64_t limit, int32_t &low, float &share) {
+  if (!(v >= -1.0f && v <= float(limit))) return false;
+  v = std::max(v, 0.0f);
+  low = int32_t(v);
+  share = v - float(low);
+  if (low >= limit - 1) low = int32_t(limit - 1), share = 0;
+  return true;
+}
+
+static void fill_bins(Bins &b, const sn_roi *r, float from, float to, int64_t limit) {
+  float offset = r->aligned ? 0.5f : 0.0f, start = from * r->scale - offset, side = to * r->scale - offset - start;
+  if (!r->aligned) side = std::max(side, 1.0f);
+  float bin = side / float(r->size), points = r->sampling > 0 ? float(r->sampling) : std::ceil(side / float(r->size));
+  // Regions that are not finite give zeros; beyond a million points a bin, adaptive sampling is no finer.
+  int32_t grid = std::isfinite(start) && std::isfinite(side) ? int32_t(std::min(points, 1e6f)) : 0;
+  float *w = b.weight;
+  for (int64_t p = 0; p < r->size; p++) {
+    int32_t low, least = INT32_MAX, most = -1;
+    float share;
+    auto at = [&](int32_t i) { return start + float(p) * bin + (float(i) + 0.5f) * bin / float(grid); };
+    for (int32_t i = 0; i < grid; i++)
+      if (locate(at(i), limit, low, share)) {
+        least = std::min(least, low);
+        most = std::max(most, share > 0 ? low + 1 : low);
+      }
+    b.first[p] = most < 0 ? 0 : least;
+    b.count[p] = most < 0 ? 0 : most - least + 1;
+    b.of[p] = w;
+    for (int32_t k = 0; k < b.count[p]; k++) w[k] = 0;
+    for (int32_t i = 0; i < grid; i++)
+      if (locate(at(i), limit, low, share)) {
+        w[low - least] += (1 - share) / float(grid);
+        if (share > 0) w[low - least + 1] += share / float(grid);
+      }
+    w += b.count[p];
+  }
+}
+
+int64_t roi_scratch(const sn_roi *r, int threads) { return threads * (bins_bytes(r->size, r->h) + bins_bytes(r->size, r->w)); }
+
+struct RoiBins {
+  Bins rows, columns;
+  RoiBins(void *scratch, const sn_roi *r) {
+    char *mine = (char *)scratch + omp_get_thread_num() * roi_scratch(r, 1);
+    rows = bins_at(mine, r->size);
+    columns = bins_at(mine + bins_bytes(r->size, r->h), r->size);
+  }
+  void fill(const sn_roi *r, const float *roi) {
+    fill_bins(rows, r, roi[2], roi[4], r->h);
+    fill_bins(columns, r, roi[1], roi[3], r->w);
+  }
+};
+
+// blocks calls f(c0, lanes) for [from, to) in pieces of SN_LANES; lanes is a constant where it can be.
+template <class F>
+static SN_INLINE void blocks(int64_t from, int64_t to, F f) {
+  for (; from + SN_LANES <= to; from += SN_LANES) f(from, std::integral_constant<int64_t, SN_LANES>());
+  if (from < to) f(from, to - from);
+}
+
+int64_t roi_align(int type, const sn_roi *r, const void *x, const float *rois, void *y, void *scratch) {
+  for (int64_t i = 0; i < r->rois; i++)
+    if (!(rois[5 * i] < float(r->n))) return i;
+  typed(type, [&](auto t) {
+    using T = decltype(t);
+#pragma omp parallel
+    {
+      RoiBins bins(scratch, r);
+      int64_t c = r->c;
+#pragma omp for schedule(static, 1)
+      for (int64_t i = 0; i < r->rois; i++) {
+        const float *roi = rois + 5 * i;
+        T *out = (T *)y + i * r->size * r->size * c;
+        if (roi[0] < 0) {
+          std::memset(out, 0, size_t(r->size * r->size * c) * sizeof(T));
+          continue;
+        }
+        bins.fill(r, roi);
+        const T *image = (const T *)x + int64_t(roi[0]) * r->h * r->w * c;
+        for (int64_t py = 0; py < r->size; py++)
+          for (int64_t px = 0; px < r->size; px++, out += c) {
+            const float *wy = bins.rows.of[py], *wx = bins.columns.of[px];
+            const T *corner = image + (bins.rows.first[py] * r->w + bins.columns.first[px]) * c;
+            int32_t ny = bins.rows.count[py], nx = bins.columns.count[px];
+            blocks(0, c, [&](int64_t c0, auto lanes) {
+              float sum[SN_LANES] = {};
+              for (int32_t a = 0; a < ny; a++)
+                for (int32_t b = 0; b < nx; b++) {
+                  const T *pixel = corner + (a * r->w + b) * c + c0;
+                  float f = wy[a] * wx[b];
+#pragma omp simd
+                  for (int64_t k = 0; k < lanes; k++) sum[k] += f * float(pixel[k]);
+                }
+              for (int64_t k = 0; k < lanes; k++) out[c0 + k] = T(sum[k]);
+            });
+          }
+      }
+    }
+  });
+  return -1;
+}
+
+// Regions overlap: each thread adds up some channels of all regions, in order.
+void roi_align_grad(int type, const sn_roi *r, const void *dy, const float *rois, void *dx, void *scratch) {
+  typed(type, [&](auto t) {
+    using T = decltype(t);
+#pragma omp parallel
+    {
+      RoiBins bins(scratch, r);
+      int64_t c = r->c, parts = (c + 15) / 16, threads = omp_get_num_threads(), me = omp_get_thread_num();
+      int64_t from = std::min(c, parts * me / threads * 16), to = std::min(c, parts * (me + 1) / threads * 16);
+      for (int64_t i = 0; i < r->n * r->h * r->w; i++)
+        for (int64_t k = from; k < to; k++) ((T *)dx)[i * c + k] = T(0.0f);
+      for (int64_t i = 0; i < r->rois && from < to; i++) {
+        const float *roi = rois + 5 * i;
+        if (!(roi[0] >= 0 && roi[0] < float(r->n))) continue;
+        bins.fill(r, roi);
+        const T *in = (const T *)dy + i * r->size * r->size * c;
+        T *image = (T *)dx + int64_t(roi[0]) * r->h * r->w * c;
+        for (int64_t py = 0; py < r->size; py++)
+          for (int64_t px = 0; px < r->size; px++, in += c)
+            for (int32_t a = 0; a < bins.rows.count[py]; a++)
+              for (int32_t b = 0; b < bins.columns.count[px]; b++) {
+                T *pixel = image + ((bins.rows.first[py] + a) * r->w + bins.columns.first[px] + b) * c;
+                float f = bins.rows.of[py][a] * bins.columns.of[px][b];
+#pragma omp simd
+                for (int64_t k = from; k < to; k++) pixel[k] = T(float(pixel[k]) + f * float(in[k]));
+              }
+      }
+    }
+  });
+}
