@@ -115,7 +115,7 @@ func (c *LoaderConfig) fit(s geom.Size, shorter int) geom.Size {
 
 // padded rounds up to multiples of the divisor.
 func (c *LoaderConfig) padded(s geom.Size) geom.Size {
-	up := func(v int) int { return (v + c.Divisor - 1) / c.Divisor * c.Divisor }
+	up := func(v int) int { return (max(v, c.MinSide) + c.Divisor - 1) / c.Divisor * c.Divisor }
 	return geom.Size{W: up(s.W), H: up(s.H)}
 }
 

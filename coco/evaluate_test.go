@@ -57,7 +57,7 @@ func TestFake100(t *testing.T) {
 	requireFigures(t, []float64{0.5045806987, 0.6969727247, 0.5729816670}, e.Stats[:3])
 }
 
-// tenObjects is a problem whose figures are easy to see: detections equal the objects.
+// perfect is a problem whose figures are easy to see: the detections equal the objects.
 func perfect(t *testing.T) (*Dataset, *Results) {
 	d, err := readInstances(strings.NewReader(`{"images": [{"id": 0}, {"id": 4}], "categories": [{"id": 0, "name": "a"}],
 		"annotations": [{"id": 0, "image_id": 0, "category_id": 0, "bbox": [0, 0, 10, 10]}, {"id": 1, "image_id": 4, "category_id": 0, "bbox": [0, 0, 10, 10]}]}`), 0)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // ReadCOCO reads an instances file ("images", "categories", "annotations") of COCO. imagesDir is the folder of its pictures;
@@ -279,10 +278,4 @@ func uniqueIDs(list string, n int, id func(i int) int64) (map[int64]int32, error
 		at[id(i)] = int32(i)
 	}
 	return at, nil
-}
-
-// stem is a file name without folder and extension.
-func stem(name string) string {
-	base := filepath.Base(name)
-	return strings.TrimSuffix(base, filepath.Ext(base))
 }

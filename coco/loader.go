@@ -19,6 +19,7 @@ type LoaderConfig struct {
 	Shorter []int // shorter side in pixels; of several, each batch draws one
 	Longest int   // the longer side is at most this
 	Divisor int   // padded sides are multiples; default 32
+	MinSide int   // padded sides are at least this long
 	Buckets int   // padded sizes at one scale, at most; default 4
 
 	Normalization imaging.Normalization // default imaging.ImageNet()

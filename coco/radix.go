@@ -12,7 +12,7 @@ func descending(score float64) uint64 {
 }
 
 // sort orders the rows by key, stable: a radix sort, 11 bits a pass; passes in which all keys agree cost nothing but the
-// counting. On 150,000 rows it takes a third of the time of a comparison sort.
+// counting.
 func (c *accumulator) sort() {
 	const width, passes = 11, 6
 	n := len(c.rows)

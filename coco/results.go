@@ -7,6 +7,8 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime"
+	"slices"
 	"strconv"
 )
 
@@ -42,9 +44,11 @@ func ReadResults(path string) (*Results, error) {
 	if err != nil {
 		return nil, fmt.Errorf("results: %w", err)
 	}
-	r, err := readResults(f, info.Size())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	r, ok := readResultsParts(f, info.Size(), runtime.GOMAXPROCS(0))
+	if !ok {
+		if r, err = readResults(f, info.Size()); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	r.Path = path
 	return r, nil
@@ -61,63 +65,93 @@ const (
 
 var resultFields = [...]string{"image_id", "category_id", "bbox", "score"}
 
-// readResults reads a document of about size bytes.
-func readResults(src io.Reader, size int64) (*Results, error) {
-	s := newScanner(src, size)
-	r := new(Results)
-	var (
-		image, category int64
-		box             [4]float64
-		score           float64
-		seen            int
-	)
-	field := func(key []byte) (err error) {
-		switch string(key) {
-		case "image_id":
-			seen |= hasImage
-			image, err = s.integer()
-			return inField("image_id", err)
-		case "category_id":
-			seen |= hasCategory
-			category, err = s.integer()
-			return inField("category_id", err)
-		case "bbox":
-			seen |= hasBox
-			return inField("bbox", s.numbers(box[:]))
-		case "score":
-			seen |= hasScore
-			score, err = s.finite()
-			return inField("score", err)
-		}
-		return s.skip()
+// resultsReader reads detections one after the other into columns.
+type resultsReader struct {
+	*scanner
+	Results
+	field func(key []byte) error // made once: a closure for every detection would be garbage
+
+	image, category int64
+	box             [4]float64
+	score           float64
+	seen            int
+}
+
+func newResultsReader(s *scanner) *resultsReader {
+	r := &resultsReader{scanner: s}
+	r.field = r.readField
+	return r
+}
+
+func (r *resultsReader) readField(key []byte) (err error) {
+	switch string(key) {
+	case "image_id":
+		r.seen |= hasImage
+		r.image, err = r.integer()
+		return inField("image_id", err)
+	case "category_id":
+		r.seen |= hasCategory
+		r.category, err = r.integer()
+		return inField("category_id", err)
+	case "bbox":
+		r.seen |= hasBox
+		return inField("bbox", r.numbers(r.box[:]))
+	case "score":
+		r.seen |= hasScore
+		r.score, err = r.finite()
+		return inField("score", err)
 	}
-	if s.peek(); s.pos < s.end && s.buf[s.pos] != '[' {
-		return nil, s.fail("a results file is a list of detections, this one starts with %q", s.buf[s.pos])
+	return r.skip()
+}
+
+// detection reads one.
+func (r *resultsReader) detection() error {
+	r.seen = 0
+	if err := r.object(r.field); err != nil {
+		return err
 	}
-	err := s.array(func(i int) error {
-		seen = 0
-		err := s.object(field)
-		if err == nil && seen != hasAll {
-			for bit, name := range resultFields {
-				if seen&(1<<bit) == 0 {
-					err = inField(name, errMissing)
-					break
-				}
+	if r.seen != hasAll {
+		for bit, name := range resultFields {
+			if r.seen&(1<<bit) == 0 {
+				return inField(name, errMissing)
 			}
 		}
-		if err != nil {
+	}
+	r.Add(r.image, r.category, r.box, r.score)
+	return nil
+}
+
+// reserve makes room for the detections of a file of size bytes, judging by those of its beginning, which took read bytes.
+func (r *resultsReader) reserve(read, size int64) {
+	const beginning = 1024
+	if r.Len() != beginning || size <= read {
+		return
+	}
+	n := int(float64(size-read) / float64(read) * beginning * 1.01)
+	r.Image, r.Category = slices.Grow(r.Image, n), slices.Grow(r.Category, n)
+	r.Box, r.Score = slices.Grow(r.Box, n), slices.Grow(r.Score, n)
+}
+
+// readResults reads a document of about size bytes (0: unknown).
+func readResults(src io.Reader, size int64) (*Results, error) {
+	r := newResultsReader(newScanner(src, size))
+	if r.peek(); r.pos < r.end && r.buf[r.pos] != '[' {
+		return nil, r.fail("a results file is a list of detections, this one starts with %q", r.buf[r.pos])
+	}
+	err := r.array(func(i int) error {
+		if err := r.detection(); err != nil {
 			return atIndex(i, err)
 		}
-		r.Add(image, category, box, score)
+		r.reserve(r.offset(), size)
 		return nil
 	})
 	if err == nil {
-		err = s.done()
+		err = r.done()
 	}
 	if err != nil {
 		return nil, err
 	}
-	return r, nil
+	return &r.Results, nil
 }
 
 // atIndex puts the index of a list's item before an error: [12].bbox: ... or [12]: ...

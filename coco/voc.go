@@ -266,3 +266,9 @@ func vocClasses(dir string) ([]string, error) {
 	slices.Sort(classes)
 	return classes, nil
 }
+
+// stem is a file name without folder and extension.
+func stem(name string) string {
+	base := filepath.Base(name)
+	return strings.TrimSuffix(base, filepath.Ext(base))
+}
