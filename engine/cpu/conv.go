@@ -139,8 +139,11 @@ func (c *compiler) convBlock(op engine.ConvBlock) error {
 	}
 	if op.Residual {
 		r := c.in[op.ResidualAt()]
-		if !r.Shape.Eq(y.Shape) || r.Type != y.Type {
+		if !r.Shape.Eq(y.Shape) || (at(r) == at(y) && r.Type != y.Type) {
 			return fmt.Errorf("residual %v", r.Desc)
+		}
+		if conv.residual_type, err = feature(r); err != nil {
+			return err
 		}
 		conv.residual = at(r)
 	}

@@ -78,7 +78,7 @@ class ConvForward : public Kernel {
     memory y = view(g.y, c.y_type, Tag::nhwc, c.y);
     memory result = y.get_desc() == pd.dst_desc() ? y : buffer(pd.dst_desc());
     if (c.residual && result.get_data_handle() != c.residual)
-      add_reorder(view(g.y, c.y_type, Tag::nhwc, c.residual), result);
+      add_reorder(view(g.y, c.residual_type, Tag::nhwc, c.residual), result);
     std::unordered_map<int, memory> args{{DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, weight->weight}, {DNNL_ARG_DST, result}};
     if (biased) args.emplace(DNNL_ARG_BIAS, weight->bias);
     add(Forward(pd), args);

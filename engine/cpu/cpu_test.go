@@ -20,5 +20,5 @@ func newDevice(t testing.TB, threads int) *Device {
 // The operations, their aliasing, repeatability and changes of parameters, and
 // the optimiser, against the reference device.
 func TestOperations(t *testing.T) {
-	optest.Run(t, ref.New(ref.Options{Fuse: true}), newDevice(t, 2), optest.Options{})
+	optest.Run(t, ref.New(ref.Options{Fuse: true}), newDevice(t, 2), optest.Options{BFloat16: true})
 }

@@ -6,6 +6,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"gorgonia.org/tensor"
@@ -19,7 +20,7 @@ func (d *Device) Kernel(op nn.Op, in []engine.Tensor, out engine.Tensor) (engine
 	err := d.Do(func() (err error) {
 		c := &compiler{device: d, op: op, in: in, out: out, kernel: &kernel{device: d, name: nn.Name(op)}}
 		if err = c.check(); err == nil {
-			err = c.compile()
+			err = c.compileAs()
 		}
 		if err != nil {
 			c.kernel.Close()
@@ -118,6 +119,42 @@ func (c *compiler) owns(t engine.Tensor) error {
 		return fmt.Errorf("%v in memory of %d bytes", t.Desc, m.bytes)
 	}
 	return nil
+}
+
+// compileAs makes a kernel whose bfloat16 inputs go to a float32 output from one
+// that has a single type: the inputs are converted first.
+func (c *compiler) compileAs() error {
+	switch c.op.(type) {
+	case nn.Conv2D, engine.ConvBlock, nn.Linear, nn.GlobalAvgPool2D, engine.Cast:
+		return c.compile() // these convert themselves
+	}
+	if c.out.Type != engine.Float32 {
+		return c.compile()
+	}
+	c.in = slices.Clone(c.in)
+	var casts []func()
+	for i, t := range c.in {
+		if t.Type != engine.BFloat16 {
+			continue
+		}
+		wide := engine.Tensor{Desc: engine.Desc{Shape: t.Shape, Type: engine.Float32}, Changes: t.Changes}
+		if _, err := c.buffer(wide.Bytes()); err != nil {
+			return err
+		}
+		wide.Mem = c.buffers[len(c.buffers)-1]
+		c.in[i] = wide
+		casts = append(casts, func() { C.sn_cast(C.SN_BF16, C.SN_F32, at(t), at(wide), size(t)) })
+	}
+	err := c.compile()
+	if run := c.run; len(casts) > 0 && err == nil {
+		c.run = func() error {
+			for _, f := range casts {
+				f()
+			}
+			return run()
+		}
+	}
+	return err
 }
 
 func (c *compiler) compile() error {

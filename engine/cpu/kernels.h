@@ -55,8 +55,8 @@ typedef struct {
 typedef struct {
   sn_conv_shape shape;
   sn_weight weight;
-  int x_type, y_type, relu;
-  const void *x, *residual;                      // residual of y_type, NULL or maybe y itself
+  int x_type, y_type, residual_type, relu;
+  const void *x, *residual;                      // residual: NULL, or maybe y itself
   void *y;
 } sn_conv;
 
