@@ -34,10 +34,8 @@ func (p *Progress) step(r Row, total, epochs int) {
 		return
 	}
 	now := time.Now()
-	if p.began.IsZero() {
-		p.began, p.first = now, r.Step
-	}
-	text := fmt.Sprintf("epoch %d/%d  loss %.4f  lr %.3g  %.1f img/s", r.Epoch, epochs, r.Total(), r.LR, r.ImagesPerSecond)
+	text := fmt.Sprintf("epoch %d/%d  loss %.4f  lr %.3g  %.1f img/s  data wait %.0f%%%s",
+		r.Epoch, epochs, r.Total(), r.LR, r.ImagesPerSecond, 100*r.DataWait, p.left(now, r.Step, total))
 	if p.terminal {
 		p.draw(text, r.Step, total)
 		return
@@ -46,19 +44,25 @@ func (p *Progress) step(r Row, total, epochs int) {
 		return
 	}
 	p.last = now
-	left := ""
-	if done := r.Step - p.first; done > 0 {
-		rest := now.Sub(p.began) / time.Duration(done) * time.Duration(total-r.Step)
-		left = fmt.Sprintf("  %s left", rest.Round(time.Second))
+	fmt.Fprintf(p.to, "step %d/%d  %s\n", r.Step, total, text)
+}
+
+// left guesses the time that is left from the steps told so far. The bar's own
+// guess would count the steps before a resume.
+func (p *Progress) left(now time.Time, step, total int) string {
+	if p.began.IsZero() {
+		p.began, p.first = now, step
+		return ""
 	}
-	fmt.Fprintf(p.to, "step %d/%d  %s  data wait %.0f%%%s\n", r.Step, total, text, 100*r.DataWait, left)
+	rest := float64(now.Sub(p.began)) / float64(step-p.first) * float64(total-step)
+	return fmt.Sprintf("  %s left", time.Duration(rest).Round(time.Second))
 }
 
 func (p *Progress) draw(text string, step, total int) {
 	if p.bar == nil {
 		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.to), progressbar.OptionShowCount(),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionFullWidth(), progressbar.OptionThrottle(200*time.Millisecond))
-		p.bar.Set(step - 1)
+			progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false),
+			progressbar.OptionFullWidth(), progressbar.OptionThrottle(200*time.Millisecond))
 	}
 	p.bar.Describe(text)
 	p.bar.Set(step)

@@ -10,6 +10,7 @@ import (
 
 	"scalenet/checkpoint"
 	"scalenet/engine"
+	"scalenet/engine/ref"
 )
 
 // readJSON reads golden numbers that testdata/make.py wrote.
@@ -24,7 +25,25 @@ func ptr[T any](v T) *T { return &v }
 
 var sgdNames = []string{"conv.weight", "conv.bias", "frozen.weight", "head.weight", "head.bias"}
 
+// devices are all whose arithmetic is plain Go.
+var devices = map[string]Device{"host": host{}, "ref": ref.New(ref.Options{})}
+
+// upload puts values into new memory of a device.
+func upload(t *testing.T, d Device, values []float32) engine.Memory {
+	t.Helper()
+	m, err := d.Alloc(4 * len(values))
+	require.NoError(t, err)
+	require.NoError(t, d.Write(m, values))
+	return m
+}
+
 func TestSGDEqualsPyTorch(t *testing.T) {
+	for name, device := range devices {
+		t.Run(name, func(t *testing.T) { requireSGD(t, device) })
+	}
+}
+
+func requireSGD(t *testing.T, device Device) {
 	var cases []struct {
 		Accumulate int
 		Clip       float64
@@ -40,7 +59,7 @@ func TestSGDEqualsPyTorch(t *testing.T) {
 	for _, c := range cases {
 		var params []Param
 		for _, name := range sgdNames {
-			params = append(params, Param{Name: name, Len: len(c.Start[name]), Value: hostMemory(c.Start[name]), Learned: true, Changes: new(uint64)})
+			params = append(params, Param{Name: name, Len: len(c.Start[name]), Value: upload(t, device, c.Start[name]), Learned: true, Changes: new(uint64)})
 		}
 		config := DefaultConfig()
 		config.WeightDecay, config.Accumulate, config.ClipNorm = 0.01, c.Accumulate, c.Clip
@@ -50,14 +69,14 @@ func TestSGDEqualsPyTorch(t *testing.T) {
 			{Match: "frozen.*", Frozen: true},
 		}
 		require.NoError(t, config.Validate())
-		sgd, err := NewSGD(host{}, params, config)
+		sgd, err := NewSGD(device, params, config)
 		require.NoError(t, err)
 		for _, step := range c.Steps {
 			for _, batch := range step.Batches {
 				grads := make([]engine.Memory, len(params))
 				for i, p := range params {
 					if g, ok := batch[p.Name]; ok {
-						grads[i] = hostMemory(g)
+						grads[i] = upload(t, device, g)
 					}
 				}
 				require.NoError(t, sgd.Accumulate(grads))
@@ -67,7 +86,9 @@ func TestSGDEqualsPyTorch(t *testing.T) {
 			require.InEpsilon(t, step.Norm, norm, 1e-6)
 			require.NoError(t, sgd.Step(step.LR))
 			for _, p := range params {
-				require.InDeltaSlice(t, step.After[p.Name], []float32(p.Value.(hostMemory)), 1e-6, p.Name)
+				got := make([]float32, p.Len)
+				require.NoError(t, device.Read(got, p.Value))
+				require.InDeltaSlice(t, step.After[p.Name], got, 1e-6, p.Name)
 			}
 		}
 		require.Equal(t, uint64(5), *params[0].Changes)

@@ -1,0 +1,47 @@
+package train
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestCtrlC runs itself as a process that notes the first signal and hangs, so
+// that only the second one can end it.
+func TestCtrlC(t *testing.T) {
+	if os.Getenv("TRAIN_TEST_HANG") != "" {
+		ctx, stop := Interruptible(context.Background())
+		defer stop()
+		fmt.Println("ready")
+		<-ctx.Done()
+		// The handler is given back right after the context has ended.
+		time.Sleep(100 * time.Millisecond)
+		fmt.Println("finishing the step")
+		time.Sleep(time.Minute)
+		return
+	}
+	command := exec.Command(os.Args[0], "-test.run=^TestCtrlC$")
+	command.Env = append(os.Environ(), "TRAIN_TEST_HANG=1")
+	out, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	defer command.Process.Kill()
+	lines := bufio.NewScanner(out)
+	for _, want := range []string{"ready", "finishing the step"} {
+		require.True(t, lines.Scan())
+		require.Equal(t, want, lines.Text())
+		require.NoError(t, command.Process.Signal(os.Interrupt))
+	}
+	var exit *exec.ExitError
+	require.ErrorAs(t, command.Wait(), &exit)
+	status := exit.Sys().(syscall.WaitStatus)
+	require.True(t, status.Signaled())
+	require.Equal(t, syscall.SIGINT, status.Signal())
+}
