@@ -55,8 +55,13 @@ func newRootCommand() *cobra.Command {
 	}
 	root.SetVersionTemplate("scalenet {{.Version}}\n")
 	root.AddCommand(
-		newDoctorCommand(),
+		newTrainCommand(),
+		newEvalCommand(),
+		newDetectCommand(),
 		newSummaryCommand(),
+		newConvertCommand(),
+		newCocoCommand(),
+		newDoctorCommand(),
 	)
 	return root
 }

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"scalenet/detector"
+	"scalenet/imaging"
+	"scalenet/roi"
+)
+
+type detectOptions struct {
+	model, size, out string
+	threshold        float64
+	json, bf16       bool
+	device           deviceOptions
+}
+
+func newDetectCommand() *cobra.Command {
+	var o detectOptions
+	c := &cobra.Command{
+		Use:   "detect --model FILE PATH...",
+		Short: "Find objects in pictures",
+		Long: `Find objects in pictures: files, or all pictures of a folder and its subfolders.
+Detections are printed, boxes as x1 y1 x2 y2 in pixels of the upright picture;
+with --out, the pictures are also written there with the boxes drawn.
+
+A picture that cannot be read is an error that names it; the others are done
+first, and the exit status is 1.`,
+		Example: `  scalenet detect --model models/bccd.safetensors examples/
+  scalenet detect --model models/bccd.safetensors --threshold 0.5 --json --out boxes photo.jpg`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.model, "model", "", "model file")
+	f.StringVar(&o.size, "size", "", "shorter and longest side, such as 600/1000; default the model's own")
+	f.Float64Var(&o.threshold, "threshold", 0.5, "show detections scored at least this")
+	f.BoolVar(&o.json, "json", false, "print a JSON object a picture")
+	f.StringVar(&o.out, "out", "", "folder for pictures with the boxes drawn")
+	f.BoolVar(&o.bf16, "bf16", false, "compute in bfloat16")
+	o.device.flags(c)
+	require(c, "model")
+	return c
+}
+
+// detectedPicture is what `detect --json` prints for a picture.
+type detectedPicture struct {
+	File       string           `json:"file"`
+	Width      int              `json:"width"`
+	Height     int              `json:"height"`
+	Detections []detectedObject `json:"detections"`
+}
+
+type detectedObject struct {
+	ClassID int32      `json:"class_id"`
+	Label   string     `json:"label"`
+	Score   float32    `json:"score"`
+	Box     [4]float32 `json:"box"` // x1, y1, x2, y2
+}
+
+func (o *detectOptions) run(c *cobra.Command, paths []string) error {
+	if !(o.threshold >= 0 && o.threshold <= 1) {
+		return fmt.Errorf("--threshold %v: want a number from 0 to 1", o.threshold)
+	}
+	files, err := pictures(paths)
+	if err != nil {
+		return err
+	}
+	model, err := loadModel(o.model, o.size)
+	if err != nil {
+		return err
+	}
+	if o.out != "" {
+		if err := os.MkdirAll(o.out, 0o755); err != nil {
+			return err
+		}
+	}
+	dev, err := o.device.open()
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	d := detector.NewDetector(model, dev, detector.Options{BFloat16: o.bf16})
+	defer d.Close()
+	var failed []error
+	for _, file := range files {
+		if err := c.Context().Err(); err != nil {
+			return err
+		}
+		if err := o.detect(c, d, file); err != nil {
+			failed = append(failed, err)
+			if len(files) > 1 {
+				fmt.Fprintln(c.ErrOrStderr(), oneLine(err))
+			}
+		}
+	}
+	switch {
+	case len(failed) == 0:
+		return nil
+	case len(files) == 1:
+		return failed[0]
+	}
+	return fmt.Errorf("%d of %d pictures failed", len(failed), len(files))
+}
+
+// pictures lists the files that the arguments name: files as they are, of
+// folders those with a picture's extension.
+func pictures(paths []string) (files []string, err error) {
+	known := []string{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			files = append(files, path)
+			continue
+		}
+		before := len(files)
+		err = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
+			if err == nil && !e.IsDir() && slices.Contains(known, strings.ToLower(filepath.Ext(p))) {
+				files = append(files, p)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(files) == before {
+			return nil, fmt.Errorf("%s: no pictures in the folder (%s)", path, strings.Join(known, ", "))
+		}
+	}
+	return files, nil
+}
+
+func (o *detectOptions) detect(c *cobra.Command, d *detector.Detector, file string) error {
+	picture, err := imaging.Load(file, imaging.Limits{})
+	if err != nil {
+		return err
+	}
+	all, _, err := d.Detect(picture)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	found := slices.DeleteFunc(all[0], func(x roi.Detection) bool { return float64(x.Score) < o.threshold })
+	classes := d.Model().Classes
+	if o.out != "" {
+		if err := o.draw(picture, found, classes, file); err != nil {
+			return err
+		}
+	}
+	w := c.OutOrStdout()
+	if !o.json {
+		fmt.Fprintf(w, "%s: %d objects\n", file, len(found))
+		for _, x := range found {
+			fmt.Fprintf(w, "  %-12s %.3f  %7.1f %7.1f %7.1f %7.1f\n", classes[x.Class-1], x.Score, x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2)
+		}
+		return nil
+	}
+	line := detectedPicture{File: file, Width: picture.W, Height: picture.H, Detections: []detectedObject{}}
+	for _, x := range found {
+		line.Detections = append(line.Detections, detectedObject{x.Class, classes[x.Class-1], x.Score, [4]float32{x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2}})
+	}
+	return json.NewEncoder(w).Encode(line)
+}
+
+// draw writes the picture with its boxes as a JPEG of the same name.
+func (o *detectOptions) draw(picture *imaging.Image, found []roi.Detection, classes []string, file string) error {
+	drawn := picture.Clone()
+	var boxes []imaging.Annotation
+	for _, x := range slices.Backward(found) { // the best on top
+		boxes = append(boxes, imaging.Annotation{Box: x.Box, Text: fmt.Sprintf("%s %.2f", classes[x.Class-1], x.Score), Class: int(x.Class)})
+	}
+	if err := drawn.Draw(boxes...); err != nil {
+		return err
+	}
+	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) + ".jpg"
+	return drawn.Save(filepath.Join(o.out, name))
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"scalenet/coco"
+	"scalenet/detector"
+)
+
+type evalOptions struct {
+	model, data, images, split string
+	size, results              string
+	json, bf16                 bool
+	device                     deviceOptions
+}
+
+func newEvalCommand() *cobra.Command {
+	var o evalOptions
+	c := &cobra.Command{
+		Use:   "eval --model FILE --data PATH",
+		Short: "Measure a detector on annotated pictures",
+		Long: `Detect on every picture of a data set and compare with its annotations: COCO's
+twelve figures and each class's average precision. A PATH is a COCO instances
+file, with the folder of its pictures, or a folder in Pascal VOC's layout, with a
+split of it.`,
+		Example: `  scalenet eval --model models/bccd.safetensors --data data/bccd --split val
+  scalenet eval --model runs/coco/best.safetensors --data instances_val2017.json --images val2017 \
+      --size 800/1200 --results results.json --json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.model, "model", "", "model file")
+	f.StringVar(&o.data, "data", "", "COCO instances file or Pascal VOC folder")
+	f.StringVar(&o.images, "images", "", "folder of the pictures (COCO)")
+	f.StringVar(&o.split, "split", "val", "split to evaluate on (VOC)")
+	f.StringVar(&o.size, "size", "", "shorter and longest side, such as 600/1000; default the model's own")
+	f.StringVar(&o.results, "results", "", "write the detections to this COCO results file")
+	f.BoolVar(&o.json, "json", false, "print JSON")
+	f.BoolVar(&o.bf16, "bf16", false, "compute in bfloat16")
+	o.device.flags(c)
+	require(c, "model", "data")
+	return c
+}
+
+func (o *evalOptions) run(c *cobra.Command) error {
+	model, err := loadModel(o.model, o.size)
+	if err != nil {
+		return err
+	}
+	data, err := coco.Open(o.data, coco.Options{Images: o.images, Split: o.split, Classes: model.Classes})
+	if err != nil {
+		return err
+	}
+	if err := data.CheckImages(); err != nil {
+		return err
+	}
+	dev, err := o.device.open()
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	d := detector.NewDetector(model, dev, detector.Options{BFloat16: o.bf16})
+	defer d.Close()
+	start, told := time.Now(), time.Now()
+	figures, results, err := d.Evaluate(c.Context(), data, func(done int) {
+		if now := time.Now(); now.Sub(told) > 5*time.Second || done == len(data.Images) {
+			told = now
+			rate := float64(done) / now.Sub(start).Seconds()
+			left := time.Duration(float64(len(data.Images)-done) / rate * float64(time.Second))
+			fmt.Fprintf(os.Stderr, "%d/%d pictures  %.1f/s  %s left\n", done, len(data.Images), rate, left.Round(time.Second))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if o.results != "" {
+		if err := coco.WriteResults(o.results, results); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		return json.NewEncoder(c.OutOrStdout()).Encode(newCocoFigures(figures))
+	}
+	return writeCocoFigures(c.OutOrStdout(), figures)
+}
+
+// loadModel reads a model, for pictures of another size if one is given.
+func loadModel(path, size string) (*detector.Model, error) {
+	m, err := detector.Load(path)
+	if err != nil || size == "" {
+		return m, err
+	}
+	shorter, longest, ok := strings.Cut(size, "/")
+	s, err1 := strconv.Atoi(shorter)
+	l, err2 := strconv.Atoi(longest)
+	if !ok || err1 != nil || err2 != nil || s < 1 || l < s {
+		return nil, fmt.Errorf("--size %q: want SHORTER/LONGEST, such as 600/1000", size)
+	}
+	m.Config.Input.TestShorter, m.Config.Input.TestLongest = s, l
+	return m, nil
+}
