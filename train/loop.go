@@ -29,7 +29,8 @@ type Model[B any] interface {
 	// Restore takes back what Tensors gave.
 	Restore(f *checkpoint.File) error
 	// Changed is called after the loop has changed values otherwise than by a
-	// step (averages swapped in or out), so that copies elsewhere are renewed.
+	// step (averages swapped in or out). A model that has copies elsewhere, such
+	// as running statistics on the host, renews them from the device.
 	Changed() error
 }
 
@@ -41,7 +42,9 @@ type Gradients struct {
 	Grads  []engine.Memory
 }
 
-// Metric is a named figure: a loss, or a result of an evaluation.
+// Metric is a named figure: a loss, or a result of an evaluation. A slash in
+// the name, as in "AP/cell", makes it a detail: logged, but not told on the
+// way.
 type Metric struct {
 	Name  string
 	Value float64

@@ -103,7 +103,7 @@ func TestProgressOffTerminal(t *testing.T) {
 	for step := 1; step <= 3; step++ {
 		p.step(Row{Step: step, Epoch: 1, LR: 0.01, Losses: []Metric{{"a", 1}, {"b", 0.5}}, ImagesPerSecond: 2}, 3, 1)
 	}
-	p.evaluated(EvalRow{Epoch: 1, Metrics: []Metric{{"AP", 0.25}}, Best: true})
+	p.evaluated(EvalRow{Epoch: 1, Metrics: []Metric{{"AP", 0.25}, {"AP/cell", 0.5}}, Best: true})
 	p.finish()
 	b, err := os.ReadFile(f.Name())
 	require.NoError(t, err)

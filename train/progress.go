@@ -72,9 +72,11 @@ func (p *Progress) evaluated(r EvalRow) {
 	if p == nil {
 		return
 	}
-	parts := make([]string, len(r.Metrics))
-	for i, m := range r.Metrics {
-		parts[i] = fmt.Sprintf("%s %.4g", m.Name, m.Value)
+	var parts []string
+	for _, m := range r.Metrics {
+		if !strings.Contains(m.Name, "/") { // a class of many: the log has it
+			parts = append(parts, fmt.Sprintf("%s %.4g", m.Name, m.Value))
+		}
 	}
 	best := ""
 	if r.Best {
