@@ -25,7 +25,9 @@ func conv(c nn.Conv2D, in ...array) array {
 	x, w := in[0], in[1]
 	y := zeros(x.shape[0], c.OutSide(x.shape[1], w.shape[2]), c.OutSide(x.shape[2], w.shape[3]), w.shape[0])
 	for p := range products(c, x, w, y) {
-		y.data[p.y] += x.data[p.x] * w.data[p.w]
+		for i := range p.count {
+			y.data[p.y] += x.data[p.x+i] * w.data[p.w+i*p.step]
+		}
 	}
 	if len(in) == 3 {
 		for i := range y.rows() {
@@ -40,7 +42,9 @@ func conv(c nn.Conv2D, in ...array) array {
 func convGradInput(c nn.Conv2DGradInput, dy, w array) array {
 	dx := zeros(dy.shape[0], c.Height, c.Width, w.shape[1]*c.Groups)
 	for p := range products(c.Conv2D, dx, w, dy) {
-		dx.data[p.x] += dy.data[p.y] * w.data[p.w]
+		for i := range p.count {
+			dx.data[p.x+i] += dy.data[p.y] * w.data[p.w+i*p.step]
+		}
 	}
 	return dx
 }
@@ -48,14 +52,20 @@ func convGradInput(c nn.Conv2DGradInput, dy, w array) array {
 func convGradWeight(c nn.Conv2DGradWeight, x, dy array) array {
 	dw := zeros(dy.shape[3], x.shape[3]/c.Groups, c.Kernel, c.Kernel)
 	for p := range products(c.Conv2D, x, dw, dy) {
-		dw.data[p.w] += x.data[p.x] * dy.data[p.y]
+		for i := range p.count {
+			dw.data[p.w+i*p.step] += x.data[p.x+i] * dy.data[p.y]
+		}
 	}
 	return dw
 }
 
-// term holds the offsets of one product of a convolution, y += x * w. The
-// gradients are sums over the same products, which are linear in each factor.
-type term struct{ x, w, y int }
+// term is a part of a convolution: an output pixel's channel, a tap of the
+// kernel, all channels of the group,
+//
+//	y[y] += x[x+i] * w[w+i*step] for i below count
+//
+// The gradients are sums over the same products, which are linear in each factor.
+type term struct{ x, w, y, count, step int }
 
 // products are all products of a convolution of x (N, H, W, Cin) by
 // w (Cout, Cin/groups, KH, KW) to y (N, Hout, Wout, Cout).
@@ -73,10 +83,8 @@ func products(c nn.Conv2D, x, w, y array) iter.Seq[term] {
 				pixel := ((at.n*x.shape[1]+row)*x.shape[2] + col) * x.shape[3]
 				for out := range w.shape[0] {
 					group := out / outs
-					for in := range ins {
-						if !yield(term{pixel + group*ins + in, (out*ins+in)*kh*kw + tap, at.i*y.shape[3] + out}) {
-							return
-						}
+					if !yield(term{pixel + group*ins, out*ins*kh*kw + tap, at.i*y.shape[3] + out, ins, kh * kw}) {
+						return
 					}
 				}
 			}
