@@ -25,9 +25,11 @@ func conv(c nn.Conv2D, in ...array) array {
 	x, w := in[0], in[1]
 	y := zeros(x.shape[0], c.OutSide(x.shape[1], w.shape[2]), c.OutSide(x.shape[2], w.shape[3]), w.shape[0])
 	for p := range products(c, x, w, y) {
-		for i := range p.count {
-			y.data[p.y] += x.data[p.x+i] * w.data[p.w+i*p.step]
+		sum := 0.0
+		for i, v := range x.data[p.x : p.x+p.count] {
+			sum += v * w.data[p.w+i*p.step]
 		}
+		y.data[p.y] += sum
 	}
 	if len(in) == 3 {
 		for i := range y.rows() {
