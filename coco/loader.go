@@ -56,6 +56,9 @@ func (c LoaderConfig) withDefaults() (LoaderConfig, error) {
 			return c, fmt.Errorf("loader: %s is %d, want at least 1", d.name, *d.field)
 		}
 	}
+	if c.MinSide < 0 {
+		return c, fmt.Errorf("loader: MinSide is %d, want at least 0", c.MinSide)
+	}
 	if len(c.Shorter) == 0 {
 		return c, fmt.Errorf("loader: Shorter names no size")
 	}

@@ -267,6 +267,7 @@ func TestLoaderErrors(t *testing.T) {
 		"no size":    {func(c *LoaderConfig) { c.Shorter = nil }, "Shorter names no size"},
 		"size":       {func(c *LoaderConfig) { c.Shorter = []int{48, 101} }, "Shorter[1] is 101, want 1 to Longest, 100"},
 		"divisor":    {func(c *LoaderConfig) { c.Divisor = -32 }, "Divisor is -32"},
+		"least side": {func(c *LoaderConfig) { c.MinSide = -1 }, "MinSide is -1"},
 		"brightness": {func(c *LoaderConfig) { c.Brightness = 1 }, "Brightness is 1"},
 		"cache":      {func(c *LoaderConfig) { c.CacheBytes = -1 }, "CacheBytes is -1"},
 		"deviation":  {func(c *LoaderConfig) { c.Normalization.Std[0] = 1 }, "Normalization.Std is [1 0 0]"},
@@ -279,6 +280,16 @@ func TestLoaderErrors(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
+}
+
+// TestLoaderMinSide pads a strip to what a network needs.
+func TestLoaderMinSide(t *testing.T) {
+	d := pictureSet(t, geom.Size{W: 200, H: 8})
+	l := newLoader(t, d, LoaderConfig{Batch: 1, Shorter: []int{48}, Longest: 100, MinSide: 50})
+	require.Equal(t, []geom.Size{{W: 128, H: 64}}, l.Sizes())
+	b, err := l.Next(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, geom.Size{W: 100, H: 4}, b.Samples[0].Resized)
 }
 
 // TestLoaderObjects leaves out what cannot be trained on.
