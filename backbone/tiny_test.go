@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"scalenet/checkpoint"
 	"scalenet/engine"
+	"scalenet/engine/cpu"
 	"scalenet/engine/ref"
 	"scalenet/nn"
 )
@@ -118,7 +119,11 @@ func load(t *testing.T, params *nn.Params, path string) map[string][]float32 {
 
 // devices lists every device and form that must give the same numbers.
 func devices(t *testing.T) map[string]engine.Device {
+	onednn, err := cpu.New(cpu.Options{Threads: 2})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, onednn.Close()) })
 	return map[string]engine.Device{
+		"cpu":       onednn,
 		"ref":       ref.New(ref.Options{}),
 		"ref fused": ref.New(ref.Options{Fuse: true}),
 	}
@@ -229,8 +234,11 @@ func tinyTraining(t *testing.T, dir string, dev engine.Device, net *ScaleNet) {
 			if step == 0 {
 				close4(t, p.Name, want[p.Name], p.Data)
 			} else {
-				// A float32 rectifier flips here and there in the second step.
-				within(t, p.Name, want[p.Name], p.Data, 5e-3, 1e-3)
+				// A float32 rectifier flips here and there in the second step:
+				// PyTorch's own float32 is off by 5.9e-3 in conv1.weight (scale
+				// 0.57) and by 4 % of the scale of the smallest arrays.
+				// TestTinyTrainingFloat64 holds this state to 1e-5.
+				within(t, p.Name, want[p.Name], p.Data, 3e-2, 3e-3)
 			}
 		}
 	}
