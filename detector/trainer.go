@@ -178,8 +178,9 @@ func (t *Trainer) Restore(f *checkpoint.File) error {
 	return t.store.Upload()
 }
 
-// Changed implements train.Model: kernels watch the parameters themselves.
-func (t *Trainer) Changed() error { return nil }
+// Changed implements train.Model: running statistics are continued from the
+// host's values.
+func (t *Trainer) Changed() error { return t.store.Download() }
 
 // Close frees the device's memory.
 func (t *Trainer) Close() {

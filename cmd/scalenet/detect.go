@@ -46,7 +46,7 @@ first, and the exit status is 1.`,
 	f.StringVar(&o.out, "out", "", "folder for pictures with the boxes drawn")
 	f.BoolVar(&o.bf16, "bf16", false, "compute in bfloat16")
 	o.device.flags(c)
-	require(c, "model")
+	requireFlags(c, "model")
 	return c
 }
 

@@ -45,7 +45,7 @@ split of it.`,
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.BoolVar(&o.bf16, "bf16", false, "compute in bfloat16")
 	o.device.flags(c)
-	require(c, "model", "data")
+	requireFlags(c, "model", "data")
 	return c
 }
 

@@ -61,7 +61,7 @@ logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(detector.Presets(
 	f.StringVar(&o.init, "init", "", "checkpoint whose parameters of the same name and shape are taken")
 	f.BoolVar(&o.resume, "resume", false, "continue the run in --out")
 	o.device.flags(c)
-	require(c, "train", "val", "out")
+	requireFlags(c, "train", "val", "out")
 	return c
 }
 
@@ -172,8 +172,8 @@ func writeNew(path, text string) error {
 	return f.Close()
 }
 
-// require marks flags as required.
-func require(c *cobra.Command, flags ...string) {
+// requireFlags marks flags as required.
+func requireFlags(c *cobra.Command, flags ...string) {
 	for _, name := range flags {
 		if err := c.MarkFlagRequired(name); err != nil {
 			panic(err) // a flag that is not defined
