@@ -4,9 +4,10 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"strconv"
+
+	"scalenet/checkpoint"
 )
 
 // WriteCOCO writes the data set as a COCO instances file, for tools that read nothing else.
@@ -78,34 +79,13 @@ func appendBox(b []byte, box [4]float64) []byte {
 // appendNumber writes the shortest decimal that reads back as the same float64.
 func appendNumber(b []byte, v float64) []byte { return strconv.AppendFloat(b, v, 'g', -1, 64) }
 
-// writeAtomic writes a file beside path and renames it: a reader sees the old file or the whole new one.
-func writeAtomic(path string, write func(w *bufio.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			err = fmt.Errorf("write %s: %w", path, err)
+// writeAtomic writes a file whole or not at all.
+func writeAtomic(path string, write func(w *bufio.Writer) error) error {
+	return checkpoint.WriteAtomic(path, func(to io.Writer) error {
+		w := bufio.NewWriterSize(to, 1<<16)
+		if err := write(w); err != nil {
+			return err
 		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<16)
-	if err := write(w); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+		return w.Flush()
+	})
 }

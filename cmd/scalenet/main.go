@@ -61,6 +61,7 @@ func newRootCommand() *cobra.Command {
 		newSummaryCommand(),
 		newConvertCommand(),
 		newCocoCommand(),
+		newDataCommand(),
 		newDoctorCommand(),
 	)
 	return root

@@ -1,0 +1,125 @@
+package coco
+
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+// Split divides the pictures in two: a first part and the given fraction of
+// them in the second. Every class is divided in the same proportion as well as
+// can be (iterative stratification: Sechidis et al. 2011), since pictures stay
+// whole; the rarest class is dealt out first. Equal seeds give equal parts.
+// Both parts keep the ids, the order and the categories.
+func (d *Dataset) Split(fraction float64, seed uint64) (first, second *Dataset, err error) {
+	if !(fraction > 0 && fraction < 1) {
+		return nil, nil, fmt.Errorf("%s: fraction %v to split off: want a number between 0 and 1", d.Path, fraction)
+	}
+	if len(d.Images) < 2 {
+		return nil, nil, fmt.Errorf("%s: %d pictures cannot be divided", d.Path, len(d.Images))
+	}
+	s := newStratifier(d, fraction, rand.New(rand.NewPCG(seed, 0)))
+	for {
+		class := s.rarest()
+		if class < 0 {
+			break
+		}
+		for _, i := range s.left(class) {
+			s.deal(i, class)
+		}
+	}
+	return d.part(s.side, 0), d.part(s.side, 1), nil
+}
+
+// stratifier deals pictures to two sides, numbered 0 and 1. Class 0 stands for
+// the picture itself, so that pictures without objects are dealt out too.
+type stratifier struct {
+	classes [][]int      // of each picture, each class once
+	wanted  [2][]float64 // pictures of each class that a side still wants
+	todo    []int        // pictures of each class not yet dealt
+	side    []int        // of each picture; -1 not yet dealt
+	order   []int        // in which pictures are dealt within a class
+}
+
+func newStratifier(d *Dataset, fraction float64, random *rand.Rand) *stratifier {
+	n := len(d.Images)
+	s := &stratifier{classes: make([][]int, n), todo: make([]int, len(d.Categories)+1), side: make([]int, n), order: random.Perm(n)}
+	for i := range n {
+		s.side[i] = -1
+		has := make([]bool, len(s.todo))
+		has[0] = true
+		for _, a := range d.Objects(i) {
+			has[d.Annotations[a].Class] = true
+		}
+		for class, yes := range has {
+			if yes {
+				s.classes[i] = append(s.classes[i], class)
+				s.todo[class]++
+			}
+		}
+	}
+	for side, share := range []float64{1 - fraction, fraction} {
+		s.wanted[side] = make([]float64, len(s.todo))
+		for class, count := range s.todo {
+			s.wanted[side][class] = share * float64(count)
+		}
+	}
+	return s
+}
+
+// rarest is the class with the fewest pictures left, at least one; -1 at the end.
+func (s *stratifier) rarest() int {
+	best := -1
+	for class := len(s.todo) - 1; class >= 0; class-- {
+		if n := s.todo[class]; n > 0 && (best < 0 || n < s.todo[best]) {
+			best = class
+		}
+	}
+	return best
+}
+
+// left lists the pictures with a class that are not dealt yet.
+func (s *stratifier) left(class int) (list []int) {
+	for _, i := range s.order {
+		if s.side[i] >= 0 {
+			continue
+		}
+		for _, c := range s.classes[i] {
+			if c == class {
+				list = append(list, i)
+			}
+		}
+	}
+	return list
+}
+
+// deal gives a picture to the side that wants its class most, then pictures most.
+func (s *stratifier) deal(picture, class int) {
+	side := 0
+	a, b := s.wanted[0][class], s.wanted[1][class]
+	if b > a || b == a && s.wanted[1][0] > s.wanted[0][0] {
+		side = 1
+	}
+	s.side[picture] = side
+	for _, c := range s.classes[picture] {
+		s.wanted[side][c]--
+		s.todo[c]--
+	}
+}
+
+// part is the data set of the pictures on one side.
+func (d *Dataset) part(side []int, wanted int) *Dataset {
+	p := &Dataset{Path: d.Path, ImagesDir: d.ImagesDir, Categories: d.Categories}
+	for i, img := range d.Images {
+		if side[i] != wanted {
+			continue
+		}
+		for _, at := range d.Objects(i) {
+			a := d.Annotations[at]
+			a.Image = len(p.Images)
+			p.Annotations = append(p.Annotations, a)
+		}
+		p.Images = append(p.Images, img)
+	}
+	p.index()
+	return p
+}

@@ -1,0 +1,51 @@
+package coco
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func TestSplitKeepsEveryPictureAndTheProportions(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := &Dataset{Path: "drawn", Categories: []Category{{1, "a"}, {2, "b"}, {3, "c"}}}
+		n := rapid.IntRange(2, 60).Draw(t, "images")
+		for i := range n {
+			d.Images = append(d.Images, Image{ID: int64(i + 1), FileName: fmt.Sprint(i)})
+			for range rapid.IntRange(0, 3).Draw(t, "objects") {
+				d.Annotations = append(d.Annotations, Annotation{ID: int64(len(d.Annotations) + 1), Image: i,
+					Class: rapid.IntRange(1, 3).Draw(t, "class"), Box: [4]float64{0, 0, 1, 1}})
+			}
+		}
+		d.index()
+		fraction := rapid.Float64Range(0.05, 0.95).Draw(t, "fraction")
+		seed := rapid.Uint64().Draw(t, "seed")
+		a, b, err := d.Split(fraction, seed)
+		require.NoError(t, err)
+		seen := map[int64]bool{}
+		for _, p := range []*Dataset{a, b} {
+			for i, img := range p.Images {
+				require.False(t, seen[img.ID])
+				seen[img.ID] = true
+				require.Len(t, p.Objects(i), len(d.Objects(int(img.ID-1))))
+			}
+		}
+		require.Len(t, seen, n)
+		require.Equal(t, len(d.Annotations), len(a.Annotations)+len(b.Annotations))
+		require.InDelta(t, fraction*float64(n), len(b.Images), 4, "pictures")
+		again, _, err := d.Split(fraction, seed)
+		require.NoError(t, err)
+		require.Equal(t, a.Images, again.Images)
+	})
+}
+
+func TestSplitRefuses(t *testing.T) {
+	one := &Dataset{Path: "one.json", Images: []Image{{ID: 1}}}
+	one.index()
+	_, _, err := one.Split(0.5, 1)
+	require.EqualError(t, err, "one.json: 1 pictures cannot be divided")
+	_, _, err = one.Split(1, 1)
+	require.EqualError(t, err, "one.json: fraction 1 to split off: want a number between 0 and 1")
+}
