@@ -85,7 +85,7 @@ func (d *Detector) Bytes() (n int) {
 type frame struct{ original, resized geom.Size }
 
 // Detect finds objects in pictures: for each the detections by falling score,
-// boxes in its own pixels. Pictures that are padded to the same size go through
+// continuous boxes in its own pixels. Pictures that are padded to the same size go through
 // the network together.
 func (d *Detector) Detect(images ...*imaging.Image) (all [][]roi.Detection, t Timing, err error) {
 	for len(images) > 0 {
@@ -277,7 +277,7 @@ func (d *Detector) detections(j judgement, f frame) ([]roi.Detection, error) {
 	sx := float32(f.original.W) / float32(f.resized.W)
 	sy := float32(f.original.H) / float32(f.resized.H)
 	for i := range found {
-		found[i].Box = found[i].Box.Scale(sx, sy)
+		found[i].Box = d.model.outward(found[i].Box).Scale(sx, sy)
 	}
 	return found, nil
 }

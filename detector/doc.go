@@ -20,6 +20,7 @@
 // In training, targets are sampled between the graphs, and the first graph's
 // backward pass runs after the second's, from the gradient of the features.
 //
-// Boxes are in pixels of the network's input between the graphs and in pixels
-// of the upright picture in a Detection.
+// Boxes are in pixels of the network's input and in the configuration's
+// convention between the graphs, and in pixels of the upright picture and
+// continuous in a Detection.
 package detector

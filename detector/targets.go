@@ -1,9 +1,11 @@
 package detector
 
 import (
+	"fmt"
 	"math/rand/v2"
 
 	"scalenet/assign"
+	"scalenet/coco"
 	"scalenet/geom"
 	"scalenet/nn"
 	"scalenet/roi"
@@ -35,6 +37,39 @@ func newTargets(t *training) targets {
 type example struct {
 	size  geom.Size
 	truth assign.GroundTruth
+}
+
+// examples is a batch in the model's box convention. An error names the picture.
+func (m *Model) examples(b *coco.Batch) ([]example, error) {
+	list := make([]example, len(b.Samples))
+	for i, s := range b.Samples {
+		boxes, classes := make([]geom.Box, len(s.Boxes)), make([]int32, len(s.Boxes))
+		for j := range boxes {
+			boxes[j], classes[j] = m.inward(s.Boxes[j]), int32(s.Classes[j])
+		}
+		truth, err := assign.NewGroundTruth(boxes, classes, s.Crowd, m.Config.Boxes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.FileName, err)
+		}
+		list[i] = example{s.Resized, truth}
+	}
+	return list, nil
+}
+
+// inward brings a box, continuous as annotations are, to the model's convention.
+func (m *Model) inward(b geom.Box) geom.Box {
+	if m.Config.Boxes == geom.Inclusive {
+		b.X2, b.Y2 = b.X2-1, b.Y2-1
+	}
+	return b
+}
+
+// outward is the reverse of inward.
+func (m *Model) outward(b geom.Box) geom.Box {
+	if m.Config.Boxes == geom.Inclusive {
+		b.X2, b.Y2 = b.X2+1, b.Y2+1
+	}
+	return b
 }
 
 // samples is what a step is trained on; a test may bring its own.
@@ -82,5 +117,25 @@ func (t *training) fill(m *Model, s samples) error {
 			return err
 		}
 	}
+	repeatRegions(v.regions)
 	return nil
+}
+
+// repeatRegions fills the rows that no region was sampled for with those that
+// were, one after the other. Their labels are ignored; what they are for is a
+// BatchNorm in training, whose moments would be off with rows of zeros. Without
+// any region zeros remain.
+func repeatRegions(rows []float32) {
+	var filled []int
+	for i := 0; i < len(rows); i += 5 {
+		if rows[i] != noRegion {
+			filled = append(filled, i)
+		}
+	}
+	for i, next := 0, 0; i < len(rows) && len(filled) > 0; i += 5 {
+		if rows[i] == noRegion {
+			copy(rows[i:i+5], rows[filled[next%len(filled)]:])
+			next++
+		}
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 
-	"scalenet/assign"
 	"scalenet/checkpoint"
 	"scalenet/coco"
 	"scalenet/engine"
@@ -70,17 +69,9 @@ func (t *Trainer) Images(b *coco.Batch) []string { return b.FileNames() }
 
 // Backward implements train.Model.
 func (t *Trainer) Backward(_ context.Context, b *coco.Batch) (train.Gradients, error) {
-	examples := make([]example, len(b.Samples))
-	for i, s := range b.Samples {
-		classes := make([]int32, len(s.Classes))
-		for j, c := range s.Classes {
-			classes[j] = int32(c)
-		}
-		truth, err := assign.NewGroundTruth(s.Boxes, classes, s.Crowd, t.model.Config.Boxes)
-		if err != nil {
-			return train.Gradients{}, fmt.Errorf("%s: %w", s.FileName, err)
-		}
-		examples[i] = example{s.Resized, truth}
+	examples, err := t.model.examples(b)
+	if err != nil {
+		return train.Gradients{}, err
 	}
 	p, err := t.plan(batchSize{len(b.Samples), b.H, b.W})
 	if err != nil {

@@ -1,0 +1,32 @@
+package detector
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"scalenet/coco"
+	"scalenet/engine"
+	"scalenet/engine/cpu"
+	"scalenet/engine/ref"
+)
+
+// newCPU starts the processor's device; the test closes it.
+func newCPU(t *testing.T) *cpu.Device {
+	dev, err := cpu.New(cpu.Options{Threads: 2})
+	require.NoError(t, err)
+	t.Cleanup(func() { dev.Close() })
+	return dev
+}
+
+// onDevices runs a test on the reference device and on the processor's.
+func onDevices(t *testing.T, test func(t *testing.T, dev engine.Device)) {
+	t.Run("ref", func(t *testing.T) { test(t, ref.New(ref.Options{})) })
+	t.Run("cpu", func(t *testing.T) { test(t, newCPU(t)) })
+}
+
+// pictures is the data set of testdata/pictures: blood cells and a card.
+func pictures(t *testing.T) *coco.Dataset {
+	d, err := coco.Open("testdata/pictures/instances.json", coco.Options{Images: "testdata/pictures"})
+	require.NoError(t, err)
+	return d
+}

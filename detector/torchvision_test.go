@@ -1,0 +1,228 @@
+package detector
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"scalenet/backbone"
+	"scalenet/checkpoint"
+	"scalenet/coco"
+	"scalenet/engine"
+	"scalenet/geom"
+	"scalenet/imaging"
+	"scalenet/rpn"
+)
+
+// torchvisionGolden is testdata/torchvision.json, written by testdata/torchvision.py.
+type torchvisionGolden struct {
+	Detections      map[string][]goldenDetection // by picture
+	Frozen, Trained goldenStep
+}
+
+type goldenDetection struct {
+	Class int32
+	Score float32
+	Box   [4]float32
+}
+
+// goldenStep is a training step on the first two pictures.
+type goldenStep struct {
+	Losses           map[string]float64
+	Anchors, Regions []struct{ Positive, Negative []int } // sampled, by image
+	Proposals        [][][4]float32                       // before sampling
+}
+
+func readTorchvision(t *testing.T) (g torchvisionGolden) {
+	data, err := os.ReadFile("testdata/torchvision.json")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &g))
+	return g
+}
+
+// torchvisionModel has torchvision's structure, options and parameters.
+func torchvisionModel(t *testing.T, frozenNorms bool) *Model {
+	c := Default()
+	c.Backbone = backbone.Config{Name: "scalenet", Stem: backbone.Stem{Channels: 16, Kernel: 3},
+		Blocks: []int{1, 1, 1, 1}, Planes: []int{6, 8, 12, 16},
+		Structure: backbone.Structure{{5, 2, 2, 2, 56}, {6, 3, 2, 0, 28}, {8, 4, 3, 0, 14}, {10, 6, 3, 3, 7}}}
+	c.RPN.Channels = 24
+	c.RPN.Anchors.Sizes, c.RPN.Anchors.Rounding = []float64{16, 32, 64}, rpn.RoundCorners
+	c.RPN.Targets.Samples = 64
+	c.RPN.Proposals.Train = rpn.Counts{BeforeNMS: 400, AfterNMS: 40}
+	c.RPN.Proposals.Test = rpn.Counts{BeforeNMS: 300, AfterNMS: 30}
+	c.RoI.Align.Aligned, c.RoI.Align.SamplingRatio = false, 2
+	c.RoI.LossBeta = 1.0 / 9
+	c.RoI.Targets.Samples = 16
+	c.Input.Shorter, c.Input.Longest = []int{160}, 260
+	c.Input.TestShorter, c.Input.TestLongest = 160, 260
+	c.Frozen = Frozen{Stages: -1, Norms: frozenNorms}
+	m, err := New(c, []string{"RBC", "WBC", "Platelets", "king"}, 1)
+	require.NoError(t, err)
+	report, err := m.Init("testdata/torchvision_model.safetensors")
+	require.NoError(t, err)
+	require.NoError(t, report.Err("testdata/torchvision_model.safetensors"))
+	require.Empty(t, report.LeftOver)
+	return m
+}
+
+func TestDetectionsEqualTorchvision(t *testing.T) {
+	golden := readTorchvision(t)
+	onDevices(t, func(t *testing.T, dev engine.Device) {
+		d := NewDetector(torchvisionModel(t, true), dev, Options{Regions: 16}) // 30 proposals: two runs
+		defer d.Close()
+		data := pictures(t)
+		var images []*imaging.Image
+		for i := range data.Images {
+			im, err := imaging.Load(data.ImagePath(i), imaging.Limits{})
+			require.NoError(t, err)
+			images = append(images, im)
+		}
+		all, _, err := d.Detect(images...) // the last two as a batch
+		require.NoError(t, err)
+		for i, found := range all {
+			name := data.Images[i].FileName
+			want := golden.Detections[name]
+			require.Len(t, found, len(want), name)
+			for k, x := range found {
+				require.Equal(t, want[k].Class, x.Class, "%s: detection %d", name, k)
+				require.InDelta(t, want[k].Score, x.Score, 1e-4, "%s: detection %d", name, k)
+				for s, v := range [4]float32{x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2} {
+					require.InDelta(t, want[k].Box[s], v, 0.01, "%s: detection %d", name, k)
+				}
+			}
+		}
+	})
+}
+
+// A step on two pictures of different sizes, with torchvision's sampled anchors
+// and regions.
+func TestStepEqualsTorchvision(t *testing.T) {
+	golden := readTorchvision(t)
+	onDevices(t, func(t *testing.T, dev engine.Device) {
+		t.Run("frozen norms", func(t *testing.T) {
+			checkStep(t, dev, torchvisionModel(t, true), golden.Frozen, "testdata/torchvision_frozen.safetensors")
+		})
+		t.Run("trained norms", func(t *testing.T) {
+			checkStep(t, dev, torchvisionModel(t, false), golden.Trained, "testdata/torchvision_trained.safetensors")
+		})
+	})
+}
+
+func checkStep(t *testing.T, dev engine.Device, m *Model, want goldenStep, tensors string) {
+	file, err := checkpoint.Load(tensors)
+	require.NoError(t, err)
+	store := engine.NewStore(dev, m.Params)
+	defer store.Close()
+	batch, examples := torchvisionBatch(t, m)
+	step, err := m.compileTraining(dev, store, batchSize{2, batch.H, batch.W})
+	require.NoError(t, err)
+	defer step.close()
+	require.NoError(t, step.forward(batch.Pixels))
+	s := injected(t, m, step, examples, want)
+	require.NoError(t, step.fill(m, s))
+	require.NoError(t, step.backward())
+	losses, err := step.losses()
+	require.NoError(t, err)
+	require.Len(t, losses, 4)
+	for _, l := range losses {
+		name := map[string]string{"rpn_objectness": "loss_objectness", "rpn_box": "loss_rpn_box_reg", "class": "loss_classifier", "box": "loss_box_reg"}[l.Name]
+		require.InEpsilon(t, want.Losses[name], l.Value, 1e-5, l.Name)
+	}
+	require.NoError(t, store.UpdateRunning(step.first))
+	require.NoError(t, store.UpdateRunning(step.second))
+	require.NoError(t, store.Download())
+	compareStep(t, dev, m, step, file)
+}
+
+// torchvisionBatch is the first two pictures as the loader makes a batch of them.
+func torchvisionBatch(t *testing.T, m *Model) (*coco.Batch, []example) {
+	data := pictures(t)
+	data.Images = data.Images[:2]
+	c := m.Config.Input
+	loader, err := coco.NewLoader(data, coco.LoaderConfig{
+		Batch: 2, Buckets: 1, Shorter: c.Shorter, Longest: c.Longest, Divisor: c.Divisor, MinSide: m.PadTo(1),
+		Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
+	})
+	require.NoError(t, err)
+	defer loader.Close()
+	batch, err := loader.Next(context.Background())
+	require.NoError(t, err)
+	require.Equal(t, geom.Size{W: 256, H: 224}, geom.Size{W: batch.W, H: batch.H}, "256x160 and 160x213, padded")
+	examples, err := m.examples(batch)
+	require.NoError(t, err)
+	return batch, examples
+}
+
+// injected is what torchvision sampled, targets computed here. Proposals of our
+// own must be torchvision's.
+func injected(t *testing.T, m *Model, step *training, batch []example, want goldenStep) (s samples) {
+	c := m.Config
+	for i, e := range batch {
+		a := c.RPN.Assign(step.anchors, e.truth, e.size)
+		positive, negative := want.Anchors[i].Positive, want.Anchors[i].Negative
+		for _, n := range positive {
+			require.Equal(t, rpn.Foreground, a.Labels[n])
+		}
+		for _, n := range negative {
+			require.Equal(t, rpn.Background, a.Labels[n])
+		}
+		s.anchors = append(s.anchors, c.RPN.SampledTargets(step.anchors, e.truth, a, positive, negative))
+
+		own, err := c.RPN.Propose(step.anchors, part(step.targets.objectness, i, len(batch)), part(step.targets.deltas, i, len(batch)),
+			e.size, c.RPN.Proposals.Train)
+		require.NoError(t, err)
+		require.Len(t, own.Boxes, len(want.Proposals[i]))
+		proposals := make([]geom.Box, len(own.Boxes))
+		for k, v := range want.Proposals[i] {
+			proposals[k] = geom.Box{X1: v[0], Y1: v[1], X2: v[2], Y2: v[3]}
+			b := own.Boxes[k]
+			require.InDeltaSlice(t, v[:], []float32{b.X1, b.Y1, b.X2, b.Y2}, 0.01, "image %d, proposal %d", i, k)
+		}
+		regions := c.RoI.Assign(proposals, e.truth)
+		for _, n := range want.Regions[i].Positive {
+			require.Positive(t, regions.Labels[n])
+		}
+		for _, n := range want.Regions[i].Negative {
+			require.Zero(t, regions.Labels[n])
+		}
+		s.regions = append(s.regions, c.RoI.SamplesOf(regions, e.truth, slices.Concat(want.Regions[i].Positive, want.Regions[i].Negative)))
+	}
+	return s
+}
+
+// compareStep holds every gradient, and the running statistics where the file
+// has them, against torchvision's.
+func compareStep(t *testing.T, dev engine.Device, m *Model, step *training, file *checkpoint.File) {
+	compared, worst := 0, 0.0
+	for _, tensor := range file.Tensors {
+		p := m.Params.Get(tensor.Name)
+		require.NotNil(t, p, tensor.Name)
+		want, err := tensor.Float32s()
+		require.NoError(t, err)
+		got := p.Data
+		if p.Kind.Learned() {
+			require.NotNil(t, step.gradients[p], p.Name)
+			got = make([]float32, len(want))
+			require.NoError(t, dev.Read(got, step.gradients[p]))
+			compared++
+		}
+		scale := 0.0
+		for _, v := range want {
+			scale = max(scale, math.Abs(float64(v)))
+		}
+		for i := range want {
+			off := math.Abs(float64(want[i] - got[i]))
+			require.LessOrEqual(t, off, max(1e-4*scale, 2e-5), "%s[%d]: %v, torchvision's %v, scale %v", p.Name, i, got[i], want[i], scale)
+			if 1e-4*scale > 2e-5 {
+				worst = max(worst, off/scale)
+			}
+		}
+	}
+	require.Equal(t, len(step.gradients), compared, "torchvision has a gradient for each of ours")
+	t.Logf("%d gradients, at most %.1g of their scale off", compared, worst)
+}
