@@ -95,16 +95,23 @@ func (c Config) Resolve() (Config, error) {
 
 // New makes the network.
 func (c Config) New() (Network, error) {
+	file := c.StructureFile
 	c, err := c.Resolve()
 	if err != nil {
 		return nil, err
 	}
 	if strings.HasPrefix(c.Name, "scalenet") {
 		n, err := NewScaleNet(c.Stem, c.Blocks, c.Planes, c.Strides, c.Scales, c.Structure)
+		if err != nil && file != "" {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
 		if err != nil {
 			return nil, err
 		}
 		return n, nil
+	}
+	if c.Strides != nil || c.Scales != nil || c.Structure != nil {
+		return nil, fmt.Errorf("backbone.name %q: strides, scales and structure are a scalenet's", c.Name)
 	}
 	n, err := NewResNet(c.Stem, c.Blocks, c.Planes)
 	if err != nil {

@@ -1,7 +1,16 @@
 package backbone
 
 import (
+	"fmt"
+
 	"scalenet/nn"
+)
+
+// mostChannels bounds channels and neurons, and mostBlocks the blocks of a
+// stage, so that a wrong number in a file is an error and not an allocation.
+const (
+	mostChannels = 1 << 14
+	mostBlocks   = 1 << 10
 )
 
 // Network is a convolutional network in stages.
@@ -33,4 +42,26 @@ func Features(g *nn.Graph, n Network, x *nn.Node, last int) *nn.Node {
 func Classifier(g *nn.Graph, n Network, x *nn.Node, classes int) *nn.Node {
 	x = nn.GlobalAvgPool(Features(g, n, x, n.Stages()))
 	return g.Linear(x, "fc", classes, nn.UniformFanIn(x.Shape()[1]))
+}
+
+// checkStages checks what describes a network of any kind; the slices have an
+// entry a stage.
+func checkStages(stem Stem, blocks, planes, strides []int) error {
+	if len(blocks) == 0 || len(planes) != len(blocks) || len(strides) != len(blocks) {
+		return fmt.Errorf("blocks %v, planes %v, strides %v: want one of each a stage", blocks, planes, strides)
+	}
+	if stem.Channels < 1 || stem.Channels > mostChannels || stem.Kernel < 1 || stem.Kernel%2 == 0 || stem.Kernel > 31 {
+		return fmt.Errorf("stem of %d channels, kernel %d: want 1 to %d channels and an odd kernel up to 31", stem.Channels, stem.Kernel, mostChannels)
+	}
+	for i := range blocks {
+		switch {
+		case blocks[i] < 1 || blocks[i] > mostBlocks:
+			return fmt.Errorf("stage %d: %d blocks, want 1 to %d", i+1, blocks[i], mostBlocks)
+		case planes[i] < 1 || planes[i] > mostChannels:
+			return fmt.Errorf("stage %d: %d planes, want 1 to %d", i+1, planes[i], mostChannels)
+		case strides[i] < 1:
+			return fmt.Errorf("stage %d: stride %d, want at least 1", i+1, strides[i])
+		}
+	}
+	return nil
 }

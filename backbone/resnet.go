@@ -17,13 +17,11 @@ type ResNet struct {
 
 // NewResNet makes a ResNet of bottlenecks; the slices have an entry a stage.
 func NewResNet(stem Stem, blocks, planes []int) (*ResNet, error) {
-	if len(blocks) == 0 || len(planes) != len(blocks) {
-		return nil, fmt.Errorf("resnet: %d stages of blocks, %d of planes", len(blocks), len(planes))
+	strides := defaultStrides(len(blocks))
+	if err := checkStages(stem, blocks, planes, strides); err != nil {
+		return nil, fmt.Errorf("resnet: %w", err)
 	}
-	if stem.Channels < 1 || stem.Kernel < 1 {
-		return nil, fmt.Errorf("resnet: stem of %d channels, kernel %d", stem.Channels, stem.Kernel)
-	}
-	return &ResNet{stem, blocks, planes, defaultStrides(len(blocks))}, nil
+	return &ResNet{stem, blocks, planes, strides}, nil
 }
 
 // Stem implements Network.

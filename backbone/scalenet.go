@@ -2,6 +2,7 @@ package backbone
 
 import (
 	"fmt"
+	"slices"
 
 	"scalenet/nn"
 )
@@ -32,20 +33,18 @@ func NewScaleNet(stem Stem, blocks, planes, strides, scales []int, rows Structur
 	if strides == nil {
 		strides = defaultStrides(len(blocks))
 	}
+	if err := checkStages(stem, blocks, planes, strides); err != nil {
+		return nil, fmt.Errorf("scalenet: %w", err)
+	}
+	if len(scales) == 0 || scales[0] != 1 || slices.Min(scales) < 1 {
+		return nil, fmt.Errorf("scalenet: scales %v: want pool sizes of which the first is 1", scales)
+	}
 	total := 0
 	for _, b := range blocks {
 		total += b
 	}
-	switch {
-	case len(blocks) == 0 || len(planes) != len(blocks) || len(strides) != len(blocks):
-		return nil, fmt.Errorf("scalenet: %d stages of blocks, %d of planes, %d of strides", len(blocks), len(planes), len(strides))
-	case len(scales) == 0 || scales[0] != 1:
-		return nil, fmt.Errorf("scalenet: scales %v must begin with 1", scales)
-	case stem.Channels < 1 || stem.Kernel < 1:
-		return nil, fmt.Errorf("scalenet: stem of %d channels, kernel %d", stem.Channels, stem.Kernel)
-	}
 	if err := rows.check(total, len(scales)); err != nil {
-		return nil, fmt.Errorf("scalenet: %w", err)
+		return nil, fmt.Errorf("scalenet: structure: %w", err)
 	}
 	return &ScaleNet{stem: stem, blocks: blocks, planes: planes, strides: strides, scales: scales, rows: rows}, nil
 }

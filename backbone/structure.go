@@ -39,30 +39,37 @@ func parseStructure(data []byte, name string) (Structure, error) {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return nil, fmt.Errorf("structure %s: %w", name, err)
 	}
+	if len(s) == 0 {
+		return nil, fmt.Errorf("structure %s has no rows", name)
+	}
+	if err := s.check(len(s), len(s[0])-1); err != nil {
+		return nil, fmt.Errorf("structure %s: %w", name, err)
+	}
 	return s, nil
 }
 
-// check holds a structure against the number of blocks and of scales.
+// check holds a structure against the number of blocks and of scales. Rows and
+// scales are counted from 1 in its errors.
 func (s Structure) check(blocks, scales int) error {
 	if len(s) != blocks {
-		return fmt.Errorf("structure has %d rows, the network %d blocks", len(s), blocks)
+		return fmt.Errorf("%d rows for %d blocks", len(s), blocks)
 	}
 	for i, row := range s {
-		if len(row) != scales+1 {
-			return fmt.Errorf("structure row %d has %d numbers, want %d scales and the side", i, len(row), scales)
+		if len(row) != scales+1 || len(row) < 2 {
+			return fmt.Errorf("row %d has %d numbers, want %d scales and the side", i+1, len(row), max(scales, 1))
 		}
 		sum := 0
 		for j, c := range row[:scales] {
-			if c < 0 {
-				return fmt.Errorf("structure row %d, scale %d: %d neurons", i, j+1, c)
+			if c < 0 || c > mostChannels {
+				return fmt.Errorf("row %d, scale %d: %d neurons, want 0 to %d", i+1, j+1, c, mostChannels)
 			}
 			sum += c
 		}
 		if sum == 0 {
-			return fmt.Errorf("structure row %d has no neurons", i)
+			return fmt.Errorf("row %d has no neurons", i+1)
 		}
 		if row[scales] < 1 {
-			return fmt.Errorf("structure row %d: side %d", i, row[scales])
+			return fmt.Errorf("row %d: side %d, want at least 1", i+1, row[scales])
 		}
 	}
 	return nil
