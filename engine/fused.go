@@ -1,12 +1,16 @@
 package engine
 
 import (
+	"cmp"
+	"fmt"
+
 	"gorgonia.org/tensor"
 	"scalenet/nn"
 )
 
 // The operations below are what fusion makes of chains of nn operations. Each
-// documents the chain it equals; optional inputs come in the order listed.
+// documents the chain it equals; optional inputs come in the order listed. They
+// hold the operations they are made of in fields and have no derivative.
 
 // Norm is a frozen BatchNorm folded into its neighbour.
 type Norm struct {
@@ -22,7 +26,7 @@ type Norm struct {
 //
 // To = 0 means all of the weight's input channels.
 type ConvBlock struct {
-	nn.Conv2D
+	Conv2D         nn.Conv2D
 	From, To       int
 	Bias           bool
 	Norm           Norm
@@ -30,81 +34,102 @@ type ConvBlock struct {
 }
 
 // NormAt is the index of the first of the norm's four inputs.
-func (c ConvBlock) NormAt() int {
-	if c.Bias {
-		return 3
-	}
-	return 2
-}
+func (c ConvBlock) NormAt() int { return 2 + count(c.Bias, 1) }
 
 // ResidualAt is the index of the residual among the inputs.
-func (c ConvBlock) ResidualAt() int {
-	if c.Norm.On {
-		return c.NormAt() + 4
-	}
-	return c.NormAt()
-}
+func (c ConvBlock) ResidualAt() int { return c.NormAt() + count(c.Norm.On, 4) }
 
 // OutShape implements nn.Op.
 func (c ConvBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	w := in[1].Clone()
-	if c.To > 0 {
-		w[1] = c.To - c.From
+	if err := wantInputs(in, c.ResidualAt()+count(c.Residual, 1)); err != nil {
+		return nil, err
 	}
-	return c.Conv2D.OutShape([]tensor.Shape{in[0], w})
+	w, err := part(in[1], c.From, c.To, c.Conv2D.Groups)
+	if err != nil {
+		return nil, err
+	}
+	y, err := c.Conv2D.OutShape(append([]tensor.Shape{in[0], w}, in[2:c.NormAt()]...))
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range in[c.NormAt():c.ResidualAt()] {
+		if err := wantShape([]string{"norm weight", "norm bias", "mean", "variance"}[i], s, w[0]); err != nil {
+			return nil, err
+		}
+	}
+	return y, wantResidual(in[c.ResidualAt():], y)
 }
 
 // ConvBlockGradInput is (dy, weight, [norm weight, norm variance if Norm.On]) -> dx
 // for y = norm(conv(x, weight[:, From:To])).
 type ConvBlockGradInput struct {
-	nn.Conv2DGradInput
-	From, To int
-	Norm     Norm
+	Conv2DGradInput nn.Conv2DGradInput
+	From, To        int
+	Norm            Norm
 }
 
 // OutShape implements nn.Op.
 func (c ConvBlockGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	w := in[1].Clone()
-	if c.To > 0 {
-		w[1] = c.To - c.From
+	if err := wantInputs(in, 2+count(c.Norm.On, 2)); err != nil {
+		return nil, err
 	}
-	return c.Conv2DGradInput.OutShape([]tensor.Shape{in[0], w})
+	w, err := part(in[1], c.From, c.To, c.Conv2DGradInput.Conv2D.Groups)
+	if err != nil {
+		return nil, err
+	}
+	dx, err := c.Conv2DGradInput.OutShape([]tensor.Shape{in[0], w})
+	return dx, cmp.Or(err, wantScale(in[2:], w[0]))
 }
 
 // ConvBlockGradWeight is (x, dy, [norm weight, norm variance if Norm.On]) -> dweight
 // for y = norm(conv(x, weight)).
 type ConvBlockGradWeight struct {
-	nn.Conv2DGradWeight
-	Norm Norm
+	Conv2DGradWeight nn.Conv2DGradWeight
+	Norm             Norm
 }
 
 // OutShape implements nn.Op.
 func (c ConvBlockGradWeight) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	return c.Conv2DGradWeight.OutShape(in[:2])
+	if err := wantInputs(in, 2+count(c.Norm.On, 2)); err != nil {
+		return nil, err
+	}
+	dw, err := c.Conv2DGradWeight.OutShape(in[:2])
+	if err != nil {
+		return nil, err
+	}
+	return dw, wantScale(in[2:], dw[0])
 }
 
 // ResizeBlock is x, [residual if Residual] -> relu?(residual? + resize(x)).
 type ResizeBlock struct {
-	nn.Resize2D
+	Resize2D       nn.Resize2D
 	Residual, ReLU bool
 }
 
 // OutShape implements nn.Op.
 func (r ResizeBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	return r.Resize2D.OutShape(in[:1])
+	if err := wantInputs(in, 1+count(r.Residual, 1)); err != nil {
+		return nil, err
+	}
+	y, err := r.Resize2D.OutShape(in[:1])
+	return y, cmp.Or(err, wantResidual(in[1:], y))
 }
 
 // NormBlock is BatchNorm by batch moments and what follows it:
 //
 //	x, weight, bias, moments, [residual if Residual] -> relu?(residual? + norm(x))
 type NormBlock struct {
-	nn.BatchNorm2D
+	BatchNorm2D    nn.BatchNorm2D
 	Residual, ReLU bool
 }
 
 // OutShape implements nn.Op.
 func (n NormBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	return n.BatchNorm2D.OutShape(in[:4])
+	if err := wantInputs(in, 4+count(n.Residual, 1)); err != nil {
+		return nil, err
+	}
+	y, err := n.BatchNorm2D.OutShape(in[:4])
+	return y, cmp.Or(err, wantResidual(in[4:], y))
 }
 
 // AddReLU is a, b -> relu(a + b).
@@ -117,14 +142,77 @@ func (AddReLU) OutShape(in []tensor.Shape) (tensor.Shape, error) { return nn.Add
 type AddReLUGrad struct{}
 
 // OutShape implements nn.Op.
-func (AddReLUGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) { return in[0].Clone(), nil }
+func (AddReLUGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 3); err != nil {
+		return nil, err
+	}
+	return in[0].Clone(), cmp.Or(wantShape("a", in[1], in[0]...), wantShape("b", in[2], in[0]...))
+}
 
 // Cast converts between element types (float32 to bfloat16, rounding to
 // nearest even, and back); the output tensor says to which.
 type Cast struct{}
 
 // OutShape implements nn.Op.
-func (Cast) OutShape(in []tensor.Shape) (tensor.Shape, error) { return in[0].Clone(), nil }
+func (Cast) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 1); err != nil {
+		return nil, err
+	}
+	return in[0].Clone(), nil
+}
+
+// part is the shape of weight[:, from:to]; to = 0 means all of it.
+func part(weight tensor.Shape, from, to, groups int) (tensor.Shape, error) {
+	if from == 0 && to == 0 {
+		return weight, nil
+	}
+	if len(weight) != 4 || from < 0 || from >= to || to > weight[1] || groups != 1 {
+		return nil, fmt.Errorf("channels [%d, %d) of weight %v in %d groups", from, to, weight, groups)
+	}
+	w := weight.Clone()
+	w[1] = to - from
+	return w, nil
+}
+
+// count is n for something optional that is there.
+func count(on bool, n int) int {
+	if on {
+		return n
+	}
+	return 0
+}
+
+func wantInputs(in []tensor.Shape, n int) error {
+	if len(in) != n {
+		return fmt.Errorf("%d inputs, want %d", len(in), n)
+	}
+	return nil
+}
+
+func wantShape(what string, s tensor.Shape, want ...int) error {
+	if !s.Eq(tensor.Shape(want)) {
+		return fmt.Errorf("%s has shape %v, want %v", what, s, want)
+	}
+	return nil
+}
+
+// wantResidual checks the residual, if there is one.
+func wantResidual(residual []tensor.Shape, y tensor.Shape) error {
+	for _, s := range residual {
+		return wantShape("residual", s, y...)
+	}
+	return nil
+}
+
+// wantScale checks a folded norm's weight and variance, if there are any.
+func wantScale(norm []tensor.Shape, channels int) error {
+	for i, s := range norm {
+		if err := wantShape([]string{"norm weight", "variance"}[i], s, channels); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // InPlace lists the inputs whose memory the output may take, best first.
 func InPlace(op nn.Op) []int {

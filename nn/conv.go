@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"fmt"
 
 	"gorgonia.org/tensor"
@@ -32,28 +33,33 @@ func (c Conv2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 		return nil, err
 	}
 	x, w := in[0], in[1]
-	if err := wantDims("x", x, 4); err != nil {
+	if err := cmp.Or(c.check(), wantDims("x", x, 4), wantDims("weight", w, 4)); err != nil {
 		return nil, err
-	}
-	if err := wantDims("weight", w, 4); err != nil {
-		return nil, err
-	}
-	if c.Stride < 1 || c.Pad < 0 || c.Dilation < 1 || c.Groups < 1 {
-		return nil, fmt.Errorf("stride, dilation and groups must be positive, padding not negative")
 	}
 	if w[1]*c.Groups != x[3] || w[0]%c.Groups != 0 {
 		return nil, fmt.Errorf("weight %v with %d groups does not fit %d input channels", w, c.Groups, x[3])
+	}
+	if w[2] != w[3] || w[2] < 1 {
+		return nil, fmt.Errorf("weight %v has a kernel of %dx%d, want a square", w, w[2], w[3])
 	}
 	if len(in) == 3 {
 		if err := wantShape("bias", in[2], w[0]); err != nil {
 			return nil, err
 		}
 	}
-	h, wd := c.OutSide(x[1], w[2]), c.OutSide(x[2], w[3])
-	if h < 1 || wd < 1 {
-		return nil, fmt.Errorf("input %dx%d is smaller than the kernel %dx%d", x[1], x[2], w[2], w[3])
+	if span := c.Dilation*(w[2]-1) + 1; min(x[1], x[2])+2*c.Pad < span {
+		return nil, fmt.Errorf("input %dx%d with padding %d is smaller than the kernel, which spans %dx%d", x[1], x[2], c.Pad, span, span)
 	}
-	return tensor.Shape{x[0], h, wd, w[0]}, nil
+	return tensor.Shape{x[0], c.OutSide(x[1], w[2]), c.OutSide(x[2], w[3]), w[0]}, nil
+}
+
+// check looks at the attributes.
+func (c Conv2D) check() error {
+	if c.Stride < 1 || c.Pad < 0 || c.Dilation < 1 || c.Groups < 1 {
+		return fmt.Errorf("stride %d, padding %d, dilation %d, %d groups: padding may be zero, the others are positive",
+			c.Stride, c.Pad, c.Dilation, c.Groups)
+	}
+	return nil
 }
 
 // Wrt implements Differentiable.
@@ -75,7 +81,7 @@ func (c Conv2D) Diff(in []*Node, _, grad *Node) []*Node {
 // Conv2DGradInput is the gradient of a convolution by its input of Height x Width:
 // (dy, weight) -> dx.
 type Conv2DGradInput struct {
-	Conv2D
+	Conv2D        Conv2D
 	Height, Width int
 }
 
@@ -85,7 +91,10 @@ func (c Conv2DGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 		return nil, err
 	}
 	dy, w := in[0], in[1]
-	dx := tensor.Shape{dy[0], c.Height, c.Width, w[1] * c.Groups}
+	if err := cmp.Or(wantDims("dy", dy, 4), wantDims("weight", w, 4)); err != nil {
+		return nil, err
+	}
+	dx := tensor.Shape{dy[0], c.Height, c.Width, w[1] * c.Conv2D.Groups}
 	y, err := c.Conv2D.OutShape([]tensor.Shape{dx, w})
 	if err != nil {
 		return nil, err
@@ -96,7 +105,7 @@ func (c Conv2DGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 // Conv2DGradWeight is the gradient of a convolution by its weight of Kernel x Kernel:
 // (x, dy) -> dw.
 type Conv2DGradWeight struct {
-	Conv2D
+	Conv2D Conv2D
 	Kernel int
 }
 
@@ -106,7 +115,10 @@ func (c Conv2DGradWeight) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 		return nil, err
 	}
 	x, dy := in[0], in[1]
-	dw := tensor.Shape{dy[3], x[3] / c.Groups, c.Kernel, c.Kernel}
+	if err := cmp.Or(c.Conv2D.check(), wantDims("x", x, 4), wantDims("dy", dy, 4)); err != nil {
+		return nil, err
+	}
+	dw := tensor.Shape{dy[3], x[3] / c.Conv2D.Groups, c.Kernel, c.Kernel}
 	y, err := c.Conv2D.OutShape([]tensor.Shape{x, dw})
 	if err != nil {
 		return nil, err
@@ -122,7 +134,8 @@ func (BiasGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
-	return tensor.Shape{in[0][len(in[0])-1]}, nil
+	c, err := channels("dy", in[0])
+	return tensor.Shape{c}, err
 }
 
 // Linear is x (N, in) by weight (out, in) plus bias (out, optional) -> (N, out).
@@ -141,7 +154,7 @@ func (Linear) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := wantInputs(in, 2, 3); err != nil {
 		return nil, err
 	}
-	if err := wantDims("x", in[0], 2); err != nil {
+	if err := cmp.Or(wantDims("x", in[0], 2), wantDims("weight", in[1], 2)); err != nil {
 		return nil, err
 	}
 	if err := wantShape("weight", in[1], in[1][0], in[0][1]); err != nil {
@@ -172,7 +185,13 @@ type LinearGradInput struct{}
 
 // OutShape implements Op.
 func (LinearGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 2, 2); err != nil {
+		return nil, err
+	}
 	dy, w := in[0], in[1]
+	if err := cmp.Or(wantDims("dy", dy, 2), wantDims("weight", w, 2)); err != nil {
+		return nil, err
+	}
 	return tensor.Shape{dy[0], w[1]}, wantShape("dy", dy, dy[0], w[0])
 }
 
@@ -181,6 +200,12 @@ type LinearGradWeight struct{}
 
 // OutShape implements Op.
 func (LinearGradWeight) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 2, 2); err != nil {
+		return nil, err
+	}
 	x, dy := in[0], in[1]
+	if err := cmp.Or(wantDims("x", x, 2), wantDims("dy", dy, 2)); err != nil {
+		return nil, err
+	}
 	return tensor.Shape{dy[1], x[1]}, wantShape("dy", dy, x[0], dy[1])
 }

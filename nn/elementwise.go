@@ -63,7 +63,7 @@ func Concatenate(axis int, nodes ...*Node) *Node {
 // OutShape implements Op.
 func (c Concat) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if len(in) == 0 || c.Axis < 0 || c.Axis >= len(in[0]) {
-		return nil, fmt.Errorf("%d inputs along axis %d", len(in), c.Axis)
+		return nil, fmt.Errorf("%d inputs along axis %d, want one or more that have this axis", len(in), c.Axis)
 	}
 	out := in[0].Clone()
 	for _, s := range in[1:] {
@@ -104,7 +104,7 @@ func (s Slice) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 		return nil, err
 	}
 	if s.Axis < 0 || s.Axis >= len(in[0]) || s.From < 0 || s.From >= s.To || s.To > in[0][s.Axis] {
-		return nil, fmt.Errorf("[%d, %d) along axis %d is outside", s.From, s.To, s.Axis)
+		return nil, fmt.Errorf("[%d, %d) along axis %d is outside of %v", s.From, s.To, s.Axis, in[0])
 	}
 	out := in[0].Clone()
 	out[s.Axis] = s.To - s.From
@@ -125,9 +125,12 @@ type Embed struct{ Axis, From, Total int }
 
 // OutShape implements Op.
 func (e Embed) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 1, 1); err != nil {
+		return nil, err
+	}
 	out := in[0].Clone()
-	if e.From+out[e.Axis] > e.Total {
-		return nil, fmt.Errorf("%d at %d along axis %d exceeds %d", out[e.Axis], e.From, e.Axis, e.Total)
+	if e.Axis < 0 || e.Axis >= len(out) || e.From < 0 || e.From+out[e.Axis] > e.Total {
+		return nil, fmt.Errorf("%v at %d along axis %d is outside of %d", in[0], e.From, e.Axis, e.Total)
 	}
 	out[e.Axis] = e.Total
 	return out, nil
@@ -139,6 +142,11 @@ type Reshape struct{ Shape string }
 
 // Reshaped is x with another shape of the same size.
 func Reshaped(x *Node, shape ...int) *Node {
+	for i, d := range shape {
+		if d < 0 {
+			Fail("reshaping %v to %v: dimension %d is negative", x.Shape(), shape, i)
+		}
+	}
 	return Apply(Reshape{fmt.Sprint(tensor.Shape(shape))}, x)
 }
 

@@ -47,7 +47,7 @@ func (g *Graph) Labels(name string, shape ...int) *Node { return g.input(name, t
 
 func (g *Graph) input(name string, dtype tensor.Dtype, shape tensor.Shape) *Node {
 	if g.nodes[name] != nil {
-		Fail("the graph has two inputs named %s", name)
+		Fail("the graph has two inputs, or an input and a parameter, named %s", name)
 	}
 	n := g.leaf(name, dtype, shape)
 	g.inputs = append(g.inputs, n)
@@ -65,6 +65,9 @@ func (g *Graph) leaf(name string, dtype tensor.Dtype, shape tensor.Shape) *Node 
 func (g *Graph) Param(name string, kind Kind, init Init, shape ...int) *Node {
 	p := g.Params.ensure(name, kind, init, shape)
 	if n := g.nodes[name]; n != nil {
+		if g.bound[n] == nil {
+			Fail("the graph has an input named %s, like a parameter", name)
+		}
 		return n
 	}
 	n := g.leaf(name, g.dtype, shape)
@@ -94,7 +97,7 @@ func (g *Graph) Backward(outputs, seeds []*Node, wrt ...*Node) (grads []Gradient
 	var params []*Param
 	nodes := append(gorgonia.Nodes(nil), wrt...)
 	for _, p := range g.Params.All() {
-		if n := g.nodes[p.Name]; n != nil && p.Kind.Learned() && !p.Frozen {
+		if n := g.nodes[p.Name]; g.bound[n] == p && p.Kind.Learned() && !p.Frozen {
 			params, nodes = append(params, p), append(nodes, n)
 		}
 	}

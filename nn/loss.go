@@ -1,6 +1,9 @@
 package nn
 
 import (
+	"cmp"
+	"fmt"
+
 	"gorgonia.org/tensor"
 )
 
@@ -36,7 +39,7 @@ type SoftmaxCrossEntropyGrad struct{}
 
 // OutShape implements Op.
 func (SoftmaxCrossEntropyGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	return in[0].Clone(), wantShape("dloss", in[2], 1)
+	return lossGradShape(SoftmaxCrossEntropy{}, in)
 }
 
 // SigmoidCrossEntropy is the mean over the elements with a label of
@@ -68,7 +71,7 @@ type SigmoidCrossEntropyGrad struct{}
 
 // OutShape implements Op.
 func (SigmoidCrossEntropyGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	return in[0].Clone(), wantShape("dloss", in[2], 1)
+	return lossGradShape(SigmoidCrossEntropy{}, in)
 }
 
 // SmoothL1 is the weighted sum of the smooth L1 distance:
@@ -80,9 +83,12 @@ func (SigmoidCrossEntropyGrad) OutShape(in []tensor.Shape) (tensor.Shape, error)
 type SmoothL1 struct{ Beta float64 }
 
 // OutShape implements Op.
-func (SmoothL1) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (l SmoothL1) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if _, err := same(in, 3); err != nil {
 		return nil, err
+	}
+	if !(l.Beta >= 0) {
+		return nil, fmt.Errorf("beta %g is negative", l.Beta)
 	}
 	return tensor.Shape{1}, nil
 }
@@ -99,6 +105,16 @@ func (l SmoothL1) Diff(in []*Node, _, grad *Node) []*Node {
 type SmoothL1Grad struct{ Beta float64 }
 
 // OutShape implements Op.
-func (SmoothL1Grad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	return in[0].Clone(), wantShape("dloss", in[3], 1)
+func (l SmoothL1Grad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	return lossGradShape(SmoothL1{l.Beta}, in)
+}
+
+// lossGradShape is the shape of a loss's gradient: its inputs are the loss's and dloss.
+func lossGradShape(loss Op, in []tensor.Shape) (tensor.Shape, error) {
+	last := len(in) - 1
+	if last < 1 {
+		return nil, wantInputs(in, 2, 2)
+	}
+	_, err := loss.OutShape(in[:last])
+	return in[0].Clone(), cmp.Or(err, wantShape("dloss", in[last], 1))
 }

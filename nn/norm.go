@@ -1,11 +1,16 @@
 package nn
 
 import (
+	"cmp"
+	"fmt"
+
 	"gorgonia.org/tensor"
 )
 
 // Moments2D gives the mean and the biased variance of each channel over images,
 // rows and columns: x (..., C) -> (2, C).
+//
+// It is no step of the derivative: BatchNorm2D's own takes it into account.
 type Moments2D struct{}
 
 // OutShape implements Op.
@@ -13,7 +18,8 @@ func (Moments2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
-	return tensor.Shape{2, in[0][len(in[0])-1]}, nil
+	c, err := channels("x", in[0])
+	return tensor.Shape{2, c}, err
 }
 
 // BatchNorm2D normalises each channel by the moments of its batch:
@@ -33,13 +39,7 @@ func (b BatchNorm2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 		return nil, err
 	}
 	c := in[0][3]
-	if err := wantShape("weight", in[1], c); err != nil {
-		return nil, err
-	}
-	if err := wantShape("bias", in[2], c); err != nil {
-		return nil, err
-	}
-	return in[0].Clone(), wantShape("moments", in[3], 2, c)
+	return in[0].Clone(), cmp.Or(wantShape("weight", in[1], c), wantShape("bias", in[2], c), wantShape("moments", in[3], 2, c))
 }
 
 // Wrt implements Differentiable.
@@ -61,7 +61,13 @@ type BatchNorm2DGradParams struct{ Eps float64 }
 
 // OutShape implements Op.
 func (b BatchNorm2DGradParams) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	return in[1].Clone(), wantShape("dy", in[2], in[0]...)
+	if err := wantInputs(in, 3, 3); err != nil {
+		return nil, err
+	}
+	if err := wantDims("x", in[0], 4); err != nil {
+		return nil, err
+	}
+	return in[1].Clone(), cmp.Or(wantShape("moments", in[1], 2, in[0][3]), wantShape("dy", in[2], in[0]...))
 }
 
 // BatchNorm2DGradInput is (x, weight, moments, dy, dparams (2, C)) -> dx.
@@ -69,7 +75,15 @@ type BatchNorm2DGradInput struct{ Eps float64 }
 
 // OutShape implements Op.
 func (b BatchNorm2DGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	return in[0].Clone(), wantShape("dy", in[3], in[0]...)
+	if err := wantInputs(in, 5, 5); err != nil {
+		return nil, err
+	}
+	if err := wantDims("x", in[0], 4); err != nil {
+		return nil, err
+	}
+	c := in[0][3]
+	return in[0].Clone(), cmp.Or(wantShape("weight", in[1], c), wantShape("moments", in[2], 2, c),
+		wantShape("dy", in[3], in[0]...), wantShape("dparams", in[4], 2, c))
 }
 
 // FrozenBatchNorm2D normalises each channel by fixed statistics:
@@ -90,13 +104,9 @@ func (b FrozenBatchNorm2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := wantInputs(in, 5, 5); err != nil {
 		return nil, err
 	}
-	c := in[0][len(in[0])-1]
-	for i, name := range []string{"weight", "bias", "mean", "variance"} {
-		if err := wantShape(name, in[i+1], c); err != nil {
-			return nil, err
-		}
-	}
-	return in[0].Clone(), nil
+	c, err := channels("x", in[0])
+	return in[0].Clone(), cmp.Or(err, wantShape("weight", in[1], c), wantShape("bias", in[2], c),
+		wantShape("mean", in[3], c), wantShape("variance", in[4], c))
 }
 
 // Wrt implements Differentiable.
@@ -112,7 +122,11 @@ type FrozenBatchNorm2DGrad struct{ Eps float64 }
 
 // OutShape implements Op.
 func (b FrozenBatchNorm2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	return in[0].Clone(), nil
+	if err := wantInputs(in, 3, 3); err != nil {
+		return nil, err
+	}
+	c, err := channels("dy", in[0])
+	return in[0].Clone(), cmp.Or(err, wantShape("weight", in[1], c), wantShape("variance", in[2], c))
 }
 
 // Row takes row Index of a (R, C) matrix -> (C).
@@ -120,8 +134,14 @@ type Row struct{ Index int }
 
 // OutShape implements Op.
 func (r Row) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 1, 1); err != nil {
+		return nil, err
+	}
 	if err := wantDims("x", in[0], 2); err != nil {
 		return nil, err
+	}
+	if r.Index < 0 || r.Index >= in[0][0] {
+		return nil, fmt.Errorf("row %d of %v", r.Index, in[0])
 	}
 	return tensor.Shape{in[0][1]}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"strings"
 
 	"github.com/chewxy/hm"
 	"gorgonia.org/gorgonia"
@@ -21,7 +22,8 @@ type Op interface {
 	OutShape(in []tensor.Shape) (tensor.Shape, error)
 }
 
-// Differentiable is an operation with a derivative.
+// Differentiable is an operation with a derivative. Gradients are not: asking
+// for a derivative that needs one of theirs fails.
 type Differentiable interface {
 	Op
 	// Diff returns, for each input, the node of its gradient given the gradient
@@ -85,7 +87,10 @@ func Of(n *Node) (Op, bool) {
 }
 
 // Name is the operation's name with its attributes, for messages and profiles.
-func Name(op Op) string { return fmt.Sprintf("%T%+v", op, op)[len("nn."):] }
+func Name(op Op) string {
+	_, name, _ := strings.Cut(fmt.Sprintf("%T", op), ".")
+	return name + fmt.Sprintf("%+v", op)
+}
 
 // applied makes an operation a gorgonia.SDOp at the types it is applied to.
 type applied struct {
@@ -122,10 +127,19 @@ func (a *applied) Hashcode() uint32 {
 }
 
 func (a *applied) DiffWRT(n int) []bool {
-	if d, ok := a.Op.(Differentiable); ok {
-		return d.Wrt(n)
+	wrt := make([]bool, n)
+	switch op := a.Op.(type) {
+	case Differentiable:
+		return op.Wrt(n)
+	case Moments2D:
+		return wrt
 	}
-	return make([]bool, n)
+	// Without a derivative, SymDiff says so where one is needed; a false here
+	// would make it zero.
+	for i := range wrt {
+		wrt[i] = true
+	}
+	return wrt
 }
 
 func (a *applied) SymDiff(in gorgonia.Nodes, out, grad *Node) (grads gorgonia.Nodes, err error) {
@@ -148,8 +162,26 @@ func first(smooth, n int) []bool {
 }
 
 func wantInputs(in []tensor.Shape, least, most int) error {
-	if len(in) < least || len(in) > most {
-		return fmt.Errorf("%d inputs, want %d to %d", len(in), least, most)
+	switch {
+	case len(in) >= least && len(in) <= most:
+		return nil
+	case least == most:
+		return fmt.Errorf("%d inputs, want %d", len(in), least)
+	}
+	return fmt.Errorf("%d inputs, want %d to %d", len(in), least, most)
+}
+
+// channels is the length of the last dimension.
+func channels(what string, s tensor.Shape) (int, error) {
+	if len(s) == 0 {
+		return 0, fmt.Errorf("%s is a scalar, want one dimension or more", what)
+	}
+	return s[len(s)-1], nil
+}
+
+func wantSize(height, width int) error {
+	if height < 1 || width < 1 {
+		return fmt.Errorf("size %dx%d must be positive", height, width)
 	}
 	return nil
 }

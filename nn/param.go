@@ -83,7 +83,7 @@ func (p *Params) ensure(name string, kind Kind, init Init, shape tensor.Shape) *
 		}
 		return q
 	}
-	q := &Param{Name: name, Shape: shape, Kind: kind, Data: make([]float32, shape.TotalSize())}
+	q := &Param{Name: name, Shape: shape.Clone(), Kind: kind, Data: make([]float32, shape.TotalSize())}
 	h := fnv.New64a()
 	fmt.Fprint(h, name)
 	init(rand.New(rand.NewPCG(p.seed, h.Sum64())), q.Data, shape)

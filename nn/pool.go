@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"fmt"
 
 	"gorgonia.org/tensor"
@@ -28,10 +29,13 @@ func (p MaxPool2D) Diff(in []*Node, _, grad *Node) []*Node {
 }
 
 // MaxPool2DGrad is (x, dy) -> dx.
-type MaxPool2DGrad struct{ MaxPool2D }
+type MaxPool2DGrad struct{ MaxPool2D MaxPool2D }
 
 // OutShape implements Op.
 func (p MaxPool2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 2, 2); err != nil {
+		return nil, err
+	}
 	y, err := p.MaxPool2D.OutShape(in[:1])
 	if err != nil {
 		return nil, err
@@ -62,12 +66,18 @@ func (p AvgPool2D) Diff(in []*Node, _, grad *Node) []*Node {
 
 // AvgPool2DGrad is dy -> dx of Height x Width.
 type AvgPool2DGrad struct {
-	AvgPool2D
+	AvgPool2D     AvgPool2D
 	Height, Width int
 }
 
 // OutShape implements Op.
 func (p AvgPool2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 1, 1); err != nil {
+		return nil, err
+	}
+	if err := wantDims("dy", in[0], 4); err != nil {
+		return nil, err
+	}
 	dx := tensor.Shape{in[0][0], p.Height, p.Width, in[0][3]}
 	y, err := p.AvgPool2D.OutShape([]tensor.Shape{dx})
 	if err != nil {
@@ -107,7 +117,10 @@ type GlobalAvgPool2DGrad struct{ Height, Width int }
 
 // OutShape implements Op.
 func (p GlobalAvgPool2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	if err := wantDims("dy", in[0], 2); err != nil {
+	if err := wantInputs(in, 1, 1); err != nil {
+		return nil, err
+	}
+	if err := cmp.Or(wantDims("dy", in[0], 2), wantSize(p.Height, p.Width)); err != nil {
 		return nil, err
 	}
 	return tensor.Shape{in[0][0], p.Height, p.Width, in[0][1]}, nil

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"fmt"
 
 	"gorgonia.org/tensor"
@@ -32,19 +33,7 @@ func Resize(x *Node, height, width int, mode ResizeMode) *Node {
 
 // OutShape implements Op.
 func (r Resize2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	if err := wantInputs(in, 1, 1); err != nil {
-		return nil, err
-	}
-	if err := wantDims("x", in[0], 4); err != nil {
-		return nil, err
-	}
-	if r.Mode != Nearest && r.Mode != Bilinear {
-		return nil, fmt.Errorf("mode %q, want %q or %q", r.Mode, Nearest, Bilinear)
-	}
-	if r.Height < 1 || r.Width < 1 {
-		return nil, fmt.Errorf("size %dx%d must be positive", r.Height, r.Width)
-	}
-	return tensor.Shape{in[0][0], r.Height, r.Width, in[0][3]}, nil
+	return resizeShape("x", in, r.Height, r.Width, r.Mode)
 }
 
 // Wrt implements Differentiable.
@@ -64,8 +53,19 @@ type Resize2DGrad struct {
 
 // OutShape implements Op.
 func (r Resize2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	if err := wantDims("dy", in[0], 4); err != nil {
+	return resizeShape("dy", in, r.Height, r.Width, r.Mode)
+}
+
+// resizeShape is the shape of a resize of the only input, called `what`.
+func resizeShape(what string, in []tensor.Shape, height, width int, mode ResizeMode) (tensor.Shape, error) {
+	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
-	return tensor.Shape{in[0][0], r.Height, r.Width, in[0][3]}, nil
+	if err := cmp.Or(wantDims(what, in[0], 4), wantSize(height, width)); err != nil {
+		return nil, err
+	}
+	if mode != Nearest && mode != Bilinear {
+		return nil, fmt.Errorf("mode %q, want %q or %q", mode, Nearest, Bilinear)
+	}
+	return tensor.Shape{in[0][0], height, width, in[0][3]}, nil
 }

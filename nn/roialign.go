@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"fmt"
 
 	"gorgonia.org/tensor"
@@ -27,11 +28,11 @@ func (r RoIAlign) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
 		return nil, err
 	}
-	if err := wantDims("features", in[0], 4); err != nil {
+	if err := cmp.Or(wantDims("features", in[0], 4), wantDims("rois", in[1], 2)); err != nil {
 		return nil, err
 	}
-	if r.Size < 1 || r.Scale <= 0 || r.Sampling < 0 {
-		return nil, fmt.Errorf("size %d, scale %g, sampling %d", r.Size, r.Scale, r.Sampling)
+	if r.Size < 1 || !(r.Scale > 0) || r.Sampling < 0 {
+		return nil, fmt.Errorf("size %d, scale %g, sampling %d: size and scale are positive, sampling not negative", r.Size, r.Scale, r.Sampling)
 	}
 	return tensor.Shape{in[1][0], r.Size, r.Size, in[0][3]}, wantShape("rois", in[1], in[1][0], 5)
 }
@@ -47,12 +48,18 @@ func (r RoIAlign) Diff(in []*Node, _, grad *Node) []*Node {
 
 // RoIAlignGrad is (dy (R, Size, Size, C), rois) -> dfeatures (Images, Height, Width, C).
 type RoIAlignGrad struct {
-	RoIAlign
+	RoIAlign              RoIAlign
 	Images, Height, Width int
 }
 
 // OutShape implements Op.
 func (r RoIAlignGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 2, 2); err != nil {
+		return nil, err
+	}
+	if err := cmp.Or(wantDims("dy", in[0], 4), wantSize(r.Height, r.Width)); err != nil {
+		return nil, err
+	}
 	x := tensor.Shape{r.Images, r.Height, r.Width, in[0][3]}
 	y, err := r.RoIAlign.OutShape([]tensor.Shape{x, in[1]})
 	if err != nil {

@@ -111,7 +111,7 @@ func (c *compiler) convBlock(op engine.ConvBlock) error {
 	x, w, y := c.in[0], c.in[1], c.out
 	params := c.in[1:op.ResidualAt()]
 	if err := errors.Join(want(engine.Float32, w), wantChannels(w.Shape[0], params[1:]...),
-		checkSlice(w, op.From, op.To, op.Groups)); err != nil {
+		checkSlice(w, op.From, op.To, op.Conv2D.Groups)); err != nil {
 		return err
 	}
 	xt, err := feature(x)
@@ -176,7 +176,7 @@ func wantCount(in []engine.Tensor, n int) error {
 func (c *compiler) convGradInput(op engine.ConvBlockGradInput) error {
 	dy, w := c.in[0], c.in[1]
 	norm, err := c.normGradient(op.Norm, dy.Shape[3])
-	if err := errors.Join(err, want(engine.Float32, w), checkSlice(w, op.From, op.To, op.Groups)); err != nil {
+	if err := errors.Join(err, want(engine.Float32, w), checkSlice(w, op.From, op.To, op.Conv2DGradInput.Conv2D.Groups)); err != nil {
 		return err
 	}
 	t, err := feature(dy, c.out)
@@ -185,7 +185,7 @@ func (c *compiler) convGradInput(op engine.ConvBlockGradInput) error {
 	}
 	params := append([]engine.Tensor{w}, norm...)
 	conv := C.sn_conv_grad_input{
-		shape: convShape(op.Conv2D, c.out, dy, w), weight: weightOf(w, op.From, op.To), _type: t, dy: at(dy), dx: at(c.out),
+		shape: convShape(op.Conv2DGradInput.Conv2D, c.out, dy, w), weight: weightOf(w, op.From, op.To), _type: t, dy: at(dy), dx: at(c.out),
 	}
 	if norm != nil {
 		conv.weight.gamma, conv.weight.variance = floats(norm[0]), floats(norm[1])
@@ -207,7 +207,7 @@ func (c *compiler) convGradWeight(op engine.ConvBlockGradWeight) error {
 		return err
 	}
 	conv := C.sn_conv_grad_weight{
-		shape: convShape(op.Conv2D, x, dy, c.out), _type: t, x: at(x), dy: at(dy), dw: floats(c.out),
+		shape: convShape(op.Conv2DGradWeight.Conv2D, x, dy, c.out), _type: t, x: at(x), dy: at(dy), dw: floats(c.out),
 	}
 	if norm != nil {
 		conv.gamma, conv.variance, conv.eps = floats(norm[0]), floats(norm[1]), C.double(op.Norm.Eps)

@@ -82,7 +82,7 @@ func (c *compiler) normBlock(op engine.NormBlock) error {
 	}
 	mean := floats(c.in[3])
 	variance := (*C.float)(unsafe.Add(unsafe.Pointer(mean), 4*c.in[1].Shape[0]))
-	return c.affine(c.in[1:4], c.in[1], floats(c.in[2]), mean, variance, op.Eps, residual, op.ReLU)
+	return c.affine(c.in[1:4], c.in[1], floats(c.in[2]), mean, variance, op.BatchNorm2D.Eps, residual, op.ReLU)
 }
 
 // affine is a norm by given statistics: the scale and shift of each channel,

@@ -37,10 +37,10 @@ func (c *compiler) pool() error {
 		return c.loop(func() { C.sn_avg_pool(t, p, at(x), at(y)) })
 	case nn.MaxPool2DGrad:
 		dy := c.in[1]
-		p := window(x, dy, op.Kernel, op.Stride, op.Pad)
+		p := window(x, dy, op.MaxPool2D.Kernel, op.MaxPool2D.Stride, op.MaxPool2D.Pad)
 		return c.loop(func() { C.sn_max_pool_grad(t, p, at(x), at(dy), at(y)) })
 	case nn.AvgPool2DGrad:
-		p := window(y, x, op.Kernel, op.Stride, op.Pad)
+		p := window(y, x, op.AvgPool2D.Kernel, op.AvgPool2D.Stride, op.AvgPool2D.Pad)
 		return c.loop(func() { C.sn_avg_pool_grad(t, p, at(x), at(y)) })
 	}
 	return errors.ErrUnsupported

@@ -115,7 +115,8 @@ func (c *compiler) resize(op engine.ResizeBlock) error {
 		}
 		residual = at(c.in[1])
 	}
-	return c.resampled(taps(x[1], op.Height, op.Mode), taps(x[2], op.Width, op.Mode), residual, op.ReLU)
+	r := op.Resize2D
+	return c.resampled(taps(x[1], r.Height, r.Mode), taps(x[2], r.Width, r.Mode), residual, op.ReLU)
 }
 
 func (c *compiler) resizeGrad(op nn.Resize2DGrad) error {

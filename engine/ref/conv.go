@@ -42,7 +42,7 @@ func conv(c nn.Conv2D, in ...array) array {
 }
 
 func convGradInput(c nn.Conv2DGradInput, dy, w array) array {
-	dx := zeros(dy.shape[0], c.Height, c.Width, w.shape[1]*c.Groups)
+	dx := zeros(dy.shape[0], c.Height, c.Width, w.shape[1]*c.Conv2D.Groups)
 	for p := range products(c.Conv2D, dx, w, dy) {
 		for i := range p.count {
 			dx.data[p.x+i] += dy.data[p.y] * w.data[p.w+i*p.step]
@@ -52,7 +52,7 @@ func convGradInput(c nn.Conv2DGradInput, dy, w array) array {
 }
 
 func convGradWeight(c nn.Conv2DGradWeight, x, dy array) array {
-	dw := zeros(dy.shape[3], x.shape[3]/c.Groups, c.Kernel, c.Kernel)
+	dw := zeros(dy.shape[3], x.shape[3]/c.Conv2D.Groups, c.Kernel, c.Kernel)
 	for p := range products(c.Conv2D, x, dw, dy) {
 		for i := range p.count {
 			dw.data[p.w+i*p.step] += x.data[p.x+i] * dy.data[p.y]

@@ -90,8 +90,8 @@ func avgPool(p nn.AvgPool2D, x array) array {
 	return y
 }
 
-func avgPoolGrad(p nn.AvgPool2DGrad, dy array) array {
-	dx := zeros(dy.shape[0], p.Height, p.Width, dy.shape[3])
+func avgPoolGrad(g nn.AvgPool2DGrad, dy array) array {
+	p, dx := g.AvgPool2D, zeros(dy.shape[0], g.Height, g.Width, dy.shape[3])
 	for at := range positions(dy) {
 		for h, w := range window(dx, at, p.Kernel, p.Stride, p.Pad) {
 			for c, d := range dy.row(at.i) {
