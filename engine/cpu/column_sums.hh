@@ -11,8 +11,6 @@ struct Segments {
   int64_t begin(int64_t s) const { return std::min(rows, s * blocks / count * SN_BLOCK); }
 };
 
-enum { SN_LANES = 64 };  // columns at a time
-
 // column_sums adds up, for each column, `width` terms a row. term(r, c0, lanes, sums) adds row r's terms of the columns
 // [c0, c0+lanes) to sums[width][SN_LANES]; result(c, totals[width]) takes a column's sums.
 template <int width, class Term, class Result>
@@ -21,22 +19,18 @@ static SN_INLINE void column_sums(int64_t rows, int64_t c, double *scratch, Term
   int64_t parts = (c + SN_LANES - 1) / SN_LANES;
 #pragma omp parallel for collapse(2) schedule(static) if (rows * c > SN_SMALL)
   for (int64_t s = 0; s < seg.count; s++)
-    for (int64_t part = 0; part < parts; part++) {
-      int64_t c0 = part * SN_LANES, lanes = std::min<int64_t>(SN_LANES, c - c0);
-      double total[width][SN_LANES] = {};
-      for (int64_t r0 = seg.begin(s), end = seg.begin(s + 1); r0 < end; r0 += SN_BLOCK) {
-        float sums[width][SN_LANES] = {};
-        int64_t r1 = std::min(end, r0 + SN_BLOCK);
-        if (lanes == SN_LANES)
-          for (int64_t r = r0; r < r1; r++) term(r, c0, int64_t(SN_LANES), sums);
-        else
-          for (int64_t r = r0; r < r1; r++) term(r, c0, lanes, sums);
+    for (int64_t part = 0; part < parts; part++)
+      blocks(part * SN_LANES, std::min(c, (part + 1) * SN_LANES), [&](int64_t c0, auto lanes) {
+        double total[width][SN_LANES] = {};
+        for (int64_t r0 = seg.begin(s), end = seg.begin(s + 1); r0 < end; r0 += SN_BLOCK) {
+          float sums[width][SN_LANES] = {};
+          for (int64_t r = r0; r < std::min(end, r0 + SN_BLOCK); r++) term(r, c0, lanes, sums);
+          for (int k = 0; k < width; k++)
+            for (int64_t i = 0; i < lanes; i++) total[k][i] += sums[k][i];
+        }
         for (int k = 0; k < width; k++)
-          for (int64_t i = 0; i < lanes; i++) total[k][i] += sums[k][i];
-      }
-      for (int k = 0; k < width; k++)
-        for (int64_t i = 0; i < lanes; i++) scratch[(s * width + k) * c + c0 + i] = total[k][i];
-    }
+          for (int64_t i = 0; i < lanes; i++) scratch[(s * width + k) * c + c0 + i] = total[k][i];
+      });
   for (int64_t i = 0; i < c; i++) {
     double total[width] = {};
     for (int64_t s = 0; s < seg.count; s++)

@@ -6,7 +6,7 @@ void relu(int type, const void *x, void *y, int64_t n) {
     auto a = (const T *)x;
     auto z = (T *)y;
 #pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
-    for (int64_t i = 0; i < n; i++) z[i] = T(std::max(float(a[i]), 0.0f));
+    for (int64_t i = 0; i < n; i++) put(z[i], rectified(float(a[i])));
   });
 }
 
@@ -16,7 +16,7 @@ void relu_grad(int type, const void *y, const void *dy, void *dx, int64_t n) {
     auto a = (const T *)y, d = (const T *)dy;
     auto z = (T *)dx;
 #pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
-    for (int64_t i = 0; i < n; i++) z[i] = T(float(a[i]) > 0 ? float(d[i]) : 0.0f);
+    for (int64_t i = 0; i < n; i++) put(z[i], float(a[i]) > 0 ? float(d[i]) : 0.0f);
   });
 }
 
@@ -29,7 +29,7 @@ void add(int type, const void *a, const void *b, int relu, void *y, int64_t n) {
 #pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
       for (int64_t i = 0; i < n; i++) {
         float s = float(p[i]) + float(q[i]);
-        z[i] = T(rectify ? std::max(s, 0.0f) : s);
+        put(z[i], rectify ? rectified(s) : s);
       }
     });
   });
@@ -41,7 +41,7 @@ void add_relu_grad(int type, const void *y, const void *a, const void *b, void *
     auto o = (const T *)y, p = (const T *)a, q = (const T *)b;
     auto z = (T *)dx;
 #pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
-    for (int64_t i = 0; i < n; i++) z[i] = T(float(o[i]) > 0 ? float(p[i]) + float(q[i]) : 0.0f);
+    for (int64_t i = 0; i < n; i++) put(z[i], float(o[i]) > 0 ? float(p[i]) + float(q[i]) : 0.0f);
   });
 }
 
@@ -52,7 +52,7 @@ void cast(int from, int to, const void *x, void *y, int64_t n) {
       using T = decltype(t);
       auto z = (T *)y;
 #pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
-      for (int64_t i = 0; i < n; i++) z[i] = T(float(a[i]));
+      for (int64_t i = 0; i < n; i++) put(z[i], float(a[i]));
     });
   });
 }

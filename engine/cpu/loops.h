@@ -32,6 +32,12 @@ struct bf16 {
   }
 };
 
+// put stores a value as the element's type. Assigning a bf16 would keep a loop from being vectorised, as std::max would,
+// which returns a reference.
+static SN_INLINE void put(float &to, float v) { to = v; }
+static SN_INLINE void put(bf16 &to, float v) { to.bits = bf16(v).bits; }
+static SN_INLINE float rectified(float v) { return v < 0.0f ? 0.0f : v; }
+
 // typed calls f with a value of the C++ type behind an SN_ type; flag with std::true_type or false_type.
 template <class F>
 static SN_INLINE void typed(int type, F f) {
@@ -46,6 +52,15 @@ static SN_INLINE void flag(bool on, F f) {
     f(std::true_type());
   else
     f(std::false_type());
+}
+
+enum { SN_LANES = 64 };  // channels that loops with sums take at a time
+
+// blocks calls f(c0, lanes) for the channels [from, to) in pieces of SN_LANES; lanes is a constant where it can be.
+template <class F>
+static SN_INLINE void blocks(int64_t from, int64_t to, F f) {
+  for (; from + SN_LANES <= to; from += SN_LANES) f(from, std::integral_constant<int64_t, SN_LANES>());
+  if (from < to) f(from, to - from);
 }
 
 // Work below this many elements is not worth waking threads for.

@@ -5,8 +5,9 @@ void bias_grad(int type, const void *dy, float *db, double *scratch, int64_t row
     auto d = (const decltype(t) *)dy;
     column_sums<1>(
         rows, c, scratch,
-        [=](int64_t r, int64_t c0, int64_t lanes, float(*sums)[SN_LANES]) {
+        [=](int64_t r, int64_t c0, auto lanes, float(*sums)[SN_LANES]) {
           auto row = d + r * c + c0;
+#pragma omp simd
           for (int64_t i = 0; i < lanes; i++) sums[0][i] += float(row[i]);
         },
         [=](int64_t i, const double *total) { db[i] = float(total[0]); });
@@ -20,8 +21,9 @@ void moments(int type, const void *x, float *moments, double *scratch, int64_t r
     auto a = (const decltype(t) *)x;
     column_sums<2>(
         rows, c, scratch,
-        [=](int64_t r, int64_t c0, int64_t lanes, float(*sums)[SN_LANES]) {
+        [=](int64_t r, int64_t c0, auto lanes, float(*sums)[SN_LANES]) {
           auto row = a + r * c + c0, origin = a + c0;
+#pragma omp simd
           for (int64_t i = 0; i < lanes; i++) {
             float d = float(row[i]) - float(origin[i]);
             sums[0][i] += d;
@@ -57,7 +59,7 @@ static void affine_rows(const T *x, const float *scale, const float *shift, cons
       float v = float(a[i]) * scale[i];
       if (Shift()) v += shift[i];
       if (Residual()) v += float(b[i]);
-      z[i] = T(Rectify() ? std::max(v, 0.0f) : v);
+      put(z[i], Rectify() ? rectified(v) : v);
     }
   }
 }
@@ -83,8 +85,9 @@ void norm_grad_params(int type, const void *x, const float *moments, const void 
     auto a = (const T *)x, d = (const T *)dy;
     column_sums<2>(
         rows, c, scratch,
-        [=](int64_t r, int64_t c0, int64_t lanes, float(*sums)[SN_LANES]) {
+        [=](int64_t r, int64_t c0, auto lanes, float(*sums)[SN_LANES]) {
           auto row = a + r * c + c0, drow = d + r * c + c0;
+#pragma omp simd
           for (int64_t i = 0; i < lanes; i++) {
             sums[0][i] += float(drow[i]) * (float(row[i]) - moments[c0 + i]);
             sums[1][i] += float(drow[i]);
@@ -116,7 +119,7 @@ void norm_grad_input(int type, const void *x, const float *weight, const float *
       auto z = (T *)dx + r * c;
 #pragma omp simd
       for (int64_t i = 0; i < c; i++)
-        z[i] = T(scale[i] * float(d[i]) + (slope[i] * (float(a[i]) - moments[i]) + constant[i]));
+        put(z[i], scale[i] * float(d[i]) + (slope[i] * (float(a[i]) - moments[i]) + constant[i]));
     }
   });
 }

@@ -18,27 +18,20 @@ static void pool_rows(const sn_pool *p, const T *x, T *y, Max is_max) {
     for (int64_t ox = 0; ox < p->ow; ox++) {
       Window wx(ox, p->kernel, p->stride, p->pad, p->w);
       T *z = y + (row * p->ow + ox) * c;
-      for (int64_t c0 = 0; c0 < c; c0 += SN_LANES) {
-        int64_t lanes = std::min<int64_t>(SN_LANES, c - c0);
+      blocks(0, c, [&](int64_t c0, auto lanes) {
         float best[SN_LANES];
         for (int64_t i = 0; i < SN_LANES; i++) best[i] = is_max ? -INFINITY : 0.0f;
-        auto window = [&](auto lanes) {
-          for (int64_t iy = wy.begin; iy < wy.end; iy++)
-            for (int64_t ix = wx.begin; ix < wx.end; ix++) {
-              const T *a = image + (iy * p->w + ix) * c + c0;
+        for (int64_t iy = wy.begin; iy < wy.end; iy++)
+          for (int64_t ix = wx.begin; ix < wx.end; ix++) {
+            const T *a = image + (iy * p->w + ix) * c + c0;
 #pragma omp simd
-              for (int64_t i = 0; i < lanes; i++) {
-                float v = float(a[i]);
-                best[i] = is_max ? (v > best[i] || v != v ? v : best[i]) : best[i] + v;
-              }
+            for (int64_t i = 0; i < lanes; i++) {
+              float v = float(a[i]);
+              best[i] = is_max ? (v > best[i] || v != v ? v : best[i]) : best[i] + v;
             }
-        };
-        if (lanes == SN_LANES)
-          window(std::integral_constant<int64_t, SN_LANES>());
-        else
-          window(lanes);
-        for (int64_t i = 0; i < lanes; i++) z[c0 + i] = T(is_max ? best[i] : best[i] * share);
-      }
+          }
+        for (int64_t i = 0; i < lanes; i++) put(z[c0 + i], is_max ? best[i] : best[i] * share);
+      });
     }
   }
 }
@@ -51,40 +44,64 @@ void avg_pool(int type, const sn_pool *p, const void *x, void *y) {
   typed(type, [&](auto t) { pool_rows(p, (const decltype(t) *)x, (decltype(t) *)y, std::false_type()); });
 }
 
-// The window's first largest value is found again and gets the gradient. Windows may overlap: a thread takes some channels
-// of an image.
+// first_largest finds each channel's largest value in a window, and at which pixel it first is.
+template <class T, class Lanes>
+static SN_INLINE void first_largest(const T *image, const sn_pool *p, Window wy, Window wx, Lanes lanes, float *best,
+                                    int32_t *at) {
+  for (int k = 0; k < SN_LANES; k++) best[k] = -INFINITY, at[k] = int32_t(wy.begin * p->w + wx.begin);
+  for (int64_t iy = wy.begin; iy < wy.end; iy++)
+    for (int64_t ix = wx.begin; ix < wx.end; ix++) {
+      const int32_t pixel = int32_t(iy * p->w + ix);
+      const T *a = image + pixel * p->c;
+#pragma omp simd
+      for (int64_t k = 0; k < lanes; k++) {
+        float v = float(a[k]);
+        bool more = v > best[k] || v != v;
+        best[k] = more ? v : best[k];
+        at[k] = more ? pixel : at[k];
+      }
+    }
+}
+
+// The window's first largest value is found again and gets the gradient. Windows may overlap: a thread takes a band of input
+// rows and, of all windows that reach into it, the part inside.
+template <class T>
+static void max_pool_grad_bands(const sn_pool *p, const T *x, const T *dy, T *dx) {
+  enum { band = 16 };
+  int64_t c = p->c, bands = (p->h + band - 1) / band;
+#pragma omp parallel for schedule(static) if (p->n * p->h * p->w * c > SN_SMALL)
+  for (int64_t job = 0; job < p->n * bands; job++) {
+    int64_t image = job / bands, first = job % bands * band, last = std::min<int64_t>(first + band, p->h);
+    T *z = dx + image * p->h * p->w * c;
+    std::memset((void *)(z + first * p->w * c), 0, size_t((last - first) * p->w * c) * sizeof(T));
+    for (int64_t oy = std::max<int64_t>(first + p->pad - p->kernel, 0) / p->stride; oy < p->oh; oy++) {
+      Window wy(oy, p->kernel, p->stride, p->pad, p->h);
+      int64_t y0 = std::max(wy.begin, first), y1 = std::min(wy.end, last);
+      if (wy.begin >= last) break;
+      for (int64_t ox = 0; ox < p->ow && y0 < y1; ox++) {
+        Window wx(ox, p->kernel, p->stride, p->pad, p->w);
+        const T *d = dy + ((image * p->oh + oy) * p->ow + ox) * c;
+        blocks(0, c, [&](int64_t c0, auto lanes) {
+          float best[SN_LANES];
+          int32_t at[SN_LANES];
+          first_largest(x + image * p->h * p->w * c + c0, p, wy, wx, lanes, best, at);
+          for (int64_t iy = y0; iy < y1; iy++)
+            for (int64_t ix = wx.begin; ix < wx.end; ix++) {
+              const int32_t pixel = int32_t(iy * p->w + ix);
+              T *to = z + pixel * c + c0;
+#pragma omp simd
+              for (int64_t k = 0; k < lanes; k++) put(to[k], float(to[k]) + (at[k] == pixel ? float(d[c0 + k]) : 0.0f));
+            }
+        });
+      }
+    }
+  }
+}
+
 void max_pool_grad(int type, const sn_pool *p, const void *x, const void *dy, void *dx) {
-  enum { lanes = 16 };
-  int64_t c = p->c, parts = (c + lanes - 1) / lanes;
   typed(type, [&](auto t) {
     using T = decltype(t);
-#pragma omp parallel for schedule(static) if (p->n * p->h * p->w * c > SN_SMALL)
-    for (int64_t job = 0; job < p->n * parts; job++) {
-      int64_t image = job / parts, c0 = job % parts * lanes, m = std::min<int64_t>(lanes, c - c0);
-      const T *a = (const T *)x + image * p->h * p->w * c + c0;
-      T *z = (T *)dx + image * p->h * p->w * c + c0;
-      for (int64_t i = 0; i < p->h * p->w; i++)
-        for (int64_t k = 0; k < m; k++) z[i * c + k] = T(0.0f);
-      for (int64_t oy = 0; oy < p->oh; oy++)
-        for (int64_t ox = 0; ox < p->ow; ox++) {
-          Window wy(oy, p->kernel, p->stride, p->pad, p->h), wx(ox, p->kernel, p->stride, p->pad, p->w);
-          float best[lanes];
-          int32_t at[lanes];
-          for (int k = 0; k < lanes; k++) best[k] = -INFINITY, at[k] = int32_t(wy.begin * p->w + wx.begin);
-          for (int64_t iy = wy.begin; iy < wy.end; iy++)
-            for (int64_t ix = wx.begin; ix < wx.end; ix++) {
-              int32_t pixel = int32_t(iy * p->w + ix);
-              for (int64_t k = 0; k < m; k++) {
-                float v = float(a[pixel * c + k]);
-                bool more = v > best[k] || v != v;
-                best[k] = more ? v : best[k];
-                at[k] = more ? pixel : at[k];
-              }
-            }
-          const T *d = (const T *)dy + ((image * p->oh + oy) * p->ow + ox) * c + c0;
-          for (int64_t k = 0; k < m; k++) z[at[k] * c + k] = T(float(z[at[k] * c + k]) + float(d[k]));
-        }
-    }
+    max_pool_grad_bands(p, (const T *)x, (const T *)dy, (T *)dx);
   });
 }
 
@@ -108,15 +125,16 @@ void avg_pool_grad(int type, const sn_pool *p, const void *dy, void *dx) {
         int64_t x0, x1;
         windows(ix, p->ow, x0, x1);
         T *z = (T *)dx + (row * p->w + ix) * c;
-        for (int64_t c0 = 0; c0 < c; c0 += SN_LANES) {
-          int64_t lanes = std::min<int64_t>(SN_LANES, c - c0);
+        blocks(0, c, [&](int64_t c0, auto lanes) {
           float sum[SN_LANES] = {};
           for (int64_t oy = y0; oy <= y1; oy++)
-            for (int64_t ox = x0; ox <= x1; ox++)
+            for (int64_t ox = x0; ox <= x1; ox++) {
+              const T *a = d + (oy * p->ow + ox) * c + c0;
 #pragma omp simd
-              for (int64_t i = 0; i < lanes; i++) sum[i] += float(d[(oy * p->ow + ox) * c + c0 + i]);
-          for (int64_t i = 0; i < lanes; i++) z[c0 + i] = T(sum[i] * share);
-        }
+              for (int64_t i = 0; i < lanes; i++) sum[i] += float(a[i]);
+            }
+          for (int64_t i = 0; i < lanes; i++) put(z[c0 + i], sum[i] * share);
+        });
       }
     }
   });
@@ -135,7 +153,7 @@ void global_avg_pool(int x_type, int y_type, const void *x, void *y, int64_t n, 
         for (int64_t i = 0; i < pixels; i++)
 #pragma omp simd
           for (int64_t k = 0; k < lanes; k++) sum[k] += float(a[i * c + k]);
-        for (int64_t k = 0; k < lanes; k++) ((T *)y)[image * c + c0 + k] = T(sum[k] / float(pixels));
+        for (int64_t k = 0; k < lanes; k++) put(((T *)y)[image * c + c0 + k], sum[k] / float(pixels));
       }
     });
   });
@@ -151,7 +169,7 @@ void global_avg_pool_grad(int dy_type, int dx_type, const void *dy, void *dx, in
         auto d = (const decltype(s) *)dy + row / pixels * c;
         T *z = (T *)dx + row * c;
 #pragma omp simd
-        for (int64_t i = 0; i < c; i++) z[i] = T(float(d[i]) * share);
+        for (int64_t i = 0; i < c; i++) put(z[i], float(d[i]) * share);
       }
     });
   });

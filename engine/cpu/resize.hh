@@ -12,7 +12,7 @@ static void resize_rows(const T *x, const T *residual, T *y, sn_axis rows, sn_ax
       int64_t to = (row * ow + ox) * c;
       auto finish = [&](float v, int64_t i) {
         if (Residual()) v += float(residual[to + i]);
-        y[to + i] = T(Rectify() ? std::max(v, 0.0f) : v);
+        put(y[to + i], Rectify() ? rectified(v) : v);
       };
       if (r1 - r0 == 1 && k1 - k0 == 1) {
         const T *a = image + (rows.index[r0] * w + columns.index[k0]) * c;
@@ -29,8 +29,7 @@ static void resize_rows(const T *x, const T *residual, T *y, sn_axis rows, sn_ax
                      wb * (wl * float(bottom[left + i]) + wr * float(bottom[right + i])),
                  i);
       } else {
-        for (int64_t c0 = 0; c0 < c; c0 += SN_LANES) {
-          int64_t lanes = std::min<int64_t>(SN_LANES, c - c0);
+        blocks(0, c, [&](int64_t c0, auto lanes) {
           float sum[SN_LANES] = {};
           for (int32_t r = r0; r < r1; r++)
             for (int32_t k = k0; k < k1; k++) {
@@ -39,8 +38,9 @@ static void resize_rows(const T *x, const T *residual, T *y, sn_axis rows, sn_ax
 #pragma omp simd
               for (int64_t i = 0; i < lanes; i++) sum[i] += f * float(a[i]);
             }
+#pragma omp simd
           for (int64_t i = 0; i < lanes; i++) finish(sum[i], c0 + i);
-        }
+        });
       }
     }
   }

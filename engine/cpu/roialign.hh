@@ -75,13 +75,6 @@ struct RoiBins {
   }
 };
 
-// blocks calls f(c0, lanes) for [from, to) in pieces of SN_LANES; lanes is a constant where it can be.
-template <class F>
-static SN_INLINE void blocks(int64_t from, int64_t to, F f) {
-  for (; from + SN_LANES <= to; from += SN_LANES) f(from, std::integral_constant<int64_t, SN_LANES>());
-  if (from < to) f(from, to - from);
-}
-
 int64_t roi_align(int type, const sn_roi *r, const void *x, const float *rois, void *y, void *scratch) {
   for (int64_t i = 0; i < r->rois; i++)
     if (!(rois[5 * i] < float(r->n))) return i;
@@ -115,7 +108,7 @@ int64_t roi_align(int type, const sn_roi *r, const void *x, const float *rois, v
 #pragma omp simd
                   for (int64_t k = 0; k < lanes; k++) sum[k] += f * float(pixel[k]);
                 }
-              for (int64_t k = 0; k < lanes; k++) out[c0 + k] = T(sum[k]);
+              for (int64_t k = 0; k < lanes; k++) put(out[c0 + k], sum[k]);
             });
           }
       }
@@ -134,7 +127,7 @@ void roi_align_grad(int type, const sn_roi *r, const void *dy, const float *rois
       int64_t c = r->c, parts = (c + 15) / 16, threads = omp_get_num_threads(), me = omp_get_thread_num();
       int64_t from = std::min(c, parts * me / threads * 16), to = std::min(c, parts * (me + 1) / threads * 16);
       for (int64_t i = 0; i < r->n * r->h * r->w; i++)
-        for (int64_t k = from; k < to; k++) ((T *)dx)[i * c + k] = T(0.0f);
+        for (int64_t k = from; k < to; k++) put(((T *)dx)[i * c + k], 0.0f);
       for (int64_t i = 0; i < r->rois && from < to; i++) {
         const float *roi = rois + 5 * i;
         if (!(roi[0] >= 0 && roi[0] < float(r->n))) continue;
@@ -148,7 +141,7 @@ void roi_align_grad(int type, const sn_roi *r, const void *dy, const float *rois
                 T *pixel = image + ((bins.rows.first[py] + a) * r->w + bins.columns.first[px] + b) * c;
                 float f = bins.rows.of[py][a] * bins.columns.of[px][b];
 #pragma omp simd
-                for (int64_t k = from; k < to; k++) pixel[k] = T(float(pixel[k]) + f * float(in[k]));
+                for (int64_t k = from; k < to; k++) put(pixel[k], float(pixel[k]) + f * float(in[k]));
               }
       }
     }
