@@ -50,10 +50,10 @@ func NewDetector(m *Model, dev engine.Device, o Options) *Detector {
 
 // newDetector shares the parameters that a store holds.
 func newDetector(m *Model, dev engine.Device, store *engine.Store, o Options) *Detector {
-	if o.Regions == 0 {
+	if o.Regions < 1 {
 		o.Regions = 64
 	}
-	if o.Plans == 0 {
+	if o.Plans < 1 {
 		o.Plans = 4
 	}
 	return &Detector{model: m, dev: dev, store: store, options: o}

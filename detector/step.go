@@ -2,6 +2,7 @@ package detector
 
 import (
 	"fmt"
+	"slices"
 
 	"scalenet/engine"
 	"scalenet/geom"
@@ -27,7 +28,8 @@ type training struct {
 	second                          *engine.Plan
 	regions, labels, boxes, weights *nn.Node
 	scoreLoss, boxLoss              *nn.Node
-	toFeatures                      *nn.Node // the same, an output of the second
+	trainsFeatures                  bool     // not where all before the features is frozen
+	toFeatures                      *nn.Node // the same gradient, an output of the second graph
 
 	seeds     []*nn.Node // the gradients of the losses, each 1
 	gradients map[*nn.Param]engine.Memory
@@ -61,7 +63,7 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 	features, _ := t.first.Tensor(t.features)
 	if t.second, err = engine.Compile(dev, store, engine.Spec{
 		Graph: second, Shared: map[*nn.Node]engine.Tensor{shared: features},
-		Stages: [][]*nn.Node{append([]*nn.Node{t.scoreLoss, t.boxLoss, t.toFeatures}, nodes(secondGrads)...)},
+		Stages: [][]*nn.Node{t.secondOutputs(secondGrads)},
 	}); err != nil {
 		return t, err
 	}
@@ -81,10 +83,11 @@ func (m *Model) buildFirst(t *training) (*nn.Graph, []nn.Gradient) {
 	n := t.deltas.Shape().TotalSize() / 4
 	t.rpnLabels, t.rpnBoxes, t.rpnWeights = g.Labels("rpn.labels", n), g.Input("rpn.boxes", 4*n), g.Input("rpn.weights", 4*n)
 	t.rpnScoreLoss, t.rpnBoxLoss = m.Config.RPN.Losses(t.objectness, t.deltas, t.rpnLabels, t.rpnBoxes, t.rpnWeights)
+	t.trainsFeatures = trains(g, t.features)
 	t.featureGradient = g.Input("features.gradient", t.features.Shape()...)
 	score, box := g.Input("rpn.score.gradient", 1), g.Input("rpn.box.gradient", 1)
 	t.seeds = append(t.seeds, score, box)
-	grads, _ := g.Backward([]*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss, t.features}, []*nn.Node{score, box, t.featureGradient})
+	grads, _ := backward(g, []*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss, t.features}, []*nn.Node{score, box, t.featureGradient})
 	return g, grads
 }
 
@@ -100,9 +103,60 @@ func (m *Model) buildSecond(t *training) (*nn.Graph, *nn.Node, []nn.Gradient) {
 	t.scoreLoss, t.boxLoss = c.Losses(logits, deltas, t.labels, t.boxes, t.weights)
 	score, box := g.Input("score.gradient", 1), g.Input("box.gradient", 1)
 	t.seeds = append(t.seeds, score, box)
-	grads, further := g.Backward([]*nn.Node{t.scoreLoss, t.boxLoss}, []*nn.Node{score, box}, shared)
-	t.toFeatures = further[0]
+	var wrt []*nn.Node
+	if t.trainsFeatures {
+		wrt = append(wrt, shared)
+	}
+	grads, further := backward(g, []*nn.Node{t.scoreLoss, t.boxLoss}, []*nn.Node{score, box}, wrt...)
+	if t.trainsFeatures {
+		t.toFeatures = further[0]
+	}
 	return g, shared, grads
+}
+
+// backward is g.Backward by what is trained and further nodes, without the
+// outputs that depend on none of them: they have no gradient.
+func backward(g *nn.Graph, outputs, seeds []*nn.Node, wrt ...*nn.Node) (grads []nn.Gradient, further []*nn.Node) {
+	var from, with []*nn.Node
+	for i, n := range outputs {
+		if trains(g, n, wrt...) {
+			from, with = append(from, n), append(with, seeds[i])
+		}
+	}
+	if len(from) == 0 {
+		return nil, nil
+	}
+	return g.Backward(from, with, wrt...)
+}
+
+// trains says whether a node depends on a parameter that is trained, or on one
+// of the further nodes.
+func trains(g *nn.Graph, n *nn.Node, wrt ...*nn.Node) bool {
+	known := map[*nn.Node]bool{}
+	var visit func(n *nn.Node) bool
+	visit = func(n *nn.Node) bool {
+		if found, ok := known[n]; ok {
+			return found
+		}
+		p := g.ParamOf(n)
+		known[n] = slices.Contains(wrt, n) || p != nil && p.Kind.Learned() && !p.Frozen
+		if n.Op() != nil {
+			for it := g.Expr.From(n.ID()); !known[n] && it.Next(); {
+				known[n] = visit(it.Node().(*nn.Node))
+			}
+		}
+		return known[n]
+	}
+	return visit(n)
+}
+
+// secondOutputs are the losses and all gradients of the second graph.
+func (t *training) secondOutputs(grads []nn.Gradient) []*nn.Node {
+	list := append([]*nn.Node{t.scoreLoss, t.boxLoss}, nodes(grads)...)
+	if t.trainsFeatures {
+		list = append(list, t.toFeatures)
+	}
+	return list
 }
 
 func nodes(grads []nn.Gradient) []*nn.Node {
@@ -175,9 +229,9 @@ func (t *training) backward() error {
 	if err := t.second.RunAll(); err != nil {
 		return err
 	}
-	from, _ := t.second.Tensor(t.toFeatures)
-	to, ok := t.first.Tensor(t.featureGradient)
-	if ok { // not where everything up to the features is frozen
+	if t.trainsFeatures {
+		from, _ := t.second.Tensor(t.toFeatures)
+		to, _ := t.first.Tensor(t.featureGradient)
 		if err := t.dev.Blend(to.Mem, from.Mem, from.Shape.TotalSize(), 1, 0); err != nil {
 			return err
 		}
