@@ -46,13 +46,13 @@ func (p *program) convBlock(s *step) bool {
 	case nn.Conv2D:
 		block := ConvBlock{Conv2D: op, Bias: len(s.in) == 3}
 		in := slices.Clone(s.in)
-		in[1], block.From, block.To = sliceOfWeight(s.in[1])
+		in[1], block.From, block.To = sliceOfWeight(s.in[1], op.Groups)
 		p.replace(block, in, s)
 		return true
 	case nn.Conv2DGradInput:
 		block := ConvBlockGradInput{Conv2DGradInput: op}
 		in := slices.Clone(s.in)
-		in[1], block.From, block.To = sliceOfWeight(s.in[1])
+		in[1], block.From, block.To = sliceOfWeight(s.in[1], op.Conv2D.Groups)
 		p.replace(block, in, s)
 		return true
 	case nn.Conv2DGradWeight:
@@ -68,9 +68,10 @@ func (p *program) convBlock(s *step) bool {
 	return false
 }
 
-// sliceOfWeight sees through a slice of a parameter's input channels.
-func sliceOfWeight(w *value) (source *value, from, to int) {
-	if w.def != nil {
+// sliceOfWeight sees through a slice of a parameter's input channels. Those of
+// a grouped convolution's weight are not channels of x.
+func sliceOfWeight(w *value, groups int) (source *value, from, to int) {
+	if w.def != nil && groups == 1 {
 		if op, ok := w.def.op.(nn.Slice); ok && op.Axis == 1 && w.def.in[0].param != nil {
 			return w.def.in[0], op.From, op.To
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -64,17 +65,20 @@ func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
 	if spec.BFloat16 {
 		p.lower(native)
 	}
-	plan = &Plan{dev: dev, graph: spec.Graph, memory: map[*nn.Node]Tensor{}, stages: make([][]compiled, len(spec.Stages))}
+	made := &Plan{dev: dev, graph: spec.Graph, memory: map[*nn.Node]Tensor{}, stages: make([][]compiled, len(spec.Stages))}
 	defer func() {
 		if err != nil {
-			plan.Close()
+			made.Close()
 		}
 	}()
-	tensors, err := plan.allocate(p, store, spec.Shared)
+	tensors, err := made.allocate(p, store, spec.Shared)
 	if err != nil {
 		return nil, err
 	}
-	return plan, plan.compile(p, tensors)
+	if err = made.compile(p, tensors); err != nil {
+		return nil, err
+	}
+	return made, nil
 }
 
 // allocate gives every value its memory.
@@ -88,9 +92,12 @@ func (plan *Plan) allocate(p *program, store *Store, shared map[*nn.Node]Tensor)
 		s.mem = mem
 	}
 	leaves := map[*value]Tensor{}
-	for n, v := range p.nodes {
+	for _, n := range p.order {
+		v := p.nodes[n]
 		var err error
 		switch t, isShared := shared[n]; {
+		case isShared && !v.input:
+			return nil, fmt.Errorf("engine: %s cannot lie in another plan's memory: it is no input", v.name)
 		case isShared:
 			if !t.Shape.Eq(v.Shape) || t.Type != v.Type {
 				return nil, fmt.Errorf("engine: input %s is %v, the shared tensor %v", v.name, v.Desc, t.Desc)
@@ -116,7 +123,8 @@ func (plan *Plan) allocate(p *program, store *Store, shared map[*nn.Node]Tensor)
 		t.Desc = v.Desc
 		return t
 	}
-	for n, v := range p.nodes {
+	for _, n := range p.order {
+		v := p.nodes[n]
 		if (v.input && leaves[v].Mem != nil) || (v.kept && (v.def != nil || isView(v))) {
 			plan.memory[n] = tensor(v)
 		}
@@ -164,6 +172,9 @@ func (plan *Plan) RunAll() error {
 
 // Run runs one stage; those before it must have run.
 func (plan *Plan) Run(stage int) error {
+	if stage < 0 || stage >= len(plan.stages) {
+		return fmt.Errorf("engine: stage %d of a plan that has %d", stage, len(plan.stages))
+	}
 	return plan.dev.Do(func() error {
 		for _, k := range plan.stages[stage] {
 			if err := k.Run(); err != nil {
@@ -177,7 +188,7 @@ func (plan *Plan) Run(stage int) error {
 // Reset implements gorgonia.VM: a plan keeps no state between runs.
 func (plan *Plan) Reset() {}
 
-// Close frees the plan's kernels and memory.
+// Close frees the plan's kernels and memory. A closed plan has no stages.
 func (plan *Plan) Close() error {
 	for _, stage := range plan.stages {
 		for _, k := range stage {
@@ -212,38 +223,48 @@ func (plan *Plan) Write(n *nn.Node, data any) error {
 		}
 		return fmt.Errorf("engine: %s %w", n.Name(), errUnused)
 	}
-	if l := length(data); l != t.Shape.TotalSize() {
-		return fmt.Errorf("engine: %d values for input %s of shape %v", l, n.Name(), t.Shape)
+	if !fits(data, t.Desc) {
+		return fmt.Errorf("engine: %s for input %s, which is %v", describe(data), n.Name(), t.Desc)
 	}
 	return plan.dev.Write(t.Mem, data)
 }
 
-// Read copies an output into a slice of the node's size; bfloat16 outputs are
-// read as float32.
+// Read copies an output into a slice of the node's size and type. Native
+// bfloat16 outputs are not for reading.
 func (plan *Plan) Read(n *nn.Node, into any) error {
 	t, ok := plan.memory[n]
 	if !ok {
 		return fmt.Errorf("engine: %s %w", n.Name(), errUnused)
 	}
-	if l := length(into); l != t.Shape.TotalSize() {
-		return fmt.Errorf("engine: room for %d values of output %s of shape %v", l, n.Name(), t.Shape)
-	}
 	if t.Type == BFloat16 {
 		return fmt.Errorf("engine: output %s is %v: keep it on the device or leave it out of Native", n.Name(), t.Desc)
+	}
+	if !fits(into, t.Desc) {
+		return fmt.Errorf("engine: %s for output %s, which is %v", describe(into), n.Name(), t.Desc)
 	}
 	return plan.dev.Read(into, t.Mem)
 }
 
-func length(data any) int {
-	switch d := data.(type) {
+// fits says whether a slice has the elements of a tensor.
+func fits(data any, d Desc) bool {
+	n := d.Shape.TotalSize()
+	switch s := data.(type) {
 	case []float32:
-		return len(d)
+		return d.Type == Float32 && len(s) == n
 	case []float64:
-		return len(d)
+		return d.Type == Float64 && len(s) == n
 	case []int32:
-		return len(d)
+		return d.Type == Int32 && len(s) == n
 	}
-	return -1
+	return false
+}
+
+// describe names a slice for messages: "6 values of []float32".
+func describe(data any) string {
+	if v := reflect.ValueOf(data); v.Kind() == reflect.Slice {
+		return fmt.Sprintf("%d values of %T", v.Len(), data)
+	}
+	return fmt.Sprintf("%T", data)
 }
 
 // StepTime is how long one step of a plan takes.

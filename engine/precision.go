@@ -1,42 +1,100 @@
 package engine
 
-import "scalenet/nn"
+import (
+	"slices"
+
+	"scalenet/nn"
+)
 
 // lower makes a float32 program compute in bfloat16: images and features (all
-// values of four dimensions) are bfloat16 between steps; parameters stay
-// float32 (kernels pack what they need), sums are float32 inside kernels, and
-// what is read from outside or has two dimensions is float32.
+// values of four dimensions) are bfloat16 between steps. Parameters, and what
+// is computed from them alone, stay float32: kernels pack what they need. Sums
+// are float32 inside kernels, and what is read from outside or has other
+// dimensions is float32; a step that reads such a feature reads a copy of it.
 func (p *program) lower(native map[*value]bool) {
-	cast := map[*value]*value{}
-	for i := 0; i < len(p.steps); i++ {
-		s := p.steps[i]
-		for j, v := range s.in {
-			if !v.input || v.Type != Float32 || len(v.Shape) != 4 {
-				continue
-			}
-			if native[v] {
-				v.Type = BFloat16
-				continue
-			}
-			if cast[v] == nil {
-				c := &value{Desc: Desc{v.Shape, BFloat16}, name: v.name + " (bf16)"}
-				c.def = &step{op: Cast{}, in: []*value{v}, out: c, stage: s.stage}
-				v.uses++
-				cast[v] = c
-				p.steps = append(p.steps[:i], append([]*step{c.def}, p.steps[i:]...)...)
-				i++
-			}
-			s.in[j] = cast[v]
-			v.uses--
-			cast[v].uses++
-		}
-		if o := s.out; o.Type == Float32 && len(o.Shape) == 4 && (!o.kept || native[o]) {
-			o.Type = BFloat16
-		}
-		if isView(s.out) {
-			s.out.Type = s.in[0].Type
+	for v := range native {
+		if v != nil && v.input && isFeature(v) {
+			v.Type = BFloat16
 		}
 	}
+	l := lowering{native: native, fixed: map[*value]bool{}, short: map[*value]*value{}}
+	for _, s := range p.steps {
+		switch {
+		case !slices.ContainsFunc(s.in, func(v *value) bool { return v.param == nil && !l.fixed[v] }):
+			l.fixed[s.out] = true
+		case isView(s.out):
+			l.view(s)
+		default:
+			l.compute(s)
+		}
+		l.steps = append(l.steps, s)
+	}
+	p.steps = l.steps
+}
+
+// lowering is a program being made to compute in bfloat16, step by step.
+type lowering struct {
+	steps  []*step
+	native map[*value]bool
+	fixed  map[*value]bool   // computed from parameters alone
+	short  map[*value]*value // the bfloat16 copy of a float32 feature
+}
+
+// compute makes a step read and write bfloat16 features.
+func (l *lowering) compute(s *step) {
+	for i, v := range s.in {
+		if !isFeature(v) || isWeight(s.op, i) {
+			continue
+		}
+		c := l.short[v]
+		if c == nil {
+			c = l.insert(Cast{}, v, v.Shape, s.stage)
+			l.short[v] = c
+		}
+		v.uses--
+		c.uses++
+		s.in[i] = c
+	}
+	if isFeature(s.out) && (!s.out.kept || l.native[s.out]) {
+		s.out.Type = BFloat16
+	}
+}
+
+// view gives a view the type of what it is a view of. What is read from outside
+// is float32: a copy of the view.
+func (l *lowering) view(s *step) {
+	source := s.in[0]
+	if source.Type != BFloat16 || !s.out.kept || l.native[s.out] {
+		s.out.Type = source.Type
+		return
+	}
+	v := l.insert(s.op, source, s.out.Shape, s.stage)
+	source.uses--
+	v.uses++
+	s.op, s.in = Cast{}, []*value{v}
+	l.short[s.out] = v
+}
+
+// insert adds a step that computes a bfloat16 value from one other.
+func (l *lowering) insert(op nn.Op, from *value, shape []int, stage int) *value {
+	v := &value{Desc: Desc{shape, BFloat16}, name: from.name + " (bf16)"}
+	v.def = &step{op: op, in: []*value{from}, out: v, stage: stage}
+	from.uses++
+	l.steps = append(l.steps, v.def)
+	return v
+}
+
+// isFeature says whether a value is a float32 image or feature.
+func isFeature(v *value) bool { return v.Type == Float32 && len(v.Shape) == 4 }
+
+// isWeight says whether input i is a convolution's weight, which has four
+// dimensions but is no feature.
+func isWeight(op nn.Op, i int) bool {
+	switch op.(type) {
+	case nn.Conv2D, ConvBlock:
+		return i == 1
+	}
+	return false
 }
 
 // isView says whether a value shares the memory of what it is computed from.

@@ -33,6 +33,7 @@ type step struct {
 type program struct {
 	steps []*step
 	nodes map[*nn.Node]*value
+	order []*nn.Node // the nodes in the order in which they were added
 }
 
 // newProgram lists the steps that the stages' outputs need, each in the first
@@ -78,6 +79,7 @@ func (p *program) add(g *nn.Graph, n *nn.Node, stage int) error {
 	}
 	v := &value{Desc: Desc{n.Shape(), typ}, name: n.Name()}
 	p.nodes[n] = v
+	p.order = append(p.order, n)
 	if n.Op() == nil {
 		v.param = g.ParamOf(n)
 		v.input = v.param == nil

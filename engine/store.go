@@ -36,8 +36,12 @@ func (s *Store) Tensor(p *nn.Param, t DType) (Tensor, error) {
 		return Tensor{}, fmt.Errorf("engine: parameter %s: %w", p.Name, err)
 	}
 	v.Mem = mem
+	if err := s.upload(p, v); err != nil {
+		s.dev.Free(mem)
+		return Tensor{}, fmt.Errorf("engine: parameter %s: %w", p.Name, err)
+	}
 	s.vars[p] = v
-	return v, s.upload(p, v)
+	return v, nil
 }
 
 // Upload copies parameters that have changed on the host to the device; all of
