@@ -62,6 +62,7 @@ func newRootCommand() *cobra.Command {
 		newConvertCommand(),
 		newCocoCommand(),
 		newDataCommand(),
+		newBenchCommand(),
 		newDoctorCommand(),
 	)
 	return root

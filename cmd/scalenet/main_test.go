@@ -84,6 +84,9 @@ func TestBinary(t *testing.T) {
 	stdout, err := exec.Command(program, "summary", "--model", "scalenet50", "--size", "224", "--json").Output()
 	require.NoError(t, err)
 	require.Contains(t, string(stdout), `"params":31483618,"macs":3818372352`)
+	stdout, err = exec.Command(program, "bench", "--case", "nms-6000", "--rounds", "2", "--seconds", "0", "--json").Output()
+	require.NoError(t, err)
+	require.Contains(t, string(stdout), `"runs":2`)
 	err = exec.Command(program, "summary", "--model", "nothing").Run()
 	var exit *exec.ExitError
 	require.ErrorAs(t, err, &exit)

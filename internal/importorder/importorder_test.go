@@ -19,6 +19,7 @@ import (
 // order has the top first. A package imports only packages of lower rows.
 var order = [][]string{
 	{"cmd/scalenet"},
+	{"bench"},
 	{"server"},
 	{"web"},
 	{"classify"},

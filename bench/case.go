@@ -1,0 +1,113 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"scalenet/engine"
+)
+
+// Case is a comparison.
+type Case struct {
+	Name  string
+	About string
+	Peers []Peer
+	Goals []Goal
+	// start prepares our run of the case on a device.
+	start func(engine.Device) (*subject, error)
+}
+
+// subject is something to time.
+type subject struct {
+	run   func() error
+	close func()
+}
+
+// Peer is a program that does the same.
+type Peer struct {
+	Name string   // as in Goal
+	Args []string // script and arguments; none for another case of ours
+	Case string   // that case
+}
+
+// Goal is what ours must reach, by the issue that the case is from.
+type Goal struct {
+	Peer     string  // whose best time, or memory, is the measure; "" for none
+	Ratio    float64 // at most this many times the peer's
+	Memory   bool    // of resident memory, not of time
+	AtMostMs float64 // at most this long, for no peer
+}
+
+// Cases lists all cases, in order.
+func Cases() []Case {
+	var list []Case
+	for _, network := range []string{"scalenet50", "resnet50"} {
+		for _, size := range []imageSize{{224, 224}, {608, 1024}} {
+			for _, bf16 := range []bool{false, true} {
+				list = append(list, classifierCase(network, size, bf16))
+			}
+		}
+	}
+	return append(list,
+		classifierTrainingCase(),
+		detectorCase(false), detectorCase(true), detectorTrainingCase(),
+		roiAlignCase(), nmsCase())
+}
+
+// Select finds cases by name; a name that ends in a star stands for all that
+// begin so. No names are all cases.
+func Select(names []string) ([]Case, error) {
+	all := Cases()
+	if len(names) == 0 {
+		return all, nil
+	}
+	var list []Case
+	for _, name := range names {
+		found := false
+		for _, c := range all {
+			prefix, isPrefix := strings.CutSuffix(name, "*")
+			if c.Name != name && !(isPrefix && strings.HasPrefix(c.Name, prefix)) {
+				continue
+			}
+			found = true
+			if !slices.ContainsFunc(list, func(d Case) bool { return d.Name == c.Name }) {
+				list = append(list, c)
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("no case is named %q; there are %s", name, strings.Join(caseNames(all), ", "))
+		}
+	}
+	return list, nil
+}
+
+func caseNames(list []Case) []string {
+	names := make([]string, len(list))
+	for i, c := range list {
+		names[i] = c.Name
+	}
+	return names
+}
+
+type imageSize struct{ height, width int }
+
+func (s imageSize) String() string {
+	if s.height == s.width {
+		return fmt.Sprint(s.height)
+	}
+	return fmt.Sprintf("%dx%d", s.height, s.width)
+}
+
+// precision is the name of an element type in cases and in the peers' scripts.
+func precision(bf16 bool) string {
+	if bf16 {
+		return "bf16"
+	}
+	return "f32"
+}
+
+// pyTorch is the peer that a script times in PyTorch.
+func pyTorch(script string, args ...string) Peer {
+	return Peer{Name: "PyTorch", Args: append([]string{script, "--engine", "torch"}, args...)}
+}

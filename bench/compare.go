@@ -1,0 +1,137 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// Result is the outcome of a comparison.
+type Result struct {
+	Case        string   `json:"case"`
+	About       string   `json:"about"`
+	Contestants []Figure `json:"contestants"` // ours first
+	Goals       []Check  `json:"goals"`
+}
+
+// Figure is what a contestant took.
+type Figure struct {
+	Name     string  `json:"name"`
+	Version  string  `json:"version,omitempty"`
+	BestMs   float64 `json:"best_ms"`
+	MedianMs float64 `json:"median_ms"`
+	// Ratio is our best time by this contestant's.
+	Ratio float64 `json:"ratio"`
+	RSSMB float64 `json:"rss_mb"`
+	Runs  int     `json:"runs"`
+}
+
+// Check is a goal held against figures.
+type Check struct {
+	Goal string `json:"goal"`
+	// Value and Limit are ratios, or milliseconds; Value is 0 where the peer
+	// was not measured.
+	Value    float64 `json:"value"`
+	Limit    float64 `json:"limit"`
+	Measured bool    `json:"measured"`
+	Pass     bool    `json:"pass"`
+}
+
+// Compare runs a case of ours and its peers in turn.
+func Compare(ctx context.Context, c Case, o Options) (Result, error) {
+	var all []*contestant
+	defer func() {
+		for _, p := range all {
+			p.stop()
+		}
+	}()
+	// One after the other: loading, too, takes the processor from others.
+	first, err := o.ours(ctx, "ours", c.Name)
+	if err != nil {
+		return Result{}, err
+	}
+	all = append(all, first)
+	for _, p := range c.Peers {
+		var next *contestant
+		switch {
+		case p.Case != "":
+			next, err = o.ours(ctx, p.Name, p.Case)
+		case o.Python != "":
+			next, err = o.peer(ctx, p)
+		default:
+			continue
+		}
+		if err != nil {
+			return Result{}, fmt.Errorf("case %s: %w", c.Name, err)
+		}
+		all = append(all, next)
+	}
+	for range o.Rounds {
+		for _, p := range all {
+			if err := p.round(); err != nil {
+				return Result{}, fmt.Errorf("case %s: %w", c.Name, err)
+			}
+		}
+	}
+	r := Result{Case: c.Name, About: c.About}
+	for _, p := range all {
+		r.Contestants = append(r.Contestants, Figure{p.name, p.version, p.best(), p.median(), first.best() / p.best(), p.rssMB, len(p.ms)})
+	}
+	for _, g := range c.Goals {
+		r.Goals = append(r.Goals, g.check(r.Contestants))
+	}
+	return r, nil
+}
+
+// check holds a goal against the figures, ours first.
+func (g Goal) check(figures []Figure) Check {
+	ours := figures[0]
+	if g.Peer == "" {
+		return Check{fmt.Sprintf("at most %g ms", g.AtMostMs), ours.BestMs, g.AtMostMs, true, ours.BestMs <= g.AtMostMs}
+	}
+	c := Check{Goal: fmt.Sprintf("at most %g times %s", g.Ratio, g.Peer), Limit: g.Ratio}
+	if g.Memory {
+		c.Goal = fmt.Sprintf("at most %g times the memory of %s", g.Ratio, g.Peer)
+	}
+	for _, f := range figures[1:] {
+		if f.Name != g.Peer {
+			continue
+		}
+		c.Value, c.Measured = f.Ratio, true
+		if g.Memory {
+			c.Value = ours.RSSMB / f.RSSMB
+		}
+		c.Pass = c.Value <= c.Limit
+	}
+	return c
+}
+
+// WriteTable writes a result for people.
+func (r Result) WriteTable(w io.Writer) error {
+	fmt.Fprintf(w, "%s: %s\n", r.Case, r.About)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\tbest ms\tmedian ms\tours/theirs\tmemory MB\truns\t")
+	for _, f := range r.Contestants {
+		fmt.Fprintf(t, "%s %s\t%.2f\t%.2f\t%.2f\t%.0f\t%d\t\n", f.Name, f.Version, f.BestMs, f.MedianMs, f.Ratio, f.RSSMB, f.Runs)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, g := range r.Goals {
+		verdict := "FAIL"
+		switch {
+		case !g.Measured:
+			verdict = "not measured"
+		case g.Pass:
+			verdict = "pass"
+		}
+		fmt.Fprintf(w, "  %s: %s", verdict, g.Goal)
+		if g.Measured {
+			fmt.Fprintf(w, " (%.2f)", g.Value)
+		}
+		fmt.Fprintln(w)
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}

@@ -1,0 +1,122 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	"scalenet/coco"
+	"scalenet/detector"
+	"scalenet/engine"
+	"scalenet/geom"
+	"scalenet/imaging"
+	"scalenet/train"
+)
+
+// picture is the size that detectors are timed at: no resize, padded to 608 x 928.
+var picture = geom.Size{W: 904, H: 600}
+
+func detectorCase(bf16 bool) Case {
+	c := Case{
+		Name:  "detector-" + precision(bf16),
+		About: fmt.Sprintf("Faster R-CNN C4 around scalenet50, picture of %dx%d, 300 regions, %s", picture.H, picture.W, precision(bf16)),
+		start: func(dev engine.Device) (*subject, error) { return startDetector(dev, bf16) },
+		Peers: []Peer{pyTorch("detector.py", "--mode", "infer", "--dtype", precision(bf16))},
+		Goals: []Goal{{Peer: "PyTorch", Ratio: 1, Memory: true}},
+	}
+	if bf16 {
+		c.Peers = append(c.Peers, Peer{Name: "our f32", Case: "detector-f32"})
+		c.Goals = append(c.Goals, Goal{Peer: "our f32", Ratio: 0.6})
+	} else {
+		c.Goals = append(c.Goals, Goal{Peer: "PyTorch", Ratio: 0.75})
+	}
+	return c
+}
+
+// randomDetector is the default detector with the peer's numbers: 12 anchors
+// a pixel, 81 classes with the background, two points a bin and side, 300 of 6,000 proposals in use
+// and 128 regions in training.
+func randomDetector() (*detector.Model, error) {
+	c := detector.Default()
+	c.RPN.Anchors.Sizes = []float64{64, 128, 256, 512}
+	c.RoI.Align.SamplingRatio = 2
+	c.RoI.Targets.Samples = 128
+	c.RPN.Proposals.Train.BeforeNMS, c.RPN.Proposals.Train.AfterNMS = 12000, 2000
+	c.RPN.Proposals.Test.BeforeNMS, c.RPN.Proposals.Test.AfterNMS = 6000, 300
+	c.Batch = 1
+	classes := make([]string, 80)
+	for i := range classes {
+		classes[i] = fmt.Sprint("class ", i+1)
+	}
+	m, err := detector.New(c, classes, 0)
+	if err != nil {
+		return nil, err
+	}
+	calm(m.Params)
+	return m, nil
+}
+
+func startDetector(dev engine.Device, bf16 bool) (*subject, error) {
+	m, err := randomDetector()
+	if err != nil {
+		return nil, err
+	}
+	d := detector.NewDetector(m, dev, detector.Options{BFloat16: bf16})
+	im := imaging.New(picture.W, picture.H)
+	random := rand.New(rand.NewPCG(1, 4))
+	for i := range im.Pix {
+		im.Pix[i] = uint8(random.Uint32())
+	}
+	run := func() error {
+		_, _, err := d.Detect(im)
+		return err
+	}
+	return &subject{run: run, close: d.Close}, nil
+}
+
+func detectorTrainingCase() Case {
+	return Case{
+		Name:  "detector-train",
+		About: fmt.Sprintf("the same, training step of one picture of %dx%d, 128 regions, f32", picture.H, picture.W),
+		start: startDetectorTraining,
+		Peers: []Peer{pyTorch("detector.py", "--mode", "train", "--dtype", "f32")},
+		Goals: []Goal{{Peer: "PyTorch", Ratio: 1}},
+	}
+}
+
+func startDetectorTraining(dev engine.Device) (*subject, error) {
+	m, err := randomDetector()
+	if err != nil {
+		return nil, err
+	}
+	trainer, err := detector.NewTrainer(m, dev, nil, rand.New(rand.NewPCG(1, 5)))
+	if err != nil {
+		return nil, err
+	}
+	sgd, err := train.NewSGD(dev, trainer.Params(), m.Config.Train)
+	if err != nil {
+		return nil, err
+	}
+	const objects = 8
+	sample := coco.Sample{
+		FileName: "random", Original: picture, Resized: picture, ScaleX: 1, ScaleY: 1,
+		Boxes: boxes(objects, float32(picture.W), float32(picture.H), 300),
+		Crowd: make([]bool, objects),
+	}
+	for i := range objects {
+		sample.Classes = append(sample.Classes, 1+i)
+	}
+	b := &coco.Batch{H: m.PadTo(picture.H), W: m.PadTo(picture.W), Samples: []coco.Sample{sample}}
+	b.Pixels = noise(b.H * b.W * 3)
+	step := func() error {
+		grads, err := trainer.Backward(context.Background(), b)
+		if err != nil {
+			return err
+		}
+		if err := sgd.Accumulate(grads.Grads); err != nil {
+			return err
+		}
+		return sgd.Step(1e-3)
+	}
+	return &subject{run: step, close: func() { sgd.Close(); trainer.Close() }}, nil
+}

@@ -1,0 +1,160 @@
+package bench
+
+import (
+	"fmt"
+	"strings"
+
+	"scalenet/backbone"
+	"scalenet/engine"
+	"scalenet/nn"
+	"scalenet/train"
+)
+
+func classifierCase(network string, size imageSize, bf16 bool) Case {
+	args := []string{"--model", network, "--height", fmt.Sprint(size.height), "--width", fmt.Sprint(size.width), "--dtype", precision(bf16)}
+	c := Case{
+		Name:  fmt.Sprintf("%s-%s-%s", network, size, precision(bf16)),
+		About: fmt.Sprintf("%s, one image of %s, %s", network, size, precision(bf16)),
+		start: func(dev engine.Device) (*subject, error) { return startClassifier(dev, network, size, bf16) },
+		Peers: []Peer{
+			pyTorch("classifier.py", args...),
+			{Name: "OpenVINO", Args: append([]string{"classifier.py", "--engine", "openvino"}, args...)},
+		},
+		Goals: []Goal{{Peer: "OpenVINO", Ratio: 1.05}, {Peer: "PyTorch", Ratio: 1, Memory: true}},
+	}
+	if !bf16 { // ONNX Runtime has no bfloat16 on the CPU
+		c.Peers = append(c.Peers, Peer{Name: "ONNX Runtime", Args: append([]string{"classifier.py", "--engine", "onnxruntime"}, args...)})
+		c.Goals = append(c.Goals, Goal{Peer: "ONNX Runtime", Ratio: 0.9})
+	}
+	if network != "scalenet50" {
+		c.Goals = nil // the baseline is measured, not promised
+	}
+	return c
+}
+
+func startClassifier(dev engine.Device, network string, size imageSize, bf16 bool) (*subject, error) {
+	n, err := backbone.Config{Name: network}.New()
+	if err != nil {
+		return nil, err
+	}
+	g := nn.NewGraph(nn.NewParams(0), false)
+	var images, logits *nn.Node
+	err = nn.Build(func() {
+		images = g.Input("images", 1, size.height, size.width, 3)
+		logits = backbone.Classifier(g, n, images, 1000)
+	})
+	if err != nil {
+		return nil, err
+	}
+	calm(g.Params)
+	store := engine.NewStore(dev, g.Params)
+	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{logits}}, BFloat16: bf16})
+	if err != nil {
+		return nil, err
+	}
+	input, output := noise(size.height*size.width*3), make([]float32, 1000)
+	return &subject{
+		run: func() error {
+			if err := plan.Write(images, input); err != nil {
+				return err
+			}
+			if err := plan.RunAll(); err != nil {
+				return err
+			}
+			return plan.Read(logits, output)
+		},
+		close: func() { plan.Close(); store.Close() },
+	}, nil
+}
+
+func classifierTrainingCase() Case {
+	return Case{
+		Name:  "scalenet50-train",
+		About: "scalenet50, training step of 8 images of 224, f32",
+		start: func(dev engine.Device) (*subject, error) { return startClassifierTraining(dev, "scalenet50", 8, 224) },
+		Peers: []Peer{pyTorch("classifier_training.py", "--model", "scalenet50", "--batch", "8", "--size", "224")},
+		Goals: []Goal{{Peer: "PyTorch", Ratio: 1}},
+	}
+}
+
+// startClassifierTraining steps as a training does: forward, backward, SGD,
+// running statistics.
+func startClassifierTraining(dev engine.Device, network string, batch, side int) (*subject, error) {
+	n, err := backbone.Config{Name: network}.New()
+	if err != nil {
+		return nil, err
+	}
+	g := nn.NewGraph(nn.NewParams(0), true)
+	var images, labels, one, loss *nn.Node
+	var grads []nn.Gradient
+	err = nn.Build(func() {
+		images, labels, one = g.Input("images", batch, side, side, 3), g.Labels("labels", batch), g.Input("one", 1)
+		loss = nn.Apply(nn.SoftmaxCrossEntropy{}, backbone.Classifier(g, n, images, 1000), labels)
+		grads, _ = g.Backward([]*nn.Node{loss}, []*nn.Node{one})
+	})
+	if err != nil {
+		return nil, err
+	}
+	store := engine.NewStore(dev, g.Params)
+	outputs := []*nn.Node{loss}
+	for _, gr := range grads {
+		outputs = append(outputs, gr.Node)
+	}
+	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{outputs}})
+	if err != nil {
+		return nil, err
+	}
+	var params []train.Param
+	var memory []engine.Memory
+	for _, gr := range grads {
+		v, err := store.Tensor(gr.Param, engine.Float32)
+		if err != nil {
+			return nil, err
+		}
+		params = append(params, train.Param{Name: gr.Param.Name, Len: len(gr.Param.Data), Value: v.Mem, Changes: v.Changes, Learned: true})
+		grad, _ := plan.Tensor(gr.Node)
+		memory = append(memory, grad.Mem)
+	}
+	sgd, err := train.NewSGD(dev, params, train.DefaultConfig())
+	if err != nil {
+		return nil, err
+	}
+	input, classes := noise(batch*side*side*3), make([]int32, batch)
+	for i := range classes {
+		classes[i] = int32(i)
+	}
+	if err := plan.Write(one, []float32{1}); err != nil {
+		return nil, err
+	}
+	step := func() error {
+		if err := plan.Write(images, input); err != nil {
+			return err
+		}
+		if err := plan.Write(labels, classes); err != nil {
+			return err
+		}
+		if err := plan.RunAll(); err != nil {
+			return err
+		}
+		if err := store.UpdateRunning(plan); err != nil {
+			return err
+		}
+		if err := sgd.Accumulate(memory); err != nil {
+			return err
+		}
+		return sgd.Step(1e-3)
+	}
+	return &subject{run: step, close: func() { plan.Close(); sgd.Close(); store.Close() }}, nil
+}
+
+// calm shrinks what each block adds, so that features of random networks stay
+// of order one.
+func calm(params *nn.Params) {
+	for _, p := range params.All() {
+		if p.Kind == nn.NormWeight && strings.HasSuffix(p.Name, "bn3.weight") {
+			for i := range p.Data {
+				p.Data[i] = 0.3
+			}
+		}
+	}
+}

@@ -1,0 +1,66 @@
+"""What the peers' scripts share: flags, threads, and the protocol of rounds (bench/round.go has the other side)."""
+import argparse
+import json
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+
+warnings.filterwarnings('ignore')
+WARM_UPS = 2
+
+
+def parser(doc):
+    p = argparse.ArgumentParser(description=doc)
+    p.add_argument('--engine', default='torch')
+    p.add_argument('--dtype', default='f32', choices=['f32', 'bf16'])
+    p.add_argument('--threads', type=int, default=2)
+    p.add_argument('--seconds', type=float, default=1, help='length of a round; it has at least one run')
+    return p
+
+
+def torch_with(threads):
+    import torch
+    torch.set_num_threads(threads)
+    torch.set_num_interop_threads(1)
+    torch.manual_seed(0)
+    return torch
+
+
+def network(torch, name):
+    """Made in PyTorch with random weights and channels-last memory."""
+    import torchvision
+    import scalenet_torch
+    net = scalenet_torch.scalenet(name[8:]) if name.startswith('scalenet') else getattr(torchvision.models, name)()
+    return net.to(memory_format=torch.channels_last)
+
+
+def precision(torch, dtype):
+    return torch.autocast('cpu', dtype=torch.bfloat16, enabled=dtype == 'bf16')
+
+
+def cache():
+    """Folder for exported models."""
+    p = Path(os.environ.get('XDG_CACHE_HOME', Path.home() / '.cache')) / 'scalenet' / 'peers'
+    p.mkdir(parents=True, exist_ok=True)
+    return p
+
+
+def resident_mb():
+    with open('/proc/self/status') as f:
+        return next(int(line.split()[1]) for line in f if line.startswith('VmRSS:')) / 1024
+
+
+def serve(run, seconds, version):
+    """Answers each line of standard input with a round of runs."""
+    for _ in range(WARM_UPS):
+        run()
+    print(json.dumps({'version': version}), flush=True)
+    for _ in sys.stdin:
+        ms, start = [], time.perf_counter()
+        while not ms or time.perf_counter() - start < seconds:
+            begin = time.perf_counter()
+            run()
+            ms.append((time.perf_counter() - begin) * 1e3)
+        print(json.dumps({'ms': ms, 'rss_mb': resident_mb()}), flush=True)

@@ -1,0 +1,152 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// contestant is a running process of a comparison.
+type contestant struct {
+	name    string
+	command *exec.Cmd
+	stdin   io.WriteCloser
+	stdout  *bufio.Reader
+	stderr  *lastLines
+	version string
+	ms      []float64
+	rssMB   float64
+}
+
+// startContestant runs a command and waits until it is warm.
+func startContestant(ctx context.Context, name string, env, args []string) (*contestant, error) {
+	c := &contestant{name: name, stderr: &lastLines{}}
+	c.command = exec.CommandContext(ctx, args[0], args[1:]...)
+	c.command.Env = append(os.Environ(), env...)
+	c.command.Stderr = c.stderr
+	stdout, err := c.command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	c.stdout = bufio.NewReader(stdout)
+	if c.stdin, err = c.command.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if err := c.command.Start(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	var g greeting
+	if err := c.read(&g); err != nil {
+		c.stop()
+		return nil, err
+	}
+	c.version = g.Version
+	return c, nil
+}
+
+// round asks for a series of runs.
+func (c *contestant) round() error {
+	if _, err := io.WriteString(c.stdin, "\n"); err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
+	var r round
+	if err := c.read(&r); err != nil {
+		return err
+	}
+	if len(r.Ms) == 0 {
+		return fmt.Errorf("%s answered with no runs", c.name)
+	}
+	c.ms, c.rssMB = append(c.ms, r.Ms...), r.RSSMB
+	return nil
+}
+
+// read reads a line of JSON.
+func (c *contestant) read(into any) error {
+	line, err := c.stdout.ReadString('\n')
+	if err != nil {
+		c.command.Wait()
+		return fmt.Errorf("%s ended: %s", c.name, c.stderr.last())
+	}
+	if err := json.Unmarshal([]byte(line), into); err != nil {
+		return fmt.Errorf("%s wrote %q, not a line of JSON", c.name, strings.TrimSpace(line))
+	}
+	return nil
+}
+
+// stop ends the process: its standard input does.
+func (c *contestant) stop() {
+	c.stdin.Close()
+	io.Copy(io.Discard, c.stdout)
+	c.command.Wait()
+}
+
+func (c *contestant) best() float64 { return slices.Min(c.ms) }
+
+func (c *contestant) median() float64 {
+	s := slices.Sorted(slices.Values(c.ms))
+	n := len(s)
+	return (s[(n-1)/2] + s[n/2]) / 2
+}
+
+// lastLines keeps the end of what a process writes to standard error.
+type lastLines struct{ text []byte }
+
+// Write implements io.Writer.
+func (l *lastLines) Write(p []byte) (int, error) {
+	l.text = append(l.text, p...)
+	if most := 4096; len(l.text) > most {
+		l.text = l.text[len(l.text)-most:]
+	}
+	return len(p), nil
+}
+
+// last is the last line, where programs say what went wrong.
+func (l *lastLines) last() string {
+	text := strings.TrimSpace(string(l.text))
+	if text == "" {
+		return "without a word"
+	}
+	return text[strings.LastIndexByte(text, '\n')+1:]
+}
+
+// Options of a comparison.
+type Options struct {
+	Rounds  int
+	Seconds float64 // of a contestant's round
+	Threads int
+	Program string // this program, which `bench --serve` makes a contestant
+	Python  string // with the peers installed; none: ours alone
+	Scripts string // folder of the peers' scripts
+}
+
+// ours runs a case of ours as a contestant.
+func (o Options) ours(ctx context.Context, name, caseName string) (*contestant, error) {
+	return startContestant(ctx, name, nil, []string{o.Program, "bench", "--serve", caseName,
+		"--seconds", fmt.Sprint(o.Seconds), "--threads", fmt.Sprint(o.Threads)})
+}
+
+// malloc is glibc's allocator tuned for PyTorch: without it, a large tensor is
+// mapped anew every time, and half of the time goes to page faults.
+const malloc = "GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8000000000:glibc.malloc.top_pad=268435456"
+
+// peer runs a peer as a contestant. GOMP_SPINCOUNT is ours, too: without it,
+// libgomp's threads spin between rounds at the cost of the others.
+func (o Options) peer(ctx context.Context, p Peer) (*contestant, error) {
+	env := []string{"GOMP_SPINCOUNT=5000", fmt.Sprint("OMP_NUM_THREADS=", o.Threads), "PYTHONWARNINGS=ignore"}
+	if p.Name == "PyTorch" {
+		env = append(env, malloc)
+	}
+	script := filepath.Join(o.Scripts, p.Args[0])
+	if _, err := os.Stat(script); err != nil {
+		return nil, fmt.Errorf("%s's script: %w; run in the repository, or say where the scripts are", p.Name, err)
+	}
+	args := append([]string{o.Python, script}, p.Args[1:]...)
+	return startContestant(ctx, p.Name, env, append(args, "--seconds", fmt.Sprint(o.Seconds), "--threads", fmt.Sprint(o.Threads)))
+}
