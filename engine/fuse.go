@@ -20,6 +20,7 @@ func (p *program) fuse() {
 	// A residual sum, then the rectifier: repeated, since a sum of several
 	// terms hangs on a chain.
 	p.everywhere(p.foldResidual)
+	p.everywhere(p.joinResizes)
 	p.everywhere(p.foldReLU)
 	p.sweep()
 }

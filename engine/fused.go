@@ -100,19 +100,33 @@ func (c ConvBlockGradWeight) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	return dw, wantScale(in[2:], dw[0])
 }
 
-// ResizeBlock is x, [residual if Residual] -> relu?(residual? + resize(x)).
+// ResizeBlock is a sum of inputs that are each resized, from sizes of their own,
+// and what follows it:
+//
+//	x, [More further inputs], [residual if Residual] -> relu?(residual? + resize(x) + ...)
 type ResizeBlock struct {
 	Resize2D       nn.Resize2D
+	More           int
 	Residual, ReLU bool
 }
 
+// ResidualAt is the index of the residual among the inputs.
+func (r ResizeBlock) ResidualAt() int { return 1 + r.More }
+
 // OutShape implements nn.Op.
 func (r ResizeBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	if err := wantInputs(in, 1+count(r.Residual, 1)); err != nil {
+	if err := wantInputs(in, r.ResidualAt()+count(r.Residual, 1)); err != nil {
 		return nil, err
 	}
 	y, err := r.Resize2D.OutShape(in[:1])
-	return y, cmp.Or(err, wantResidual(in[1:], y))
+	for _, x := range in[1:r.ResidualAt()] {
+		more, moreErr := r.Resize2D.OutShape([]tensor.Shape{x})
+		err = cmp.Or(err, moreErr)
+		if err == nil && !more.Eq(y) {
+			err = fmt.Errorf("%v resized is %v, the first input is %v", x, more, y)
+		}
+	}
+	return y, cmp.Or(err, wantResidual(in[r.ResidualAt():], y))
 }
 
 // NormBlock is BatchNorm by batch moments and what follows it:
@@ -223,7 +237,7 @@ func InPlace(op nn.Op) []int {
 		}
 	case ResizeBlock:
 		if op.Residual {
-			return []int{1}
+			return []int{op.ResidualAt()}
 		}
 	case NormBlock:
 		if op.Residual {

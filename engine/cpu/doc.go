@@ -28,7 +28,7 @@
 // bfloat16 is for inference: gradients whose sums would be rounded at each
 // addition (RoIAlign's) are float32 only. float64 is not supported.
 //
-// Kernels.Info lists the oneDNN implementations; one with "ref" in its name is
-// a hundred times slower than the others and is used only where oneDNN has no
-// other for the shape.
+// Kernels print as the oneDNN implementation behind them, for profiles. One with
+// "ref" in its name is a hundred times slower than the others and is used only
+// where oneDNN has no other for the shape (some grouped convolutions).
 package cpu

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"unsafe"
 
 	"gorgonia.org/tensor"
@@ -69,13 +70,16 @@ func (k *kernel) Close() {
 	k.run = func() error { return errors.New("cpu: kernel used after it was closed") }
 }
 
-// String names the operation and, for oneDNN, the implementation.
+// String is oneDNN's name for the implementation, "loop" for one of our own.
 func (k *kernel) String() string {
 	if k.onednn == nil {
 		return "loop"
 	}
 	return C.GoString(C.sn_info(k.onednn))
 }
+
+// Slow says whether oneDNN had only a reference implementation.
+func (k *kernel) Slow() bool { return k.onednn != nil && strings.Contains(k.String(), "ref") }
 
 // compiler makes the kernel of one operation.
 type compiler struct {

@@ -143,9 +143,14 @@ void sn_global_avg_pool_grad(int dy_type, int dx_type, const void *dy, void *dx,
 
 // Resizing along one axis: target i is the sum over k in [begin[i], begin[i+1]) of weight[k] * source[index[k]].
 typedef struct { const int32_t *begin, *index; const float *weight; } sn_axis;
-// y (n, oh, ow, c) from x (n, h, w, c); also the gradient, with the transposed axes and x, y exchanged.
-void sn_resize(int type, const void *x, const void *residual, int relu, void *y, sn_axis rows, sn_axis columns, int64_t n,
-               int64_t h, int64_t w, int64_t c, int64_t oh, int64_t ow);
+typedef struct { const void *x; int64_t h, w; sn_axis rows, columns; } sn_source;
+// What is known of the axes: nothing; each target is one source times 1; each target is the sum of two sources.
+enum { SN_ANY = 0, SN_REPEAT = 1, SN_PAIRS = 2 };
+enum { SN_SOURCES = 4 };
+// y (n, oh, ow, c) is relu?(residual? + the sum of `count` sources, each (n, h, w, c), resized). Also the gradient of a resize,
+// with the axes transposed.
+void sn_resize(int type, const sn_source *sources, int count, int axes, const void *residual, int relu, void *y, int64_t n,
+               int64_t c, int64_t oh, int64_t ow);
 
 // RoIAlign. scratch has sn_roi_scratch bytes. Returns the first region whose image does not exist, -1 when all are good.
 typedef struct { int64_t n, h, w, c, rois, size, sampling, aligned; float scale; } sn_roi;

@@ -79,48 +79,65 @@ func (c *compiler) axis(t [][]tap) (C.sn_axis, error) {
 	}, nil
 }
 
-// resampled makes the kernel that takes y from x by the given taps.
-func (c *compiler) resampled(rows, columns [][]tap, residual unsafe.Pointer, relu bool) error {
-	x, y := c.in[0], c.out
-	t, err := feature(x, y)
-	if err != nil {
-		return err
+// source is a tensor with the taps that take a result from it.
+type source struct {
+	x             engine.Tensor
+	rows, columns [][]tap
+}
+
+// resampled makes the kernel that adds up the sources, each by its taps.
+func (c *compiler) resampled(axes C.int, sources []source, residual unsafe.Pointer, relu bool) error {
+	if len(sources) > C.SN_SOURCES {
+		return fmt.Errorf("%d inputs to resize, %d at most", len(sources), C.SN_SOURCES)
 	}
-	r, err := c.axis(rows)
-	if err != nil {
-		return err
+	y := c.out
+	var list [C.SN_SOURCES]C.sn_source
+	var t C.int
+	for i, s := range sources {
+		var err error
+		if t, err = feature(s.x, y); err != nil {
+			return err
+		}
+		list[i] = C.sn_source{x: at(s.x), h: C.int64_t(s.x.Shape[1]), w: C.int64_t(s.x.Shape[2])}
+		if list[i].rows, err = c.axis(s.rows); err != nil {
+			return err
+		}
+		if list[i].columns, err = c.axis(s.columns); err != nil {
+			return err
+		}
 	}
-	k, err := c.axis(columns)
-	if err != nil {
-		return err
-	}
-	n, h, w, ch := C.int64_t(x.Shape[0]), C.int64_t(x.Shape[1]), C.int64_t(x.Shape[2]), C.int64_t(x.Shape[3])
-	oh, ow := C.int64_t(y.Shape[1]), C.int64_t(y.Shape[2])
-	rectify := C.int(0)
+	n, ch, oh, ow := C.int64_t(y.Shape[0]), C.int64_t(y.Shape[3]), C.int64_t(y.Shape[1]), C.int64_t(y.Shape[2])
+	count, rectify := C.int(len(sources)), C.int(0)
 	if relu {
 		rectify = 1
 	}
-	return c.loop(func() { C.sn_resize(t, at(x), residual, rectify, at(y), r, k, n, h, w, ch, oh, ow) })
+	return c.loop(func() { C.sn_resize(t, &list[0], count, axes, residual, rectify, at(y), n, ch, oh, ow) })
 }
 
 func (c *compiler) resize(op engine.ResizeBlock) error {
-	x := c.in[0].Shape
 	var residual unsafe.Pointer
 	if op.Residual {
-		if err := wantCount(c.in, 2); err != nil {
-			return err
-		}
-		if r := c.in[1]; !r.Shape.Eq(c.out.Shape) || r.Type != c.out.Type {
+		r := c.in[op.ResidualAt()]
+		if r.Type != c.out.Type {
 			return fmt.Errorf("residual %v", r.Desc)
 		}
-		residual = at(c.in[1])
+		residual = at(r)
 	}
-	r := op.Resize2D
-	return c.resampled(taps(x[1], r.Height, r.Mode), taps(x[2], r.Width, r.Mode), residual, op.ReLU)
+	axes := C.int(C.SN_PAIRS)
+	if op.Resize2D.Mode == nn.Nearest {
+		axes = C.SN_REPEAT
+	}
+	var sources []source
+	for _, x := range c.in[:op.ResidualAt()] {
+		sources = append(sources, source{x, taps(x.Shape[1], op.Resize2D.Height, op.Resize2D.Mode),
+			taps(x.Shape[2], op.Resize2D.Width, op.Resize2D.Mode)})
+	}
+	return c.resampled(axes, sources, residual, op.ReLU)
 }
 
 func (c *compiler) resizeGrad(op nn.Resize2DGrad) error {
-	dy := c.in[0].Shape
-	return c.resampled(transpose(taps(op.Height, dy[1], op.Mode), op.Height),
-		transpose(taps(op.Width, dy[2], op.Mode), op.Width), nil, false)
+	dy := c.in[0]
+	return c.resampled(C.SN_ANY, []source{{dy,
+		transpose(taps(op.Height, dy.Shape[1], op.Mode), op.Height),
+		transpose(taps(op.Width, dy.Shape[2], op.Mode), op.Width)}}, nil, false)
 }

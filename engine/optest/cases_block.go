@@ -114,6 +114,7 @@ func otherBlocks() (cases []Case) {
 				Op: op, In: in, Tolerance: Rounded})
 		}
 	}
+	cases = append(cases, resizeSums()...)
 	for _, x := range []tensor.Shape{{2, 5, 4, 17}, {1, 1, 2, 3}, {2, 3, 3, 64}} {
 		for bits := range 4 {
 			op := engine.NormBlock{BatchNorm2D: nn.BatchNorm2D{Eps: blockEps}, Residual: bits&1 > 0, ReLU: bits&2 > 0}
@@ -132,6 +133,30 @@ func otherBlocks() (cases []Case) {
 			Case{Name: "AddReLUGrad/" + side(x), Op: engine.AddReLUGrad{},
 				In: []Input{filled(Fill{Kind: Levels}, x...), feature(x...), feature(x...)}, Tolerance: Rounded, Training: true},
 		)
+	}
+	return cases
+}
+
+// resizeSums are ResizeBlocks of several inputs, of different sizes: a
+// ScaleNet block's branches, then sides that resizing does not just repeat.
+func resizeSums() (cases []Case) {
+	for _, mode := range []nn.ResizeMode{nn.Nearest, nn.Bilinear} {
+		for _, sides := range [][]int{{14, 7}, {14, 7, 4}, {28, 9}, {5, 30, 28, 1}} {
+			for bits := range 4 {
+				op := engine.ResizeBlock{Resize2D: nn.Resize2D{Height: 28, Width: 28, Mode: mode}, More: len(sides) - 1,
+					Residual: bits&1 > 0, ReLU: bits&2 > 0}
+				var in []Input
+				for _, s := range sides {
+					in = append(in, feature(2, s, s, 70))
+				}
+				if op.Residual {
+					in = append(in, feature(2, 28, 28, 70))
+				}
+				cases = append(cases, Case{
+					Name: fmt.Sprintf("ResizeBlock/%s/sum%v%s%s", mode, side(sides), when(op.Residual, "+residual"), when(op.ReLU, "+relu")),
+					Op:   op, In: in, Tolerance: Rounded})
+			}
+		}
 	}
 	return cases
 }

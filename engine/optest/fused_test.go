@@ -47,7 +47,11 @@ func chainOf(op nn.Op) func(in []*nn.Node) *nn.Node {
 		return func(in []*nn.Node) *nn.Node { return convChain(op, in) }
 	case engine.ResizeBlock:
 		return func(in []*nn.Node) *nn.Node {
-			return tail(nn.Apply(op.Resize2D, in[0]), in[1:], op.ReLU)
+			y := nn.Apply(op.Resize2D, in[0])
+			for _, x := range in[1:op.ResidualAt()] {
+				y = nn.Sum(y, nn.Apply(op.Resize2D, x))
+			}
+			return tail(y, in[op.ResidualAt():], op.ReLU)
 		}
 	case engine.NormBlock:
 		return func(in []*nn.Node) *nn.Node {

@@ -16,8 +16,12 @@ func fused(op nn.Op) (operation, bool) {
 	case engine.ConvBlockGradWeight:
 		return of(2+2*count(op.Norm.On), func(in []array) array { return convBlockGradWeight(op, in) }), true
 	case engine.ResizeBlock:
-		return of(1+count(op.Residual), func(in []array) array {
-			return finish(resizeForward(op.Resize2D, in[0]), in[1:], op.ReLU)
+		return of(op.ResidualAt()+count(op.Residual), func(in []array) array {
+			y := resizeForward(op.Resize2D, in[0])
+			for _, x := range in[1:op.ResidualAt()] {
+				y = add(y, resizeForward(op.Resize2D, x))
+			}
+			return finish(y, in[op.ResidualAt():], op.ReLU)
 		}), true
 	case engine.NormBlock:
 		return of(4+count(op.Residual), func(in []array) array {
