@@ -139,7 +139,7 @@ const malloc = "GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_thresho
 // peer runs a peer as a contestant. GOMP_SPINCOUNT is ours, too: without it,
 // libgomp's threads spin between rounds at the cost of the others.
 func (o Options) peer(ctx context.Context, p Peer) (*contestant, error) {
-	env := []string{"GOMP_SPINCOUNT=5000", fmt.Sprint("OMP_NUM_THREADS=", o.Threads), "PYTHONWARNINGS=ignore"}
+	env := []string{"GOMP_SPINCOUNT=5000", fmt.Sprint("OMP_NUM_THREADS=", o.Threads), "PYTHONWARNINGS=ignore", "PYTHONDONTWRITEBYTECODE=1"}
 	if p.Name == "PyTorch" {
 		env = append(env, malloc)
 	}

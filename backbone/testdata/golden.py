@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torchvision
 
+sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / 'bench' / 'peers'))
 import scalenet_torch  # noqa: E402
