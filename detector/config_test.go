@@ -21,7 +21,7 @@ func TestPresetsResolve(t *testing.T) {
 		})
 	}
 	_, err := Preset("none")
-	require.EqualError(t, err, `preset "none": want one of default, paper, bccd`)
+	require.EqualError(t, err, `preset "none": want one of default, paper, bccd, cards`)
 }
 
 func TestSet(t *testing.T) {

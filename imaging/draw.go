@@ -45,15 +45,19 @@ func (m *Image) Draw(annotations ...Annotation) error {
 		return err
 	}
 	defer face.Close()
-	for _, a := range annotations {
-		if !a.Box.Finite() {
-			continue
-		}
-		c := ClassColor(a.Class)
-		box := image.Rect(m.column(a.Box.X1), m.row(a.Box.Y1), m.column(a.Box.X2), m.row(a.Box.Y2))
-		m.outline(box, line, c)
-		if a.Text != "" {
-			m.label(box, a.Text, face, c)
+	// Labels after all frames: a frame through a label makes it unreadable.
+	for _, part := range []func(a Annotation, box image.Rectangle, c color.RGBA){
+		func(_ Annotation, box image.Rectangle, c color.RGBA) { m.outline(box, line, c) },
+		func(a Annotation, box image.Rectangle, c color.RGBA) {
+			if a.Text != "" {
+				m.label(box, a.Text, face, c)
+			}
+		},
+	} {
+		for _, a := range annotations {
+			if a.Box.Finite() {
+				part(a, image.Rect(m.column(a.Box.X1), m.row(a.Box.Y1), m.column(a.Box.X2), m.row(a.Box.Y2)), ClassColor(a.Class))
+			}
 		}
 	}
 	return nil

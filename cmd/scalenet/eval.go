@@ -14,10 +14,10 @@ import (
 )
 
 type evalOptions struct {
-	model, data, images, split string
-	size, results              string
-	json, bf16                 bool
-	device                     deviceOptions
+	model, size, results string
+	data                 annotatedData
+	json, bf16           bool
+	device               deviceOptions
 }
 
 func newEvalCommand() *cobra.Command {
@@ -37,15 +37,13 @@ split of it.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.model, "model", "", "model file")
-	f.StringVar(&o.data, "data", "", "COCO instances file or Pascal VOC folder")
-	f.StringVar(&o.images, "images", "", "folder of the pictures (COCO)")
-	f.StringVar(&o.split, "split", "val", "split to evaluate on (VOC)")
+	o.data.flags(c, "data", "data to evaluate on", "", "val")
 	f.StringVar(&o.size, "size", "", "shorter and longest side, such as 600/1000; default the model's own")
 	f.StringVar(&o.results, "results", "", "write the detections to this COCO results file")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.BoolVar(&o.bf16, "bf16", false, "compute in bfloat16")
 	o.device.flags(c)
-	requireFlags(c, "model", "data")
+	requireFlags(c, "model")
 	return c
 }
 
@@ -54,11 +52,8 @@ func (o *evalOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	data, err := coco.Open(o.data, coco.Options{Images: o.images, Split: o.split, Classes: model.Classes})
+	data, err := o.data.open(c.ErrOrStderr(), model.Classes)
 	if err != nil {
-		return err
-	}
-	if err := data.CheckImages(); err != nil {
 		return err
 	}
 	dev, err := o.device.open()

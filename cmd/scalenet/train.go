@@ -15,14 +15,12 @@ import (
 )
 
 type trainOptions struct {
-	train, val             string
-	trainImages, valImages string
-	trainSplit, valSplit   string
-	preset, config         string
-	set                    []string
-	out, init              string
-	resume                 bool
-	device                 deviceOptions
+	train, val     annotatedData
+	preset, config string
+	set            []string
+	out, init      string
+	resume         bool
+	device         deviceOptions
 }
 
 func newTrainCommand() *cobra.Command {
@@ -48,12 +46,8 @@ logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(detector.Presets(
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.train, "train", "", "training data: COCO instances file or Pascal VOC folder")
-	f.StringVar(&o.val, "val", "", "validation data, likewise")
-	f.StringVar(&o.trainImages, "train-images", "", "folder of the training pictures (COCO)")
-	f.StringVar(&o.valImages, "val-images", "", "folder of the validation pictures (COCO)")
-	f.StringVar(&o.trainSplit, "train-split", "train", "split to train on (VOC)")
-	f.StringVar(&o.valSplit, "val-split", "val", "split to validate on (VOC)")
+	o.train.flags(c, "train", "training data", "train-", "train")
+	o.val.flags(c, "val", "validation data", "val-", "val")
 	f.StringVar(&o.preset, "preset", "default", "configuration to start from")
 	f.StringVar(&o.config, "config", "", "YAML file with changes to the preset")
 	f.StringArrayVar(&o.set, "set", nil, "change one key, such as train.lr=0.02 (repeatable)")
@@ -61,7 +55,7 @@ logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(detector.Presets(
 	f.StringVar(&o.init, "init", "", "checkpoint whose parameters of the same name and shape are taken")
 	f.BoolVar(&o.resume, "resume", false, "continue the run in --out")
 	o.device.flags(c)
-	requireFlags(c, "train", "val", "out")
+	requireFlags(c, "out")
 	return c
 }
 
@@ -71,23 +65,13 @@ func (o *trainOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	data, err := coco.Open(o.train, coco.Options{Images: o.trainImages, Split: o.trainSplit})
+	data, err := o.train.open(errs, nil)
 	if err != nil {
 		return err
 	}
-	val, err := coco.Open(o.val, coco.Options{Images: o.valImages, Split: o.valSplit, Classes: data.ClassNames()})
+	val, err := o.val.open(errs, data.ClassNames())
 	if err != nil {
 		return err
-	}
-	for _, d := range []*coco.Dataset{data, val} {
-		if err := d.CheckImages(); err != nil {
-			return err
-		}
-		fmt.Fprintf(errs, "%s: %d pictures, %d boxes of %d classes", d.Path, len(d.Images), len(d.Annotations), len(d.Categories))
-		if n := d.EmptyBoxes(); n > 0 {
-			fmt.Fprintf(errs, "; %d boxes of no area are not trained on", n)
-		}
-		fmt.Fprintln(errs)
 	}
 	model, err := detector.New(config, data.ClassNames(), config.Train.Seed)
 	if err != nil {

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"scalenet/coco"
+)
+
+// annotatedData are the flags that name a data set, the folder of its pictures
+// and its split.
+type annotatedData struct {
+	path, images, split string
+	defaultSplit        string
+}
+
+func (d *annotatedData) flags(c *cobra.Command, name, what, prefix, split string) {
+	d.defaultSplit = split
+	f := c.Flags()
+	f.StringVar(&d.path, name, "", what+": COCO instances file or Pascal VOC folder")
+	f.StringVar(&d.images, prefix+"images", "", "folder of the pictures (COCO)")
+	f.StringVar(&d.split, prefix+"split", "", fmt.Sprintf("list in ImageSets/Main (VOC; default %q)", split))
+	requireFlags(c, name)
+}
+
+// open reads the data set and says on w what is in it.
+func (d *annotatedData) open(w io.Writer, classes []string) (*coco.Dataset, error) {
+	split := d.split
+	if info, err := os.Stat(d.path); err == nil && info.IsDir() && split == "" {
+		split = d.defaultSplit
+	}
+	data, err := coco.Open(d.path, coco.Options{Images: d.images, Split: split, Classes: classes})
+	if err != nil {
+		return nil, err
+	}
+	if len(data.Images) == 0 {
+		return nil, errors.New(data.Path + ": no pictures in it")
+	}
+	if err := data.CheckImages(); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(w, "%s: %d pictures, %d boxes of %d classes", data.Path, len(data.Images), len(data.Annotations), len(data.Categories))
+	if n := data.EmptyBoxes(); n > 0 {
+		fmt.Fprintf(w, "; %d boxes have no area and are not trained on", n)
+	}
+	fmt.Fprintln(w)
+	return data, nil
+}
