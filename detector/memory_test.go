@@ -1,0 +1,74 @@
+package detector
+
+import (
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"scalenet/engine"
+	"scalenet/imaging"
+)
+
+// counting is a device that counts the bytes allocated on it.
+type counting struct {
+	engine.Device
+	bytes atomic.Int64
+}
+
+func (d *counting) Alloc(bytes int) (engine.Memory, error) {
+	m, err := d.Device.Alloc(bytes)
+	if err == nil {
+		d.bytes.Add(int64(bytes))
+	}
+	return m, err
+}
+
+func (d *counting) Free(m engine.Memory) {
+	d.bytes.Add(-int64(m.Bytes()))
+	d.Device.Free(m)
+}
+
+// Pictures of more sizes than plans are kept for: memory stays what the
+// largest plans take, and all of it comes back.
+func TestMemoryOfPlans(t *testing.T) {
+	processor := newCPU(t)
+	dev := &counting{Device: processor}
+	m := newModel(t, smallConfig())
+	d := NewDetector(m, dev, Options{Plans: 3, Regions: 8})
+	random := rand.New(rand.NewPCG(1, 2))
+	var sizes [8][2]int // padded: 64x64 to 128x64 and 64x128, in the network
+	for i := range sizes {
+		sizes[i] = [2]int{64 + 32*(i%3), 64 + 32*(i/3)}
+	}
+	_, _, err := d.Detect(imaging.New(128, 64))
+	require.NoError(t, err)
+	largest, params := d.Bytes(), int(dev.bytes.Load())-d.Bytes()
+	packed := processor.Packed()
+	require.Positive(t, params)
+	for range 60 {
+		s := sizes[random.IntN(len(sizes))]
+		_, _, err := d.Detect(imaging.New(s[0], s[1]))
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(d.plans), 3)
+		require.LessOrEqual(t, d.Bytes(), 3*largest)
+		require.Equal(t, int64(d.Bytes()+params), dev.bytes.Load(), "nothing but plans and parameters")
+		require.Equal(t, packed, processor.Packed(), "plans share packed weights")
+	}
+	d.Close()
+	require.Zero(t, dev.bytes.Load())
+	require.Zero(t, processor.Packed())
+	require.Zero(t, d.Bytes())
+}
+
+// A training gives everything back, too.
+func TestMemoryOfTraining(t *testing.T) {
+	processor := newCPU(t)
+	dev := &counting{Device: processor}
+	m := newModel(t, smallConfig())
+	for range 2 {
+		learn(t, m, dev, squares(2), 2)
+		require.Zero(t, dev.bytes.Load())
+		require.Zero(t, processor.Packed())
+	}
+}
