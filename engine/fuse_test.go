@@ -23,7 +23,7 @@ func brief(op nn.Op) string {
 	case ConvBlockGradWeight:
 		return "gradWeight" + when(op.Norm.On, "+norm")
 	case ResizeBlock:
-		return "resize" + when(op.Residual, "+residual") + when(op.ReLU, "+relu")
+		return "resize" + when(op.More > 0, fmt.Sprintf("(%d)", op.ResidualAt())) + when(op.Residual, "+residual") + when(op.ReLU, "+relu")
 	case NormBlock:
 		return "batchNorm" + when(op.Residual, "+residual") + when(op.ReLU, "+relu")
 	}
@@ -118,6 +118,10 @@ func TestFusion(t *testing.T) {
 		"resize": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
 			return nodes{nn.Relu(nn.Sum(x, nn.Resize(nn.MaxPool(x, 2, 2, 0), 8, 8, nn.Nearest)))}
 		}, "MaxPool2D resize+residual+relu"},
+		"resizes of one sum": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
+			up := func(k int) *nn.Node { return nn.Resize(nn.MaxPool(x, k, k, 0), 8, 8, nn.Nearest) }
+			return nodes{nn.Relu(nn.Sum(x, up(2), up(4), up(8)))}
+		}, "MaxPool2D MaxPool2D MaxPool2D resize(3)+residual+relu"},
 		"unused": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
 			conv(g, x, "unused")
 			return nodes{nn.Relu(x)}
@@ -179,6 +183,19 @@ func TestFusionOfTraining(t *testing.T) {
 			}
 			assert.Equal(t, c.want, got)
 		})
+	}
+}
+
+// Names of operations of this package are whole.
+func TestNameOfOperation(t *testing.T) {
+	assert.Equal(t, "AddReLU{}", nn.Name(AddReLU{}))
+}
+
+// Fused operations are no part of graphs that are differentiated.
+func TestNoDerivatives(t *testing.T) {
+	for _, op := range []nn.Op{ConvBlock{}, ConvBlockGradInput{}, ConvBlockGradWeight{}, ResizeBlock{}, NormBlock{}, AddReLU{}, AddReLUGrad{}, Cast{}} {
+		_, ok := op.(nn.Differentiable)
+		assert.False(t, ok, "%T", op)
 	}
 }
 

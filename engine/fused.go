@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 	"scalenet/nn"
@@ -78,7 +79,10 @@ func (c ConvBlockGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 		return nil, err
 	}
 	dx, err := c.Conv2DGradInput.OutShape([]tensor.Shape{in[0], w})
-	return dx, cmp.Or(err, wantScale(in[2:], w[0]))
+	if err != nil {
+		return nil, err
+	}
+	return dx, wantScale(in[2:], w[0])
 }
 
 // ConvBlockGradWeight is (x, dy, [norm weight, norm variance if Norm.On]) -> dweight
@@ -122,7 +126,7 @@ func (r ResizeBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	for _, x := range in[1:r.ResidualAt()] {
 		more, moreErr := r.Resize2D.OutShape([]tensor.Shape{x})
 		err = cmp.Or(err, moreErr)
-		if err == nil && !more.Eq(y) {
+		if err == nil && !slices.Equal(more, y) {
 			err = fmt.Errorf("%v resized is %v, the first input is %v", x, more, y)
 		}
 	}
@@ -204,8 +208,8 @@ func wantInputs(in []tensor.Shape, n int) error {
 }
 
 func wantShape(what string, s tensor.Shape, want ...int) error {
-	if !s.Eq(tensor.Shape(want)) {
-		return fmt.Errorf("%s has shape %v, want %v", what, s, want)
+	if !slices.Equal(s, want) {
+		return fmt.Errorf("%s has shape %v, want %v", what, s, tensor.Shape(want))
 	}
 	return nil
 }

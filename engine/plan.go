@@ -99,7 +99,7 @@ func (plan *Plan) allocate(p *program, store *Store, shared map[*nn.Node]Tensor)
 		case isShared && !v.input:
 			return nil, fmt.Errorf("engine: %s cannot lie in another plan's memory: it is no input", v.name)
 		case isShared:
-			if !t.Shape.Eq(v.Shape) || t.Type != v.Type {
+			if !slices.Equal(t.Shape, v.Shape) || t.Type != v.Type {
 				return nil, fmt.Errorf("engine: input %s is %v, the shared tensor %v", v.name, v.Desc, t.Desc)
 			}
 			leaves[v] = t

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 )
@@ -187,7 +188,7 @@ func same(in []tensor.Shape, n int) (tensor.Shape, error) {
 		return nil, err
 	}
 	for _, s := range in[1:] {
-		if !s.Eq(in[0]) {
+		if !slices.Equal(s, in[0]) {
 			return nil, fmt.Errorf("%v and %v differ", in[0], s)
 		}
 	}

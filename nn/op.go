@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"slices"
 	"strings"
 
 	"github.com/chewxy/hm"
@@ -193,9 +194,11 @@ func wantDims(what string, s tensor.Shape, dims int) error {
 	return nil
 }
 
+// wantShape compares dimension by dimension: tensor.Shape.Eq takes (2) and (2, 1)
+// for equal.
 func wantShape(what string, s tensor.Shape, want ...int) error {
-	if !s.Eq(tensor.Shape(want)) {
-		return fmt.Errorf("%s has shape %v, want %v", what, s, want)
+	if !slices.Equal(s, want) {
+		return fmt.Errorf("%s has shape %v, want %v", what, s, tensor.Shape(want))
 	}
 	return nil
 }

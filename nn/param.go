@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gorgonia.org/tensor"
 )
@@ -78,7 +79,7 @@ func (p *Params) Freeze(frozen func(*Param) bool) {
 // ensure finds a parameter or adds it with its initial values.
 func (p *Params) ensure(name string, kind Kind, init Init, shape tensor.Shape) *Param {
 	if q := p.by[name]; q != nil {
-		if !q.Shape.Eq(shape) {
+		if !slices.Equal(q.Shape, shape) {
 			Fail("parameter %s has shape %v, this graph needs %v", name, q.Shape, shape)
 		}
 		return q
