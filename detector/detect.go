@@ -277,7 +277,8 @@ func (d *Detector) detections(j judgement, f frame) ([]roi.Detection, error) {
 	sx := float32(f.original.W) / float32(f.resized.W)
 	sy := float32(f.original.H) / float32(f.resized.H)
 	for i := range found {
-		found[i].Box = d.model.outward(found[i].Box).Scale(sx, sy)
+		box := d.model.outward(found[i].Box).Scale(sx, sy)
+		found[i].Box = geom.Continuous.Clip(box, f.original) // rounding may have brought it out
 	}
 	return found, nil
 }

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"scalenet/detector"
+)
+
+// picturesDir is the detector's test data set.
+const (
+	picturesDir   = "../../detector/testdata/pictures"
+	instancesFile = picturesDir + "/instances.json"
+)
+
+// tinyConfig is a detector that is trained in a moment.
+const tinyConfig = `
+backbone: {name: scalenet, stem: {channels: 8, kernel: 3}, blocks: [1, 1, 1, 1], planes: [4, 4, 8, 8], scales: [1, 2],
+  structure: [[3, 2, 16], [3, 2, 8], [6, 3, 4], [6, 3, 2]]}
+rpn: {channels: 16, anchors: {sizes: [16, 32]}, proposals: {train: {after_nms: 40}, test: {after_nms: 40}}}
+roi: {align: {size: 4}, targets: {samples: 16}}
+frozen: {stages: -1}
+input: {shorter: [64], longest: 128, test_shorter: 64, test_longest: 128}
+batch: 2
+train: {epochs: 2, lr: 0.01}
+`
+
+// tinyRun is a folder with a configuration and the command line of a training.
+func tinyRun(t *testing.T) (config string, args []string) {
+	dir := t.TempDir()
+	config = write(t, filepath.Join(dir, "tiny.yaml"), tinyConfig)
+	return config, []string{"train", "--train", instancesFile, "--train-images", picturesDir, "--val", instancesFile, "--val-images", picturesDir,
+		"--config", config, "--out", filepath.Join(dir, "run"), "--threads", "2"}
+}
+
+func write(t *testing.T, path, text string) string {
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	return path
+}
+
+// A model is trained, measured and used.
+func TestTrainEvalDetect(t *testing.T) {
+	_, args := tinyRun(t)
+	out := args[len(args)-3]
+	status, stdout, stderr := scalenet(args...)
+	require.Zero(t, status, stderr)
+	require.Empty(t, stdout, "results are files; the rest is progress")
+	require.Contains(t, stderr, "4 pictures, 22 boxes of 4 classes")
+	model := filepath.Join(out, "best.safetensors")
+	for _, name := range []string{"best.safetensors", "last.safetensors", "state.safetensors", "config.yaml", "train.csv", "eval.csv", "log.jsonl", "loss.png", "metrics.png"} {
+		require.FileExists(t, filepath.Join(out, name))
+	}
+
+	// Once more into the same folder: nothing is written over.
+	before := contents(t, out)
+	status, _, stderr = scalenet(args...)
+	requireError(t, status, stderr, "config.yaml: a run is there already; continue it with --resume or choose another --out")
+	require.Equal(t, before, contents(t, out))
+	// A finished run resumed is a finished run.
+	status, _, stderr = scalenet(append(args, "--resume")...)
+	require.Zero(t, status, stderr)
+
+	results := filepath.Join(t.TempDir(), "results.json")
+	status, stdout, stderr = scalenet("eval", "--model", model, "--data", instancesFile, "--images", picturesDir, "--json", "--results", results)
+	require.Zero(t, status, stderr)
+	var figures cocoFigures
+	require.NoError(t, json.Unmarshal([]byte(stdout), &figures))
+	require.Equal(t, 4, figures.Images)
+	require.Len(t, figures.PerClass, 4)
+	status, again, stderr := scalenet("coco", "eval", "--gt", instancesFile, "--dt", results, "--json")
+	require.Zero(t, status, stderr)
+	require.JSONEq(t, stdout, again, "the results file says the same")
+
+	drawn := t.TempDir()
+	status, stdout, stderr = scalenet("detect", "--model", model, "--threshold", "0", "--json", "--out", drawn, picturesDir)
+	require.Zero(t, status, stderr)
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	require.Len(t, lines, 4)
+	for _, line := range lines {
+		var picture detectedPicture
+		require.NoError(t, json.Unmarshal([]byte(line), &picture))
+		require.FileExists(t, filepath.Join(drawn, strings.TrimSuffix(filepath.Base(picture.File), ".png")+".jpg"))
+		for _, x := range picture.Detections {
+			require.Contains(t, []string{"RBC", "WBC", "Platelets", "king"}, x.Label)
+			require.GreaterOrEqual(t, x.Box[0], float32(0))
+			require.LessOrEqual(t, x.Box[2], float32(picture.Width))
+		}
+	}
+}
+
+// contents are the files of a folder.
+func contents(t *testing.T, dir string) map[string]string {
+	files := map[string]string{}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+		files[e.Name()] = string(data)
+	}
+	return files
+}
+
+// requireError wants status 1 and an error as the last line, which is the only
+// one of its kind.
+func requireError(t *testing.T, status int, stderr string, want ...string) {
+	require.Equal(t, 1, status, stderr)
+	lines := strings.Split(strings.TrimSpace(stderr), "\n")
+	for _, w := range want {
+		require.Contains(t, lines[len(lines)-1], w)
+	}
+	require.Equal(t, 1, strings.Count(stderr, "scalenet:"), stderr)
+}
+
+// tinyModel is an untrained model in a file.
+func tinyModel(t *testing.T, dir string) string {
+	c, err := detector.Preset("default")
+	require.NoError(t, err)
+	require.NoError(t, c.MergeFile(write(t, filepath.Join(dir, "model.yaml"), tinyConfig)))
+	m, err := detector.New(c, []string{"RBC", "WBC", "Platelets", "king"}, 1)
+	require.NoError(t, err)
+	path := filepath.Join(dir, "model.safetensors")
+	require.NoError(t, m.Save(path))
+	return path
+}
+
+func TestDetectorErrors(t *testing.T) {
+	dir := t.TempDir()
+	model := tinyModel(t, dir)
+	data, err := os.ReadFile(model)
+	require.NoError(t, err)
+	truncated := write(t, filepath.Join(dir, "truncated.safetensors"), string(data[:len(data)/2]))
+	other := filepath.Join(dir, "other.safetensors") // another structure under the same configuration
+	write(t, other, strings.Replace(string(data), `"conv1.weight"`, `"conv9.weight"`, 1))
+	broken := write(t, filepath.Join(dir, "broken.json"), `{"images": [`)
+	instances, err := os.ReadFile(instancesFile)
+	require.NoError(t, err)
+	nan := write(t, filepath.Join(dir, "nan.json"), strings.Replace(string(instances), "151.5", "NaN", 1))
+	foreign := write(t, filepath.Join(dir, "foreign.json"), strings.Replace(string(instances), `"name": "king"`, `"name": "queen"`, 1))
+	missing := write(t, filepath.Join(dir, "missing.json"), strings.Replace(string(instances), "IMG_2385.png", "none.png", 1))
+	corrupt := write(t, filepath.Join(dir, "corrupt.png"), "no picture")
+	_, train := tinyRun(t)
+	with := func(flags ...string) []string { return append(append([]string{}, train...), flags...) }
+
+	for name, v := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"no model":               {[]string{"detect", "--model", filepath.Join(dir, "none"), corrupt}, []string{"none: no such file"}},
+		"no picture":             {[]string{"detect", "--model", model, filepath.Join(dir, "none.jpg")}, []string{"none.jpg: no such file"}},
+		"corrupt picture":        {[]string{"detect", "--model", model, corrupt}, []string{"corrupt.png"}},
+		"truncated model":        {[]string{"detect", "--model", truncated, corrupt}, []string{"truncated.safetensors", "bytes"}},
+		"another structure":      {[]string{"detect", "--model", other, corrupt}, []string{"other.safetensors", "conv1.weight"}},
+		"not a model":            {[]string{"detect", "--model", corrupt, corrupt}, []string{"corrupt.png"}},
+		"threshold":              {[]string{"detect", "--model", model, "--threshold", "NaN", corrupt}, []string{"--threshold NaN"}},
+		"size":                   {[]string{"detect", "--model", model, "--size", "600", corrupt}, []string{`--size "600"`}},
+		"device":                 {[]string{"detect", "--model", model, "--device", "tpu", corrupt}, []string{`--device "tpu"`}},
+		"eval, broken JSON":      {[]string{"eval", "--model", model, "--data", broken, "--images", picturesDir}, []string{"broken.json"}},
+		"eval, a box with NaN":   {[]string{"eval", "--model", model, "--data", nan, "--images", picturesDir}, []string{"nan.json"}},
+		"eval, unknown class":    {[]string{"eval", "--model", model, "--data", foreign, "--images", picturesDir}, []string{"foreign.json", "annotations[6].category_id", `"queen"`}},
+		"eval, missing picture":  {[]string{"eval", "--model", model, "--data", missing, "--images", picturesDir}, []string{"missing.json", "images[1].file_name", "none.png"}},
+		"train, broken JSON":     {with("--train", broken), []string{"broken.json"}},
+		"train, a box with NaN":  {with("--train", nan), []string{"nan.json"}},
+		"train, unknown class":   {with("--val", foreign), []string{"foreign.json", `"queen"`}},
+		"train, missing picture": {with("--train", missing), []string{"none.png"}},
+		"train, unknown key":     {with("--set", "train.lrr=1"), []string{"--set train.lrr=1", "lrr"}},
+		"train, bad value":       {with("--set", "train.lr=-1"), []string{"train.lr", "-1"}},
+		"train, bad file":        {with("--config", broken), []string{"broken.json"}},
+		"train, preset":          {with("--preset", "none"), []string{`preset "none"`}},
+		"train, no data":         {with("--train", filepath.Join(dir, "none.json")), []string{"none.json"}},
+		"train, init":            {with("--init", truncated), []string{"truncated.safetensors"}},
+		"train, nothing there":   {with("--resume"), []string{"state.safetensors: there is no run to resume"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, stdout, stderr := scalenet(v.args...)
+			requireError(t, status, stderr, v.want...)
+			require.Empty(t, stdout)
+			require.NoFileExists(t, filepath.Join(train[len(train)-3], "config.yaml"), "nothing is written")
+		})
+	}
+}
