@@ -58,13 +58,7 @@ func root(v *value) *value {
 func (l *layout) place(s *step, left map[*value]int, kept map[*value]bool) *slot {
 	for _, i := range InPlace(s.op) {
 		r := root(s.in[i])
-		reads := 0
-		for _, v := range s.in {
-			if root(v) == r {
-				reads++
-			}
-		}
-		if reads == 1 && left[r] == 1 && !kept[r] && l.of[r] != nil && r.Bytes() == s.out.Bytes() {
+		if left[r] == 1 && !kept[r] && l.of[r] != nil && r.Bytes() == s.out.Bytes() {
 			return l.of[r]
 		}
 	}

@@ -124,7 +124,7 @@ func TestInitialValues(t *testing.T) {
 		for _, v := range data {
 			square += (float64(v) - mean) * (float64(v) - mean) / float64(len(data))
 		}
-		assert.InDelta(t, c.std, math.Sqrt(square), 0.02*c.std, name)
+		assert.InDelta(t, c.std, math.Sqrt(square), 0.02*c.std+1e-9, name)
 		if name != "constant" {
 			assert.InDelta(t, 0, mean, 0.03*c.std, name)
 		}

@@ -1,0 +1,35 @@
+package optest
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"gorgonia.org/tensor"
+	"pgregory.net/rapid"
+	"scalenet/engine/ref"
+)
+
+// Fusion, the sharing of memory and the order of steps change no result.
+func TestPlans(t *testing.T) {
+	oracle, device := ref.New(ref.Options{}), ref.New(ref.Options{Fuse: true})
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "draw") }
+		o := PlanOptions{Type: tensor.Float64, Backward: draw(2) == 1, Tolerance: 1e-8}
+		if err := ComparePlans(oracle, device, draw, o); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// bfloat16 with what is read from outside in float32, fused and not.
+func TestPlansInBFloat16(t *testing.T) {
+	for _, fuse := range []bool{false, true} {
+		for seed := range uint64(40) {
+			draw := rand.New(rand.NewPCG(seed, 0)).IntN
+			o := PlanOptions{Type: tensor.Float32, BFloat16: true, Tolerance: 0.05}
+			if err := ComparePlans(ref.New(ref.Options{}), ref.New(ref.Options{Fuse: fuse}), draw, o); err != nil {
+				t.Errorf("seed %d, fuse %v: %v", seed, fuse, err)
+			}
+		}
+	}
+}
