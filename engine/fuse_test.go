@@ -122,6 +122,10 @@ func TestFusion(t *testing.T) {
 			up := func(k int) *nn.Node { return nn.Resize(nn.MaxPool(x, k, k, 0), 8, 8, nn.Nearest) }
 			return nodes{nn.Relu(nn.Sum(x, up(2), up(4), up(8)))}
 		}, "MaxPool2D MaxPool2D MaxPool2D resize(3)+residual+relu"},
+		"resizes of two modes": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
+			y := nn.MaxPool(x, 2, 2, 0)
+			return nodes{nn.Sum(nn.Resize(y, 8, 8, nn.Nearest), nn.Resize(y, 8, 8, nn.Bilinear))}
+		}, "MaxPool2D resize resize+residual"},
 		"unused": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
 			conv(g, x, "unused")
 			return nodes{nn.Relu(x)}

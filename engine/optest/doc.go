@@ -7,6 +7,9 @@
 //		optest.Run(t, ref.New(ref.Options{}), device, optest.Options{BFloat16: true})
 //	}
 //
+// [ComparePlans] compares whole plans of random graphs: what fusion, shared
+// memory and types between steps can get wrong.
+//
 // # What is compared
 //
 // Each case is run with fresh memory, again, in place for every input that
