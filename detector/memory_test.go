@@ -72,3 +72,11 @@ func TestMemoryOfTraining(t *testing.T) {
 		require.Zero(t, processor.Packed())
 	}
 }
+
+// Batches have no more sizes than plans stay compiled.
+func TestLoaderHasFewSizes(t *testing.T) {
+	loader, err := newModel(t, cellConfig()).NewLoader(pictures(t)) // of three shapes
+	require.NoError(t, err)
+	defer loader.Close()
+	require.LessOrEqual(t, len(loader.Sizes()), trainingPlans)
+}

@@ -49,13 +49,15 @@ func NewTrainer(m *Model, dev engine.Device, val *coco.Dataset, random *rand.Ran
 	return t, nil
 }
 
-// NewLoader makes the batches that the model's configuration wants.
+// NewLoader makes the batches that the model's configuration wants, of no more
+// sizes at a scale than plans stay compiled: the first step in new memory is a
+// slow one.
 func (m *Model) NewLoader(data *coco.Dataset) (*coco.Loader, error) {
 	c := m.Config.Input
 	return coco.NewLoader(data, coco.LoaderConfig{
 		Batch: m.Config.Batch, Shorter: c.Shorter, Longest: c.Longest, Divisor: c.Divisor, MinSide: m.PadTo(1),
-		Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
-		Shuffle:       true, Repeat: true, OnlyWithObjects: c.SkipEmpty,
+		Buckets: trainingPlans, Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
+		Shuffle: true, Repeat: true, OnlyWithObjects: c.SkipEmpty,
 		FlipHorizontal: c.FlipHorizontal, FlipVertical: c.FlipVertical, Brightness: c.Brightness,
 		Seed: m.Config.Train.Seed, CacheBytes: 1 << 30,
 	})
