@@ -95,6 +95,26 @@ class ConvForward : public Kernel {
   }
 };
 
+// A 1x1 convolution's gradient by its input is a 1x1 convolution with the transposed weight. oneDNN's forward
+// implementations do it up to twice as fast as its backward ones (2048 and 1024 channels).
+class PointwiseBackwardInput : public Kernel {
+ public:
+  static bool fits(const sn_conv_shape &s) { return s.kh == 1 && s.kw == 1 && s.stride == 1 && s.pad == 0 && s.groups == 1; }
+
+  PointwiseBackwardInput(Device &d, const sn_conv_grad_input &c) : Kernel(d) {
+    sn_conv_shape s = c.shape;
+    std::swap(s.ci, s.co);
+    Geometry g(s);
+    auto pd = describe_forward(d, g, dnnl::prop_kind::forward_inference, nhwc(g.x, c.type), any(g.w, c.type),
+                               nhwc(g.y, c.type), false, {});
+    info = pd.impl_info_str();
+    weight = d.pack(c.weight, memory::desc(g.w, Type::f32, Dims{1, s.co, 1, 1}), pd.weights_desc());
+    add(Forward(pd), {{DNNL_ARG_SRC, view(g.x, c.type, Tag::nhwc, c.dy)},
+                      {DNNL_ARG_WEIGHTS, weight->weight},
+                      {DNNL_ARG_DST, view(g.y, c.type, Tag::nhwc, c.dx)}});
+  }
+};
+
 class ConvBackwardInput : public Kernel {
  public:
   ConvBackwardInput(Device &d, const sn_conv_grad_input &c) : Kernel(d) {
@@ -153,6 +173,7 @@ class ConvBackwardWeight : public Kernel {
 sn_kernel *sn_conv_forward(sn_device *d, const sn_conv *c, char *error) { return sn::make<sn::ConvForward>(error, *d, *c); }
 
 sn_kernel *sn_conv_backward_input(sn_device *d, const sn_conv_grad_input *c, char *error) {
+  if (sn::PointwiseBackwardInput::fits(c->shape)) return sn::make<sn::PointwiseBackwardInput>(error, *d, *c);
   return sn::make<sn::ConvBackwardInput>(error, *d, *c);
 }
 

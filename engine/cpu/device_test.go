@@ -92,6 +92,23 @@ func TestPackedWeightIsShared(t *testing.T) {
 	assert.Error(t, d.Do(kernels[1].Run), "a closed kernel")
 }
 
+// A square weight and its transpose, for the gradient, are two packed weights.
+func TestTransposedWeightIsNotShared(t *testing.T) {
+	d := newDevice(t, 1)
+	conv := nn.Conv2D{Stride: 1, Dilation: 1, Groups: 1}
+	w := alloc(t, d, engine.Float32, []float32{0, 1, 0, 0}, 2, 2, 1, 1) // y0 = x1
+	x := alloc(t, d, engine.Float32, []float32{3, 5}, 1, 1, 1, 2)
+	y := alloc(t, d, engine.Float32, nil, 1, 1, 1, 2)
+	forward := compile(t, d, conv, y, x, w)
+	defer forward.Close()
+	run(t, d, forward)
+	assert.Equal(t, []float32{5, 0}, read(t, d, y))
+	back := compile(t, d, nn.Conv2DGradInput{Conv2D: conv, Height: 1, Width: 1}, y, x, w)
+	defer back.Close()
+	run(t, d, back)
+	assert.Equal(t, []float32{0, 3}, read(t, d, y))
+}
+
 // Loops give the same bits with any number of threads.
 func TestThreadsDoNotChangeLoops(t *testing.T) {
 	const n, h, w, c = 3, 37, 41, 70

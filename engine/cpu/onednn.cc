@@ -8,7 +8,7 @@ namespace sn {
 std::shared_ptr<Packed> Device::pack(const sn_weight &w, const memory::desc &plain, const memory::desc &want) {
   packed.erase(std::remove_if(packed.begin(), packed.end(), [](auto &p) { return p.expired(); }), packed.end());
   for (auto &p : packed)
-    if (auto have = p.lock(); have->holds(w, want)) return have;
+    if (auto have = p.lock(); have->holds(w, plain, want)) return have;
   auto made = std::make_shared<Packed>(*this, w, plain, want);
   packed.push_back(made);
   return made;
@@ -23,11 +23,12 @@ Packed::Packed(Device &d, const sn_weight &w, const memory::desc &plain, const m
       scale_(size_t(w.gamma ? w.co : 0)),
       reorder_(dnnl::reorder::primitive_desc(d.engine, plain, d.engine, want)) {}
 
-bool Packed::holds(const sn_weight &w, const memory::desc &want) const {
+bool Packed::holds(const sn_weight &w, const memory::desc &plain, const memory::desc &want) const {
   const sn_weight &s = source_;
   return s.weight == w.weight && s.bias == w.bias && s.gamma == w.gamma && s.beta == w.beta && s.mean == w.mean &&
          s.variance == w.variance && s.eps == w.eps && s.co == w.co && s.weight_ci == w.weight_ci && s.from == w.from &&
-         s.ci == w.ci && s.kh == w.kh && s.kw == w.kw && s.identity == w.identity && weight.get_desc() == want;
+         s.ci == w.ci && s.kh == w.kh && s.kw == w.kw && s.identity == w.identity && plain_ == plain &&
+         weight.get_desc() == want;
 }
 
 void Packed::refresh(uint64_t version) {

@@ -65,7 +65,7 @@ struct Device {
 class Packed {
  public:
   Packed(Device &d, const sn_weight &w, const memory::desc &plain, const memory::desc &want);
-  bool holds(const sn_weight &w, const memory::desc &want) const;
+  bool holds(const sn_weight &w, const memory::desc &plain, const memory::desc &want) const;
   void refresh(uint64_t version);  // packs anew if the parameters changed
 
   memory weight, bias;
