@@ -20,18 +20,19 @@ void relu_grad(int type, const void *y, const void *dy, void *dx, int64_t n) {
   });
 }
 
+template <class T, class Rectify>
+static void add_all(const T *a, const T *b, T *y, int64_t n, Rectify) {
+#pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
+  for (int64_t i = 0; i < n; i++) {
+    float s = float(a[i]) + float(b[i]);
+    put(y[i], Rectify() ? rectified(s) : s);
+  }
+}
+
 void add(int type, const void *a, const void *b, int relu, void *y, int64_t n) {
   typed(type, [&](auto t) {
     using T = decltype(t);
-    auto p = (const T *)a, q = (const T *)b;
-    auto z = (T *)y;
-    flag(relu, [&](auto rectify) {
-#pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
-      for (int64_t i = 0; i < n; i++) {
-        float s = float(p[i]) + float(q[i]);
-        put(z[i], rectify ? rectified(s) : s);
-      }
-    });
+    flag(relu, [&](auto rectify) { add_all((const T *)a, (const T *)b, (T *)y, n, rectify); });
   });
 }
 
