@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strconv"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,7 +97,8 @@ func packageImports(t *testing.T) map[string]map[string]string {
 			return err
 		}
 		if base := entry.Name(); entry.IsDir() && name != root {
-			if base == "testdata" || base == "build" || base == "deps" || strings.HasPrefix(base, ".") {
+			ignored := []string{"bin", "build", "data", "runs"} // as in .gitignore
+			if base == "testdata" || strings.HasPrefix(base, ".") || filepath.Dir(name) == root && slices.Contains(ignored, base) {
 				return filepath.SkipDir
 			}
 		}
