@@ -13,8 +13,9 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/cpu"
+	processor "golang.org/x/sys/cpu"
 
+	"scalenet/engine/cpu"
 	"scalenet/imaging"
 )
 
@@ -64,6 +65,7 @@ func diagnose() []finding {
 		{Topic: "threads", Value: threads()},
 		{Topic: "memory", Value: memory(readOrEmpty("/proc/meminfo"))},
 		{Topic: "OpenCV", Value: imaging.OpenCVVersion(), Problem: picturesProblem()},
+		{Topic: "oneDNN", Value: cpu.Version() + ", " + cpu.ISA()},
 	}
 }
 
@@ -132,9 +134,9 @@ func instructions() string {
 		name string
 		have bool
 	}{
-		{"AVX2", cpu.X86.HasAVX2}, {"FMA", cpu.X86.HasFMA}, {"AVX-512", cpu.X86.HasAVX512F},
-		{"AVX-512 VNNI", cpu.X86.HasAVX512VNNI}, {"AVX-512 BF16", cpu.X86.HasAVX512BF16},
-		{"AMX BF16", cpu.X86.HasAMXBF16}, {"Neon", cpu.ARM64.HasASIMD},
+		{"AVX2", processor.X86.HasAVX2}, {"FMA", processor.X86.HasFMA}, {"AVX-512", processor.X86.HasAVX512F},
+		{"AVX-512 VNNI", processor.X86.HasAVX512VNNI}, {"AVX-512 BF16", processor.X86.HasAVX512BF16},
+		{"AMX BF16", processor.X86.HasAMXBF16}, {"Neon", processor.ARM64.HasASIMD},
 	} {
 		if extension.have {
 			have = append(have, extension.name)
@@ -147,7 +149,7 @@ func instructions() string {
 }
 
 func missingInstructions() string {
-	if runtime.GOARCH == "amd64" && !(cpu.X86.HasAVX2 && cpu.X86.HasFMA) {
+	if runtime.GOARCH == "amd64" && !(processor.X86.HasAVX2 && processor.X86.HasFMA) {
 		return "no AVX2 with FMA: everything works, an order of magnitude slower"
 	}
 	return ""
