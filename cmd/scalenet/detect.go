@@ -16,10 +16,10 @@ import (
 )
 
 type detectOptions struct {
-	model, size, out string
-	threshold        float64
-	json, bf16       bool
-	device           deviceOptions
+	model     modelOptions
+	out       string
+	threshold float64
+	json      bool
 }
 
 func newDetectCommand() *cobra.Command {
@@ -39,14 +39,10 @@ first, and the exit status is 1.`,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.model, "model", "", "model file")
-	f.StringVar(&o.size, "size", "", "shorter and longest side, such as 600/1000; default the model's own")
 	f.Float64Var(&o.threshold, "threshold", 0.5, "show detections scored at least this")
 	f.BoolVar(&o.json, "json", false, "print a JSON object a picture")
 	f.StringVar(&o.out, "out", "", "folder for pictures with the boxes drawn")
-	f.BoolVar(&o.bf16, "bf16", false, "compute in bfloat16")
-	o.device.flags(c)
-	requireFlags(c, "model")
+	o.model.flags(c)
 	return c
 }
 
@@ -73,7 +69,7 @@ func (o *detectOptions) run(c *cobra.Command, paths []string) error {
 	if err != nil {
 		return err
 	}
-	model, err := loadModel(o.model, o.size)
+	model, err := o.model.load()
 	if err != nil {
 		return err
 	}
@@ -82,13 +78,11 @@ func (o *detectOptions) run(c *cobra.Command, paths []string) error {
 			return err
 		}
 	}
-	dev, err := o.device.open()
+	d, closeAll, err := o.model.open(model)
 	if err != nil {
 		return err
 	}
-	defer dev.Close()
-	d := detector.NewDetector(model, dev, detector.Options{BFloat16: o.bf16})
-	defer d.Close()
+	defer closeAll()
 	var failed []error
 	for _, file := range files {
 		if err := c.Context().Err(); err != nil {

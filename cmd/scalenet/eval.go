@@ -4,20 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
-	"scalenet/detector"
 )
 
 type evalOptions struct {
-	model, size, results string
-	data                 annotatedData
-	json, bf16           bool
-	device               deviceOptions
+	model   modelOptions
+	data    annotatedData
+	results string
+	json    bool
 }
 
 func newEvalCommand() *cobra.Command {
@@ -36,19 +33,15 @@ split of it.`,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.model, "model", "", "model file")
 	o.data.flags(c, "data", "data to evaluate on", "", "val")
-	f.StringVar(&o.size, "size", "", "shorter and longest side, such as 600/1000; default the model's own")
 	f.StringVar(&o.results, "results", "", "write the detections to this COCO results file")
 	f.BoolVar(&o.json, "json", false, "print JSON")
-	f.BoolVar(&o.bf16, "bf16", false, "compute in bfloat16")
-	o.device.flags(c)
-	requireFlags(c, "model")
+	o.model.flags(c)
 	return c
 }
 
 func (o *evalOptions) run(c *cobra.Command) error {
-	model, err := loadModel(o.model, o.size)
+	model, err := o.model.load()
 	if err != nil {
 		return err
 	}
@@ -56,13 +49,11 @@ func (o *evalOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	dev, err := o.device.open()
+	d, closeAll, err := o.model.open(model)
 	if err != nil {
 		return err
 	}
-	defer dev.Close()
-	d := detector.NewDetector(model, dev, detector.Options{BFloat16: o.bf16})
-	defer d.Close()
+	defer closeAll()
 	start, told := time.Now(), time.Now()
 	figures, results, err := d.Evaluate(c.Context(), data, func(done int) {
 		if now := time.Now(); now.Sub(told) > 5*time.Second || done == len(data.Images) {
@@ -84,20 +75,4 @@ func (o *evalOptions) run(c *cobra.Command) error {
 		return json.NewEncoder(c.OutOrStdout()).Encode(newCocoFigures(figures))
 	}
 	return writeCocoFigures(c.OutOrStdout(), figures)
-}
-
-// loadModel reads a model, for pictures of another size if one is given.
-func loadModel(path, size string) (*detector.Model, error) {
-	m, err := detector.Load(path)
-	if err != nil || size == "" {
-		return m, err
-	}
-	shorter, longest, ok := strings.Cut(size, "/")
-	s, err1 := strconv.Atoi(shorter)
-	l, err2 := strconv.Atoi(longest)
-	if !ok || err1 != nil || err2 != nil || s < 1 || l < s {
-		return nil, fmt.Errorf("--size %q: want SHORTER/LONGEST, such as 600/1000", size)
-	}
-	m.Config.Input.TestShorter, m.Config.Input.TestLongest = s, l
-	return m, nil
 }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"scalenet/detector"
+)
+
+// modelOptions are the flags of the verbs that run a model.
+type modelOptions struct {
+	path, size string
+	bf16       bool
+	device     deviceOptions
+}
+
+func (o *modelOptions) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.path, "model", "", "model file")
+	f.StringVar(&o.size, "size", "", "shorter and longest side, such as 600/1000; default the model's own")
+	f.BoolVar(&o.bf16, "bf16", false, "compute in bfloat16")
+	o.device.flags(c)
+	requireFlags(c, "model")
+}
+
+// open puts a loaded model on the device; close frees both.
+func (o *modelOptions) open(m *detector.Model) (d *detector.Detector, close func(), err error) {
+	dev, err := o.device.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	d = detector.NewDetector(m, dev, detector.Options{BFloat16: o.bf16})
+	return d, func() { d.Close(); dev.Close() }, nil
+}
+
+// load reads the model, for pictures of another size if one is given.
+func (o *modelOptions) load() (*detector.Model, error) {
+	m, err := detector.Load(o.path)
+	if err != nil || o.size == "" {
+		return m, err
+	}
+	shorter, longest, ok := strings.Cut(o.size, "/")
+	s, err1 := strconv.Atoi(shorter)
+	l, err2 := strconv.Atoi(longest)
+	if !ok || err1 != nil || err2 != nil || s < 1 || l < s {
+		return nil, fmt.Errorf("--size %q: want SHORTER/LONGEST, such as 600/1000", o.size)
+	}
+	m.Config.Input.TestShorter, m.Config.Input.TestLongest = s, l
+	return m, nil
+}
