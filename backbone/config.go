@@ -10,9 +10,8 @@ import (
 // Config says which network to build. A published name is enough; the other
 // fields shape a network of one's own.
 type Config struct {
-	// Name is a published network (scalenet50, scalenet50_light, scalenet101,
-	// scalenet152, resnet50, resnet101, resnet152), or "scalenet" or "resnet"
-	// for one that the fields below shape.
+	// Name is a network of the paper (scalenet50, cifar_resnet38, ...; [Names]
+	// lists them), or "scalenet" or "resnet" for one that the fields below shape.
 	Name string `yaml:"name" json:"name"`
 	// Stem of the network; default 64 channels, kernel 7.
 	Stem Stem `yaml:"stem,omitempty" json:"stem,omitempty"`
@@ -23,30 +22,51 @@ type Config struct {
 	Strides []int `yaml:"strides,omitempty,flow" json:"strides,omitempty"`
 	// Scales are the pool sizes of a ScaleNet's branches; default 1, 2, 4, 7.
 	Scales []int `yaml:"scales,omitempty,flow" json:"scales,omitempty"`
+	// Downsample is how a ScaleNet's branches come to their scale; default max_pool.
+	Downsample Downsample `yaml:"downsample,omitempty" json:"downsample,omitempty"`
 	// Structure is the allocation of neurons, a row a block.
 	Structure Structure `yaml:"structure,omitempty,flow" json:"structure,omitempty"`
 	// StructureFile names a JSON file to read Structure from.
 	StructureFile string `yaml:"structure_file,omitempty" json:"structure_file,omitempty"`
 }
 
+// family is what networks that differ in their depth have in common.
+type family struct {
+	stem   Stem
+	planes []int
+	scales []int // of a ScaleNet
+}
+
+var (
+	imageNet = family{Stem{Channels: 64, Kernel: 7}, []int{64, 128, 256, 512}, []int{1, 2, 4, 7}}
+	cifar    = family{Stem{Channels: 16, Kernel: 3, Stride: 1}, []int{16, 32, 64}, []int{1, 2, 4}}
+)
+
 type depth struct {
+	family
 	blocks []int
 	scale  bool
 }
 
+// depths are the networks of the paper. Those for CIFAR have 9n+2 layers, n = 4,
+// 6, 10, of which the paper calls the last 101.
 var depths = map[string]depth{
-	"scalenet50":       {[]int{3, 4, 6, 3}, true},
-	"scalenet50_light": {[]int{3, 4, 6, 3}, true},
-	"scalenet101":      {[]int{3, 4, 23, 3}, true},
-	"scalenet152":      {[]int{3, 8, 36, 3}, true},
-	"resnet50":         {[]int{3, 4, 6, 3}, false},
-	"resnet101":        {[]int{3, 4, 23, 3}, false},
-	"resnet152":        {[]int{3, 8, 36, 3}, false},
+	"scalenet50":        {imageNet, []int{3, 4, 6, 3}, true},
+	"scalenet50_light":  {imageNet, []int{3, 4, 6, 3}, true},
+	"scalenet101":       {imageNet, []int{3, 4, 23, 3}, true},
+	"scalenet152":       {imageNet, []int{3, 8, 36, 3}, true},
+	"resnet50":          {imageNet, []int{3, 4, 6, 3}, false},
+	"resnet101":         {imageNet, []int{3, 4, 23, 3}, false},
+	"resnet152":         {imageNet, []int{3, 8, 36, 3}, false},
+	"cifar_scalenet38":  {cifar, []int{4, 4, 4}, true},
+	"cifar_scalenet56":  {cifar, []int{6, 6, 6}, true},
+	"cifar_scalenet101": {cifar, []int{10, 10, 10}, true},
+	"cifar_resnet38":    {cifar, []int{4, 4, 4}, false},
+	"cifar_resnet56":    {cifar, []int{6, 6, 6}, false},
+	"cifar_resnet101":   {cifar, []int{10, 10, 10}, false},
 }
 
-var imageNetPlanes = []int{64, 128, 256, 512}
-
-// Names lists the published networks.
+// Names lists the networks of the paper.
 func Names() []string {
 	names := make([]string, 0, len(depths))
 	for n := range depths {
@@ -59,8 +79,12 @@ func Names() []string {
 // Resolve fills in what the name and the structure file stand for, so that the
 // result describes the network by itself.
 func (c Config) Resolve() (Config, error) {
+	d, ok := depths[c.Name]
 	if c.Stem == (Stem{}) {
-		c.Stem = imageNetStem
+		c.Stem = imageNet.stem
+		if ok {
+			c.Stem = d.stem
+		}
 	}
 	if c.StructureFile != "" {
 		s, err := ReadStructure(c.StructureFile)
@@ -69,7 +93,6 @@ func (c Config) Resolve() (Config, error) {
 		}
 		c.Structure, c.StructureFile = s, ""
 	}
-	d, ok := depths[c.Name]
 	if !ok {
 		if c.Name != "scalenet" && c.Name != "resnet" {
 			return c, fmt.Errorf("backbone.name %q: want scalenet, resnet or one of %s", c.Name, strings.Join(Names(), ", "))
@@ -81,9 +104,15 @@ func (c Config) Resolve() (Config, error) {
 	}
 	c.Blocks = d.blocks
 	if c.Planes == nil {
-		c.Planes = imageNetPlanes
+		c.Planes = d.planes
 	}
-	if d.scale && c.Structure == nil {
+	if !d.scale {
+		return c, nil
+	}
+	if c.Scales == nil {
+		c.Scales = d.scales
+	}
+	if c.Structure == nil {
 		s, err := PublishedStructure(c.Name)
 		if err != nil {
 			return c, err
@@ -100,8 +129,8 @@ func (c Config) New() (Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(c.Name, "scalenet") {
-		n, err := NewScaleNet(c.Stem, c.Blocks, c.Planes, c.Strides, c.Scales, c.Structure)
+	if strings.Contains(c.Name, "scalenet") {
+		n, err := NewScaleNet(c)
 		if err != nil && file != "" {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
@@ -110,8 +139,8 @@ func (c Config) New() (Network, error) {
 		}
 		return n, nil
 	}
-	if c.Strides != nil || c.Scales != nil || c.Structure != nil {
-		return nil, fmt.Errorf("backbone.name %q: strides, scales and structure are a scalenet's", c.Name)
+	if c.Strides != nil || c.Scales != nil || c.Structure != nil || c.Downsample != "" {
+		return nil, fmt.Errorf("backbone.name %q: strides, scales, downsample and structure are a scalenet's", c.Name)
 	}
 	n, err := NewResNet(c.Stem, c.Blocks, c.Planes)
 	if err != nil {

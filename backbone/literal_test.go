@@ -12,7 +12,7 @@ import (
 	"scalenet/nn"
 )
 
-// TestSplitEqualsLiteral draws structures, sizes and modes: the form that runs
+// TestSplitEqualsLiteral draws structures, ways to downsample, sizes and modes: the form that runs
 // equals the paper's definition, in outputs, gradients and batch moments.
 func TestSplitEqualsLiteral(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -28,7 +28,8 @@ func TestSplitEqualsLiteral(t *testing.T) {
 				rows = append(rows, append(row, rapid.SampledFrom([]int{1, 2, 4, 7, 56}).Draw(t, "side")))
 			}
 		}
-		n, err := NewScaleNet(Stem{Channels: 3, Kernel: 3}, blocks, planes, nil, scales, rows)
+		n, err := NewScaleNet(Config{Stem: Stem{Channels: 3, Kernel: 3}, Blocks: blocks, Planes: planes, Scales: scales, Structure: rows,
+			Downsample: rapid.SampledFrom([]Downsample{"", MaxPool, AveragePool, Strided, Dilated}).Draw(t, "downsample")})
 		require.NoError(t, err)
 		side := rapid.IntRange(n.MinSide(n.Stages()), n.MinSide(n.Stages())+23)
 		run := literalRun{

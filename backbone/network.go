@@ -50,8 +50,8 @@ func checkStages(stem Stem, blocks, planes, strides []int) error {
 	if len(blocks) == 0 || len(planes) != len(blocks) || len(strides) != len(blocks) {
 		return fmt.Errorf("blocks %v, planes %v, strides %v: want one of each a stage", blocks, planes, strides)
 	}
-	if stem.Channels < 1 || stem.Channels > mostChannels || stem.Kernel < 1 || stem.Kernel%2 == 0 || stem.Kernel > 31 {
-		return fmt.Errorf("stem of %d channels, kernel %d: want 1 to %d channels and an odd kernel up to 31", stem.Channels, stem.Kernel, mostChannels)
+	if err := stem.check(); err != nil {
+		return err
 	}
 	for i := range blocks {
 		switch {

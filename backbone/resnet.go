@@ -43,7 +43,7 @@ func (n *ResNet) Stage(g *nn.Graph, x *nn.Node, s int) *nn.Node {
 }
 
 // Stride implements Network.
-func (n *ResNet) Stride(s int) int { return strideAfter(n.strides, s) }
+func (n *ResNet) Stride(s int) int { return strideAfter(n.stem, n.strides, s) }
 
 // MinSide implements Network.
 func (n *ResNet) MinSide(int) int { return 1 }

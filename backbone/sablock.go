@@ -8,12 +8,13 @@ import (
 
 // saBlock is a bottleneck whose 3x3 convolution is a scale aggregation block.
 type saBlock struct {
-	name    string
-	planes  int
-	stride  int
-	scales  []int // pool sizes
-	row     []int // neurons a scale, then the side that the architecture was made for
-	literal bool
+	name       string
+	planes     int
+	stride     int
+	scales     []int // pool sizes
+	downsample Downsample
+	row        []int // neurons a scale, then the side that the architecture was made for
+	literal    bool
 }
 
 func (b saBlock) build(g *nn.Graph, x *nn.Node) *nn.Node {
@@ -39,7 +40,7 @@ type branch struct {
 	conv     *nn.Node
 }
 
-// branches pools to each scale and convolves there; a scale without neurons
+// branches goes to each scale and convolves there; a scale without neurons
 // does not exist.
 func (b saBlock) branches(g *nn.Graph, x *nn.Node) (list []branch) {
 	pooled := map[int]*nn.Node{1: x}
@@ -47,22 +48,12 @@ func (b saBlock) branches(g *nn.Graph, x *nn.Node) (list []branch) {
 		if b.row[i] == 0 {
 			continue
 		}
-		y := pooled[size]
-		if y == nil {
-			// A max pool of a max pool is one of the product of their sizes.
-			if half := pooled[size/2]; size%2 == 0 && half != nil && size > 2 {
-				y = nn.MaxPool(half, 2, 2, 0)
-			} else {
-				y = nn.MaxPool(x, size, size, 0)
-			}
-			pooled[size] = y
-		}
 		kernel := 3
 		if side := b.row[len(b.row)-1]; side <= 1<<i {
 			kernel = 1
 		}
-		conv := g.Conv(y, fmt.Sprintf("%s.conv2.%d", b.name, i), b.row[i], kernel, nn.Conv2D{Stride: 1, Pad: kernel / 2})
-		list = append(list, branch{i, b.row[i], conv})
+		y, conv := b.downsample.apply(x, pooled, size, kernel)
+		list = append(list, branch{i, b.row[i], g.Conv(y, fmt.Sprintf("%s.conv2.%d", b.name, i), b.row[i], kernel, conv)})
 	}
 	return list
 }

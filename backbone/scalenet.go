@@ -9,44 +9,46 @@ import (
 
 // ScaleNet is a residual network whose blocks aggregate scales.
 type ScaleNet struct {
-	stem    Stem
-	blocks  []int // in each stage
-	planes  []int // inner channels of each stage; a stage's output has four times as many
-	strides []int
-	scales  []int // pool sizes, the first one 1
-	rows    Structure
-	literal bool
+	stem       Stem
+	blocks     []int // in each stage
+	planes     []int // inner channels of each stage; a stage's output has four times as many
+	strides    []int
+	scales     []int // pool sizes, the first one 1
+	downsample Downsample
+	rows       Structure
+	literal    bool
 }
 
 // expansion is how many output channels a bottleneck has for an inner one.
 const expansion = 4
 
-// imageNetScales are the pool sizes of the published networks.
-var imageNetScales = []int{1, 2, 4, 7}
-
-// NewScaleNet makes a ScaleNet of any shape; the slices have an entry a stage,
-// strides and scales may be nil for 1, 2, 2, ... and 1, 2, 4, 7.
-func NewScaleNet(stem Stem, blocks, planes, strides, scales []int, rows Structure) (*ScaleNet, error) {
-	if scales == nil {
-		scales = imageNetScales
+// NewScaleNet makes a ScaleNet of the shape that the configuration's fields, not
+// its name, describe; strides and scales may be nil for 1, 2, 2, ... and 1, 2, 4, 7.
+func NewScaleNet(c Config) (*ScaleNet, error) {
+	if c.Scales == nil {
+		c.Scales = imageNet.scales
 	}
-	if strides == nil {
-		strides = defaultStrides(len(blocks))
+	if c.Strides == nil {
+		c.Strides = defaultStrides(len(c.Blocks))
 	}
-	if err := checkStages(stem, blocks, planes, strides); err != nil {
+	if err := checkStages(c.Stem, c.Blocks, c.Planes, c.Strides); err != nil {
 		return nil, fmt.Errorf("scalenet: %w", err)
 	}
-	if len(scales) == 0 || scales[0] != 1 || slices.Min(scales) < 1 {
-		return nil, fmt.Errorf("scalenet: scales %v: want pool sizes of which the first is 1", scales)
+	if len(c.Scales) == 0 || c.Scales[0] != 1 || slices.Min(c.Scales) < 1 {
+		return nil, fmt.Errorf("scalenet: scales %v: want pool sizes of which the first is 1", c.Scales)
+	}
+	if err := c.Downsample.check(); err != nil {
+		return nil, fmt.Errorf("scalenet: %w", err)
 	}
 	total := 0
-	for _, b := range blocks {
+	for _, b := range c.Blocks {
 		total += b
 	}
-	if err := rows.check(total, len(scales)); err != nil {
+	if err := c.Structure.check(total, len(c.Scales)); err != nil {
 		return nil, fmt.Errorf("scalenet: structure: %w", err)
 	}
-	return &ScaleNet{stem: stem, blocks: blocks, planes: planes, strides: strides, scales: scales, rows: rows}, nil
+	return &ScaleNet{stem: c.Stem, blocks: c.Blocks, planes: c.Planes, strides: c.Strides, scales: c.Scales,
+		downsample: c.Downsample, rows: c.Structure}, nil
 }
 
 // Literal is the same network built as the paper defines it, every branch
@@ -74,7 +76,7 @@ func (n *ScaleNet) Stage(g *nn.Graph, x *nn.Node, s int) *nn.Node {
 	for b := range n.blocks[s-1] {
 		block := saBlock{
 			name: fmt.Sprintf("layer%d.%d", s, b), planes: n.planes[s-1], stride: 1,
-			scales: n.scales, row: n.rows[row+b], literal: n.literal,
+			scales: n.scales, downsample: n.downsample, row: n.rows[row+b], literal: n.literal,
 		}
 		if b == 0 {
 			block.stride = n.strides[s-1]
@@ -85,7 +87,7 @@ func (n *ScaleNet) Stage(g *nn.Graph, x *nn.Node, s int) *nn.Node {
 }
 
 // Stride implements Network.
-func (n *ScaleNet) Stride(s int) int { return strideAfter(n.strides, s) }
+func (n *ScaleNet) Stride(s int) int { return strideAfter(n.stem, n.strides, s) }
 
 // MinSide implements Network: the largest pool needs a pixel in every stage.
 func (n *ScaleNet) MinSide(s int) int {
@@ -100,8 +102,8 @@ func defaultStrides(stages int) []int {
 	return s
 }
 
-func strideAfter(strides []int, s int) int {
-	stride := 4 // the stem's
+func strideAfter(stem Stem, strides []int, s int) int {
+	stride := stem.stride()
 	for _, t := range strides[:s] {
 		stride *= t
 	}

@@ -1,18 +1,44 @@
 package backbone
 
-import "scalenet/nn"
+import (
+	"fmt"
 
-// Stem is a convolution of stride 2 with BatchNorm and ReLU, and a 3x3 max
-// pool of stride 2.
+	"scalenet/nn"
+)
+
+// Stem is a convolution with BatchNorm and ReLU, and for large images a pool.
 type Stem struct {
 	Channels int `yaml:"channels" json:"channels"`
 	Kernel   int `yaml:"kernel" json:"kernel"`
+	// Stride of the whole stem: 4, or 0 for it, is a convolution of stride 2 and
+	// a 3x3 max pool of stride 2; 2 is that convolution alone; 1 is a convolution
+	// that keeps the size, for images of 32x32.
+	Stride int `yaml:"stride,omitempty" json:"stride,omitempty"`
 }
 
-// imageNetStem is the stem of ResNet and ScaleNet.
-var imageNetStem = Stem{Channels: 64, Kernel: 7}
+func (s Stem) check() error {
+	switch {
+	case s.Channels < 1 || s.Channels > mostChannels || s.Kernel < 1 || s.Kernel%2 == 0 || s.Kernel > 31:
+		return fmt.Errorf("stem of %d channels, kernel %d: want 1 to %d channels and an odd kernel up to 31", s.Channels, s.Kernel, mostChannels)
+	case s.Stride != 0 && s.Stride != 1 && s.Stride != 2 && s.Stride != 4:
+		return fmt.Errorf("stem.stride %d: want 1, 2 or 4", s.Stride)
+	}
+	return nil
+}
+
+// stride is that of the whole stem.
+func (s Stem) stride() int {
+	if s.Stride == 0 {
+		return 4
+	}
+	return s.Stride
+}
 
 func (s Stem) build(g *nn.Graph, x *nn.Node) *nn.Node {
-	x = g.Conv(x, "conv1", s.Channels, s.Kernel, nn.Conv2D{Stride: 2, Pad: s.Kernel / 2})
-	return nn.MaxPool(nn.Relu(g.Norm(x, "bn1")), 3, 2, 1)
+	x = g.Conv(x, "conv1", s.Channels, s.Kernel, nn.Conv2D{Stride: min(s.stride(), 2), Pad: s.Kernel / 2})
+	x = nn.Relu(g.Norm(x, "bn1"))
+	if s.stride() < 4 {
+		return x
+	}
+	return nn.MaxPool(x, 3, 2, 1)
 }

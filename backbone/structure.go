@@ -15,8 +15,11 @@ type Structure [][]int
 //go:embed structures/*.json
 var published embed.FS
 
-// PublishedStructure is an allocation published with the paper: scalenet50,
-// scalenet50_light, scalenet101 or scalenet152.
+// PublishedStructure is the allocation of a ScaleNet of the paper. Those for
+// ImageNet are the authors'. For CIFAR they published none: there every block
+// has as many neurons at one scale as at another, one more or less, so that its
+// 3x3 convolutions and conv3 together cost at most what those of the ResNet's
+// block do.
 func PublishedStructure(name string) (Structure, error) {
 	data, err := published.ReadFile("structures/" + name + ".json")
 	if err != nil {

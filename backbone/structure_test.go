@@ -62,7 +62,7 @@ func TestConfigErrors(t *testing.T) {
 		want   string
 	}{
 		{"no name", Config{}, `backbone.name ""`},
-		{"unknown name", Config{Name: "scalenet18"}, `"scalenet18": want scalenet, resnet or one of resnet101`},
+		{"unknown name", Config{Name: "scalenet18"}, `"scalenet18": want scalenet, resnet or one of cifar_resnet101`},
 		{"other blocks", Config{Name: "resnet50", Blocks: []int{2, 2, 2, 2}}, "backbone.blocks [2 2 2 2]: resnet50 has [3 4 6 3]"},
 		{"structure of another", Config{Name: "scalenet50", Structure: rows}, "structure: 2 rows for 16 blocks"},
 		{"file of another", Config{Name: "scalenet50", StructureFile: path}, path + ": scalenet: structure: 1 rows for 16 blocks"},
@@ -82,7 +82,10 @@ func TestConfigErrors(t *testing.T) {
 		{"more scales", Config{Name: "scalenet", Blocks: []int{1, 1}, Planes: []int{8, 8}, Scales: []int{1, 2, 4, 7, 9}, Structure: rows}, "row 1 has 5 numbers, want 5 scales and the side"},
 		{"even stem", Config{Name: "resnet50", Stem: Stem{Channels: 64, Kernel: 4}}, "kernel 4"},
 		{"no stem", Config{Name: "resnet50", Stem: Stem{Kernel: 3}}, "stem of 0 channels"},
-		{"ResNet with scales", Config{Name: "resnet50", Scales: []int{1, 2}}, "strides, scales and structure are a scalenet's"},
+		{"stride of the stem", Config{Name: "resnet50", Stem: Stem{Channels: 64, Kernel: 7, Stride: 3}}, "stem.stride 3: want 1, 2 or 4"},
+		{"no such way down", Config{Name: "cifar_scalenet38", Downsample: "blur"}, `downsample "blur": want one of`},
+		{"ResNet with a way down", Config{Name: "cifar_resnet38", Downsample: MaxPool}, "are a scalenet's"},
+		{"ResNet with scales", Config{Name: "resnet50", Scales: []int{1, 2}}, "strides, scales, downsample and structure are a scalenet's"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n, err := c.config.New()
@@ -117,7 +120,7 @@ func FuzzStructure(f *testing.F) {
 		if len(scales) > 8 || len(rows) > mostBlocks {
 			return
 		}
-		n, err := NewScaleNet(Stem{Channels: 4, Kernel: 3}, []int{len(rows)}, []int{2}, nil, scales, rows)
+		n, err := NewScaleNet(Config{Stem: Stem{Channels: 4, Kernel: 3}, Blocks: []int{len(rows)}, Planes: []int{2}, Scales: scales, Structure: rows})
 		require.NoError(t, err)
 		neurons := 0
 		for _, row := range rows {

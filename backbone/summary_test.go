@@ -27,3 +27,20 @@ func TestSummarizePublished(t *testing.T) {
 		})
 	}
 }
+
+// The even allocation costs no more than the ResNet of the same depth, stage by stage.
+func TestEvenAllocationForCIFAR(t *testing.T) {
+	for _, layers := range []string{"38", "56", "101"} {
+		var costs [2][]Cost
+		for i, name := range []string{"cifar_resnet" + layers, "cifar_scalenet" + layers} {
+			n, err := Config{Name: name}.New()
+			require.NoError(t, err)
+			costs[i], _, err = Summarize(n, 32, 32, 100)
+			require.NoError(t, err)
+		}
+		for i, c := range costs[1] {
+			require.LessOrEqual(t, c.MACs, costs[0][i].MACs, "%s layers, %s", layers, c.Part)
+			require.GreaterOrEqual(t, float64(c.MACs), 0.9*float64(costs[0][i].MACs), "%s layers, %s", layers, c.Part)
+		}
+	}
+}

@@ -68,8 +68,8 @@ func npy(t *testing.T, path string) []float32 {
 
 // tiny is the small network whose outputs and gradients PyTorch computed.
 func tiny(t *testing.T) *ScaleNet {
-	n, err := NewScaleNet(Stem{Channels: 8, Kernel: 7}, []int{2, 2, 2, 1}, []int{8, 8, 12, 12}, []int{1, 2, 2, 1}, nil, Structure{
-		{3, 2, 2, 1, 28}, {4, 2, 1, 0, 28}, {4, 3, 2, 2, 14}, {5, 0, 3, 1, 14}, {3, 3, 2, 2, 7}, {6, 4, 0, 0, 7}, {0, 5, 2, 3, 7}})
+	n, err := NewScaleNet(Config{Stem: Stem{Channels: 8, Kernel: 7}, Blocks: []int{2, 2, 2, 1}, Planes: []int{8, 8, 12, 12}, Strides: []int{1, 2, 2, 1}, Structure: Structure{
+		{3, 2, 2, 1, 28}, {4, 2, 1, 0, 28}, {4, 3, 2, 2, 14}, {5, 0, 3, 1, 14}, {3, 3, 2, 2, 7}, {6, 4, 0, 0, 7}, {0, 5, 2, 3, 7}}})
 	require.NoError(t, err)
 	return n
 }
