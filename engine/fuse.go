@@ -65,6 +65,9 @@ func (p *program) convBlock(s *step) bool {
 	case nn.Resize2D:
 		p.replace(ResizeBlock{Resize2D: op}, s.in, s)
 		return true
+	case nn.ScaleChannels:
+		p.replace(ScaleBlock{}, s.in, s)
+		return true
 	}
 	return false
 }
@@ -165,6 +168,12 @@ func (p *program) foldResidual(s *step) bool {
 				p.replace(op, in, block, s)
 				return true
 			}
+		case ScaleBlock:
+			if !op.Residual && !op.ReLU {
+				op.Residual = true
+				p.replace(op, in, block, s)
+				return true
+			}
 		}
 	}
 	return false
@@ -189,6 +198,11 @@ func (p *program) foldReLU(s *step) bool {
 	case NormBlock:
 		op.ReLU = true
 		p.replace(op, block.in, block, s)
+	case ScaleBlock:
+		op.ReLU = true
+		p.replace(op, block.in, block, s)
+	case nn.FrozenBatchNorm2D:
+		p.replace(FrozenNormReLU{op}, block.in, block, s)
 	case nn.Add:
 		p.replace(AddReLU{}, block.in, block, s)
 	default:

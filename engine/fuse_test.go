@@ -24,6 +24,8 @@ func brief(op nn.Op) string {
 		return "gradWeight" + when(op.Norm.On, "+norm")
 	case ResizeBlock:
 		return "resize" + when(op.More > 0, fmt.Sprintf("(%d)", op.ResidualAt())) + when(op.Residual, "+residual") + when(op.ReLU, "+relu")
+	case ScaleBlock:
+		return "scale" + when(op.Residual, "+residual") + when(op.ReLU, "+relu")
 	case NormBlock:
 		return "batchNorm" + when(op.Residual, "+residual") + when(op.ReLU, "+relu")
 	}
@@ -115,6 +117,13 @@ func TestFusion(t *testing.T) {
 		"slice of a grouped weight": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
 			return nodes{part(g, x, 2, 4, 2)}
 		}, "Slice conv"},
+		"excitation": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
+			s := nn.Apply(nn.Sigmoid{}, nn.MaxPool(conv(g, x, "s"), 8, 8, 0))
+			return nodes{nn.Relu(nn.Sum(x, nn.Apply(nn.ScaleChannels{}, conv(g, x, "c"), s)))}
+		}, "conv MaxPool2D Sigmoid conv scale+residual+relu"},
+		"pre-activation": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
+			return nodes{conv(g, nn.Relu(g.Norm(x, "n")), "c")}
+		}, "FrozenNormReLU conv"},
 		"resize": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
 			return nodes{nn.Relu(nn.Sum(x, nn.Resize(nn.MaxPool(x, 2, 2, 0), 8, 8, nn.Nearest)))}
 		}, "MaxPool2D resize+residual+relu"},

@@ -150,6 +150,29 @@ func (n NormBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	return y, cmp.Or(err, wantResidual(in[4:], y))
 }
 
+// FrozenNormReLU is x, weight, bias, mean, variance -> relu(norm(x)): the
+// pre-activation of a convolution, where no convolution before it takes in the norm.
+type FrozenNormReLU struct{ FrozenBatchNorm2D nn.FrozenBatchNorm2D }
+
+// OutShape implements nn.Op.
+func (n FrozenNormReLU) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	return n.FrozenBatchNorm2D.OutShape(in)
+}
+
+// ScaleBlock is a scaling of channels and what follows it:
+//
+//	x, scale, [residual if Residual] -> relu?(residual? + x * scale)
+type ScaleBlock struct{ Residual, ReLU bool }
+
+// OutShape implements nn.Op.
+func (b ScaleBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 2+count(b.Residual, 1)); err != nil {
+		return nil, err
+	}
+	y, err := nn.ScaleChannels{}.OutShape(in[:2])
+	return y, cmp.Or(err, wantResidual(in[2:], y))
+}
+
 // AddReLU is a, b -> relu(a + b).
 type AddReLU struct{}
 
@@ -248,13 +271,18 @@ func InPlace(op nn.Op) []int {
 			return []int{0, 4}
 		}
 		return []int{0}
+	case ScaleBlock:
+		if op.Residual {
+			return []int{0, 2}
+		}
+		return []int{0}
 	case AddReLUGrad:
 		return []int{1, 2, 0}
-	case nn.ReLUGrad:
+	case nn.ReLUGrad, nn.SigmoidGrad:
 		return []int{1, 0}
 	case nn.Add, AddReLU:
 		return []int{0, 1}
-	case nn.ReLU, nn.FrozenBatchNorm2D, nn.FrozenBatchNorm2DGrad, nn.BatchNorm2D:
+	case nn.ReLU, nn.Sigmoid, nn.ScaleChannels, nn.FrozenBatchNorm2D, FrozenNormReLU, nn.FrozenBatchNorm2DGrad, nn.BatchNorm2D:
 		return []int{0}
 	}
 	return nil

@@ -9,15 +9,33 @@ import (
 
 // MaxPool2D takes the largest value of each Kernel x Kernel window; the
 // padding never wins, the first of equal values gets the gradient (as in
-// PyTorch). Sides round down.
-type MaxPool2D struct{ Kernel, Stride, Pad int }
+// PyTorch). Sides round down; with Ceil they round up, to a last window that
+// reaches over the edge but begins within the input or the padding before it.
+type MaxPool2D struct {
+	Kernel, Stride, Pad int
+	Ceil                bool
+}
 
 // MaxPool applies max pooling to x (N, H, W, C).
-func MaxPool(x *Node, kernel, stride, pad int) *Node { return Apply(MaxPool2D{kernel, stride, pad}, x) }
+func MaxPool(x *Node, kernel, stride, pad int) *Node {
+	return Apply(MaxPool2D{Kernel: kernel, Stride: stride, Pad: pad}, x)
+}
+
+// OutSide is the length of a side of the result for an input side.
+func (p MaxPool2D) OutSide(in int) int {
+	if !p.Ceil {
+		return poolSide(in, p.Kernel, p.Stride, p.Pad)
+	}
+	out := poolSide(in+p.Stride-1, p.Kernel, p.Stride, p.Pad)
+	if (out-1)*p.Stride >= in+p.Pad {
+		out--
+	}
+	return out
+}
 
 // OutShape implements Op.
 func (p MaxPool2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	return poolShape(in, p.Kernel, p.Stride, p.Pad)
+	return poolShape(in, p.Kernel, p.Stride, p.Pad, p.OutSide)
 }
 
 // Wrt implements Differentiable.
@@ -52,8 +70,11 @@ func AvgPool(x *Node, kernel, stride, pad int) *Node { return Apply(AvgPool2D{ke
 
 // OutShape implements Op.
 func (p AvgPool2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	return poolShape(in, p.Kernel, p.Stride, p.Pad)
+	return poolShape(in, p.Kernel, p.Stride, p.Pad, p.OutSide)
 }
+
+// OutSide is the length of a side of the result for an input side.
+func (p AvgPool2D) OutSide(in int) int { return poolSide(in, p.Kernel, p.Stride, p.Pad) }
 
 // Wrt implements Differentiable.
 func (p AvgPool2D) Wrt(n int) []bool { return first(1, n) }
@@ -126,7 +147,10 @@ func (p GlobalAvgPool2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	return tensor.Shape{in[0][0], p.Height, p.Width, in[0][1]}, nil
 }
 
-func poolShape(in []tensor.Shape, kernel, stride, pad int) (tensor.Shape, error) {
+// poolSide rounds down; it is below 1 where the input is smaller than the window.
+func poolSide(in, kernel, stride, pad int) int { return (in + 2*pad - kernel + stride) / stride }
+
+func poolShape(in []tensor.Shape, kernel, stride, pad int, side func(in int) int) (tensor.Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
@@ -137,9 +161,9 @@ func poolShape(in []tensor.Shape, kernel, stride, pad int) (tensor.Shape, error)
 	if kernel < 1 || stride < 1 || pad < 0 || 2*pad > kernel {
 		return nil, fmt.Errorf("kernel %d, stride %d, padding %d: padding may be half the kernel at most", kernel, stride, pad)
 	}
-	h, w := x[1]+2*pad-kernel, x[2]+2*pad-kernel
-	if h < 0 || w < 0 {
+	h, w := side(x[1]), side(x[2])
+	if h < 1 || w < 1 {
 		return nil, fmt.Errorf("input %dx%d is smaller than the %dx%d window", x[1], x[2], kernel, kernel)
 	}
-	return tensor.Shape{x[0], h/stride + 1, w/stride + 1, x[3]}, nil
+	return tensor.Shape{x[0], h, w, x[3]}, nil
 }

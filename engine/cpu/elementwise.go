@@ -31,6 +31,10 @@ func (c *compiler) elementwise() error {
 		return c.loop(func() { C.sn_relu(t, at(in[0]), y, n) })
 	case nn.ReLUGrad:
 		return c.loop(func() { C.sn_relu_grad(t, at(in[0]), at(in[1]), y, n) })
+	case nn.Sigmoid:
+		return c.loop(func() { C.sn_sigmoid(t, at(in[0]), y, n) })
+	case nn.SigmoidGrad:
+		return c.loop(func() { C.sn_sigmoid_grad(t, at(in[0]), at(in[1]), y, n) })
 	case nn.Add:
 		return c.loop(func() { C.sn_add(t, at(in[0]), at(in[1]), 0, y, n) })
 	case engine.AddReLU:

@@ -183,13 +183,19 @@ func (c *compiler) compile() error {
 		return c.linearGradInput()
 	case nn.LinearGradWeight:
 		return c.linearGradWeight()
-	case nn.ReLU, nn.ReLUGrad, nn.Add, engine.AddReLU, engine.AddReLUGrad, engine.Cast:
+	case nn.ReLU, nn.ReLUGrad, nn.Sigmoid, nn.SigmoidGrad, nn.Add, engine.AddReLU, engine.AddReLUGrad, engine.Cast:
 		return c.elementwise()
 	case nn.Concat, nn.Slice, nn.Embed, nn.Reshape, nn.Row:
 		return c.rearrange()
 	case nn.Moments2D, nn.BatchNorm2D, engine.NormBlock, nn.BatchNorm2DGradParams, nn.BatchNorm2DGradInput,
-		nn.FrozenBatchNorm2D, nn.FrozenBatchNorm2DGrad:
+		nn.FrozenBatchNorm2D, engine.FrozenNormReLU, nn.FrozenBatchNorm2DGrad:
 		return c.norm()
+	case nn.ScaleChannels:
+		return c.scaleChannels(engine.ScaleBlock{})
+	case engine.ScaleBlock:
+		return c.scaleChannels(op)
+	case nn.ScaleChannelsGrad:
+		return c.scaleChannelsGrad()
 	case nn.MaxPool2D, nn.MaxPool2DGrad, nn.AvgPool2D, nn.AvgPool2DGrad, nn.GlobalAvgPool2D, nn.GlobalAvgPool2DGrad:
 		return c.pool()
 	case nn.Resize2D:

@@ -127,6 +127,15 @@ void sn_norm_grad_params(int type, const void *x, const float *moments, const vo
 void sn_norm_grad_input(int type, const void *x, const float *weight, const float *moments, const void *dy,
                         const float *dparams, double eps, void *dx, float *scratch, int64_t rows, int64_t c);
 
+// Squeeze and excitation. scale and dscale are (n, c), one type with the features: y = relu?(x * scale + residual?).
+void sn_sigmoid(int type, const void *x, void *y, int64_t n);
+void sn_sigmoid_grad(int type, const void *y, const void *dy, void *dx, int64_t n);
+void sn_scale_channels(int type, const void *x, const void *scale, const void *residual, int relu, void *y, int64_t n,
+                       int64_t pixels, int64_t c);
+// scratch has 2 * SN_SEGMENTS * c doubles.
+void sn_scale_channels_grad(int type, const void *x, const void *dy, void *dscale, double *scratch, int64_t n, int64_t pixels,
+                            int64_t c);
+
 // Weights for oneDNN: w = weight[:, from:from+ci] * scale; the rows of a gradient times scale.
 void sn_fold_weight(const float *weight, const float *scale, float *w, int64_t co, int64_t weight_ci, int64_t from,
                     int64_t ci, int64_t kernel);

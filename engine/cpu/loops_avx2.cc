@@ -7,6 +7,7 @@ namespace avx2 {
 #include "elementwise.hh"
 #include "column_sums.hh"
 #include "norm.hh"
+#include "excite.hh"
 #include "pool.hh"
 #include "resize.hh"
 #include "roialign.hh"

@@ -5,6 +5,7 @@ namespace plain {
 #include "elementwise.hh"
 #include "column_sums.hh"
 #include "norm.hh"
+#include "excite.hh"
 #include "pool.hh"
 #include "resize.hh"
 #include "roialign.hh"

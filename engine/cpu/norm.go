@@ -45,16 +45,22 @@ func (c *compiler) norm() error {
 	case nn.BatchNorm2DGradInput:
 		return c.normGradInput(op)
 	case nn.FrozenBatchNorm2D:
-		in := c.in
-		bias, mean := floats(in[2]), floats(in[3])
-		if op.ScaleOnly {
-			bias, mean = nil, nil
-		}
-		return c.affine(in[1:], in[1], bias, mean, floats(in[4]), op.Eps, nil, false)
+		return c.frozenNorm(op, false)
+	case engine.FrozenNormReLU:
+		return c.frozenNorm(op.FrozenBatchNorm2D, true)
 	case nn.FrozenBatchNorm2DGrad:
 		return c.affine(c.in[1:], c.in[1], nil, nil, floats(c.in[2]), op.Eps, nil, false)
 	}
 	return errors.ErrUnsupported
+}
+
+func (c *compiler) frozenNorm(op nn.FrozenBatchNorm2D, relu bool) error {
+	in := c.in
+	bias, mean := floats(in[2]), floats(in[3])
+	if op.ScaleOnly {
+		bias, mean = nil, nil
+	}
+	return c.affine(in[1:], in[1], bias, mean, floats(in[4]), op.Eps, nil, relu)
 }
 
 func (c *compiler) moments() error {

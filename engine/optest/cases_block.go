@@ -126,6 +126,17 @@ func otherBlocks() (cases []Case) {
 			cases = append(cases, Case{Name: fmt.Sprintf("NormBlock/%s%s%s", side(x), when(op.Residual, "+residual"), when(op.ReLU, "+relu")),
 				Op: op, In: in, Tolerance: Summed, Training: true})
 		}
+		for bits := range 4 {
+			op := engine.ScaleBlock{Residual: bits&1 > 0, ReLU: bits&2 > 0}
+			in := []Input{feature(x...), feature(x[0], 1, 1, x[3])}
+			if op.Residual {
+				in = append(in, feature(x...))
+			}
+			cases = append(cases, Case{Name: fmt.Sprintf("ScaleBlock/%s%s%s", side(x), when(op.Residual, "+residual"), when(op.ReLU, "+relu")),
+				Op: op, In: in, Tolerance: Rounded})
+		}
+		cases = append(cases, Case{Name: "FrozenNormReLU/" + side(x), Op: engine.FrozenNormReLU{FrozenBatchNorm2D: nn.FrozenBatchNorm2D{Eps: blockEps}},
+			In: []Input{feature(x...), weight(x[3]), weight(x[3]), weight(x[3]), positive(x[3])}, Tolerance: Summed})
 	}
 	for _, x := range []tensor.Shape{{1}, {3, 5}, {2, 5, 3, 17}, {1, 4, 4, 64}} {
 		cases = append(cases,

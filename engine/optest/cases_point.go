@@ -43,6 +43,27 @@ func elementwise() (cases []Case) {
 			Case{Name: "Add/" + side(x), Op: nn.Add{}, In: []Input{feature(x...), feature(x...)}, Tolerance: Rounded},
 		)
 	}
+	return append(cases, excitations()...)
+}
+
+// excitations are sigmoids and what scales channels by them.
+func excitations() (cases []Case) {
+	for _, x := range []tensor.Shape{{1}, {3, 5}, {2, 1, 1, 17}, {1, 1, 1, 256}, {2, 3, 3, 195}} {
+		cases = append(cases,
+			Case{Name: "Sigmoid/" + side(x), Op: nn.Sigmoid{}, In: []Input{filled(Fill{Kind: Uniform, Low: -8, High: 8}, x...)}, Tolerance: Rounded},
+			Case{Name: "SigmoidGrad/" + side(x), Op: nn.SigmoidGrad{}, Tolerance: Rounded, Training: true,
+				In: []Input{filled(Fill{Kind: Uniform, Low: 0, High: 1}, x...), feature(x...)}},
+		)
+	}
+	extreme := filled(Fill{Kind: Given, Values: []float64{-1e4, -100, 0, 100, 1e4}}, 5)
+	cases = append(cases, Case{Name: "Sigmoid/extreme", Op: nn.Sigmoid{}, In: []Input{extreme}, Tolerance: Rounded})
+	for _, x := range []tensor.Shape{{1, 1, 1, 1}, {2, 5, 3, 17}, {3, 1, 2, 64}, {1, 14, 9, 195}} {
+		scale := feature(x[0], 1, 1, x[3])
+		cases = append(cases,
+			Case{Name: "ScaleChannels/" + side(x), Op: nn.ScaleChannels{}, In: []Input{feature(x...), scale}, Tolerance: Rounded},
+			Case{Name: "ScaleChannelsGrad/" + side(x), Op: nn.ScaleChannelsGrad{}, In: []Input{feature(x...), feature(x...)}, Tolerance: Summed, Training: true},
+		)
+	}
 	return cases
 }
 

@@ -44,11 +44,38 @@ func pools() (cases []Case) {
 				In: []Input{feature(dy...)}, Tolerance: Rounded, Training: true},
 		)
 	}
+	cases = append(cases, ceilPools()...)
 	for _, x := range []tensor.Shape{{1, 1, 1, 1}, {2, 7, 5, 17}, {4, 3, 1, 195}, {1, 14, 14, 64}} {
 		cases = append(cases,
 			Case{Name: "GlobalAvgPool2D/" + side(x), Op: nn.GlobalAvgPool2D{}, In: []Input{feature(x...)}, Tolerance: Summed},
 			Case{Name: "GlobalAvgPool2DGrad/" + side(x), Op: nn.GlobalAvgPool2DGrad{Height: x[1], Width: x[2]},
 				In: []Input{feature(x[0], x[3])}, Tolerance: Rounded, Training: true},
+		)
+	}
+	return cases
+}
+
+// ceilPools are max pools whose sides round up: windows that reach over the edge.
+func ceilPools() (cases []Case) {
+	for _, s := range []struct {
+		pool nn.MaxPool2D
+		x    tensor.Shape
+	}{
+		{nn.MaxPool2D{Kernel: 3, Stride: 2, Ceil: true}, tensor.Shape{1, 8, 9, 5}},
+		{nn.MaxPool2D{Kernel: 3, Stride: 2, Ceil: true}, tensor.Shape{2, 2, 10, 64}},
+		{nn.MaxPool2D{Kernel: 2, Stride: 2, Ceil: true}, tensor.Shape{1, 7, 6, 17}},
+		{nn.MaxPool2D{Kernel: 2, Stride: 3, Pad: 1, Ceil: true}, tensor.Shape{1, 5, 6, 3}},
+	} {
+		dy, err := s.pool.OutShape([]tensor.Shape{s.x})
+		if err != nil {
+			panic(err)
+		}
+		name := fmt.Sprintf("ceil/k%ds%dp%d/%s", s.pool.Kernel, s.pool.Stride, s.pool.Pad, side(s.x))
+		distinct := filled(Fill{Kind: Distinct}, s.x...)
+		cases = append(cases,
+			Case{Name: "MaxPool2D/" + name, Op: s.pool, In: []Input{distinct}, Tolerance: Exact},
+			Case{Name: "MaxPool2DGrad/" + name, Op: nn.MaxPool2DGrad{MaxPool2D: s.pool},
+				In: []Input{distinct, feature(dy...)}, Tolerance: Rounded, Training: true},
 		)
 	}
 	return cases

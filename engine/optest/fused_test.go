@@ -57,6 +57,12 @@ func chainOf(op nn.Op) func(in []*nn.Node) *nn.Node {
 		return func(in []*nn.Node) *nn.Node {
 			return tail(nn.Apply(op.BatchNorm2D, in[:4]...), in[4:], op.ReLU)
 		}
+	case engine.ScaleBlock:
+		return func(in []*nn.Node) *nn.Node {
+			return tail(nn.Apply(nn.ScaleChannels{}, in[:2]...), in[2:], op.ReLU)
+		}
+	case engine.FrozenNormReLU:
+		return func(in []*nn.Node) *nn.Node { return nn.Relu(nn.Apply(op.FrozenBatchNorm2D, in...)) }
 	case engine.AddReLU:
 		return func(in []*nn.Node) *nn.Node { return tail(in[0], in[1:], true) }
 	case engine.AddReLUGrad:

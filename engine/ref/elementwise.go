@@ -12,6 +12,14 @@ func elementwise(op nn.Op) (operation, bool) {
 		return of(1, func(in []array) array { return relu(in[0]) }), true
 	case nn.ReLUGrad:
 		return of(2, func(in []array) array { return reluGrad(in[0], in[1]) }), true
+	case nn.Sigmoid:
+		return of(1, func(in []array) array { return sigmoid(in[0]) }), true
+	case nn.SigmoidGrad:
+		return of(2, func(in []array) array { return sigmoidGrad(in[0], in[1]) }), true
+	case nn.ScaleChannels:
+		return of(2, func(in []array) array { return scaleChannels(in[0], in[1]) }), true
+	case nn.ScaleChannelsGrad:
+		return of(2, func(in []array) array { return scaleChannelsGrad(in[0], in[1]) }), true
 	case nn.Add:
 		return of(2, func(in []array) array { return add(in[0], in[1]) }), true
 	}
@@ -43,4 +51,41 @@ func add(a, b array) array {
 		y.data[i] = v + b.data[i]
 	}
 	return y
+}
+
+func sigmoid(x array) array {
+	y := zerosLike(x)
+	for i, v := range x.data {
+		y.data[i] = 1 / (1 + math.Exp(-v))
+	}
+	return y
+}
+
+func sigmoidGrad(y, dy array) array {
+	dx := zerosLike(dy)
+	for i, v := range y.data {
+		dx.data[i] = dy.data[i] * v * (1 - v)
+	}
+	return dx
+}
+
+// scaleChannels takes scale (N, 1, 1, C).
+func scaleChannels(x, scale array) array {
+	y := zerosLike(x)
+	for at := range positions(x) {
+		for c, v := range x.row(at.i) {
+			y.row(at.i)[c] = v * scale.row(at.n)[c]
+		}
+	}
+	return y
+}
+
+func scaleChannelsGrad(x, dy array) array {
+	g := zeros(x.shape[0], 1, 1, x.shape[3])
+	for at := range positions(x) {
+		for c, v := range x.row(at.i) {
+			g.row(at.n)[c] += v * dy.row(at.i)[c]
+		}
+	}
+	return g
 }

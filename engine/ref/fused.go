@@ -27,6 +27,12 @@ func fused(op nn.Op) (operation, bool) {
 		return of(4+count(op.Residual), func(in []array) array {
 			return finish(batchNorm(op.BatchNorm2D, in[0], in[1], in[2], in[3]), in[4:], op.ReLU)
 		}), true
+	case engine.ScaleBlock:
+		return of(2+count(op.Residual), func(in []array) array {
+			return finish(scaleChannels(in[0], in[1]), in[2:], op.ReLU)
+		}), true
+	case engine.FrozenNormReLU:
+		return of(5, func(in []array) array { return relu(frozenNorm(op.FrozenBatchNorm2D, in[0], in[1:])) }), true
 	case engine.AddReLU:
 		return of(2, func(in []array) array { return relu(add(in[0], in[1])) }), true
 	case engine.AddReLUGrad:

@@ -39,11 +39,8 @@ func window(x array, at position, kernel, stride, pad int) iter.Seq2[int, int] {
 	}
 }
 
-// poolSide is the length of a side of a pool's output.
-func poolSide(in, kernel, stride, pad int) int { return (in+2*pad-kernel)/stride + 1 }
-
 func maxPool(p nn.MaxPool2D, x array) array {
-	y := zeros(x.shape[0], poolSide(x.shape[1], p.Kernel, p.Stride, p.Pad), poolSide(x.shape[2], p.Kernel, p.Stride, p.Pad), x.shape[3])
+	y := zeros(x.shape[0], p.OutSide(x.shape[1]), p.OutSide(x.shape[2]), x.shape[3])
 	for at := range positions(y) {
 		for c := range x.shape[3] {
 			h, w := largest(p, x, at, c)
@@ -79,7 +76,7 @@ func largest(p nn.MaxPool2D, x array, at position, c int) (row, col int) {
 }
 
 func avgPool(p nn.AvgPool2D, x array) array {
-	y := zeros(x.shape[0], poolSide(x.shape[1], p.Kernel, p.Stride, p.Pad), poolSide(x.shape[2], p.Kernel, p.Stride, p.Pad), x.shape[3])
+	y := zeros(x.shape[0], p.OutSide(x.shape[1]), p.OutSide(x.shape[2]), x.shape[3])
 	for at := range positions(y) {
 		for h, w := range window(x, at, p.Kernel, p.Stride, p.Pad) {
 			for c, v := range x.pixel(at.n, h, w) {

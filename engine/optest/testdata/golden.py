@@ -89,7 +89,7 @@ def apply(op, at, x):
     if op == "Linear":
         return F.linear(*x)
     if op == "MaxPool2D":
-        return nhwc(F.max_pool2d(nchw(x[0]).contiguous(), at["Kernel"], at["Stride"], at["Pad"]))
+        return nhwc(F.max_pool2d(nchw(x[0]).contiguous(), at["Kernel"], at["Stride"], at["Pad"], ceil_mode=at["Ceil"]))
     if op == "AvgPool2D":
         return nhwc(F.avg_pool2d(nchw(x[0]), at["Kernel"], at["Stride"], at["Pad"]))
     if op == "GlobalAvgPool2D":
@@ -109,6 +109,10 @@ def apply(op, at, x):
         return nhwc(F.batch_norm(nchw(x[0]), mean, variance, weight, bias, False, 0, at["Eps"]))
     if op == "ReLU":
         return F.relu(x[0])
+    if op == "Sigmoid":
+        return torch.sigmoid(x[0])
+    if op == "ScaleChannels":
+        return x[0] * x[1]
     if op == "Add":
         return x[0] + x[1]
     if op == "Concat":
