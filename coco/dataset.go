@@ -17,6 +17,7 @@ type Dataset struct {
 	Images      []Image
 	Categories  []Category
 	Annotations []Annotation
+	Masks       int // annotations with a "segmentation", which is not read
 
 	byImage   []int32 // annotation indices, grouped by image, in file order
 	imageFrom []int32 // byImage[imageFrom[i]:imageFrom[i+1]] belongs to image i
@@ -43,7 +44,8 @@ type Annotation struct {
 	Box       [4]float64 // x, y, width, height in pixels of the original picture
 	Area      float64    // decides small, medium, large; of the mask where there is one, else width*height
 	Crowd     bool
-	Difficult bool // Pascal VOC's flag; kept, and otherwise treated like any object
+	Difficult bool // Pascal VOC's flags; kept, and otherwise treated like any object
+	Truncated bool
 }
 
 // Empty tells whether the box has no area. Such boxes stay in the data set, where they count as objects nobody can find (as in

@@ -1,6 +1,7 @@
 package coco
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,7 +37,7 @@ const tinyInstances = `{"info": {"x": [1, {"y": null}]}, "images": [{"id": 0, "f
 "categories": [{"id": 3, "name": "three"}, {"id": 0, "name": "zero"}]}`
 
 func TestReadCOCO(t *testing.T) {
-	d, err := readInstances(strings.NewReader(tinyInstances), 0)
+	d, err := readInstances(strings.NewReader(tinyInstances), 0, Options{})
 	require.NoError(t, err)
 	require.Equal(t, []Image{{0, "a.jpg", 20, 10}, {7, "b \"é\".jpg", 0, 0}}, d.Images)
 	require.Equal(t, []Category{{0, "zero"}, {3, "three"}}, d.Categories)
@@ -97,6 +98,45 @@ func TestReadCOCOErrors(t *testing.T) {
 	require.ErrorContains(t, err, "none.json")
 }
 
+// Where faults are reported, what is faulty is left out and the rest is there.
+func TestReportCOCO(t *testing.T) {
+	var faults []error
+	d, err := Open(writeFile(t, filepath.Join(t.TempDir(), "gt.json"), `{"images": [{"id": 1}, {"id": 2}, {"id": 1}, {"file_name": "x"}],
+		"categories": [{"id": 4, "name": "a"}, {"id": 4, "name": "b"}, {"id": 5, "name": "a"}],
+		"annotations": [{"id": 1, "image_id": 2, "category_id": 4, "bbox": [1, 2, 3, 4]}, {"id": 1, "image_id": 1, "category_id": 4, "bbox": [1, 2, 3, 4]},
+		{"id": 2, "image_id": 3, "category_id": 4, "bbox": [1, 2, 3, 4]}, {"id": 3, "image_id": 1, "category_id": 6, "bbox": [1, 2, 3, 4]},
+		{"id": 4, "image_id": 1, "category_id": 4}, {"id": 5, "image_id": 1, "category_id": 5, "bbox": [1, 2, 3, 4]}]}`),
+		Options{Report: func(err error) { faults = append(faults, err) }})
+	require.NoError(t, err)
+	require.Len(t, d.Images, 2)
+	require.Equal(t, []Category{{4, "a"}, {5, "a"}}, d.Categories)
+	require.Equal(t, []Annotation{{ID: 1, Image: 1, Class: 1, Box: [4]float64{1, 2, 3, 4}, Area: 12}, {ID: 5, Image: 0, Class: 2, Box: [4]float64{1, 2, 3, 4}, Area: 12}},
+		d.Annotations)
+	require.Len(t, faults, 8)
+	duplicates := 0
+	for _, err := range faults {
+		require.ErrorContains(t, err, "gt.json: ")
+		if errors.Is(err, ErrDuplicateID) {
+			duplicates++
+		}
+	}
+	require.Equal(t, 3, duplicates)
+}
+
+// Fields that COCO does not define may hold anything.
+func TestForeignFields(t *testing.T) {
+	d, err := readInstances(strings.NewReader(`{"images": [{"id": 1}], "categories": [{"id": 1}], "annotations": [
+		{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "difficult": 1, "truncated": 2, "segmentation": [[1, 2, 3, 4, 5, 6]]},
+		{"id": 2, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "difficult": "no", "truncated": null, "segmentation": []},
+		{"id": 3, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "difficult": 0, "truncated": {"x": 1}, "segmentation": {"counts": "abc", "size": [1, 2]}}]}`), 0, Options{})
+	require.NoError(t, err)
+	require.Equal(t, 2, d.Masks)
+	require.True(t, d.Annotations[0].Difficult && d.Annotations[0].Truncated)
+	for _, a := range d.Annotations[1:] {
+		require.False(t, a.Difficult || a.Truncated)
+	}
+}
+
 func TestOpen(t *testing.T) {
 	gt := writeFile(t, filepath.Join(t.TempDir(), "gt.json"), tinyInstances)
 	d, err := Open(gt, Options{Classes: []string{"new", "three", "zero"}})
@@ -126,8 +166,9 @@ func TestOpen(t *testing.T) {
 
 // TestWriteCOCO reads back what was written, also for data that came from Pascal VOC.
 func TestWriteCOCO(t *testing.T) {
-	d, err := readInstances(strings.NewReader(tinyInstances), 0)
+	d, err := readInstances(strings.NewReader(tinyInstances), 0, Options{})
 	require.NoError(t, err)
+	d.Annotations[1].Difficult, d.Annotations[2].Truncated = true, true
 	path := filepath.Join(t.TempDir(), "out.json")
 	require.NoError(t, WriteCOCO(path, d))
 	back, err := ReadCOCO(path, "")

@@ -1,6 +1,6 @@
 // Package coco reads data sets with boxes, feeds them to training, and evaluates detections as COCO does.
 //
-//   - Dataset: Open recognises a COCO instances file or a Pascal VOC folder; WriteCOCO writes the former.
+//   - Dataset: Open recognises a COCO instances file, a Pascal VOC folder and a YOLO data set; WriteCOCO writes the first.
 //   - Results: detections as columns, and COCO results files (ReadResults, WriteResults).
 //   - Evaluate: pycocotools' COCOeval for boxes, the twelve figures and the AP per class, equal to 1e-9.
 //   - Loader: batches of padded, normalised pictures with their boxes, prepared ahead of the training step.

@@ -60,7 +60,7 @@ func TestFake100(t *testing.T) {
 // perfect is a problem whose figures are easy to see: the detections equal the objects.
 func perfect(t *testing.T) (*Dataset, *Results) {
 	d, err := readInstances(strings.NewReader(`{"images": [{"id": 0}, {"id": 4}], "categories": [{"id": 0, "name": "a"}],
-		"annotations": [{"id": 0, "image_id": 0, "category_id": 0, "bbox": [0, 0, 10, 10]}, {"id": 1, "image_id": 4, "category_id": 0, "bbox": [0, 0, 10, 10]}]}`), 0)
+		"annotations": [{"id": 0, "image_id": 0, "category_id": 0, "bbox": [0, 0, 10, 10]}, {"id": 1, "image_id": 4, "category_id": 0, "bbox": [0, 0, 10, 10]}]}`), 0, Options{})
 	require.NoError(t, err)
 	var r Results
 	for i := range d.Annotations {
@@ -101,7 +101,7 @@ func TestEvaluateErrors(t *testing.T) {
 
 // TestEmptyDataset evaluates nothing at all.
 func TestEmptyDataset(t *testing.T) {
-	d, err := readInstances(strings.NewReader(`{"images": [], "categories": [], "annotations": []}`), 0)
+	d, err := readInstances(strings.NewReader(`{"images": [], "categories": [], "annotations": []}`), 0, Options{})
 	require.NoError(t, err)
 	e, err := Evaluate(d, new(Results))
 	require.NoError(t, err)

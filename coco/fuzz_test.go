@@ -18,7 +18,7 @@ func FuzzInstances(f *testing.F) {
 	f.Add(`{"images": [{"id": 1e400}]}`)
 	f.Add(`{"images": [{"id": "\ud800"}], "annotations": [{"bbox": [[]]}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := readInstances(strings.NewReader(text), int64(len(text)))
+		d, err := readInstances(strings.NewReader(text), int64(len(text)), Options{})
 		if err != nil {
 			return
 		}

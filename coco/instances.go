@@ -18,6 +18,10 @@ import (
 // Unknown and duplicate ids, boxes that are not four finite numbers, and broken JSON are errors that name the file, the index
 // and the field, or the byte.
 func ReadCOCO(path, imagesDir string) (*Dataset, error) {
+	return readCOCO(path, Options{Images: imagesDir})
+}
+
+func readCOCO(path string, opt Options) (*Dataset, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("annotations: %w", err)
@@ -27,13 +31,17 @@ func ReadCOCO(path, imagesDir string) (*Dataset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("annotations: %w", err)
 	}
+	imagesDir := opt.Images
 	if imagesDir == "" {
 		imagesDir = filepath.Dir(path)
 		if sub := filepath.Join(imagesDir, "images"); isDir(sub) {
 			imagesDir = sub
 		}
 	}
-	d, err := readInstances(f, info.Size())
+	if report := opt.Report; report != nil {
+		opt.Report = func(err error) { report(fmt.Errorf("%s: %w", path, err)) }
+	}
+	d, err := readInstances(f, info.Size(), opt)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -41,14 +49,10 @@ func ReadCOCO(path, imagesDir string) (*Dataset, error) {
 	return d, nil
 }
 
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
-}
-
 // instancesReader holds what is known while the sections of a file, in any order, go by.
 type instancesReader struct {
 	*scanner
+	opt  Options
 	data Dataset
 	refs []annotationRef // of each annotation, until ids can be looked up
 }
@@ -56,8 +60,8 @@ type instancesReader struct {
 type annotationRef struct{ image, category int64 }
 
 // readInstances reads a document of about size bytes.
-func readInstances(src io.Reader, size int64) (*Dataset, error) {
-	r := &instancesReader{scanner: newScanner(src, size)}
+func readInstances(src io.Reader, size int64, opt Options) (*Dataset, error) {
+	r := &instancesReader{scanner: newScanner(src, size), opt: opt}
 	var seen [3]bool
 	sections := [...]struct {
 		name string
@@ -95,10 +99,16 @@ func readInstances(src io.Reader, size int64) (*Dataset, error) {
 
 func (r *instancesReader) section(name string, item func() error) error {
 	return r.array(func(i int) error {
-		if err := item(); err != nil {
-			return fmt.Errorf("%s%w", name, atIndex(i, err))
+		err := item()
+		if err == nil {
+			return nil
 		}
-		return nil
+		whole := errors.Is(err, errMissing) // the entry was read to its end: it can be left out
+		err = fmt.Errorf("%s%w", name, atIndex(i, err))
+		if whole {
+			return r.opt.fault(err)
+		}
+		return err
 	})
 }
 
@@ -144,7 +154,9 @@ func (r *instancesReader) image() error {
 	if err == nil && !hasID {
 		err = inField("id", errMissing)
 	}
-	r.data.Images = append(r.data.Images, img)
+	if err == nil {
+		r.data.Images = append(r.data.Images, img)
+	}
 	return err
 }
 
@@ -175,7 +187,9 @@ func (r *instancesReader) category() error {
 	if err == nil && !hasID {
 		err = inField("id", errMissing)
 	}
-	r.data.Categories = append(r.data.Categories, c)
+	if err == nil {
+		r.data.Categories = append(r.data.Categories, c)
+	}
 	return err
 }
 
@@ -207,6 +221,14 @@ func (r *instancesReader) annotation() error {
 		case "iscrowd":
 			a.Crowd, err = r.flag()
 			return inField("iscrowd", err)
+		case "difficult":
+			a.Difficult, err = r.foreignFlag()
+			return inField("difficult", err)
+		case "truncated":
+			a.Truncated, err = r.foreignFlag()
+			return inField("truncated", err)
+		case "segmentation":
+			return r.mask()
 		}
 		return r.skip()
 	})
@@ -223,59 +245,124 @@ func (r *instancesReader) annotation() error {
 	case !hasArea:
 		a.Area = a.Box[2] * a.Box[3]
 	}
-	r.data.Annotations = append(r.data.Annotations, a)
-	r.refs = append(r.refs, ref)
+	if err == nil {
+		r.data.Annotations = append(r.data.Annotations, a)
+		r.refs = append(r.refs, ref)
+	}
+	return err
+}
+
+// foreignFlag reads a field that COCO does not define: a number other than 0 sets it, anything else is skipped.
+func (r *instancesReader) foreignFlag() (bool, error) {
+	if c := r.peek(); c < '0' || c > '9' {
+		return false, r.skip()
+	}
+	v, err := r.number()
+	return v != 0, err
+}
+
+// mask skips a segmentation and counts it if there is anything in it.
+func (r *instancesReader) mask() error {
+	r.peek()
+	from := r.offset()
+	err := r.skip()
+	if r.offset()-from > int64(len("null")) {
+		r.data.Masks++
+	}
 	return err
 }
 
 // resolve checks the ids and turns those of the annotations into indices.
-func (r *instancesReader) resolve() error {
+func (r *instancesReader) resolve() (err error) {
 	d := &r.data
 	slices.SortStableFunc(d.Categories, func(a, b Category) int { return cmp.Compare(a.ID, b.ID) })
-	images, err := uniqueIDs("images", len(d.Images), func(i int) int64 { return d.Images[i].ID })
-	if err != nil {
+	if d.Images, err = unique(d.Images, &r.opt, "images", func(m Image) int64 { return m.ID }); err != nil {
 		return err
 	}
-	categories, err := uniqueIDs("categories", len(d.Categories), func(i int) int64 { return d.Categories[i].ID })
-	if err != nil {
+	if d.Categories, err = unique(d.Categories, &r.opt, "categories", func(c Category) int64 { return c.ID }); err != nil {
 		return err
 	}
 	names := make(map[string]int64, len(d.Categories))
 	for _, c := range d.Categories {
 		if other, ok := names[c.Name]; ok && c.Name != "" {
-			return fmt.Errorf("categories: ids %d and %d have the same name %q", other, c.ID, c.Name)
+			if err := r.opt.fault(fmt.Errorf("categories: ids %d and %d have the same name %q", other, c.ID, c.Name)); err != nil {
+				return err
+			}
 		}
 		names[c.Name] = c.ID
 	}
-	if _, err := uniqueIDs("annotations", len(d.Annotations), func(i int) int64 { return d.Annotations[i].ID }); err != nil {
-		return err
+	return r.resolveAnnotations()
+}
+
+func (r *instancesReader) resolveAnnotations() error {
+	d := &r.data
+	images := make(map[int64]int, len(d.Images))
+	for i, m := range d.Images {
+		images[m.ID] = i
 	}
-	for i, ref := range r.refs {
+	classes := make(map[int64]int, len(d.Categories))
+	for i, c := range d.Categories {
+		classes[c.ID] = i + 1
+	}
+	first := make(map[int64]int32, len(d.Annotations)) // index of the annotation with an id
+	kept := d.Annotations[:0]
+	for i, a := range d.Annotations {
+		ref := r.refs[i]
 		img, ok := images[ref.image]
-		if !ok {
-			return fmt.Errorf("annotations[%d].image_id: no image has the id %d", i, ref.image)
+		class, listed := classes[ref.category]
+		other, again := first[a.ID]
+		var err error
+		switch {
+		case again:
+			err = fmt.Errorf("annotations[%d].id: %w", i, duplicate(a.ID, "annotations", int(other)))
+		case !ok:
+			err = fmt.Errorf("annotations[%d].image_id: no image has the id %d", i, ref.image)
+		case !listed:
+			err = fmt.Errorf("annotations[%d].category_id: no category has the id %d", i, ref.category)
 		}
-		class, ok := categories[ref.category]
-		if !ok {
-			return fmt.Errorf("annotations[%d].category_id: no category has the id %d", i, ref.category)
+		if err != nil {
+			if err := r.opt.fault(err); err != nil {
+				return err
+			}
+			continue
 		}
-		d.Annotations[i].Image, d.Annotations[i].Class = int(img), int(class)+1
+		first[a.ID] = int32(i)
+		a.Image, a.Class = img, class
+		kept = append(kept, a)
 	}
+	d.Annotations = kept
 	d.index()
 	return nil
 }
 
-// uniqueIDs maps the ids of a list of n to their indices.
-func uniqueIDs(list string, n int, id func(i int) int64) (map[int64]int32, error) {
-	at := make(map[int64]int32, n)
-	for i := range n {
-		if first, ok := at[id(i)]; ok {
-			if list == "categories" { // sorted by then: the index would mislead
-				return nil, fmt.Errorf("%s: the id %d is there twice", list, id(i))
-			}
-			return nil, fmt.Errorf("%s[%d].id: %d is the id of %s[%d] already", list, i, id(i), list, first)
+// unique checks the ids of a list. Entries whose id is there already are left out, if the caller is told of them.
+func unique[T any](list []T, opt *Options, name string, id func(T) int64) ([]T, error) {
+	at := make(map[int64]int, len(list))
+	kept := list[:0]
+	for i, entry := range list {
+		first, again := at[id(entry)]
+		if !again {
+			at[id(entry)] = i
+			kept = append(kept, entry)
+			continue
 		}
-		at[id(i)] = int32(i)
+		err := fmt.Errorf("%s[%d].id: %w", name, i, duplicate(id(entry), name, first))
+		if name == "categories" { // sorted by then: the index would mislead
+			err = &duplicateError{fmt.Sprintf("%s: the id %d is there twice", name, id(entry))}
+		}
+		if err := opt.fault(err); err != nil {
+			return nil, err
+		}
 	}
-	return at, nil
+	return kept, nil
+}
+
+// duplicateError is an ErrDuplicateID with its own words.
+type duplicateError struct{ msg string }
+
+func (e *duplicateError) Error() string { return e.msg }
+func (e *duplicateError) Unwrap() error { return ErrDuplicateID }
+
+func duplicate(id int64, list string, first int) error {
+	return &duplicateError{fmt.Sprintf("%d is the id of %s[%d] already", id, list, first)}
 }

@@ -23,56 +23,87 @@ const maxAnnotationFile = 16 << 20
 //
 // xmin, ymin, xmax, ymax are taken as they are, as corners in pixels: the devkit counts from 1 and includes the last pixel, the
 // tools people label with count from 0. So a box is xmax-xmin wide, and figures compare with torchvision-style readers.
+// Options.Devkit counts as the devkit does: the box begins at xmin-1 and is xmax-xmin+1 wide. Either way boxes are rounded to a
+// millionth of a pixel, so that a difference of two decimals is a decimal.
 //
-// split may be empty only where there is no ImageSets/Main: then every annotated picture belongs to the set, sorted by name.
-func ReadVOC(dir, split string, classes ...string) (*Dataset, error) {
-	names, err := vocSplit(dir, split)
+// "iscrowd", which ToVOC of package convert writes, makes a crowd of an object.
+//
+// The split may be empty only where there is no ImageSets/Main: then every annotated picture belongs to the set, sorted by name.
+func ReadVOC(dir string, opt Options) (*Dataset, error) {
+	names, err := vocSplit(dir, opt.Split)
 	if err != nil {
 		return nil, err
 	}
-	pictures, err := vocPictures(dir)
-	if err != nil {
+	r := vocReader{dir: dir, opt: opt, classes: opt.Classes, data: Dataset{Path: dir, ImagesDir: filepath.Join(dir, "JPEGImages")}}
+	if r.pictures, err = vocPictures(dir); err != nil {
 		return nil, err
 	}
-	if len(classes) == 0 {
-		if classes, err = vocClasses(dir); err != nil {
+	if len(r.classes) == 0 {
+		if r.classes, err = vocClasses(dir, opt); err != nil {
 			return nil, err
 		}
 	}
-	d := &Dataset{Path: dir, ImagesDir: filepath.Join(dir, "JPEGImages")}
-	class := make(map[string]int, len(classes))
-	for i, name := range classes {
-		if class[name] != 0 {
+	r.class = make(map[string]int, len(r.classes))
+	for i, name := range r.classes {
+		if r.class[name] != 0 {
 			return nil, fmt.Errorf("%s: class %q is listed twice", dir, name)
 		}
-		class[name] = i + 1
-		d.Categories = append(d.Categories, Category{ID: int64(i + 1), Name: name})
+		r.class[name] = i + 1
+		r.data.Categories = append(r.data.Categories, Category{ID: int64(i + 1), Name: name})
 	}
-	for i, name := range names {
-		path := filepath.Join(dir, "Annotations", name+".xml")
-		a, err := readVOCFile(path)
-		if err != nil {
+	for _, name := range names {
+		if err := r.picture(name); err != nil {
 			return nil, err
 		}
-		file := pictures[name]
-		if file == "" {
-			file = name + ".jpg" // reported by CheckImages, or when it is loaded
-		}
-		d.Images = append(d.Images, Image{ID: int64(i + 1), FileName: file, Width: int(a.Width), Height: int(a.Height)})
-		for j, o := range a.Objects {
-			if class[o.Name] == 0 {
-				return nil, fmt.Errorf("%s: object[%d].name: unknown class %q, the classes are %q", path, j, o.Name, classes)
-			}
-			box, err := o.box()
-			if err != nil {
-				return nil, fmt.Errorf("%s: object[%d].bndbox.%w", path, j, err)
-			}
-			d.Annotations = append(d.Annotations, Annotation{ID: int64(len(d.Annotations) + 1), Image: i, Class: class[o.Name],
-				Box: box, Area: box[2] * box[3], Difficult: o.Difficult == "1"})
-		}
 	}
-	d.index()
-	return d, nil
+	r.data.index()
+	return &r.data, nil
+}
+
+type vocReader struct {
+	dir      string
+	opt      Options
+	pictures map[string]string // files in JPEGImages by name
+	classes  []string
+	class    map[string]int // number by name
+	data     Dataset
+}
+
+// picture adds a picture and its objects.
+func (r *vocReader) picture(name string) error {
+	path := filepath.Join(r.dir, "Annotations", name+".xml")
+	a, err := readVOCFile(path)
+	if err != nil {
+		return r.opt.fault(err)
+	}
+	file := r.pictures[name]
+	if file == "" {
+		file = name + ".jpg" // reported by CheckImages, or when it is loaded
+	}
+	d := &r.data
+	d.Images = append(d.Images, Image{ID: int64(len(d.Images) + 1), FileName: file, Width: int(a.Width), Height: int(a.Height)})
+	for j := range a.Objects {
+		o := &a.Objects[j]
+		box, err := o.box(r.opt.Devkit)
+		if err != nil {
+			err = fmt.Errorf("%s: object[%d].bndbox.%w", path, j, err)
+		}
+		if o.Name == "" {
+			err = fmt.Errorf("%s: object[%d].name: missing", path, j)
+		} else if r.class[o.Name] == 0 {
+			err = fmt.Errorf("%s: object[%d].name: unknown class %q, the classes are %q", path, j, o.Name, r.classes)
+		}
+		if err != nil {
+			if err := r.opt.fault(err); err != nil {
+				return err
+			}
+			continue
+		}
+		crowd := o.Crowd == "1"
+		d.Annotations = append(d.Annotations, Annotation{ID: int64(len(d.Annotations) + 1), Image: len(d.Images) - 1, Class: r.class[o.Name],
+			Box: box, Area: box[2] * box[3], Crowd: crowd, Difficult: o.Difficult == "1" && !crowd, Truncated: o.Truncated == "1"})
+	}
+	return nil
 }
 
 type vocFile struct {
@@ -85,6 +116,8 @@ type vocFile struct {
 type vocObject struct {
 	Name      string  `xml:"name"`
 	Difficult string  `xml:"difficult"`
+	Truncated string  `xml:"truncated"`
+	Crowd     string  `xml:"iscrowd"`
 	Box       *vocBox `xml:"bndbox"`
 }
 
@@ -96,7 +129,7 @@ type vocBox struct {
 }
 
 // box is x, y, width, height.
-func (o *vocObject) box() (box [4]float64, err error) {
+func (o *vocObject) box(devkit bool) (box [4]float64, err error) {
 	if o.Box == nil {
 		return box, inField("xmin", errMissing)
 	}
@@ -111,15 +144,27 @@ func (o *vocObject) box() (box [4]float64, err error) {
 		}
 		box[i] = v
 	}
+	if devkit {
+		box[0]--
+		box[1]--
+	}
 	if box[2] < box[0] {
-		return box, inField("xmax", fmt.Errorf("%v is left of xmin %v", box[2], box[0]))
+		return box, inField("xmax", fmt.Errorf("%s is left of xmin %s", o.Box.XMax, o.Box.XMin))
 	}
 	if box[3] < box[1] {
-		return box, inField("ymax", fmt.Errorf("%v is above ymin %v", box[3], box[1]))
+		return box, inField("ymax", fmt.Errorf("%s is above ymin %s", o.Box.YMax, o.Box.YMin))
 	}
-	box[2] -= box[0]
-	box[3] -= box[1]
-	return box, nil
+	return micro([4]float64{box[0], box[1], box[2] - box[0], box[3] - box[1]}), nil
+}
+
+// micro rounds a box to a millionth of a pixel.
+func micro(box [4]float64) [4]float64 {
+	for i, v := range box {
+		if math.Abs(v) < 1<<30 { // beyond, float64 has no millionths
+			box[i] = math.Round(v*1e6) / 1e6
+		}
+	}
+	return box
 }
 
 // readVOCFile reads the annotation of one picture.
@@ -155,32 +200,47 @@ func decodeVOC(r io.Reader) (*vocFile, error) {
 		}
 	}
 	for i := range a.Objects {
-		a.Objects[i].Name = strings.TrimSpace(a.Objects[i].Name)
-		a.Objects[i].Difficult = strings.TrimSpace(a.Objects[i].Difficult)
+		for _, text := range []*string{&a.Objects[i].Name, &a.Objects[i].Difficult, &a.Objects[i].Truncated, &a.Objects[i].Crowd} {
+			*text = strings.TrimSpace(*text)
+		}
 	}
 	return &a, nil
 }
 
+// vocSplits lists the names of the lists in ImageSets/Main, those of single classes ("cat_train" beside "train") left out.
+func vocSplits(dir string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, "ImageSets", "Main"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	var names []string
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) == ".txt" {
+			names = append(names, stem(e.Name()))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		at := strings.LastIndexByte(name, '_')
+		return at >= 0 && slices.Contains(names, name[at+1:])
+	}), nil
+}
+
 // vocSplit lists the picture names of a split.
 func vocSplit(dir, split string) ([]string, error) {
-	lists := filepath.Join(dir, "ImageSets", "Main")
 	if split == "" {
-		entries, err := os.ReadDir(lists)
-		if errors.Is(err, fs.ErrNotExist) {
-			return vocAnnotated(dir)
-		}
+		have, err := vocSplits(dir)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", dir, err)
+			return nil, err
 		}
-		var have []string
-		for _, e := range entries {
-			if filepath.Ext(e.Name()) == ".txt" {
-				have = append(have, stem(e.Name()))
-			}
+		if len(have) == 0 {
+			return vocAnnotated(dir)
 		}
 		return nil, fmt.Errorf("%s: name a split, there are %q", dir, have)
 	}
-	path := filepath.Join(lists, split+".txt")
+	path := filepath.Join(dir, "ImageSets", "Main", split+".txt")
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("split: %w", err)
@@ -239,8 +299,8 @@ func vocPictures(dir string) (map[string]string, error) {
 	return files, nil
 }
 
-// vocClasses are the names of all annotated objects, sorted.
-func vocClasses(dir string) ([]string, error) {
+// vocClasses are the names of all annotated objects, sorted. Where faults are reported, that is left to the reading of pictures.
+func vocClasses(dir string, opt Options) ([]string, error) {
 	names, err := vocAnnotated(dir)
 	if err != nil {
 		return nil, err
@@ -251,13 +311,16 @@ func vocClasses(dir string) ([]string, error) {
 		path := filepath.Join(dir, "Annotations", name+".xml")
 		a, err := readVOCFile(path)
 		if err != nil {
+			if opt.Report != nil {
+				continue
+			}
 			return nil, err
 		}
 		for j, o := range a.Objects {
-			if o.Name == "" {
+			if o.Name == "" && opt.Report == nil {
 				return nil, fmt.Errorf("%s: object[%d].name: missing", path, j)
 			}
-			if !seen[o.Name] {
+			if o.Name != "" && !seen[o.Name] {
 				seen[o.Name] = true
 				classes = append(classes, o.Name)
 			}

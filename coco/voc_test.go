@@ -2,6 +2,7 @@ package coco
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,6 +42,54 @@ func TestReadVOC(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, d.Annotations[0].Class)
 	require.Equal(t, 3, d.Annotations[1].Class)
+
+	d, err = Open(dir, Options{Split: "train", Devkit: true})
+	require.NoError(t, err)
+	require.Equal(t, [4]float64{0, 1.5, 11, 5.5}, d.Annotations[0].Box)
+	require.Equal(t, [4]float64{3, 4, 1, 1}, d.Annotations[1].Box)
+}
+
+func TestReadVOCFlags(t *testing.T) {
+	object := strings.Replace(vocObjectXML("cat", "473.07", "395.93", "511.72", "424.6"), "<difficult>", "<truncated> 1 </truncated><difficult>", 1)
+	crowd := strings.Replace(vocObjectXML("cat", "0", "0", "4", "5"), "<difficult>", "<iscrowd>1</iscrowd><difficult>", 1)
+	d, err := Open(vocFolder(t, object, crowd), Options{Split: "train"})
+	require.NoError(t, err)
+	require.Equal(t, []Annotation{
+		{ID: 1, Image: 1, Class: 1, Box: [4]float64{473.07, 395.93, 38.65, 28.67}, Area: 1108.0955000000001, Difficult: true, Truncated: true},
+		{ID: 2, Image: 1, Class: 1, Box: [4]float64{0, 0, 4, 5}, Area: 20, Crowd: true}}, d.Annotations)
+}
+
+func TestVOCSplits(t *testing.T) {
+	dir := vocFolder(t)
+	for _, name := range []string{"val", "cat_train", "cat_val", "my_own"} {
+		writeFile(t, filepath.Join(dir, "ImageSets", "Main", name+".txt"), "a\n")
+	}
+	splits, err := Splits(dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{"my_own", "train", "val"}, splits)
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "ImageSets")))
+	splits, err = Splits(dir)
+	require.NoError(t, err)
+	require.Empty(t, splits)
+	d, err := Open(dir, Options{Classes: []string{"cat"}})
+	require.NoError(t, err)
+	require.Equal(t, []Image{{1, "a.png", 30, 20}, {2, "b.jpg", 30, 20}}, d.Images)
+}
+
+// Where faults are reported, what is faulty is left out and the rest is there.
+func TestReportVOC(t *testing.T) {
+	dir := vocFolder(t, vocObjectXML("cat", "1", "2", "3", "4"), vocObjectXML("cat", "5", "2", "3", "4"), vocObjectXML("", "1", "2", "3", "4"))
+	writeFile(t, filepath.Join(dir, "Annotations", "c.xml"), "<annotation>")
+	writeFile(t, filepath.Join(dir, "ImageSets", "Main", "train.txt"), "a\nb\nc\nd\n")
+	var faults []string
+	d, err := Open(dir, Options{Split: "train", Report: func(err error) { faults = append(faults, err.Error()) }})
+	require.NoError(t, err)
+	require.Len(t, d.Images, 2)
+	require.Len(t, d.Annotations, 1)
+	require.Len(t, faults, 4)
+	for i, want := range []string{"xmax: 3 is left of xmin 5", "object[2].name: missing", "c.xml: byte", "d.xml"} {
+		require.Contains(t, faults[i], want)
+	}
 }
 
 func TestReadVOCErrors(t *testing.T) {
@@ -93,7 +142,7 @@ func FuzzVOC(f *testing.F) {
 			return
 		}
 		for i := range a.Objects {
-			_, _ = a.Objects[i].box()
+			_, _ = a.Objects[i].box(i%2 == 0)
 		}
 	})
 }

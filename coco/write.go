@@ -10,7 +10,8 @@ import (
 	"scalenet/checkpoint"
 )
 
-// WriteCOCO writes the data set as a COCO instances file, for tools that read nothing else.
+// WriteCOCO writes the data set as a COCO instances file. Numbers are written in full: reading them back gives the same bits.
+// The flags of Pascal VOC are kept as "difficult" and "truncated", which others skip.
 func WriteCOCO(path string, d *Dataset) error {
 	return writeAtomic(path, func(w *bufio.Writer) error {
 		w.WriteString("{\n\"images\": [")
@@ -59,10 +60,22 @@ func (d *Dataset) appendAnnotation(b []byte, a *Annotation) []byte {
 	b = appendBox(b, a.Box)
 	b = append(b, `, "area": `...)
 	b = appendNumber(b, a.Area)
-	if a.Crowd {
-		return append(b, `, "iscrowd": 1}`...)
+	b = append(b, `, "iscrowd": `...)
+	b = appendFlag(b, a.Crowd)
+	if a.Difficult { // Pascal VOC's flags, where they say something
+		b = append(b, `, "difficult": 1`...)
 	}
-	return append(b, `, "iscrowd": 0}`...)
+	if a.Truncated {
+		b = append(b, `, "truncated": 1`...)
+	}
+	return append(b, '}')
+}
+
+func appendFlag(b []byte, v bool) []byte {
+	if v {
+		return append(b, '1')
+	}
+	return append(b, '0')
 }
 
 func appendBox(b []byte, box [4]float64) []byte {

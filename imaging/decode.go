@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // The three ways in which bytes fail to be a picture; errors of [Decode] and [Load] wrap one of them.
@@ -14,6 +17,16 @@ var (
 	ErrTooLarge    = errors.New("image too large")
 	ErrCorrupt     = errors.New("corrupt image")
 )
+
+// Extensions are those that files of the known formats have, with the dot.
+func Extensions() []string {
+	return []string{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+}
+
+// IsPicture tells whether a file has one of the extensions, in any case.
+func IsPicture(path string) bool {
+	return slices.Contains(Extensions(), strings.ToLower(filepath.Ext(path)))
+}
 
 // Limits bounds what is decoded. They are held against the size that a file declares, before memory is spent on it. A field
 // that is zero has the default.
@@ -93,23 +106,31 @@ func formats() []format {
 // Decode returns the picture in data, upright. The result shares no memory with data.
 func Decode(data []byte, limits Limits) (*Image, error) {
 	limits = limits.orDefault()
+	f, err := formatOf(data, limits)
+	if err != nil {
+		return nil, err
+	}
+	m, err := f.decode(data, limits)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.name, err)
+	}
+	return m, nil
+}
+
+// formatOf tells the format of a file by how it begins.
+func formatOf(data []byte, limits Limits) (format, error) {
 	if len(data) == 0 {
-		return nil, fmt.Errorf("%w: no data", ErrCorrupt)
+		return format{}, fmt.Errorf("%w: no data", ErrCorrupt)
 	}
 	if len(data) > limits.Bytes {
-		return nil, fmt.Errorf("%w: %d bytes, %d are allowed", ErrTooLarge, len(data), limits.Bytes)
+		return format{}, fmt.Errorf("%w: %d bytes, %d are allowed", ErrTooLarge, len(data), limits.Bytes)
 	}
 	for _, f := range formats() {
-		if !f.begins(data) {
-			continue
+		if f.begins(data) {
+			return f, nil
 		}
-		m, err := f.decode(data, limits)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.name, err)
-		}
-		return m, nil
 	}
-	return nil, fmt.Errorf("%w: begins with % x; known are JPEG, PNG, WebP, GIF, BMP and TIFF", ErrUnsupported, data[:min(len(data), 8)])
+	return format{}, fmt.Errorf("%w: begins with % x; known are JPEG, PNG, WebP, GIF, BMP and TIFF", ErrUnsupported, data[:min(len(data), 8)])
 }
 
 func (f format) decode(data []byte, limits Limits) (*Image, error) {

@@ -35,6 +35,9 @@ func FuzzDecode(f *testing.F) {
 		if m.W < 1 || m.H < 1 || m.W*m.H > limits.Pixels || len(m.Pix) != m.W*m.H*3 {
 			t.Fatalf("%dx%d pixels in %d bytes", m.W, m.H, len(m.Pix))
 		}
+		if h, err := Inspect(data, limits); err != nil || h.Size.W != m.W || h.Size.H != m.H {
+			t.Fatalf("inspected: %+v, %v; decoded: %dx%d", h, err, m.W, m.H)
+		}
 		dirty := bytes.Repeat([]byte{0xa5}, len(m.Pix)) // what a decoder that skips rows would show on the second try
 		_, _ = (&Image{W: m.W, H: m.H, Pix: dirty}).Encode(".jpg")
 		again, err := Decode(data, limits)

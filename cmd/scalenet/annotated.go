@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
@@ -20,17 +19,23 @@ type annotatedData struct {
 func (d *annotatedData) flags(c *cobra.Command, name, what, prefix, split string) {
 	d.defaultSplit = split
 	f := c.Flags()
-	f.StringVar(&d.path, name, "", what+": COCO instances file or Pascal VOC folder")
+	f.StringVar(&d.path, name, "", what+": COCO instances file, Pascal VOC folder or YOLO's data.yaml")
 	f.StringVar(&d.images, prefix+"images", "", "folder of the pictures (COCO)")
-	f.StringVar(&d.split, prefix+"split", "", fmt.Sprintf("list in ImageSets/Main (VOC; default %q)", split))
+	f.StringVar(&d.split, prefix+"split", "", fmt.Sprintf("split of a Pascal VOC or YOLO data set (default %q)", split))
 	requireFlags(c, name)
 }
 
 // open reads the data set and says on w what is in it.
 func (d *annotatedData) open(w io.Writer, classes []string) (*coco.Dataset, error) {
 	split := d.split
-	if info, err := os.Stat(d.path); err == nil && info.IsDir() && split == "" {
-		split = d.defaultSplit
+	if split == "" {
+		splits, err := coco.Splits(d.path)
+		if err != nil {
+			return nil, err
+		}
+		if len(splits) > 0 {
+			split = d.defaultSplit
+		}
 	}
 	data, err := coco.Open(d.path, coco.Options{Images: d.images, Split: split, Classes: classes})
 	if err != nil {

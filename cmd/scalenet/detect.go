@@ -107,7 +107,6 @@ func (o *detectOptions) run(c *cobra.Command, paths []string) error {
 // pictures lists the files that the arguments name: files as they are, of
 // folders those with a picture's extension.
 func pictures(paths []string) (files []string, err error) {
-	known := []string{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -119,7 +118,7 @@ func pictures(paths []string) (files []string, err error) {
 		}
 		before := len(files)
 		err = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
-			if err == nil && !e.IsDir() && slices.Contains(known, strings.ToLower(filepath.Ext(p))) {
+			if err == nil && !e.IsDir() && imaging.IsPicture(p) {
 				files = append(files, p)
 			}
 			return err
@@ -128,7 +127,7 @@ func pictures(paths []string) (files []string, err error) {
 			return nil, err
 		}
 		if len(files) == before {
-			return nil, fmt.Errorf("%s: no pictures in the folder (%s)", path, strings.Join(known, ", "))
+			return nil, fmt.Errorf("%s: no pictures in the folder (%s)", path, strings.Join(imaging.Extensions(), ", "))
 		}
 	}
 	return files, nil

@@ -24,8 +24,8 @@ func newEvalCommand() *cobra.Command {
 		Short: "Measure a detector on annotated pictures",
 		Long: `Detect on every picture of a data set and compare with its annotations: COCO's
 twelve figures and each class's average precision. A PATH is a COCO instances
-file, with the folder of its pictures, or a folder in Pascal VOC's layout, with a
-split of it.`,
+file, with the folder of its pictures, a folder in Pascal VOC's layout or YOLO's
+data.yaml, with a split of it.`,
 		Example: `  scalenet eval --model models/bccd.safetensors --data data/bccd --split val
   scalenet eval --model runs/coco/best.safetensors --data instances_val2017.json --images val2017 \
       --size 800/1200 --results results.json --json`,

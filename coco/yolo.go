@@ -1,0 +1,233 @@
+package coco
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"scalenet/imaging"
+)
+
+// ReadYOLO reads a data set in the layout of Ultralytics' YOLO: data.yaml names the classes and, for each split, a folder of pictures, a
+// text file that lists them, or a list of either; the labels of images/x.jpg are in labels/x.txt, a line an object: class (from 0),
+// centre x and y, width and height, as shares of the upright picture's sides. A line of at least three points is an outline,
+// whose bounding box is taken. A picture without a label file has no objects.
+//
+// Images are numbered 1, 2, ... in the order of the list, or sorted by path; their sizes are read from the files. Boxes are
+// rounded to a millionth of a pixel. As in Ultralytics' reader, a coordinate below -0.01 or above 1.01, a negative side, a class
+// that is not listed and a line of any other length are errors.
+func ReadYOLO(path string, opt Options) (*Dataset, error) {
+	file, err := readYOLOFile(path)
+	if err != nil {
+		return nil, err
+	}
+	root := file.root(filepath.Dir(path))
+	pictures, err := file.pictures(path, root, opt.Split)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dataset{Path: path, ImagesDir: root}
+	for i, name := range file.Names {
+		d.Categories = append(d.Categories, Category{ID: int64(i + 1), Name: name})
+	}
+	for _, picture := range pictures {
+		size, err := imaging.Size(picture, imaging.Limits{})
+		if err != nil {
+			if err := opt.fault(err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		objects, err := file.readLabels(labelsOf(picture), opt)
+		if err != nil {
+			return nil, err
+		}
+		name := picture
+		if relative, err := filepath.Rel(root, picture); err == nil && filepath.IsLocal(relative) {
+			name = relative
+		}
+		d.Images = append(d.Images, Image{ID: int64(len(d.Images) + 1), FileName: filepath.ToSlash(name), Width: size.W, Height: size.H})
+		for _, o := range objects {
+			box := o.box(float64(size.W), float64(size.H))
+			d.Annotations = append(d.Annotations, Annotation{ID: int64(len(d.Annotations) + 1), Image: len(d.Images) - 1, Class: o.class + 1,
+				Box: box, Area: box[2] * box[3]})
+		}
+	}
+	d.index()
+	return d, nil
+}
+
+// labelsOf is where the labels of a picture are: the last folder "images" of its path becomes "labels", its extension .txt.
+func labelsOf(picture string) string {
+	path := strings.TrimSuffix(picture, filepath.Ext(picture)) + ".txt"
+	sep := string(filepath.Separator)
+	images := sep + "images" + sep
+	if at := strings.LastIndex(path, images); at >= 0 {
+		return path[:at] + sep + "labels" + sep + path[at+len(images):]
+	}
+	return path
+}
+
+// yoloObject is a line of a label file: a class from 0 and its box as shares of the picture's sides.
+type yoloObject struct {
+	class         int
+	x, y          float64 // centre
+	width, height float64
+}
+
+// box is x, y, width, height in pixels of a picture of w x h.
+func (o *yoloObject) box(w, h float64) [4]float64 {
+	return micro([4]float64{(o.x - o.width/2) * w, (o.y - o.height/2) * h, o.width * w, o.height * h})
+}
+
+// readLabels reads the objects of one picture.
+func (f *yoloFile) readLabels(path string, opt Options) (objects []yoloObject, err error) {
+	if info, err := os.Stat(path); err == nil && info.Size() > maxAnnotationFile {
+		return nil, opt.fault(fmt.Errorf("%s: more than %d bytes for one picture", path, maxAnnotationFile))
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, opt.fault(fmt.Errorf("labels: %w", err))
+	}
+	return f.parseLabels(text, path, opt)
+}
+
+// parseLabels reads the text of a label file.
+func (f *yoloFile) parseLabels(text []byte, path string, opt Options) (objects []yoloObject, err error) {
+	n := 0
+	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\ufeff"))) {
+		n++
+		fields := bytes.Fields(line)
+		if len(fields) == 0 {
+			continue
+		}
+		o, err := f.parseObject(fields)
+		if err != nil {
+			if err := opt.fault(fmt.Errorf("%s: line %d: %w", path, n, err)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		objects = append(objects, o)
+	}
+	return objects, nil
+}
+
+// parseObject reads the columns of a line.
+func (f *yoloFile) parseObject(fields [][]byte) (o yoloObject, err error) {
+	values := make([]float64, len(fields))
+	for i, field := range fields {
+		v, err := strconv.ParseFloat(string(field), 64)
+		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			return o, fmt.Errorf("column %d: %.40q is not a finite number", i+1, field)
+		}
+		values[i] = v
+	}
+	class := values[0]
+	if class != math.Trunc(class) || class < 0 || class >= float64(len(f.Names)) {
+		return o, fmt.Errorf("column 1: class %v, the classes are 0 to %d", class, len(f.Names)-1)
+	}
+	o.class = int(class)
+	columns := values[1:]
+	switch n := len(columns); {
+	case n == 4, f.keypoints > 0 && n == 4+f.keypoints:
+		columns = columns[:4]
+		o.x, o.y, o.width, o.height = columns[0], columns[1], columns[2], columns[3]
+		if o.width < 0 || o.height < 0 {
+			return o, fmt.Errorf("a box of %v by %v", o.width, o.height)
+		}
+	case n >= 6 && n%2 == 0:
+		o.outline(columns)
+	default:
+		return o, fmt.Errorf("%d columns, want 5 (class, x, y, width, height) or a class and at least three points", len(fields))
+	}
+	for i, v := range columns {
+		if v < -0.01 || v > 1.01 {
+			return o, fmt.Errorf("column %d: %v is not a share of the picture, 0 to 1", i+2, v)
+		}
+	}
+	return o, nil
+}
+
+// outline takes the bounding box of points x1, y1, x2, y2, ...
+func (o *yoloObject) outline(points []float64) {
+	left, top, right, bottom := points[0], points[1], points[0], points[1]
+	for i := 0; i < len(points); i += 2 {
+		left, right = min(left, points[i]), max(right, points[i])
+		top, bottom = min(top, points[i+1]), max(bottom, points[i+1])
+	}
+	o.x, o.y, o.width, o.height = (left+right)/2, (top+bottom)/2, right-left, bottom-top
+}
+
+// pictures lists the files of a split.
+func (f *yoloFile) pictures(path, root, split string) (files []string, err error) {
+	have := f.splits()
+	if split == "" && len(have) == 1 {
+		split = have[0]
+	}
+	if !slices.Contains(have, split) {
+		return nil, fmt.Errorf("%s: split %q: there are %q", path, split, have)
+	}
+	for i, entry := range f.sources(split) {
+		at := f.resolve(root, entry)
+		info, err := os.Stat(at)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s[%d]: %w", path, split, i, err)
+		}
+		list := walkPictures
+		if !info.IsDir() {
+			list = listedPictures
+		}
+		found, err := list(at)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s[%d]: %w", path, split, i, err)
+		}
+		files = append(files, found...)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("%s: %s: no pictures in %q", path, split, f.sources(split))
+	}
+	return files, nil
+}
+
+// walkPictures lists the pictures of a folder and its subfolders, sorted by path.
+func walkPictures(dir string) (files []string, err error) {
+	dir += string(filepath.Separator) // or WalkDir would not enter a link
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && imaging.IsPicture(path) {
+			files = append(files, path)
+		}
+		return err
+	})
+	slices.Sort(files)
+	return files, err
+}
+
+// listedPictures lists the pictures that a text file names, a line each; those that begin with ./ lie beside it.
+func listedPictures(path string) (files []string, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(line, "./"); ok {
+			line = filepath.Join(filepath.Dir(path), rest)
+		}
+		files = append(files, filepath.FromSlash(line))
+	}
+	return files, nil
+}
