@@ -20,9 +20,14 @@ type classCurve struct {
 	recall10  [numThresholds]float64           // with 10
 }
 
-// accumulate turns verdicts into curves, classes in parallel, the largest first so that none is left over at the end.
-func (p *problem) accumulate() []classCurve {
+// accumulate turns verdicts into curves, classes in parallel, the largest first so that none is left over at the end. The rankings
+// are nil if they are not wanted.
+func (p *problem) accumulate(ranking bool) ([]classCurve, []Ranking) {
 	curves := make([]classCurve, len(p.gt.Categories))
+	var rankings []Ranking
+	if ranking {
+		rankings = make([]Ranking, len(curves))
+	}
 	work := make([]int, len(curves))
 	for k := range work {
 		work[k] = k
@@ -33,8 +38,11 @@ func (p *problem) accumulate() []classCurve {
 	parallel(len(work), func(c *accumulator, i int) {
 		k := work[i]
 		c.class(p, k, &curves[k])
+		if ranking {
+			rankings[k] = c.ranking(p)
+		}
 	})
-	return curves
+	return curves, rankings
 }
 
 // accumulator is one goroutine's scratch.
@@ -51,11 +59,10 @@ type scored struct {
 }
 
 func (c *accumulator) class(p *problem, k int, out *classCurve) {
-	limits := areaLimits()
 	for _, row := range p.gtRow[p.gtFrom[k]:p.gtFrom[k+1]] {
 		a := &p.gt.Annotations[row]
-		for i, limit := range limits {
-			if !a.Crowd && !(a.Area < limit[0] || a.Area > limit[1]) {
+		for i, r := range p.areas {
+			if !p.ignored(a) && r.holds(a.Area) {
 				out.objects[i]++
 			}
 		}
@@ -117,13 +124,20 @@ func (c *accumulator) area(p *problem, area int, out *classCurve) {
 	}
 }
 
-// sumPrecision adds up the precision at 101 recall points, after making it monotone from the right. Between true positives
-// precision only falls, so the values at true positives are all that is needed.
+// sumPrecision adds up the precision at 101 recall points.
 func sumPrecision(precise []float64, objects float64) float64 {
+	sum := 0.0
+	readPrecision(precise, objects, func(_, n int) { sum += precise[n] })
+	return sum
+}
+
+// readPrecision makes the precision at the n-th true positive monotone from the right and tells the n of each recall point
+// that is reached. Between true positives precision only falls, so the values at true positives are all that is needed.
+func readPrecision(precise []float64, objects float64, point func(point, n int)) {
 	for n := len(precise) - 2; n >= 0; n-- {
 		precise[n] = max(precise[n], precise[n+1])
 	}
-	sum, n := 0.0, 0
+	n := 0
 	step := 1.0 / (recallPoints - 1)
 	for r := range recallPoints {
 		threshold := float64(r) * step // numpy's linspace(0, 1, 101)
@@ -133,7 +147,6 @@ func sumPrecision(precise []float64, objects float64) float64 {
 		if n == len(precise) {
 			break
 		}
-		sum += precise[n]
+		point(r, n)
 	}
-	return sum
 }

@@ -106,7 +106,7 @@ func (l *Loader) sample(index, shorter int, change augmentation) Sample {
 		box := geom.Box{X1: float32(a.Box[0]), Y1: float32(a.Box[1]), X2: float32(a.Box[0] + a.Box[2]), Y2: float32(a.Box[1] + a.Box[3])}
 		s.Boxes = append(s.Boxes, change.box(box.Scale(s.ScaleX, s.ScaleY), resized))
 		s.Classes = append(s.Classes, a.Class)
-		s.Crowd = append(s.Crowd, a.Crowd)
+		s.Crowd = append(s.Crowd, a.Ignored())
 	}
 	return s
 }
@@ -122,9 +122,9 @@ func (c augmentation) box(b geom.Box, size geom.Size) geom.Box {
 	return b
 }
 
-// hasObjects tells whether image i has an object to train on: a box with an area that is no crowd.
+// hasObjects tells whether image i has an object to train on: a box with an area that is not ignored.
 func (d *Dataset) hasObjects(i int) bool {
 	return slices.ContainsFunc(d.Objects(i), func(at int32) bool {
-		return !d.Annotations[at].Empty() && !d.Annotations[at].Crowd
+		return !d.Annotations[at].Empty() && !d.Annotations[at].Ignored()
 	})
 }

@@ -44,6 +44,7 @@ type Annotation struct {
 	Box       [4]float64 // x, y, width, height in pixels of the original picture
 	Area      float64    // decides small, medium, large; of the mask where there is one, else width*height
 	Crowd     bool
+	Ignore    bool // the file's "ignore": no error to find it and none to miss it; unlike a crowd it is found once
 	Difficult bool // Pascal VOC's flags; kept, and otherwise treated like any object
 	Truncated bool
 }
@@ -51,6 +52,10 @@ type Annotation struct {
 // Empty tells whether the box has no area. Such boxes stay in the data set, where they count as objects nobody can find (as in
 // pycocotools); training leaves them out.
 func (a *Annotation) Empty() bool { return a.Box[2] <= 0 || a.Box[3] <= 0 }
+
+// Ignored tells whether the object counts neither as found nor as missed: a crowd, or one that the file says to ignore. It is no
+// example to train on, and what lies on it is no background.
+func (a *Annotation) Ignored() bool { return a.Crowd || a.Ignore }
 
 // ClassNames are the names of classes 1..K.
 func (d *Dataset) ClassNames() []string {

@@ -33,7 +33,7 @@ func writeFile(t testing.TB, path, text string) string {
 
 const tinyInstances = `{"info": {"x": [1, {"y": null}]}, "images": [{"id": 0, "file_name": "a.jpg", "width": 20, "height": 10}, {"id": 7, "file_name": "b \"\u00e9\".jpg"}],
 "annotations": [{"id": 5, "image_id": 7, "category_id": 3, "bbox": [1, 2, 3.5, 4e0], "area": 9, "iscrowd": 1, "segmentation": [[1, 2]]},
- {"id": 6, "image_id": 0, "category_id": 0, "bbox": [-1, 2, 0, 4]}, {"id": 0, "image_id": 7, "category_id": 0, "bbox": [1, 2, 3, 4]}],
+ {"id": 6, "image_id": 0, "category_id": 0, "bbox": [-1, 2, 0, 4]}, {"id": 0, "image_id": 7, "category_id": 0, "bbox": [1, 2, 3, 4], "ignore": true}],
 "categories": [{"id": 3, "name": "three"}, {"id": 0, "name": "zero"}]}`
 
 func TestReadCOCO(t *testing.T) {
@@ -44,7 +44,7 @@ func TestReadCOCO(t *testing.T) {
 	require.Equal(t, []Annotation{
 		{ID: 5, Image: 1, Class: 2, Box: [4]float64{1, 2, 3.5, 4}, Area: 9, Crowd: true},
 		{ID: 6, Image: 0, Class: 1, Box: [4]float64{-1, 2, 0, 4}},
-		{ID: 0, Image: 1, Class: 1, Box: [4]float64{1, 2, 3, 4}, Area: 12}}, d.Annotations)
+		{ID: 0, Image: 1, Class: 1, Box: [4]float64{1, 2, 3, 4}, Area: 12, Ignore: true}}, d.Annotations)
 	require.Equal(t, []int32{1}, d.Objects(0))
 	require.Equal(t, []int32{0, 2}, d.Objects(1))
 	require.Equal(t, 1, d.EmptyBoxes())

@@ -10,60 +10,78 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Evaluation is the outcome of Evaluate. A figure that no object counts for is -1, as in pycocotools.
+// Evaluator says how detections are compared with the ground truth. The zero value is what Evaluate does.
+type Evaluator struct {
+	// ReferenceQuirks repeats what are defects of pycocotools (see the package comment), so that every figure is its own.
+	ReferenceQuirks bool
+	// Ranking asks for Evaluation.Rankings.
+	Ranking bool
+}
+
+// Evaluation is the outcome of an evaluation. A figure that no object counts for is -1, as in pycocotools.
 type Evaluation struct {
 	Stats    Stats
 	Classes  []ClassFigures // in the order of Dataset.Categories
+	Rankings []Ranking      // of each class, if asked for
 	Images   int
 	Unlisted int // detections of categories that the ground truth does not list: dropped, as in pycocotools
+	Ignored  int // objects that are left out because the file says "ignore"; crowds are not among them
 }
 
-// ClassFigures are the figures of one category over all areas, at most 100 detections an image.
+// ClassFigures are the figures of one category.
 type ClassFigures struct {
 	Category
-	Objects    int     // without crowds
-	Detections int     // all of the category, also those beyond 100 an image
-	AP         float64 // mean over IoU 0.50:0.95
-	AP50       float64
+	Objects    int // that are not ignored
+	Detections int // all of the category, also those beyond 100 an image
+	Stats      Stats
 }
 
 // Evaluate compares detections with the ground truth, exactly as pycocotools' COCOeval does for boxes (see the package
 // comment for the few inputs that are treated otherwise). It uses GOMAXPROCS threads; the figures do not depend on them.
-func Evaluate(gt *Dataset, dt *Results) (*Evaluation, error) {
-	if err := dt.check(); err != nil {
-		return nil, err
-	}
-	p, err := arrange(gt, dt)
+func Evaluate(gt *Dataset, dt *Results) (*Evaluation, error) { return Evaluator{}.Evaluate(gt, dt) }
+
+// Evaluate compares detections with the ground truth.
+func (v Evaluator) Evaluate(gt *Dataset, dt *Results) (*Evaluation, error) {
+	p, err := v.arrange(gt, dt, cocoAreas())
 	if err != nil {
 		return nil, err
 	}
 	p.match()
-	classes := p.accumulate()
+	classes, rankings := p.accumulate(v.Ranking)
 
-	e := &Evaluation{Stats: summarise(classes), Images: len(gt.Images), Unlisted: p.unlisted}
+	e := &Evaluation{Stats: summarise(classes), Rankings: rankings, Images: len(gt.Images), Unlisted: p.unlisted}
+	for i := range gt.Annotations {
+		if a := &gt.Annotations[i]; p.ignored(a) && !a.Crowd {
+			e.Ignored++
+		}
+	}
 	for k := range classes {
 		e.Classes = append(e.Classes, ClassFigures{
 			Category:   gt.Categories[k],
 			Objects:    classes[k].objects[allAreas],
 			Detections: int(p.dtFrom[k+1] - p.dtFrom[k]),
-			AP:         meanPrecision(classes[k:k+1], allAreas, 0, numThresholds),
-			AP50:       meanPrecision(classes[k:k+1], allAreas, 0, 1),
+			Stats:      summarise(classes[k : k+1]),
 		})
 	}
 	return e, nil
 }
 
-// EvaluateFiles reads a COCO instances file and a COCO results file, both at once, and compares them.
+// EvaluateFiles reads a COCO instances file and a COCO results file and compares them.
 func EvaluateFiles(gtPath, dtPath string) (*Evaluation, error) {
-	var gt *Dataset
-	var dt *Results
-	var g errgroup.Group
-	g.Go(func() (err error) { gt, err = ReadCOCO(gtPath, ""); return err })
-	g.Go(func() (err error) { dt, err = ReadResults(dtPath); return err })
-	if err := g.Wait(); err != nil {
+	v := Evaluator{}
+	gt, dt, err := v.ReadFiles(gtPath, dtPath)
+	if err != nil {
 		return nil, err
 	}
-	return Evaluate(gt, dt)
+	return v.Evaluate(gt, dt)
+}
+
+// ReadFiles reads a COCO instances file and a COCO results file, both at once.
+func (v Evaluator) ReadFiles(gtPath, dtPath string) (gt *Dataset, dt *Results, err error) {
+	var g errgroup.Group
+	g.Go(func() (err error) { gt, err = readCOCO(gtPath, Options{quirks: v.ReferenceQuirks}); return err })
+	g.Go(func() (err error) { dt, err = ReadResults(dtPath); return err })
+	return gt, dt, g.Wait()
 }
 
 // problem is the input as columns, ordered by class, then by image id, then as in the files. A cell is the run of rows of
@@ -71,12 +89,15 @@ func EvaluateFiles(gtPath, dtPath string) (*Evaluation, error) {
 type problem struct {
 	gt       *Dataset
 	dt       *Results
+	quirks   bool
+	areas    [numAreas]AreaRange
 	unlisted int
 
 	// Row p of class k, dtFrom[k] <= p < dtFrom[k+1]:
 	dtFrom  []int32
-	dtRow   []int32     // index into dt's columns; match sorts each cell by score
-	dtImage []int32     // rank of the image by id
+	dtRow   []int32 // index into dt's columns; match sorts each cell by score
+	dtImage []int32 // rank of the image by id; imageAt has its index
+	imageAt []int32
 	rank    []uint8     // place among the scores of the cell; maxDetections: cut off
 	verdict [][4]uint32 // by area: bits 0-9 matched at threshold t, bits 16-25 ignored at threshold t
 
@@ -85,10 +106,16 @@ type problem struct {
 	gtImage []int32
 }
 
+// ignored tells whether an object counts neither as found nor as missed.
+func (p *problem) ignored(a *Annotation) bool { return a.Crowd || a.Ignore && !p.quirks }
+
 // arrange resolves ids and sorts both sides by class and image.
-func arrange(gt *Dataset, dt *Results) (*problem, error) {
-	rank, rankOfID := rankImages(gt)
-	p := &problem{gt: gt, dt: dt}
+func (v Evaluator) arrange(gt *Dataset, dt *Results, areas [numAreas]AreaRange) (*problem, error) {
+	if err := dt.check(); err != nil {
+		return nil, err
+	}
+	imageAt, rank, rankOfID := rankImages(gt)
+	p := &problem{gt: gt, dt: dt, quirks: v.ReferenceQuirks, areas: areas, imageAt: imageAt}
 
 	class := make(map[int64]int32, len(gt.Categories))
 	for i, c := range gt.Categories {
@@ -125,9 +152,9 @@ func arrange(gt *Dataset, dt *Results) (*problem, error) {
 	return p, nil
 }
 
-// rankImages gives each image its place by ascending id: ties between images are broken that way.
-func rankImages(gt *Dataset) (rank []int32, ofID map[int64]int32) {
-	byID := make([]int32, len(gt.Images))
+// rankImages gives each image its place by ascending id: ties between images are broken that way. byID is the other way round.
+func rankImages(gt *Dataset) (byID, rank []int32, ofID map[int64]int32) {
+	byID = make([]int32, len(gt.Images))
 	for i := range byID {
 		byID[i] = int32(i)
 	}
@@ -145,7 +172,7 @@ func rankImages(gt *Dataset) (rank []int32, ofID map[int64]int32) {
 		rank[i] = int32(r)
 		ofID[gt.Images[i].ID] = int32(r)
 	}
-	return rank, ofID
+	return byID, rank, ofID
 }
 
 // order sorts rows by class, then image, stable: two passes of a counting sort, so that memory does not grow with classes times

@@ -36,12 +36,18 @@ func TestEdgeCases(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			dir := t.TempDir()
-			e, err := EvaluateFiles(writeFile(t, filepath.Join(dir, "gt.json"), string(c.GT)), writeFile(t, filepath.Join(dir, "dt.json"), string(c.DT)))
-			require.NoError(t, err)
-			requireFigures(t, c.Stats, e.Stats[:])
-			require.Len(t, e.Classes, len(c.APPerClass))
-			for _, k := range e.Classes {
-				require.InDelta(t, c.APPerClass[strconv.FormatInt(k.ID, 10)], k.AP, exact, "class %d", k.ID)
+			gtPath := writeFile(t, filepath.Join(dir, "gt.json"), string(c.GT))
+			dtPath := writeFile(t, filepath.Join(dir, "dt.json"), string(c.DT))
+			for _, v := range []Evaluator{{}, {ReferenceQuirks: true}} {
+				gt, dt, err := v.ReadFiles(gtPath, dtPath)
+				require.NoError(t, err)
+				e, err := v.Evaluate(gt, dt)
+				require.NoError(t, err)
+				requireFigures(t, c.Stats, e.Stats[:])
+				require.Len(t, e.Classes, len(c.APPerClass))
+				for _, k := range e.Classes {
+					require.InDelta(t, c.APPerClass[strconv.FormatInt(k.ID, 10)], k.Stats.AP(), exact, "class %d", k.ID)
+				}
 			}
 		})
 	}
@@ -87,6 +93,46 @@ func TestUnlikeReference(t *testing.T) {
 	require.Equal(t, 1, e.Unlisted)
 	require.Equal(t, 2, e.Classes[0].Detections)
 	require.Equal(t, 2, e.Classes[0].Objects)
+}
+
+// TestIgnored has an object that the file says to ignore: found or not, and found twice.
+func TestIgnored(t *testing.T) {
+	d, r := perfect(t)
+	d.Annotations[1].Ignore = true
+	e, err := Evaluate(d, r)
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 1}, []int{e.Classes[0].Objects, e.Ignored})
+	require.InDelta(t, 1, e.Stats.AP(), exact, "found")
+
+	e, err = Evaluator{ReferenceQuirks: true}.Evaluate(d, r)
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 0}, []int{e.Classes[0].Objects, e.Ignored})
+	require.InDelta(t, 51/101.*0.5, e.Stats.AP(), exact, "the object with id 0 is not found there")
+
+	for range 2 {
+		r.Add(4, 0, d.Annotations[1].Box, 0.9)
+	}
+	e, err = Evaluate(d, r)
+	require.NoError(t, err)
+	require.InDelta(t, 0.5, e.Stats.AP(), exact, "all but the first detection of it are false positives, unlike on a crowd")
+	d.Annotations[1].Crowd = true
+	e, err = Evaluate(d, r)
+	require.NoError(t, err)
+	require.InDelta(t, 1, e.Stats.AP(), exact)
+	require.Zero(t, e.Ignored)
+}
+
+// TestMatchingAllocatesNothing once the scratch has seen the largest cell.
+func TestMatchingAllocatesNothing(t *testing.T) {
+	gt, dt := newOddProblem(3, false).read(t, false)
+	p, err := Evaluator{}.arrange(gt, dt, cocoAreas())
+	require.NoError(t, err)
+	m := newMatcher(p)
+	require.Zero(t, testing.AllocsPerRun(10, func() {
+		for k := range gt.Categories {
+			m.match(span{p.dtFrom[k], p.dtFrom[k+1], p.gtFrom[k], p.gtFrom[k+1]})
+		}
+	}))
 }
 
 func TestEvaluateErrors(t *testing.T) {

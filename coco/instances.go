@@ -1,19 +1,17 @@
 package coco
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
 // ReadCOCO reads an instances file ("images", "categories", "annotations") of COCO. imagesDir is the folder of its pictures;
 // "" takes the folder "images" beside the file, or the file's own folder where there is none. Class numbers follow the category
-// ids upwards. Without "area" it is width*height, without "iscrowd" the object is no crowd. Masks and everything else are skipped.
+// ids upwards. Without "area" it is width*height, without "iscrowd" the object is no crowd, without "ignore" it counts. Masks and everything else are skipped.
 //
 // Unknown and duplicate ids, boxes that are not four finite numbers, and broken JSON are errors that name the file, the index
 // and the field, or the byte.
@@ -52,12 +50,13 @@ func readCOCO(path string, opt Options) (*Dataset, error) {
 // instancesReader holds what is known while the sections of a file, in any order, go by.
 type instancesReader struct {
 	*scanner
-	opt  Options
-	data Dataset
-	refs []annotationRef // of each annotation, until ids can be looked up
+	opt         Options
+	images      pile[Image]
+	categories  pile[Category]
+	annotations pile[Annotation]
+	refs        pile[annotationRef] // of each annotation, until ids can be looked up
+	masks       int
 }
-
-type annotationRef struct{ image, category int64 }
 
 // readInstances reads a document of about size bytes.
 func readInstances(src io.Reader, size int64, opt Options) (*Dataset, error) {
@@ -91,10 +90,15 @@ func readInstances(src io.Reader, size int64, opt Options) (*Dataset, error) {
 			return nil, fmt.Errorf("%s: the list is missing, this is no COCO instances file", sections[i].name)
 		}
 	}
-	if err := r.resolve(); err != nil {
+	d := &Dataset{Images: r.images.join(), Categories: r.categories.join(), Annotations: r.annotations.join(), Masks: r.masks}
+	t := idTables{d, r.refs.join(), &r.opt}
+	if opt.quirks {
+		t.resolveQuirks()
+	} else if err := t.resolve(); err != nil {
 		return nil, err
 	}
-	return &r.data, nil
+	d.index()
+	return d, nil
 }
 
 func (r *instancesReader) section(name string, item func() error) error {
@@ -155,7 +159,7 @@ func (r *instancesReader) image() error {
 		err = inField("id", errMissing)
 	}
 	if err == nil {
-		r.data.Images = append(r.data.Images, img)
+		r.images.add(img)
 	}
 	return err
 }
@@ -188,7 +192,7 @@ func (r *instancesReader) category() error {
 		err = inField("id", errMissing)
 	}
 	if err == nil {
-		r.data.Categories = append(r.data.Categories, c)
+		r.categories.add(c)
 	}
 	return err
 }
@@ -221,6 +225,9 @@ func (r *instancesReader) annotation() error {
 		case "iscrowd":
 			a.Crowd, err = r.flag()
 			return inField("iscrowd", err)
+		case "ignore":
+			a.Ignore, err = r.foreignFlag()
+			return inField("ignore", err)
 		case "difficult":
 			a.Difficult, err = r.foreignFlag()
 			return inField("difficult", err)
@@ -246,15 +253,18 @@ func (r *instancesReader) annotation() error {
 		a.Area = a.Box[2] * a.Box[3]
 	}
 	if err == nil {
-		r.data.Annotations = append(r.data.Annotations, a)
-		r.refs = append(r.refs, ref)
+		r.annotations.add(a)
+		r.refs.add(ref)
 	}
 	return err
 }
 
-// foreignFlag reads a field that COCO does not define: a number other than 0 sets it, anything else is skipped.
+// foreignFlag reads a field that COCO does not define: true or a number other than 0 sets it, anything else is skipped.
 func (r *instancesReader) foreignFlag() (bool, error) {
-	if c := r.peek(); c < '0' || c > '9' {
+	switch c := r.peek(); {
+	case c == 't' || c == 'f':
+		return r.flag()
+	case c < '0' || c > '9':
 		return false, r.skip()
 	}
 	v, err := r.number()
@@ -267,102 +277,7 @@ func (r *instancesReader) mask() error {
 	from := r.offset()
 	err := r.skip()
 	if r.offset()-from > int64(len("null")) {
-		r.data.Masks++
+		r.masks++
 	}
 	return err
-}
-
-// resolve checks the ids and turns those of the annotations into indices.
-func (r *instancesReader) resolve() (err error) {
-	d := &r.data
-	slices.SortStableFunc(d.Categories, func(a, b Category) int { return cmp.Compare(a.ID, b.ID) })
-	if d.Images, err = unique(d.Images, &r.opt, "images", func(m Image) int64 { return m.ID }); err != nil {
-		return err
-	}
-	if d.Categories, err = unique(d.Categories, &r.opt, "categories", func(c Category) int64 { return c.ID }); err != nil {
-		return err
-	}
-	names := make(map[string]int64, len(d.Categories))
-	for _, c := range d.Categories {
-		if other, ok := names[c.Name]; ok && c.Name != "" {
-			if err := r.opt.fault(fmt.Errorf("categories: ids %d and %d have the same name %q", other, c.ID, c.Name)); err != nil {
-				return err
-			}
-		}
-		names[c.Name] = c.ID
-	}
-	return r.resolveAnnotations()
-}
-
-func (r *instancesReader) resolveAnnotations() error {
-	d := &r.data
-	images := make(map[int64]int, len(d.Images))
-	for i, m := range d.Images {
-		images[m.ID] = i
-	}
-	classes := make(map[int64]int, len(d.Categories))
-	for i, c := range d.Categories {
-		classes[c.ID] = i + 1
-	}
-	first := make(map[int64]int32, len(d.Annotations)) // index of the annotation with an id
-	kept := d.Annotations[:0]
-	for i, a := range d.Annotations {
-		ref := r.refs[i]
-		img, ok := images[ref.image]
-		class, listed := classes[ref.category]
-		other, again := first[a.ID]
-		var err error
-		switch {
-		case again:
-			err = fmt.Errorf("annotations[%d].id: %w", i, duplicate(a.ID, "annotations", int(other)))
-		case !ok:
-			err = fmt.Errorf("annotations[%d].image_id: no image has the id %d", i, ref.image)
-		case !listed:
-			err = fmt.Errorf("annotations[%d].category_id: no category has the id %d", i, ref.category)
-		}
-		if err != nil {
-			if err := r.opt.fault(err); err != nil {
-				return err
-			}
-			continue
-		}
-		first[a.ID] = int32(i)
-		a.Image, a.Class = img, class
-		kept = append(kept, a)
-	}
-	d.Annotations = kept
-	d.index()
-	return nil
-}
-
-// unique checks the ids of a list. Entries whose id is there already are left out, if the caller is told of them.
-func unique[T any](list []T, opt *Options, name string, id func(T) int64) ([]T, error) {
-	at := make(map[int64]int, len(list))
-	kept := list[:0]
-	for i, entry := range list {
-		first, again := at[id(entry)]
-		if !again {
-			at[id(entry)] = i
-			kept = append(kept, entry)
-			continue
-		}
-		err := fmt.Errorf("%s[%d].id: %w", name, i, duplicate(id(entry), name, first))
-		if name == "categories" { // sorted by then: the index would mislead
-			err = &duplicateError{fmt.Sprintf("%s: the id %d is there twice", name, id(entry))}
-		}
-		if err := opt.fault(err); err != nil {
-			return nil, err
-		}
-	}
-	return kept, nil
-}
-
-// duplicateError is an ErrDuplicateID with its own words.
-type duplicateError struct{ msg string }
-
-func (e *duplicateError) Error() string { return e.msg }
-func (e *duplicateError) Unwrap() error { return ErrDuplicateID }
-
-func duplicate(id int64, list string, first int) error {
-	return &duplicateError{fmt.Sprintf("%d is the id of %s[%d] already", id, list, first)}
 }

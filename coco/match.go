@@ -12,7 +12,11 @@ const (
 	ignoreShift   = 16 // of the ignored bits in a verdict
 )
 
-// Areas, in pixels of the annotation's area (a detection's is width*height), bounds inclusive.
+// AreaRange is a range of an annotation's area in square pixels (a detection's is width*height), both bounds inclusive.
+type AreaRange struct{ Min, Max float64 }
+
+func (r AreaRange) holds(area float64) bool { return !(area < r.Min || area > r.Max) }
+
 const (
 	allAreas = iota
 	small
@@ -21,9 +25,9 @@ const (
 	numAreas
 )
 
-// areaLimits are COCO's: 0..1e5^2, 32^2, 96^2.
-func areaLimits() [numAreas][2]float64 {
-	return [numAreas][2]float64{{0, 1e10}, {0, 1024}, {1024, 9216}, {9216, 1e10}}
+// cocoAreas are all, small, medium and large: 0..1e5^2, 32^2, 96^2.
+func cocoAreas() [numAreas]AreaRange {
+	return [numAreas]AreaRange{{0, 1e10}, {0, 1024}, {1024, 9216}, {9216, 1e10}}
 }
 
 // iouThresholds are numpy's linspace(0.5, 0.95, 10) to the last bit.
@@ -51,10 +55,7 @@ func (p *problem) match() {
 	}
 	parallel(len(spans), func(m *matcher, i int) {
 		if m.problem == nil {
-			m.problem, m.areas, m.thresholds = p, areaLimits(), iouThresholds()
-			for t, v := range m.thresholds {
-				m.thresholds[t] = min(v, 1-1e-10)
-			}
+			*m = newMatcher(p)
 		}
 		m.match(spans[i])
 	})
@@ -80,7 +81,6 @@ func (p *problem) split(spans []span, s span) []span {
 // matcher is one goroutine's scratch: nothing is allocated once it has seen the largest cell.
 type matcher struct {
 	*problem
-	areas      [numAreas][2]float64
 	thresholds [numThresholds]float64 // at most 1 - 1e-10, so that equal boxes match whatever the rounding
 	objects    []object
 	overlaps   []overlap
@@ -91,6 +91,7 @@ type object struct {
 	box     [4]float64
 	area    float64 // of the box
 	crowd   bool
+	unseen  bool // a match does not show: pycocotools' object with id 0
 	ignored [numAreas]bool
 	taken   [numAreas]uint16 // bit t: matched at threshold t
 }
@@ -101,6 +102,15 @@ type overlap struct {
 	iou float64
 }
 
+func newMatcher(p *problem) matcher {
+	m := matcher{problem: p, thresholds: iouThresholds()}
+	for t, v := range m.thresholds {
+		m.thresholds[t] = min(v, 1-1e-10)
+	}
+	return m
+}
+
+// match decides all detections of a span.
 func (m *matcher) match(s span) {
 	g := s.gtFrom
 	for from := s.dtFrom; from < s.dtTo; {
@@ -122,9 +132,10 @@ func (m *matcher) match(s span) {
 }
 
 func (m *matcher) addObject(a *Annotation) {
-	o := object{box: a.Box, area: a.Box[2] * a.Box[3], crowd: a.Crowd}
-	for i, limit := range m.areas {
-		o.ignored[i] = a.Crowd || a.Area < limit[0] || a.Area > limit[1]
+	o := object{box: a.Box, area: a.Box[2] * a.Box[3], crowd: a.Crowd, unseen: m.quirks && a.ID == 0}
+	ignored := m.ignored(a)
+	for i, r := range m.areas {
+		o.ignored[i] = ignored || !r.holds(a.Area)
 	}
 	m.objects = append(m.objects, o)
 }
@@ -143,12 +154,12 @@ func (m *matcher) matchCell(from, to int32) {
 		m.findOverlaps(box)
 		verdict := &m.verdict[from+int32(i)]
 		area := box[2] * box[3]
-		for a, limit := range m.areas {
+		for a, r := range m.areas {
 			var matched, ignored uint32
 			if len(m.overlaps) > 0 {
 				matched, ignored = m.take(a)
 			}
-			if area < limit[0] || area > limit[1] {
+			if !r.holds(area) {
 				ignored |= allThresholds &^ matched
 			}
 			verdict[a] = matched | ignored<<ignoreShift
@@ -177,31 +188,47 @@ func (m *matcher) sortByScore(rows []int32) {
 	}
 }
 
-// findOverlaps collects the objects whose IoU reaches the lowest threshold. For a crowd it is intersection over detection.
+// findOverlaps collects the objects whose IoU reaches the lowest threshold.
 func (m *matcher) findOverlaps(d *[4]float64) {
 	m.overlaps = m.overlaps[:0]
-	area := d[2] * d[3]
-	right, bottom := d[0]+d[2], d[1]+d[3]
 	for i := range m.objects {
 		o := &m.objects[i]
-		w := min(right, o.box[0]+o.box[2]) - max(d[0], o.box[0])
-		if w <= 0 {
-			continue
+		iou := overlapOf(d, o)
+		if iou != iou {
+			m.keepAll(d)
+			return
 		}
-		h := min(bottom, o.box[1]+o.box[3]) - max(d[1], o.box[1])
-		if h <= 0 {
-			continue
-		}
-		inter := float64(w * h)
-		union := area
-		if !o.crowd {
-			union = area + o.area - inter
-		}
-		// Written so that a NaN of boxes beyond 1e154 counts as a match, as it does in the reference.
-		if iou := inter / union; !(iou < m.thresholds[0]) {
+		if iou >= m.thresholds[0] {
 			m.overlaps = append(m.overlaps, overlap{o, iou})
 		}
 	}
+}
+
+// keepAll collects all objects: among boxes beyond 1e154 or below 1e-154 an IoU may be NaN, and then every comparison that
+// follows in the reference comes out for the later object.
+func (m *matcher) keepAll(d *[4]float64) {
+	m.overlaps = m.overlaps[:0]
+	for i := range m.objects {
+		m.overlaps = append(m.overlaps, overlap{&m.objects[i], overlapOf(d, &m.objects[i])})
+	}
+}
+
+// overlapOf is the IoU of a detection and an object; for a crowd it is intersection over detection.
+func overlapOf(d *[4]float64, o *object) float64 {
+	w := min(d[0]+d[2], o.box[0]+o.box[2]) - max(d[0], o.box[0])
+	if w <= 0 {
+		return 0
+	}
+	h := min(d[1]+d[3], o.box[1]+o.box[3]) - max(d[1], o.box[1])
+	if h <= 0 {
+		return 0
+	}
+	inter := float64(w * h) // the conversion forbids a fused multiply-add
+	union := float64(d[2] * d[3])
+	if !o.crowd {
+		union = union + o.area - inter
+	}
+	return inter / union
 }
 
 // take gives the detection at hand its object at each threshold: the best overlap, the last one of equals, ignored objects
@@ -230,7 +257,9 @@ func (m *matcher) take(area int) (matched, ignored uint32) {
 			ignored |= uint32(bit)
 		}
 		best.taken[area] |= bit
-		matched |= uint32(bit)
+		if !best.unseen {
+			matched |= uint32(bit)
+		}
 	}
 	return matched, ignored
 }

@@ -23,6 +23,8 @@ type Options struct {
 	// Report, where there is one, is told what is wrong with an entry (an unknown or duplicate id, a broken box, a missing
 	// file, ...), which is then left out. Without it the first such entry is the error of Open.
 	Report func(error)
+
+	quirks bool // ids that are unknown or there twice are what they are to pycocotools, and no faults
 }
 
 // fault is nil if the caller is told what is wrong with an entry and the entry can be left out.

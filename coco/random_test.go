@@ -138,7 +138,7 @@ func TestRandomProblems(t *testing.T) {
 		slices.SortFunc(e.Classes, func(a, b ClassFigures) int { return cmp.Compare(a.ID, b.ID) })
 		got := slices.Clone(e.Stats[:])
 		for _, k := range e.Classes {
-			got = append(got, k.AP, k.AP50)
+			got = append(got, k.Stats.AP(), k.Stats.AP50())
 		}
 		require.Len(t, got, len(want))
 		for i := range want {

@@ -62,6 +62,9 @@ func (d *Dataset) appendAnnotation(b []byte, a *Annotation) []byte {
 	b = appendNumber(b, a.Area)
 	b = append(b, `, "iscrowd": `...)
 	b = appendFlag(b, a.Crowd)
+	if a.Ignore {
+		b = append(b, `, "ignore": 1`...)
+	}
 	if a.Difficult { // Pascal VOC's flags, where they say something
 		b = append(b, `, "difficult": 1`...)
 	}

@@ -141,7 +141,7 @@ func (t *Trainer) Evaluate(ctx context.Context) ([]train.Metric, error) {
 	}
 	metrics := []train.Metric{{Name: "AP", Value: e.Stats.AP()}, {Name: "AP50", Value: e.Stats.AP50()}}
 	for _, c := range e.Classes {
-		metrics = append(metrics, train.Metric{Name: "AP50/" + c.Name, Value: c.AP50})
+		metrics = append(metrics, train.Metric{Name: "AP50/" + c.Name, Value: c.Stats.AP50()})
 	}
 	return metrics, nil
 }

@@ -78,7 +78,7 @@ A figure that no object counts for is -1.`,
 func newCocoFigures(e *coco.Evaluation) cocoFigures {
 	f := cocoFigures{Stats: e.Stats, PerClass: make(map[string]cocoByClass, len(e.Classes)), Images: e.Images, Unlisted: e.Unlisted}
 	for _, k := range e.Classes {
-		f.PerClass[cocoClassName(k)] = cocoByClass{k.AP, k.AP50, k.Objects, k.Detections}
+		f.PerClass[cocoClassName(k)] = cocoByClass{k.Stats.AP(), k.Stats.AP50(), k.Objects, k.Detections}
 	}
 	return f
 }
@@ -98,7 +98,7 @@ func writeCocoFigures(w io.Writer, e *coco.Evaluation) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "class\tobjects\tdetections\tAP\tAP50\t")
 	for _, k := range e.Classes {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%.3f\t%.3f\t\n", cocoClassName(k), k.Objects, k.Detections, k.AP, k.AP50)
+		fmt.Fprintf(t, "%s\t%d\t%d\t%.3f\t%.3f\t\n", cocoClassName(k), k.Objects, k.Detections, k.Stats.AP(), k.Stats.AP50())
 	}
 	return t.Flush()
 }

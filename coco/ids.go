@@ -1,0 +1,217 @@
+package coco
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sort"
+)
+
+// idTables turn the ids in annotations into indices.
+type idTables struct {
+	data *Dataset
+	refs []annotationRef // of each annotation
+	opt  *Options
+}
+
+type annotationRef struct{ image, category int64 }
+
+// resolve sorts the categories and looks all ids up. Ids that are unknown or there twice are faults.
+func (t *idTables) resolve() (err error) {
+	d := t.data
+	t.sortCategories()
+	if d.Images, err = unique(d.Images, t.imageIDs(), t.opt, "images"); err != nil {
+		return err
+	}
+	if d.Categories, err = unique(d.Categories, t.categoryIDs(), t.opt, "categories"); err != nil {
+		return err
+	}
+	if err := t.checkNames(); err != nil {
+		return err
+	}
+	images, categories, annotations := t.imageIDs(), t.categoryIDs(), t.annotationIDs()
+	_, _, twice := annotations.duplicate()
+	var kept []Annotation
+	for i, ref := range t.refs {
+		img, ok := images.find(ref.image)
+		class, listed := categories.find(ref.category)
+		first := int32(i)
+		if twice {
+			first, _ = annotations.find(d.Annotations[i].ID)
+		}
+		switch {
+		case int(first) != i:
+			err = fmt.Errorf("annotations[%d].id: %w", i, duplicate(d.Annotations[i].ID, "annotations", first))
+		case !ok:
+			err = fmt.Errorf("annotations[%d].image_id: no image has the id %d", i, ref.image)
+		case !listed:
+			err = fmt.Errorf("annotations[%d].category_id: no category has the id %d", i, ref.category)
+		default:
+			d.Annotations[i].Image, d.Annotations[i].Class = int(img), int(class)+1
+			if kept != nil {
+				kept = append(kept, d.Annotations[i])
+			}
+			continue
+		}
+		if err := t.opt.fault(err); err != nil {
+			return err
+		}
+		if kept == nil {
+			kept = append(make([]Annotation, 0, len(t.refs)), d.Annotations[:i]...)
+		}
+	}
+	if kept != nil {
+		d.Annotations = kept
+	}
+	return nil
+}
+
+// unique checks the ids of a list. Entries whose id is there already are left out, if the caller is told of them.
+func unique[T any](list []T, ids idTable, opt *Options, name string) ([]T, error) {
+	if _, _, twice := ids.duplicate(); !twice {
+		return list, nil
+	}
+	kept := make([]T, 0, len(list))
+	for i, entry := range list {
+		id := ids.id(int32(i))
+		first, _ := ids.find(id)
+		if int(first) == i {
+			kept = append(kept, entry)
+			continue
+		}
+		err := fmt.Errorf("%s[%d].id: %w", name, i, duplicate(id, name, first))
+		if name == "categories" { // sorted by then: the index would mislead
+			err = &duplicateError{fmt.Sprintf("%s: the id %d is there twice", name, id)}
+		}
+		if err := opt.fault(err); err != nil {
+			return nil, err
+		}
+	}
+	return kept, nil
+}
+
+// duplicateError is an ErrDuplicateID with its own words.
+type duplicateError struct{ msg string }
+
+func (e *duplicateError) Error() string { return e.msg }
+func (e *duplicateError) Unwrap() error { return ErrDuplicateID }
+
+func duplicate(id int64, list string, first int32) error {
+	return &duplicateError{fmt.Sprintf("%d is the id of %s[%d] already", id, list, first)}
+}
+
+// resolveQuirks looks ids up as pycocotools does. Of images and categories with one id the last counts. Annotations of unknown
+// images and categories are dropped. Annotations with one id all stand for the last of them: that one is there several times, in
+// the places that the others have among the annotations of their images, images by ascending id.
+func (t *idTables) resolveQuirks() {
+	d := t.data
+	t.sortCategories()
+	d.Images = lastOfEachID(d.Images, t.imageIDs())
+	d.Categories = lastOfEachID(d.Categories, t.categoryIDs())
+	images, categories, annotations := t.imageIDs(), t.categoryIDs(), t.annotationIDs()
+
+	var rows []int32
+	for i, ref := range t.refs {
+		img, known := images.find(ref.image)
+		if class, ok := categories.find(ref.category); known && ok {
+			d.Annotations[i].Image, d.Annotations[i].Class = int(img), int(class)+1
+			rows = append(rows, int32(i))
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b int32) int { return cmp.Compare(t.refs[a].image, t.refs[b].image) })
+	var kept []Annotation
+	for _, row := range rows {
+		last, _ := annotations.findLast(d.Annotations[row].ID)
+		if a := d.Annotations[last]; a.Class > 0 { // 0: of an unknown image or category
+			kept = append(kept, a)
+		}
+	}
+	d.Annotations = kept
+}
+
+func (t *idTables) sortCategories() {
+	slices.SortStableFunc(t.data.Categories, func(a, b Category) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// checkNames looks for two categories of one name: models know classes by name.
+func (t *idTables) checkNames() error {
+	byName := slices.Clone(t.data.Categories)
+	slices.SortStableFunc(byName, func(a, b Category) int { return cmp.Compare(a.Name, b.Name) })
+	for i := 1; i < len(byName); i++ {
+		if a, b := byName[i-1], byName[i]; a.Name == b.Name && a.Name != "" {
+			if err := t.opt.fault(fmt.Errorf("categories: ids %d and %d have the same name %q", a.ID, b.ID, a.Name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *idTables) imageIDs() idTable {
+	return newIDTable(len(t.data.Images), func(i int32) int64 { return t.data.Images[i].ID })
+}
+
+func (t *idTables) categoryIDs() idTable {
+	return newIDTable(len(t.data.Categories), func(i int32) int64 { return t.data.Categories[i].ID })
+}
+
+func (t *idTables) annotationIDs() idTable {
+	return newIDTable(len(t.data.Annotations), func(i int32) int64 { return t.data.Annotations[i].ID })
+}
+
+// idTable finds items by id. It takes four bytes an item: a map takes ten times that, more than some files.
+type idTable struct {
+	byID []int32 // indices, ids ascending, equal ones in order
+	id   func(i int32) int64
+}
+
+func newIDTable(n int, id func(i int32) int64) idTable {
+	t := idTable{make([]int32, n), id}
+	for i := range t.byID {
+		t.byID[i] = int32(i)
+	}
+	ascending := func(a, b int32) int { return cmp.Compare(id(a), id(b)) }
+	if !slices.IsSortedFunc(t.byID, ascending) {
+		slices.SortStableFunc(t.byID, ascending)
+	}
+	return t
+}
+
+// duplicate is the first item, by id, whose id another one before it has.
+func (t idTable) duplicate() (i, first int32, twice bool) {
+	for k := 1; k < len(t.byID); k++ {
+		if first, i = t.byID[k-1], t.byID[k]; t.id(first) == t.id(i) {
+			return i, first, true
+		}
+	}
+	return 0, 0, false
+}
+
+// find is the first item with the id.
+func (t idTable) find(id int64) (i int32, ok bool) {
+	k, ok := slices.BinarySearchFunc(t.byID, id, func(i int32, id int64) int { return cmp.Compare(t.id(i), id) })
+	if !ok {
+		return 0, false
+	}
+	return t.byID[k], true
+}
+
+// findLast is the last item with the id.
+func (t idTable) findLast(id int64) (i int32, ok bool) {
+	k := sort.Search(len(t.byID), func(k int) bool { return t.id(t.byID[k]) > id })
+	if k == 0 || t.id(t.byID[k-1]) != id {
+		return 0, false
+	}
+	return t.byID[k-1], true
+}
+
+// lastOfEachID keeps the items that no later one has the id of, in their order.
+func lastOfEachID[T any](items []T, ids idTable) []T {
+	var kept []T
+	for i, item := range items {
+		if last, _ := ids.findLast(ids.id(int32(i))); int(last) == i {
+			kept = append(kept, item)
+		}
+	}
+	return kept
+}
