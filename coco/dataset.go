@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 )
 
 // Dataset is a set of pictures with boxes. Images keep the order of the file; Categories stand in class order: class c of a
@@ -170,5 +171,40 @@ func (d *Dataset) useClasses(names []string) error {
 		a.Class = c
 	}
 	d.Categories = categories
+	return nil
+}
+
+// Renamed is the data set with other file names. Images whose new name is empty are left out with their annotations.
+func (d *Dataset) Renamed(names []string) *Dataset {
+	side := make([]int, len(d.Images))
+	for i, name := range names {
+		if name == "" {
+			side[i] = 1
+		}
+	}
+	p := d.part(side, 0)
+	kept := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "" })
+	for i := range p.Images {
+		p.Images[i].FileName = kept[i]
+	}
+	return p
+}
+
+// NumberByName gives every image the number that its file is named by as its id, as COCO's images have: 139 for
+// "val2017/000000000139.jpg". Names that are no numbers, or the same number twice, are errors.
+func (d *Dataset) NumberByName() error {
+	first := make(map[int64]int, len(d.Images))
+	for i := range d.Images {
+		name := stem(filepath.FromSlash(d.Images[i].FileName))
+		id, err := strconv.ParseUint(name, 10, 63)
+		if err != nil {
+			return fmt.Errorf("%s: images[%d].file_name: %q is no number", d.Path, i, d.Images[i].FileName)
+		}
+		if other, ok := first[int64(id)]; ok {
+			return fmt.Errorf("%s: images[%d].file_name: %q and %q of images[%d] are the same number", d.Path, i, d.Images[i].FileName, d.Images[other].FileName, other)
+		}
+		first[int64(id)] = i
+		d.Images[i].ID = int64(id)
+	}
 	return nil
 }

@@ -26,7 +26,7 @@ const maxAnnotationFile = 16 << 20
 // Options.Devkit counts as the devkit does: the box begins at xmin-1 and is xmax-xmin+1 wide. Either way boxes are rounded to a
 // millionth of a pixel, so that a difference of two decimals is a decimal.
 //
-// "iscrowd", which ToVOC of package convert writes, makes a crowd of an object.
+// "iscrowd", which ToVOC of package layout writes, makes a crowd of an object.
 //
 // The split may be empty only where there is no ImageSets/Main: then every annotated picture belongs to the set, sorted by name.
 func ReadVOC(dir string, opt Options) (*Dataset, error) {

@@ -1,70 +1,61 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"os"
+	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
+	"scalenet/coco/layout"
 )
 
 func newDataCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "data",
-		Short: "Tools for data sets",
+		Short: "Check, look at, convert and divide data sets",
 		Args:  cobra.NoArgs,
 	}
-	c.AddCommand(newDataSplitCommand())
+	c.AddCommand(newDataConvertCommand(), newDataSplitCommand())
 	return c
 }
 
-func newDataSplitCommand() *cobra.Command {
-	var (
-		images, split, first, second string
-		fraction                     float64
-		seed                         uint64
-	)
-	c := &cobra.Command{
-		Use:   "split --first FILE --second FILE PATH",
-		Short: "Divide a data set in two, every class in proportion",
-		Long: `Divide the pictures of a data set (a COCO instances file or a Pascal VOC folder)
-in two and write both parts as COCO instances files. Pictures stay whole, and every
-class is divided in the same proportion as well as can be; equal seeds give equal
-parts. The input is not changed, an output that exists is an error.`,
-		Example: `  scalenet data split --first train.json --second val.json --fraction 0.2 --seed 1 instances.json`,
-		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			d, err := coco.Open(args[0], coco.Options{Images: images, Split: split})
-			if err != nil {
-				return err
-			}
-			a, b, err := d.Split(fraction, seed)
-			if err != nil {
-				return err
-			}
-			for _, path := range []string{first, second} {
-				if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-					return fmt.Errorf("%s: is there already", path)
-				}
-			}
-			for path, part := range map[string]*coco.Dataset{first: a, second: b} {
-				if err := coco.WriteCOCO(path, part); err != nil {
-					return err
-				}
-			}
-			fmt.Fprintf(c.OutOrStdout(), "%s: %d pictures, %d boxes\n%s: %d pictures, %d boxes\n",
-				first, len(a.Images), len(a.Annotations), second, len(b.Images), len(b.Annotations))
-			return nil
-		},
+// openParts reads a data set: the given split, or all of its splits. A COCO
+// file is one part without a name.
+func openParts(path, split string, opt coco.Options) (parts []layout.Part, err error) {
+	splits := []string{split}
+	if split == "" {
+		if splits, err = coco.Splits(path); err != nil {
+			return nil, err
+		}
+		if slices.Contains(splits, "train") && slices.Contains(splits, "val") { // "trainval" is both again
+			splits = slices.DeleteFunc(splits, func(name string) bool { return name == "trainval" })
+		}
+		if len(splits) == 0 {
+			splits = []string{""}
+		}
 	}
-	f := c.Flags()
-	f.StringVar(&images, "images", "", "folder of the pictures (COCO)")
-	f.StringVar(&split, "split", "", "split of a Pascal VOC folder")
-	f.StringVar(&first, "first", "", "file for the larger part")
-	f.StringVar(&second, "second", "", "file for the part that is split off")
-	f.Float64Var(&fraction, "fraction", 0.2, "share of the pictures that is split off")
-	f.Uint64Var(&seed, "seed", 1, "seed of the division")
-	requireFlags(c, "first", "second")
-	return c
+	for _, name := range splits {
+		opt.Split = name
+		d, err := coco.Open(path, opt)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, layout.Part{Name: name, Data: d})
+	}
+	return parts, nil
+}
+
+// writeRemarks prints how many remarks there are of each kind and what the
+// first ones say.
+func writeRemarks(w io.Writer, indent string, kinds []coco.RemarkKind) {
+	for _, k := range kinds {
+		fmt.Fprintf(w, "%s%d: %s\n", indent, k.Count, k.Kind)
+		for _, text := range k.First {
+			fmt.Fprintf(w, "%s    %s\n", indent, text)
+		}
+		if more := k.Count - len(k.First); more > 0 && len(k.First) > 0 {
+			fmt.Fprintf(w, "%s    and %d more\n", indent, more)
+		}
+	}
 }

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"scalenet/coco"
+	"scalenet/coco/layout"
+	"scalenet/train"
+)
+
+type dataConvertOptions struct {
+	to, images, split, as string
+	pictures              string
+	classes               []string
+	devkit, numericIDs    bool
+	add, force            bool
+	names                 int
+}
+
+func newDataConvertCommand() *cobra.Command {
+	var o dataConvertOptions
+	c := &cobra.Command{
+		Use:   "convert IN OUT",
+		Short: "Write a data set as COCO JSON, Pascal VOC or YOLO",
+		Long: `Write a data set (a COCO instances file, a Pascal VOC folder or YOLO's data.yaml)
+in another layout. An OUT that ends in .json is a COCO instances file; otherwise
+OUT is a new folder, whose layout --to names. All splits are converted, or the one
+of --split; --add adds another to a folder that is there.
+
+The input is not changed, nothing that exists is written over. What a layout
+cannot hold is counted and named: docs/data.md says what is kept, how exactly.`,
+		Example: `  scalenet data convert data/bccd bccd-yolo --to yolo
+  scalenet data convert --split val data/bccd val.json
+  scalenet data convert --images val2017 instances_val2017.json coco-voc --to voc --as val --pictures copy`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0], args[1]) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.to, "to", "", `layout of OUT: "coco", "voc" or "yolo"; default "coco" where it ends in .json`)
+	f.StringVar(&o.images, "images", "", "folder of the pictures of IN (COCO)")
+	f.StringVar(&o.split, "split", "", "split of IN (Pascal VOC, YOLO); default all")
+	f.StringVar(&o.as, "as", "", `name of the split in OUT; default as in IN, or "train" for a COCO file`)
+	f.StringVar(&o.pictures, "pictures", "", `what becomes of the pictures: "link" (symbolic links; default for folders), "copy", or "leave" (where they are; default for a .json)`)
+	f.StringSliceVar(&o.classes, "classes", nil, "the classes in this order, separated by commas; default the order of IN")
+	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC's corners as its devkit counts them: whole pixels from 1, the last one included")
+	f.BoolVar(&o.numericIDs, "numeric-ids", false, "take the numbers that files are named by as the ids of images, as in COCO")
+	f.BoolVar(&o.add, "add", false, "add a split to a folder that is there")
+	f.BoolVar(&o.force, "force", false, "replace a .json that is there")
+	f.IntVar(&o.names, "names", 5, "how many of each kind of remark to name; -1 is all")
+	return c
+}
+
+func (o *dataConvertOptions) run(c *cobra.Command, in, out string) error {
+	single := strings.EqualFold(filepath.Ext(out), ".json")
+	if err := o.check(single, out); err != nil {
+		return err
+	}
+	if same, err := samePath(in, out); err != nil {
+		return err
+	} else if same {
+		return fmt.Errorf("%s: is the input", out)
+	}
+	parts, err := openParts(in, o.split, coco.Options{Images: o.images, Classes: o.classes, Devkit: o.devkit})
+	if err != nil {
+		return err
+	}
+	if err := o.name(parts, single); err != nil {
+		return err
+	}
+	total := 0
+	for _, p := range parts {
+		total += len(p.Data.Images)
+		if o.numericIDs {
+			if err := p.Data.NumberByName(); err != nil {
+				return err
+			}
+		}
+	}
+	told := newProgress(c.ErrOrStderr(), "pictures", total)
+	w := layout.Writer{Pictures: layout.Pictures(o.pictures), Devkit: o.devkit, Add: o.add, Overwrite: o.force,
+		Remarks: coco.Remarks{Keep: o.names}, Progress: told.done}
+	ctx, stop := train.Interruptible(c.Context())
+	defer stop()
+	switch {
+	case single:
+		err = w.COCO(ctx, out, parts[0].Data)
+	case o.to == "coco":
+		err = w.COCOFolder(ctx, out, parts)
+	case o.to == "voc":
+		err = w.VOC(ctx, out, parts)
+	default:
+		err = w.YOLO(ctx, out, parts)
+	}
+	told.end()
+	if err != nil {
+		return err
+	}
+	o.report(c, out, parts, &w)
+	return nil
+}
+
+// check completes and checks the flags.
+func (o *dataConvertOptions) check(single bool, out string) error {
+	if o.to == "" && single {
+		o.to = "coco"
+	}
+	switch o.to {
+	case "coco":
+	case "voc", "yolo":
+		if single {
+			return fmt.Errorf("%s: --to %s writes a folder, not a .json", out, o.to)
+		}
+	default:
+		return fmt.Errorf(`--to %q: want "coco", "voc" or "yolo"`, o.to)
+	}
+	if o.pictures == "" {
+		o.pictures = string(layout.Link)
+		if single {
+			o.pictures = string(layout.Leave)
+		}
+	}
+	switch layout.Pictures(o.pictures) {
+	case layout.Leave, layout.Link, layout.Copy:
+		return nil
+	}
+	return fmt.Errorf(`--pictures %q: want "link", "copy" or "leave"`, o.pictures)
+}
+
+// name gives the parts the names that they have in the output.
+func (o *dataConvertOptions) name(parts []layout.Part, single bool) error {
+	if len(parts) > 1 && (single || o.as != "") {
+		names := make([]string, len(parts))
+		for i, p := range parts {
+			names[i] = p.Name
+		}
+		return fmt.Errorf("%s has the splits %q: choose one with --split, or write a folder of all", parts[0].Data.Path, names)
+	}
+	if len(parts) > 1 {
+		return nil
+	}
+	switch {
+	case o.as != "":
+		parts[0].Name = o.as
+	case parts[0].Name == "":
+		parts[0].Name = "train"
+	}
+	if !filepath.IsLocal(parts[0].Name) || filepath.Base(parts[0].Name) != parts[0].Name {
+		return fmt.Errorf("--as %q: want the name of a split", parts[0].Name)
+	}
+	return nil
+}
+
+func (o *dataConvertOptions) report(c *cobra.Command, out string, parts []layout.Part, w *layout.Writer) {
+	to := c.OutOrStdout()
+	splits := make([]string, len(parts))
+	for i, p := range parts {
+		splits[i] = p.Name
+	}
+	fmt.Fprintf(to, "%s: %d pictures (%s), %d boxes of %d classes\n", out, w.Images, strings.Join(splits, ", "), w.Boxes, len(parts[0].Data.Categories))
+	if w.Pictures == layout.Leave {
+		fmt.Fprintf(to, "the pictures are in %s\n", parts[0].Data.ImagesDir)
+	}
+	writeRemarks(to, "", w.Remarks.Kinds())
+}

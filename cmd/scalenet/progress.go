@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// progress tells how many of a number of things are done, how many a second,
+// and how long the rest will take: on a terminal in a line that changes,
+// elsewhere a line every five seconds.
+type progress struct {
+	to          io.Writer
+	what        string
+	total       int
+	first       int // done before the start
+	start, told time.Time
+	interval    time.Duration
+	terminal    bool
+}
+
+func newProgress(to io.Writer, what string, total int) *progress {
+	p := &progress{to: to, what: what, total: total, start: time.Now(), told: time.Now(), interval: 5 * time.Second}
+	if f, ok := to.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		p.terminal, p.interval = true, 200*time.Millisecond
+	}
+	return p
+}
+
+// from says how many were done before the start: they don't count for the rate.
+func (p *progress) from(done int) { p.first, p.start = done, time.Now() }
+
+// done tells that n of the total are done.
+func (p *progress) done(n int) {
+	now := time.Now()
+	if now.Sub(p.told) < p.interval && n != p.total {
+		return
+	}
+	p.told = now
+	rate := float64(n-p.first) / max(now.Sub(p.start).Seconds(), 1e-9)
+	text := fmt.Sprintf("%d/%d %s  %.1f/s", n, p.total, p.what, rate)
+	if n < p.total && rate > 0 {
+		left := time.Duration(float64(p.total-n) / rate * float64(time.Second))
+		text += fmt.Sprintf("  %s left", left.Round(time.Second))
+	}
+	if !p.terminal {
+		fmt.Fprintln(p.to, text)
+		return
+	}
+	fmt.Fprintf(p.to, "\r\x1b[K%s", text)
+	if n == p.total {
+		fmt.Fprintln(p.to)
+	}
+}
+
+// end leaves the line of a terminal when not all is done.
+func (p *progress) end() {
+	if p.terminal && p.told.After(p.start) {
+		fmt.Fprint(p.to, "\r\x1b[K")
+	}
+}

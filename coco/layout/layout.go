@@ -1,0 +1,274 @@
+package layout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"scalenet/coco"
+	"scalenet/geom"
+	"scalenet/imaging"
+)
+
+// Pictures is what becomes of the pictures of a data set.
+type Pictures string
+
+const (
+	Leave Pictures = "leave" // where they are; only a COCO file can refer to them there
+	Link  Pictures = "link"  // symbolic links in the new place
+	Copy  Pictures = "copy"
+)
+
+// Part is a data set under the name of a split.
+type Part struct {
+	Name string
+	Data *coco.Dataset
+}
+
+// Writer writes data sets.
+type Writer struct {
+	Pictures  Pictures
+	Devkit    bool           // Pascal VOC: whole pixels counted from 1, the last one included
+	Add       bool           // folders: add the parts to a data set that is there
+	Overwrite bool           // files: replace one that is there
+	Remarks   coco.Remarks   // what was left out or changed
+	Progress  func(done int) // pictures; may be nil
+	Images    int            // written
+	Boxes     int            // written
+
+	nested bool // names of files without their folders would be ambiguous
+}
+
+// COCO writes one data set as an instances file. Pictures that are linked or copied go to the folder "images" beside it, where
+// ReadCOCO finds them.
+func (w *Writer) COCO(ctx context.Context, file string, d *coco.Dataset) error {
+	if err := w.free(file); err != nil {
+		return err
+	}
+	w.masks(d)
+	if w.Pictures == Leave {
+		w.Images, w.Boxes = len(d.Images), len(d.Annotations)
+		return coco.WriteCOCO(file, d)
+	}
+	w.names([]Part{{Data: d}})
+	return w.move(ctx, file, filepath.Join(filepath.Dir(file), "images"), Part{Data: d})
+}
+
+// COCOFolder writes the parts as dir/instances_<part>.json, with the pictures in dir/images/<part>.
+func (w *Writer) COCOFolder(ctx context.Context, dir string, parts []Part) error {
+	if err := w.holdsPictures("COCO"); err != nil {
+		return err
+	}
+	w.names(parts)
+	return newFolder(dir, w.Add, func(dir string) error {
+		for _, p := range parts {
+			file := filepath.Join(dir, "instances_"+p.Name+".json")
+			if err := w.free(file); err != nil {
+				return err
+			}
+			w.masks(p.Data)
+			if err := w.move(ctx, file, filepath.Join(dir, "images", p.Name), p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// move puts the pictures of a part into a new folder and writes the instances file that refers to them there.
+func (w *Writer) move(ctx context.Context, file, folder string, p Part) error {
+	kept := make([]string, len(p.Data.Images))
+	err := newFolder(folder, false, func(folder string) error {
+		return w.each(ctx, p.Data, func(i int, name string) error {
+			kept[i] = path.Join(p.Name, name)
+			return w.put(p.Data, i, filepath.Join(folder, name))
+		})
+	})
+	if err != nil {
+		return err
+	}
+	moved := p.Data.Renamed(kept)
+	w.Boxes += len(moved.Annotations)
+	return coco.WriteCOCO(file, moved)
+}
+
+// free is an error if there is something at the place of a file.
+func (w *Writer) free(file string) error {
+	if _, err := os.Lstat(file); w.Overwrite || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s: is there already", file)
+}
+
+// holdsPictures refuses to leave the pictures of a folder elsewhere.
+func (w *Writer) holdsPictures(name string) error {
+	if w.Pictures == Link || w.Pictures == Copy {
+		return nil
+	}
+	return fmt.Errorf("pictures %q: a %s folder holds its pictures: %q or %q", w.Pictures, name, Link, Copy)
+}
+
+// newFolder writes a folder whole or not at all. With add it may be there, and then write checks what is in it.
+func newFolder(dir string, add bool, write func(dir string) error) (err error) {
+	if _, err := os.Lstat(dir); err == nil {
+		if add {
+			return write(dir)
+		}
+		return fmt.Errorf("%s: is there already", dir)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	temporary, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".tmp-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(temporary)
+			err = &renamedError{err, strings.ReplaceAll(err.Error(), temporary, dir)}
+		}
+	}()
+	if err := os.Chmod(temporary, 0o755); err != nil {
+		return err
+	}
+	if err := write(temporary); err != nil {
+		return err
+	}
+	return os.Rename(temporary, dir)
+}
+
+// renamedError is an error with the name of a folder that the caller knows instead of the temporary one.
+type renamedError struct {
+	err  error
+	text string
+}
+
+func (e *renamedError) Error() string { return e.text }
+func (e *renamedError) Unwrap() error { return e.err }
+
+// each calls a function for every picture that is there, with the name of its new file. A missing picture is left out.
+func (w *Writer) each(ctx context.Context, d *coco.Dataset, f func(i int, name string) error) error {
+	names := make(map[string]int, len(d.Images))
+	written := 0
+	for i := range d.Images {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		at := d.ImagePath(i)
+		info, err := os.Stat(at)
+		if err != nil || !info.Mode().IsRegular() {
+			w.Remarks.Add("picture not found, left out", "%s: images[%d].file_name: no picture at %s", d.Path, i, at)
+			continue
+		}
+		name := w.newName(d.Images[i].FileName)
+		if other, ok := names[stem(name)]; ok { // annotations are files of the same name
+			return fmt.Errorf("%s: images[%d].file_name: %s would be %s, as images[%d] is", d.Path, i, d.Images[i].FileName, name, other)
+		}
+		names[stem(name)] = i
+		if err := f(i, name); err != nil {
+			return err
+		}
+		written++
+		if w.Images++; w.Progress != nil {
+			w.Progress(w.Images)
+		}
+	}
+	if written == 0 && len(d.Images) > 0 {
+		return fmt.Errorf("%s: none of its %d pictures found; images[0].file_name: no picture at %s", d.Path, len(d.Images), d.ImagePath(0))
+	}
+	return nil
+}
+
+// names decides how new files are named: as the old ones without their folders, or, where two names would be the same, with the
+// folders as part of the name.
+func (w *Writer) names(parts []Part) {
+	seen := make(map[string]bool)
+	for _, p := range parts {
+		for _, img := range p.Data.Images {
+			name := stem(path.Base(filepath.ToSlash(img.FileName)))
+			if seen[name] {
+				w.nested = true
+				return
+			}
+			seen[name] = true
+		}
+	}
+}
+
+// newName is the name of a picture's new file.
+func (w *Writer) newName(name string) string {
+	name = path.Clean(filepath.ToSlash(name))
+	if !w.nested || !filepath.IsLocal(filepath.FromSlash(name)) {
+		return path.Base(name)
+	}
+	return strings.ReplaceAll(name, "/", "_")
+}
+
+// stem is a file name without its extension.
+func stem(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }
+
+// put links or copies picture i to a new file.
+func (w *Writer) put(d *coco.Dataset, i int, to string) error {
+	from := d.ImagePath(i)
+	if w.Pictures == Link {
+		absolute, err := filepath.Abs(from)
+		if err != nil {
+			return err
+		}
+		return os.Symlink(absolute, to)
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Close()
+		return err
+	}
+	return out.Close()
+}
+
+// masks remarks on what coco.Open does not read.
+func (w *Writer) masks(d *coco.Dataset) {
+	w.Remarks.AddCount("outline (segmentation), not kept", d.Masks)
+}
+
+// size is the annotated size of a picture, or the one that its file says.
+func size(d *coco.Dataset, i int) (geom.Size, error) {
+	if img := d.Images[i]; img.Width > 0 && img.Height > 0 {
+		return geom.Size{W: img.Width, H: img.Height}, nil
+	}
+	s, err := imaging.Size(d.ImagePath(i), imaging.Limits{})
+	if err != nil {
+		return s, fmt.Errorf("%s: images[%d]: %w", d.Path, i, err)
+	}
+	return s, nil
+}
+
+// where names an annotation for a remark.
+func where(d *coco.Dataset, at int32) string {
+	a := &d.Annotations[at]
+	return fmt.Sprintf("%s: %s: annotations[%d].bbox: %v", d.Path, d.Images[a.Image].FileName, at, a.Box)
+}
+
+// className is a category's name, or its id where it has none.
+func className(c coco.Category) string {
+	if c.Name == "" {
+		return fmt.Sprint(c.ID)
+	}
+	return c.Name
+}

@@ -1,0 +1,177 @@
+package layout
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"scalenet/checkpoint"
+	"scalenet/coco"
+)
+
+// VOC writes the parts in Pascal VOC's layout: Annotations/*.xml, JPEGImages, ImageSets/Main/<part>.txt. A crowd is marked as
+// difficult, which evaluations leave out, and with an "iscrowd" that ReadVOC reads.
+func (w *Writer) VOC(ctx context.Context, dir string, parts []Part) error {
+	if err := w.holdsPictures("Pascal VOC"); err != nil {
+		return err
+	}
+	w.names(parts)
+	return newFolder(dir, w.Add, func(dir string) error {
+		for _, folder := range []string{"Annotations", "JPEGImages", filepath.Join("ImageSets", "Main")} {
+			if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
+				return err
+			}
+		}
+		for _, p := range parts {
+			if err := w.vocFree(ctx, dir, p); err != nil {
+				return err
+			}
+		}
+		for _, p := range parts {
+			if err := w.vocPart(ctx, dir, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func vocList(dir, part string) string { return filepath.Join(dir, "ImageSets", "Main", part+".txt") }
+
+// vocFree is an error if the list or a picture of a part is there already, before anything is written.
+func (w *Writer) vocFree(ctx context.Context, dir string, p Part) error {
+	if _, err := os.Lstat(vocList(dir, p.Name)); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: is there already", vocList(dir, p.Name))
+	}
+	quiet := Writer{nested: w.nested}
+	return quiet.each(ctx, p.Data, func(i int, name string) error {
+		if len(strings.Fields(name)) != 1 {
+			return fmt.Errorf("%s: images[%d].file_name: %q: the lists of Pascal VOC take no names with blanks", p.Data.Path, i, name)
+		}
+		for _, file := range []string{filepath.Join(dir, "JPEGImages", name), filepath.Join(dir, "Annotations", stem(name)+".xml")} {
+			if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%s: is there already", file)
+			}
+		}
+		return nil
+	})
+}
+
+func (w *Writer) vocPart(ctx context.Context, dir string, p Part) error {
+	d := p.Data
+	w.masks(d)
+	w.vocClasses(d)
+	var list []byte
+	err := w.each(ctx, d, func(i int, name string) error {
+		a, err := w.vocAnnotation(d, i, name)
+		if err != nil {
+			return err
+		}
+		text, err := xml.MarshalIndent(a, "", "\t")
+		if err != nil {
+			return fmt.Errorf("%s: images[%d]: %w", d.Path, i, err)
+		}
+		list = append(append(list, stem(name)...), '\n')
+		if err := w.put(d, i, filepath.Join(dir, "JPEGImages", name)); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, "Annotations", stem(name)+".xml"), append(text, '\n'), 0o644)
+	})
+	if err != nil {
+		return err
+	}
+	return checkpoint.WriteAtomic(vocList(dir, p.Name), func(to io.Writer) error {
+		_, err := to.Write(list)
+		return err
+	})
+}
+
+// vocClasses remarks on the classes that are lost, for want of objects.
+func (w *Writer) vocClasses(d *coco.Dataset) {
+	used := make([]bool, len(d.Categories)+1)
+	for i := range d.Annotations {
+		used[d.Annotations[i].Class] = true
+	}
+	for i, c := range d.Categories {
+		if !used[i+1] {
+			w.Remarks.Add("class without objects, not kept", "%s: %s", d.Path, className(c))
+		}
+	}
+}
+
+type vocAnnotation struct {
+	XMLName   xml.Name    `xml:"annotation"`
+	Folder    string      `xml:"folder"`
+	FileName  string      `xml:"filename"`
+	Width     int         `xml:"size>width"`
+	Height    int         `xml:"size>height"`
+	Depth     int         `xml:"size>depth"`
+	Segmented int         `xml:"segmented"`
+	Objects   []vocObject `xml:"object"`
+}
+
+type vocObject struct {
+	Name      string `xml:"name"`
+	Pose      string `xml:"pose"`
+	Truncated int    `xml:"truncated"`
+	Difficult int    `xml:"difficult"`
+	Crowd     int    `xml:"iscrowd,omitempty"`
+	XMin      string `xml:"bndbox>xmin"`
+	YMin      string `xml:"bndbox>ymin"`
+	XMax      string `xml:"bndbox>xmax"`
+	YMax      string `xml:"bndbox>ymax"`
+}
+
+func (w *Writer) vocAnnotation(d *coco.Dataset, i int, name string) (*vocAnnotation, error) {
+	s, err := size(d, i)
+	if err != nil {
+		return nil, err
+	}
+	out := &vocAnnotation{Folder: "JPEGImages", FileName: name, Width: s.W, Height: s.H, Depth: 3}
+	for _, at := range d.Objects(i) {
+		a := &d.Annotations[at]
+		if a.Box[2] < 0 || a.Box[3] < 0 {
+			w.Remarks.Add("box of a negative side, left out", "%s", where(d, at))
+			continue
+		}
+		o := vocObject{Name: className(d.Categories[a.Class-1]), Pose: "Unspecified", Truncated: flag(a.Truncated),
+			Difficult: flag(a.Difficult || a.Crowd), Crowd: flag(a.Crowd)}
+		left, top, right, bottom := a.Box[0], a.Box[1], a.Box[0]+a.Box[2], a.Box[1]+a.Box[3]
+		if w.Devkit {
+			o.XMin, o.YMin, o.XMax, o.YMax = pixel(left, 1), pixel(top, 1), pixel(right, 0), pixel(bottom, 0)
+			if a.Box != [4]float64{math.Round(a.Box[0]), math.Round(a.Box[1]), math.Round(a.Box[2]), math.Round(a.Box[3])} {
+				w.Remarks.Add("box rounded to whole pixels", "%s", where(d, at))
+			}
+		} else {
+			o.XMin, o.YMin, o.XMax, o.YMax = decimal(left), decimal(top), decimal(right), decimal(bottom)
+		}
+		out.Objects = append(out.Objects, o)
+		w.Boxes++
+	}
+	return out, nil
+}
+
+func flag(v bool) int {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+func pixel(v, first float64) string { return strconv.FormatFloat(math.Round(v)+first, 'f', 0, 64) }
+
+// decimal has six places at most.
+func decimal(v float64) string {
+	if rounded := math.Round(v*1e6) / 1e6; math.Abs(v) < 1<<30 {
+		v = rounded
+	}
+	return strconv.FormatFloat(v, 'f', -1, 64)
+}
