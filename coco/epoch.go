@@ -2,10 +2,10 @@ package coco
 
 import (
 	"cmp"
-	"math/rand/v2"
 	"slices"
 
 	"scalenet/geom"
+	"scalenet/train"
 )
 
 // batchPlan says what a batch consists of.
@@ -18,7 +18,7 @@ type batchPlan struct {
 // planEpoch lists the batches of an epoch. It depends on nothing but the data set, the configuration and the epoch.
 func (l *Loader) planEpoch(epoch int) []batchPlan {
 	cfg := &l.cfg
-	random := randomSource(cfg.Seed, epoch, -1)
+	random := train.RandAt(cfg.Seed, epoch, -1)
 	var plans []batchPlan
 	for _, b := range l.buckets {
 		images := slices.Clone(b.images)
@@ -52,27 +52,11 @@ type augmentation struct {
 
 // draw depends on the seed, the epoch and the place within the epoch only.
 func (c *LoaderConfig) draw(epoch, place int) augmentation {
-	random := randomSource(c.Seed, epoch, place)
+	random := train.RandAt(c.Seed, epoch, place)
 	flipX, flipY, brightness := random.Float64() < 0.5, random.Float64() < 0.5, random.Float64()
 	return augmentation{
 		flipX:      c.FlipHorizontal && flipX,
 		flipY:      c.FlipVertical && flipY,
 		brightness: 1 + c.Brightness*(2*brightness-1),
 	}
-}
-
-// randomSource is a generator of its own for a place within an epoch (-1: the order of the epoch). Seeds that differ by one
-// are far apart after mixing.
-func randomSource(seed uint64, epoch, place int) *rand.Rand {
-	a := mix(seed)
-	b := mix(a ^ uint64(epoch))
-	return rand.New(rand.NewPCG(b, mix(b^uint64(place))))
-}
-
-// mix is the finaliser of SplitMix64.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

@@ -1,16 +1,13 @@
 package coco
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"runtime"
 	"slices"
-	"sync"
-	"time"
 
 	"scalenet/geom"
 	"scalenet/imaging"
+	"scalenet/train"
 )
 
 // LoaderConfig says how pictures become batches. Fields with a default take it when they are zero.
@@ -84,19 +81,15 @@ func (c LoaderConfig) withDefaults() (LoaderConfig, error) {
 
 // Loader makes the batches of a data set on goroutines ahead of Next. What a batch holds depends on the data set, the
 // configuration, and its place (epoch, step) only, not on goroutines, caching, or how one got there: a resumed run sees
-// exactly what an uninterrupted one does. It is for one goroutine at a time.
+// exactly what an uninterrupted one does. It is for one goroutine at a time. A picture that cannot be read is an error of
+// Next that names it, and stays one until Seek.
 type Loader struct {
+	*train.Prefetch[*Batch]
 	data     *Dataset
 	cfg      LoaderConfig
 	buckets  []bucket
 	sizes    []geom.Size // of the pictures, as annotated
 	pictures *pictureCache
-	batches  int
-
-	epoch, step int // of the batch that Next returns next
-	stream      *stream
-	failed      error
-	waited      time.Duration
 }
 
 // NewLoader prepares a loader; the first Next gives batch 0 of epoch 0. Close it.
@@ -121,14 +114,16 @@ func NewLoader(d *Dataset, cfg LoaderConfig) (*Loader, error) {
 	l := &Loader{data: d, cfg: cfg, sizes: sizes,
 		buckets:  makeBuckets(&cfg, images, func(i int) geom.Size { return sizes[i] }),
 		pictures: &pictureCache{data: d, sizes: sizes, limits: cfg.Limits, left: cfg.CacheBytes, kept: make(map[int]*imaging.Image)}}
+	batches := 0
 	for _, b := range l.buckets {
-		l.batches += (len(b.images) + cfg.Batch - 1) / cfg.Batch
+		batches += (len(b.images) + cfg.Batch - 1) / cfg.Batch
 	}
+	l.Prefetch = train.NewPrefetch(batches, cfg.Workers, cfg.Prefetch, func(epoch int) func(int) (*Batch, error) {
+		plans := l.planEpoch(epoch)
+		return func(step int) (*Batch, error) { return l.build(epoch, step, &plans[step]) }
+	})
 	return l, nil
 }
-
-// Batches is the number of batches in every epoch.
-func (l *Loader) Batches() int { return l.batches }
 
 // Sizes are the padded sizes that batches can have, so that graphs can be made beforehand.
 func (l *Loader) Sizes() []geom.Size {
@@ -141,109 +136,4 @@ func (l *Loader) Sizes() []geom.Size {
 		}
 	}
 	return all
-}
-
-// Waited is the time that calls of Next have spent waiting for data.
-func (l *Loader) Waited() time.Duration { return l.waited }
-
-// Seek makes Next continue with a batch of an epoch, both counted from 0.
-func (l *Loader) Seek(epoch, step int) error {
-	if epoch < 0 || step < 0 || step > l.batches {
-		return fmt.Errorf("loader: no batch %d in epoch %d: an epoch has %d", step, epoch, l.batches)
-	}
-	l.Close()
-	l.epoch, l.step, l.failed = epoch, step, nil
-	return nil
-}
-
-// Next returns the next batch of the epoch, or io.EOF after the last; Seek begins another. A picture that cannot be read is an
-// error that names it, and stays one until Seek.
-func (l *Loader) Next(ctx context.Context) (*Batch, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if l.failed != nil {
-		return nil, l.failed
-	}
-	if l.step == l.batches {
-		return nil, io.EOF
-	}
-	if l.stream == nil {
-		l.stream = l.start()
-	}
-	began := time.Now()
-	defer func() { l.waited += time.Since(began) }()
-	if l.stream.head == nil {
-		l.stream.head = <-l.stream.queue
-	}
-	select {
-	case r := <-l.stream.head:
-		l.stream.head = nil
-		if r.err != nil {
-			l.Close()
-			l.failed = r.err
-			return nil, r.err
-		}
-		if l.step++; l.step == l.batches {
-			l.Close()
-		}
-		return r.batch, nil
-	case <-ctx.Done():
-		return nil, ctx.Err() // the batch stays at the head
-	}
-}
-
-// Close ends the goroutines. The loader can be used again after Seek, or go on where it stood.
-func (l *Loader) Close() {
-	if l.stream != nil {
-		l.stream.close()
-		l.stream = nil
-	}
-}
-
-// stream is the rest of an epoch in the making: a queue of batches in order, each a channel that its goroutine fills.
-type stream struct {
-	queue chan chan made
-	head  chan made // taken from the queue, not yet received
-	stop  chan struct{}
-	wg    sync.WaitGroup
-}
-
-type made struct {
-	batch *Batch
-	err   error
-}
-
-// start makes the batches from the loader's place to the end of the epoch. The queue's capacity bounds how far ahead.
-func (l *Loader) start() *stream {
-	s := &stream{queue: make(chan chan made, l.cfg.Prefetch), stop: make(chan struct{})}
-	epoch, first := l.epoch, l.step
-	workers := make(chan struct{}, l.cfg.Workers)
-	s.wg.Go(func() {
-		plans := l.planEpoch(epoch)
-		for step := first; step < len(plans); step++ {
-			result := make(chan made, 1)
-			select {
-			case s.queue <- result:
-			case <-s.stop:
-				return
-			}
-			select {
-			case workers <- struct{}{}:
-			case <-s.stop:
-				return
-			}
-			s.wg.Go(func() {
-				batch, err := l.build(epoch, step, &plans[step])
-				<-workers
-				result <- made{batch, err}
-			})
-		}
-	})
-	return s
-}
-
-func (s *stream) close() {
-	close(s.stop)
-	s.wg.Wait()
 }
