@@ -12,16 +12,20 @@ import (
 //
 //	logits (N, K), labels (N) int32, negative = ignored -> (1)
 //
-// It is 0 when every label is ignored.
-type SoftmaxCrossEntropy struct{}
+// It is 0 when every label is ignored. Smoothing is the share of a label that is
+// spread evenly over all classes, as in PyTorch's label_smoothing.
+type SoftmaxCrossEntropy struct{ Smoothing float64 }
 
 // OutShape implements Op.
-func (SoftmaxCrossEntropy) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (l SoftmaxCrossEntropy) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
 		return nil, err
 	}
 	if err := wantDims("logits", in[0], 2); err != nil {
 		return nil, err
+	}
+	if !(l.Smoothing >= 0 && l.Smoothing <= 1) {
+		return nil, fmt.Errorf("smoothing %g is not in [0, 1]", l.Smoothing)
 	}
 	return tensor.Shape{1}, wantShape("labels", in[1], in[0][0])
 }
@@ -30,16 +34,16 @@ func (SoftmaxCrossEntropy) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 func (SoftmaxCrossEntropy) Wrt(n int) []bool { return first(1, n) }
 
 // Diff implements Differentiable.
-func (SoftmaxCrossEntropy) Diff(in []*Node, _, grad *Node) []*Node {
-	return []*Node{Apply(SoftmaxCrossEntropyGrad{}, in[0], in[1], grad), nil}
+func (l SoftmaxCrossEntropy) Diff(in []*Node, _, grad *Node) []*Node {
+	return []*Node{Apply(SoftmaxCrossEntropyGrad{l.Smoothing}, in[0], in[1], grad), nil}
 }
 
 // SoftmaxCrossEntropyGrad is (logits, labels, dloss (1)) -> dlogits.
-type SoftmaxCrossEntropyGrad struct{}
+type SoftmaxCrossEntropyGrad struct{ Smoothing float64 }
 
 // OutShape implements Op.
-func (SoftmaxCrossEntropyGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	return lossGradShape(SoftmaxCrossEntropy{}, in)
+func (l SoftmaxCrossEntropyGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	return lossGradShape(SoftmaxCrossEntropy{l.Smoothing}, in)
 }
 
 // SigmoidCrossEntropy is the mean over the elements with a label of

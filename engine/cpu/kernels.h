@@ -168,9 +168,9 @@ int64_t sn_roi_align(int type, const sn_roi *r, const void *x, const float *rois
 void sn_roi_align_grad(int type, const sn_roi *r, const void *dy, const float *rois, void *dx, void *scratch);
 
 // Losses. The cross entropies return the first row whose label is outside [.., k), -1 when all are good.
-int64_t sn_softmax_cross_entropy(const float *logits, const int32_t *labels, float *loss, int64_t n, int64_t k);
-void sn_softmax_cross_entropy_grad(const float *logits, const int32_t *labels, const float *dloss, float *dlogits, int64_t n,
-                                   int64_t k);
+int64_t sn_softmax_cross_entropy(const float *logits, const int32_t *labels, double smoothing, float *loss, int64_t n, int64_t k);
+void sn_softmax_cross_entropy_grad(const float *logits, const int32_t *labels, double smoothing, const float *dloss, float *dlogits,
+                                   int64_t n, int64_t k);
 int64_t sn_sigmoid_cross_entropy(const float *logits, const int32_t *labels, float *loss, int64_t n);
 void sn_sigmoid_cross_entropy_grad(const float *logits, const int32_t *labels, const float *dloss, float *dlogits, int64_t n);
 void sn_smooth_l1(const float *p, const float *t, const float *w, float beta, float *loss, int64_t n);

@@ -24,7 +24,7 @@ func (c *compiler) loss() error {
 			return err
 		}
 		c.run = func() error {
-			return badLabel(in[1], int(k), C.sn_softmax_cross_entropy(floats(in[0]), labels(in[1]), floats(y), n, k))
+			return badLabel(in[1], int(k), C.sn_softmax_cross_entropy(floats(in[0]), labels(in[1]), C.double(op.Smoothing), floats(y), n, k))
 		}
 		return nil
 	case nn.SoftmaxCrossEntropyGrad:
@@ -32,7 +32,7 @@ func (c *compiler) loss() error {
 			return err
 		}
 		return c.loop(func() {
-			C.sn_softmax_cross_entropy_grad(floats(in[0]), labels(in[1]), floats(in[2]), floats(y), n, k)
+			C.sn_softmax_cross_entropy_grad(floats(in[0]), labels(in[1]), C.double(op.Smoothing), floats(in[2]), floats(y), n, k)
 		})
 	case nn.SigmoidCrossEntropy:
 		if err := want(engine.Int32, in[1]); err != nil {

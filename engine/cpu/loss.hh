@@ -6,16 +6,16 @@ static double max_of(const float *x, int64_t k) {
   return double(m);
 }
 
-int64_t softmax_cross_entropy(const float *logits, const int32_t *labels, float *loss, int64_t n, int64_t k) {
+int64_t softmax_cross_entropy(const float *logits, const int32_t *labels, double smoothing, float *loss, int64_t n, int64_t k) {
   double sum = 0;
   int64_t count = 0;
   for (int64_t i = 0; i < n; i++) {
     if (labels[i] < 0) continue;
     if (labels[i] >= k) return i;
     const float *row = logits + i * k;
-    double m = max_of(row, k), z = 0;
-    for (int64_t j = 0; j < k; j++) z += std::exp(double(row[j]) - m);
-    sum += std::log(z) + m - double(row[labels[i]]);
+    double m = max_of(row, k), z = 0, all = 0;
+    for (int64_t j = 0; j < k; j++) z += std::exp(double(row[j]) - m), all += double(row[j]) - m;
+    sum += std::log(z) + (1 - smoothing) * (m - double(row[labels[i]])) - smoothing * all / double(k);
     count++;
   }
   *loss = count ? float(sum / double(count)) : 0.0f;
@@ -28,8 +28,8 @@ static int64_t labelled(const int32_t *labels, int64_t n) {
   return count;
 }
 
-void softmax_cross_entropy_grad(const float *logits, const int32_t *labels, const float *dloss, float *dlogits, int64_t n,
-                                int64_t k) {
+void softmax_cross_entropy_grad(const float *logits, const int32_t *labels, double smoothing, const float *dloss, float *dlogits,
+                                int64_t n, int64_t k) {
   double share = double(*dloss) / double(std::max<int64_t>(labelled(labels, n), 1));
   for (int64_t i = 0; i < n; i++) {
     const float *row = logits + i * k;
@@ -40,7 +40,10 @@ void softmax_cross_entropy_grad(const float *logits, const int32_t *labels, cons
     }
     double m = max_of(row, k), z = 0;
     for (int64_t j = 0; j < k; j++) z += std::exp(double(row[j]) - m);
-    for (int64_t j = 0; j < k; j++) d[j] = float(share * (std::exp(double(row[j]) - m) / z - (j == labels[i])));
+    for (int64_t j = 0; j < k; j++) {
+      double label = (1 - smoothing) * double(j == labels[i]) + smoothing / double(k);
+      d[j] = float(share * (std::exp(double(row[j]) - m) / z - label));
+    }
   }
 }
 

@@ -127,6 +127,11 @@ func losses() (cases []Case) {
 	add("SoftmaxCrossEntropy/ignored", softmax, softmaxGrad, feature(6, 3), ignored(6))
 	add("SoftmaxCrossEntropy/extreme", softmax, softmaxGrad, filled(spread(-1e4, 1e4), 9, 4), labels(4, 9))
 
+	smoothed, smoothedGrad := nn.SoftmaxCrossEntropy{Smoothing: 0.1}, nn.SoftmaxCrossEntropyGrad{Smoothing: 0.1}
+	add("SoftmaxCrossEntropy/smoothed/33x21", smoothed, smoothedGrad, filled(spread(-8, 8), 33, 21), labels(21, 33))
+	add("SoftmaxCrossEntropy/smoothed/1x1", smoothed, smoothedGrad, feature(1, 1), filled(Fill{Kind: Given, Values: []float64{0}}, 1))
+	add("SoftmaxCrossEntropy/smoothed/ignored", smoothed, smoothedGrad, feature(6, 3), ignored(6))
+
 	sigmoid, sigmoidGrad := nn.SigmoidCrossEntropy{}, nn.SigmoidCrossEntropyGrad{}
 	add("SigmoidCrossEntropy/50", sigmoid, sigmoidGrad, filled(spread(-5, 5), 50), labels(2, 50))
 	add("SigmoidCrossEntropy/1", sigmoid, sigmoidGrad, feature(1), filled(Fill{Kind: Given, Values: []float64{1}}, 1))

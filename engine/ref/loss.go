@@ -11,10 +11,10 @@ func loss(op nn.Op) (operation, bool) {
 	switch op := op.(type) {
 	case nn.SoftmaxCrossEntropy:
 		return operation{least: 2, most: 2, labels: 1, check: checkClasses,
-			run: func(in []array) array { return softmaxLoss(in[0], in[1]) }}, true
+			run: func(in []array) array { return softmaxLoss(op.Smoothing, in[0], in[1]) }}, true
 	case nn.SoftmaxCrossEntropyGrad:
 		return operation{least: 3, most: 3, labels: 1, check: checkClasses,
-			run: func(in []array) array { return softmaxLossGrad(in[0], in[1], in[2].data[0]) }}, true
+			run: func(in []array) array { return softmaxLossGrad(op.Smoothing, in[0], in[1], in[2].data[0]) }}, true
 	case nn.SigmoidCrossEntropy:
 		return operation{least: 2, most: 2, labels: 1, check: checkBinary,
 			run: func(in []array) array { return sigmoidLoss(in[0], in[1]) }}, true
@@ -67,18 +67,22 @@ func logSumExp(v []float64) float64 {
 }
 
 // softmaxLoss is logits (N, K), labels (N) -> (1).
-func softmaxLoss(logits, labels array) array {
+func softmaxLoss(smoothing float64, logits, labels array) array {
 	y, total := zeros(1), counted(labels)
 	for n, l := range labels.data {
 		if l >= 0 {
 			row := logits.row(n)
-			y.data[0] += (logSumExp(row) - row[int(l)]) / total
+			all := logSumExp(row)
+			y.data[0] += (1 - smoothing) * (all - row[int(l)]) / total
+			for _, v := range row {
+				y.data[0] += smoothing / float64(len(row)) * (all - v) / total
+			}
 		}
 	}
 	return y
 }
 
-func softmaxLossGrad(logits, labels array, dloss float64) array {
+func softmaxLossGrad(smoothing float64, logits, labels array, dloss float64) array {
 	d, total := zerosLike(logits), counted(labels)
 	for n, l := range labels.data {
 		if l < 0 {
@@ -87,9 +91,9 @@ func softmaxLossGrad(logits, labels array, dloss float64) array {
 		row := logits.row(n)
 		all := logSumExp(row)
 		for k, v := range row {
-			d.row(n)[k] = math.Exp(v-all) * dloss / total
+			d.row(n)[k] = (math.Exp(v-all) - smoothing/float64(len(row))) * dloss / total
 		}
-		d.row(n)[int(l)] -= dloss / total
+		d.row(n)[int(l)] -= (1 - smoothing) * dloss / total
 	}
 	return d
 }

@@ -116,7 +116,7 @@ func TestNoRegions(t *testing.T) {
 	y := roiAlignForward(nn.RoIAlign{Size: 7, Scale: 1}, x, zeros(0, 5))
 	assert.Equal(t, tensor.Shape{0, 7, 7, 2}, y.shape)
 	assert.Empty(t, y.data)
-	assert.Zero(t, softmaxLoss(zeros(0, 5), zeros(0)).data[0])
+	assert.Zero(t, softmaxLoss(0, zeros(0, 5), zeros(0)).data[0])
 }
 
 func TestSGD(t *testing.T) {

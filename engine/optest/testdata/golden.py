@@ -121,7 +121,7 @@ def apply(op, at, x):
         return rois_of_images(at, *x)
     if op == "SoftmaxCrossEntropy":
         labels = x[1].long().clamp(min=-1)
-        total = F.cross_entropy(x[0], labels, ignore_index=-1, reduction="sum")
+        total = F.cross_entropy(x[0], labels, ignore_index=-1, reduction="sum", label_smoothing=at["Smoothing"])
         return mean_over(total, int((labels >= 0).sum())).reshape(1)
     if op == "SigmoidCrossEntropy":
         valid = x[1] >= 0
