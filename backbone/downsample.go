@@ -30,6 +30,17 @@ func (d Downsample) check() error {
 	return nil
 }
 
+// outSide is the side of the result of a branch's convolution.
+func (d Downsample) outSide(side, size int) int {
+	switch d {
+	case Strided:
+		return (side + size - 1) / size
+	case Dilated:
+		return side
+	}
+	return side / size
+}
+
 // apply gives what the branch at pool size `size` convolves, and how. pooled
 // keeps what x was pooled to, by pool size, for the branches that follow.
 func (d Downsample) apply(x *nn.Node, pooled map[int]*nn.Node, size, kernel int) (*nn.Node, nn.Conv2D) {

@@ -48,12 +48,7 @@ func (b saBlock) branches(g *nn.Graph, x *nn.Node) (list []branch) {
 		if b.row[i] == 0 {
 			continue
 		}
-		kernel := 3
-		if side := b.row[len(b.row)-1]; side <= 1<<i {
-			kernel = 1
-		}
-		y, conv := b.downsample.apply(x, pooled, size, kernel)
-		list = append(list, branch{i, b.row[i], g.Conv(y, fmt.Sprintf("%s.conv2.%d", b.name, i), b.row[i], kernel, conv)})
+		kernel := branchKernel(b.row[len(b.row)-1], i)
 	}
 	return list
 }

@@ -4,7 +4,11 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"strings"
+
+	"scalenet/checkpoint"
 )
 
 // Structure is a neuron allocation: a row for each block, the neurons at each
@@ -35,6 +39,28 @@ func ReadStructure(path string) (Structure, error) {
 		return nil, fmt.Errorf("reading a structure: %w", err)
 	}
 	return parseStructure(data, path)
+}
+
+// WriteStructure writes an allocation as ReadStructure reads it, a row a line.
+func WriteStructure(path string, s Structure) error {
+	if len(s) == 0 {
+		return fmt.Errorf("%s: a structure of no rows", path)
+	}
+	if err := s.check(len(s), len(s[0])-1); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return checkpoint.WriteAtomic(path, func(w io.Writer) error {
+		end := "[\n"
+		for _, row := range s {
+			text := strings.ReplaceAll(fmt.Sprint(row), " ", ", ")
+			if _, err := io.WriteString(w, end+"  "+text); err != nil {
+				return err
+			}
+			end = ",\n"
+		}
+		_, err := io.WriteString(w, "\n]\n")
+		return err
+	})
 }
 
 func parseStructure(data []byte, name string) (Structure, error) {

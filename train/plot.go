@@ -9,31 +9,21 @@ import (
 	"image/color"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
 
-	"scalenet/checkpoint"
+	"scalenet/figure"
 )
 
 const (
 	lossPNG    = "loss.png"
 	metricsPNG = "metrics.png"
 )
-
-// colours are Okabe and Ito's, which colour-blind readers tell apart.
-var colours = []color.RGBA{
-	{0, 0, 0, 255}, {0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255},
-	{204, 121, 167, 255}, {230, 159, 0, 255}, {86, 180, 233, 255},
-}
 
 // Plot draws the curves of the run in a folder from its log.jsonl: loss.png,
 // the losses by step, and metrics.png, the figures of the evaluations by epoch.
@@ -153,56 +143,21 @@ func (c curves) draw(path string, how picture) error {
 	if len(c) == 0 {
 		return nil
 	}
-	p := how.frame()
+	p := figure.New(how.title, how.x, how.y)
+	p.Legend.Top = how.falling
 	if how.keep > 0 {
 		if err := addLine(p, c[0].points, color.Gray{190}, vg.Points(0.7), ""); err != nil {
 			return err
 		}
 	}
-	for i, k := range c[:min(len(c), len(colours))] {
-		if err := addLine(p, smooth(k.points, how.keep), colours[i], vg.Points(1.6), k.name); err != nil {
+	for i, k := range c[:min(len(c), len(figure.Colours))] {
+		if err := addLine(p, smooth(k.points, how.keep), figure.Colours[i], vg.Points(1.6), k.name); err != nil {
 			return err
 		}
 	}
 	p.Y.Min = min(p.Y.Min, 0)
 	p.Y.Max += (p.Y.Max - p.Y.Min) * 0.05
-	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(9*vg.Inch, 5.5*vg.Inch), vgimg.UseDPI(110))}
-	const margin = 10 * vg.Millimeter / 3
-	p.Draw(draw.Crop(draw.New(canvas), margin, -2*margin, margin, -margin))
-	return checkpoint.WriteAtomic(path, func(w io.Writer) error {
-		_, err := canvas.WriteTo(w)
-		return err
-	})
-}
-
-// frame is the picture without its curves.
-func (how picture) frame() *plot.Plot {
-	p := plot.New()
-	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = how.title, how.x, how.y
-	p.Title.TextStyle.Font.Size, p.Title.Padding = 14, 8
-	p.X.Label.TextStyle.Font.Size, p.Y.Label.TextStyle.Font.Size = 12, 12
-	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(ticks), plot.TickerFunc(ticks)
-	p.Legend.Top = how.falling
-	p.Legend.TextStyle.Font.Size = 12
-	p.Legend.Padding, p.Legend.XOffs = 3, -6
-	grid := plotter.NewGrid()
-	grid.Horizontal.Color, grid.Vertical.Color = color.Gray{215}, color.Gray{215}
-	p.Add(grid)
-	return p
-}
-
-// ticks are at multiples of 1, 2 or 5 times a power of ten, ten at most.
-func ticks(low, high float64) []plot.Tick {
-	step := math.Pow(10, math.Floor(math.Log10(high-low))-1)
-	for i := 0; (high-low)/step > 10; i++ {
-		step *= []float64{2, 2.5, 2}[i%3]
-	}
-	var marks []plot.Tick
-	for i := math.Ceil(low/step - 1e-9); i*step <= high+1e-9*step; i++ {
-		value := i*step + 0 // the sum makes -0 a 0
-		marks = append(marks, plot.Tick{Value: value, Label: strconv.FormatFloat(value, 'g', 6, 64)})
-	}
-	return marks
+	return figure.Write(path, 9*vg.Inch, 5.5*vg.Inch, p)
 }
 
 // addLine adds a line, with its points marked while they are few.

@@ -74,16 +74,6 @@ func TestSmooth(t *testing.T) {
 	require.InDelta(t, 2, constant[1].Y, 1e-12)
 }
 
-func TestTicks(t *testing.T) {
-	for _, c := range []struct{ low, high float64 }{{0, 1}, {0, 0.87}, {0, 3.9}, {1, 12345}, {-1, 1}, {0, 1e-4}, {7, 8}} {
-		marks := ticks(c.low, c.high)
-		require.GreaterOrEqual(t, len(marks), 4, c)
-		require.LessOrEqual(t, len(marks), 11, c)
-		require.GreaterOrEqual(t, marks[0].Value, c.low-1e-9, c)
-		require.LessOrEqual(t, marks[len(marks)-1].Value, c.high+1e-9, c)
-	}
-}
-
 // A run of one evaluation, or of losses that are all 0, has a range of nothing.
 func TestPlotOfOnePoint(t *testing.T) {
 	dir := t.TempDir()

@@ -24,6 +24,7 @@ var order = [][]string{
 	{"server"},
 	{"web"},
 	{"classify"},
+	{"classify/allocate"},
 	{"detector"},
 	{"rpn", "roi"},
 	{"assign"}, // matching and sampling, for rpn and roi
@@ -36,6 +37,7 @@ var order = [][]string{
 	{"engine"},
 	{"nn"},
 	{"imaging"},
+	{"figure"}, // the look of plots
 	{"checkpoint"},
 	{"geom"},
 }
