@@ -22,7 +22,17 @@ type SAScale struct {
 	Neurons int
 	Kernel  int // of its convolution: 3 or 1
 	Side    int // of what its convolution gives; 0 when the pool is larger than the features
+	// Windows are what a pixel of it sees of the block's features, one after the
+	// other, and Repeat the factor by which it is resized back to them: by
+	// repeating pixels, or bilinearly.
+	Windows  []Window
+	Repeat   int
+	Bilinear bool
 }
+
+// Window is what a pixel of a convolution's or a pool's result sees: Kernel
+// pixels from Pad before Stride times its own position on.
+type Window struct{ Kernel, Stride, Pad int }
 
 // SABlocks describes the network's blocks from the input on.
 func (n *ScaleNet) SABlocks() []SABlock {
@@ -38,12 +48,21 @@ func (n *ScaleNet) SABlocks() []SABlock {
 				block.Stride = n.strides[s]
 			}
 			for i, pool := range n.scales {
-				block.Scales = append(block.Scales, SAScale{pool, row[i], branchKernel(block.Side, i), n.downsample.outSide(block.Side, pool)})
+				block.Scales = append(block.Scales, n.downsample.describe(block.Side, pool, row[i], branchKernel(block.Side, i)))
 			}
 			list = append(list, block)
 		}
 	}
 	return list
+}
+
+// StemWindows are the windows of the stem.
+func (n *ScaleNet) StemWindows() []Window {
+	windows := []Window{{n.stem.Kernel, min(n.stem.stride(), 2), n.stem.Kernel / 2}}
+	if n.stem.stride() == 4 {
+		windows = append(windows, Window{3, 2, 1})
+	}
+	return windows
 }
 
 // NeuronMACs counts the multiply-adds of one neuron at a scale, counted from

@@ -15,10 +15,15 @@ func TestSABlocks(t *testing.T) {
 	require.NoError(t, err)
 	blocks := n.(*ScaleNet).SABlocks()
 	require.Len(t, blocks, 16)
-	first := SABlock{"layer1.0", 1, 64, 1, 56, []SAScale{{1, 62, 3, 56}, {2, 9, 3, 28}, {4, 5, 3, 14}, {7, 12, 3, 8}}}
-	require.Equal(t, first, blocks[0])
-	last := SABlock{"layer4.2", 4, 512, 1, 7, []SAScale{{1, 138, 3, 7}, {2, 462, 3, 3}, {4, 97, 3, 1}, {7, 0, 1, 1}}}
-	require.Equal(t, last, blocks[15])
+	first, last := blocks[0], blocks[15]
+	conv := Window{3, 1, 1}
+	require.Equal(t, SABlock{"layer1.0", 1, 64, 1, 56, []SAScale{
+		{1, 62, 3, 56, []Window{{1, 1, 0}, conv}, 1, false}, {2, 9, 3, 28, []Window{{2, 2, 0}, conv}, 2, false},
+		{4, 5, 3, 14, []Window{{4, 4, 0}, conv}, 4, false}, {7, 12, 3, 8, []Window{{7, 7, 0}, conv}, 7, false}}}, first)
+	require.Equal(t, SABlock{"layer4.2", 4, 512, 1, 7, []SAScale{
+		{1, 138, 3, 7, []Window{{1, 1, 0}, conv}, 1, false}, {2, 462, 3, 3, []Window{{2, 2, 0}, conv}, 2, true},
+		{4, 97, 3, 1, []Window{{4, 4, 0}, conv}, 4, false}, {7, 0, 1, 1, []Window{{7, 7, 0}, {1, 1, 0}}, 7, false}}}, last)
+	require.Equal(t, []Window{{7, 2, 3}, {3, 2, 1}}, n.(*ScaleNet).StemWindows())
 	require.Equal(t, 2, blocks[3].Stride)
 	require.Equal(t, 64*9*28*28, first.NeuronMACs(1))
 	require.Equal(t, 512, last.NeuronMACs(3))
@@ -41,6 +46,22 @@ func TestSABlocks(t *testing.T) {
 	}
 	stem, fc := 112*112*64*3*49, 2048*1000
 	require.Equal(t, 3_818_372_352, stem+branches+ones+fc)
+}
+
+// However a branch comes to its scale, the multiply-adds of the blocks and of
+// the graph agree.
+func TestSABlocksByDownsample(t *testing.T) {
+	for _, d := range []Downsample{MaxPool, AveragePool, Strided, Dilated} {
+		c := Config{Name: "scalenet", Stem: Stem{Channels: 4, Kernel: 3, Stride: 1}, Blocks: []int{1}, Planes: []int{3}, Scales: []int{1, 2, 3, 7},
+			Downsample: d, Structure: Structure{{2, 3, 4, 5, 7}}}
+		made, err := c.New()
+		require.NoError(t, err)
+		n := made.(*ScaleNet)
+		parts, _, err := Summarize(n, 7, 7, 2)
+		require.NoError(t, err)
+		ones := 7 * 7 * (4*3 + 14*12 + 4*12)
+		require.Equal(t, parts[1].MACs-ones, n.SABlocks()[0].MACs(), d)
+	}
 }
 
 func TestStageSides(t *testing.T) {

@@ -30,15 +30,22 @@ func (d Downsample) check() error {
 	return nil
 }
 
-// outSide is the side of the result of a branch's convolution.
-func (d Downsample) outSide(side, size int) int {
+// describe is the branch of a block of a side.
+func (d Downsample) describe(side, size, neurons, kernel int) SAScale {
+	s := SAScale{Pool: size, Neurons: neurons, Kernel: kernel, Side: side / size, Repeat: size}
+	conv := Window{kernel, 1, kernel / 2}
 	switch d {
 	case Strided:
-		return (side + size - 1) / size
+		s.Side = (side + size - 1) / size
+		s.Windows = []Window{{kernel, size, kernel / 2}}
 	case Dilated:
-		return side
+		s.Side, s.Repeat = side, 1
+		s.Windows = []Window{{(kernel-1)*size + 1, 1, size * (kernel / 2)}}
+	default:
+		s.Windows = []Window{{size, size, 0}, conv}
 	}
-	return side / size
+	s.Bilinear = s.Side > 0 && side%s.Side != 0
+	return s
 }
 
 // apply gives what the branch at pool size `size` convolves, and how. pooled

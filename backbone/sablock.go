@@ -49,6 +49,8 @@ func (b saBlock) branches(g *nn.Graph, x *nn.Node) (list []branch) {
 			continue
 		}
 		kernel := branchKernel(b.row[len(b.row)-1], i)
+		y, conv := b.downsample.apply(x, pooled, size, kernel)
+		list = append(list, branch{i, b.row[i], g.Conv(y, fmt.Sprintf("%s.conv2.%d", b.name, i), b.row[i], kernel, conv)})
 	}
 	return list
 }

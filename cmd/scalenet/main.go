@@ -58,6 +58,7 @@ func newRootCommand() *cobra.Command {
 		newTrainCommand(),
 		newEvalCommand(),
 		newDetectCommand(),
+		newAllocateCommand(),
 		newSummaryCommand(),
 		newConvertCommand(),
 		newCocoCommand(),

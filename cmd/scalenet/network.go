@@ -13,22 +13,27 @@ import (
 	"scalenet/backbone"
 )
 
-// namedNetwork is a published network by its name, or one that a file
-// describes: a backbone.Config in YAML or JSON, or an allocation of neurons (a
-// JSON list of rows) for the published ScaleNet of as many blocks.
+// namedNetwork is the network of a namedConfig.
 func namedNetwork(model string) (backbone.Network, error) {
-	config := backbone.Config{Name: model}
-	if !slices.Contains(backbone.Names(), model) {
-		var err error
-		if config, err = readNetwork(model); err != nil {
-			return nil, err
-		}
+	config, err := namedConfig(model)
+	if err != nil {
+		return nil, err
 	}
 	n, err := config.New()
 	if err != nil && config.Name != model {
 		return nil, fmt.Errorf("%s: %w", model, err)
 	}
 	return n, err
+}
+
+// namedConfig is a published network by its name, or one that a file
+// describes: a backbone.Config in YAML or JSON, or an allocation of neurons (a
+// JSON list of rows) for the published ScaleNet of as many blocks.
+func namedConfig(model string) (backbone.Config, error) {
+	if slices.Contains(backbone.Names(), model) {
+		return backbone.Config{Name: model}, nil
+	}
+	return readNetwork(model)
 }
 
 func readNetwork(path string) (config backbone.Config, err error) {

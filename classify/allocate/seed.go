@@ -1,0 +1,145 @@
+package allocate
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"scalenet/backbone"
+	"scalenet/checkpoint"
+)
+
+// Seed is a trained network as the allocation sees it.
+type Seed struct {
+	Path   string
+	Config backbone.Config // resolved
+	Blocks []backbone.SABlock
+	// Importance is |gamma| of the BatchNorm behind each neuron: block, scale,
+	// neuron.
+	Importance [][][]float64
+}
+
+// The keys of a file's metadata whose YAML has the network under "backbone".
+var configKeys = []string{"scalenet.classifier", "scalenet.detector"}
+
+// ReadSeed reads a classifier's or a detector's safetensors file. The network is
+// the one that the file describes, or model where that is not nil: a file that
+// was converted from a .pth describes none.
+func ReadSeed(path string, model *backbone.Config) (*Seed, error) {
+	if ending := filepath.Ext(path); ending == ".pth" || ending == ".pt" {
+		return nil, fmt.Errorf("%s: PyTorch's checkpoints are converted first: scalenet convert %s %s", path, path, strings.TrimSuffix(path, ending)+".safetensors")
+	}
+	r, err := checkpoint.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if model == nil {
+		if model, err = describedBy(r.Metadata()); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	seed := &Seed{Path: path}
+	if seed.Config, seed.Blocks, err = describe(*model); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return seed, seed.read(r)
+}
+
+// describedBy finds the backbone's configuration in a file's metadata.
+func describedBy(metadata map[string]string) (*backbone.Config, error) {
+	for _, key := range configKeys {
+		text, ok := metadata[key]
+		if !ok {
+			continue
+		}
+		var whole struct {
+			Backbone yaml.Node `yaml:"backbone"`
+		}
+		if err := yaml.Unmarshal([]byte(text), &whole); err != nil {
+			return nil, fmt.Errorf("metadata %s: %w", key, err)
+		}
+		if whole.Backbone.IsZero() {
+			return nil, fmt.Errorf("metadata %s: backbone is missing", key)
+		}
+		part, err := yaml.Marshal(&whole.Backbone)
+		if err != nil {
+			return nil, fmt.Errorf("metadata %s: backbone: %w", key, err)
+		}
+		config := &backbone.Config{}
+		d := yaml.NewDecoder(bytes.NewReader(part))
+		d.KnownFields(true)
+		if err := d.Decode(config); err != nil && !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("metadata %s: backbone: %w", key, err)
+		}
+		return config, nil
+	}
+	return nil, fmt.Errorf("no metadata %s: the file doesn't say which network it has the parameters of; name it with --model", strings.Join(configKeys, " or "))
+}
+
+// gamma matches the weights of the BatchNorms behind branches.
+var gamma = regexp.MustCompile(`^layer\d+\.\d+\.bn2\.\d+\.weight$`)
+
+// read takes the importance of every neuron, and wants no branch in the file
+// that the network lacks.
+func (s *Seed) read(r *checkpoint.Reader) error {
+	shapes, names := map[string][]int{}, map[string]bool{}
+	for _, info := range r.Infos() {
+		shapes[info.Name] = info.Shape
+	}
+	for _, block := range s.Blocks {
+		list := make([][]float64, len(block.Scales))
+		for l, scale := range block.Scales {
+			if scale.Neurons == 0 {
+				continue
+			}
+			name := fmt.Sprintf("%s.bn2.%d.weight", block.Name, l)
+			values, err := importance(r, shapes, name, scale.Neurons)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.Path, err)
+			}
+			list[l], names[name] = values, true
+		}
+		s.Importance = append(s.Importance, list)
+	}
+	for _, info := range r.Infos() {
+		if gamma.MatchString(info.Name) && !names[info.Name] {
+			return fmt.Errorf("%s: tensor %q %v belongs to a scale that has no neurons in the network's structure", s.Path, info.Name, info.Shape)
+		}
+	}
+	return nil
+}
+
+// importance is |gamma| of the neurons of one scale.
+func importance(r *checkpoint.Reader, shapes map[string][]int, name string, neurons int) ([]float64, error) {
+	shape, ok := shapes[name]
+	if !ok {
+		return nil, fmt.Errorf("tensor %q [%d] is missing", name, neurons)
+	}
+	if len(shape) != 1 || shape[0] != neurons {
+		return nil, fmt.Errorf("tensor %q has shape %v, the network's structure wants [%d]", name, shape, neurons)
+	}
+	t, err := r.Tensor(name)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := t.Float32s()
+	if err != nil {
+		return nil, err
+	}
+	values := make([]float64, neurons)
+	for i, w := range weights {
+		values[i] = math.Abs(float64(w))
+		if math.IsNaN(values[i]) || math.IsInf(values[i], 0) {
+			return nil, fmt.Errorf("tensor %q [%d] is %v: no importance follows from it", name, i, w)
+		}
+	}
+	return values, nil
+}
