@@ -100,6 +100,7 @@ func plotProportions(path string, blocks []backbone.SABlock) error {
 func plotReceptive(path string, blocks []backbone.SABlock, fields [][]int) error {
 	p := blockFrame("Theoretical receptive field per scale and block", "side in input pixels", blocks)
 	p.Y.Min = 0
+	radius := vg.Points(min(1, 30/float64(len(blocks))))
 	for l, s := range slices.Backward(blocks[0].Scales) { // fine scales in front
 		var points plotter.XYs
 		for k := range blocks {
@@ -116,7 +117,7 @@ func plotReceptive(path string, blocks []backbone.SABlock, fields [][]int) error
 			return err
 		}
 		line.Color, line.Width = colour(l), vg.Points(1.2)
-		marks.Color, marks.Radius, marks.Shape = colour(l), vg.Points(2.2+float64(l)), draw.CircleGlyph{}
+		marks.Color, marks.Radius, marks.Shape = colour(l), radius*(2.2+vg.Length(l)), draw.CircleGlyph{}
 		p.Add(line, marks)
 		p.Legend.Add(scaleName(l, s.Pool), line, marks)
 	}
