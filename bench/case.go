@@ -12,8 +12,10 @@ import (
 type Case struct {
 	Name  string
 	About string
-	Peers []Peer
-	Goals []Goal
+	// BFloat16 says that ours computes in it.
+	BFloat16 bool
+	Peers    []Peer
+	Goals    []Goal
 	// start prepares our run of the case on a device.
 	start func(engine.Device) (*subject, error)
 }

@@ -18,11 +18,12 @@ var picture = geom.Size{W: 904, H: 600}
 
 func detectorCase(bf16 bool) Case {
 	c := Case{
-		Name:  "detector-" + precision(bf16),
-		About: fmt.Sprintf("Faster R-CNN C4 around scalenet50, picture of %dx%d, 300 regions, %s", picture.H, picture.W, precision(bf16)),
-		start: func(dev engine.Device) (*subject, error) { return startDetector(dev, bf16) },
-		Peers: []Peer{pyTorch("detector.py", "--mode", "infer", "--dtype", precision(bf16))},
-		Goals: []Goal{{Peer: "PyTorch", Ratio: 1, Memory: true}},
+		Name:     "detector-" + precision(bf16),
+		About:    fmt.Sprintf("Faster R-CNN C4 around scalenet50, picture of %dx%d, 300 regions, %s", picture.H, picture.W, precision(bf16)),
+		BFloat16: bf16,
+		start:    func(dev engine.Device) (*subject, error) { return startDetector(dev, bf16) },
+		Peers:    []Peer{pyTorch("detector.py", "--mode", "infer", "--dtype", precision(bf16))},
+		Goals:    []Goal{{Peer: "PyTorch", Ratio: 1, Memory: true}},
 	}
 	if bf16 {
 		c.Peers = append(c.Peers, Peer{Name: "our f32", Case: "detector-f32"})

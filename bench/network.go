@@ -13,9 +13,10 @@ import (
 func classifierCase(network string, size imageSize, bf16 bool) Case {
 	args := []string{"--model", network, "--height", fmt.Sprint(size.height), "--width", fmt.Sprint(size.width), "--dtype", precision(bf16)}
 	c := Case{
-		Name:  fmt.Sprintf("%s-%s-%s", network, size, precision(bf16)),
-		About: fmt.Sprintf("%s, one image of %s, %s", network, size, precision(bf16)),
-		start: func(dev engine.Device) (*subject, error) { return startClassifier(dev, network, size, bf16) },
+		Name:     fmt.Sprintf("%s-%s-%s", network, size, precision(bf16)),
+		About:    fmt.Sprintf("%s, one image of %s, %s", network, size, precision(bf16)),
+		BFloat16: bf16,
+		start:    func(dev engine.Device) (*subject, error) { return startClassifier(dev, network, size, bf16) },
 		Peers: []Peer{
 			pyTorch("classifier.py", args...),
 			{Name: "OpenVINO", Args: append([]string{"classifier.py", "--engine", "openvino"}, args...)},

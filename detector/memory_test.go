@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"scalenet/engine"
 	"scalenet/imaging"
+	"scalenet/nn"
 )
 
 // counting is a device that counts the bytes allocated on it.
@@ -46,6 +47,12 @@ func TestMemoryOfPlans(t *testing.T) {
 	largest, params := d.Bytes(), int(dev.bytes.Load())-d.Bytes()
 	packed := processor.Packed()
 	require.Positive(t, params)
+	byShape := 0 // weights of 3x3 have another form, of Winograd's method, for small pictures
+	for _, p := range m.Params.All() {
+		if p.Kind == nn.Weight && len(p.Shape) == 4 && p.Shape[2] == 3 {
+			byShape++
+		}
+	}
 	for range 60 {
 		s := sizes[random.IntN(len(sizes))]
 		_, _, err := d.Detect(imaging.New(s[0], s[1]))
@@ -53,7 +60,7 @@ func TestMemoryOfPlans(t *testing.T) {
 		require.LessOrEqual(t, len(d.plans), 3)
 		require.LessOrEqual(t, d.Bytes(), 3*largest)
 		require.Equal(t, int64(d.Bytes()+params), dev.bytes.Load(), "nothing but plans and parameters")
-		require.Equal(t, packed, processor.Packed(), "plans share packed weights")
+		require.LessOrEqual(t, processor.Packed(), packed+byShape, "plans share packed weights")
 	}
 	d.Close()
 	require.Zero(t, dev.bytes.Load())

@@ -77,6 +77,8 @@ type Device interface {
 	// Fuses says whether the device has kernels for this package's fused
 	// operations; otherwise plans keep to those of package nn.
 	Fuses() bool
+	// BFloat16 is nil if the device computes in bfloat16, else why it does not.
+	BFloat16() error
 	// Alloc gives zeroed memory.
 	Alloc(bytes int) (Memory, error)
 	// Free gives memory back; no kernel may use it any more.

@@ -45,6 +45,11 @@ var _ gorgonia.VM = (*Plan)(nil)
 
 // Compile plans the running of a graph on a device with the parameters of a store.
 func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
+	if spec.BFloat16 {
+		if err := dev.BFloat16(); err != nil {
+			return nil, fmt.Errorf("engine: %w", err)
+		}
+	}
 	p, err := newProgram(spec.Graph, spec.Stages)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ type accountant struct {
 	failAt             int             // the kernel that fails, counted from 1
 	full               bool            // no memory
 	unwritable         bool
+	float32Only        bool
 }
 
 type counted struct {
@@ -38,6 +39,12 @@ var errAccount = errors.New("as told")
 
 func (a *accountant) Name() string { return "accountant" }
 func (a *accountant) Fuses() bool  { return true }
+func (a *accountant) BFloat16() error {
+	if a.float32Only {
+		return errAccount
+	}
+	return nil
+}
 func (a *accountant) Alloc(bytes int) (engine.Memory, error) {
 	if a.full {
 		return nil, errAccount
@@ -122,11 +129,12 @@ func TestCompileFreesWhatFails(t *testing.T) {
 		"first kernel":         {failAt: 1},
 		"last kernel":          {failAt: 2},
 		"unwritable parameter": {unwritable: true},
+		"no bfloat16":          {float32Only: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, _, y := chain(t)
 			store := engine.NewStore(dev, g.Params)
-			plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{y}}})
+			plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{y}}, BFloat16: dev.float32Only})
 			require.ErrorIs(t, err, errAccount)
 			assert.Nil(t, plan)
 			store.Close()

@@ -93,7 +93,15 @@ func (o *benchOptions) run(c *cobra.Command) error {
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	missing, err := noBFloat16()
+	if err != nil {
+		return err
+	}
 	for _, k := range cases {
+		if k.BFloat16 && missing != nil {
+			fmt.Fprintf(c.ErrOrStderr(), "leaving out %s: %v\n", k.Name, missing)
+			continue
+		}
 		fmt.Fprintln(c.ErrOrStderr(), "timing", k.Name)
 		result, err := bench.Compare(ctx, k, o.options)
 		if ctx.Err() != nil {
@@ -112,6 +120,16 @@ func (o *benchOptions) run(c *cobra.Command) error {
 		}
 	}
 	return nil
+}
+
+// noBFloat16 is why this processor does not compute in bfloat16, nil if it does.
+func noBFloat16() (missing, err error) {
+	dev, err := cpu.New(cpu.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer dev.Close()
+	return dev.BFloat16(), nil
 }
 
 // contestant answers rounds on standard input and output.

@@ -31,6 +31,10 @@ func (o *modelOptions) open(m *detector.Model) (d *detector.Detector, close func
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := dev.BFloat16(); o.bf16 && err != nil {
+		dev.Close()
+		return nil, nil, fmt.Errorf("--bf16: %w", err)
+	}
 	d = detector.NewDetector(m, dev, detector.Options{BFloat16: o.bf16})
 	return d, func() { d.Close(); dev.Close() }, nil
 }

@@ -1,6 +1,7 @@
 // Convolutions and their gradients. Features stay NHWC and weights take whatever layout oneDNN wants; where it has no fast
 // kernel for that (groups of a few channels), features are reordered to a layout that has one.
 #include "onednn.h"
+#include "winograd.h"
 
 namespace sn {
 namespace {
@@ -72,14 +73,14 @@ class ConvForward : public Kernel {
                               layout(g.y, c.y_type), biased, attr);
     });
     info = pd.impl_info_str();
-    weight = d.pack(w, {g.w, Type::f32, g.plain()}, pd.weights_desc());
+    memory packed = weight_as(w, {g.w, Type::f32, g.plain()}, pd.weights_desc());
 
     memory x = in_layout(view(g.x, c.x_type, Tag::nhwc, c.x), pd.src_desc());
     memory y = view(g.y, c.y_type, Tag::nhwc, c.y);
     memory result = y.get_desc() == pd.dst_desc() ? y : buffer(pd.dst_desc());
     if (c.residual && result.get_data_handle() != c.residual)
       add_reorder(view(g.y, c.residual_type, Tag::nhwc, c.residual), result);
-    std::unordered_map<int, memory> args{{DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, weight->weight}, {DNNL_ARG_DST, result}};
+    std::unordered_map<int, memory> args{{DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, packed}, {DNNL_ARG_DST, result}};
     if (biased) args.emplace(DNNL_ARG_BIAS, weight->bias);
     add(Forward(pd), args);
     if (result.get_data_handle() != c.y) add_reorder(result, y);
@@ -108,9 +109,9 @@ class PointwiseBackwardInput : public Kernel {
     auto pd = describe_forward(d, g, dnnl::prop_kind::forward_inference, nhwc(g.x, c.type), any(g.w, c.type),
                                nhwc(g.y, c.type), false, {});
     info = pd.impl_info_str();
-    weight = d.pack(c.weight, memory::desc(g.w, Type::f32, Dims{1, s.co, 1, 1}), pd.weights_desc());
+    memory packed = weight_as(c.weight, memory::desc(g.w, Type::f32, Dims{1, s.co, 1, 1}), pd.weights_desc());
     add(Forward(pd), {{DNNL_ARG_SRC, view(g.x, c.type, Tag::nhwc, c.dy)},
-                      {DNNL_ARG_WEIGHTS, weight->weight},
+                      {DNNL_ARG_WEIGHTS, packed},
                       {DNNL_ARG_DST, view(g.y, c.type, Tag::nhwc, c.dx)}});
   }
 };
@@ -127,10 +128,10 @@ class ConvBackwardInput : public Kernel {
                                          g.pad, g.pad_end());
     });
     info = pd.impl_info_str();
-    weight = d.pack(c.weight, {g.w, Type::f32, g.plain()}, pd.weights_desc());
+    memory packed = weight_as(c.weight, {g.w, Type::f32, g.plain()}, pd.weights_desc());
     memory dy = in_layout(view(g.y, c.type, Tag::nhwc, c.dy), pd.diff_dst_desc()), dx = view(g.x, c.type, Tag::nhwc, c.dx);
     memory result = dx.get_desc() == pd.diff_src_desc() ? dx : buffer(pd.diff_src_desc());
-    add(Backward(pd), {{DNNL_ARG_DIFF_DST, dy}, {DNNL_ARG_WEIGHTS, weight->weight}, {DNNL_ARG_DIFF_SRC, result}});
+    add(Backward(pd), {{DNNL_ARG_DIFF_DST, dy}, {DNNL_ARG_WEIGHTS, packed}, {DNNL_ARG_DIFF_SRC, result}});
     if (result.get_data_handle() != c.dx) add_reorder(result, dx);
   }
 };
@@ -170,13 +171,28 @@ class ConvBackwardWeight : public Kernel {
 }  // namespace
 }  // namespace sn
 
-sn_kernel *sn_conv_forward(sn_device *d, const sn_conv *c, char *error) { return sn::make<sn::ConvForward>(error, *d, *c); }
+sn_kernel *sn_conv_forward(sn_device *d, const sn_conv *c, char *error) {
+  bool f32 = c->x_type == SN_F32 && c->y_type == SN_F32 && (!c->residual || c->residual_type == SN_F32);
+  if (f32 && sn::winograd_tile(c->shape)) return sn::winograd_forward(*d, *c, error);
+  return sn::make<sn::ConvForward>(error, *d, *c);
+}
 
 sn_kernel *sn_conv_backward_input(sn_device *d, const sn_conv_grad_input *c, char *error) {
   if (sn::PointwiseBackwardInput::fits(c->shape)) return sn::make<sn::PointwiseBackwardInput>(error, *d, *c);
+  if (c->type == SN_F32 && c->shape.stride == 1 && sn::winograd_tile(sn::gradient_shape(c->shape)))
+    return sn::winograd_backward_input(*d, *c, error);
   return sn::make<sn::ConvBackwardInput>(error, *d, *c);
 }
 
 sn_kernel *sn_conv_backward_weight(sn_device *d, const sn_conv_grad_weight *c, char *error) {
   return sn::make<sn::ConvBackwardWeight>(error, *d, *c);
+}
+
+int sn_device_bfloat16(sn_device *d) {
+  char error[SN_ERROR];
+  return sn::guarded(error, [&] {
+    sn::Geometry g({1, 4, 4, 16, 4, 4, 16, 1, 1, 1, 0, 1, 1});
+    sn::describe_forward(*d, g, dnnl::prop_kind::forward_inference, sn::nhwc(g.x, SN_BF16), sn::any(g.w, SN_BF16),
+                         sn::nhwc(g.y, SN_BF16), false, {});
+  });
 }

@@ -101,6 +101,18 @@ func (d *Device) Name() string { return "cpu" }
 // Fuses implements engine.Device.
 func (d *Device) Fuses() bool { return true }
 
+// BFloat16 implements engine.Device: oneDNN has bfloat16 only where the
+// processor has AVX-512.
+func (d *Device) BFloat16() (err error) {
+	d.Do(func() error {
+		if C.sn_device_bfloat16(d.handle) == 0 {
+			err = fmt.Errorf("cpu: oneDNN does not compute in bfloat16 on this processor (it has %s, AVX-512 is needed)", C.GoString(C.sn_onednn_isa()))
+		}
+		return nil
+	})
+	return err
+}
+
 // Threads is the number of threads that compute.
 func (d *Device) Threads() int { return d.threads }
 

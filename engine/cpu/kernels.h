@@ -35,6 +35,7 @@ typedef struct sn_kernel sn_kernel;
 
 sn_device *sn_device_new(char *error);
 void sn_device_free(sn_device *d);
+int sn_device_bfloat16(sn_device *d);      // whether there are bfloat16 kernels
 int sn_device_packed(const sn_device *d);  // packed weights alive
 
 // A weight as kernels use it: the slice [from, from+ci) of its input channels, folded with a frozen norm.
@@ -175,6 +176,22 @@ int64_t sn_sigmoid_cross_entropy(const float *logits, const int32_t *labels, flo
 void sn_sigmoid_cross_entropy_grad(const float *logits, const int32_t *labels, const float *dloss, float *dlogits, int64_t n);
 void sn_smooth_l1(const float *p, const float *t, const float *w, float beta, float *loss, int64_t n);
 void sn_smooth_l1_grad(const float *p, const float *t, const float *w, const float *dloss, float beta, float *dp, int64_t n);
+
+// Convolutions of 3x3 with stride 1 by Winograd's method, in tiles of `tile` x `tile` outputs (2 or 4), float32.
+typedef struct {
+  sn_conv_shape shape;
+  int tile, relu;
+  const float *x, *residual;                     // residual: NULL, or maybe y itself
+  const float *weight, *bias;                    // transformed; (co) and 15 floats more
+  const float *zeros;                            // ci of them and 15 more
+  float *y, *scratch;                            // scratch: sn_winograd_scratch floats
+} sn_winograd;
+void sn_winograd_run(const sn_winograd *c);
+int64_t sn_winograd_scratch(const sn_conv_shape *s, int tile, int threads);
+// The weight w[o * co_stride + i * ci_stride + 3 * y + x], or turned by 180 degrees, as sn_winograd wants it.
+void sn_winograd_weights(const float *w, int64_t co, int64_t ci, int64_t co_stride, int64_t ci_stride, int turned, int tile,
+                         float *to);
+int64_t sn_winograd_weight_size(int64_t co, int64_t ci, int tile);  // floats
 
 // Optimisation.
 void sn_sgd(float *w, const float *grad, float *v, int64_t n, float lr, float momentum, float decay, float grad_scale);

@@ -19,14 +19,14 @@ class LinearForward : public Kernel {
     const sn_weight &w = l.weight;
     int work = l.x_type == SN_BF16 || l.y_type == SN_BF16 ? SN_BF16 : SN_F32;
     memory::desc x = rows(l.n, w.ci, work), y = rows(l.n, w.co, l.y_type), b({w.co}, Type::f32, Tag::a),
-                 packed({w.co, w.ci}, type_of(work), Tag::any);
+                 any({w.co, w.ci}, type_of(work), Tag::any);
     auto inference = dnnl::prop_kind::forward_inference;
-    auto pd = w.bias ? describe<Forward>(d.engine, {}, inference, x, packed, b, y)
-                     : describe<Forward>(d.engine, {}, inference, x, packed, y);
+    auto pd = w.bias ? describe<Forward>(d.engine, {}, inference, x, any, b, y)
+                     : describe<Forward>(d.engine, {}, inference, x, any, y);
     info = pd.impl_info_str();
-    weight = d.pack(w, {{w.co, w.ci}, Type::f32, Tag::oi}, pd.weights_desc());
+    memory packed = weight_as(w, {{w.co, w.ci}, Type::f32, Tag::oi}, pd.weights_desc());
     std::unordered_map<int, memory> args{{DNNL_ARG_SRC, in_layout(view({l.n, w.ci}, l.x_type, Tag::nc, l.x), x)},
-                                         {DNNL_ARG_WEIGHTS, weight->weight},
+                                         {DNNL_ARG_WEIGHTS, packed},
                                          {DNNL_ARG_DST, view({l.n, w.co}, l.y_type, Tag::nc, l.y)}};
     if (w.bias) args.emplace(DNNL_ARG_BIAS, weight->bias);
     add(Forward(pd), args);
@@ -41,9 +41,9 @@ class LinearBackwardInput : public Kernel {
     auto pd = describe_backward<Backward>(d.engine, training(d, l.n, w.ci, w.co, l.x_type), rows(l.n, w.ci, l.y_type),
                                           memory::desc({w.co, w.ci}, type_of(l.x_type), Tag::any), rows(l.n, w.co, l.x_type));
     info = pd.impl_info_str();
-    weight = d.pack(w, {{w.co, w.ci}, Type::f32, Tag::oi}, pd.weights_desc());
+    memory packed = weight_as(w, {{w.co, w.ci}, Type::f32, Tag::oi}, pd.weights_desc());
     add(Backward(pd), {{DNNL_ARG_DIFF_DST, view({l.n, w.co}, l.x_type, Tag::nc, l.x)},
-                       {DNNL_ARG_WEIGHTS, weight->weight},
+                       {DNNL_ARG_WEIGHTS, packed},
                        {DNNL_ARG_DIFF_SRC, view({l.n, w.ci}, l.y_type, Tag::nc, l.y)}});
   }
 };

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include <immintrin.h>
 #include <omp.h>
 
 #include "kernels.h"
@@ -76,7 +77,8 @@ enum { SN_SMALL = 1 << 13 };
   F(resize) F(roi_align) F(roi_align_grad) F(roi_scratch)                                                             \
   F(softmax_cross_entropy) F(softmax_cross_entropy_grad) F(sigmoid_cross_entropy) F(sigmoid_cross_entropy_grad)       \
   F(smooth_l1) F(smooth_l1_grad)                                                                                      \
-  F(sgd) F(blend) F(sum_squares)
+  F(sgd) F(blend) F(sum_squares)                                                                                      \
+  F(winograd_run) F(winograd_scratch) F(winograd_weights) F(winograd_weight_size)
 
 #define SN_DECLARE(name) decltype(sn_##name) name;
 namespace avx512 { SN_LOOPS(SN_DECLARE) }

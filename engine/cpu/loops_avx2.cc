@@ -1,9 +1,11 @@
 // The loops for processors with AVX2.
 #include "loops.h"
 
+#define SN_BITS 256
 #pragma GCC target("avx2,fma")
 
 namespace avx2 {
+#include "vector.hh"
 #include "elementwise.hh"
 #include "column_sums.hh"
 #include "norm.hh"
@@ -13,4 +15,5 @@ namespace avx2 {
 #include "roialign.hh"
 #include "loss.hh"
 #include "optimise.hh"
+#include "winograd.hh"
 }  // namespace avx2

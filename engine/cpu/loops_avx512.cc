@@ -1,9 +1,11 @@
 // The loops for processors with AVX-512.
 #include "loops.h"
 
+#define SN_BITS 512
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,fma,prefer-vector-width=512")
 
 namespace avx512 {
+#include "vector.hh"
 #include "elementwise.hh"
 #include "column_sums.hh"
 #include "norm.hh"
@@ -13,4 +15,5 @@ namespace avx512 {
 #include "roialign.hh"
 #include "loss.hh"
 #include "optimise.hh"
+#include "winograd.hh"
 }  // namespace avx512

@@ -1,7 +1,10 @@
 // The loops for any x86-64.
 #include "loops.h"
 
+#define SN_BITS 128
+
 namespace plain {
+#include "vector.hh"
 #include "elementwise.hh"
 #include "column_sums.hh"
 #include "norm.hh"
@@ -11,4 +14,5 @@ namespace plain {
 #include "roialign.hh"
 #include "loss.hh"
 #include "optimise.hh"
+#include "winograd.hh"
 }  // namespace plain

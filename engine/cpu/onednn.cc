@@ -1,40 +1,24 @@
 // What oneDNN kernels have in common: packed weights, steps, and the C interface to them.
 #include "onednn.h"
 
-#include <algorithm>
-
 namespace sn {
 
-std::shared_ptr<Packed> Device::pack(const sn_weight &w, const memory::desc &plain, const memory::desc &want) {
-  packed.erase(std::remove_if(packed.begin(), packed.end(), [](auto &p) { return p.expired(); }), packed.end());
-  for (auto &p : packed)
-    if (auto have = p.lock(); have->holds(w, plain, want)) return have;
-  auto made = std::make_shared<Packed>(*this, w, plain, want);
-  packed.push_back(made);
-  return made;
+Packed::Packed(Device &d, const sn_weight &w)
+    : device_(d), source_(w), bias_(w.co + 15), scale_(size_t(w.gamma ? w.co : 0)) {
+  bias = memory({{w.co}, Type::f32, Tag::a}, d.engine, bias_.data());
 }
 
-Packed::Packed(Device &d, const sn_weight &w, const memory::desc &plain, const memory::desc &want)
-    : weight(want, d.engine),
-      bias({{w.co}, Type::f32, Tag::a}, d.engine),
-      device_(d),
-      source_(w),
-      plain_(plain),
-      scale_(size_t(w.gamma ? w.co : 0)),
-      reorder_(dnnl::reorder::primitive_desc(d.engine, plain, d.engine, want)) {}
-
-bool Packed::holds(const sn_weight &w, const memory::desc &plain, const memory::desc &want) const {
+bool Packed::same(const sn_weight &w) const {
   const sn_weight &s = source_;
   return s.weight == w.weight && s.bias == w.bias && s.gamma == w.gamma && s.beta == w.beta && s.mean == w.mean &&
          s.variance == w.variance && s.eps == w.eps && s.co == w.co && s.weight_ci == w.weight_ci && s.from == w.from &&
-         s.ci == w.ci && s.kh == w.kh && s.kw == w.kw && s.identity == w.identity && plain_ == plain &&
-         weight.get_desc() == want;
+         s.ci == w.ci && s.kh == w.kh && s.kw == w.kw && s.identity == w.identity;
 }
 
 void Packed::refresh(uint64_t version) {
   if (version == version_ && version != SN_ALWAYS) return;
   const sn_weight &s = source_;
-  auto *b = static_cast<float *>(bias.get_data_handle());
+  float *b = bias_.data();
   std::fill(b, b + s.co, 0.0f);
   if (s.gamma) sn_norm_coefficients(s.gamma, s.beta, s.mean, s.variance, s.eps, scale_.data(), b, s.co);
   if (s.bias)
@@ -42,14 +26,34 @@ void Packed::refresh(uint64_t version) {
   const float *plain = s.weight;
   if (s.gamma || s.ci != s.weight_ci) {
     int64_t kernel = s.kh * s.kw;
-    device_.folded.resize(std::max(device_.folded.size(), size_t(s.co * s.ci * kernel)));
-    plain = device_.folded.data();
-    sn_fold_weight(s.weight, s.gamma ? scale_.data() : nullptr, device_.folded.data(), s.co, s.weight_ci, s.from, s.ci, kernel);
+    float *folded = device_.folded.at_least(s.co * s.ci * kernel);
+    sn_fold_weight(s.weight, s.gamma ? scale_.data() : nullptr, folded, s.co, s.weight_ci, s.from, s.ci, kernel);
+    plain = folded;
   }
+  arrange(plain);
+  version_ = version;
+}
+
+Reordered::Reordered(Device &d, const sn_weight &w, const memory::desc &plain, const memory::desc &want)
+    : Packed(d, w),
+      weight(want, d.engine),
+      plain_(plain),
+      reorder_(dnnl::reorder::primitive_desc(d.engine, plain, d.engine, want)) {}
+
+bool Reordered::holds(const sn_weight &w, const memory::desc &plain, const memory::desc &want) const {
+  return same(w) && plain_ == plain && weight.get_desc() == want;
+}
+
+void Reordered::arrange(const float *plain) {
   memory from(plain_, device_.engine, const_cast<float *>(plain));
   reorder_.execute(device_.stream, from, weight);
   device_.stream.wait();
-  version_ = version;
+}
+
+memory Kernel::weight_as(const sn_weight &w, const memory::desc &plain, const memory::desc &want) {
+  auto packed = device.pack<Reordered>(w, plain, want);
+  weight = packed;
+  return packed->weight;
 }
 
 void Kernel::run(uint64_t version) {

@@ -1,8 +1,10 @@
 // oneDNN as this package uses it: what differs between versions 2 and 3, and what its kernels have in common.
 #ifndef SCALENET_ONEDNN_H
 #define SCALENET_ONEDNN_H
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <new>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <unordered_map>
@@ -49,34 +51,84 @@ struct Step {
   std::unordered_map<int, memory> args;
 };
 
-class Packed;
+// Floats is zeroed memory in whole cache lines.
+class Floats {
+ public:
+  explicit Floats(int64_t n = 0) : n_(n), at_(static_cast<float *>(sn_alloc(bytes()))) {
+    if (!at_) throw std::bad_alloc();
+  }
+  ~Floats() { sn_free(at_, bytes()); }
+  Floats(const Floats &) = delete;
+  Floats &operator=(const Floats &) = delete;
+  float *at_least(int64_t n) {  // anew, if there are fewer
+    if (n > n_) {
+      Floats more(n);
+      std::swap(n_, more.n_), std::swap(at_, more.at_);
+    }
+    return at_;
+  }
+  float *data() const { return at_; }
 
-// Device is an engine, its stream, and the packed weights that kernels share.
+ private:
+  size_t bytes() const { return sizeof(float) * size_t(n_); }
+  int64_t n_;
+  float *at_;
+};
+
+// Packed is a weight folded with a norm, and its bias, in the form that a kernel wants.
+class Packed {
+ public:
+  Packed(struct Device &d, const sn_weight &w);
+  virtual ~Packed() = default;
+  void refresh(uint64_t version);  // packs anew if the parameters changed
+
+  memory bias;
+
+ protected:
+  bool same(const sn_weight &w) const;
+  virtual void arrange(const float *plain) = 0;  // from (co, ci, kh, kw)
+
+  Device &device_;
+  const sn_weight source_;
+
+ private:
+  Floats bias_;  // in whole vectors
+  uint64_t version_ = SN_ALWAYS;
+  std::vector<float> scale_;
+};
+
+// Device is an engine, its stream, the packed weights that kernels share, and memory for whichever kernel runs.
 struct Device {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
   std::vector<std::weak_ptr<Packed>> packed;
-  std::vector<float> folded;  // a weight on its way into packed form
+  Floats folded;  // a weight on its way into packed form
+  Floats scratch;
 
-  std::shared_ptr<Packed> pack(const sn_weight &w, const memory::desc &plain, const memory::desc &want);
+  // pack gives the packed weight P(*this, w, form...), which may be there already.
+  template <class P, class... Form>
+  std::shared_ptr<P> pack(const sn_weight &w, const Form &...form) {
+    packed.erase(std::remove_if(packed.begin(), packed.end(), [](auto &p) { return p.expired(); }), packed.end());
+    for (auto &p : packed)
+      if (auto have = std::dynamic_pointer_cast<P>(p.lock()); have && have->holds(w, form...)) return have;
+    auto made = std::make_shared<P>(*this, w, form...);
+    packed.push_back(made);
+    return made;
+  }
 };
 
-// Packed is a weight in the layout that an implementation wants, folded with a norm, and its bias.
-class Packed {
+// Reordered is a weight in a layout of oneDNN's; `plain` describes the weight as it is.
+class Reordered : public Packed {
  public:
-  Packed(Device &d, const sn_weight &w, const memory::desc &plain, const memory::desc &want);
+  Reordered(Device &d, const sn_weight &w, const memory::desc &plain, const memory::desc &want);
   bool holds(const sn_weight &w, const memory::desc &plain, const memory::desc &want) const;
-  void refresh(uint64_t version);  // packs anew if the parameters changed
 
-  memory weight, bias;
-  bool has_bias() const { return source_.bias || source_.beta; }
+  memory weight;
 
  private:
-  Device &device_;
-  sn_weight source_;
+  void arrange(const float *plain) override;
+
   memory::desc plain_;
-  uint64_t version_ = SN_ALWAYS;
-  std::vector<float> scale_;
   dnnl::reorder reorder_;
 };
 
@@ -96,6 +148,9 @@ class Kernel {
   memory in_layout(const memory &from, const memory::desc &want);
   void add(dnnl::primitive p, std::unordered_map<int, memory> args) { steps.push_back({std::move(p), std::move(args)}); }
   void add_reorder(const memory &from, const memory &to);
+
+  // weight_as packs the weight as oneDNN wants it.
+  memory weight_as(const sn_weight &w, const memory::desc &plain, const memory::desc &want);
 
   Device &device;
   std::shared_ptr<Packed> weight;

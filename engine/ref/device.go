@@ -33,6 +33,9 @@ func (d *Device) Name() string { return "ref" }
 // Fuses implements engine.Device.
 func (d *Device) Fuses() bool { return d.options.Fuse }
 
+// BFloat16 implements engine.Device.
+func (d *Device) BFloat16() error { return nil }
+
 // Close implements engine.Device; there is nothing to free.
 func (d *Device) Close() error { return nil }
 

@@ -1,0 +1,16 @@
+// Convolutions by Winograd's method, as kernels.
+#ifndef SCALENET_WINOGRAD_H
+#define SCALENET_WINOGRAD_H
+#include "onednn.h"
+
+namespace sn {
+// winograd_tile is the side of the tiles in which a convolution is best made by Winograd's method; 0 if it is not.
+int winograd_tile(const sn_conv_shape &s);
+
+// gradient_shape is the convolution that makes a convolution's gradient by its input, if its stride is 1.
+sn_conv_shape gradient_shape(const sn_conv_shape &s);
+
+sn_kernel *winograd_forward(Device &d, const sn_conv &c, char *error);
+sn_kernel *winograd_backward_input(Device &d, const sn_conv_grad_input &c, char *error);
+}  // namespace sn
+#endif
