@@ -39,8 +39,12 @@ func ClassColor(class int) color.RGBA {
 // beyond it; those with a coordinate that is not finite are left out.
 func (m *Image) Draw(annotations ...Annotation) error {
 	side := float64(min(m.W, m.H))
-	line := max(1, int(math.Round(side/240)))
-	face, err := labelFace(max(9, side/36))
+	return m.DrawSized(max(1, int(math.Round(side/240))), max(9, side/36), annotations...)
+}
+
+// DrawSized is Draw with lines and letters of a given size in pixels.
+func (m *Image) DrawSized(line int, letters float64, annotations ...Annotation) error {
+	face, err := labelFace(letters)
 	if err != nil {
 		return err
 	}
@@ -105,6 +109,37 @@ func (m *Image) label(box image.Rectangle, text string, face font.Face, c color.
 	m.fill(image.Rect(x, y, x+w, y+h), c)
 	writer := font.Drawer{Dst: m, Src: image.NewUniform(textColor(c)), Face: face, Dot: fixed.P(x+margin, y+ascent)}
 	writer.DrawString(text)
+}
+
+// Write writes a line of text in a colour, its upper left corner at x, y, letters of a given size in pixels; what does not fit into
+// width pixels is cut off, with dots in its place. It returns the width of what was written.
+func (m *Image) Write(x, y int, text string, letters float64, width int, c color.Color) (int, error) {
+	face, err := labelFace(letters)
+	if err != nil {
+		return 0, err
+	}
+	defer face.Close()
+	if runes := []rune(text); font.MeasureString(face, text).Ceil() > width {
+		for len(runes) > 0 && font.MeasureString(face, string(runes)+"…").Ceil() > width {
+			runes = runes[:len(runes)-1]
+		}
+		text = string(runes) + "…"
+	}
+	writer := font.Drawer{Dst: m, Src: image.NewUniform(c), Face: face, Dot: fixed.P(x, y+face.Metrics().Ascent.Ceil())}
+	writer.DrawString(text)
+	return writer.Dot.X.Ceil() - x, nil
+}
+
+// Fill fills a rectangle, x2 and y2 excluded, with a colour.
+func (m *Image) Fill(x1, y1, x2, y2 int, c color.RGBA) { m.fill(image.Rect(x1, y1, x2, y2), c) }
+
+// Paste copies a picture into this one, its upper left corner at x, y. What reaches out is cut off.
+func (m *Image) Paste(x, y int, from *Image) {
+	part := image.Rect(x, y, x+from.W, y+from.H).Intersect(m.Bounds())
+	for row := part.Min.Y; row < part.Max.Y; row++ {
+		start := ((row-y)*from.W + part.Min.X - x) * 3
+		copy(m.Pix[(row*m.W+part.Min.X)*3:], from.Pix[start:start+part.Dx()*3])
+	}
 }
 
 // textColor is black or white, whichever is easier to read on c (Rec. 601 luma).

@@ -16,7 +16,7 @@ func newDataCommand() *cobra.Command {
 		Short: "Check, look at, convert and divide data sets",
 		Args:  cobra.NoArgs,
 	}
-	c.AddCommand(newDataConvertCommand(), newDataSplitCommand())
+	c.AddCommand(newDataCheckCommand(), newDataViewCommand(), newDataConvertCommand(), newDataSplitCommand())
 	return c
 }
 

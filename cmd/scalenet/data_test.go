@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,4 +70,60 @@ func TestDataSplit(t *testing.T) {
 	args[5], args[7] = filepath.Join(dir, "c.json"), filepath.Join(dir, ".", "c.json")
 	status, _, stderr = scalenet(args...)
 	requireError(t, status, stderr, "--first and --second are both")
+}
+
+func TestDataCheck(t *testing.T) {
+	plots := filepath.Join(t.TempDir(), "plots")
+	status, stdout, stderr := scalenet("data", "check", "--images", picturesDir, "--plots", plots, instancesFile)
+	require.Zero(t, status, stderr)
+	require.Contains(t, stdout, "4 pictures (0 without boxes), 22 boxes (0 crowds)")
+	require.Contains(t, stdout, "errors: none")
+	require.Contains(t, stderr, "4/4 pictures")
+	require.FileExists(t, filepath.Join(plots, "sizes.png"))
+	require.FileExists(t, filepath.Join(plots, "classes.png"))
+
+	dir := t.TempDir()
+	text, err := os.ReadFile(instancesFile)
+	require.NoError(t, err)
+	bad := write(t, filepath.Join(dir, "bad.json"), strings.Replace(string(text), "IMG_2385.png", "none.png", 1))
+	status, stdout, stderr = scalenet("data", "check", "--images", picturesDir, "--json", bad)
+	requireError(t, status, stderr, "1 errors would stop a training")
+	var r struct {
+		Errors   []struct{ First []string }
+		Warnings []struct{ Kind string }
+		Classes  []struct{ Name string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(stdout), &r))
+	require.Contains(t, r.Errors[0].First[0], "bad.json: images[1].file_name: no picture at ")
+	require.Len(t, r.Classes, 4)
+
+	// Two data sets, one of which cannot be read.
+	broken := write(t, filepath.Join(dir, "broken.json"), `{"images": [`)
+	status, stdout, stderr = scalenet("data", "check", "--images", picturesDir, instancesFile, broken)
+	requireError(t, status, stderr, "1 errors would stop a training")
+	require.Contains(t, stdout, "instances.json instances: 4 pictures")
+	require.Contains(t, stdout, "broken.json: images[0]: byte 12")
+	status, _, stderr = scalenet("data", "check", "--images", "a", "--images", "b", instancesFile)
+	requireError(t, status, stderr, "--images: 2 folders for 1 data sets")
+	status, _, stderr = scalenet("data", "check", "--size", "5", instancesFile)
+	requireError(t, status, stderr, `--size "5"`)
+}
+
+func TestDataView(t *testing.T) {
+	sheet := filepath.Join(t.TempDir(), "sheet.png")
+	args := []string{"data", "view", "--images", picturesDir, instancesFile, "--out", sheet, "--rows", "1", "--columns", "2", "--width", "100"}
+	status, stdout, stderr := scalenet(args...)
+	require.Zero(t, status, stderr)
+	require.Equal(t, sheet+"\n", stdout)
+	status, _, stderr = scalenet(args...)
+	requireError(t, status, stderr, "sheet.png: is there already; --force")
+	status, stdout, stderr = scalenet(append(args, "--pages", "0", "--class", "RBC")...)
+	require.Zero(t, status, stderr)
+	for _, file := range strings.Fields(stdout) {
+		require.FileExists(t, file)
+	}
+	for want, with := range map[string][]string{"want a .png": {"--out", "x.gif"}, "--pages -1": {"--pages", "-1"}, `class "cow"`: {"--class", "cow", "--force"}, "rows: -1": {"--rows", "-1", "--force"}} {
+		status, _, stderr = scalenet(append(args, with...)...)
+		requireError(t, status, stderr, want)
+	}
 }

@@ -45,12 +45,21 @@ func (o *modelOptions) load() (*detector.Model, error) {
 	if err != nil || o.size == "" {
 		return m, err
 	}
-	shorter, longest, ok := strings.Cut(o.size, "/")
-	s, err1 := strconv.Atoi(shorter)
-	l, err2 := strconv.Atoi(longest)
-	if !ok || err1 != nil || err2 != nil || s < 1 || l < s {
-		return nil, fmt.Errorf("--size %q: want SHORTER/LONGEST, such as 600/1000", o.size)
+	shorter, longest, err := parseSides(o.size)
+	if err != nil {
+		return nil, err
 	}
-	m.Config.Input.TestShorter, m.Config.Input.TestLongest = s, l
+	m.Config.Input.TestShorter, m.Config.Input.TestLongest = shorter, longest
 	return m, nil
+}
+
+// parseSides reads the value of --size, such as 600/1000.
+func parseSides(text string) (shorter, longest int, err error) {
+	a, b, ok := strings.Cut(text, "/")
+	shorter, errA := strconv.Atoi(a)
+	longest, errB := strconv.Atoi(b)
+	if !ok || errA != nil || errB != nil || shorter < 1 || longest < shorter {
+		return 0, 0, fmt.Errorf("--size %q: want SHORTER/LONGEST, such as 600/1000", text)
+	}
+	return shorter, longest, nil
 }

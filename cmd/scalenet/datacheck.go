@@ -1,0 +1,145 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"scalenet/coco"
+	"scalenet/coco/check"
+	"scalenet/coco/layout"
+	"scalenet/train"
+)
+
+type dataCheckOptions struct {
+	images      []string
+	split, size string
+	plots       string
+	devkit      bool
+	json        bool
+	names       int
+}
+
+func newDataCheckCommand() *cobra.Command {
+	var o dataCheckOptions
+	c := &cobra.Command{
+		Use:   "check PATH...",
+		Short: "Find what is wrong with a data set",
+		Long: `Look at every picture and every box of a data set (a COCO instances file, a Pascal
+VOC folder or YOLO's data.yaml; several, such as a COCO train and val, are checked
+against each other), and count classes and sizes.
+
+Errors are what would stop a training: an entry that cannot be read, a duplicate
+id, a picture that is missing, corrupt, of an unknown format, too large, or of
+another size than its annotation says, upright as EXIF has it. With any, the exit
+status is 1. Warnings are all else: boxes of no area, outside the picture,
+reaching out of it, or there twice; pictures that are listed twice, identical, or
+in two splits; classes without objects.`,
+		Example: `  scalenet data check data/bccd
+  scalenet data check --images train2017 --images val2017 --plots plots instances_train2017.json instances_val2017.json`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
+	}
+	f := c.Flags()
+	f.StringArrayVar(&o.images, "images", nil, "folder of the pictures (COCO); once for each PATH")
+	f.StringVar(&o.split, "split", "", "split of a Pascal VOC or YOLO data set; default all")
+	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC's corners as its devkit counts them: pixels from 1, the last one included")
+	f.StringVar(&o.size, "size", "600/1000", "shorter and longest side at which pictures enter the network, for the sizes of boxes")
+	f.StringVar(&o.plots, "plots", "", "folder for sizes.png and classes.png")
+	f.BoolVar(&o.json, "json", false, "print JSON, with all errors and warnings")
+	f.IntVar(&o.names, "names", 5, "how many errors and warnings of each kind to name; -1 is all")
+	return c
+}
+
+func (o *dataCheckOptions) run(c *cobra.Command, paths []string) error {
+	if len(o.images) > 1 && len(o.images) != len(paths) {
+		return fmt.Errorf("--images: %d folders for %d data sets", len(o.images), len(paths))
+	}
+	shorter, longest, err := parseSides(o.size)
+	if err != nil {
+		return err
+	}
+	keep := o.names
+	if o.json {
+		keep = -1
+	}
+	var told *progress
+	checker := check.New(check.Options{Keep: keep, Shorter: shorter, Longest: longest, Progress: func(done int) { told.done(done) }})
+	parts, total := o.open(paths, checker)
+	told = newProgress(c.ErrOrStderr(), "pictures", total)
+	ctx, stop := train.Interruptible(c.Context())
+	defer stop()
+	for _, p := range parts {
+		if err := checker.Check(ctx, p.Name, p.Data); err != nil {
+			told.end()
+			return err
+		}
+	}
+	r := checker.Report()
+	if o.plots != "" {
+		if err := r.Plot(o.plots); err != nil {
+			return err
+		}
+	}
+	if err := o.print(c, r); err != nil {
+		return err
+	}
+	if n := r.ErrorCount(); n > 0 {
+		return fmt.Errorf("%d errors would stop a training", n)
+	}
+	return nil
+}
+
+// open reads the data sets; one that cannot be read is a fault like others.
+func (o *dataCheckOptions) open(paths []string, checker *check.Checker) (all []layout.Part, total int) {
+	for i, path := range paths {
+		opt := coco.Options{Devkit: o.devkit, Report: checker.Fault}
+		switch {
+		case len(o.images) == 1:
+			opt.Images = o.images[0]
+		case len(o.images) > 1:
+			opt.Images = o.images[i]
+		}
+		parts, err := openParts(path, o.split, opt)
+		if err != nil {
+			checker.Fault(err)
+			continue
+		}
+		for _, p := range parts {
+			if p.Name == "" && len(paths) > 1 {
+				p.Name = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+			}
+			if slices.ContainsFunc(all, func(other layout.Part) bool { return other.Name == p.Name }) {
+				p.Name = path + " " + p.Name
+			}
+			total += len(p.Data.Images)
+			all = append(all, p)
+		}
+	}
+	return all, total
+}
+
+func (o *dataCheckOptions) print(c *cobra.Command, r *check.Report) error {
+	w := c.OutOrStdout()
+	if o.json {
+		return json.NewEncoder(w).Encode(r)
+	}
+	if err := r.Print(w); err != nil {
+		return err
+	}
+	for _, list := range []struct {
+		name  string
+		kinds []coco.RemarkKind
+	}{{"errors", r.Errors}, {"warnings", r.Warnings}} {
+		if len(list.kinds) == 0 {
+			fmt.Fprintf(w, "\n%s: none\n", list.name)
+			continue
+		}
+		fmt.Fprintf(w, "\n%s:\n", list.name)
+		writeRemarks(w, "  ", list.kinds)
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"scalenet/coco"
+	"scalenet/coco/view"
+	"scalenet/train"
+)
+
+type dataViewOptions struct {
+	images, split, out string
+	devkit, force      bool
+	pages              int
+	view               view.Options
+}
+
+func newDataViewCommand() *cobra.Command {
+	var o dataViewOptions
+	c := &cobra.Command{
+		Use:   "view PATH --out SHEET.png",
+		Short: "Draw pictures of a data set with their boxes",
+		Long: `Draw a contact sheet of a data set (a COCO instances file, a Pascal VOC folder or
+YOLO's data.yaml): pictures in rows and columns with their boxes, file names and a
+legend of the classes. Several pages are written as SHEET-1.png, SHEET-2.png, ...
+
+A picture that cannot be read is drawn as the error that it is.`,
+		Example: `  scalenet data view data/bccd --split train --out sheet.png
+  scalenet data view --images val2017 instances_val2017.json --class giraffe --pages 3 --out giraffes.png`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.images, "images", "", "folder of the pictures (COCO)")
+	f.StringVar(&o.split, "split", "", "split of a Pascal VOC or YOLO data set; default the first")
+	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC's corners as its devkit counts them: pixels from 1, the last one included")
+	f.StringVar(&o.out, "out", "", "picture to write, .png or .jpg")
+	f.BoolVar(&o.force, "force", false, "replace a picture that is there")
+	f.IntVar(&o.pages, "pages", 1, "how many sheets; 0 is as many as there are pictures for")
+	f.IntVar(&o.view.Rows, "rows", 3, "rows of a sheet")
+	f.IntVar(&o.view.Columns, "columns", 4, "pictures in a row")
+	f.IntVar(&o.view.Width, "width", 400, "width of a picture in pixels")
+	f.StringVar(&o.view.Class, "class", "", "only pictures with this class, and only its boxes")
+	f.BoolVar(&o.view.AnnotatedOnly, "annotated-only", false, "leave out pictures without boxes")
+	f.Uint64Var(&o.view.Seed, "seed", 1, "draws the pictures; 0 takes them in the data set's order")
+	requireFlags(c, "out")
+	return c
+}
+
+func (o *dataViewOptions) run(c *cobra.Command, path string) error {
+	if !slices.Contains([]string{".png", ".jpg", ".jpeg"}, strings.ToLower(filepath.Ext(o.out))) {
+		return fmt.Errorf("--out %s: want a .png or a .jpg", o.out)
+	}
+	if o.pages < 0 {
+		return fmt.Errorf("--pages %d: want at least 0", o.pages)
+	}
+	split := o.split
+	if split == "" {
+		splits, err := coco.Splits(path)
+		if err != nil {
+			return err
+		}
+		if len(splits) > 0 {
+			split = splits[0]
+		}
+	}
+	d, err := coco.Open(path, coco.Options{Images: o.images, Split: split, Devkit: o.devkit})
+	if err != nil {
+		return err
+	}
+	sheets, err := view.New(d, o.view)
+	if err != nil {
+		return err
+	}
+	pages := sheets.Len()
+	if o.pages > 0 {
+		pages = min(pages, o.pages)
+	}
+	files := make([]string, pages)
+	for i := range files {
+		files[i] = o.out
+		if pages > 1 {
+			ext := filepath.Ext(o.out)
+			files[i] = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(o.out, ext), i+1, ext)
+		}
+		if _, err := os.Lstat(files[i]); !o.force && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: is there already; --force replaces it", files[i])
+		}
+	}
+	ctx, stop := train.Interruptible(c.Context())
+	defer stop()
+	told := newProgress(c.ErrOrStderr(), "pages", pages)
+	for i, file := range files {
+		sheet, failed, first, err := sheets.Page(ctx, i)
+		if err != nil {
+			return err
+		}
+		if err := sheet.Save(file); err != nil {
+			return err
+		}
+		told.done(i + 1)
+		fmt.Fprintln(c.OutOrStdout(), file)
+		if failed > 0 {
+			fmt.Fprintf(c.ErrOrStderr(), "%s: %d pictures could not be read, one of them: %s\n", file, failed, oneLine(first))
+		}
+	}
+	return nil
+}

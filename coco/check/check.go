@@ -1,0 +1,271 @@
+// Package check looks for what is wrong with a data set before a training does.
+//
+// Errors are what would stop a training: an entry that cannot be read, a picture that is missing, corrupt, of an unknown format,
+// too large, or of another size than its annotation says. Everything else is a warning: a training would go through and
+// be worse for it, or not.
+package check
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"scalenet/coco"
+	"scalenet/imaging"
+)
+
+// Options of a Checker.
+type Options struct {
+	Limits           imaging.Limits // of a picture, those of a training by default
+	Keep             int            // remarks of each kind whose words are kept; below 0: all
+	Workers          int            // pictures looked at together; default GOMAXPROCS
+	Shorter, Longest int            // size at which pictures enter the network; default 600/1000
+	Progress         func(done int) // pictures; may be nil
+}
+
+// Checker gathers what is wrong with one or several parts of a data set.
+type Checker struct {
+	opt              Options
+	errors, warnings coco.Remarks
+	parts            []Part
+	classes          []*Class
+	sides            sides
+	listed           map[string]place // by path
+	content          map[[sha256.Size]byte]place
+
+	mu   sync.Mutex
+	done int
+}
+
+// place is an image in a part.
+type place struct {
+	part string
+	name string // of the file
+}
+
+// New makes a checker.
+func New(o Options) *Checker {
+	if o.Workers < 1 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Shorter < 1 || o.Longest < o.Shorter {
+		o.Shorter, o.Longest = 600, 1000
+	}
+	return &Checker{opt: o, errors: coco.Remarks{Keep: o.Keep}, warnings: coco.Remarks{Keep: o.Keep},
+		listed: make(map[string]place), content: make(map[[sha256.Size]byte]place)}
+}
+
+// Fault takes an error of coco.Open, or what it reports.
+func (c *Checker) Fault(err error) {
+	c.errors.Add(faultKind(err), "%s", err)
+}
+
+func faultKind(err error) string {
+	switch {
+	case errors.Is(err, coco.ErrDuplicateID):
+		return "duplicate id"
+	case errors.Is(err, imaging.ErrCorrupt):
+		return "corrupt picture"
+	case errors.Is(err, imaging.ErrUnsupported):
+		return "picture of an unknown format"
+	case errors.Is(err, imaging.ErrTooLarge):
+		return "picture too large"
+	}
+	return "unreadable entry"
+}
+
+// Check looks at a data set; name is that of its split.
+func (c *Checker) Check(ctx context.Context, name string, d *coco.Dataset) error {
+	if len(d.Images) == 0 {
+		c.Fault(fmt.Errorf("%s: no pictures in it", d.Path))
+	}
+	seen, err := c.look(ctx, d)
+	if err != nil {
+		return err
+	}
+	part := Part{Name: name, Path: d.Path, Pictures: len(d.Images)}
+	for i := range d.Images {
+		c.picture(name, d, i, &seen[i])
+		if len(d.Objects(i)) == 0 {
+			part.Empty++
+		}
+		c.boxes(d, i, &seen[i])
+	}
+	c.count(name, d, &part)
+	c.parts = append(c.parts, part)
+	return nil
+}
+
+// look decodes all pictures, several at a time.
+func (c *Checker) look(ctx context.Context, d *coco.Dataset) ([]seenPicture, error) {
+	seen := make([]seenPicture, len(d.Images))
+	var g errgroup.Group
+	g.SetLimit(c.opt.Workers)
+	for i := range d.Images {
+		if ctx.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			seen[i] = lookAt(d.ImagePath(i), c.opt.Limits)
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if c.done++; c.opt.Progress != nil {
+				c.opt.Progress(c.done)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return seen, ctx.Err()
+}
+
+// picture says what is wrong with a file.
+func (c *Checker) picture(part string, d *coco.Dataset, i int, s *seenPicture) {
+	img := d.Images[i]
+	where := fmt.Sprintf("%s: images[%d]", d.Path, i)
+	path := filepath.Clean(d.ImagePath(i))
+	if first, ok := c.listed[path]; ok {
+		c.warnings.Add("picture listed twice", "%s: %s is listed %s already", where, path, first.in(part))
+		return // the rest was said
+	}
+	c.listed[path] = place{part, img.FileName}
+	switch {
+	case errors.Is(s.err, fs.ErrNotExist):
+		c.errors.Add("missing picture", "%s.file_name: no picture at %s", where, path)
+		return
+	case s.err != nil:
+		c.errors.Add(faultKind(s.err), "%s: %s", where, s.err)
+		return
+	}
+	if img.Width > 0 && img.Height > 0 && (img.Width != s.size.W || img.Height != s.size.H) {
+		if s.rotated && img.Width == s.size.H && img.Height == s.size.W {
+			c.errors.Add("picture turned by EXIF, its annotation is not", "%s: %s is %dx%d when upright, its annotation says %dx%d, as it is stored",
+				where, path, s.size.W, s.size.H, img.Width, img.Height)
+		} else {
+			c.errors.Add("size differs from the annotation", "%s: %s has %dx%d pixels, its annotation says %dx%d",
+				where, path, s.size.W, s.size.H, img.Width, img.Height)
+		}
+	}
+	first, ok := c.content[s.hash]
+	if !ok {
+		c.content[s.hash] = place{part, img.FileName}
+		return
+	}
+	kind := "identical pictures"
+	if first.part != part {
+		kind = "picture in two splits"
+	}
+	c.warnings.Add(kind, "%s: %s is the same picture as %s %s", where, img.FileName, first.name, first.in(part))
+}
+
+// in says where a place is, seen from a part.
+func (p place) in(part string) string {
+	if p.part == part || p.part == "" {
+		return "there"
+	}
+	return "in " + p.part
+}
+
+// boxes says what is wrong with the boxes of an image.
+func (c *Checker) boxes(d *coco.Dataset, i int, s *seenPicture) {
+	img := d.Images[i]
+	w, h := float64(img.Width), float64(img.Height)
+	if s.err == nil {
+		w, h = float64(s.size.W), float64(s.size.H)
+	}
+	objects := d.Objects(i)
+	for n, at := range objects {
+		a := &d.Annotations[at]
+		b := a.Box
+		where := fmt.Sprintf("%s: %s: annotations[%d].bbox", d.Path, img.FileName, at)
+		switch {
+		case a.Empty():
+			c.warnings.Add("box of no area", "%s: %v", where, b)
+		case w <= 0 || h <= 0: // a picture that nothing is known of
+		case b[0] >= w || b[1] >= h || b[0]+b[2] <= 0 || b[1]+b[3] <= 0:
+			c.warnings.Add("box outside the picture", "%s: %v in %vx%v pixels", where, b, w, h)
+		case b[0] < -1 || b[1] < -1 || b[0]+b[2] > w+1 || b[1]+b[3] > h+1:
+			c.warnings.Add("box reaches out of the picture by more than a pixel", "%s: %v in %vx%v pixels", where, b, w, h)
+		}
+		for _, other := range objects[:n] {
+			if o := &d.Annotations[other]; o.Box == b && o.Class == a.Class && o.Crowd == a.Crowd {
+				c.warnings.Add("box that is there twice", "%s: %v is annotations[%d] already", where, b, other)
+				break
+			}
+		}
+		if !a.Empty() && !a.Crowd {
+			c.sides.add(b[2], b[3], w, h, c.opt.Shorter, c.opt.Longest)
+		}
+	}
+}
+
+// count enters the objects of a part into the table of classes.
+func (c *Checker) count(name string, d *coco.Dataset, part *Part) {
+	rows := make([]*Class, len(d.Categories)+1)
+	for i, k := range d.Categories {
+		rows[i+1] = c.class(k)
+	}
+	for i := range d.Images {
+		has := make(map[*Class]bool)
+		for _, at := range d.Objects(i) {
+			a := &d.Annotations[at]
+			row := rows[a.Class]
+			row.Objects++
+			row.Parts[name]++
+			part.Boxes++
+			if a.Crowd {
+				row.Crowds++
+				part.Crowds++
+			}
+			has[row] = true
+		}
+		for row := range has {
+			row.Pictures++
+		}
+	}
+}
+
+// class is the row of a category, which parts share by name.
+func (c *Checker) class(k coco.Category) *Class {
+	name := k.Name
+	if name == "" {
+		name = fmt.Sprint(k.ID)
+	}
+	at := slices.IndexFunc(c.classes, func(row *Class) bool { return row.Name == name })
+	if at < 0 {
+		at = len(c.classes)
+		c.classes = append(c.classes, &Class{Name: name, Parts: make(map[string]int)})
+	}
+	return c.classes[at]
+}
+
+// Report is what was found so far.
+func (c *Checker) Report() *Report {
+	r := &Report{Parts: append([]Part{}, c.parts...), Classes: []Class{}, Errors: []coco.RemarkKind{}, Warnings: []coco.RemarkKind{}, Sides: c.sides.quantiles(c.opt.Shorter, c.opt.Longest), sides: c.sides}
+	warnings := c.warnings
+	warnings.Keep = c.opt.Keep
+	for _, k := range c.classes {
+		r.Classes = append(r.Classes, *k)
+		if k.Objects == 0 {
+			warnings.Add("class without objects", "%s", k.Name)
+		}
+	}
+	if len(c.parts) > 0 && c.sides.count() == 0 {
+		warnings.Add("no box to train on", "every box is a crowd or has no area")
+	}
+	slices.SortStableFunc(r.Classes, func(a, b Class) int { return cmp.Compare(b.Objects, a.Objects) })
+	r.Errors = append(r.Errors, c.errors.Kinds()...)
+	r.Warnings = append(r.Warnings, warnings.Kinds()...)
+	return r
+}

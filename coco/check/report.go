@@ -1,0 +1,177 @@
+package check
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"text/tabwriter"
+
+	"scalenet/coco"
+	"scalenet/imaging"
+)
+
+// Report is the outcome of a check.
+type Report struct {
+	Parts    []Part            `json:"parts"`
+	Errors   []coco.RemarkKind `json:"errors"` // what would stop a training
+	Warnings []coco.RemarkKind `json:"warnings"`
+	Classes  []Class           `json:"classes"` // most objects first
+	Sides    Sides             `json:"sides"`
+
+	sides sides
+}
+
+// Part is one data set that was checked.
+type Part struct {
+	Name     string `json:"name"` // of the split; may be empty
+	Path     string `json:"path"`
+	Pictures int    `json:"pictures"`
+	Empty    int    `json:"without_boxes"` // pictures
+	Boxes    int    `json:"boxes"`
+	Crowds   int    `json:"crowds"` // of the boxes
+}
+
+// Class is a row of the table of classes.
+type Class struct {
+	Name     string         `json:"name"`
+	Objects  int            `json:"objects"` // crowds among them
+	Crowds   int            `json:"crowds"`
+	Pictures int            `json:"pictures"`
+	Parts    map[string]int `json:"objects_by_part"`
+}
+
+// ErrorCount is the number of errors.
+func (r *Report) ErrorCount() (n int) {
+	for _, k := range r.Errors {
+		n += k.Count
+	}
+	return n
+}
+
+// Sides are quantiles of the sides of boxes, each the square root of an area in pixels; crowds and boxes of no area do not
+// count.
+type Sides struct {
+	Boxes     int       `json:"boxes"`
+	Quantiles []float64 `json:"quantiles"` // those that the others are given at: 0, 0.05, ..., 1
+	Picture   []float64 `json:"picture"`   // in pixels of the pictures
+	Network   []float64 `json:"network"`   // in pixels of the network's input
+	Shorter   int       `json:"shorter"`   // its size
+	Longest   int       `json:"longest"`
+	Small     int       `json:"small"` // boxes of up to 32x32 pixels of the picture, and so on: COCO's bounds
+	Medium    int       `json:"medium"`
+	Large     int       `json:"large"`
+}
+
+// sides gathers square roots of areas.
+type sides struct{ picture, network []float32 }
+
+func (s *sides) count() int { return len(s.picture) }
+
+// add enters a box of bw x bh in a picture of w x h pixels.
+func (s *sides) add(bw, bh, w, h float64, shorter, longest int) {
+	side := math.Sqrt(bw * bh)
+	scale := 1.0
+	if w >= 1 && h >= 1 {
+		fw, fh := imaging.Fit(int(w), int(h), shorter, longest)
+		scale = math.Sqrt(float64(fw) * float64(fh) / (w * h))
+	}
+	s.picture = append(s.picture, float32(side))
+	s.network = append(s.network, float32(side*scale))
+}
+
+func (s *sides) quantiles(shorter, longest int) Sides {
+	q := Sides{Boxes: s.count(), Quantiles: []float64{0, 0.05, 0.25, 0.5, 0.75, 0.95, 1}, Picture: []float64{}, Network: []float64{},
+		Shorter: shorter, Longest: longest}
+	if q.Boxes == 0 {
+		return q
+	}
+	at := func(values []float32) (list []float64) {
+		sorted := slices.Clone(values)
+		slices.Sort(sorted)
+		for _, share := range q.Quantiles { // the nearest of the values
+			v := float64(sorted[int(math.Round(share*float64(len(sorted)-1)))])
+			list = append(list, math.Round(v*100)/100)
+		}
+		return list
+	}
+	q.Picture, q.Network = at(s.picture), at(s.network)
+	for _, side := range s.picture {
+		switch {
+		case side <= 32:
+			q.Small++
+		case side <= 96:
+			q.Medium++
+		default:
+			q.Large++
+		}
+	}
+	return q
+}
+
+// maxClasses are printed; JSON has all.
+const maxClasses = 100
+
+// Print writes the report as text, but for errors and warnings.
+func (r *Report) Print(w io.Writer) error {
+	for _, p := range r.Parts {
+		name := p.Path
+		if p.Name != "" {
+			name += " " + p.Name
+		}
+		fmt.Fprintf(w, "%s: %d pictures (%d without boxes), %d boxes (%d crowds)\n", name, p.Pictures, p.Empty, p.Boxes, p.Crowds)
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	r.printClasses(t)
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if r.Sides.Boxes == 0 {
+		return nil
+	}
+	fmt.Fprintln(w, "\nsides of the boxes (square root of the area) in pixels")
+	fmt.Fprint(t, "\tsmallest\t5 %\t25 %\tmedian\t75 %\t95 %\tlargest\t\n")
+	row := func(name string, values []float64) {
+		fmt.Fprintf(t, "%s\t", name)
+		for _, v := range values {
+			fmt.Fprintf(t, "%.1f\t", v)
+		}
+		fmt.Fprintln(t)
+	}
+	row("of the pictures", r.Sides.Picture)
+	row(fmt.Sprintf("at %d/%d", r.Sides.Shorter, r.Sides.Longest), r.Sides.Network)
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%d small (up to 32x32), %d medium (up to 96x96), %d large\n", r.Sides.Small, r.Sides.Medium, r.Sides.Large)
+	return err
+}
+
+func (r *Report) printClasses(w io.Writer) {
+	var total int
+	for _, k := range r.Classes {
+		total += k.Objects
+	}
+	fmt.Fprint(w, "class\tobjects\tshare\tpictures\t")
+	several := len(r.Parts) > 1
+	for _, p := range r.Parts {
+		if several {
+			fmt.Fprintf(w, "%s\t", p.Name)
+		}
+	}
+	fmt.Fprintln(w)
+	used := slices.DeleteFunc(slices.Clone(r.Classes), func(k Class) bool { return k.Objects == 0 }) // a warning names the others
+	for _, k := range used[:min(len(used), maxClasses)] {
+		fmt.Fprintf(w, "%s\t%d\t%.1f %%\t%d\t", k.Name, k.Objects, 100*float64(k.Objects)/float64(max(total, 1)), k.Pictures)
+		for _, p := range r.Parts {
+			if several {
+				fmt.Fprintf(w, "%d\t", k.Parts[p.Name])
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	if more := len(used) - maxClasses; more > 0 {
+		fmt.Fprintf(w, "and %d more\t\t\t\t\n", more)
+	}
+}
