@@ -102,7 +102,7 @@ func duplicate(id int64, list string, first int32) error {
 
 // resolveQuirks looks ids up as pycocotools does. Of images and categories with one id the last counts. Annotations of unknown
 // images and categories are dropped. Annotations with one id all stand for the last of them: that one is there several times, in
-// the places that the others have among the annotations of their images, images by ascending id.
+// the places that the others have among the annotations of their images, images by ascending id. None is ignored but crowds.
 func (t *idTables) resolveQuirks() {
 	d := t.data
 	t.sortCategories()
@@ -123,6 +123,7 @@ func (t *idTables) resolveQuirks() {
 	for _, row := range rows {
 		last, _ := annotations.findLast(d.Annotations[row].ID)
 		if a := d.Annotations[last]; a.Class > 0 { // 0: of an unknown image or category
+			a.Ignore = false // iscrowd overwrites it
 			kept = append(kept, a)
 		}
 	}

@@ -96,6 +96,10 @@ type object struct {
 	taken   [numAreas]uint16 // bit t: matched at threshold t
 }
 
+func newObject(box *[4]float64, crowd bool) object {
+	return object{box: *box, area: box[2] * box[3], crowd: crowd}
+}
+
 // overlap is an object that the detection at hand may match, in file order.
 type overlap struct {
 	*object
@@ -132,7 +136,8 @@ func (m *matcher) match(s span) {
 }
 
 func (m *matcher) addObject(a *Annotation) {
-	o := object{box: a.Box, area: a.Box[2] * a.Box[3], crowd: a.Crowd, unseen: m.quirks && a.ID == 0}
+	o := newObject(&a.Box, a.Crowd)
+	o.unseen = m.quirks && a.ID == 0
 	ignored := m.ignored(a)
 	for i, r := range m.areas {
 		o.ignored[i] = ignored || !r.holds(a.Area)
@@ -211,6 +216,13 @@ func (m *matcher) keepAll(d *[4]float64) {
 	for i := range m.objects {
 		m.overlaps = append(m.overlaps, overlap{&m.objects[i], overlapOf(d, &m.objects[i])})
 	}
+}
+
+// Overlap is the IoU of a detection and an object, given as x, y, width, height; for a crowd, or any region that detections
+// may lie in, it is intersection over detection.
+func Overlap(detection, object *[4]float64, crowd bool) float64 {
+	o := newObject(object, crowd)
+	return overlapOf(detection, &o)
 }
 
 // overlapOf is the IoU of a detection and an object; for a crowd it is intersection over detection.

@@ -67,6 +67,7 @@ func (w *Weigher) AP(r *Ranking, objects int, weight []int32) float64 {
 	for t := range w.precise {
 		w.precise[t] = w.precise[t][:0]
 	}
+	everywhere := 0 // false positives at all thresholds
 	for i, image := range r.Image {
 		n := int(weight[image])
 		if n == 0 {
@@ -74,7 +75,12 @@ func (w *Weigher) AP(r *Ranking, objects int, weight []int32) float64 {
 		}
 		counted := ^r.Ignored[i] & allThresholds
 		tp := counted & r.Found[i]
-		for fp := counted &^ tp; fp != 0; fp &= fp - 1 {
+		fp := counted &^ tp
+		if fp == allThresholds {
+			everywhere += n
+			continue
+		}
+		for ; fp != 0; fp &= fp - 1 {
 			falsePositives[bits.TrailingZeros16(fp)] += n
 		}
 		for ; tp != 0; tp &= tp - 1 {
@@ -82,7 +88,7 @@ func (w *Weigher) AP(r *Ranking, objects int, weight []int32) float64 {
 			for range n {
 				truePositives[t]++
 				tps := float64(truePositives[t])
-				w.precise[t] = append(w.precise[t], tps/(float64(falsePositives[t])+tps+spacing))
+				w.precise[t] = append(w.precise[t], tps/(float64(falsePositives[t]+everywhere)+tps+spacing))
 			}
 		}
 	}

@@ -43,14 +43,79 @@ func TestCocoEval(t *testing.T) {
 	require.NoError(t, err)
 	var got struct {
 		Stats    []float64
-		PerClass map[string]map[string]float64 `json:"per_class"`
+		PerClass map[string]struct {
+			AP, AP50 float64
+			Stats    []float64
+		} `json:"per_class"`
 	}
 	require.NoError(t, json.Unmarshal([]byte(stdout), &got))
 	require.Len(t, got.Stats, 12)
 	require.InDelta(t, 1, got.Stats[0], 1e-9)
 	require.Equal(t, -1.0, got.Stats[11])
-	require.InDelta(t, 1, got.PerClass["a"]["ap50"], 1e-9)
-	require.Equal(t, -1.0, got.PerClass["b"]["ap"])
+	require.InDelta(t, 1, got.PerClass["a"].AP50, 1e-9)
+	require.Equal(t, -1.0, got.PerClass["b"].AP)
+}
+
+// TestCocoEvalMinimum has an exit status of its own for a detector that is too bad.
+func TestCocoEvalMinimum(t *testing.T) {
+	_, _, err := runCoco(t, cocoDetections, "--min-ap", "0.99")
+	require.NoError(t, err)
+	stdout, _, err := runCoco(t, `[]`, "--min-ap", "0.3")
+	require.EqualError(t, err, "AP 0.0000 is below --min-ap 0.3")
+	require.Equal(t, 3, exitStatus(err))
+	require.Contains(t, stdout, "Average Precision", "the figures are printed all the same")
+}
+
+// TestCocoEvalQuirks has an object to ignore.
+func TestCocoEvalQuirks(t *testing.T) {
+	dir := t.TempDir()
+	gt := filepath.Join(dir, "gt.json")
+	require.NoError(t, os.WriteFile(gt, []byte(`{"images": [{"id": 1}, {"id": 1}], "categories": [{"id": 3, "name": "a"}, {"id": 4, "name": "a"}],
+		"annotations": [{"id": 0, "image_id": 1, "category_id": 3, "bbox": [0, 0, 10, 20], "area": 200, "iscrowd": 0, "ignore": 1}]}`), 0o644))
+	_, _, err := runCoco(t, cocoDetections, "--gt", gt)
+	require.ErrorContains(t, err, "gt.json: images[1].id: 1 is the id of images[0] already")
+	stdout, stderr, err := runCoco(t, cocoDetections, "--gt", gt, "--reference-quirks", "--json")
+	require.NoError(t, err)
+	require.NotContains(t, stderr, "ignore")
+	require.Contains(t, stdout, `"a":{"ap":0,`)
+	require.Contains(t, stdout, `"4":{"ap":-1,`)
+}
+
+func TestCocoReport(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "report")
+	_, stderr, err := runCoco(t, cocoDetections, "--report", dir)
+	require.NoError(t, err)
+	require.Contains(t, stderr, "report: "+filepath.Join(dir, "report.html"))
+	for _, name := range []string{"report.html", "report.json", "errors.png"} {
+		require.FileExists(t, filepath.Join(dir, name))
+	}
+	_, _, err = runCoco(t, cocoDetections, "--report", dir)
+	require.ErrorContains(t, err, "report.html: is there already")
+	_, _, err = runCoco(t, cocoDetections, "--report", dir, "--images", "nowhere")
+	require.ErrorContains(t, err, "nowhere")
+	_, _, err = runCoco(t, cocoDetections, "--images", dir)
+	require.ErrorContains(t, err, "--images is about the report: it needs --report")
+}
+
+func TestCocoCompare(t *testing.T) {
+	dir := t.TempDir()
+	paths := map[string]string{}
+	for name, text := range map[string]string{"gt": `{"images": [{"id": 1, "file_name": "x.jpg"}], "categories": [{"id": 3, "name": "a"}],
+		"annotations": [{"id": 1, "image_id": 1, "category_id": 3, "bbox": [0, 0, 10, 20]}]}`, "first": `[]`, "second": cocoDetections} {
+		paths[name] = filepath.Join(dir, name+".json")
+		require.NoError(t, os.WriteFile(paths[name], []byte(text), 0o644))
+	}
+	var out, errs bytes.Buffer
+	require.Zero(t, run(t.Context(), []string{"coco", "compare", "--gt", paths["gt"], paths["first"], paths["second"], "--resamples", "50"}, &out, &errs), errs.String())
+	require.Regexp(t, `AP +0\.000 +1\.000 +\+1\.000 +\+1\.000\.\.\+1\.000`, out.String())
+	require.Contains(t, out.String(), "1 pictures have fewer mistakes, 0 have more")
+	require.Contains(t, out.String(), "x.jpg")
+	out.Reset()
+	require.Zero(t, run(t.Context(), []string{"coco", "compare", "--json", "--gt", paths["gt"], paths["first"], paths["second"]}, &out, &errs))
+	var got map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &got))
+	require.Equal(t, 1, run(t.Context(), []string{"coco", "compare", "--gt", paths["gt"], paths["first"], "none.json"}, &out, &errs))
+	require.Contains(t, errs.String(), "none.json")
 }
 
 func TestCocoEvalErrors(t *testing.T) {

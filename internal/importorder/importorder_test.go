@@ -28,7 +28,7 @@ var order = [][]string{
 	{"detector"},
 	{"rpn", "roi"},
 	{"assign"}, // matching and sampling, for rpn and roi
-	{"coco/check", "coco/layout", "coco/view"},
+	{"coco/analysis", "coco/check", "coco/layout", "coco/view"},
 	{"coco"},
 	{"train"},
 	{"backbone"},

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"scalenet/coco"
+	"scalenet/coco/analysis"
+)
+
+type cocoCompareOptions struct {
+	gt           string
+	json, quirks bool
+	top          int
+	compare      analysis.CompareOptions
+}
+
+func newCocoCompareCommand() *cobra.Command {
+	var o cocoCompareOptions
+	c := &cobra.Command{
+		Use:   "compare --gt FILE FIRST SECOND",
+		Short: "Say which classes and pictures a second results file does better and worse",
+		Long: `Evaluate two COCO results files on the same annotations and say where the second
+does better or worse than the first: the twelve figures, the AP of each class, and
+the pictures with more or fewer mistakes (missed objects and false detections at
+IoU 0.5, each file used at the score with its largest F1).
+
+The interval behind a change is from a bootstrap over the pictures: it holds the
+change 95 times of 100 when other pictures of the same kind are annotated. A change
+whose interval holds 0 is marked "~": it may be chance.`,
+		Example: `  scalenet coco compare --gt instances_val2017.json before.json after.json
+  scalenet coco compare --gt instances_val2017.json before.json after.json --json`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0], args[1]) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.gt, "gt", "", "COCO instances file with the ground truth")
+	f.BoolVar(&o.json, "json", false, "print JSON, with all classes and pictures")
+	f.BoolVar(&o.quirks, "reference-quirks", false, "repeat pycocotools' defects, as in coco eval")
+	f.Float64Var(&o.compare.Score, "score", 0, "least score that counts for the pictures (default: where F1 is largest, for each file)")
+	f.IntVar(&o.compare.Resamples, "resamples", 1000, "draws of the bootstrap")
+	f.Uint64Var(&o.compare.Seed, "seed", 1, "seed of the bootstrap")
+	f.IntVar(&o.top, "top", 15, "classes, and pictures of each kind, that are listed")
+	requireFlags(c, "gt")
+	return c
+}
+
+func (o *cocoCompareOptions) run(c *cobra.Command, first, second string) error {
+	if o.top < 0 {
+		return fmt.Errorf("--top %d: no number of classes", o.top)
+	}
+	o.compare.Evaluator = coco.Evaluator{ReferenceQuirks: o.quirks}
+	gt, a, err := o.compare.Evaluator.ReadFiles(o.gt, first)
+	if err != nil {
+		return err
+	}
+	b, err := coco.ReadResults(second)
+	if err != nil {
+		return err
+	}
+	result, err := analysis.Compare(gt, a, b, o.compare)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return json.NewEncoder(c.OutOrStdout()).Encode(result)
+	}
+	return o.write(c.OutOrStdout(), result)
+}
+
+func (o *cocoCompareOptions) write(w io.Writer, r *analysis.Comparison) error {
+	fmt.Fprintf(w, "first:  %s\nsecond: %s\n\n", r.First.Results, r.Second.Results)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\tfirst\tsecond\tchange\t95 %\t\t")
+	for i, name := range coco.StatNames() {
+		a, b := r.First.Stats[i], r.Second.Stats[i]
+		if i == 0 {
+			fmt.Fprintf(t, "%s\t%s\n", name, changeColumns(r.AP))
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%.3f\t%.3f\t%+.3f\t\t\t\n", name, a, b, b-a)
+	}
+	fmt.Fprintln(t, "\t\t\t\t\t\t")
+	fmt.Fprintln(t, "class\tfirst\tsecond\tchange in AP\t95 %\t\tobjects\t")
+	for _, k := range r.Classes[:min(o.top, len(r.Classes))] {
+		fmt.Fprintf(t, "%s\t%s%d\t\n", k.Name, changeColumns(k.Change), k.Objects)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if left := len(r.Classes) - o.top; left > 0 {
+		fmt.Fprintf(w, "(%d more classes, changed less: --json)\n", left)
+	}
+	return o.writePictures(w, r.Pictures)
+}
+
+// changeColumns are the columns of a change; "~" marks what may be chance.
+func changeColumns(c analysis.Change) string {
+	mark := ""
+	if c.Chance() {
+		mark = "~"
+	}
+	return fmt.Sprintf("%.3f\t%.3f\t%+.3f\t%+.3f..%+.3f\t%s\t", c.First, c.Second, c.Delta, c.Low, c.High, mark)
+}
+
+// writePictures lists the most improved and the most worsened pictures.
+func (o *cocoCompareOptions) writePictures(w io.Writer, list []analysis.PictureChange) error {
+	better := 0
+	for better < len(list) && list[better].Second < list[better].First {
+		better++
+	}
+	fmt.Fprintf(w, "\n%d pictures have fewer mistakes, %d have more\n", better, len(list)-better)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\tpicture\tmistakes first\tsecond\t")
+	for i, p := range list {
+		kind := "better"
+		if i >= better {
+			kind = "worse"
+		}
+		if i >= min(better, o.top) && i < max(better, len(list)-o.top) {
+			continue
+		}
+		name := p.File
+		if name == "" {
+			name = fmt.Sprint(p.ID)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t\n", kind, name, p.First, p.Second)
+	}
+	return t.Flush()
+}

@@ -1,0 +1,247 @@
+package analysis
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"scalenet/coco"
+)
+
+// Options of an analysis; the zero value is fine.
+type Options struct {
+	Evaluator coco.Evaluator
+	Score     float64 // of the operating point; 0: where F1 is largest
+}
+
+// Analysis is all there is to say about a results file.
+type Analysis struct {
+	GroundTruth string         `json:"ground_truth"`
+	Results     string         `json:"results"`
+	Images      int            `json:"images"`
+	Objects     int            `json:"objects"` // that are not ignored
+	Detections  int            `json:"detections"`
+	Unlisted    int            `json:"unlisted"` // detections of categories that the ground truth does not list
+	Stats       coco.Stats     `json:"stats"`    // COCO's twelve figures
+	VOC         VOCFigures     `json:"voc"`      // at IoU 0.5
+	Point       OperatingPoint `json:"operating_point"`
+	Classes     []Class        `json:"classes"`
+	Curves      []Curve        `json:"curves"`
+	Sizes       []Size         `json:"sizes"`
+	Confusion   []Confused     `json:"confusion"` // what is not 0 in the confusion matrix, at the operating point
+	Errors      ErrorBreakdown `json:"errors"`
+	Pictures    []Picture      `json:"pictures"` // most mistakes first
+
+	gt     *coco.Dataset
+	scenes []scene
+	matrix ConfusionMatrix
+}
+
+// OperatingPoint is how a detector is used: detections below a score are dropped. IoU is 0.5, classes are pooled.
+type OperatingPoint struct {
+	Score     float64 `json:"score"`
+	Precision float64 `json:"precision"`
+	Recall    float64 `json:"recall"`
+	F1        float64 `json:"f1"`
+}
+
+// Class is a row of the table.
+type Class struct {
+	ID         int64      `json:"id"`
+	Name       string     `json:"name"` // or the id where there is none
+	Objects    int        `json:"objects"`
+	Detections int        `json:"detections"`
+	Stats      coco.Stats `json:"stats"`
+	VOC        VOCFigures `json:"voc"`
+	Found      int        `json:"found"` // at the operating point
+	Missed     int        `json:"missed"`
+	False      int        `json:"false"`
+	Errors     [6]int     `json:"errors"` // of each kind, in the order of KindNames
+	Precision  []float64  `json:"precision,omitempty"`
+}
+
+// Curve is precision at recall 0, 0.01, ..., 1, the mean over the classes with objects.
+type Curve struct {
+	IoU       float64   `json:"iou"` // 0 for the mean over IoU 0.50:0.95
+	Precision []float64 `json:"precision"`
+}
+
+// Size are the figures of objects whose square root of area is in a range, in pixels.
+type Size struct {
+	From    float64 `json:"from"`
+	To      float64 `json:"to"`
+	Objects int     `json:"objects"`
+	AP      float64 `json:"ap"`
+	AP50    float64 `json:"ap50"`
+	AR      float64 `json:"ar"`
+}
+
+// Confused is a cell of the confusion matrix; "" is the background.
+type Confused struct {
+	Object    string `json:"object"`
+	Detection string `json:"detection"`
+	Count     int    `json:"count"`
+}
+
+// Analyse evaluates the detections and takes the figures apart.
+func Analyse(gt *coco.Dataset, dt *coco.Results, o Options) (*Analysis, error) {
+	o.Evaluator.Ranking = true
+	e, err := o.Evaluator.Evaluate(gt, dt)
+	if err != nil {
+		return nil, err
+	}
+	a := &Analysis{GroundTruth: gt.Path, Results: dt.Path, Images: e.Images, Detections: dt.Len(), Unlisted: e.Unlisted, Stats: e.Stats,
+		gt: gt, scenes: scenes(gt, dt)}
+	for _, c := range e.Classes {
+		a.Objects += c.Objects
+	}
+	a.Point = operatingPoint(e, dt, o.Score)
+	a.Errors = errorsOf(gt, a.scenes)
+	a.matrix = confusionOf(gt, a.scenes, foundAt, a.Point.Score)
+	a.Confusion = a.matrix.cells(classNames(gt))
+	var byClass []Picture
+	a.Pictures, byClass = pictures(gt, a.scenes, a.Point.Score)
+	slices.SortStableFunc(a.Pictures, func(p, q Picture) int { return cmp.Compare(q.Mistakes(), p.Mistakes()) })
+	a.addClasses(e, dt, byClass)
+	a.addCurves(e, dt)
+	return a, a.addSizes(o.Evaluator, dt)
+}
+
+// classNames are the names, or the ids of categories without one or with one that is there twice.
+func classNames(gt *coco.Dataset) []string {
+	count := map[string]int{"": 2}
+	for _, c := range gt.Categories {
+		count[c.Name]++
+	}
+	names := gt.ClassNames()
+	for i, name := range names {
+		if count[name] > 1 {
+			names[i] = strconv.FormatInt(gt.Categories[i].ID, 10)
+		}
+	}
+	return names
+}
+
+// operatingPoint finds the score with the largest F1, or takes the given one.
+func operatingPoint(e *coco.Evaluation, dt *coco.Results, score float64) OperatingPoint {
+	var all []point
+	objects := 0
+	for k := range e.Rankings {
+		objects += e.Classes[k].Objects
+		r := &e.Rankings[k]
+		for i, row := range r.Row {
+			if r.Ignored[i]&1 == 0 {
+				all = append(all, point{dt.Score[row], r.Found[i]&1 != 0})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b point) int { return cmp.Compare(b.score, a.score) })
+	best := OperatingPoint{Score: score}
+	found := 0
+	for i, p := range all {
+		if p.correct {
+			found++
+		}
+		if i+1 < len(all) && all[i+1].score == p.score { // no score tells them apart
+			continue
+		}
+		if score != 0 && p.score < score {
+			break
+		}
+		at := OperatingPoint{Score: p.score, Precision: float64(found) / float64(i+1)}
+		if objects > 0 {
+			at.Recall = float64(found) / float64(objects)
+		}
+		at.F1 = 2 * float64(found) / float64(i+1+objects)
+		if score != 0 {
+			at.Score = score
+			best = at
+		} else if at.F1 > best.F1 {
+			best = at
+		}
+	}
+	return best
+}
+
+func (a *Analysis) addClasses(e *coco.Evaluation, dt *coco.Results, byClass []Picture) {
+	names := classNames(a.gt)
+	mean, voc := vocOf(a.gt, a.scenes, foundAt)
+	a.VOC = mean
+	for k, c := range e.Classes {
+		row := Class{ID: c.ID, Name: names[k], Objects: c.Objects, Detections: c.Detections, Stats: c.Stats, VOC: voc[k],
+			Found: byClass[k].Found, Missed: byClass[k].Missed, False: byClass[k].False, Errors: a.Errors.ByClass[k]}
+		if c.Objects > 0 {
+			curve := e.Rankings[k].Curve(0, c.Objects, dt)
+			row.Precision = curve.Precision[:]
+		}
+		a.Classes = append(a.Classes, row)
+	}
+}
+
+// addCurves averages the classes' curves: at IoU 0.5, 0.6, ..., 0.9 and over all thresholds.
+func (a *Analysis) addCurves(e *coco.Evaluation, dt *coco.Results) {
+	const thresholds = 10
+	sums := make([][]float64, thresholds)
+	counted := 0
+	for t := range sums {
+		sums[t] = make([]float64, coco.RecallPoints)
+	}
+	for k, c := range e.Classes {
+		if c.Objects == 0 {
+			continue
+		}
+		counted++
+		for t := range sums {
+			curve := e.Rankings[k].Curve(t, c.Objects, dt)
+			for i, p := range curve.Precision {
+				sums[t][i] += p
+			}
+		}
+	}
+	if counted == 0 {
+		return
+	}
+	mean := Curve{Precision: make([]float64, coco.RecallPoints)}
+	for t := range sums {
+		for i := range sums[t] {
+			sums[t][i] /= float64(counted)
+			mean.Precision[i] += sums[t][i] / thresholds
+		}
+		if t%2 == 0 {
+			a.Curves = append(a.Curves, Curve{IoU: float64(50+5*t) / 100, Precision: sums[t]})
+		}
+	}
+	a.Curves = append(a.Curves, mean)
+}
+
+// addSizes evaluates by the size of objects.
+func (a *Analysis) addSizes(v coco.Evaluator, dt *coco.Results) error {
+	edges := []float64{0, 16, 32, 64, 96, 128, 256, 512, 1e5}
+	var ranges []coco.AreaRange
+	for i, from := range edges[:len(edges)-1] {
+		ranges = append(ranges, coco.AreaRange{Min: from * from, Max: edges[i+1] * edges[i+1]})
+	}
+	figures, err := v.ByArea(a.gt, dt, ranges)
+	if err != nil {
+		return err
+	}
+	for i, f := range figures {
+		a.Sizes = append(a.Sizes, Size{edges[i], edges[i+1], f.Objects, f.AP, f.AP50, f.AR})
+	}
+	return nil
+}
+
+// cells are the counts that are not 0, the largest first, the diagonal included.
+func (m *ConfusionMatrix) cells(names []string) []Confused {
+	names = append(slices.Clone(names), "")
+	cells := []Confused{}
+	for i, row := range m.Count {
+		for j, n := range row {
+			if n > 0 {
+				cells = append(cells, Confused{names[i], names[j], n})
+			}
+		}
+	}
+	slices.SortStableFunc(cells, func(a, b Confused) int { return cmp.Compare(b.Count, a.Count) })
+	return cells
+}

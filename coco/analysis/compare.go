@@ -1,0 +1,207 @@
+package analysis
+
+import (
+	"cmp"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"scalenet/coco"
+)
+
+// Comparison is how a second results file does against a first one on the same ground truth.
+type Comparison struct {
+	First     Contestant      `json:"first"`
+	Second    Contestant      `json:"second"`
+	AP        Change          `json:"ap"`
+	Resamples int             `json:"resamples"`
+	Classes   []ClassChange   `json:"classes"`  // the largest change first
+	Pictures  []PictureChange `json:"pictures"` // those with more or fewer mistakes, the most improved first
+}
+
+// Contestant is a results file.
+type Contestant struct {
+	Results string         `json:"results"`
+	Stats   coco.Stats     `json:"stats"`
+	Point   OperatingPoint `json:"operating_point"`
+}
+
+// Change is a difference, second minus first, and what a bootstrap over the pictures makes of it: had other pictures of the same
+// kind been annotated, it would lie between Low and High 95 times of 100. An interval that holds 0 may be chance.
+type Change struct {
+	First  float64 `json:"first"`
+	Second float64 `json:"second"`
+	Delta  float64 `json:"change"`
+	Low    float64 `json:"low"`
+	High   float64 `json:"high"`
+}
+
+// Chance tells whether the change may be chance.
+func (c Change) Chance() bool { return c.Low <= 0 && c.High >= 0 }
+
+// ClassChange is the change of a class's AP.
+type ClassChange struct {
+	ID      int64  `json:"id"`
+	Name    string `json:"name"`
+	Objects int    `json:"objects"`
+	Change
+}
+
+// PictureChange counts mistakes (missed objects and false detections) at IoU 0.5 and each file's own operating point.
+type PictureChange struct {
+	ID     int64  `json:"id"`
+	File   string `json:"file,omitempty"`
+	First  int    `json:"first"`
+	Second int    `json:"second"`
+}
+
+// CompareOptions are those of a comparison.
+type CompareOptions struct {
+	Evaluator coco.Evaluator
+	Score     float64 // of both operating points; 0: each where its F1 is largest
+	Resamples int     // of the bootstrap; 1000 gives intervals to a few percent of their width
+	Seed      uint64
+}
+
+// Compare evaluates both results and says where they differ.
+func Compare(gt *coco.Dataset, first, second *coco.Results, o CompareOptions) (*Comparison, error) {
+	if o.Resamples < 1 {
+		return nil, errors.New("resamples: at least 1 is needed")
+	}
+	o.Evaluator.Ranking = true
+	c := &Comparison{Resamples: o.Resamples, Classes: []ClassChange{}, Pictures: []PictureChange{}}
+	var evaluations [2]*coco.Evaluation
+	var counts [2][]Picture
+	for i, dt := range []*coco.Results{first, second} {
+		e, err := o.Evaluator.Evaluate(gt, dt)
+		if err != nil {
+			return nil, err
+		}
+		evaluations[i] = e
+		side := []*Contestant{&c.First, &c.Second}[i]
+		*side = Contestant{dt.Path, e.Stats, operatingPoint(e, dt, o.Score)}
+		counts[i], _ = pictures(gt, scenes(gt, dt), side.Point.Score)
+	}
+	for i, p := range counts[0] {
+		if q := counts[1][i]; p.Mistakes() != q.Mistakes() {
+			c.Pictures = append(c.Pictures, PictureChange{p.ID, p.File, p.Mistakes(), q.Mistakes()})
+		}
+	}
+	slices.SortStableFunc(c.Pictures, func(a, b PictureChange) int { return cmp.Compare(a.Second-a.First, b.Second-b.First) })
+	c.addChanges(gt, evaluations, o)
+	return c, nil
+}
+
+func (c *Comparison) addChanges(gt *coco.Dataset, e [2]*coco.Evaluation, o CompareOptions) {
+	b := newBootstrap(gt, e, o)
+	b.run()
+	c.AP = b.change(len(gt.Categories), c.First.Stats.AP(), c.Second.Stats.AP())
+	names := classNames(gt)
+	for k, class := range e[0].Classes {
+		if class.Objects > 0 {
+			c.Classes = append(c.Classes, ClassChange{class.ID, names[k], class.Objects,
+				b.change(k, class.Stats.AP(), e[1].Classes[k].Stats.AP())})
+		}
+	}
+	slices.SortStableFunc(c.Classes, func(a, b ClassChange) int {
+		return cmp.Compare(math.Abs(b.Delta), math.Abs(a.Delta))
+	})
+}
+
+// bootstrap draws as many pictures as there are, with replacement, again and again, and evaluates both files on each draw: the
+// pictures, not the detections, are what is drawn from a larger whole.
+type bootstrap struct {
+	gt         *coco.Dataset
+	e          [2]*coco.Evaluation
+	o          CompareOptions
+	objects    []int32   // classes (from 0) of the objects that are not ignored, by picture
+	from       []int32   // where each picture's begin
+	difference [][]int32 // by class, the last of all classes: AP of each draw, second minus first, in units of 1e-8
+}
+
+// none stands for a draw without objects of a class.
+const none = math.MinInt32
+
+func newBootstrap(gt *coco.Dataset, e [2]*coco.Evaluation, o CompareOptions) *bootstrap {
+	b := &bootstrap{gt: gt, e: e, o: o, difference: make([][]int32, len(gt.Categories)+1)}
+	for i := range gt.Images {
+		b.from = append(b.from, int32(len(b.objects)))
+		for _, at := range gt.Objects(i) {
+			if a := &gt.Annotations[at]; !a.Ignored() {
+				b.objects = append(b.objects, int32(a.Class-1))
+			}
+		}
+	}
+	b.from = append(b.from, int32(len(b.objects)))
+	for k := range b.difference {
+		b.difference[k] = make([]int32, o.Resamples)
+	}
+	return b
+}
+
+func (b *bootstrap) run() {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), b.o.Resamples) {
+		wg.Go(func() {
+			d := resample{weight: make([]int32, len(b.gt.Images)), objects: make([]int, len(b.gt.Categories))}
+			for n := int(next.Add(1)) - 1; n < b.o.Resamples; n = int(next.Add(1)) - 1 {
+				d.evaluate(b, n)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// resample is one goroutine's scratch.
+type resample struct {
+	weigher coco.Weigher
+	weight  []int32
+	objects []int
+}
+
+// evaluate makes draw n: the same whichever goroutine does it.
+func (d *resample) evaluate(b *bootstrap, n int) {
+	random := rand.New(rand.NewPCG(b.o.Seed, uint64(n)))
+	clear(d.weight)
+	clear(d.objects)
+	for range d.weight {
+		i := random.IntN(len(d.weight))
+		d.weight[i]++
+		for _, class := range b.objects[b.from[i]:b.from[i+1]] {
+			d.objects[class]++
+		}
+	}
+	sum, counted := 0.0, 0
+	for k, objects := range d.objects {
+		b.difference[k][n] = none
+		if objects == 0 {
+			continue
+		}
+		diff := d.weigher.AP(&b.e[1].Rankings[k], objects, d.weight) - d.weigher.AP(&b.e[0].Rankings[k], objects, d.weight)
+		b.difference[k][n] = int32(math.Round(diff * 1e8))
+		sum += diff
+		counted++
+	}
+	b.difference[len(d.objects)][n] = none
+	if counted > 0 {
+		b.difference[len(d.objects)][n] = int32(math.Round(sum / float64(counted) * 1e8))
+	}
+}
+
+// change is the middle 95 % of the draws' differences around the measured one.
+func (b *bootstrap) change(k int, first, second float64) Change {
+	c := Change{First: first, Second: second, Delta: second - first}
+	drawn := slices.DeleteFunc(slices.Clone(b.difference[k]), func(v int32) bool { return v == none })
+	if len(drawn) == 0 {
+		return c
+	}
+	slices.Sort(drawn)
+	at := func(share float64) float64 { return float64(drawn[int(math.Round(share*float64(len(drawn)-1)))]) / 1e8 }
+	c.Low, c.High = at(0.025), at(0.975)
+	return c
+}

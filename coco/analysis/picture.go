@@ -1,0 +1,93 @@
+package analysis
+
+import "scalenet/coco"
+
+// Picture counts what went right and wrong on one picture, at IoU 0.5 and the score of the operating point.
+type Picture struct {
+	ID      int64  `json:"id"`
+	File    string `json:"file,omitempty"`
+	Objects int    `json:"objects"`
+	Found   int    `json:"found"`
+	Missed  int    `json:"missed"`
+	False   int    `json:"false"` // detections of nothing, of a class that is not there, or of what another one has found
+
+	index int
+}
+
+// Mistakes are missed objects and false detections.
+func (p *Picture) Mistakes() int { return p.Missed + p.False }
+
+// judged is a picture's detections from a score up, and what became of them and of the objects.
+type judged struct {
+	*scene
+	kept    []detection
+	outcome []outcome
+	missed  []bool // by object
+}
+
+type outcome uint8
+
+const (
+	wrong outcome = iota
+	right
+	neither // on an ignored region
+)
+
+// judge pairs detections with objects of their class as the evaluator does: the best overlap of those that are free.
+func (s *scene) judge(score float64) judged {
+	n := 0
+	for n < len(s.detections) && s.detections[n].score >= score {
+		n++
+	}
+	j := judged{s, s.detections[:n], make([]outcome, n), make([]bool, len(s.objects))}
+	for i := range j.missed {
+		j.missed[i] = true
+	}
+	for i := range j.kept {
+		d := &j.kept[i]
+		at, best := -1, foundAt
+		for k, a := range s.objects {
+			if j.missed[k] && a.Class == d.class {
+				if iou := coco.Overlap(d.box, &a.Box, false); iou >= best {
+					at, best = k, iou
+				}
+			}
+		}
+		switch {
+		case at >= 0:
+			j.outcome[i], j.missed[at] = right, false
+		case s.inIgnored(d, foundAt):
+			j.outcome[i] = neither
+		}
+	}
+	return j
+}
+
+// pictures counts for every picture, and by class (numbered from 0).
+func pictures(gt *coco.Dataset, all []scene, score float64) (list []Picture, byClass []Picture) {
+	list, byClass = make([]Picture, len(all)), make([]Picture, len(gt.Categories))
+	for i := range all {
+		p := &list[i]
+		*p = Picture{ID: gt.Images[i].ID, File: gt.Images[i].FileName, Objects: len(all[i].objects), index: i}
+		j := all[i].judge(score)
+		for k, o := range j.outcome {
+			class := &byClass[j.kept[k].class-1]
+			switch o {
+			case right:
+				p.Found++
+				class.Found++
+			case wrong:
+				p.False++
+				class.False++
+			}
+		}
+		for k, a := range all[i].objects {
+			byClass[a.Class-1].Objects++
+			if j.missed[k] {
+				p.Missed++
+				byClass[a.Class-1].Missed++
+			}
+		}
+	}
+	return list, byClass
+}

@@ -1,0 +1,161 @@
+package analysis
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"scalenet/checkpoint"
+	"scalenet/coco"
+)
+
+// The files of a report.
+const (
+	reportHTML = "report.html"
+	reportJSON = "report.json"
+)
+
+//go:embed report.html.tmpl
+var reportTemplate string
+
+// WriteReport writes a folder with report.html (one file, nothing is loaded from elsewhere), report.json and the charts as PNG.
+// worst is the number of pictures with most mistakes that are drawn. A report that is there already is an error.
+func (a *Analysis) WriteReport(dir string, worst int) error {
+	for _, name := range []string{reportHTML, reportJSON} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: is there already", filepath.Join(dir, name))
+		}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	page := page{Analysis: a}
+	for _, c := range []struct {
+		name string
+		draw func() ([]byte, error)
+		into *template.URL
+	}{
+		{"precision_recall.png", a.curveChart, &page.Charts.Curves},
+		{"sizes.png", a.sizeChart, &page.Charts.Sizes},
+		{"errors.png", a.errorChart, &page.Charts.Errors},
+		{"confusion.png", a.confusionChart, &page.Charts.Confusion},
+	} {
+		png, err := c.draw()
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		if err := writeFile(filepath.Join(dir, c.name), png); err != nil {
+			return err
+		}
+		*c.into = dataURL("image/png", png)
+	}
+	if err := page.addPictures(worst); err != nil {
+		return err
+	}
+	text, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, reportJSON), append(text, '\n')); err != nil {
+		return err
+	}
+	var html bytes.Buffer
+	if err := page.execute(&html); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, reportHTML), html.Bytes())
+}
+
+// ReportPath is the page in a folder that WriteReport has written.
+func ReportPath(dir string) string { return filepath.Join(dir, reportHTML) }
+
+func writeFile(path string, data []byte) error {
+	return checkpoint.WriteAtomic(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// dataURL puts a file into the page itself.
+func dataURL(kind string, data []byte) template.URL {
+	return template.URL("data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data))
+}
+
+// page is what the template shows.
+type page struct {
+	*Analysis
+	Charts struct{ Curves, Sizes, Errors, Confusion template.URL }
+	Worst  []drawnPicture
+	Blank  int // of them, without a picture
+}
+
+type drawnPicture struct {
+	Picture
+	Image template.URL
+}
+
+func (p *page) addPictures(worst int) error {
+	for _, m := range p.Pictures[:min(worst, len(p.Pictures))] {
+		if m.Mistakes() == 0 {
+			break
+		}
+		picture, err := p.Draw(m.index)
+		if err != nil {
+			return err
+		}
+		jpeg, err := picture.Encode(".jpg")
+		if err != nil {
+			return err
+		}
+		if p.picturePath(m.index) == "" {
+			p.Blank++
+		}
+		p.Worst = append(p.Worst, drawnPicture{m, dataURL("image/jpeg", jpeg)})
+	}
+	return nil
+}
+
+func (p *page) execute(w io.Writer) error {
+	t, err := template.New(reportHTML).Funcs(template.FuncMap{
+		"figure": func(v float64) string {
+			if v < 0 {
+				return "–"
+			}
+			return strconv.FormatFloat(v, 'f', 3, 64)
+		},
+		"percent": func(v float64) string { return strconv.FormatFloat(100*max(v, 0), 'f', 1, 64) },
+		"base":    filepath.Base,
+	}).Parse(reportTemplate)
+	if err != nil {
+		return err
+	}
+	return t.Execute(w, p)
+}
+
+// NamedFigure is a figure with its name, for the page.
+type NamedFigure struct {
+	Name  string
+	Value float64
+}
+
+// Figures are the twelve figures.
+func (p *page) Figures() (list []NamedFigure) {
+	for i, name := range coco.StatNames() {
+		list = append(list, NamedFigure{name, p.Stats[i]})
+	}
+	return list
+}
+
+// TableStats are the figures of a row behind AP: AP50, AP75, small, medium, large, AR100, VOC 2007.
+func (c Class) TableStats() []float64 {
+	return append(append([]float64{}, c.Stats[1:6]...), c.Stats[8], c.VOC.ElevenPoints)
+}

@@ -1,0 +1,65 @@
+package analysis
+
+import (
+	"cmp"
+	"slices"
+
+	"scalenet/coco"
+)
+
+// maxDetections of a picture, all classes together, are looked at by Errors and Confusion, as by the tools they follow.
+const maxDetections = 100
+
+// scene is a picture.
+type scene struct {
+	objects    []*coco.Annotation
+	ignored    []*coco.Annotation
+	detections []detection // the highest score first
+}
+
+type detection struct {
+	row   int // of the results
+	class int // as Annotation.Class
+	box   *[4]float64
+	score float64
+}
+
+// scenes sorts objects and detections by picture. Detections of categories and pictures that the ground truth does not list are
+// left out: the evaluator has counted, or refused, them.
+func scenes(gt *coco.Dataset, dt *coco.Results) []scene {
+	all := make([]scene, len(gt.Images))
+	image, class := make(map[int64]int, len(gt.Images)), make(map[int64]int, len(gt.Categories))
+	for i, m := range gt.Images {
+		image[m.ID] = i
+		for _, at := range gt.Objects(i) {
+			if a := &gt.Annotations[at]; a.Ignored() {
+				all[i].ignored = append(all[i].ignored, a)
+			} else {
+				all[i].objects = append(all[i].objects, a)
+			}
+		}
+	}
+	for i, c := range gt.Categories {
+		class[c.ID] = i + 1
+	}
+	for row, score := range dt.Score {
+		at, known := image[dt.Image[row]]
+		if k := class[dt.Category[row]]; known && k > 0 {
+			all[at].detections = append(all[at].detections, detection{row, k, &dt.Box[row], score})
+		}
+	}
+	for i := range all {
+		slices.SortStableFunc(all[i].detections, func(a, b detection) int { return cmp.Compare(b.score, a.score) })
+	}
+	return all
+}
+
+// inIgnored tells whether a detection lies on a region that is ignored for its class.
+func (s *scene) inIgnored(d *detection, iou float64) bool {
+	for _, a := range s.ignored {
+		if a.Class == d.class && coco.Overlap(d.box, &a.Box, true) > iou {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,116 @@
+package analysis
+
+import (
+	"fmt"
+	"os"
+
+	"scalenet/coco"
+	"scalenet/geom"
+	"scalenet/imaging"
+)
+
+// pictureSide is the longest side of a picture in a report, in pixels.
+const pictureSide = 640
+
+// Colours of boxes in a report, as classes of imaging.ClassColor.
+const (
+	foundColour   = 3 // green
+	falseColour   = 0 // red
+	missedColour  = 1 // blue
+	ignoredColour = 8 // brown
+)
+
+// Draw draws what became of the detections and objects of picture i (an index of the data set), at the operating point: found
+// objects green, false detections red, missed objects blue, ignored regions brown. Where Dataset.ImagesDir has no
+// picture the boxes are on a blank canvas.
+func (a *Analysis) Draw(i int) (*imaging.Image, error) {
+	j := a.scenes[i].judge(a.Point.Score)
+	picture, scale, err := a.canvas(i)
+	if err != nil {
+		return nil, err
+	}
+	names := classNames(a.gt)
+	var boxes []imaging.Annotation
+	add := func(box *[4]float64, text string, colour int) {
+		boxes = append(boxes, imaging.Annotation{Box: geom.Box{X1: float32(box[0] * scale), Y1: float32(box[1] * scale),
+			X2: float32((box[0] + box[2]) * scale), Y2: float32((box[1] + box[3]) * scale)}, Text: text, Class: colour})
+	}
+	for _, o := range j.ignored {
+		add(&o.Box, "", ignoredColour)
+	}
+	for k, d := range j.kept { // mistakes last, and they alone have a text: they are what one looks for
+		if j.outcome[k] == right {
+			add(d.box, "", foundColour)
+		}
+	}
+	for k, o := range j.objects {
+		if j.missed[k] {
+			add(&o.Box, names[o.Class-1], missedColour)
+		}
+	}
+	for k, d := range j.kept {
+		if j.outcome[k] == wrong {
+			add(d.box, fmt.Sprintf("%s %.2f", names[d.class-1], d.score), falseColour)
+		}
+	}
+	return picture, picture.Draw(boxes...)
+}
+
+// canvas is the picture, or a white one, and how many of its pixels one pixel of the annotation is.
+func (a *Analysis) canvas(i int) (*imaging.Image, float64, error) {
+	if path := a.picturePath(i); path != "" {
+		picture, err := imaging.Load(path, imaging.Limits{})
+		if err != nil {
+			return nil, 0, err
+		}
+		size := geom.Size{W: picture.W, H: picture.H}
+		scale := fitInto(size)
+		if scale < 1 {
+			if picture, err = picture.Resize(max(1, int(float64(size.W)*scale)), max(1, int(float64(size.H)*scale))); err != nil {
+				return nil, 0, fmt.Errorf("%s: %w", path, err)
+			}
+		}
+		return picture, scale, nil
+	}
+	size := a.extent(i)
+	scale := fitInto(size)
+	picture := imaging.New(max(1, int(float64(size.W)*scale)), max(1, int(float64(size.H)*scale)))
+	for k := range picture.Pix {
+		picture.Pix[k] = 250
+	}
+	return picture, scale, nil
+}
+
+// picturePath is "" where there is no picture.
+func (a *Analysis) picturePath(i int) string {
+	if a.gt.ImagesDir == "" || a.gt.Images[i].FileName == "" {
+		return ""
+	}
+	path := a.gt.ImagePath(i)
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	return path
+}
+
+func fitInto(s geom.Size) float64 { return min(1, pictureSide/float64(max(s.W, s.H, 1))) }
+
+// extent is the annotated size of a picture, or what holds all of its objects and detections.
+func (a *Analysis) extent(i int) geom.Size {
+	if m := a.gt.Images[i]; m.Width > 0 && m.Height > 0 {
+		return geom.Size{W: m.Width, H: m.Height}
+	}
+	const least, most = 100, 1e6
+	w, h := float64(least), float64(least)
+	grow := func(box *[4]float64) { w, h = max(w, box[0]+box[2]), max(h, box[1]+box[3]) }
+	s := &a.scenes[i]
+	for _, list := range [][]*coco.Annotation{s.objects, s.ignored} {
+		for _, o := range list {
+			grow(&o.Box)
+		}
+	}
+	for _, d := range s.judge(a.Point.Score).kept {
+		grow(d.box)
+	}
+	return geom.Size{W: int(min(w, most)), H: int(min(h, most))}
+}
