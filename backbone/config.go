@@ -2,8 +2,9 @@ package backbone
 
 import (
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
-	"sort"
 	"strings"
 )
 
@@ -66,19 +67,36 @@ var depths = map[string]depth{
 	"cifar_resnet101":   {cifar, []int{10, 10, 10}, false},
 }
 
+// others are the networks of other families that the paper compares with; their
+// names say all about them.
+var others = map[string]Network{
+	"seresnet50":  newSEResNet(3, 4, 6, 3),
+	"seresnet101": newSEResNet(3, 4, 23, 3),
+	"seresnet152": newSEResNet(3, 8, 36, 3),
+	"resnext50":   newResNeXt(3, 4, 6, 3),
+	"resnext101":  newResNeXt(3, 4, 23, 3),
+	"densenet121": newDenseNet(6, 12, 24, 16),
+	"densenet169": newDenseNet(6, 12, 32, 32),
+	"densenet201": newDenseNet(6, 12, 48, 32),
+	"xception":    Xception{},
+}
+
 // Names lists the networks of the paper.
 func Names() []string {
-	names := make([]string, 0, len(depths))
-	for n := range depths {
-		names = append(names, n)
-	}
-	sort.Strings(names)
+	names := slices.AppendSeq(slices.Collect(maps.Keys(depths)), maps.Keys(others))
+	slices.Sort(names)
 	return names
 }
 
 // Resolve fills in what the name and the structure file stand for, so that the
 // result describes the network by itself.
 func (c Config) Resolve() (Config, error) {
+	if others[c.Name] != nil {
+		if !reflect.DeepEqual(c, Config{Name: c.Name}) {
+			return c, fmt.Errorf("backbone.name %q: its shape is fixed; stem, blocks and all else are for the names scalenet and resnet", c.Name)
+		}
+		return c, nil
+	}
 	d, ok := depths[c.Name]
 	if c.Stem == (Stem{}) {
 		c.Stem = imageNet.stem
@@ -128,6 +146,9 @@ func (c Config) New() (Network, error) {
 	c, err := c.Resolve()
 	if err != nil {
 		return nil, err
+	}
+	if n := others[c.Name]; n != nil {
+		return n, nil
 	}
 	if strings.Contains(c.Name, "scalenet") {
 		n, err := NewScaleNet(c)

@@ -38,6 +38,8 @@ func fillByFormula(params *nn.Params) {
 			offset, scale = 1, 0.25
 		case p.Kind == nn.NormWeight && strings.HasSuffix(p.Name, "bn3.weight"):
 			offset = 0.3
+		case p.Kind == nn.NormWeight && strings.Contains(p.Name, ".rep."):
+			offset = 0.5
 		case p.Kind == nn.NormWeight:
 			offset, scale = 1, 0.2
 		case p.Kind == nn.Weight:

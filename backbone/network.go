@@ -26,6 +26,9 @@ type Network interface {
 	// MinSide is the least side of the input for which every window of the
 	// stages up to s has at least one pixel.
 	MinSide(s int) int
+	// Head is the name of the fully connected layer that follows the network in
+	// its checkpoints.
+	Head() string
 }
 
 // Features is the network up to and including a stage.
@@ -41,7 +44,12 @@ func Features(g *nn.Graph, n Network, x *nn.Node, last int) *nn.Node {
 // connected layer: x (N, H, W, 3) -> logits (N, classes).
 func Classifier(g *nn.Graph, n Network, x *nn.Node, classes int) *nn.Node {
 	x = nn.GlobalAvgPool(Features(g, n, x, n.Stages()))
-	return g.Linear(x, "fc", classes, nn.UniformFanIn(x.Shape()[1]))
+	return head(g, n, x, classes)
+}
+
+// head is the fully connected layer: x (N, C) -> logits (N, classes).
+func head(g *nn.Graph, n Network, x *nn.Node, classes int) *nn.Node {
+	return g.Linear(x, n.Head(), classes, nn.UniformFanIn(x.Shape()[1]))
 }
 
 // checkStages checks what describes a network of any kind; the slices have an

@@ -13,6 +13,7 @@ type ResNet struct {
 	blocks  []int
 	planes  []int
 	strides []int
+	block   bottleneck
 }
 
 // NewResNet makes a ResNet of bottlenecks; the slices have an entry a stage.
@@ -21,7 +22,12 @@ func NewResNet(stem Stem, blocks, planes []int) (*ResNet, error) {
 	if err := checkStages(stem, blocks, planes, strides); err != nil {
 		return nil, fmt.Errorf("resnet: %w", err)
 	}
-	return &ResNet{stem, blocks, planes, strides}, nil
+	return &ResNet{stem, blocks, planes, strides, bottleneck{groups: 1, groupWidth: 64}}, nil
+}
+
+// residual is a published network of four stages of other bottlenecks.
+func residual(block bottleneck, blocks ...int) *ResNet {
+	return &ResNet{imageNet.stem, blocks, imageNet.planes, defaultStrides(len(blocks)), block}
 }
 
 // Stem implements Network.
@@ -37,7 +43,7 @@ func (n *ResNet) Stage(g *nn.Graph, x *nn.Node, s int) *nn.Node {
 		if b == 0 {
 			stride = n.strides[s-1]
 		}
-		x = bottleneck(g, x, fmt.Sprintf("layer%d.%d", s, b), n.planes[s-1], stride)
+		x = n.block.build(g, x, fmt.Sprintf("layer%d.%d", s, b), n.planes[s-1], stride)
 	}
 	return x
 }
@@ -48,18 +54,40 @@ func (n *ResNet) Stride(s int) int { return strideAfter(n.stem, n.strides, s) }
 // MinSide implements Network.
 func (n *ResNet) MinSide(int) int { return 1 }
 
-// bottleneck is 1x1, 3x3, 1x1 with a shortcut, projected where the shape changes.
-func bottleneck(g *nn.Graph, x *nn.Node, name string, planes, stride int) *nn.Node {
-	conv := func(x *nn.Node, i, out, kernel, stride int) *nn.Node {
-		y := g.Conv(x, fmt.Sprintf("%s.conv%d", name, i), out, kernel, nn.Conv2D{Stride: stride, Pad: kernel / 2})
-		return g.Norm(y, fmt.Sprintf("%s.bn%d", name, i))
+// Head implements Network.
+func (n *ResNet) Head() string { return "fc" }
+
+// bottleneck is 1x1, 3x3, 1x1 with a shortcut, projected where the shape
+// changes. The fields are what tells the residual networks apart.
+type bottleneck struct {
+	groups     int // of the 3x3 convolution
+	groupWidth int // channels of a group for 64 planes
+	// strideFirst puts the stride on the first 1x1 convolution, as the first
+	// ResNets had it, not on the 3x3.
+	strideFirst bool
+	reduction   int // of the excitation before the sum; 0 is none
+}
+
+func (b bottleneck) build(g *nn.Graph, x *nn.Node, name string, planes, stride int) *nn.Node {
+	conv := func(x *nn.Node, i, out, kernel int, c nn.Conv2D) *nn.Node {
+		c.Pad = kernel / 2
+		return g.Norm(g.Conv(x, fmt.Sprintf("%s.conv%d", name, i), out, kernel, c), fmt.Sprintf("%s.bn%d", name, i))
 	}
 	shortcut := x
 	if stride > 1 || x.Shape()[3] != expansion*planes {
 		y := g.Conv(x, name+".downsample.0", expansion*planes, 1, nn.Conv2D{Stride: stride})
 		shortcut = g.Norm(y, name+".downsample.1")
 	}
-	y := nn.Relu(conv(x, 1, planes, 1, 1))
-	y = nn.Relu(conv(y, 2, planes, 3, stride))
-	return nn.Relu(nn.Sum(shortcut, conv(y, 3, expansion*planes, 1, 1)))
+	first, second := 1, stride
+	if b.strideFirst {
+		first, second = stride, 1
+	}
+	width := planes * b.groups * b.groupWidth / 64
+	y := nn.Relu(conv(x, 1, width, 1, nn.Conv2D{Stride: first}))
+	y = nn.Relu(conv(y, 2, width, 3, nn.Conv2D{Stride: second, Groups: b.groups}))
+	y = conv(y, 3, expansion*planes, 1, nn.Conv2D{Stride: 1})
+	if b.reduction > 0 {
+		y = excite(g, y, name+".se_module", b.reduction)
+	}
+	return nn.Relu(nn.Sum(shortcut, y))
 }

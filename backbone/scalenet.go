@@ -94,6 +94,9 @@ func (n *ScaleNet) MinSide(s int) int {
 	return n.Stride(s) * n.scales[len(n.scales)-1]
 }
 
+// Head implements Network.
+func (n *ScaleNet) Head() string { return "fc" }
+
 func defaultStrides(stages int) []int {
 	s := make([]int, stages)
 	for i := range s {

@@ -17,7 +17,7 @@ type Cost struct {
 	MACs int `json:"macs"`
 }
 
-// Summarize counts the parts of a classifier (stem, each stage, fc) for input
+// Summarize counts the parts of a classifier (stem, each stage, head) for input
 // images of height x width, and the total.
 func Summarize(n Network, height, width, classes int) (parts []Cost, total Cost, err error) {
 	if s, ok := n.(*ScaleNet); ok {
@@ -25,7 +25,7 @@ func Summarize(n Network, height, width, classes int) (parts []Cost, total Cost,
 	}
 	total.Part = "total"
 	err = nn.Build(func() {
-		g := nn.NewGraph(nn.NewParams(0), false)
+		g := nn.NewGraph(nn.NewShapes(), false)
 		params, nodes := 0, 0
 		count := func(part string) {
 			c := Cost{Part: part, Params: g.Params.Count() - params}
@@ -44,9 +44,8 @@ func Summarize(n Network, height, width, classes int) (parts []Cost, total Cost,
 			x = n.Stage(g, x, s)
 			count(fmt.Sprintf("stage %d", s))
 		}
-		x = nn.GlobalAvgPool(x)
-		g.Linear(x, "fc", classes, nn.UniformFanIn(x.Shape()[1]))
-		count("fc")
+		head(g, n, nn.GlobalAvgPool(x), classes)
+		count(n.Head())
 	})
 	return parts, total, err
 }

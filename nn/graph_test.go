@@ -131,3 +131,18 @@ func TestInitialValues(t *testing.T) {
 		}
 	}
 }
+
+func TestShapesAlone(t *testing.T) {
+	build := func(p *Params) *Params {
+		g := NewGraph(p, false)
+		g.Norm(g.Conv(g.Input("x", 1, 4, 4, 2), "c", 3, 3, Conv2D{Stride: 1}), "n")
+		return p
+	}
+	shapes, full := build(NewShapes()), build(NewParams(1))
+	assert.Equal(t, full.Count(), shapes.Count())
+	for i, p := range full.All() {
+		q := shapes.All()[i]
+		assert.Equal(t, []any{p.Name, p.Shape, p.Kind}, []any{q.Name, q.Shape, q.Kind})
+		assert.Nil(t, q.Data)
+	}
+}

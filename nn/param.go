@@ -43,14 +43,19 @@ type Param struct {
 
 // Params is the ordered set of a model's parameters, shared by all its graphs.
 type Params struct {
-	seed uint64
-	list []*Param
-	by   map[string]*Param
+	seed   uint64
+	shapes bool // parameters have no values
+	list   []*Param
+	by     map[string]*Param
 }
 
 // NewParams returns an empty set. Every parameter's initial values depend on
 // the seed and its name only, not on the order of building.
 func NewParams(seed uint64) *Params { return &Params{seed: seed, by: map[string]*Param{}} }
+
+// NewShapes returns an empty set whose parameters have names and shapes but no
+// values: what counting needs.
+func NewShapes() *Params { return &Params{shapes: true, by: map[string]*Param{}} }
 
 // All lists the parameters in the order in which the model uses them.
 func (p *Params) All() []*Param { return p.list }
@@ -62,7 +67,7 @@ func (p *Params) Get(name string) *Param { return p.by[name] }
 func (p *Params) Count() (n int) {
 	for _, q := range p.list {
 		if q.Kind.Learned() {
-			n += len(q.Data)
+			n += q.Shape.TotalSize()
 		}
 	}
 	return n
@@ -84,10 +89,13 @@ func (p *Params) ensure(name string, kind Kind, init Init, shape tensor.Shape) *
 		}
 		return q
 	}
-	q := &Param{Name: name, Shape: shape.Clone(), Kind: kind, Data: make([]float32, shape.TotalSize())}
-	h := fnv.New64a()
-	fmt.Fprint(h, name)
-	init(rand.New(rand.NewPCG(p.seed, h.Sum64())), q.Data, shape)
+	q := &Param{Name: name, Shape: shape.Clone(), Kind: kind}
+	if !p.shapes {
+		q.Data = make([]float32, shape.TotalSize())
+		h := fnv.New64a()
+		fmt.Fprint(h, name)
+		init(rand.New(rand.NewPCG(p.seed, h.Sum64())), q.Data, shape)
+	}
 	p.list = append(p.list, q)
 	p.by[name] = q
 	return q

@@ -1,17 +1,20 @@
 """Golden values of the published networks, by PyTorch in float64: `python golden.py` writes the .json files beside it.
 
-Needs torch and torchvision; ScaleNet is bench/peers/scalenet_torch.py, ResNet is torchvision's. Weights, statistics and
-images come from a formula (values below, formula_test.go in Go), so that no weights need to be stored. `float32` and
+Needs torch, torchvision and timm (1.0.31); ScaleNet is bench/peers/scalenet_torch.py, ResNet, ResNeXt and DenseNet are
+torchvision's, SE-ResNet and Xception timm's legacy ones, which are Cadene's. Weights, statistics and images come from a formula (values below, formula_test.go in Go), so that no weights need to be stored. `float32` and
 `bfloat16` in each file are how far PyTorch's own runs of that type stray from these values, relative to the scale of each array.
+`python golden.py checkpoints FOLDER` writes networks of random weights with torch.save, and what they make of an image.
 `python golden.py tiny SHARED` prints the same for two SGD steps of shared/reference/scalenet-tiny.
 """
 import copy
+import hashlib
 import json
 import math
 import sys
 from pathlib import Path
 
 import numpy as np
+import timm
 import torch
 import torchvision
 
@@ -46,6 +49,8 @@ def parameter(name, shape):
         v = 1 + 0.25 * u
     elif len(shape) == 1 and name.endswith('bn3.weight'):
         v = 0.3 + 0.1 * u
+    elif len(shape) == 1 and name.endswith('.weight') and '.rep.' in name:
+        v = 0.5 + 0.1 * u
     elif len(shape) == 1 and name.endswith('.weight'):
         v = 1 + 0.2 * u
     elif len(shape) == 1:
@@ -55,9 +60,20 @@ def parameter(name, shape):
     return torch.from_numpy(v.astype(np.float32).astype(np.float64).reshape(shape))
 
 
+def definition(name):
+    """The network as its authors or torchvision define it."""
+    if name.startswith('scalenet'):
+        return scalenet_torch.scalenet(name[8:])
+    if name.startswith('resnext'):
+        layers = {'resnext50': [3, 4, 6, 3], 'resnext101': [3, 4, 23, 3]}[name]
+        return torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, layers, groups=32, width_per_group=4)
+    if name.startswith('seresnet') or name == 'xception':
+        return timm.create_model('legacy_' + name, drop_rate=0)
+    return getattr(torchvision.models, name)()
+
+
 def network(name):
-    net = scalenet_torch.scalenet(name[8:]) if name.startswith('scalenet') else getattr(torchvision.models, name)()
-    net = net.double().eval()
+    net = definition(name).double().eval()
     for key, p in net.state_dict().items():
         if not key.endswith('num_batches_tracked'):
             p.copy_(parameter(key, tuple(p.shape)))
@@ -70,13 +86,30 @@ def images(n, h, w):
     return torch.from_numpy(v.reshape(n, h, w, 3)).permute(0, 3, 1, 2).contiguous()
 
 
+def stages(net):
+    """The stem, the four stages and the head, as our networks are divided."""
+    if isinstance(net, torchvision.models.DenseNet):
+        f = net.features
+        return [[f.conv0, f.norm0, f.relu0, f.pool0], [f.denseblock1], [f.transition1, f.denseblock2],
+                [f.transition2, f.denseblock3], [f.transition3, f.denseblock4, f.norm5, torch.nn.ReLU()]], net.classifier
+    if type(net).__name__ == 'Xception':
+        blocks = [getattr(net, f'block{i}') for i in range(1, 13)]
+        return [[net.conv1, net.bn1, net.act1, net.conv2, net.bn2, net.act2], blocks[:1], blocks[1:2], blocks[2:11],
+                [blocks[11], net.conv3, net.bn3, net.act3, net.conv4, net.bn4, net.act4]], net.fc
+    layers = [[net.layer1], [net.layer2], [net.layer3], [net.layer4]]
+    if type(net).__name__ == 'SENet':
+        return [[net.layer0, net.pool0]] + layers, net.last_linear
+    return [[net.stem] if hasattr(net, 'stem') else [net.conv1, net.bn1, net.relu, net.maxpool]] + layers, net.fc
+
+
 def features(net, x):
     """Arrays after the stem and each stage, and the logits."""
-    stem = net.stem(x) if hasattr(net, 'stem') else net.maxpool(net.relu(net.bn1(net.conv1(x))))
-    out = [stem]
-    for s in range(1, 5):
-        out.append(getattr(net, f'layer{s}')(out[-1]))
-    return out[0:5], net.fc(out[-1].mean((2, 3)))
+    out, (parts, head) = [], stages(net)
+    for part in parts:
+        for layer in part:
+            x = layer(x)
+        out.append(x.clone())  # the next stage may begin with a rectifier in place
+    return out, head(x.mean((2, 3)))
 
 
 def flat(a):
@@ -166,15 +199,64 @@ def tiny(shared):
             print(dtype, 'step', step, 'most', rows[0], 'of its scale', relative, 'over 1e-4:', len(over))
 
 
+def definitions():
+    """Parameters, multiply-adds at 224 x 224 and a hash of names and shapes of every network."""
+    table = {}
+    for name in PUBLISHED:
+        net, macs = definition(name).eval(), 0
+
+        def count(layer, inputs, out):
+            nonlocal macs
+            macs += out.numel() * layer.weight[0].numel()
+        for layer in net.modules():
+            if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)):
+                layer.register_forward_hook(count)
+        with torch.no_grad():
+            net(torch.zeros(1, 3, 224, 224))
+        lines = sorted(f'{k} {list(v.shape)}' for k, v in net.state_dict().items() if not k.endswith('num_batches_tracked'))
+        table[name] = {'params': sum(p.numel() for p in net.parameters()), 'macs': macs, 'tensors': len(lines),
+                       'sha256': hashlib.sha256('\n'.join(lines).replace(',', '').encode()).hexdigest()}
+        print(name, table[name])
+    (HERE / 'definitions.json').write_text(json.dumps(table, indent=1) + '\n')
+
+
+def checkpoints(folder):
+    """NAME.pth by torch.save, NAME.json with the logits for images(1, 224, 224)."""
+    for name in PUBLISHED:
+        torch.manual_seed(1)
+        net = definition(name).eval()
+        for key, p in net.state_dict().items():  # statistics of their own, and blocks that add little
+            if key.endswith('running_mean'):
+                p.normal_(0, 0.1)
+            elif key.endswith('running_var'):
+                p.uniform_(0.5, 1.5)
+            elif key.endswith('bn3.weight') or '.rep.' in key and p.dim() == 1 and key.endswith('weight'):
+                p.uniform_(0.2, 0.5)
+        torch.save(net.state_dict(), Path(folder) / f'{name}.pth')
+        with torch.no_grad():
+            logits = net.double()(images(1, 224, 224))
+        (Path(folder) / f'{name}.json').write_text(json.dumps(digits(flat(logits))))
+        print(name, 'logits up to', float(logits.abs().max()))
+
+
+PUBLISHED = ['scalenet50', 'scalenet50_light', 'scalenet101', 'scalenet152', 'resnet50', 'resnet101', 'resnet152', 'seresnet50',
+             'seresnet101', 'seresnet152', 'resnext50', 'resnext101', 'densenet121', 'densenet169', 'densenet201', 'xception']
+OTHERS = ['seresnet50', 'resnext50', 'densenet121', 'xception']
+
+
 def main():
     if sys.argv[1:2] == ['tiny']:
         return tiny(sys.argv[2])
-    for name in ('scalenet50', 'scalenet50_light', 'resnet50'):
+    if sys.argv[1:2] == ['checkpoints']:
+        return checkpoints(sys.argv[2])
+    definitions()
+    for name in ['scalenet50', 'scalenet50_light', 'resnet50'] + OTHERS:
         for h, w in ((224, 224), (250, 310)):
             forward(name, h, w)
-    forward('resnet50', 64, 64)
-    backward('resnet50', 2, 64, 64, train=False)
-    backward('resnet50', 2, 64, 64, train=True)
+    for name in ['resnet50'] + OTHERS:
+        forward(name, 64, 64)
+        backward(name, 2, 64, 64, train=False)
+        backward(name, 2, 64, 64, train=True)
 
 
 if __name__ == '__main__':

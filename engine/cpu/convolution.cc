@@ -1,5 +1,5 @@
 // Convolutions and their gradients. Features stay NHWC and weights take whatever layout oneDNN wants; where it has no fast
-// kernel for that (groups of a few channels), features are reordered to a layout that has one.
+// kernel for that (groups of a few channels), groups are merged, or features are reordered to a layout that has one.
 #include "onednn.h"
 #include "winograd.h"
 
@@ -55,6 +55,9 @@ auto first_fast(Make make) -> decltype(make(nhwc)) {
   return plain;
 }
 
+// direct tells implementations that convolve from those that multiply matrices of copies, which is slow for small groups.
+bool direct(const std::string &impl) { return !slow(impl) && impl.find("gemm") == std::string::npos; }
+
 class ConvForward : public Kernel {
  public:
   ConvForward(Device &d, const sn_conv &c) : Kernel(d) {
@@ -66,12 +69,26 @@ class ConvForward : public Kernel {
     if (c.relu) append_relu(after);
     primitive_attr attr;
     attr.set_post_ops(after);
-    const sn_weight &w = c.weight;
+    sn_weight w = c.weight;
     bool biased = w.bias || w.beta;
-    auto pd = first_fast([&](auto layout) {
+    auto describe_as = [&](const Geometry &g, auto layout) {
       return describe_forward(d, g, dnnl::prop_kind::forward_inference, layout(g.x, work), any(g.w, work),
                               layout(g.y, c.y_type), biased, attr);
-    });
+    };
+    auto pd = first_fast([&](auto layout) { return describe_as(g, layout); });
+    // oneDNN's direct kernels want groups of a vector's channels; else it multiplies matrices of a few columns. Twice or four
+    // times the multiplications, with zeros, are faster by far.
+    for (int64_t merge = 2; !direct(pd.impl_info_str()) && c.shape.ci / c.shape.groups * merge <= 16; merge *= 2) {
+      if (c.shape.groups % merge) break;
+      sn_conv_shape merged = c.shape;
+      merged.groups /= merge;
+      auto other = describe_as(Geometry(merged), nhwc);
+      if (!direct(other.impl_info_str())) continue;
+      pd = other;
+      g = Geometry(merged);
+      w.groups = c.shape.groups;
+      w.merge = merge;
+    }
     info = pd.impl_info_str();
     memory packed = weight_as(w, {g.w, Type::f32, g.plain()}, pd.weights_desc());
 

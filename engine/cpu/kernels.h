@@ -45,6 +45,8 @@ typedef struct {
   const float *gamma, *beta, *mean, *variance;   // (co) or NULL; beta and mean NULL: scale only
   double eps;
   int64_t co, weight_ci, from, ci, kh, kw;
+  // Where `merge` of the `groups` count as one, their weights lie side by side with zeros between; 0 where none are merged.
+  int64_t groups, merge;
   uint64_t identity;  // of the counters behind `version`: kernels that agree on all of this share the packed weight
 } sn_weight;
 
@@ -141,6 +143,8 @@ void sn_scale_channels_grad(int type, const void *x, const void *dy, void *dscal
 void sn_fold_weight(const float *weight, const float *scale, float *w, int64_t co, int64_t weight_ci, int64_t from,
                     int64_t ci, int64_t kernel);
 void sn_scale_rows(float *w, const float *scale, int64_t rows, int64_t columns);
+// Weights of `merge` groups as one: w (co, merge * size), each row's weight (size) * scale? in its group's place, else zeros.
+void sn_merge_groups(const float *weight, const float *scale, float *w, int64_t co, int64_t size, int64_t groups, int64_t merge);
 
 // Pools.
 typedef struct { int64_t n, h, w, c, oh, ow, kernel, stride, pad; } sn_pool;

@@ -141,3 +141,12 @@ void scale_rows(float *w, const float *scale, int64_t rows, int64_t columns) {
 #pragma omp simd
     for (int64_t i = 0; i < columns; i++) w[r * columns + i] *= scale[r];
 }
+
+void merge_groups(const float *weight, const float *scale, float *w, int64_t co, int64_t size, int64_t groups, int64_t merge) {
+  for (int64_t o = 0; o < co; o++) {
+    float *row = w + o * merge * size, *own = row + o / (co / groups) % merge * size, s = scale ? scale[o] : 1.0f;
+    std::fill(row, row + merge * size, 0.0f);
+#pragma omp simd
+    for (int64_t i = 0; i < size; i++) own[i] = weight[o * size + i] * s;
+  }
+}

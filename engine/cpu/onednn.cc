@@ -12,7 +12,7 @@ bool Packed::same(const sn_weight &w) const {
   const sn_weight &s = source_;
   return s.weight == w.weight && s.bias == w.bias && s.gamma == w.gamma && s.beta == w.beta && s.mean == w.mean &&
          s.variance == w.variance && s.eps == w.eps && s.co == w.co && s.weight_ci == w.weight_ci && s.from == w.from &&
-         s.ci == w.ci && s.kh == w.kh && s.kw == w.kw && s.identity == w.identity;
+         s.ci == w.ci && s.kh == w.kh && s.kw == w.kw && s.groups == w.groups && s.merge == w.merge && s.identity == w.identity;
 }
 
 void Packed::refresh(uint64_t version) {
@@ -23,11 +23,14 @@ void Packed::refresh(uint64_t version) {
   if (s.gamma) sn_norm_coefficients(s.gamma, s.beta, s.mean, s.variance, s.eps, scale_.data(), b, s.co);
   if (s.bias)
     for (int64_t i = 0; i < s.co; i++) b[i] += s.bias[i] * (s.gamma ? scale_[size_t(i)] : 1.0f);
-  const float *plain = s.weight;
-  if (s.gamma || s.ci != s.weight_ci) {
-    int64_t kernel = s.kh * s.kw;
-    float *folded = device_.folded.at_least(s.co * s.ci * kernel);
-    sn_fold_weight(s.weight, s.gamma ? scale_.data() : nullptr, folded, s.co, s.weight_ci, s.from, s.ci, kernel);
+  const float *plain = s.weight, *scale = s.gamma ? scale_.data() : nullptr;
+  int64_t kernel = s.kh * s.kw;
+  if (scale || s.merge || s.ci != s.weight_ci) {
+    float *folded = device_.folded.at_least(s.co * s.ci * kernel * std::max<int64_t>(s.merge, 1));
+    if (s.merge)
+      sn_merge_groups(s.weight, scale, folded, s.co, s.ci * kernel, s.groups, s.merge);
+    else
+      sn_fold_weight(s.weight, scale, folded, s.co, s.weight_ci, s.from, s.ci, kernel);
     plain = folded;
   }
   arrange(plain);

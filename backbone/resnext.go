@@ -1,0 +1,7 @@
+package backbone
+
+// newResNeXt is the residual network of Xie et al. of 32 groups of 4 channels
+// (32x4d), with the stride on the 3x3 convolution, as torchvision has it.
+func newResNeXt(blocks ...int) *ResNet {
+	return residual(bottleneck{groups: 32, groupWidth: 4}, blocks...)
+}
