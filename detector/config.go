@@ -1,17 +1,13 @@
 package detector
 
 import (
-	"bytes"
 	"embed"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
 	"scalenet/backbone"
 	"scalenet/geom"
 	"scalenet/imaging"
@@ -134,7 +130,7 @@ func Preset(name string) (Config, error) {
 		return Config{}, fmt.Errorf("preset %q: want one of %s", name, strings.Join(Presets(), ", "))
 	}
 	c := Default()
-	return c, c.merge(data, "preset "+name)
+	return c, train.Merge(&c, data, "preset "+name)
 }
 
 // MergeFile changes what a YAML file has keys for.
@@ -143,49 +139,20 @@ func (c *Config) MergeFile(path string) error {
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
-	return c.merge(data, path)
+	return train.Merge(c, data, path)
 }
 
 // Set changes one value: "train.lr=0.02", the value in YAML.
-func (c *Config) Set(assignment string) error {
-	key, value, ok := strings.Cut(assignment, "=")
-	if !ok || key == "" {
-		return fmt.Errorf("--set %q: want key=value, such as train.lr=0.02", assignment)
-	}
-	var text strings.Builder
-	keys := strings.Split(key, ".")
-	for i, k := range keys {
-		fmt.Fprintf(&text, "%s%s:", strings.Repeat("  ", i), k)
-		if i < len(keys)-1 {
-			text.WriteByte('\n')
-		}
-	}
-	return c.merge([]byte(text.String()+" "+value), "--set "+assignment)
-}
+func (c *Config) Set(assignment string) error { return train.Assign(c, assignment) }
 
 // Parse reads a whole configuration as YAML writes it.
 func Parse(data []byte, name string) (Config, error) {
 	c := Default()
-	return c, c.merge(data, name)
-}
-
-func (c *Config) merge(data []byte, name string) error {
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: %s", name, strings.Join(strings.Fields(err.Error()), " "))
-	}
-	return nil
+	return c, train.Merge(&c, data, name)
 }
 
 // YAML is the configuration as text that Parse reads.
-func (c Config) YAML() string {
-	data, err := yaml.Marshal(c)
-	if err != nil {
-		panic(err) // plain structs: cannot fail
-	}
-	return string(data)
-}
+func (c Config) YAML() string { return train.YAML(c) }
 
 // Resolve fills in what names stand for, makes parts agree and checks ranges;
 // the error names the key and the value.

@@ -93,13 +93,7 @@ func (m *Model) Metadata() map[string]string {
 }
 
 // Tensors are the model's parameters by name.
-func (m *Model) Tensors() []checkpoint.Tensor {
-	var list []checkpoint.Tensor
-	for _, p := range m.Params.All() {
-		list = append(list, checkpoint.Float32Tensor(p.Name, p.Shape, p.Data))
-	}
-	return list
-}
+func (m *Model) Tensors() []checkpoint.Tensor { return m.Params.Tensors() }
 
 // Save writes the model to a safetensors file.
 func (m *Model) Save(path string) error {
@@ -129,7 +123,7 @@ func Load(path string) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if report, err := m.take(r); err != nil {
+	if report, err := m.Params.Take(r); err != nil {
 		return nil, err
 	} else if err := report.Err(path); err != nil {
 		return nil, err
@@ -139,30 +133,4 @@ func Load(path string) (*Model, error) {
 
 // Init takes from a file the parameters that have the model's names and shapes
 // and reports what matched, was missing, left over or of another shape.
-func (m *Model) Init(path string) (checkpoint.Report, error) {
-	r, err := checkpoint.Open(path)
-	if err != nil {
-		return checkpoint.Report{}, err
-	}
-	defer r.Close()
-	return m.take(r)
-}
-
-// take copies the tensors that match.
-func (m *Model) take(r *checkpoint.Reader) (checkpoint.Report, error) {
-	var want []checkpoint.Info
-	for _, p := range m.Params.All() {
-		want = append(want, checkpoint.Info{Name: p.Name, DType: checkpoint.F32, Shape: p.Shape})
-	}
-	report := checkpoint.Match(r.Infos(), want)
-	for _, name := range report.Matched {
-		t, err := r.Tensor(name)
-		if err != nil {
-			return report, err
-		}
-		if err := t.CopyFloat32s(m.Params.Get(name).Data); err != nil {
-			return report, err
-		}
-	}
-	return report, nil
-}
+func (m *Model) Init(path string) (checkpoint.Report, error) { return m.Params.Load(path) }

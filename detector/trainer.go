@@ -2,7 +2,6 @@ package detector
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 
 	"scalenet/checkpoint"
@@ -36,17 +35,9 @@ var _ train.Model[*coco.Batch] = (*Trainer)(nil)
 func NewTrainer(m *Model, dev engine.Device, val *coco.Dataset, random *rand.Rand) (*Trainer, error) {
 	t := &Trainer{model: m, dev: dev, store: engine.NewStore(dev, m.Params), val: val, random: random}
 	t.test = newDetector(m, dev, t.store, Options{Plans: 2})
-	for _, p := range m.Params.All() {
-		v, err := t.store.Tensor(p, engine.Float32)
-		if err != nil {
-			return nil, err
-		}
-		t.params = append(t.params, train.Param{
-			Name: p.Name, Len: len(p.Data), Value: v.Mem, Changes: v.Changes,
-			Learned: p.Kind.Learned() && !p.Frozen,
-		})
-	}
-	return t, nil
+	var err error
+	t.params, err = train.Params(t.store)
+	return t, err
 }
 
 // NewLoader makes the batches that the model's configuration wants, of no more
@@ -158,18 +149,7 @@ func (t *Trainer) Tensors() ([]checkpoint.Tensor, error) {
 func (t *Trainer) Metadata() map[string]string { return t.model.Metadata() }
 
 // Restore implements train.Model.
-func (t *Trainer) Restore(f *checkpoint.File) error {
-	for _, p := range t.model.Params.All() {
-		tensor, ok := f.Tensor(p.Name)
-		if !ok {
-			return fmt.Errorf("tensor %s is missing", p.Name)
-		}
-		if err := tensor.CopyFloat32s(p.Data); err != nil {
-			return err
-		}
-	}
-	return t.store.Upload()
-}
+func (t *Trainer) Restore(f *checkpoint.File) error { return train.RestoreParams(t.store, f) }
 
 // Changed implements train.Model: running statistics are continued from the
 // host's values.

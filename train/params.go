@@ -1,0 +1,38 @@
+package train
+
+import (
+	"fmt"
+
+	"scalenet/checkpoint"
+	"scalenet/engine"
+)
+
+// Params lists a store's parameters in their order, all of them uploaded.
+func Params(store *engine.Store) ([]Param, error) {
+	var list []Param
+	for _, p := range store.Params().All() {
+		v, err := store.Tensor(p, engine.Float32)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Param{
+			Name: p.Name, Len: len(p.Data), Value: v.Mem, Changes: v.Changes,
+			Learned: p.Kind.Learned() && !p.Frozen,
+		})
+	}
+	return list, nil
+}
+
+// RestoreParams gives every parameter of a store the value it has in a file.
+func RestoreParams(store *engine.Store, f *checkpoint.File) error {
+	for _, p := range store.Params().All() {
+		tensor, ok := f.Tensor(p.Name)
+		if !ok {
+			return fmt.Errorf("tensor %s is missing", p.Name)
+		}
+		if err := tensor.CopyFloat32s(p.Data); err != nil {
+			return err
+		}
+	}
+	return store.Upload()
+}
