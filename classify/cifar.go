@@ -1,0 +1,234 @@
+package classify
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/ulikunitz/xz"
+	"scalenet/imaging"
+)
+
+// cifarSide is the side of a picture, cifarPixels what a record has of it: a
+// plane of red, one of green, one of blue.
+const (
+	cifarSide   = 32
+	cifarPlane  = cifarSide * cifarSide
+	cifarPixels = 3 * cifarPlane
+)
+
+// mostCIFAR bounds a file of the format: CIFAR-100's largest has 154 MB.
+const mostCIFAR = 1 << 29
+
+// cifarVersion is one of the two data sets in the binary version.
+type cifarVersion struct {
+	classes     int
+	labels      int // bytes of a record before the pixels; the last one counts
+	names       string
+	train, test []string
+}
+
+func cifarVersions() []cifarVersion {
+	ten := cifarVersion{classes: 10, labels: 1, names: "batches.meta.txt", test: []string{"test_batch.bin"}}
+	for i := 1; i <= 5; i++ {
+		ten.train = append(ten.train, fmt.Sprintf("data_batch_%d.bin", i))
+	}
+	return []cifarVersion{
+		{classes: 100, labels: 2, names: "fine_label_names.txt", train: []string{"train.bin"}, test: []string{"test.bin"}}, // coarse, fine
+		ten,
+	}
+}
+
+func (v cifarVersion) files(part string) []string {
+	if part == Train {
+		return v.train
+	}
+	return v.test
+}
+
+// cifarFolder is the folder with CIFAR's files, at the path or in a folder in
+// it; "" if there is none.
+func cifarFolder(folder string) (string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return "", err
+	}
+	holds := func(folder string) bool {
+		for _, v := range cifarVersions() {
+			for _, name := range append(v.files(Train), v.files(Test)...) {
+				if _, err := os.Stat(filepath.Join(folder, name)); err == nil {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	if holds(folder) {
+		return folder, nil
+	}
+	for _, e := range entries {
+		inside := filepath.Join(folder, e.Name())
+		switch {
+		case e.IsDir() && strings.HasPrefix(e.Name(), "cifar-") && holds(inside):
+			return inside, nil
+		case !e.IsDir() && strings.HasPrefix(e.Name(), "cifar-") && isArchive(e.Name()):
+			return inside, nil
+		}
+	}
+	return "", nil
+}
+
+// openCIFAR reads a part from a folder of files or from an archive.
+func openCIFAR(from, part string) (*Dataset, error) {
+	read := readFolder
+	if isArchive(from) {
+		read = readArchive
+	}
+	wanted := map[string]bool{}
+	for _, v := range cifarVersions() {
+		for _, name := range append(v.files(part), v.names) {
+			wanted[name] = true
+		}
+	}
+	files, err := read(from, wanted)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range cifarVersions() {
+		if _, ok := files[v.files(part)[0]]; ok {
+			return v.dataset(from, part, files)
+		}
+	}
+	return nil, fmt.Errorf("%s: none of CIFAR's files for %s in it", from, part)
+}
+
+func readFolder(folder string, wanted map[string]bool) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for name := range wanted {
+		f, err := os.Open(filepath.Join(folder, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		files[name], err = readAll(f, f.Name())
+		f.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+func readArchive(archive string, wanted map[string]bool) (map[string][]byte, error) {
+	f, err := os.Open(archive)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var plain io.Reader
+	if strings.HasSuffix(archive, ".xz") {
+		plain, err = xz.NewReader(f)
+	} else {
+		plain, err = gzip.NewReader(f)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", archive, err)
+	}
+	files := map[string][]byte{}
+	for entries := tar.NewReader(plain); ; {
+		entry, err := entries.Next()
+		if err == io.EOF {
+			return files, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", archive, err)
+		}
+		name := path.Base(entry.Name)
+		if entry.Typeflag != tar.TypeReg || !wanted[name] {
+			continue
+		}
+		if files[name], err = readAll(entries, archive+": "+entry.Name); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func readAll(r io.Reader, name string) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, mostCIFAR+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(data) > mostCIFAR {
+		return nil, fmt.Errorf("%s: more than %d MB", name, mostCIFAR>>20)
+	}
+	return data, nil
+}
+
+// cifarRecords is pictures as records of files.
+type cifarRecords struct {
+	path   string
+	pixels [][]byte // of each picture
+	names  []string // of the file, and the record in it
+}
+
+func (c *cifarRecords) name(i int) string { return c.names[i] }
+
+// load gives the picture of the planes.
+func (c *cifarRecords) load(i int) (*imaging.Image, error) {
+	m, p := imaging.New(cifarSide, cifarSide), c.pixels[i]
+	for at := range cifarPlane {
+		m.Pix[3*at], m.Pix[3*at+1], m.Pix[3*at+2] = p[2*cifarPlane+at], p[cifarPlane+at], p[at]
+	}
+	return m, nil
+}
+
+// dataset cuts the files of a part into records.
+func (v cifarVersion) dataset(from, part string, files map[string][]byte) (*Dataset, error) {
+	d, records := &Dataset{Path: from}, &cifarRecords{path: from}
+	d.pictures = records
+	for _, name := range v.files(part) {
+		data, ok := files[name]
+		if !ok {
+			return nil, fmt.Errorf("%s: %s is missing", from, name)
+		}
+		size := v.labels + cifarPixels
+		if len(data) == 0 || len(data)%size != 0 {
+			return nil, fmt.Errorf("%s: %s has %d bytes, no multiple of the %d of a record: it is cut off", from, name, len(data), size)
+		}
+		for i := 0; i < len(data); i += size {
+			label := data[i+v.labels-1]
+			where := fmt.Sprintf("%s[%d]", name, i/size)
+			if int(label) >= v.classes {
+				return nil, fmt.Errorf("%s: %s: label %d, want less than %d", from, where, label, v.classes)
+			}
+			d.Labels = append(d.Labels, int32(label))
+			records.pixels = append(records.pixels, data[i+v.labels:i+size])
+			records.names = append(records.names, where)
+		}
+	}
+	for line := range bytes.Lines(files[v.names]) {
+		if name := string(bytes.TrimSpace(line)); name != "" {
+			d.Classes = append(d.Classes, name)
+		}
+	}
+	if d.Classes == nil { // the file of the names was not there
+		for i := range v.classes {
+			d.Classes = append(d.Classes, strconv.Itoa(i))
+		}
+	}
+	if len(d.Classes) != v.classes {
+		return nil, fmt.Errorf("%s: %s has %d names, want %d", from, v.names, len(d.Classes), v.classes)
+	}
+	return d, nil
+}

@@ -1,0 +1,55 @@
+package classify
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"scalenet/imaging"
+)
+
+// folder is pictures as files.
+type folder struct{ files []string }
+
+func (f *folder) name(i int) string { return f.files[i] }
+
+func (f *folder) load(i int) (*imaging.Image, error) {
+	return imaging.Load(f.files[i], imaging.Limits{})
+}
+
+// openFolder reads a folder that has a folder of pictures for each class. The
+// classes are in the order of their names, and so are the pictures of each.
+func openFolder(path string) (*Dataset, error) {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	d, files := &Dataset{Path: path}, &folder{}
+	d.pictures = files
+	for _, e := range entries {
+		class := filepath.Join(path, e.Name())
+		if strings.HasPrefix(e.Name(), ".") || !isFolder(class) {
+			continue
+		}
+		inside, err := os.ReadDir(class)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range inside {
+			if strings.HasPrefix(p.Name(), ".") || p.IsDir() || !imaging.IsPicture(p.Name()) {
+				continue
+			}
+			files.files = append(files.files, filepath.Join(class, p.Name()))
+			d.Labels = append(d.Labels, int32(len(d.Classes)))
+		}
+		d.Classes = append(d.Classes, e.Name())
+	}
+	if len(d.Classes) == 0 {
+		return nil, fmt.Errorf("%s: no folder of a class in it, and none of CIFAR's files", path)
+	}
+	if d.Len() == 0 {
+		return nil, fmt.Errorf("%s: no pictures in the folders of its %d classes", path, len(d.Classes))
+	}
+	return d, nil
+}

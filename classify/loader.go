@@ -1,0 +1,165 @@
+package classify
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+
+	"scalenet/imaging"
+	"scalenet/train"
+)
+
+// Batch is a number of pictures as the network's input. It belongs to the receiver.
+type Batch struct {
+	Pixels []float32 // N x Size x Size x 3, normalised RGB
+	Labels []int32   // -1 where there is no picture
+	Names  []string  // of the pictures
+}
+
+// Skipped collects the pictures that could not be read and were left out. A nil
+// Skipped leaves none out: they are errors.
+type Skipped struct {
+	// Tell is called once for each such picture, with the error that names it.
+	Tell func(error)
+
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+// Count is the number of different pictures left out so far.
+func (s *Skipped) Count() int {
+	if s == nil {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.seen)
+}
+
+// skips notes a picture; false when it may not be left out.
+func (s *Skipped) skips(name string, err error) bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.seen[name] {
+		if s.seen == nil {
+			s.seen = map[string]bool{}
+		}
+		s.seen[name] = true
+		if s.Tell != nil {
+			s.Tell(err)
+		}
+	}
+	return true
+}
+
+// batches makes the batches of a data set.
+type batches struct {
+	config  *Config
+	data    *Dataset
+	skipped *Skipped
+}
+
+// workers is how many batches are made at once, ahead how many wait at most.
+func workers() (workers, ahead int) {
+	n := runtime.GOMAXPROCS(0)
+	return n, 2 * n
+}
+
+// NewLoader makes the training batches of a configuration: shuffled anew in
+// every epoch, all of Config.Batch pictures (the last one is filled up from the
+// start of the epoch), changed at random. What a batch holds depends on the
+// configuration's seed, its epoch and its place only. Close it.
+func NewLoader(c Config, data *Dataset, skipped *Skipped) (*train.Prefetch[*Batch], error) {
+	if data.Len() == 0 {
+		return nil, fmt.Errorf("%s: no pictures", data.Path)
+	}
+	b := &batches{&c, data, skipped}
+	count := (data.Len() + c.Batch - 1) / c.Batch
+	at, ahead := workers()
+	return train.NewPrefetch(count, at, ahead, func(epoch int) func(int) (*Batch, error) {
+		order := train.RandAt(c.Train.Seed, epoch, -1).Perm(data.Len())
+		return func(batch int) (*Batch, error) { return b.forTraining(epoch, batch, order) }
+	}), nil
+}
+
+// newTestLoader makes batches of all pictures in their order, as tests see them.
+func newTestLoader(c Config, data *Dataset, batch int, skipped *Skipped) *train.Prefetch[*Batch] {
+	b := &batches{&c, data, skipped}
+	at, ahead := workers()
+	return train.NewPrefetch((data.Len()+batch-1)/batch, at, ahead, func(int) func(int) (*Batch, error) {
+		return func(i int) (*Batch, error) { return b.forTest(i*batch, batch) }
+	})
+}
+
+func (b *batches) empty(n int) *Batch {
+	side := b.config.Input.Size
+	return &Batch{Pixels: make([]float32, n*side*side*3), Labels: make([]int32, n), Names: make([]string, n)}
+}
+
+func (b *batches) forTraining(epoch, index int, order []int) (*Batch, error) {
+	n := b.config.Batch
+	batch := b.empty(n)
+	for i := range n {
+		place := index*n + i
+		random := train.RandAt(b.config.Train.Seed, epoch, place)
+		// The next picture takes the place of one that cannot be read.
+		for try := 0; ; try++ {
+			at := order[(place+try)%len(order)]
+			picture, err := b.data.Picture(at)
+			if err == nil {
+				batch.Labels[i], batch.Names[i] = b.data.Labels[at], b.data.Name(at)
+				b.fill(batch, i, b.config.forTraining(picture, random))
+				break
+			}
+			if !b.skipped.skips(b.data.Name(at), err) {
+				return nil, err
+			}
+			if try == len(order) {
+				return nil, fmt.Errorf("%s: none of its %d pictures can be read", b.data.Path, len(order))
+			}
+		}
+	}
+	return batch, nil
+}
+
+func (b *batches) forTest(first, n int) (*Batch, error) {
+	batch := b.empty(n)
+	for i := range n {
+		at := first + i
+		batch.Labels[i] = -1
+		if at >= b.data.Len() {
+			continue
+		}
+		picture, err := b.data.Picture(at)
+		if err != nil {
+			if b.skipped.skips(b.data.Name(at), err) {
+				continue
+			}
+			return nil, err
+		}
+		batch.Labels[i], batch.Names[i] = b.data.Labels[at], b.data.Name(at)
+		b.fill(batch, i, b.config.forTest(picture))
+	}
+	return batch, nil
+}
+
+// fill normalises a picture into its place.
+func (b *batches) fill(batch *Batch, i int, in input) {
+	size := b.config.Input.Size
+	b.config.Input.normalize(batch.Pixels[i*size*size*3:(i+1)*size*size*3], in)
+}
+
+// normalize writes a picture of the input's size.
+func (in Input) normalize(dst []float32, picture input) {
+	mean := in.Mean
+	for c := range mean {
+		mean[c] -= picture.shift[c]
+	}
+	n := imaging.Normalization{Mean: mean, Std: in.Std}
+	if err := n.Fill(dst, in.Size*3, picture.Image); err != nil {
+		panic(err) // the picture has the size of its place
+	}
+}

@@ -1,0 +1,103 @@
+package classify
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"scalenet/backbone"
+	"scalenet/checkpoint"
+	"scalenet/nn"
+)
+
+// Model is a classifier: its configuration, the classes it knows and its
+// parameters, which all its graphs share.
+type Model struct {
+	Config  Config
+	Classes []string
+	Params  *nn.Params
+
+	network backbone.Network
+}
+
+// New makes a model with random parameters that depend on the seed only.
+func New(c Config, classes []string, seed uint64) (*Model, error) {
+	c, err := c.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	if len(classes) < 2 {
+		return nil, fmt.Errorf("classify: %d classes, want at least 2", len(classes))
+	}
+	network, err := c.Backbone.New()
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{Config: c, Classes: classes, Params: nn.NewParams(seed), network: network}
+	if err := nn.Build(func() { m.logits(nn.NewGraph(m.Params, false), 1) }); err != nil {
+		return nil, err
+	}
+	m.Params.Freeze(func(p *nn.Param) bool { return c.Train.Frozen(p.Name) })
+	return m, nil
+}
+
+// logits is the network on n images: images (n, Size, Size, 3) -> logits (n, K).
+func (m *Model) logits(g *nn.Graph, n int) (images, logits *nn.Node) {
+	images = g.Input("images", n, m.Config.Input.Size, m.Config.Input.Size, 3)
+	return images, backbone.Classifier(g, m.network, images, len(m.Classes))
+}
+
+// The keys of a model file's metadata.
+const (
+	configKey  = "scalenet.classifier"
+	classesKey = "scalenet.classes"
+)
+
+// Metadata describes the model in its file: the resolved configuration and the
+// class names.
+func (m *Model) Metadata() map[string]string {
+	classes, err := json.Marshal(m.Classes)
+	if err != nil {
+		panic(err) // strings: cannot fail
+	}
+	return map[string]string{configKey: m.Config.YAML(), classesKey: string(classes)}
+}
+
+// Save writes the model to a safetensors file.
+func (m *Model) Save(path string) error {
+	return checkpoint.Save(path, &checkpoint.File{Metadata: m.Metadata(), Tensors: m.Params.Tensors()})
+}
+
+// Init takes from a file the parameters that have the model's names and shapes
+// and reports what matched, was missing, left over or of another shape.
+func (m *Model) Init(path string) (checkpoint.Report, error) { return m.Params.Load(path) }
+
+// Load reads a model that Save or a training wrote.
+func Load(path string) (*Model, error) {
+	r, err := checkpoint.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	text, ok := r.Metadata()[configKey]
+	if !ok {
+		return nil, errors.New(path + ": no classifier's configuration in the file")
+	}
+	c, err := Parse([]byte(text), path)
+	if err != nil {
+		return nil, err
+	}
+	var classes []string
+	if err := json.Unmarshal([]byte(r.Metadata()[classesKey]), &classes); err != nil {
+		return nil, fmt.Errorf("%s: metadata %s: %w", path, classesKey, err)
+	}
+	m, err := New(c, classes, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	report, err := m.Params.Take(r)
+	if err != nil {
+		return nil, err
+	}
+	return m, report.Err(path)
+}

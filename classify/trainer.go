@@ -1,0 +1,94 @@
+package classify
+
+import (
+	"context"
+
+	"scalenet/checkpoint"
+	"scalenet/engine"
+	"scalenet/train"
+)
+
+// Trainer is a model on a device as package train wants it.
+type Trainer struct {
+	model   *Model
+	store   *engine.Store
+	test    *Classifier
+	val     *Dataset
+	skipped *Skipped
+	step    *training
+	params  []train.Param
+}
+
+var _ train.Model[*Batch] = (*Trainer)(nil)
+
+// NewTrainer prepares the training of a model. val, which must have the model's
+// classes, is what Evaluate measures on; pictures of it that cannot be read go
+// to skipped.
+func NewTrainer(m *Model, dev engine.Device, val *Dataset, skipped *Skipped) (*Trainer, error) {
+	t := &Trainer{model: m, store: engine.NewStore(dev, m.Params), val: val, skipped: skipped}
+	t.test = newClassifier(m, dev, t.store, Options{Batch: min(m.Config.Batch, 64)})
+	var err error
+	if t.params, err = train.Params(t.store); err != nil {
+		return nil, err
+	}
+	t.step, err = m.compileTraining(dev, t.store)
+	return t, err
+}
+
+// Params implements train.Model.
+func (t *Trainer) Params() []train.Param { return t.params }
+
+// Images implements train.Model.
+func (t *Trainer) Images(b *Batch) []string { return b.Names }
+
+// Backward implements train.Model.
+func (t *Trainer) Backward(_ context.Context, b *Batch) (g train.Gradients, err error) {
+	loss, err := t.step.run(b)
+	if err != nil {
+		return g, err
+	}
+	if err := t.store.UpdateRunning(t.step.plan); err != nil {
+		return g, err
+	}
+	g.Losses = []train.Metric{{Name: "cross_entropy", Value: float64(loss)}}
+	g.Grads = make([]engine.Memory, len(t.params))
+	for i, p := range t.model.Params.All() {
+		g.Grads[i] = t.step.gradients[p]
+	}
+	return g, nil
+}
+
+// Evaluate implements train.Model: top-1 and top-5 accuracy.
+func (t *Trainer) Evaluate(ctx context.Context) ([]train.Metric, error) {
+	f, err := t.test.Evaluate(ctx, t.val, t.skipped, nil)
+	if err != nil {
+		return nil, err
+	}
+	return []train.Metric{{Name: Top1, Value: f.Top1}, {Name: Top5, Value: f.Top5}}, nil
+}
+
+// Tensors implements train.Model.
+func (t *Trainer) Tensors() ([]checkpoint.Tensor, error) {
+	if err := t.store.Download(); err != nil {
+		return nil, err
+	}
+	return t.model.Params.Tensors(), nil
+}
+
+// Metadata implements train.Model.
+func (t *Trainer) Metadata() map[string]string { return t.model.Metadata() }
+
+// Restore implements train.Model.
+func (t *Trainer) Restore(f *checkpoint.File) error { return train.RestoreParams(t.store, f) }
+
+// Changed implements train.Model: running statistics are continued from the
+// host's values.
+func (t *Trainer) Changed() error { return t.store.Download() }
+
+// Close frees the device's memory.
+func (t *Trainer) Close() {
+	if t.step != nil {
+		t.step.plan.Close()
+	}
+	t.test.Close()
+}
