@@ -2,6 +2,7 @@ package classify
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -136,17 +138,17 @@ func readArchive(archive string, wanted map[string]bool) (map[string][]byte, err
 		return nil, err
 	}
 	defer f.Close()
-	var plain io.Reader
+	packed, plain := bufio.NewReaderSize(f, 1<<20), io.Reader(nil)
 	if strings.HasSuffix(archive, ".xz") {
-		plain, err = xz.NewReader(f)
+		plain, err = xz.NewReader(packed)
 	} else {
-		plain, err = gzip.NewReader(f)
+		plain, err = gzip.NewReader(packed)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", archive, err)
 	}
 	files := map[string][]byte{}
-	for entries := tar.NewReader(plain); ; {
+	for entries := tar.NewReader(plain); !complete(files); {
 		entry, err := entries.Next()
 		if err == io.EOF {
 			return files, nil
@@ -162,6 +164,18 @@ func readArchive(archive string, wanted map[string]bool) (map[string][]byte, err
 			return nil, err
 		}
 	}
+	return files, nil
+}
+
+// complete tells whether all files of a part of one version are there, and the
+// names: unpacking the rest of an archive takes its time.
+func complete(files map[string][]byte) bool {
+	there := func(names ...string) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return files[name] == nil })
+	}
+	return slices.ContainsFunc(cifarVersions(), func(v cifarVersion) bool {
+		return there(v.names) && (there(v.train...) || there(v.test...))
+	})
 }
 
 func readAll(r io.Reader, name string) ([]byte, error) {

@@ -56,6 +56,7 @@ func newRootCommand() *cobra.Command {
 	root.SetVersionTemplate("scalenet {{.Version}}\n")
 	root.AddCommand(
 		newTrainCommand(),
+		newClassifyCommand(),
 		newEvalCommand(),
 		newDetectCommand(),
 		newAllocateCommand(),

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"scalenet/classify"
+)
+
+func newClassifyCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "classify",
+		Short: "Train, test and run classifiers",
+		Args:  cobra.NoArgs,
+	}
+	c.AddCommand(newClassifyTrainCommand(), newClassifyEvalCommand(), newClassifyPredictCommand())
+	return c
+}
+
+// labelledPictures are the flags that say what to do about pictures that cannot
+// be read.
+type labelledPictures struct {
+	skipBad bool
+	skipped *classify.Skipped
+}
+
+func (o *labelledPictures) flags(c *cobra.Command) {
+	c.Flags().BoolVar(&o.skipBad, "skip-bad", false, "leave out pictures that cannot be read, and count them, instead of stopping")
+}
+
+// open reads a part of a data set and says on w what is in it.
+func (o *labelledPictures) open(w io.Writer, path, part string) (*classify.Dataset, error) {
+	if o.skipBad && o.skipped == nil {
+		o.skipped = &classify.Skipped{Tell: func(err error) { fmt.Fprintln(w, "left out:", oneLine(err)) }}
+	}
+	d, err := classify.Open(path, part)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(w, "%s: %d pictures of %d classes for %s\n", d.Path, d.Len(), len(d.Classes), part)
+	return d, nil
+}
+
+// tell says how many pictures were left out, if any.
+func (o *labelledPictures) tell(w io.Writer) {
+	if n := o.skipped.Count(); n > 0 {
+		fmt.Fprintf(w, "%d pictures could not be read and were left out\n", n)
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"scalenet/imaging"
+)
+
+// classifiedPicture is a line of `classify predict --json`.
+type classifiedPicture struct {
+	File        string           `json:"file"`
+	Predictions []predictedClass `json:"predictions"`
+}
+
+type predictedClass struct {
+	Class       int     `json:"class_id"`
+	Label       string  `json:"label"`
+	Probability float64 `json:"probability"`
+}
+
+func newClassifyPredictCommand() *cobra.Command {
+	var (
+		top    int
+		asJSON bool
+		model  classifierOptions
+	)
+	c := &cobra.Command{
+		Use:   "predict --model FILE PATH...",
+		Short: "Say what is on pictures",
+		Long: `Print the most probable classes of each picture. A PATH is a picture or a folder of
+pictures.`,
+		Example: `  scalenet classify predict --model runs/scalenet38/best.safetensors photo.png
+  scalenet classify predict --model scalenet50.safetensors --top 1 --json photos/`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if top < 1 {
+				return fmt.Errorf("--top %d: want at least 1", top)
+			}
+			files, err := pictures(args)
+			if err != nil {
+				return err
+			}
+			m, classifier, closeAll, err := model.open(1)
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			w := c.OutOrStdout()
+			for _, file := range files {
+				picture, err := imaging.Load(file, imaging.Limits{})
+				if err != nil {
+					return err
+				}
+				all, err := classifier.Classify(picture)
+				if err != nil {
+					return fmt.Errorf("%s: %w", file, err)
+				}
+				line := classifiedPicture{File: file}
+				for _, p := range all[:min(top, len(all))] {
+					line.Predictions = append(line.Predictions, predictedClass{p.Class, m.Classes[p.Class], p.Probability})
+				}
+				if asJSON {
+					if err := json.NewEncoder(w).Encode(line); err != nil {
+						return err
+					}
+					continue
+				}
+				fmt.Fprintln(w, file)
+				for _, p := range line.Predictions {
+					fmt.Fprintf(w, "  %-20s %.4f\n", p.Label, p.Probability)
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().IntVar(&top, "top", 5, "classes to print")
+	c.Flags().BoolVar(&asJSON, "json", false, "print a line of JSON for each picture")
+	model.flags(c)
+	return c
+}
