@@ -71,7 +71,7 @@ type Augment struct {
 func Default() Config {
 	n := imaging.ImageNet()
 	t := train.DefaultConfig()
-	t.Epochs, t.LR, t.Groups, t.Best, t.LogSteps = 100, 0.1, nil, Top1, 50
+	t.Epochs, t.LR, t.Groups, t.Best, t.LogSteps = 100, 0.1, []train.Group{}, Top1, 50
 	t.Schedule.Milestones = []int{30, 60, 90}
 	return Config{
 		Backbone: backbone.Config{Name: "scalenet50"},
