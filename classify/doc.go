@@ -10,4 +10,5 @@
 //	step.go      loss and gradients of a batch
 //	classifier.go  Classifier: pictures -> probabilities, top-1 and top-5
 //	trainer.go   what package train needs to run a training
+//	search.go    seed, allocation, training of the outcome: in one go, with resume
 package classify

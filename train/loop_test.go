@@ -132,7 +132,7 @@ var timing = regexp.MustCompile(`(?m)(,[0-9.e+]+,[0-9.e+]+$|"images_per_second":
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	for _, name := range []string{lastFile, bestFile, stateFile, trainCSV, evalCSV, logJSONL} {
+	for _, name := range []string{LastFile, bestFile, stateFile, trainCSV, evalCSV, logJSONL} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
 		files[name] = string(b)
@@ -162,7 +162,7 @@ func TestRunLearns(t *testing.T) {
 	require.Equal(t, 10, strings.Count(string(b), "\n"))
 
 	// last.safetensors has the averages, state.safetensors what is trained.
-	last, err := checkpoint.Load(filepath.Join(dir, lastFile))
+	last, err := checkpoint.Load(filepath.Join(dir, LastFile))
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"classes": "a,b"}, last.Metadata)
 	saved, err := checkpoint.Load(filepath.Join(dir, stateFile))
@@ -269,7 +269,7 @@ func TestKilledBetweenTheTwoFilesOfTheLastSave(t *testing.T) {
 	loop, _ := toy(dir)
 	require.NoError(t, loop.Run(context.Background(), false))
 	want := contents(t, dir)
-	require.NoError(t, os.Remove(filepath.Join(dir, lastFile)))
+	require.NoError(t, os.Remove(filepath.Join(dir, LastFile)))
 	loop, model := toy(dir)
 	require.NoError(t, loop.Run(context.Background(), true))
 	require.Zero(t, model.evaluated, "the run was done")

@@ -17,7 +17,8 @@ import (
 
 // The files of a run.
 const (
-	lastFile  = "last.safetensors"
+	// LastFile is the model after the last save.
+	LastFile  = "last.safetensors"
 	bestFile  = "best.safetensors"
 	stateFile = "state.safetensors"
 )
@@ -94,7 +95,7 @@ func (l *Loop[B]) start(resume bool) (err error) {
 			return fmt.Errorf("%s: %w", filepath.Join(l.Dir, stateFile), err)
 		}
 		// The run may have been killed between the two files.
-		if err := l.averaged(func() error { return l.saveModel(lastFile) }); err != nil {
+		if err := l.averaged(func() error { return l.saveModel(LastFile) }); err != nil {
 			return err
 		}
 	}
@@ -194,6 +195,12 @@ func parseState(text string) (state, error) {
 // firstDifference names the first key, by name, in which configurations differ.
 func firstDifference(a, b Config) (key, was, now string) {
 	fields := func(c Config) map[string]json.RawMessage {
+		if len(c.Groups) == 0 {
+			c.Groups = nil // what YAML reads back of no groups is a list of none
+		}
+		if len(c.Schedule.Milestones) == 0 {
+			c.Schedule.Milestones = nil
+		}
 		m := map[string]json.RawMessage{}
 		text, err := json.Marshal(c)
 		if err == nil {
@@ -240,7 +247,7 @@ func (l *Loop[B]) save() error {
 	if err := checkpoint.Save(filepath.Join(l.Dir, stateFile), f); err != nil {
 		return err
 	}
-	return l.averaged(func() error { return l.saveModel(lastFile) })
+	return l.averaged(func() error { return l.saveModel(LastFile) })
 }
 
 // stateFile gathers everything.

@@ -119,6 +119,25 @@ func (s *Seed) Allocate(budget Budget, exponent float64) (*Allocation, error) {
 	return a.finish(), nil
 }
 
+// Try tells before a seed is trained what Allocate would say of the budget and
+// the exponent, as far as that doesn't depend on the importance.
+func Try(seed backbone.Config, budget Budget, exponent float64) error {
+	config, blocks, err := describe(seed)
+	if err != nil {
+		return err
+	}
+	equal := &Seed{Path: "seed network", Config: config, Blocks: blocks}
+	for _, b := range blocks {
+		importance := make([][]float64, len(b.Scales))
+		for l, s := range b.Scales {
+			importance[l] = slices.Repeat([]float64{1}, s.Neurons)
+		}
+		equal.Importance = append(equal.Importance, importance)
+	}
+	_, err = equal.Allocate(budget, exponent)
+	return err
+}
+
 // neuron is one of a seed's block.
 type neuron struct {
 	scale, channel int

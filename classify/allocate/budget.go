@@ -25,12 +25,12 @@ const (
 
 // Budget bounds what a block may hold.
 type Budget struct {
-	Kind Kind `json:"kind"`
+	Kind Kind `json:"kind" yaml:"kind"`
 	// Factor multiplies the cost of what is replaced, below 1 for a lighter
 	// network; for MACs and BlockMACs.
-	Factor float64 `json:"factor,omitempty"`
+	Factor float64 `json:"factor,omitempty" yaml:"factor,omitempty"`
 	// PerStage is what every block of a stage has exactly; for Neurons.
-	PerStage []int `json:"per_stage,omitempty"`
+	PerStage []int `json:"per_stage,omitempty" yaml:"per_stage,omitempty,flow"`
 }
 
 // expansion is how many output channels a bottleneck has for an inner one.

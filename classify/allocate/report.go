@@ -2,7 +2,6 @@ package allocate
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -177,14 +176,17 @@ func (r *Report) WriteText(w io.Writer) error {
 	return t.Flush()
 }
 
-// Write writes the structure to a JSON file, and the report beside it, as JSON
-// and as Markdown.
+// Write writes the structure to a JSON file, after the report, which goes
+// beside it as JSON and as Markdown.
 func (a *Allocation) Write(path string) error {
-	if err := backbone.WriteStructure(path, a.Config.Structure); err != nil {
+	report, beside := a.Report(), strings.TrimSuffix(path, filepath.Ext(path))
+	if err := report.writeJSON(beside + ".report.json"); err != nil {
 		return err
 	}
-	report, beside := a.Report(), strings.TrimSuffix(path, filepath.Ext(path))
-	return errors.Join(report.writeJSON(beside+".report.json"), report.writeMarkdown(beside+".report.md"))
+	if err := report.writeMarkdown(beside + ".report.md"); err != nil {
+		return err
+	}
+	return backbone.WriteStructure(path, a.Config.Structure)
 }
 
 // writeMarkdown writes the title and the table to a file.

@@ -135,7 +135,7 @@ func TestAllocateErrors(t *testing.T) {
 		{"of another network", []string{"--structure", "scalenet101", "--neurons", "88,175,349,697"}, []string{"scalenet101", "row 1 (layer1.0): 86 neurons, want 88"}},
 		{"both", []string{"--structure", "scalenet50", "--seed", seed}, []string{"--structure"}},
 		{"seed of a ResNet", []string{"seed", "--model", "resnet50", "--out", filepath.Join(dir, "x")}, []string{"resnet50", "no SA blocks"}},
-		{"no folder", []string{"--seed", seed, "--out", filepath.Join(dir, "no", "x.json")}, []string{"x.json"}},
+		{"no folder", []string{"--seed", seed, "--out", filepath.Join(dir, "no", "x.json")}, []string{"x.report.json"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			status, stdout, stderr := scalenet(append([]string{"allocate"}, c.args...)...)

@@ -14,7 +14,7 @@ func newClassifyCommand() *cobra.Command {
 		Short: "Train, test and run classifiers",
 		Args:  cobra.NoArgs,
 	}
-	c.AddCommand(newClassifyTrainCommand(), newClassifyEvalCommand(), newClassifyPredictCommand())
+	c.AddCommand(newClassifyTrainCommand(), newClassifyEvalCommand(), newClassifyPredictCommand(), newClassifySearchCommand())
 	return c
 }
 

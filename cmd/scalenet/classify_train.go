@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/classify"
+	"scalenet/engine"
 	"scalenet/train"
 )
 
@@ -99,24 +101,29 @@ func (o *classifyTrainOptions) run(c *cobra.Command) error {
 		return err
 	}
 	defer dev.Close()
-	loader, err := classify.NewLoader(model.Config, data, o.pictures.skipped)
+	ctx, stop := train.Interruptible(c.Context())
+	defer stop()
+	defer o.pictures.tell(errs)
+	return fitClassifier(ctx, model, dev, data, val, o.pictures.skipped, o.out, o.resume)
+}
+
+// fitClassifier trains a model in a folder.
+func fitClassifier(ctx context.Context, model *classify.Model, dev engine.Device, data, val *classify.Dataset, skipped *classify.Skipped, dir string, resume bool) error {
+	loader, err := classify.NewLoader(model.Config, data, skipped)
 	if err != nil {
 		return err
 	}
 	defer loader.Close()
-	trainer, err := classify.NewTrainer(model, dev, val, o.pictures.skipped)
+	trainer, err := classify.NewTrainer(model, dev, val, skipped)
 	if err != nil {
 		return err
 	}
 	defer trainer.Close()
 	loop := train.Loop[*classify.Batch]{
-		Config: model.Config.Train, Device: dev, Model: trainer, Source: loader, Dir: o.out,
+		Config: model.Config.Train, Device: dev, Model: trainer, Source: loader, Dir: dir,
 		Progress: train.NewProgress(os.Stderr, 10*time.Second),
 	}
-	ctx, stop := train.Interruptible(c.Context())
-	defer stop()
-	defer o.pictures.tell(errs)
-	return loop.Run(ctx, o.resume)
+	return loop.Run(ctx, resume)
 }
 
 // open reads training and validation data, which must have the same classes.
@@ -145,6 +152,14 @@ func isSame(a, b *classify.Dataset) bool { return a.Len() == b.Len() && a.Name(0
 
 // configuration resolves the preset and its changes.
 func (o *classifyTrainOptions) configuration() (classify.Config, error) {
+	config, err := o.changedPreset()
+	if err != nil {
+		return config, err
+	}
+	return config.Resolve()
+}
+
+func (o *classifyTrainOptions) changedPreset() (classify.Config, error) {
 	config, err := classify.Preset(o.preset)
 	if err != nil {
 		return config, err
@@ -159,5 +174,5 @@ func (o *classifyTrainOptions) configuration() (classify.Config, error) {
 			return config, err
 		}
 	}
-	return config.Resolve()
+	return config, nil
 }

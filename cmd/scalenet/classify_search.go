@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"scalenet/classify"
+	"scalenet/classify/allocate"
+	"scalenet/train"
+)
+
+type classifySearchOptions struct {
+	train    classifyTrainOptions // data and configuration, with the folder
+	budget   budgetOptions
+	share    float64
+	exponent float64
+	networks []string
+	json     bool
+}
+
+func newClassifySearchCommand() *cobra.Command {
+	var o classifySearchOptions
+	c := &cobra.Command{
+		Use:   "search --data PATH --out DIR",
+		Short: "Train a seed, allocate its neurons, and train the outcome: the paper's way, in one go",
+		Long: `Train a seed network, which has the same number of neurons at every scale of each
+block; keep the neurons that matter most within a budget (see "scalenet allocate");
+train the network of that allocation from scratch, and the one that splits the same
+budget evenly. All are trained alike, by the preset and its changes.
+
+DIR gets a folder a training (seed, allocated, even), allocation with the
+structures, their reports and pictures, and found.json and found.md with the outcome.
+Ctrl-C saves and ends; --resume goes on where the search was stopped, also by a
+kill, does nothing again that is done, and needs no flag but --out.`,
+		Example: `  scalenet classify search --data cifar-100-binary.tar.gz --preset cifar --budget block --out runs/search
+  scalenet classify search --data cifar-100-binary.tar.gz --preset cifar --set backbone.scales=[1,2] --networks allocated --out runs/two
+  scalenet classify search --out runs/search --resume`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.train.data, "data", "", "training data")
+	f.StringVar(&o.train.val, "val", "", "validation data; default the test part of --data")
+	f.StringVar(&o.train.preset, "preset", "imagenet", "configuration to start from")
+	f.StringVar(&o.train.config, "config", "", "YAML file with changes to the preset")
+	f.StringArrayVar(&o.train.set, "set", nil, "change one key, such as train.epochs=30 (repeatable)")
+	f.StringVar(&o.train.out, "out", "", "folder of the search")
+	f.BoolVar(&o.train.resume, "resume", false, "continue the search in --out")
+	f.Float64Var(&o.share, "share", 1, "the seed's neurons at each scale, in parts of the stage's planes")
+	o.budget.flags(c)
+	f.Float64Var(&o.exponent, "exponent", 0, "b of the score |gamma| / cost^b")
+	f.StringSliceVar(&o.networks, "networks", []string{string(allocate.ByImportance), string(allocate.Evenly)}, "what is trained after the seed")
+	f.BoolVar(&o.json, "json", false, "print the outcome as JSON")
+	o.train.pictures.flags(c)
+	o.train.device.flags(c)
+	requireFlags(c, "out")
+	return c
+}
+
+func (o *classifySearchOptions) run(c *cobra.Command) error {
+	search, err := o.search(c)
+	if err != nil {
+		return err
+	}
+	o.train.data, o.train.val = search.Data, search.Val
+	data, val, err := o.train.open(c)
+	if err != nil {
+		return err
+	}
+	dev, err := o.train.device.open()
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	if !o.train.resume {
+		if err := search.Begin(o.train.out); err != nil {
+			return err
+		}
+		// From here on as if it were resumed.
+		if search, err = classify.ReadSearch(o.train.out); err != nil {
+			return err
+		}
+	}
+	ctx, stop := train.Interruptible(c.Context())
+	defer stop()
+	defer o.train.pictures.tell(c.ErrOrStderr())
+	fit := func(ctx context.Context, config classify.Config, dir string, resume bool) error {
+		model, err := classify.New(config, data.Classes, config.Train.Seed)
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		if !resume {
+			path := filepath.Join(dir, "config.yaml")
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that saved nothing
+				return err
+			}
+			if err := writeNew(path, model.Config.YAML()); err != nil {
+				return err
+			}
+		}
+		return fitClassifier(ctx, model, dev, data, val, o.train.pictures.skipped, dir, resume)
+	}
+	found, err := search.Run(ctx, o.train.out, len(data.Classes), fit, func(what string) { fmt.Fprintln(c.ErrOrStderr(), what) })
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return json.NewEncoder(c.OutOrStdout()).Encode(found)
+	}
+	return classify.WriteFound(c.OutOrStdout(), found)
+}
+
+// search is what the flags ask for, or what was begun in the folder; where both
+// are given they must agree.
+func (o *classifySearchOptions) search(c *cobra.Command) (search classify.Search, err error) {
+	if o.train.resume {
+		if search, err = classify.ReadSearch(o.train.out); err != nil {
+			return search, err
+		}
+		if !slices.ContainsFunc([]string{"data", "val", "preset", "config", "set", "share", "budget", "factor", "neurons", "exponent", "networks"}, c.Flags().Changed) {
+			return search, nil
+		}
+	}
+	asked, err := o.asked(c)
+	if err != nil {
+		return search, err
+	}
+	if !o.train.resume {
+		return asked, nil
+	}
+	if asked.YAML() != search.YAML() {
+		return search, fmt.Errorf("%s: the search there was begun otherwise: resume it by --out and --resume alone", o.train.out)
+	}
+	return search, nil
+}
+
+// asked is the search that the flags ask for.
+func (o *classifySearchOptions) asked(c *cobra.Command) (asked classify.Search, err error) {
+	if o.train.data == "" {
+		return asked, errors.New("--data is missing")
+	}
+	asked = classify.Search{Share: o.share, Exponent: o.exponent}
+	if asked.Budget, err = o.budget.budget(c); err != nil {
+		return asked, err
+	}
+	// The search may be resumed from elsewhere.
+	if asked.Data, err = filepath.Abs(o.train.data); err != nil {
+		return asked, err
+	}
+	if o.train.val != "" {
+		if asked.Val, err = filepath.Abs(o.train.val); err != nil {
+			return asked, err
+		}
+	}
+	for _, n := range o.networks {
+		asked.Networks = append(asked.Networks, allocate.Method(n))
+	}
+	if asked.Config, err = o.train.changedPreset(); err != nil {
+		return asked, err
+	}
+	return asked.Resolve()
+}
