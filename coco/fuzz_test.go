@@ -11,14 +11,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzInstances must not panic, and what it accepts must be whole: every index in range.
+// FuzzInstances must not panic, must be frugal, and what it accepts must be whole: every index in range.
 func FuzzInstances(f *testing.F) {
 	f.Add(tinyInstances)
 	f.Add(`{"images": [], "annotations": [], "categories": []}`)
 	f.Add(`{"images": [{"id": 1e400}]}`)
 	f.Add(`{"images": [{"id": "\ud800"}], "annotations": [{"bbox": [[]]}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := readInstances(strings.NewReader(text), int64(len(text)), Options{})
+		var d *Dataset
+		var err error
+		requireFrugal(t, text, func() { d, err = readInstances(strings.NewReader(text), int64(len(text)), Options{}) })
+		requireFrugal(t, text, func() { readInstances(strings.NewReader(text), int64(len(text)), Options{quirks: true}) })
 		if err != nil {
 			return
 		}
@@ -33,7 +36,7 @@ func FuzzInstances(f *testing.F) {
 	})
 }
 
-// FuzzResults must not panic, must read the same from a stream that trickles, and must accept JSON only (escapes in skipped strings
+// FuzzResults must not panic, must be frugal, must read the same from a stream that trickles, and must accept JSON only (escapes in skipped strings
 // are not looked at).
 func FuzzResults(f *testing.F) {
 	f.Add(`[{"image_id": 1, "category_id": 2, "bbox": [1, 2.5, 3e1, -4], "score": 0.123456789012345678, "x": {"y": [true, null, "z"]}}]`)
@@ -42,7 +45,9 @@ func FuzzResults(f *testing.F) {
 	f.Add(`[{"image_id": 9007199254740993.0}]`)
 	f.Add(`[{"image_id": 12345678901234567890123}]`)
 	f.Fuzz(func(t *testing.T, text string) {
-		r, err := readResults(strings.NewReader(text), int64(len(text)))
+		var r *Results
+		var err error
+		requireFrugal(t, text, func() { r, err = readResults(strings.NewReader(text), int64(len(text))) })
 		slow, slowErr := readResults(iotest.OneByteReader(strings.NewReader(text)), 0)
 		require.Equal(t, err == nil, slowErr == nil, "%v, %v", err, slowErr)
 		if err != nil {

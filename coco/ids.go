@@ -31,7 +31,7 @@ func (t *idTables) resolve() (err error) {
 	}
 	images, categories, annotations := t.imageIDs(), t.categoryIDs(), t.annotationIDs()
 	_, _, twice := annotations.duplicate()
-	var kept []Annotation
+	var drop []bool
 	for i, ref := range t.refs {
 		img, ok := images.find(ref.image)
 		class, listed := categories.find(ref.category)
@@ -48,20 +48,18 @@ func (t *idTables) resolve() (err error) {
 			err = fmt.Errorf("annotations[%d].category_id: no category has the id %d", i, ref.category)
 		default:
 			d.Annotations[i].Image, d.Annotations[i].Class = int(img), int(class)+1
-			if kept != nil {
-				kept = append(kept, d.Annotations[i])
-			}
 			continue
 		}
 		if err := t.opt.fault(err); err != nil {
 			return err
 		}
-		if kept == nil {
-			kept = append(make([]Annotation, 0, len(t.refs)), d.Annotations[:i]...)
+		if drop == nil {
+			drop = make([]bool, len(t.refs))
 		}
+		drop[i] = true
 	}
-	if kept != nil {
-		d.Annotations = kept
+	if drop != nil {
+		d.Annotations = leaveOut(d.Annotations, drop)
 	}
 	return nil
 }
@@ -71,14 +69,14 @@ func unique[T any](list []T, ids idTable, opt *Options, name string) ([]T, error
 	if _, _, twice := ids.duplicate(); !twice {
 		return list, nil
 	}
-	kept := make([]T, 0, len(list))
-	for i, entry := range list {
+	drop := make([]bool, len(list))
+	for i := range list {
 		id := ids.id(int32(i))
 		first, _ := ids.find(id)
 		if int(first) == i {
-			kept = append(kept, entry)
 			continue
 		}
+		drop[i] = true
 		err := fmt.Errorf("%s[%d].id: %w", name, i, duplicate(id, name, first))
 		if name == "categories" { // sorted by then: the index would mislead
 			err = &duplicateError{fmt.Sprintf("%s: the id %d is there twice", name, id)}
@@ -87,7 +85,18 @@ func unique[T any](list []T, ids idTable, opt *Options, name string) ([]T, error
 			return nil, err
 		}
 	}
-	return kept, nil
+	return leaveOut(list, drop), nil
+}
+
+// leaveOut moves the entries that stay together.
+func leaveOut[T any](list []T, drop []bool) []T {
+	kept := list[:0]
+	for i, entry := range list {
+		if !drop[i] {
+			kept = append(kept, entry)
+		}
+	}
+	return kept
 }
 
 // duplicateError is an ErrDuplicateID with its own words.
@@ -110,7 +119,7 @@ func (t *idTables) resolveQuirks() {
 	d.Categories = lastOfEachID(d.Categories, t.categoryIDs())
 	images, categories, annotations := t.imageIDs(), t.categoryIDs(), t.annotationIDs()
 
-	var rows []int32
+	rows := make([]int32, 0, len(t.refs))
 	for i, ref := range t.refs {
 		img, known := images.find(ref.image)
 		if class, ok := categories.find(ref.category); known && ok {
@@ -119,7 +128,7 @@ func (t *idTables) resolveQuirks() {
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b int32) int { return cmp.Compare(t.refs[a].image, t.refs[b].image) })
-	var kept []Annotation
+	kept := make([]Annotation, 0, len(rows))
 	for _, row := range rows {
 		last, _ := annotations.findLast(d.Annotations[row].ID)
 		if a := d.Annotations[last]; a.Class > 0 { // 0: of an unknown image or category
@@ -208,11 +217,13 @@ func (t idTable) findLast(id int64) (i int32, ok bool) {
 
 // lastOfEachID keeps the items that no later one has the id of, in their order.
 func lastOfEachID[T any](items []T, ids idTable) []T {
-	var kept []T
-	for i, item := range items {
-		if last, _ := ids.findLast(ids.id(int32(i))); int(last) == i {
-			kept = append(kept, item)
-		}
+	if _, _, twice := ids.duplicate(); !twice {
+		return items
 	}
-	return kept
+	drop := make([]bool, len(items))
+	for i := range items {
+		last, _ := ids.findLast(ids.id(int32(i)))
+		drop[i] = int(last) != i
+	}
+	return leaveOut(items, drop)
 }
