@@ -65,9 +65,10 @@ func unit(step float64) plot.ConstantTicks {
 // curveChart has precision over recall at several IoUs.
 func (a *Analysis) curveChart() ([]byte, error) {
 	p := newChart("Precision over recall, mean of the classes", "recall", "precision")
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1.02
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1.45, 0, 1.02 // the legend beside the curves
 	p.X.Tick.Marker, p.Y.Tick.Marker = unit(0.1), unit(0.1)
 	addGrid(p, true)
+	p.Legend.Top = true
 	colours := chartColours()
 	for i, c := range a.Curves {
 		points := make(plotter.XYs, len(c.Precision))
@@ -89,11 +90,6 @@ func (a *Analysis) curveChart() ([]byte, error) {
 		}
 		p.Add(line)
 		p.Legend.Add(name, line)
-	}
-	// Good detectors leave room below their curves, others above them.
-	p.Legend.Left, p.Legend.XOffs, p.Legend.YOffs = true, 8, 6
-	if len(a.Curves) > 0 && a.Curves[0].Precision[50] < 0.5 {
-		p.Legend.Left, p.Legend.Top, p.Legend.XOffs, p.Legend.YOffs = false, true, -6, -4
 	}
 	return encode(p, 8*vg.Inch, 5.2*vg.Inch)
 }
