@@ -32,7 +32,7 @@ type Search struct {
 	// Budget and Exponent are those of allocate.Seed.Allocate.
 	Budget   allocate.Budget `yaml:"budget"`
 	Exponent float64         `yaml:"exponent"`
-	// Networks are trained after the seed.
+	// Networks are trained after the seed; the even one alone needs none.
 	Networks []allocate.Method `yaml:"networks,flow"`
 	// Config is that of all trainings; its network is the seed.
 	Config Config `yaml:"config"`
@@ -131,10 +131,14 @@ type Fit func(ctx context.Context, c Config, dir string, resume bool) error
 // told what comes next.
 func (s Search) Run(ctx context.Context, dir string, classes int, fit Fit, tell func(string)) ([]Found, error) {
 	var found []Found
+	allocates, count := slices.Contains(s.Networks, allocate.ByImportance), len(s.Networks)
+	if allocates {
+		count++ // the seed
+	}
 	train := func(name string, network backbone.Config) error {
 		c := s.Config
 		c.Backbone = network
-		title := fmt.Sprintf("%s (network %d of %d): ", name, len(found)+1, len(s.Networks)+1)
+		title := fmt.Sprintf("%s (network %d of %d): ", name, len(found)+1, count)
 		result, err := fitOnce(ctx, c, filepath.Join(dir, name), fit, func(what string) { tell(title + what) })
 		if err != nil {
 			return err
@@ -143,8 +147,10 @@ func (s Search) Run(ctx context.Context, dir string, classes int, fit Fit, tell 
 		found = append(found, line)
 		return err
 	}
-	if err := train(seedFolder, s.Config.Backbone); err != nil {
-		return nil, err
+	if allocates {
+		if err := train(seedFolder, s.Config.Backbone); err != nil {
+			return nil, err
+		}
 	}
 	for _, m := range s.Networks {
 		network, err := s.allocation(dir, m, tell)

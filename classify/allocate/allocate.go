@@ -200,6 +200,9 @@ func Even(config backbone.Config, budget Budget) (*Allocation, error) {
 	if err := budget.check(blocks); err != nil {
 		return nil, err
 	}
+	if err := checkSides(blocks, true); err != nil {
+		return nil, err
+	}
 	a := &Allocation{Method: Evenly, Config: config, Budget: budget}
 	for _, block := range blocks {
 		b := Block{SABlock: block, Limit: budget.limit(block)}

@@ -144,6 +144,14 @@ func TestAllocateErrors(t *testing.T) {
 	require.NoError(t, err)
 	_, err = (&Seed{Path: "s", Config: config, Blocks: blocks}).Allocate(macs(1), 0)
 	require.ErrorContains(t, err, "s: layer1.0, scale 3: a pool of 5 leaves no pixel of features of side 4")
+	config.Structure = backbone.Structure{{1, 1, 0, 4}}
+	_, err = Even(config, macs(1))
+	require.ErrorContains(t, err, "layer1.0, scale 3: a pool of 5")
+	config, blocks, err = describe(config)
+	require.NoError(t, err)
+	a, err := (&Seed{Config: config, Blocks: blocks, Importance: [][][]float64{{{1}, {1}, nil}}}).Allocate(macs(1), 0)
+	require.NoError(t, err, "a scale that has neither pixels nor neurons is no fault")
+	require.Equal(t, config.Structure, a.Config.Structure)
 	_, err = Even(small([]int{1, 1, 1}), macs(0.001))
 	require.ErrorContains(t, err, "layer1.0: a budget of 0 multiply-adds doesn't hold a neuron of any scale")
 }
@@ -332,7 +340,8 @@ func TestSeeded(t *testing.T) {
 		{backbone.Config{Name: "scalenet"}, 0, 1, "blocks []"},
 		{backbone.Config{Name: "scalenet", Blocks: []int{1 << 40}, Planes: []int{8}}, 0, 1, "1099511627776 blocks"},
 		{backbone.Config{Name: "scalenet", Blocks: []int{-1}, Planes: []int{8}}, 0, 1, "-1 blocks"},
-		{backbone.Config{Name: "scalenet50"}, 32, 1, "images of 32x32"},
+		{backbone.Config{Name: "scalenet50"}, 16, 1, "images of 16x16"},
+		{backbone.Config{Name: "scalenet50"}, 128, 1, "layer4.0, scale 4: a pool of 7 leaves no pixel of features of side 4"},
 		{backbone.Config{Name: "scalenet50"}, -1, 1, "images of -1x-1"},
 		{backbone.Config{Name: "scalenet50"}, 0, 0, "share 0"},
 		{backbone.Config{Name: "scalenet50"}, 0, math.NaN(), "share NaN"},

@@ -54,9 +54,14 @@ func (b Budget) check(blocks []backbone.SABlock) error {
 	default:
 		return fmt.Errorf("budget %q: want %s, %s or %s", b.Kind, MACs, BlockMACs, Neurons)
 	}
+	return checkSides(blocks, false)
+}
+
+// checkSides wants a pixel at every scale that has neurons, or at all scales.
+func checkSides(blocks []backbone.SABlock, all bool) error {
 	for _, block := range blocks {
 		for l, s := range block.Scales {
-			if s.Side == 0 {
+			if s.Side == 0 && (all || s.Neurons > 0) {
 				return fmt.Errorf("%s, scale %d: a pool of %d leaves no pixel of features of side %d", block.Name, l+1, s.Pool, block.Side)
 			}
 		}

@@ -120,7 +120,11 @@ func (r *Report) table() [][]string {
 			sums[l] += n
 			total += n
 			if seed {
-				means = append(means, fmt.Sprintf("%.3f", b.Importance[l].Mean))
+				mean := "-"
+				if b.Importance[l].Neurons > 0 {
+					mean = fmt.Sprintf("%.3f", b.Importance[l].Mean)
+				}
+				means = append(means, mean)
 			}
 		}
 		row = append(row, strconv.Itoa(total), strconv.Itoa(b.MACs), share(b.MACs, b.Replaced))

@@ -31,32 +31,44 @@ func Shape(config backbone.Config, images int) (backbone.Config, error) {
 	if config.Scales == nil {
 		config.Scales = []int{1, 2, 4, 7} // what backbone takes for a network of one's own
 	}
+	sides, err := stageSides(config, images)
+	if err != nil {
+		return config, err
+	}
 	config.Structure = nil
-	one := slices.Repeat([]int{1}, len(config.Scales)+1)
-	for _, blocks := range config.Blocks {
-		for range min(max(blocks, 0), 1<<11) { // of more, describe says what is wrong
-			config.Structure = append(config.Structure, slices.Clone(one))
+	for s, blocks := range config.Blocks {
+		for range blocks {
+			row := slices.Repeat([]int{1}, len(config.Scales))
+			config.Structure = append(config.Structure, append(row, sides[s]))
 		}
 	}
-	if _, _, err := describe(config); err != nil {
+	config, blocks, err := describe(config)
+	if err != nil {
 		return config, err
+	}
+	return config, checkSides(blocks, true)
+}
+
+// stageSides is the side of each stage's features, which is the same whatever
+// neurons the blocks have.
+func stageSides(config backbone.Config, images int) ([]int, error) {
+	config.Structure = nil
+	row := make([]int, len(config.Scales)+1)
+	row[0], row[len(config.Scales)] = 1, 1
+	for _, blocks := range config.Blocks {
+		for range min(max(blocks, 0), 1<<11) { // of more, describe says what is wrong
+			config.Structure = append(config.Structure, row)
+		}
 	}
 	n, err := config.New()
 	if err != nil {
-		return config, err
+		return nil, err
 	}
 	sides, err := backbone.StageSides(n, images)
 	if err != nil {
-		return config, fmt.Errorf("images of %dx%d: %w", images, images, err)
+		return nil, fmt.Errorf("images of %dx%d: %w", images, images, err)
 	}
-	row := 0
-	for s, blocks := range config.Blocks {
-		for range blocks {
-			config.Structure[row][len(config.Scales)] = sides[s]
-			row++
-		}
-	}
-	return config, nil
+	return sides, nil
 }
 
 // Seeded is the seed network: at every scale it has as many neurons as the

@@ -211,6 +211,16 @@ func TestClassifySearch(t *testing.T) {
 		})
 	}
 
+	// The even network alone needs no seed, and comes out the same.
+	t.Run("even alone", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "even")
+		status, stdout, stderr := scalenet(append(tinySearch(data, dir), "--networks", "even")...)
+		require.Zero(t, status, stderr)
+		require.Equal(t, 2, strings.Count(stdout, "\n"))
+		require.NoDirExists(t, filepath.Join(dir, "seed"))
+		require.Equal(t, want["even/last.safetensors"], outcome(t, dir)["even/last.safetensors"])
+	})
+
 	// What is done is not touched.
 	t.Run("done", func(t *testing.T) {
 		before := map[string]time.Time{}
