@@ -119,22 +119,25 @@ func (s *Seed) Allocate(budget Budget, exponent float64) (*Allocation, error) {
 	return a.finish(), nil
 }
 
-// Try tells before a seed is trained what Allocate would say of the budget and
-// the exponent, as far as that doesn't depend on the importance.
+// Try tells before a seed is trained what Allocate may say of the budget and the
+// exponent once it is: whichever neuron turns out to be the best must fit.
 func Try(seed backbone.Config, budget Budget, exponent float64) error {
 	config, blocks, err := describe(seed)
 	if err != nil {
 		return err
 	}
-	equal := &Seed{Path: "seed network", Config: config, Blocks: blocks}
+	dear := &Seed{Path: "seed network", Config: config, Blocks: blocks}
 	for _, b := range blocks {
 		importance := make([][]float64, len(b.Scales))
 		for l, s := range b.Scales {
-			importance[l] = slices.Repeat([]float64{1}, s.Neurons)
+			importance[l] = slices.Repeat([]float64{float64(b.NeuronMACs(l))}, s.Neurons) // the dearest first
 		}
-		equal.Importance = append(equal.Importance, importance)
+		dear.Importance = append(dear.Importance, importance)
 	}
-	_, err = equal.Allocate(budget, exponent)
+	if _, err := dear.Allocate(budget, exponent); err != nil {
+		return err
+	}
+	_, err = dear.Allocate(budget, 0)
 	return err
 }
 

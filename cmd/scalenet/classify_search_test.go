@@ -277,6 +277,8 @@ func TestClassifySearchErrors(t *testing.T) {
 		{"neurons of one stage", []string{"--budget", "neurons", "--neurons", "4"}, []string{"neurons [4]"}},
 		{"factor", []string{"--factor", "-1"}, []string{"factor -1"}},
 		{"tiny factor", []string{"--factor", "1e-6"}, []string{"layer1.0", "multiply-adds"}},
+		// A quarter of the budget is one neuron of scale 1.
+		{"too little for the best neuron", []string{"--factor", "0.2"}, []string{"seed network: layer1.0", "doesn't hold the best neuron, which takes 53248 at scale 1"}},
 		{"exponent", []string{"--exponent", "99"}, []string{"exponent 99"}},
 		{"share", []string{"--share", "0"}, []string{"share 0"}},
 		{"no data", []string{"--data", filepath.Join(data, "absent")}, []string{"absent"}},
