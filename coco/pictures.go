@@ -54,11 +54,10 @@ func pictureSizes(d *Dataset, images []int, limits imaging.Limits) ([]geom.Size,
 		if sizes[i].W > 0 && sizes[i].H > 0 {
 			continue
 		}
-		picture, err := imaging.Load(d.ImagePath(i), limits)
-		if err != nil {
+		var err error
+		if sizes[i], err = imaging.Size(d.ImagePath(i), limits); err != nil {
 			return nil, fmt.Errorf("%s: images[%d]: %w", d.Path, i, err)
 		}
-		sizes[i] = geom.Size{W: picture.W, H: picture.H}
 	}
 	return sizes, nil
 }

@@ -90,6 +90,19 @@ func Default() Config {
 	}
 }
 
+// SetTestSize sets the size of pictures in evaluation and use. The sizes of the
+// published protocols come with their number of proposals, 300 at 600/1000 and
+// 1,000 at 800/1200; other sizes leave it as it is.
+func (c *Config) SetTestSize(shorter, longest int) {
+	c.Input.TestShorter, c.Input.TestLongest = shorter, longest
+	switch [2]int{shorter, longest} {
+	case [2]int{600, 1000}:
+		c.RPN.Proposals.Test.AfterNMS = 300
+	case [2]int{800, 1200}:
+		c.RPN.Proposals.Test.AfterNMS = 1000
+	}
+}
+
 // Paper is the detector that the paper trained, number by number
 // (jwyang/faster-rcnn.pytorch with RoIAlign at 14x14).
 func Paper() Config {

@@ -84,7 +84,7 @@ func TestOverfitFourPictures(t *testing.T) {
 	require.NoError(t, err)
 	d := NewDetector(m, newCPU(t), Options{})
 	defer d.Close()
-	figures, _, err := d.Evaluate(context.Background(), data, nil)
+	figures, err := d.Evaluate(context.Background(), data, EvaluateOptions{})
 	require.NoError(t, err)
 	t.Logf("AP %.3f, AP50 %.3f after %v", figures.Stats.AP(), figures.Stats.AP50(), took)
 	require.Greater(t, figures.Stats.AP50(), 0.95)

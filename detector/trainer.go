@@ -126,7 +126,7 @@ func (t *Trainer) plan(size batchSize) (*training, error) {
 // Evaluate implements train.Model: AP, AP50 and each class's AP50 on the
 // validation data.
 func (t *Trainer) Evaluate(ctx context.Context) ([]train.Metric, error) {
-	e, _, err := t.test.Evaluate(ctx, t.val, nil)
+	e, err := t.test.Evaluate(ctx, t.val, EvaluateOptions{})
 	if err != nil {
 		return nil, err
 	}

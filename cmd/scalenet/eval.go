@@ -1,19 +1,27 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
+	"scalenet/detector"
+	"scalenet/train"
 )
 
 type evalOptions struct {
 	model   modelOptions
 	data    annotatedData
 	results string
+	resume  bool
 	json    bool
 }
 
@@ -23,9 +31,14 @@ func newEvalCommand() *cobra.Command {
 		Use:   "eval --model FILE --data PATH",
 		Short: "Measure a detector on annotated pictures",
 		Long: `Detect on every picture of a data set and compare with its annotations: COCO's
-twelve figures and each class's average precision. A PATH is a COCO instances
-file, with the folder of its pictures, a folder in Pascal VOC's layout or YOLO's
-data.yaml, with a split of it.`,
+twelve figures, each class's average precision, and where the time of a picture
+goes. A PATH is a COCO instances file, with the folder of its pictures, a folder
+in Pascal VOC's layout or YOLO's data.yaml, with a split of it.
+
+With --results FILE, detections are kept in FILE.partial as they are made. After
+Ctrl-C or worse, --resume goes on from there, and gives what the uninterrupted
+evaluation would have; another model or other data are an error. 'coco eval' of
+FILE gives the same figures.`,
 		Example: `  scalenet eval --model models/bccd.safetensors --data data/bccd --split val
   scalenet eval --model runs/coco/best.safetensors --data instances_val2017.json --images val2017 \
       --size 800/1200 --results results.json --json`,
@@ -35,17 +48,23 @@ data.yaml, with a split of it.`,
 	f := c.Flags()
 	o.data.flags(c, "data", "data to evaluate on", "", "val")
 	f.StringVar(&o.results, "results", "", "write the detections to this COCO results file")
+	f.BoolVar(&o.resume, "resume", false, "go on with a stopped evaluation of the same --results")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	o.model.flags(c)
 	return c
 }
 
 func (o *evalOptions) run(c *cobra.Command) error {
+	partial, err := o.partial()
+	if err != nil {
+		return err
+	}
 	model, err := o.model.load()
 	if err != nil {
 		return err
 	}
-	data, err := o.data.open(c.ErrOrStderr(), model.Classes)
+	errs := c.ErrOrStderr()
+	data, err := o.data.open(errs, model.Classes)
 	if err != nil {
 		return err
 	}
@@ -54,25 +73,129 @@ func (o *evalOptions) run(c *cobra.Command) error {
 		return err
 	}
 	defer closeAll()
-	start, told := time.Now(), time.Now()
-	figures, results, err := d.Evaluate(c.Context(), data, func(done int) {
-		if now := time.Now(); now.Sub(told) > 5*time.Second || done == len(data.Images) {
-			told = now
-			rate := float64(done) / now.Sub(start).Seconds()
-			left := time.Duration(float64(len(data.Images)-done) / rate * float64(time.Second))
-			fmt.Fprintf(os.Stderr, "%d/%d pictures  %.1f/s  %s left\n", done, len(data.Images), rate, left.Round(time.Second))
+	in := model.Config.Input
+	fmt.Fprintf(errs, "pictures at %d/%d, %d proposals\n", in.TestShorter, in.TestLongest, model.Config.RPN.Proposals.Test.AfterNMS)
+	ctx, stop := train.Interruptible(c.Context())
+	defer stop()
+	told := newProgress(errs, "pictures", len(data.Images))
+	done, before := 0, -1
+	e, err := d.Evaluate(ctx, data, detector.EvaluateOptions{Partial: partial, Resume: o.resume, Progress: func(n int) {
+		if done = n; before < 0 {
+			before = n
+			told.from(n)
+			return
 		}
-	})
+		told.done(n)
+	}})
 	if err != nil {
+		told.end()
+		if errors.Is(err, context.Canceled) {
+			return o.stopped(done, len(data.Images))
+		}
 		return err
 	}
 	if o.results != "" {
-		if err := coco.WriteResults(o.results, results); err != nil {
+		if err := coco.WriteResults(o.results, e.Results); err != nil {
+			return err
+		}
+		if err := os.Remove(partial); err != nil {
 			return err
 		}
 	}
+	timing := newEvalTiming(e.Timings, time.Since(told.start))
 	if o.json {
-		return json.NewEncoder(c.OutOrStdout()).Encode(newCocoFigures(figures))
+		return json.NewEncoder(c.OutOrStdout()).Encode(evalFigures{newCocoFigures(e.Evaluation), timing})
 	}
-	return writeCocoFigures(c.OutOrStdout(), figures)
+	if err := writeCocoFigures(c.OutOrStdout(), e.Evaluation); err != nil {
+		return err
+	}
+	return timing.write(c.OutOrStdout())
+}
+
+// partial is the file beside the results for those of an evaluation in
+// progress, "" for none.
+func (o *evalOptions) partial() (string, error) {
+	if o.results == "" {
+		if o.resume {
+			return "", errors.New("--resume: needs the --results of the evaluation that was stopped")
+		}
+		return "", nil
+	}
+	path := o.results + ".partial"
+	_, err := os.Stat(path)
+	there := err == nil
+	switch {
+	case there && !o.resume:
+		return "", fmt.Errorf("%s: a stopped evaluation is there: go on with it with --resume, or remove the file", path)
+	case !there && o.resume:
+		if _, err := os.Stat(o.results); !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("%s: is complete, there is nothing to resume", o.results)
+		}
+	}
+	return path, nil
+}
+
+// stoppedError says that a person stopped an evaluation.
+type stoppedError struct{ msg string }
+
+func (e *stoppedError) Error() string { return e.msg }
+func (e *stoppedError) ExitCode() int { return 130 } // as a process that Ctrl-C ended
+
+func (o *evalOptions) stopped(done, total int) error {
+	msg := fmt.Sprintf("stopped after %d of %d pictures", done, total)
+	if o.results != "" {
+		msg += "; --resume goes on from there"
+	}
+	return &stoppedError{msg}
+}
+
+// evalFigures is what `eval --json` prints.
+type evalFigures struct {
+	cocoFigures
+	Timing evalTiming `json:"timing"`
+}
+
+// evalTiming is where the time went, in milliseconds a picture.
+type evalTiming struct {
+	Pictures int                  `json:"pictures"` // of this run
+	Seconds  float64              `json:"seconds"`
+	Stages   map[string]evalStage `json:"stages"`
+
+	order []string
+}
+
+type evalStage struct {
+	Mean    float64 `json:"mean_ms"`
+	P50     float64 `json:"p50_ms"`
+	P90     float64 `json:"p90_ms"`
+	P99     float64 `json:"p99_ms"`
+	Longest float64 `json:"max_ms"`
+}
+
+func newEvalTiming(t detector.Timings, took time.Duration) evalTiming {
+	e := evalTiming{Pictures: len(t), Seconds: took.Seconds(), Stages: map[string]evalStage{}}
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	for _, s := range t.Stages() {
+		e.order = append(e.order, s.Stage)
+		e.Stages[s.Stage] = evalStage{ms(s.Mean), ms(s.P50), ms(s.P90), ms(s.P99), ms(s.Longest)}
+	}
+	return e
+}
+
+func (e evalTiming) write(w io.Writer) error {
+	if e.Pictures == 0 {
+		return nil
+	}
+	fmt.Fprintf(w, "\n%d pictures in %.1f s, %.2f a second; of a picture, in ms:\n", e.Pictures, e.Seconds, float64(e.Pictures)/e.Seconds)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(t, "\tmean\t50 %\t90 %\t99 %\tlongest\t\n")
+	for _, name := range e.order {
+		s := e.Stages[name]
+		fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t\n", name, s.Mean, s.P50, s.P90, s.P99, s.Longest)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, "decode and preprocess run beside detect, which is inference and postprocess")
+	return err
 }

@@ -35,8 +35,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitStatus(err)
 }
 
-// exitStatus is 1, or what an error with its own code says.
+// exitStatus is 1, what an error with its own code says, or 130 after Ctrl-C.
 func exitStatus(err error) int {
+	if errors.Is(err, context.Canceled) {
+		return 130
+	}
 	var coded interface{ ExitCode() int }
 	if errors.As(err, &coded) && coded.ExitCode() > 0 {
 		return coded.ExitCode()

@@ -19,7 +19,7 @@ type modelOptions struct {
 func (o *modelOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.path, "model", "", "model file")
-	f.StringVar(&o.size, "size", "", "shorter and longest side, such as 600/1000; default the model's own")
+	f.StringVar(&o.size, "size", "", "shorter and longest side; the published protocols 600/1000 and 800/1200 come with their 300 and 1000 proposals; default the model's own")
 	f.BoolVar(&o.bf16, "bf16", false, "compute in bfloat16")
 	o.device.flags(c)
 	requireFlags(c, "model")
@@ -49,7 +49,7 @@ func (o *modelOptions) load() (*detector.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.Config.Input.TestShorter, m.Config.Input.TestLongest = shorter, longest
+	m.Config.SetTestSize(shorter, longest)
 	return m, nil
 }
 

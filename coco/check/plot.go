@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"image/color"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -13,10 +12,8 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
 
-	"scalenet/checkpoint"
+	"scalenet/figure"
 )
 
 // Plot draws the histogram of box sizes (sizes.png) and the objects of each class (classes.png) into a folder, which is made. A
@@ -36,13 +33,15 @@ func (r *Report) Plot(dir string) error {
 	return nil
 }
 
+const width = 9 * vg.Inch // of the pictures
+
 // binsPerOctave of the histogram.
 const binsPerOctave = 4
 
 // plotSizes draws how many boxes there are of each size, on a logarithmic axis, in pixels of the pictures and of the network's input.
 func (r *Report) plotSizes(path string) error {
-	p := newPlot(fmt.Sprintf("Sizes of %d boxes", r.Sides.Boxes))
-	p.X.Label.Text, p.Y.Label.Text = "side of the box (square root of its area) in pixels; dashed: 32 and 96, COCO's bounds", "boxes"
+	p := figure.New(fmt.Sprintf("Sizes of %d boxes", r.Sides.Boxes),
+		"side of the box (square root of its area) in pixels; dashed: 32 and 96, COCO's bounds", "boxes")
 	all := slices.Concat(r.sides.picture, r.sides.network)
 	low, high := bin(slices.Min(all)), bin(slices.Max(all))+1
 	for i, s := range []struct {
@@ -57,8 +56,8 @@ func (r *Report) plotSizes(path string) error {
 		if err != nil {
 			return err
 		}
-		line.Width, line.Color = vg.Points(2), ink(i, 255)
-		line.FillColor = ink(i, 70)
+		line.Width, line.Color = vg.Points(2), figure.Colours[i+1]
+		line.FillColor = ink(i+1, 70)
 		p.Add(line)
 		p.Legend.Add(s.name, line)
 	}
@@ -76,7 +75,7 @@ func (r *Report) plotSizes(path string) error {
 	}
 	p.X.Tick.Marker = plot.TickerFunc(octaves)
 	p.Legend.Top = true
-	return save(p, path, 5.5*vg.Inch)
+	return figure.Write(path, width, 5.5*vg.Inch, p)
 }
 
 func bin(side float32) int { return int(math.Floor(math.Log2(float64(side)) * binsPerOctave)) }
@@ -109,8 +108,7 @@ func (r *Report) plotClasses(path string) error {
 	if len(classes) < len(r.Classes) {
 		title = fmt.Sprintf("Objects of the %d most frequent of %d classes", len(classes), len(r.Classes))
 	}
-	p := newPlot(title)
-	p.X.Label.Text = "objects"
+	p := figure.New(title, "objects", "")
 	values, names := make(plotter.Values, len(classes)), make([]string, len(classes))
 	for i, k := range classes {
 		at := len(classes) - 1 - i
@@ -120,7 +118,7 @@ func (r *Report) plotClasses(path string) error {
 	if err != nil {
 		return err
 	}
-	bars.Horizontal, bars.Color, bars.LineStyle.Width = true, ink(0, 255), 0
+	bars.Horizontal, bars.Color, bars.LineStyle.Width = true, figure.Colours[1], 0
 	p.Add(bars)
 	p.NominalY(names...)
 	p.X.Min, p.X.Max = 0, max(p.X.Max, 1)*1.12
@@ -135,32 +133,11 @@ func (r *Report) plotClasses(path string) error {
 	}
 	counts.Offset = vg.Point{X: 4, Y: -3.5}
 	p.Add(counts)
-	return save(p, path, max(2*vg.Inch, vg.Length(len(classes))*vg.Points(14)+1.2*vg.Inch))
+	return figure.Write(path, width, max(2*vg.Inch, vg.Length(len(classes))*vg.Points(14)+1.2*vg.Inch), p)
 }
 
-// ink is one of two colours of Okabe and Ito's, which colour-blind readers tell apart.
+// ink is one of the colours, to fill an area with when alpha is low.
 func ink(i int, alpha uint8) color.Color {
-	c := [...]color.NRGBA{{0, 114, 178, alpha}, {213, 94, 0, alpha}}[i]
-	return c
-}
-
-func newPlot(title string) *plot.Plot {
-	p := plot.New()
-	p.Title.Text, p.Title.TextStyle.Font.Size, p.Title.Padding = title, 14, 8
-	p.X.Label.TextStyle.Font.Size, p.Y.Label.TextStyle.Font.Size = 12, 12
-	p.Legend.TextStyle.Font.Size, p.Legend.Padding, p.Legend.XOffs = 12, 3, -6
-	grid := plotter.NewGrid()
-	grid.Horizontal.Color, grid.Vertical.Color = color.Gray{215}, color.Gray{215}
-	p.Add(grid)
-	return p
-}
-
-func save(p *plot.Plot, path string, height vg.Length) error {
-	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(9*vg.Inch, height), vgimg.UseDPI(110))}
-	const margin = 10 * vg.Millimeter / 3
-	p.Draw(draw.Crop(draw.New(canvas), margin, -2*margin, margin, -margin))
-	return checkpoint.WriteAtomic(path, func(w io.Writer) error {
-		_, err := canvas.WriteTo(w)
-		return err
-	})
+	c := figure.Colours[i]
+	return color.NRGBA{c.R, c.G, c.B, alpha}
 }

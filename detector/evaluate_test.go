@@ -1,0 +1,195 @@
+package detector
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"scalenet/coco"
+)
+
+// evaluator is a small detector of the classes of testdata/pictures. An
+// untrained one says something on every picture.
+func evaluator(t *testing.T, change func(*Config)) *Detector {
+	c := smallConfig()
+	c.RoI.Detections.Score = 0
+	if change != nil {
+		change(&c)
+	}
+	m, err := New(c, pictures(t).ClassNames(), 3)
+	require.NoError(t, err)
+	d := NewDetector(m, newCPU(t), Options{})
+	t.Cleanup(d.Close)
+	return d
+}
+
+// evaluateUntil stops an evaluation after n pictures.
+func evaluateUntil(t *testing.T, d *Detector, data *coco.Dataset, o EvaluateOptions, n int) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	o.Progress = func(done int) {
+		if done == n {
+			stop()
+		}
+	}
+	_, err := d.Evaluate(ctx, data, o)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// A stopped and resumed evaluation has the detections and the figures of one
+// that was not, to the bit, wherever its file was torn.
+func TestEvaluateResumes(t *testing.T) {
+	d, data := evaluator(t, nil), pictures(t)
+	whole, err := d.Evaluate(t.Context(), data, EvaluateOptions{})
+	require.NoError(t, err)
+	require.Greater(t, whole.Results.Len(), 20)
+	require.Len(t, whole.Timings, 4)
+	o := EvaluateOptions{Partial: filepath.Join(t.TempDir(), "p")}
+	evaluateUntil(t, d, data, o, 2)
+	two, err := os.ReadFile(o.Partial)
+	require.NoError(t, err)
+	lines := strings.SplitAfter(string(two), "\n")
+	require.Len(t, lines, 4, "a head, two pictures, nothing torn")
+
+	o.Resume = true
+	for name, v := range map[string]struct {
+		text string
+		from int // pictures that are not detected again
+	}{
+		"two pictures":         {string(two), 2},
+		"nothing":              {"", 0},
+		"half a head":          {lines[0][:9], 0},
+		"a head":               {lines[0], 0},
+		"half a picture":       {string(two) + lines[2][:len(lines[2])/2], 2},
+		"but for the end":      {strings.TrimSuffix(string(two), "\n"), 1},
+		"zeros":                {lines[0] + lines[1] + strings.Repeat("\x00", 100) + "\n", 1},
+		"zeros without an end": {string(two) + strings.Repeat("\x00", 100), 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.WriteFile(o.Partial, []byte(v.text), 0o644))
+			told := -1
+			o := o
+			o.Progress = func(done int) {
+				if told < 0 {
+					told = done
+				}
+			}
+			got, err := d.Evaluate(t.Context(), data, o)
+			require.NoError(t, err)
+			require.Equal(t, v.from, told)
+			require.Len(t, got.Timings, 4-v.from)
+			require.Equal(t, whole.Results, got.Results)
+			require.Equal(t, whole.Evaluation, got.Evaluation)
+			// Once more: there is nothing left to do.
+			again, err := d.Evaluate(t.Context(), data, o)
+			require.NoError(t, err)
+			require.Empty(t, again.Timings)
+			require.Equal(t, whole.Evaluation, again.Evaluation)
+		})
+	}
+
+	// The results on disk say the same.
+	path := filepath.Join(t.TempDir(), "results.json")
+	require.NoError(t, coco.WriteResults(path, whole.Results))
+	read, err := coco.ReadResults(path)
+	require.NoError(t, err)
+	figures, err := coco.Evaluate(data, read)
+	require.NoError(t, err)
+	require.Equal(t, whole.Evaluation, figures)
+}
+
+// What is not a file of this model's evaluation on this data is refused and
+// left alone.
+func TestEvaluateRefuses(t *testing.T) {
+	d, data := evaluator(t, nil), pictures(t)
+	o := EvaluateOptions{Partial: filepath.Join(t.TempDir(), "p")}
+	evaluateUntil(t, d, data, o, 3)
+	kept, err := os.ReadFile(o.Partial)
+	require.NoError(t, err)
+	lines := strings.SplitAfter(string(kept), "\n")
+	_, err = d.Evaluate(t.Context(), data, o)
+	require.ErrorContains(t, err, "a stopped evaluation is there")
+
+	o.Resume = true
+	other := evaluator(t, nil)
+	other.model.Params.All()[0].Data[0]++
+	fewer := pictures(t)
+	fewer.Images[3].FileName = "other.png"
+	moved := pictures(t)
+	moved.ImagesDir = t.TempDir()
+	for i := range moved.Images {
+		require.NoError(t, os.WriteFile(moved.ImagePath(i), []byte("another picture"), 0o644))
+	}
+	for name, v := range map[string]struct {
+		d    *Detector
+		data *coco.Dataset
+		text string
+		want string
+	}{
+		"parameters":     {other, data, string(kept), "another model"},
+		"size":           {evaluator(t, func(c *Config) { c.Input.TestShorter = 96 }), data, string(kept), "another model"},
+		"proposals":      {evaluator(t, func(c *Config) { c.RPN.Proposals.Test.AfterNMS = 41 }), data, string(kept), "another model"},
+		"precision":      {NewDetector(d.model, d.dev, Options{BFloat16: true}), data, string(kept), "another model"},
+		"data":           {d, fewer, string(kept), "of other data than testdata/pictures/instances.json"},
+		"pictures":       {d, moved, string(kept), "it had"},
+		"another file":   {d, data, "{}\n", "no partial results"},
+		"no JSON":        {d, data, "hello\nworld\n", "no partial results"},
+		"a line missing": {d, data, lines[0] + lines[2], "line 2: image_id"},
+		"a broken line":  {d, data, lines[0] + "{\n" + lines[2], "line 2: unexpected end of JSON"},
+		"uneven columns": {d, data, lines[0] + strings.Replace(lines[1], `"score":[`, `"score":[0.5,`, 1) + lines[2], "line 2: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.WriteFile(o.Partial, []byte(v.text), 0o644))
+			_, err := v.d.Evaluate(t.Context(), v.data, o)
+			require.ErrorContains(t, err, v.want)
+			require.ErrorContains(t, err, o.Partial)
+			after, err := os.ReadFile(o.Partial)
+			require.NoError(t, err)
+			require.Equal(t, v.text, string(after))
+		})
+	}
+}
+
+// FuzzPartial reads anything as the file of an evaluation: it is refused, or
+// gives whole columns.
+func FuzzPartial(f *testing.F) {
+	data := &coco.Dataset{Path: "x", ImagesDir: "testdata/pictures", Images: []coco.Image{{ID: 4, FileName: "instances.json"}}}
+	f.Add(`{"image_id":4,"bytes":1,"category_id":[1],"bbox":[[1,2,3,4]],"score":[0.5]}`)
+	f.Add(`{"image_id":4,"bytes":1e400,"bbox":[[1,2,3]]}`)
+	f.Add("\x00\x00")
+	f.Fuzz(func(t *testing.T, line string) {
+		var r coco.Results
+		if err := readPartialLine([]byte(line), data, 0, &r); err != nil {
+			require.Zero(t, r.Len())
+		}
+		require.Len(t, r.Box, r.Len())
+		require.Len(t, r.Image, r.Len())
+	})
+}
+
+func TestTimings(t *testing.T) {
+	require.Empty(t, Timings(nil).Stages())
+	var all Timings
+	for i := range 100 {
+		all = append(all, PictureTiming{Decode: time.Duration(100 - i), Inference: 10, Postprocess: time.Duration(i)})
+	}
+	s := all.Stages()
+	require.Equal(t, StageTiming{"decode", 50, 50, 90, 99, 100}, s[0])
+	require.Equal(t, StageTiming{"preprocess", 0, 0, 0, 0, 0}, s[1])
+	require.Equal(t, StageTiming{"detect", 59, 59, 99, 108, 109}, s[4])
+	one := all[:1].Stages()
+	require.Equal(t, StageTiming{"decode", 100, 100, 100, 100, 100}, one[0])
+}
+
+func TestSetTestSize(t *testing.T) {
+	c := Default()
+	for _, v := range []struct{ shorter, longest, proposals int }{{800, 1200, 1000}, {400, 640, 1000}, {600, 1000, 300}, {512, 512, 300}} {
+		c.SetTestSize(v.shorter, v.longest)
+		require.Equal(t, []int{v.shorter, v.longest, v.proposals}, []int{c.Input.TestShorter, c.Input.TestLongest, c.RPN.Proposals.Test.AfterNMS})
+	}
+}

@@ -1,0 +1,229 @@
+package detector
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+
+	"scalenet/coco"
+)
+
+// partial is a file of the detections of an evaluation in progress: a line that
+// says which model and data they belong to, then a line of JSON a picture, in
+// the data set's order. Lines are only ever appended; the last one may be torn.
+// A nil partial keeps nothing.
+type partial struct{ f *os.File }
+
+// partialHead is the first line.
+type partialHead struct {
+	Model string `json:"model"` // fingerprints
+	Data  string `json:"data"`
+}
+
+// partialLine is the line of a picture: its detections as columns.
+type partialLine struct {
+	Image    int64        `json:"image_id"`
+	Bytes    int64        `json:"bytes"` // of the picture's file
+	Category []int64      `json:"category_id"`
+	Box      [][4]float64 `json:"bbox"`
+	Score    []float64    `json:"score"`
+}
+
+// openPartial begins a file, or reads one that is to be resumed into the
+// results; done is the number of pictures in it.
+func (d *Detector) openPartial(data *coco.Dataset, o EvaluateOptions, results *coco.Results) (p *partial, done int, err error) {
+	head := partialHead{d.fingerprint(), dataFingerprint(data)}
+	if o.Resume {
+		f, err := os.OpenFile(o.Partial, os.O_RDWR, 0)
+		if err == nil {
+			p := &partial{f}
+			if done, err = p.resume(head, data, results); err != nil {
+				p.close()
+				return nil, 0, fmt.Errorf("%s: %w", o.Partial, err)
+			}
+			return p, done, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, 0, err
+		}
+	}
+	f, err := os.OpenFile(o.Partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, 0, fmt.Errorf("%s: a stopped evaluation is there: resume it, or remove the file", o.Partial)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	p = &partial{f}
+	if err := p.write(head); err != nil {
+		p.close()
+		return nil, 0, err
+	}
+	return p, 0, nil
+}
+
+// resume reads what is there, cuts off a torn last line, and leaves the file
+// ready for more.
+func (p *partial) resume(head partialHead, data *coco.Dataset, results *coco.Results) (done int, err error) {
+	r := bufio.NewReaderSize(p.f, 1<<20)
+	var good int64 // bytes of whole lines
+	for n := 1; ; n++ {
+		line, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) { // also of a line without its end: torn
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+		if n == 1 {
+			if err := head.check(line, data); err != nil {
+				return 0, err
+			}
+		} else if err := readPartialLine(line, data, done, results); err != nil {
+			if _, peekErr := r.Peek(1); errors.Is(peekErr, io.EOF) && !errors.As(err, new(*mismatchError)) {
+				break // torn by a power cut
+			}
+			return 0, fmt.Errorf("line %d: %w", n, err)
+		} else {
+			done++
+		}
+		good += int64(len(line))
+	}
+	if err := p.f.Truncate(good); err != nil {
+		return 0, err
+	}
+	if _, err := p.f.Seek(good, io.SeekStart); err != nil {
+		return 0, err
+	}
+	if good == 0 {
+		return 0, p.write(head)
+	}
+	return done, nil
+}
+
+// mismatchError says that a partial file belongs to something else.
+type mismatchError struct{ msg string }
+
+func (e *mismatchError) Error() string { return e.msg }
+
+func (h partialHead) check(line []byte, data *coco.Dataset) error {
+	var have partialHead
+	if err := json.Unmarshal(line, &have); err != nil || have.Model == "" || have.Data == "" {
+		return errors.New("line 1: no partial results of an evaluation")
+	}
+	switch {
+	case have.Model != h.Model:
+		return &mismatchError{"another model, or the same with other settings, made these partial results"}
+	case have.Data != h.Data:
+		return &mismatchError{"these partial results are of other data than " + data.Path}
+	}
+	return nil
+}
+
+// readPartialLine adds the detections of a line, which must be those of image i.
+func readPartialLine(line []byte, data *coco.Dataset, i int, results *coco.Results) error {
+	var have partialLine
+	if err := json.Unmarshal(line, &have); err != nil {
+		return err
+	}
+	if len(have.Category) != len(have.Score) || len(have.Box) != len(have.Score) {
+		return fmt.Errorf("%d categories, %d boxes and %d scores", len(have.Category), len(have.Box), len(have.Score))
+	}
+	if i >= len(data.Images) || have.Image != data.Images[i].ID {
+		return &mismatchError{fmt.Sprintf("image_id %d is out of order", have.Image)}
+	}
+	if size, err := pictureBytes(data, i); err != nil {
+		return &mismatchError{err.Error()}
+	} else if size != have.Bytes {
+		return &mismatchError{fmt.Sprintf("%s has %d bytes, it had %d: another picture", data.ImagePath(i), size, have.Bytes)}
+	}
+	for k, score := range have.Score {
+		results.Add(have.Image, have.Category[k], have.Box[k], score)
+	}
+	return nil
+}
+
+// add appends the detections of image i: those of the results from an index on.
+func (p *partial) add(data *coco.Dataset, i int, results *coco.Results, from int) error {
+	if p == nil {
+		return nil
+	}
+	size, err := pictureBytes(data, i)
+	if err != nil {
+		return err
+	}
+	return p.write(partialLine{data.Images[i].ID, size, results.Category[from:], results.Box[from:], results.Score[from:]})
+}
+
+func pictureBytes(data *coco.Dataset, i int) (int64, error) {
+	info, err := os.Stat(data.ImagePath(i))
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// write appends a line, at once.
+func (p *partial) write(v any) error {
+	line, err := json.Marshal(v) // float64 in the fewest digits that read back as the same bits
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.f.Name(), err)
+	}
+	_, err = p.f.Write(append(line, '\n'))
+	return err
+}
+
+func (p *partial) close() {
+	if p != nil {
+		p.f.Close() // every line was written at once: nothing can be lost here
+	}
+}
+
+// fingerprint identifies all that detections depend on but the picture: the
+// configuration, the classes, the parameters, the device.
+func (d *Detector) fingerprint() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%q\n%T %v\n", d.model.Config.YAML(), d.model.Classes, d.dev, d.options.BFloat16)
+	for _, p := range d.model.Params.All() {
+		fmt.Fprintf(h, "%q %v\n", p.Name, p.Shape)
+		hashFloats(h, p.Data)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func hashFloats(h hash.Hash, values []float32) {
+	var buf bytes.Buffer
+	for len(values) > 0 {
+		n := min(len(values), 4096)
+		buf.Reset()
+		for _, v := range values[:n] {
+			buf.Write(binary.LittleEndian.AppendUint32(buf.AvailableBuffer(), math.Float32bits(v)))
+		}
+		h.Write(buf.Bytes())
+		values = values[n:]
+	}
+}
+
+// dataFingerprint identifies the pictures and the classes of a data set. Boxes
+// don't count: detections don't depend on them. Each picture's line has the
+// length of its file.
+func dataFingerprint(data *coco.Dataset) string {
+	h := sha256.New()
+	for _, img := range data.Images {
+		fmt.Fprintf(h, "%d %q %d %d\n", img.ID, img.FileName, img.Width, img.Height)
+	}
+	for _, c := range data.Categories {
+		fmt.Fprintf(h, "%d %q\n", c.ID, c.Name)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
