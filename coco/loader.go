@@ -79,9 +79,9 @@ func (c LoaderConfig) withDefaults() (LoaderConfig, error) {
 	return c, nil
 }
 
-// Loader makes the batches of a data set on goroutines ahead of Next. What a batch holds, but for its durations,
-// depends on the data set, the configuration, and its place (epoch, step) only, not on goroutines, caching, or how one got there: a resumed run sees
-// exactly what an uninterrupted one does. It is for one goroutine at a time. A picture that cannot be read is an error of
+// Loader makes the batches of a data set on goroutines ahead of Next. What a batch holds, but for its durations, depends on the
+// data set, the configuration, and its place (epoch, step) only, not on goroutines, caching, or how one got there: a resumed run
+// sees exactly what an uninterrupted one does. It is for one goroutine at a time. A picture that cannot be read is an error of
 // Next that names it, and stays one until Seek.
 type Loader struct {
 	*train.Prefetch[*Batch]
