@@ -51,3 +51,23 @@ func stateDict(n Network) (lines []string) {
 func hashOf(lines []string) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(lines, "\n"))))
 }
+
+// Published figures are rounded, and some count pools and scalings too.
+func TestPublishedFigures(t *testing.T) {
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			n, err := Config{Name: name}.New()
+			require.NoError(t, err)
+			p := PublishedOf(name)
+			_, total, err := Summarize(n, p.Side, p.Side, p.Classes)
+			require.NoError(t, err)
+			require.NotZero(t, p.Params+p.MACs+p.Top1)
+			if p.Params > 0 {
+				require.InEpsilon(t, p.Params*1e6, total.Params, 1e-3)
+			}
+			if p.MACs > 0 {
+				require.InEpsilon(t, p.MACs*1e9, total.MACs, 0.014)
+			}
+		})
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"scalenet/backbone"
 	"scalenet/checkpoint"
@@ -19,6 +18,9 @@ type Model struct {
 	Params  *nn.Params
 
 	network backbone.Network
+	// stages says which stage a parameter belongs to: 0 is the stem, and what is
+	// not the network's comes after its last one.
+	stages map[string]int
 }
 
 // New makes a model with random parameters that depend on the seed only.
@@ -34,7 +36,7 @@ func New(c Config, classes []string, seed uint64) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Config: c, Classes: classes, Params: nn.NewParams(seed), network: network}
+	m := &Model{Config: c, Classes: classes, Params: nn.NewParams(seed), network: network, stages: map[string]int{}}
 	if err := nn.Build(m.declare); err != nil {
 		return nil, err
 	}
@@ -42,12 +44,30 @@ func New(c Config, classes []string, seed uint64) (*Model, error) {
 	return m, nil
 }
 
-// declare builds both graphs once so that all parameters exist.
+// declare builds both graphs once so that all parameters exist, and notes which
+// stage of the network each belongs to.
 func (m *Model) declare() {
-	side := m.PadTo(1)
+	side, last := m.PadTo(1), m.Config.FeatureStage
 	g := nn.NewGraph(m.Params, false)
-	features, _, _ := m.propose(g, g.Input("images", 1, side, side, 3))
-	m.judge(g, features, g.Input("regions", 1, 5))
+	images, regions := g.Input("images", 1, side, side, 3), g.Input("regions", 1, 5)
+	heads := m.network.Stages() + 1
+	note := func(stage int) {
+		for _, p := range m.Params.All()[len(m.stages):] {
+			m.stages[p.Name] = stage
+		}
+	}
+	x := m.network.Stem(g, images)
+	note(0)
+	for s := 1; s <= last; s++ {
+		x = m.network.Stage(g, x, s)
+		note(s)
+	}
+	m.propose(g, images)
+	note(heads)
+	m.network.Stage(g, nn.Apply(m.align(), x, regions), last+1)
+	note(last + 1)
+	m.judge(g, x, regions)
+	note(heads)
 }
 
 // PadTo is the side to which a side of the given length is padded: a multiple
@@ -64,16 +84,7 @@ func (m *Model) frozen(p *nn.Param) bool {
 	if f.Norms && p.Kind >= nn.NormWeight {
 		return true
 	}
-	if m.Config.Train.Frozen(p.Name) {
-		return true
-	}
-	for s := 0; s <= f.Stages; s++ {
-		if s == 0 && (strings.HasPrefix(p.Name, "conv1.") || strings.HasPrefix(p.Name, "bn1.")) ||
-			s > 0 && strings.HasPrefix(p.Name, fmt.Sprintf("layer%d.", s)) {
-			return true
-		}
-	}
-	return false
+	return m.Config.Train.Frozen(p.Name) || m.stages[p.Name] <= f.Stages
 }
 
 // The keys of a model file's metadata.

@@ -24,10 +24,10 @@ func newSummaryCommand() *cobra.Command {
 	var (
 		model, size string
 		classes     int
-		asJSON      bool
+		all, asJSON bool
 	)
 	c := &cobra.Command{
-		Use:   "summary --model NAME --size S",
+		Use:   "summary [--model NAME --size S | --all]",
 		Short: "Count a network's parameters and multiply-adds",
 		Long: `Count the parameters and the multiply-adds of each part of a network, for one
 image and a fully connected layer on top. Multiply-adds are those of convolutions
@@ -35,11 +35,19 @@ and linear layers, each at the resolution that the network's definition runs it 
 
 The model is one of ` + strings.Join(backbone.Names(), ", ") + `,
 or a file: a network's configuration in YAML or JSON, or an allocation of neurons
-as a JSON list of rows.`,
+as a JSON list of rows.
+
+With --all there is a line for each network that has a name, at the size it was
+made for, beside the parameters (millions), the multiply-adds (billions) and the
+paper's errors (%) that were published of it.`,
 		Example: `  scalenet summary --model scalenet50 --size 224
+  scalenet summary --all
   scalenet summary --model scalenet101 --size 600x1000 --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if all {
+				return summarizeAll(c.OutOrStdout(), asJSON)
+			}
 			height, width, err := parseSize(size)
 			if err != nil {
 				return fmt.Errorf("--size: %w", err)
@@ -64,7 +72,11 @@ as a JSON list of rows.`,
 	c.Flags().StringVar(&model, "model", "scalenet50", "published network, or file that describes one")
 	c.Flags().StringVar(&size, "size", "224", "input size: a side, or HEIGHTxWIDTH")
 	c.Flags().IntVar(&classes, "classes", 1000, "outputs of the fully connected layer")
+	c.Flags().BoolVar(&all, "all", false, "every network that has a name, beside what was published")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	for _, one := range []string{"model", "size", "classes"} {
+		c.MarkFlagsMutuallyExclusive("all", one)
+	}
 	return c
 }
 

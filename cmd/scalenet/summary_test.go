@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"scalenet/backbone"
 )
 
 func TestSummaryTable(t *testing.T) {
@@ -65,6 +66,29 @@ func TestSummaryJSON(t *testing.T) {
 	}
 }
 
+func TestSummaryAll(t *testing.T) {
+	status, stdout, stderr := scalenet("summary", "--all")
+	require.Zero(t, status, stderr)
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	require.Len(t, lines, 1+len(backbone.Names()))
+	var squeezed []string
+	for _, l := range lines {
+		squeezed = append(squeezed, strings.Join(strings.Fields(l), " "))
+	}
+	require.Contains(t, squeezed, "scalenet50 ImageNet 224 31,483,618 - 3,818,372,352 3.8 G 22.20 6.04")
+	require.Contains(t, squeezed, "xception ImageNet 299 22,855,952 22.855952 M 8,357,403,496 8.4 G - -")
+
+	status, stdout, stderr = scalenet("summary", "--all", "--json")
+	require.Zero(t, status, stderr)
+	var all []counted
+	require.NoError(t, json.Unmarshal([]byte(stdout), &all))
+	for i, name := range backbone.Names() {
+		require.Equal(t, name, all[i].Model)
+		require.Positive(t, all[i].Params)
+		require.Equal(t, backbone.PublishedOf(name), all[i].Published)
+	}
+}
+
 func TestSummaryErrors(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {
@@ -72,6 +96,7 @@ func TestSummaryErrors(t *testing.T) {
 		args       []string
 		want       []string
 	}{
+		{"all of one", "", []string{"--all", "--model", "resnet50"}, []string{"all", "model"}},
 		{"no side", "", []string{"--size", ""}, []string{"--size", `""`}},
 		{"zero side", "", []string{"--size", "0"}, []string{"--size", `"0"`}},
 		{"negative side", "", []string{"--size", "224x-1"}, []string{`"224x-1"`}},
