@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,7 +22,8 @@ const maxPTH = 16 << 30
 // LoadPTH reads the tensors of a file that PyTorch's torch.save wrote, in the
 // zip format or the one before 1.6: a state dict, or a dict that has one under
 // "state_dict" or "model". A prefix "module." that all names have, from
-// DataParallel, is taken off. Entries of the state dict that are no tensors
+// DataParallel, is taken off, and the layers of torchvision's first DenseNets get
+// their present names. Entries of the state dict that are no tensors
 // are left out; skipped has their names.
 func LoadPTH(file string) (f *File, skipped []string, err error) {
 	defer func() {
@@ -253,8 +255,15 @@ func stateDict(root any) (names []string, views []*view, skipped []string, err e
 			names[i] = strings.TrimPrefix(names[i], wrapped)
 		}
 	}
+	for i := range names {
+		names[i] = dottedDenseLayer.ReplaceAllString(names[i], "$1$2")
+	}
 	return names, views, skipped, nil
 }
+
+// dottedDenseLayer finds the names norm.1, conv.2, ... that torchvision's published
+// DenseNets have for what its code calls norm1, conv2, and renames as we do.
+var dottedDenseLayer = regexp.MustCompile(`^(.*denselayer\d+\.(?:norm|conv))\.([12]\.(?:weight|bias|running_mean|running_var))$`)
 
 // tensor reads a view into a tensor of its own in row-major order.
 func (v *view) tensor(name string, read func(*storage) ([]byte, error)) (Tensor, error) {

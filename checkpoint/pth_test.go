@@ -42,6 +42,19 @@ func TestReadsPTHViews(t *testing.T) {
 	require.Equal(t, []float32{0, 4, 8, 12, 16, 20, 1, 5, 9}, got[:9])
 }
 
+// Only what torchvision renames is renamed.
+func TestNamesOfFirstDenseNets(t *testing.T) {
+	f, _, err := LoadPTH("testdata/densenet.pth")
+	require.NoError(t, err)
+	var names []string
+	for _, tensor := range f.Tensors {
+		names = append(names, tensor.Name)
+	}
+	const layer = "features.denseblock1.denselayer12."
+	require.Equal(t, []string{layer + "norm1.weight", layer + "norm1.running_var", layer + "relu.1", layer + "conv2.weight",
+		layer + "norm1.num_batches_tracked", "norm.1.weight"}, names)
+}
+
 func TestPTHEqualsSafetensors(t *testing.T) {
 	pth, skipped, err := LoadPTH(sharedFile(t, "reference/scalenet-tiny/tiny.pth"))
 	require.NoError(t, err)

@@ -3,6 +3,7 @@
 small.safetensors   every element type, a scalar, an empty tensor, metadata
 small.json          the same values as JSON numbers, rounded to float32
 half.json           rounding of float32 to float16 and bfloat16
+densenet.pth        the names of torchvision's first DenseNets
 plain.pth nested.pth legacy.pth views.pth   small.safetensors' tensors in the shapes .pth files come in
 """
 import collections, json, struct
@@ -50,3 +51,6 @@ torch.save({"epoch": 3, "args": torch.device("cpu"), "optimizer": {"state": {0: 
 torch.save(tensors, here / "legacy.pth", _use_new_zipfile_serialization=False)
 base = torch.arange(24.0).reshape(2, 3, 4)
 torch.save({"transposed": base.permute(2, 0, 1), "slice": base[1, 1:], "row": base[0, 2], "parameter": torch.nn.Parameter(base[:, 0])}, here / "views.pth")
+block = "features.denseblock1.denselayer12."
+torch.save({block + k: torch.ones(1) for k in ("norm.1.weight", "norm.1.running_var", "relu.1", "conv.2.weight", "norm1.num_batches_tracked")} |
+           {"norm.1.weight": torch.ones(1)}, here / "densenet.pth")
