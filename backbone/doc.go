@@ -1,6 +1,6 @@
 // Package backbone builds the networks that see: ScaleNet, whose SA blocks
-// aggregate several scales with neurons allocated by data, and ResNet, the
-// baseline it is compared with.
+// aggregate several scales with neurons allocated by data, and those it is
+// compared with: ResNet, SE-ResNet, ResNeXt, DenseNet and Xception.
 //
 // A Network is a stem and stages; a detector takes features after one stage
 // and puts the next one on its regions, a classifier takes all of them and a

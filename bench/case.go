@@ -51,8 +51,12 @@ func Cases() []Case {
 			}
 		}
 	}
+	for _, network := range []string{"resnext50", "seresnet50", "densenet121", "xception"} {
+		list = append(list, classifierCase(network, imageSize{224, 224}, false))
+	}
 	return append(list,
-		classifierTrainingCase(),
+		classifierTrainingCase("scalenet50", Goal{Peer: "PyTorch", Ratio: 1}),
+		classifierTrainingCase("resnext50"), classifierTrainingCase("xception"),
 		detectorCase(false), detectorCase(true), detectorTrainingCase(),
 		roiAlignCase(), nmsCase())
 }

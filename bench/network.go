@@ -28,7 +28,7 @@ func classifierCase(network string, size imageSize, bf16 bool) Case {
 		c.Goals = append(c.Goals, Goal{Peer: "ONNX Runtime", Ratio: 0.9})
 	}
 	if network != "scalenet50" {
-		c.Goals = nil // the baseline is measured, not promised
+		c.Goals = nil // what ScaleNet is compared with is measured, not promised
 	}
 	return c
 }
@@ -68,13 +68,13 @@ func startClassifier(dev engine.Device, network string, size imageSize, bf16 boo
 	}, nil
 }
 
-func classifierTrainingCase() Case {
+func classifierTrainingCase(network string, goals ...Goal) Case {
 	return Case{
-		Name:  "scalenet50-train",
-		About: "scalenet50, training step of 8 images of 224, f32",
-		start: func(dev engine.Device) (*subject, error) { return startClassifierTraining(dev, "scalenet50", 8, 224) },
-		Peers: []Peer{pyTorch("classifier_training.py", "--model", "scalenet50", "--batch", "8", "--size", "224")},
-		Goals: []Goal{{Peer: "PyTorch", Ratio: 1}},
+		Name:  network + "-train",
+		About: network + ", training step of 8 images of 224, f32",
+		start: func(dev engine.Device) (*subject, error) { return startClassifierTraining(dev, network, 8, 224) },
+		Peers: []Peer{pyTorch("classifier_training.py", "--model", network, "--batch", "8", "--size", "224")},
+		Goals: goals,
 	}
 }
 

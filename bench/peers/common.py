@@ -30,9 +30,15 @@ def torch_with(threads):
 
 def network(torch, name):
     """Made in PyTorch with random weights and channels-last memory."""
-    import torchvision
-    import scalenet_torch
-    net = scalenet_torch.scalenet(name[8:]) if name.startswith('scalenet') else getattr(torchvision.models, name)()
+    if name.startswith('scalenet'):
+        import scalenet_torch
+        net = scalenet_torch.scalenet(name[8:])
+    elif name.startswith('seresnet') or name == 'xception':
+        import timm
+        net = timm.create_model('legacy_' + name, drop_rate=0)
+    else:
+        import torchvision
+        net = getattr(torchvision.models, {'resnext50': 'resnext50_32x4d'}.get(name, name))()
     return net.to(memory_format=torch.channels_last)
 
 
