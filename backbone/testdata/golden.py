@@ -4,6 +4,7 @@ Needs torch, torchvision and timm (1.0.31); ScaleNet is bench/peers/scalenet_tor
 torchvision's, SE-ResNet and Xception timm's legacy ones, which are Cadene's. Weights, statistics and images come from a formula (values below, formula_test.go in Go), so that no weights need to be stored. `float32` and
 `bfloat16` in each file are how far PyTorch's own runs of that type stray from these values, relative to the scale of each array.
 `python golden.py checkpoints FOLDER` writes networks of random weights with torch.save, and what they make of an image.
+`python golden.py cifar` writes those for 32x32 only (with the others otherwise).
 `python golden.py tiny SHARED` prints the same for two SGD steps of shared/reference/scalenet-tiny.
 """
 import copy
@@ -62,6 +63,8 @@ def parameter(name, shape):
 
 def definition(name):
     """The network as its authors or torchvision define it."""
+    if name.startswith('cifar_'):
+        return scalenet_torch.cifar(*name[6:].split('/'))
     if name.startswith('scalenet'):
         return scalenet_torch.scalenet(name[8:])
     if name.startswith('resnext'):
@@ -96,7 +99,7 @@ def stages(net):
         blocks = [getattr(net, f'block{i}') for i in range(1, 13)]
         return [[net.conv1, net.bn1, net.act1, net.conv2, net.bn2, net.act2], blocks[:1], blocks[1:2], blocks[2:11],
                 [blocks[11], net.conv3, net.bn3, net.act3, net.conv4, net.bn4, net.act4]], net.fc
-    layers = [[net.layer1], [net.layer2], [net.layer3], [net.layer4]]
+    layers = [[getattr(net, f'layer{s}')] for s in range(1, 5) if hasattr(net, f'layer{s}')]
     if type(net).__name__ == 'SENet':
         return [[net.layer0, net.pool0]] + layers, net.last_linear
     return [[net.stem] if hasattr(net, 'stem') else [net.conv1, net.bn1, net.relu, net.maxpool]] + layers, net.fc
@@ -170,6 +173,7 @@ def backward(name, n, h, w, train):
 
 
 def save(name, out):
+    name = name.replace('/', '_')
     text = json.dumps(out, separators=(',', ':')).replace('],"', '],\n"').replace('},', '},\n')
     (HERE / f'{name}.json').write_text(text + '\n')
     print(name, 'float32 strays by', out['float32'], 'bfloat16 by', out.get('bfloat16'), [f.get('scale') for f in out.get('features', [])], len(text), 'bytes')
@@ -244,7 +248,18 @@ PUBLISHED = ['scalenet50', 'scalenet50_light', 'scalenet101', 'scalenet152', 're
 OTHERS = ['seresnet50', 'resnext50', 'densenet121', 'xception']
 
 
+def cifar():
+    """The networks for 32x32, and Table 8's ways to downsample."""
+    for name in ('resnet38', 'scalenet38', 'scalenet38/average_pool', 'scalenet38/stride', 'scalenet38/dilation'):
+        forward('cifar_' + name, 32, 32)
+        backward('cifar_' + name, 2, 32, 32, train=False)
+    backward('cifar_resnet38', 3, 32, 32, train=True)
+    backward('cifar_scalenet38', 3, 32, 32, train=True)
+
+
 def main():
+    if sys.argv[1:2] == ['cifar']:
+        return cifar()
     if sys.argv[1:2] == ['tiny']:
         return tiny(sys.argv[2])
     if sys.argv[1:2] == ['checkpoints']:
@@ -257,6 +272,7 @@ def main():
         forward(name, 64, 64)
         backward(name, 2, 64, 64, train=False)
         backward(name, 2, 64, 64, train=True)
+    cifar()
 
 
 if __name__ == '__main__':

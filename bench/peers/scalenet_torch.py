@@ -19,20 +19,27 @@ def resize(x, size):
 
 
 class SABlock(nn.Module):
-    """A bottleneck around scale aggregation; row is [C1, ..., CL, side]."""
+    """A bottleneck around scale aggregation; row is [C1, ..., CL, side]. downsample: max_pool, average_pool, stride, dilation."""
 
-    def __init__(self, inp, planes, stride, shortcut, row, scales=(1, 2, 4, 7)):
+    def __init__(self, inp, planes, stride, shortcut, row, scales=(1, 2, 4, 7), downsample='max_pool'):
         super().__init__()
         *channels, side = row
         self.stride, self.scales = stride, scales
+        self.pool = {'max_pool': F.max_pool2d, 'average_pool': F.avg_pool2d}.get(downsample)
         out = planes * 4
         self.downsample = nn.Sequential(nn.Conv2d(inp, out, 1, bias=False), nn.BatchNorm2d(out)) if shortcut else None
         self.conv1, self.bn1 = nn.Conv2d(inp, planes, 1, bias=False), nn.BatchNorm2d(planes)
         kernels = [3 if side / 2 ** i > 1 else 1 for i in range(len(scales))]
-        self.conv2 = nn.ModuleList([nn.Conv2d(planes, c, k, padding=k // 2, bias=False) if c else None
-                                    for c, k in zip(channels, kernels)])
+        self.conv2 = nn.ModuleList([self.branch(planes, c, k, d, downsample) if c else None
+                                    for c, k, d in zip(channels, kernels, scales)])
         self.bn2 = nn.ModuleList([nn.BatchNorm2d(c) if c else None for c in channels])
         self.conv3, self.bn3 = nn.Conv2d(sum(channels), out, 1, bias=False), nn.BatchNorm2d(out)
+
+    @staticmethod
+    def branch(inp, out, kernel, scale, downsample):
+        stride = scale if downsample == 'stride' else 1
+        dilation = scale if downsample == 'dilation' else 1
+        return nn.Conv2d(inp, out, kernel, stride, kernel // 2 * dilation, dilation, bias=False)
 
     def forward(self, x):
         if self.stride > 1:
@@ -43,7 +50,7 @@ class SABlock(nn.Module):
         for scale, conv, bn in zip(self.scales, self.conv2, self.bn2):
             if conv is None:
                 continue
-            y = conv(F.max_pool2d(x, scale, scale) if scale > 1 else x)
+            y = conv(self.pool(x, scale, scale) if scale > 1 and self.pool else x)
             branches.append(bn(resize(y, list(x.shape[2:])) if scale > 1 else y))
         return F.relu(self.bn3(self.conv3(F.relu(torch.cat(branches, 1)))) + shortcut)
 
@@ -76,3 +83,38 @@ class ScaleNet(nn.Module):
 def scalenet(name, classes=1000):
     """name is 50, 50_light, 101 or 152."""
     return ScaleNet(BLOCKS[name], json.loads((STRUCTURES / f'scalenet{name}.json').read_text()), classes)
+
+
+class CifarNet(nn.Module):
+    """A network for 32x32 of 3 * blocks bottlenecks: a ScaleNet by its structure, or a ResNet without one."""
+
+    def __init__(self, blocks, structure=None, classes=100, downsample='max_pool'):
+        super().__init__()
+        from torchvision.models.resnet import Bottleneck
+        self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)
+        rows, inp = iter(structure or []), 16
+        for s, planes in enumerate((16, 32, 64)):
+            layers, out = [], 4 * planes
+            for b in range(blocks):
+                stride = 2 if s and b == 0 else 1
+                if structure:
+                    layers.append(SABlock(inp, planes, stride, b == 0, next(rows), (1, 2, 4), downsample))
+                else:
+                    shortcut = nn.Sequential(nn.Conv2d(inp, out, 1, stride, bias=False), nn.BatchNorm2d(out)) if b == 0 else None
+                    layers.append(Bottleneck(inp, planes, stride, shortcut))
+                inp = out
+            setattr(self, f'layer{s + 1}', nn.Sequential(*layers))
+        self.fc = nn.Linear(inp, classes)
+
+    def stem(self, x):
+        return F.relu(self.bn1(self.conv1(x)))
+
+    def forward(self, x):
+        return self.fc(self.layer3(self.layer2(self.layer1(self.stem(x)))).mean((2, 3)))
+
+
+def cifar(name, downsample='max_pool', classes=100):
+    """name is scalenet38, resnet38, ...: 56 for 6 blocks a stage, 101 for 10."""
+    blocks = {'38': 4, '56': 6, '101': 10}[name.removeprefix('scalenet').removeprefix('resnet')]
+    structure = json.loads((STRUCTURES / f'cifar_{name}.json').read_text()) if name.startswith('scalenet') else None
+    return CifarNet(blocks, structure, classes, downsample)
