@@ -89,9 +89,21 @@ func (n *ScaleNet) Stage(g *nn.Graph, x *nn.Node, s int) *nn.Node {
 // Stride implements Network.
 func (n *ScaleNet) Stride(s int) int { return strideAfter(n.stem, n.strides, s) }
 
-// MinSide implements Network: the largest pool needs a pixel in every stage.
-func (n *ScaleNet) MinSide(s int) int {
-	return n.Stride(s) * n.scales[len(n.scales)-1]
+// MinSide implements Network: the largest pool that a stage's neurons stand
+// behind needs a pixel.
+func (n *ScaleNet) MinSide(s int) (side int) {
+	row := 0
+	for t := 1; t <= s; t++ {
+		for range n.blocks[t-1] {
+			for i, size := range n.scales {
+				if n.rows[row][i] > 0 {
+					side = max(side, n.Stride(t)*size)
+				}
+			}
+			row++
+		}
+	}
+	return side
 }
 
 // Head implements Network.

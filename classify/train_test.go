@@ -193,7 +193,7 @@ func TestConfigErrors(t *testing.T) {
 	require.ErrorContains(t, config.Set("augment.blur=1"), "blur")
 	require.ErrorContains(t, config.Set("batch"), "want key=value")
 	_, err := Preset("mnist")
-	require.ErrorContains(t, err, `preset "mnist": want one of imagenet, cifar`)
+	require.ErrorContains(t, err, `preset "mnist": want one of imagenet, bccd, cifar`)
 	_, err = New(small(t), []string{"one"}, 0)
 	require.ErrorContains(t, err, "1 classes, want at least 2")
 	for _, name := range Presets() {
