@@ -148,35 +148,39 @@ func (p *program) foldResidual(s *step) bool {
 		if block == nil || other == s.in[i] {
 			continue
 		}
-		in := append(slices.Clone(block.in), other)
-		switch op := block.op.(type) {
-		case ConvBlock:
-			if !op.Residual && !op.ReLU {
-				op.Residual = true
-				p.replace(op, in, block, s)
-				return true
-			}
-		case ResizeBlock:
-			if !op.Residual && !op.ReLU {
-				op.Residual = true
-				p.replace(op, in, block, s)
-				return true
-			}
-		case NormBlock:
-			if !op.Residual && !op.ReLU {
-				op.Residual = true
-				p.replace(op, in, block, s)
-				return true
-			}
-		case ScaleBlock:
-			if !op.Residual && !op.ReLU {
-				op.Residual = true
-				p.replace(op, in, block, s)
-				return true
-			}
+		if op := withResidual(block.op); op != nil {
+			p.replace(op, append(slices.Clone(block.in), other), block, s)
+			return true
 		}
 	}
 	return false
+}
+
+// withResidual is the block that adds a further, last input; nil if it cannot.
+func withResidual(op nn.Op) nn.Op {
+	switch b := op.(type) {
+	case ConvBlock:
+		if !b.Residual && !b.ReLU {
+			b.Residual = true
+			return b
+		}
+	case ResizeBlock:
+		if !b.Residual && !b.ReLU {
+			b.Residual = true
+			return b
+		}
+	case NormBlock:
+		if !b.Residual && !b.ReLU {
+			b.Residual = true
+			return b
+		}
+	case ScaleBlock:
+		if !b.Residual && !b.ReLU {
+			b.Residual = true
+			return b
+		}
+	}
+	return nil
 }
 
 // foldReLU: relu(block) -> the block rectifies itself.
@@ -188,27 +192,34 @@ func (p *program) foldReLU(s *step) bool {
 	if block == nil {
 		return false
 	}
-	switch op := block.op.(type) {
+	if op := withReLU(block.op); op != nil {
+		p.replace(op, block.in, block, s)
+		return true
+	}
+	return false
+}
+
+// withReLU is the operation that rectifies its result; nil if it cannot.
+func withReLU(op nn.Op) nn.Op {
+	switch op := op.(type) {
 	case ConvBlock:
 		op.ReLU = true
-		p.replace(op, block.in, block, s)
+		return op
 	case ResizeBlock:
 		op.ReLU = true
-		p.replace(op, block.in, block, s)
+		return op
 	case NormBlock:
 		op.ReLU = true
-		p.replace(op, block.in, block, s)
+		return op
 	case ScaleBlock:
 		op.ReLU = true
-		p.replace(op, block.in, block, s)
+		return op
 	case nn.FrozenBatchNorm2D:
-		p.replace(FrozenNormReLU{op}, block.in, block, s)
+		return FrozenNormReLU{op}
 	case nn.Add:
-		p.replace(AddReLU{}, block.in, block, s)
-	default:
-		return false
+		return AddReLU{}
 	}
-	return true
+	return nil
 }
 
 // addReLUGrad: the rectifier's gradient of a sum of two gradients, in one pass.
