@@ -49,14 +49,17 @@ func (c *pictureCache) load(i int) (*imaging.Image, error) {
 // pictureSizes are the annotated sizes; a picture whose annotation says nothing is looked at.
 func pictureSizes(d *Dataset, images []int, limits imaging.Limits) ([]geom.Size, error) {
 	sizes := make([]geom.Size, len(d.Images))
-	for _, i := range images {
+	errs := make([]error, len(images))
+	parallel(len(images), func(_ *struct{}, k int) {
+		i := images[k]
 		sizes[i] = geom.Size{W: d.Images[i].Width, H: d.Images[i].Height}
-		if sizes[i].W > 0 && sizes[i].H > 0 {
-			continue
+		if sizes[i].W < 1 || sizes[i].H < 1 {
+			sizes[i], errs[k] = imaging.Size(d.ImagePath(i), limits)
 		}
-		var err error
-		if sizes[i], err = imaging.Size(d.ImagePath(i), limits); err != nil {
-			return nil, fmt.Errorf("%s: images[%d]: %w", d.Path, i, err)
+	})
+	for k, err := range errs {
+		if err != nil {
+			return nil, fmt.Errorf("%s: images[%d]: %w", d.Path, images[k], err)
 		}
 	}
 	return sizes, nil

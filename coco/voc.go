@@ -38,8 +38,9 @@ func ReadVOC(dir string, opt Options) (*Dataset, error) {
 	if r.pictures, err = vocPictures(dir); err != nil {
 		return nil, err
 	}
+	r.readFiles(names)
 	if len(r.classes) == 0 {
-		if r.classes, err = vocClasses(dir, opt); err != nil {
+		if err := r.findClasses(); err != nil {
 			return nil, err
 		}
 	}
@@ -63,7 +64,8 @@ func ReadVOC(dir string, opt Options) (*Dataset, error) {
 type vocReader struct {
 	dir      string
 	opt      Options
-	pictures map[string]string // files in JPEGImages by name
+	pictures map[string]string  // files in JPEGImages by name
+	files    map[string]vocRead // annotations by name
 	classes  []string
 	class    map[string]int // number by name
 	data     Dataset
@@ -71,9 +73,8 @@ type vocReader struct {
 
 // picture adds a picture and its objects.
 func (r *vocReader) picture(name string) error {
-	path := filepath.Join(r.dir, "Annotations", name+".xml")
-	a, err := readVOCFile(path)
-	if err != nil {
+	path, a := vocPath(r.dir, name), r.files[name].file
+	if err := r.files[name].err; err != nil {
 		return r.opt.fault(err)
 	}
 	file := r.pictures[name]
@@ -299,35 +300,56 @@ func vocPictures(dir string) (map[string]string, error) {
 	return files, nil
 }
 
-// vocClasses are the names of all annotated objects, sorted. Where faults are reported, that is left to the reading of pictures.
-func vocClasses(dir string, opt Options) ([]string, error) {
-	names, err := vocAnnotated(dir)
-	if err != nil {
-		return nil, err
+// vocRead is the annotation of a picture, or why it cannot be read.
+type vocRead struct {
+	file *vocFile
+	err  error
+}
+
+func vocPath(dir, name string) string { return filepath.Join(dir, "Annotations", name+".xml") }
+
+// readFiles reads annotations that were not read yet.
+func (r *vocReader) readFiles(names []string) {
+	if r.files == nil {
+		r.files = make(map[string]vocRead, len(names))
 	}
-	var classes []string
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, ok := r.files[name]; return ok })
+	read := make([]vocRead, len(names))
+	parallel(len(names), func(_ *struct{}, i int) { read[i].file, read[i].err = readVOCFile(vocPath(r.dir, names[i])) })
+	for i, name := range names {
+		r.files[name] = read[i]
+	}
+}
+
+// findClasses takes the names of all annotated objects, sorted. Where faults are reported, that is left to the reading of
+// pictures.
+func (r *vocReader) findClasses() error {
+	names, err := vocAnnotated(r.dir)
+	if err != nil {
+		return err
+	}
+	r.readFiles(names)
 	seen := make(map[string]bool)
 	for _, name := range names {
-		path := filepath.Join(dir, "Annotations", name+".xml")
-		a, err := readVOCFile(path)
-		if err != nil {
-			if opt.Report != nil {
+		a := r.files[name]
+		if a.err != nil {
+			if r.opt.Report != nil {
 				continue
 			}
-			return nil, err
+			return a.err
 		}
-		for j, o := range a.Objects {
-			if o.Name == "" && opt.Report == nil {
-				return nil, fmt.Errorf("%s: object[%d].name: missing", path, j)
+		for j, o := range a.file.Objects {
+			if o.Name == "" && r.opt.Report == nil {
+				return fmt.Errorf("%s: object[%d].name: missing", vocPath(r.dir, name), j)
 			}
 			if o.Name != "" && !seen[o.Name] {
 				seen[o.Name] = true
-				classes = append(classes, o.Name)
+				r.classes = append(r.classes, o.Name)
 			}
 		}
 	}
-	slices.Sort(classes)
-	return classes, nil
+	slices.Sort(r.classes)
+	return nil
 }
 
 // stem is a file name without folder and extension.

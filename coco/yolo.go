@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"scalenet/geom"
 	"scalenet/imaging"
 )
 
@@ -37,31 +38,50 @@ func ReadYOLO(path string, opt Options) (*Dataset, error) {
 	for i, name := range file.Names {
 		d.Categories = append(d.Categories, Category{ID: int64(i + 1), Name: name})
 	}
-	for _, picture := range pictures {
-		size, err := imaging.Size(picture, imaging.Limits{})
-		if err != nil {
+	for i, p := range file.readPictures(pictures) {
+		for _, err := range p.faults {
 			if err := opt.fault(err); err != nil {
 				return nil, err
 			}
+		}
+		if p.size == (geom.Size{}) {
 			continue
 		}
-		objects, err := file.readLabels(labelsOf(picture), opt)
-		if err != nil {
-			return nil, err
-		}
-		name := picture
-		if relative, err := filepath.Rel(root, picture); err == nil && filepath.IsLocal(relative) {
+		name := pictures[i]
+		if relative, err := filepath.Rel(root, name); err == nil && filepath.IsLocal(relative) {
 			name = relative
 		}
-		d.Images = append(d.Images, Image{ID: int64(len(d.Images) + 1), FileName: filepath.ToSlash(name), Width: size.W, Height: size.H})
-		for _, o := range objects {
-			box := o.box(float64(size.W), float64(size.H))
+		d.Images = append(d.Images, Image{ID: int64(len(d.Images) + 1), FileName: filepath.ToSlash(name), Width: p.size.W, Height: p.size.H})
+		for _, o := range p.objects {
+			box := o.box(float64(p.size.W), float64(p.size.H))
 			d.Annotations = append(d.Annotations, Annotation{ID: int64(len(d.Annotations) + 1), Image: len(d.Images) - 1, Class: o.class + 1,
 				Box: box, Area: box[2] * box[3]})
 		}
 	}
 	d.index()
 	return d, nil
+}
+
+// yoloPicture is what is known of a picture; no size if it cannot be read.
+type yoloPicture struct {
+	size    geom.Size
+	objects []yoloObject
+	faults  []error
+}
+
+// readPictures reads the sizes and labels of pictures, several at a time.
+func (f *yoloFile) readPictures(paths []string) []yoloPicture {
+	pictures := make([]yoloPicture, len(paths))
+	parallel(len(paths), func(_ *struct{}, i int) {
+		p := &pictures[i]
+		var err error
+		if p.size, err = imaging.Size(paths[i], imaging.Limits{}); err != nil {
+			p.faults = append(p.faults, err)
+			return
+		}
+		p.objects, p.faults = f.readLabels(labelsOf(paths[i]))
+	})
+	return pictures
 }
 
 // labelsOf is where the labels of a picture are: the last folder "images" of its path becomes "labels", its extension .txt.
@@ -87,23 +107,23 @@ func (o *yoloObject) box(w, h float64) [4]float64 {
 	return micro([4]float64{(o.x - o.width/2) * w, (o.y - o.height/2) * h, o.width * w, o.height * h})
 }
 
-// readLabels reads the objects of one picture.
-func (f *yoloFile) readLabels(path string, opt Options) (objects []yoloObject, err error) {
+// readLabels reads the objects of one picture. What is wrong with a line is a fault, and the line is left out.
+func (f *yoloFile) readLabels(path string) (objects []yoloObject, faults []error) {
 	if info, err := os.Stat(path); err == nil && info.Size() > maxAnnotationFile {
-		return nil, opt.fault(fmt.Errorf("%s: more than %d bytes for one picture", path, maxAnnotationFile))
+		return nil, []error{fmt.Errorf("%s: more than %d bytes for one picture", path, maxAnnotationFile)}
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, opt.fault(fmt.Errorf("labels: %w", err))
+		return nil, []error{fmt.Errorf("labels: %w", err)}
 	}
-	return f.parseLabels(text, path, opt)
+	return f.parseLabels(text, path)
 }
 
 // parseLabels reads the text of a label file.
-func (f *yoloFile) parseLabels(text []byte, path string, opt Options) (objects []yoloObject, err error) {
+func (f *yoloFile) parseLabels(text []byte, path string) (objects []yoloObject, faults []error) {
 	n := 0
 	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\ufeff"))) {
 		n++
@@ -113,14 +133,12 @@ func (f *yoloFile) parseLabels(text []byte, path string, opt Options) (objects [
 		}
 		o, err := f.parseObject(fields)
 		if err != nil {
-			if err := opt.fault(fmt.Errorf("%s: line %d: %w", path, n, err)); err != nil {
-				return nil, err
-			}
+			faults = append(faults, fmt.Errorf("%s: line %d: %w", path, n, err))
 			continue
 		}
 		objects = append(objects, o)
 	}
-	return objects, nil
+	return objects, faults
 }
 
 // parseObject reads the columns of a line.

@@ -37,8 +37,8 @@ func (h header) exported(format string) Header {
 	return out
 }
 
-// headBytes hold the frame header of a JPEG but for the rare one with a large preview or colour profile before it.
-const headBytes = 128 << 10
+// headBytes hold the frame header of a JPEG but for one with a large preview or colour profile before it.
+const headBytes = 32 << 10
 
 // Size reads the size of a picture, upright. Of a JPEG only the beginning of the file is looked at. Errors name the file.
 func Size(path string, limits Limits) (geom.Size, error) {
@@ -47,10 +47,12 @@ func Size(path string, limits Limits) (geom.Size, error) {
 		return geom.Size{}, err // names the path already
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, headBytes))
-	if err != nil {
+	data := make([]byte, headBytes)
+	n, err := io.ReadFull(f, data)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return geom.Size{}, err
 	}
+	data = data[:n]
 	limits = limits.orDefault()
 	if prefix("\xff\xd8\xff")(data) {
 		if h, ok := headJPEG(data, limits); ok {
