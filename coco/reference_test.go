@@ -105,6 +105,38 @@ func TestReference(t *testing.T) {
 	require.Greater(t, defects, count/8, "problems that we see otherwise")
 }
 
+// TestReferenceSample is real data: photos with crowds and without boxes. The detections are its own boxes, some moved, some of
+// another class, and some twice.
+func TestReferenceSample(t *testing.T) {
+	path := shared(t, "data", "coco-sample", "annotations", "instances_val2017.json")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	gt, err := ReadCOCO(path, "")
+	require.NoError(t, err)
+	var list []string
+	for i, a := range gt.Annotations {
+		box, category := a.Box, gt.Categories[a.Class-1].ID
+		switch i % 5 {
+		case 1:
+			box[0] += box[2] * float64(i%7) / 20
+		case 2:
+			box[3] *= 0.8
+		case 3:
+			category = gt.Categories[(a.Class+i)%80].ID
+		}
+		for n := range 1 + i%2 {
+			list = append(list, fmt.Sprintf(`{"image_id": %d, "category_id": %d, "bbox": %s, "score": %v}`,
+				gt.Images[a.Image].ID, category, appendBox(nil, box), float64(1+i*7%23-n)/25))
+		}
+	}
+	p := oddProblem{gt: strings.ReplaceAll(string(text), "\n", " "), dt: "[" + strings.Join(list, ", ") + "]", areas: []AreaRange{{0, 256}, {256, 1e10}}}
+	want := reference(t, []oddProblem{p})[0]
+	truth, dt := p.read(t, false)
+	for _, v := range []Evaluator{{}, {ReferenceQuirks: true}} {
+		requireReference(t, want, v, truth, dt, p, "coco-sample")
+	}
+}
+
 func requireReference(t *testing.T, want referenceFigures, v Evaluator, gt *Dataset, dt *Results, p oddProblem, name string, args ...any) {
 	t.Helper()
 	name = fmt.Sprintf(name, args...)

@@ -56,8 +56,9 @@ type Class struct {
 	Found      int        `json:"found"` // at the operating point
 	Missed     int        `json:"missed"`
 	False      int        `json:"false"`
-	Errors     [6]int     `json:"errors"` // of each kind, in the order of KindNames
-	Precision  []float64  `json:"precision,omitempty"`
+	Precision  []float64  `json:"precision,omitempty"` // at IoU 0.5 and recall 0, 0.01, ..., 1
+
+	Errors [numKinds]int `json:"errors"` // of each kind, in the order of KindNames
 }
 
 // Curve is precision at recall 0, 0.01, ..., 1, the mean over the classes with objects.

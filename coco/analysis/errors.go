@@ -33,6 +33,7 @@ const (
 // counts them as 0). They differ a little from coco's AP50: 100 detections of a picture count, not of a picture and class.
 type ErrorBreakdown struct {
 	AP50  float64           `json:"ap50"`
+	Kinds [numKinds]string  `json:"kinds"` // KindNames: the order of all lists
 	Loss  [numKinds]float64 `json:"loss"`  // AP50 gained if the errors of the kind were corrected
 	Count [numKinds]int     `json:"count"` // errors of the kind
 	// FalsePositives is what would be gained if every false positive scored below all true ones, FalseNegatives what would be if
@@ -51,7 +52,7 @@ func errorsOf(gt *coco.Dataset, all []scene) ErrorBreakdown {
 	for i := range all {
 		b.scene(&all[i])
 	}
-	result := ErrorBreakdown{ByClass: make([][numKinds]int, len(gt.Categories))}
+	result := ErrorBreakdown{Kinds: KindNames(), ByClass: make([][numKinds]int, len(gt.Categories))}
 	result.AP50 = b.meanAP(b.points, b.objects)
 	for _, e := range b.errors {
 		result.Count[e.kind]++
