@@ -3,7 +3,6 @@ package classify
 import (
 	"embed"
 	"fmt"
-	"os"
 	"path"
 	"strings"
 
@@ -111,18 +110,6 @@ func Preset(name string) (Config, error) {
 	}
 	return c, train.Merge(&c, data, "preset "+name)
 }
-
-// MergeFile changes what a YAML file has keys for.
-func (c *Config) MergeFile(path string) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	return train.Merge(c, data, path)
-}
-
-// Set changes one value: "train.lr=0.02", the value in YAML.
-func (c *Config) Set(assignment string) error { return train.Assign(c, assignment) }
 
 // Parse reads a whole configuration as YAML writes it.
 func Parse(data []byte, name string) (Config, error) {

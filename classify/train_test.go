@@ -185,13 +185,13 @@ func TestConfigErrors(t *testing.T) {
 	} {
 		config, err := Preset("cifar")
 		require.NoError(t, err)
-		require.NoError(t, config.Set(c.set))
+		require.NoError(t, train.Assign(&config, c.set))
 		_, err = config.Resolve()
 		require.ErrorContains(t, err, c.want)
 	}
 	config := Default()
-	require.ErrorContains(t, config.Set("augment.blur=1"), "blur")
-	require.ErrorContains(t, config.Set("batch"), "want key=value")
+	require.ErrorContains(t, train.Assign(&config, "augment.blur=1"), "blur")
+	require.ErrorContains(t, train.Assign(&config, "batch"), "want key=value")
 	_, err := Preset("mnist")
 	require.ErrorContains(t, err, `preset "mnist": want one of imagenet, bccd, cifar`)
 	_, err = New(small(t), []string{"one"}, 0)

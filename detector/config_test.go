@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"scalenet/train"
 )
 
 func TestPresetsResolve(t *testing.T) {
@@ -34,7 +35,7 @@ func TestSet(t *testing.T) {
 		"input.shorter=[480, wide]": "--set input.shorter=[480, wide]: yaml: unmarshal errors: line 2: cannot unmarshal !!str `wide` into int",
 	} {
 		c := Default()
-		err := c.Set(assignment)
+		err := train.Assign(&c, assignment)
 		if want == "" {
 			require.NoError(t, err)
 		} else {
@@ -42,11 +43,11 @@ func TestSet(t *testing.T) {
 		}
 	}
 	c := Default()
-	require.NoError(t, c.Set("train.lr=0.5"))
-	require.NoError(t, c.Set("input.shorter=[480, 512]"))
+	require.NoError(t, train.Assign(&c, "train.lr=0.5"))
+	require.NoError(t, train.Assign(&c, "input.shorter=[480, 512]"))
 	require.Equal(t, 0.5, c.Train.LR)
 	require.Equal(t, []int{480, 512}, c.Input.Shorter)
-	require.NoError(t, c.Set("input.divisor=0"))
+	require.NoError(t, train.Assign(&c, "input.divisor=0"))
 	_, err := c.Resolve()
 	require.EqualError(t, err, "input.divisor = 0: must be above 0")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -19,6 +20,15 @@ func Merge(config any, text []byte, origin string) error {
 		return fmt.Errorf("%s: %s", origin, strings.Join(strings.Fields(err.Error()), " "))
 	}
 	return nil
+}
+
+// MergeFile is Merge of a file's text.
+func MergeFile(config any, path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	return Merge(config, text, path)
 }
 
 // Assign changes one value: "train.lr=0.02", the value in YAML.

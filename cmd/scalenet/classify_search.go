@@ -17,7 +17,11 @@ import (
 )
 
 type classifySearchOptions struct {
-	train    classifyTrainOptions // data and configuration, with the folder
+	pictures trainingPictures
+	settings settings
+	device   deviceOptions
+	out      string
+	resume   bool
 	budget   budgetOptions
 	share    float64
 	exponent float64
@@ -46,20 +50,16 @@ kill, does nothing again that is done, and needs no flag but --out.`,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.train.data, "data", "", "training data")
-	f.StringVar(&o.train.val, "val", "", "validation data; default the test part of --data")
-	f.StringVar(&o.train.preset, "preset", "imagenet", "configuration to start from")
-	f.StringVar(&o.train.config, "config", "", "YAML file with changes to the preset")
-	f.StringArrayVar(&o.train.set, "set", nil, "change one key, such as train.epochs=30 (repeatable)")
-	f.StringVar(&o.train.out, "out", "", "folder of the search")
-	f.BoolVar(&o.train.resume, "resume", false, "continue the search in --out")
+	o.pictures.flags(c)
+	o.settings.flags(c, "imagenet")
+	f.StringVar(&o.out, "out", "", "folder of the search")
+	f.BoolVar(&o.resume, "resume", false, "continue the search in --out")
 	f.Float64Var(&o.share, "share", 1, "the seed's neurons at each scale, in parts of the stage's planes")
 	o.budget.flags(c)
 	f.Float64Var(&o.exponent, "exponent", 0, "b of the score |gamma| / cost^b")
 	f.StringSliceVar(&o.networks, "networks", []string{string(allocate.ByImportance), string(allocate.Evenly)}, "what is trained after the seed")
 	f.BoolVar(&o.json, "json", false, "print the outcome as JSON")
-	o.train.pictures.flags(c)
-	o.train.device.flags(c)
+	o.device.flags(c)
 	requireFlags(c, "out")
 	return c
 }
@@ -69,28 +69,28 @@ func (o *classifySearchOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	o.train.data, o.train.val = search.Data, search.Val
-	data, val, err := o.train.open(c)
+	o.pictures.path, o.pictures.val = search.Data, search.Val
+	data, val, err := o.pictures.both(c.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	dev, err := o.train.device.open()
+	dev, err := o.device.open()
 	if err != nil {
 		return err
 	}
 	defer dev.Close()
-	if !o.train.resume {
-		if err := search.Begin(o.train.out); err != nil {
+	if !o.resume {
+		if err := search.Begin(o.out); err != nil {
 			return err
 		}
 		// From here on as if it were resumed.
-		if search, err = classify.ReadSearch(o.train.out); err != nil {
+		if search, err = classify.ReadSearch(o.out); err != nil {
 			return err
 		}
 	}
 	ctx, stop := train.Interruptible(c.Context())
 	defer stop()
-	defer o.train.pictures.tell(c.ErrOrStderr())
+	defer o.pictures.tell(c.ErrOrStderr())
 	fit := func(ctx context.Context, config classify.Config, dir string, resume bool) error {
 		model, err := classify.New(config, data.Classes, config.Train.Seed)
 		if err != nil {
@@ -108,9 +108,9 @@ func (o *classifySearchOptions) run(c *cobra.Command) error {
 				return err
 			}
 		}
-		return fitClassifier(ctx, model, dev, data, val, o.train.pictures.skipped, dir, resume)
+		return fitClassifier(ctx, model, dev, data, val, o.pictures.skipped, dir, resume)
 	}
-	found, err := search.Run(ctx, o.train.out, len(data.Classes), fit, func(what string) { fmt.Fprintln(c.ErrOrStderr(), what) })
+	found, err := search.Run(ctx, o.out, len(data.Classes), fit, func(what string) { fmt.Fprintln(c.ErrOrStderr(), what) })
 	if err != nil {
 		return err
 	}
@@ -123,8 +123,8 @@ func (o *classifySearchOptions) run(c *cobra.Command) error {
 // search is what the flags ask for, or what was begun in the folder; where both
 // are given they must agree.
 func (o *classifySearchOptions) search(c *cobra.Command) (search classify.Search, err error) {
-	if o.train.resume {
-		if search, err = classify.ReadSearch(o.train.out); err != nil {
+	if o.resume {
+		if search, err = classify.ReadSearch(o.out); err != nil {
 			return search, err
 		}
 		if !slices.ContainsFunc([]string{"data", "val", "preset", "config", "set", "share", "budget", "factor", "neurons", "exponent", "networks"}, c.Flags().Changed) {
@@ -135,18 +135,18 @@ func (o *classifySearchOptions) search(c *cobra.Command) (search classify.Search
 	if err != nil {
 		return search, err
 	}
-	if !o.train.resume {
+	if !o.resume {
 		return asked, nil
 	}
 	if asked.YAML() != search.YAML() {
-		return search, fmt.Errorf("%s: the search there was begun otherwise: resume it by --out and --resume alone", o.train.out)
+		return search, fmt.Errorf("%s: the search there was begun otherwise: resume it by --out and --resume alone", o.out)
 	}
 	return search, nil
 }
 
 // asked is the search that the flags ask for.
 func (o *classifySearchOptions) asked(c *cobra.Command) (asked classify.Search, err error) {
-	if o.train.data == "" {
+	if o.pictures.path == "" {
 		return asked, errors.New("--data is missing")
 	}
 	asked = classify.Search{Share: o.share, Exponent: o.exponent}
@@ -154,18 +154,18 @@ func (o *classifySearchOptions) asked(c *cobra.Command) (asked classify.Search, 
 		return asked, err
 	}
 	// The search may be resumed from elsewhere.
-	if asked.Data, err = filepath.Abs(o.train.data); err != nil {
+	if asked.Data, err = filepath.Abs(o.pictures.path); err != nil {
 		return asked, err
 	}
-	if o.train.val != "" {
-		if asked.Val, err = filepath.Abs(o.train.val); err != nil {
+	if o.pictures.val != "" {
+		if asked.Val, err = filepath.Abs(o.pictures.val); err != nil {
 			return asked, err
 		}
 	}
 	for _, n := range o.networks {
 		asked.Networks = append(asked.Networks, allocate.Method(n))
 	}
-	if asked.Config, err = o.train.changedPreset(); err != nil {
+	if asked.Config, err = classifierConfig(&o.settings); err != nil {
 		return asked, err
 	}
 	return asked.Resolve()

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -16,13 +16,10 @@ import (
 )
 
 type classifyTrainOptions struct {
-	data, val      string
-	preset, config string
-	set            []string
-	out, init      string
-	resume         bool
-	pictures       labelledPictures
-	device         deviceOptions
+	pictures trainingPictures
+	settings settings
+	run      runFolder
+	device   deviceOptions
 }
 
 func newClassifyTrainCommand() *cobra.Command {
@@ -46,30 +43,23 @@ logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(classify.Presets(
   scalenet classify train --data imagenet --preset imagenet --set backbone.name=scalenet101 --out runs/scalenet101
   scalenet classify train --data imagenet --preset imagenet --set backbone.name=scalenet101 --out runs/scalenet101 --resume`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
+		RunE: func(c *cobra.Command, _ []string) error { return o.fit(c) },
 	}
-	f := c.Flags()
-	f.StringVar(&o.data, "data", "", "training data")
-	f.StringVar(&o.val, "val", "", "validation data; default the test part of --data")
-	f.StringVar(&o.preset, "preset", "imagenet", "configuration to start from")
-	f.StringVar(&o.config, "config", "", "YAML file with changes to the preset")
-	f.StringArrayVar(&o.set, "set", nil, "change one key, such as train.lr=0.02 (repeatable)")
-	f.StringVar(&o.out, "out", "", "folder of the run")
-	f.StringVar(&o.init, "init", "", "checkpoint whose parameters of the same name and shape are taken")
-	f.BoolVar(&o.resume, "resume", false, "continue the run in --out")
 	o.pictures.flags(c)
+	o.settings.flags(c, "imagenet")
+	o.run.flags(c)
 	o.device.flags(c)
-	requireFlags(c, "data", "out")
+	requireFlags(c, "data")
 	return c
 }
 
-func (o *classifyTrainOptions) run(c *cobra.Command) error {
+func (o *classifyTrainOptions) fit(c *cobra.Command) error {
 	errs := c.ErrOrStderr()
-	config, err := o.configuration()
+	config, err := classifierConfig(&o.settings)
 	if err != nil {
 		return err
 	}
-	data, val, err := o.open(c)
+	data, val, err := o.pictures.both(errs)
 	if err != nil {
 		return err
 	}
@@ -77,24 +67,8 @@ func (o *classifyTrainOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if o.init != "" && !o.resume {
-		report, err := model.Init(o.init)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(errs, "%s: %s\n", o.init, report)
-		if len(report.Matched) == 0 {
-			return fmt.Errorf("%s: no parameter has the name and shape of one of this model's", o.init)
-		}
-	}
-	fmt.Fprint(errs, model.Config.YAML())
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
+	if err := o.run.begin(errs, model, model.Config.YAML()); err != nil {
 		return err
-	}
-	if !o.resume {
-		if err := writeNew(filepath.Join(o.out, "config.yaml"), model.Config.YAML()); err != nil {
-			return err
-		}
 	}
 	dev, err := o.device.open()
 	if err != nil {
@@ -104,7 +78,7 @@ func (o *classifyTrainOptions) run(c *cobra.Command) error {
 	ctx, stop := train.Interruptible(c.Context())
 	defer stop()
 	defer o.pictures.tell(errs)
-	return fitClassifier(ctx, model, dev, data, val, o.pictures.skipped, o.out, o.resume)
+	return fitClassifier(ctx, model, dev, data, val, o.pictures.skipped, o.run.out, o.run.resume)
 }
 
 // fitClassifier trains a model in a folder.
@@ -126,53 +100,44 @@ func fitClassifier(ctx context.Context, model *classify.Model, dev engine.Device
 	return loop.Run(ctx, resume)
 }
 
-// open reads training and validation data, which must have the same classes.
-func (o *classifyTrainOptions) open(c *cobra.Command) (data, val *classify.Dataset, err error) {
-	if data, err = o.pictures.open(c.ErrOrStderr(), o.data, classify.Train); err != nil {
+// trainingPictures are the flags that name training and validation data.
+type trainingPictures struct {
+	path, val string
+	labelledPictures
+}
+
+func (o *trainingPictures) flags(c *cobra.Command) {
+	c.Flags().StringVar(&o.path, "data", "", "training data")
+	c.Flags().StringVar(&o.val, "val", "", "validation data; default the test part of --data")
+	o.labelledPictures.flags(c)
+}
+
+// both reads training and validation data, which must have the same classes.
+func (o *trainingPictures) both(w io.Writer) (data, val *classify.Dataset, err error) {
+	if data, err = o.open(w, o.path, classify.Train); err != nil {
 		return nil, nil, err
 	}
 	path := o.val
 	if path == "" {
-		path = o.data
+		path = o.path
 	}
-	if val, err = o.pictures.open(c.ErrOrStderr(), path, classify.Test); err != nil {
+	if val, err = o.open(w, path, classify.Test); err != nil {
 		return nil, nil, err
 	}
 	if !slices.Equal(data.Classes, val.Classes) {
 		return nil, nil, fmt.Errorf("%s has %d classes and %s has %d: they must be the same ones", data.Path, len(data.Classes), val.Path, len(val.Classes))
 	}
-	if val.Path == data.Path && o.val == "" && isSame(data, val) {
+	if o.val == "" && data.Len() == val.Len() && data.Name(0) == val.Name(0) {
 		return nil, nil, fmt.Errorf("%s: has no val/ or test/ beside the classes: give validation data with --val", data.Path)
 	}
 	return data, val, nil
 }
 
-// isSame tells whether two data sets begin with the same picture.
-func isSame(a, b *classify.Dataset) bool { return a.Len() == b.Len() && a.Name(0) == b.Name(0) }
-
-// configuration resolves the preset and its changes.
-func (o *classifyTrainOptions) configuration() (classify.Config, error) {
-	config, err := o.changedPreset()
-	if err != nil {
-		return config, err
-	}
-	return config.Resolve()
-}
-
-func (o *classifyTrainOptions) changedPreset() (classify.Config, error) {
+// classifierConfig is the preset and its changes.
+func classifierConfig(o *settings) (classify.Config, error) {
 	config, err := classify.Preset(o.preset)
 	if err != nil {
 		return config, err
 	}
-	if o.config != "" {
-		if err := config.MergeFile(o.config); err != nil {
-			return config, err
-		}
-	}
-	for _, s := range o.set {
-		if err := config.Set(s); err != nil {
-			return config, err
-		}
-	}
-	return config, nil
+	return config, o.change(&config)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"scalenet/detector"
+	"scalenet/train"
 )
 
 // picturesDir is the detector's test data set.
@@ -147,7 +148,7 @@ func requireError(t *testing.T, status int, stderr string, want ...string) {
 func tinyModel(t *testing.T, dir string) string {
 	c, err := detector.Preset("default")
 	require.NoError(t, err)
-	require.NoError(t, c.MergeFile(write(t, filepath.Join(dir, "model.yaml"), tinyConfig)))
+	require.NoError(t, train.MergeFile(&c, write(t, filepath.Join(dir, "model.yaml"), tinyConfig)))
 	m, err := detector.New(c, []string{"RBC", "WBC", "Platelets", "king"}, 1)
 	require.NoError(t, err)
 	path := filepath.Join(dir, "model.safetensors")

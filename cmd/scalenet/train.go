@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,12 +13,10 @@ import (
 )
 
 type trainOptions struct {
-	train, val     annotatedData
-	preset, config string
-	set            []string
-	out, init      string
-	resume         bool
-	device         deviceOptions
+	train, val annotatedData
+	settings   settings
+	run        runFolder
+	device     deviceOptions
 }
 
 func newTrainCommand() *cobra.Command {
@@ -44,23 +40,17 @@ logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(detector.Presets(
       --preset default --set backbone.name=scalenet101 --set train.lr=0.005 --out runs/coco
   scalenet train --train data/bccd --val data/bccd --preset bccd --out runs/bccd --resume`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
+		RunE: func(c *cobra.Command, _ []string) error { return o.fit(c) },
 	}
-	f := c.Flags()
 	o.train.flags(c, "train", "training data", "train-", "train")
 	o.val.flags(c, "val", "validation data", "val-", "val")
-	f.StringVar(&o.preset, "preset", "default", "configuration to start from")
-	f.StringVar(&o.config, "config", "", "YAML file with changes to the preset")
-	f.StringArrayVar(&o.set, "set", nil, "change one key, such as train.lr=0.02 (repeatable)")
-	f.StringVar(&o.out, "out", "", "folder of the run")
-	f.StringVar(&o.init, "init", "", "checkpoint whose parameters of the same name and shape are taken")
-	f.BoolVar(&o.resume, "resume", false, "continue the run in --out")
+	o.settings.flags(c, "default")
+	o.run.flags(c)
 	o.device.flags(c)
-	requireFlags(c, "out")
 	return c
 }
 
-func (o *trainOptions) run(c *cobra.Command) error {
+func (o *trainOptions) fit(c *cobra.Command) error {
 	errs := c.ErrOrStderr()
 	config, err := o.configuration()
 	if err != nil {
@@ -78,24 +68,8 @@ func (o *trainOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if o.init != "" && !o.resume {
-		report, err := model.Init(o.init)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(errs, "%s: %s\n", o.init, report)
-		if len(report.Matched) == 0 {
-			return fmt.Errorf("%s: no parameter has the name and shape of one of this model's", o.init)
-		}
-	}
-	fmt.Fprint(errs, model.Config.YAML())
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
+	if err := o.run.begin(errs, model, model.Config.YAML()); err != nil {
 		return err
-	}
-	if !o.resume {
-		if err := writeNew(filepath.Join(o.out, "config.yaml"), model.Config.YAML()); err != nil {
-			return err
-		}
 	}
 	dev, err := o.device.open()
 	if err != nil {
@@ -114,54 +88,22 @@ func (o *trainOptions) run(c *cobra.Command) error {
 	}
 	defer trainer.Close()
 	loop := train.Loop[*coco.Batch]{
-		Config: model.Config.Train, Device: dev, Model: trainer, Source: loader, Rand: random, Dir: o.out,
+		Config: model.Config.Train, Device: dev, Model: trainer, Source: loader, Rand: random, Dir: o.run.out,
 		Progress: train.NewProgress(os.Stderr, 10*time.Second),
 	}
 	ctx, stop := train.Interruptible(c.Context())
 	defer stop()
-	return loop.Run(ctx, o.resume)
+	return loop.Run(ctx, o.run.resume)
 }
 
 // configuration resolves the preset and its changes.
 func (o *trainOptions) configuration() (detector.Config, error) {
-	config, err := detector.Preset(o.preset)
+	config, err := detector.Preset(o.settings.preset)
 	if err != nil {
 		return config, err
 	}
-	if o.config != "" {
-		if err := config.MergeFile(o.config); err != nil {
-			return config, err
-		}
-	}
-	for _, s := range o.set {
-		if err := config.Set(s); err != nil {
-			return config, err
-		}
+	if err := o.settings.change(&config); err != nil {
+		return config, err
 	}
 	return config.Resolve()
-}
-
-// writeNew writes a file that must not exist yet.
-func writeNew(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s: a run is there already; continue it with --resume or choose another --out", path)
-	}
-	if err != nil {
-		return err
-	}
-	if _, err := f.WriteString(text); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
-}
-
-// requireFlags marks flags as required.
-func requireFlags(c *cobra.Command, flags ...string) {
-	for _, name := range flags {
-		if err := c.MarkFlagRequired(name); err != nil {
-			panic(err) // a flag that is not defined
-		}
-	}
 }
