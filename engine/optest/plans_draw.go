@@ -10,7 +10,7 @@ func (g *randomGraph) add() {
 	x := g.pick()
 	s := x.Shape()
 	var y *nn.Node
-	switch g.draw(10) {
+	switch g.draw(11) {
 	case 0:
 		y = g.conv(x)
 	case 1:
@@ -38,6 +38,12 @@ func (g *randomGraph) add() {
 			flat = nn.Relu(flat)
 		}
 		y = nn.Reshaped(flat, s[0], s[2], s[1], s[3])
+	case 10:
+		gate := g.conv(nn.Reshaped(nn.GlobalAvgPool(x), s[0], 1, 1, s[3]))
+		y = nn.Apply(nn.ScaleChannels{}, x, nn.Apply(nn.Sigmoid{}, gate))
+		if g.draw(2) == 0 {
+			y = nn.Relu(nn.Sum(y, g.like(x, true)))
+		}
 	}
 	g.nodes = append(g.nodes, y)
 }
