@@ -34,8 +34,12 @@ func (c *pictureCache) load(i int) (*imaging.Image, error) {
 		return nil, err
 	}
 	if want := c.sizes[i]; want != (geom.Size{W: picture.W, H: picture.H}) {
-		return nil, fmt.Errorf("%s: the picture has %dx%d pixels, its annotation says %dx%d",
-			c.data.ImagePath(i), picture.W, picture.H, want.W, want.H)
+		hint := ""
+		if want == (geom.Size{W: picture.H, H: picture.W}) {
+			hint = "; was it annotated before EXIF turned it upright?"
+		}
+		return nil, fmt.Errorf("%s: the picture has %dx%d pixels, its annotation says %dx%d%s",
+			c.data.ImagePath(i), picture.W, picture.H, want.W, want.H, hint)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
