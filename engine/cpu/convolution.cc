@@ -153,9 +153,9 @@ class ConvBackwardInput : public Kernel {
   }
 };
 
-class ConvBackwardWeight : public Kernel {
+class ConvBackwardWeight : public WeightGradient {
  public:
-  ConvBackwardWeight(Device &d, const sn_conv_grad_weight &c) : Kernel(d), c_(c), scale_(size_t(c.gamma ? c.shape.co : 0)) {
+  ConvBackwardWeight(Device &d, const sn_conv_grad_weight &c) : WeightGradient(d, c) {
     Geometry g(c.shape);
     using Backward = dnnl::convolution_backward_weights;
     auto pd = first_fast([&](auto layout) {
@@ -171,18 +171,6 @@ class ConvBackwardWeight : public Kernel {
     add(Backward(pd), {{DNNL_ARG_SRC, x}, {DNNL_ARG_DIFF_DST, dy}, {DNNL_ARG_DIFF_WEIGHTS, result}});
     if (result.get_data_handle() != c.dw) add_reorder(result, dw);
   }
-
-  void run(uint64_t version) override {
-    Kernel::run(version);
-    if (!c_.gamma) return;
-    const sn_conv_shape &s = c_.shape;
-    sn_norm_coefficients(c_.gamma, nullptr, nullptr, c_.variance, c_.eps, scale_.data(), nullptr, s.co);
-    sn_scale_rows(c_.dw, scale_.data(), s.co, s.ci / s.groups * s.kh * s.kw);
-  }
-
- private:
-  sn_conv_grad_weight c_;
-  std::vector<float> scale_;
 };
 
 }  // namespace
@@ -202,6 +190,7 @@ sn_kernel *sn_conv_backward_input(sn_device *d, const sn_conv_grad_input *c, cha
 }
 
 sn_kernel *sn_conv_backward_weight(sn_device *d, const sn_conv_grad_weight *c, char *error) {
+  if (c->type == SN_F32 && sn::winograd_gradient_tile(c->shape)) return sn::winograd_backward_weight(*d, *c, error);
   return sn::make<sn::ConvBackwardWeight>(error, *d, *c);
 }
 

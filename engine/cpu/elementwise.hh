@@ -16,7 +16,7 @@ void relu_grad(int type, const void *y, const void *dy, void *dx, int64_t n) {
     auto a = (const T *)y, d = (const T *)dy;
     auto z = (T *)dx;
 #pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
-    for (int64_t i = 0; i < n; i++) put(z[i], float(a[i]) > 0 ? float(d[i]) : 0.0f);
+    for (int64_t i = 0; i < n; i++) put(z[i], where_positive(float(a[i]), float(d[i])));
   });
 }
 
@@ -42,7 +42,7 @@ void add_relu_grad(int type, const void *y, const void *a, const void *b, void *
     auto o = (const T *)y, p = (const T *)a, q = (const T *)b;
     auto z = (T *)dx;
 #pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
-    for (int64_t i = 0; i < n; i++) put(z[i], float(o[i]) > 0 ? float(p[i]) + float(q[i]) : 0.0f);
+    for (int64_t i = 0; i < n; i++) put(z[i], where_positive(float(o[i]), float(p[i]) + float(q[i])));
   });
 }
 

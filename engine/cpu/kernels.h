@@ -196,6 +196,15 @@ int64_t sn_winograd_scratch(const sn_conv_shape *s, int tile, int threads);
 void sn_winograd_weights(const float *w, int64_t co, int64_t ci, int64_t co_stride, int64_t ci_stride, int turned, int tile,
                          float *to);
 int64_t sn_winograd_weight_size(int64_t co, int64_t ci, int tile);  // floats
+// The gradient of its weight; scratch: sn_winograd_gradient_scratch floats.
+typedef struct {
+  sn_conv_shape shape;
+  int tile;
+  const float *x, *dy, *zeros;                   // zeros: as many as x or dy has channels, and 15 more
+  float *dw, *scratch;                           // dw: (co, ci, 3, 3)
+} sn_winograd_gradient;
+void sn_winograd_gradient_run(const sn_winograd_gradient *c);
+int64_t sn_winograd_gradient_scratch(const sn_conv_shape *s, int tile);
 
 // Optimisation.
 void sn_sgd(float *w, const float *grad, float *v, int64_t n, float lr, float momentum, float decay, float grad_scale);

@@ -39,6 +39,17 @@ static SN_INLINE void put(float &to, float v) { to = v; }
 static SN_INLINE void put(bf16 &to, float v) { to.bits = bf16(v).bits; }
 static SN_INLINE float rectified(float v) { return v < 0.0f ? 0.0f : v; }
 
+// where_positive is v where o > 0, else 0, in integers: a floating-point condition around an addition becomes a branch, since
+// the addition might trap.
+static SN_INLINE float where_positive(float o, float v) {
+  int32_t sign, bits;
+  std::memcpy(&sign, &o, 4);
+  std::memcpy(&bits, &v, 4);
+  bits &= -int32_t(sign > 0);
+  std::memcpy(&v, &bits, 4);
+  return v;
+}
+
 // typed calls f with a value of the C++ type behind an SN_ type; flag with std::true_type or false_type.
 template <class F>
 static SN_INLINE void typed(int type, F f) {
@@ -78,7 +89,8 @@ enum { SN_SMALL = 1 << 13 };
   F(softmax_cross_entropy) F(softmax_cross_entropy_grad) F(sigmoid_cross_entropy) F(sigmoid_cross_entropy_grad)       \
   F(smooth_l1) F(smooth_l1_grad)                                                                                      \
   F(sgd) F(blend) F(sum_squares)                                                                                      \
-  F(winograd_run) F(winograd_scratch) F(winograd_weights) F(winograd_weight_size)
+  F(winograd_run) F(winograd_scratch) F(winograd_weights) F(winograd_weight_size)                                     \
+  F(winograd_gradient_run) F(winograd_gradient_scratch)
 
 #define SN_DECLARE(name) decltype(sn_##name) name;
 namespace avx512 { SN_LOOPS(SN_DECLARE) }

@@ -65,6 +65,15 @@ void Kernel::run(uint64_t version) {
   device.stream.wait();
 }
 
+void WeightGradient::run(uint64_t version) {
+  Kernel::run(version);
+  const sn_conv_grad_weight &c = gradient_;
+  if (!c.gamma) return;
+  const sn_conv_shape &s = c.shape;
+  sn_norm_coefficients(c.gamma, nullptr, nullptr, c.variance, c.eps, scale_.data(), nullptr, s.co);
+  sn_scale_rows(c.dw, scale_.data(), s.co, s.ci / s.groups * s.kh * s.kw);
+}
+
 memory Kernel::view(const Dims &dims, int type, Tag tag, const void *p) const {
   return memory({dims, type_of(type), tag}, device.engine, const_cast<void *>(p));
 }

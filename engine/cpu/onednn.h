@@ -157,6 +157,17 @@ class Kernel {
   std::vector<Step> steps;
 };
 
+// WeightGradient ends with the scale of a folded norm.
+class WeightGradient : public Kernel {
+ public:
+  WeightGradient(Device &d, const sn_conv_grad_weight &c) : Kernel(d), gradient_(c), scale_(size_t(c.gamma ? c.shape.co : 0)) {}
+  void run(uint64_t version) override;
+
+ private:
+  sn_conv_grad_weight gradient_;
+  std::vector<float> scale_;
+};
+
 // guarded runs f and turns exceptions into a message.
 template <class F>
 bool guarded(char *error, F f) {

@@ -1,6 +1,6 @@
 // Vectors of the instruction set that a loop file is compiled for, which is SN_BITS wide.
 
-enum { LANES = SN_BITS / 32, ROWS = SN_BITS == 512 ? 12 : SN_BITS == 256 ? 6 : 4 };
+enum { LANES = SN_BITS / 32, ROWS = SN_BITS == 512 ? 12 : 6 };
 // ROWS by two vectors of sums fit in the registers beside what is multiplied.
 enum { PANEL = 2 * LANES };  // columns of a packed matrix that lie together
 
@@ -21,7 +21,12 @@ static SN_INLINE __m256i first(int64_t n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 static SN_INLINE Vec load_part(const float *p, int64_t n) { return (Vec)_mm256_maskload_ps(p, first(n)); }
-static SN_INLINE void store_part(float *p, Vec v, int64_t n) { _mm256_maskstore_ps(p, first(n), (__m256)v); }
+static SN_INLINE void store_part(float *p, Vec v, int64_t n) {  // masked stores are slow on AMD's processors
+  __m128 rest = _mm256_castps256_ps128((__m256)v);
+  if (n & 4) _mm_storeu_ps(p, rest), p += 4, rest = _mm256_extractf128_ps((__m256)v, 1);
+  if (n & 2) _mm_storel_pi((__m64 *)p, rest), p += 2, rest = _mm_movehl_ps(rest, rest);
+  if (n & 1) _mm_store_ss(p, rest);
+}
 #else
 static SN_INLINE Vec load_part(const float *p, int64_t n) {
   Vec v{};
@@ -33,10 +38,13 @@ static SN_INLINE void store_part(float *p, Vec v, int64_t n) {
 }
 #endif
 
-// products computes rows of c = a b: a is (rows, k), b a packed panel (k, vectors * LANES), c (rows, vectors * LANES).
+static SN_INLINE int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+// Matrices are packed in panels of PANEL columns, the last of them of LANES if that is enough: panel after panel, row by row.
+
+// accumulate adds to sums: a is (rows, k), b k rows of a panel of `vectors` vectors. Each sum is one chain in the order of k.
 template <int rows, int vectors>
-static SN_INLINE void products(const float *a, int64_t a_stride, const float *b, float *c, int64_t c_stride, int64_t k) {
-  Vec sum[rows][vectors] = {};
+static SN_INLINE void accumulate(Vec (&sum)[rows][vectors], const float *a, int64_t a_stride, const float *b, int64_t k) {
   for (int64_t i = 0; i < k; i++, b += vectors * LANES) {
     Vec f[vectors];
 #pragma GCC unroll 2
@@ -46,36 +54,31 @@ static SN_INLINE void products(const float *a, int64_t a_stride, const float *b,
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; v++) sum[r][v] += a[r * a_stride + i] * f[v];
   }
-#pragma GCC unroll 16
-  for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++) store(c + r * c_stride + v * LANES, sum[r][v]);
 }
 
-// product computes c = a b with b (k, columns) in panels of PANEL columns, the last of them of LANES if that is enough.
-// Each result is one sum in the order of k, whatever the blocks.
-static SN_INLINE void product(const float *a, int64_t a_stride, const float *b, float *c, int64_t c_stride, int64_t rows,
-                              int64_t k, int64_t columns) {
+// tiled calls f(row, rows, column, vectors) for each part of a product that fits in the registers: rows and vectors are constants.
+template <class F>
+static SN_INLINE void tiled(int64_t rows, int64_t columns, F f) {
   const int64_t groups = (rows + ROWS - 1) / ROWS;
-  for (int64_t j = 0; j < columns; j += PANEL, b += k * PANEL)
+  for (int64_t j = 0; j < columns; j += PANEL)
     for (int64_t g = 0; g < groups; g++) {
       const int64_t r = rows * g / groups;
-      const float *from = a + r * a_stride;
-      float *to = c + r * c_stride + j;
+      auto part = [&](auto n) {
+        if (columns - j > LANES)
+          f(r, n, j, std::integral_constant<int, 2>());
+        else
+          f(r, n, j, std::integral_constant<int, 1>());
+      };
       switch (rows * (g + 1) / groups - r) {
-#define SN_ROWS(n)                                                         \
-  case n:                                                                  \
-    if (n > ROWS) break;                                                   \
-    if (columns - j > LANES)                                               \
-      products<n <= ROWS ? n : 1, 2>(from, a_stride, b, to, c_stride, k);  \
-    else                                                                   \
-      products<n <= ROWS ? n : 1, 1>(from, a_stride, b, to, c_stride, k);  \
+#define SN_ROWS(n)                              \
+  case n:                                       \
+    part(std::integral_constant<int, n>());     \
     break;
         SN_ROWS(1) SN_ROWS(2) SN_ROWS(3) SN_ROWS(4) SN_ROWS(5) SN_ROWS(6)
+#if SN_BITS == 512
         SN_ROWS(7) SN_ROWS(8) SN_ROWS(9) SN_ROWS(10) SN_ROWS(11) SN_ROWS(12)
+#endif
 #undef SN_ROWS
       }
     }
 }
-
-static SN_INLINE int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }

@@ -25,10 +25,12 @@ class WinogradWeight : public Packed {
   bool gradient_;
 };
 
+std::string name(int tile) { return "winograd:" + std::to_string(tile) + "x" + std::to_string(tile); }
+
 class Winograd : public Kernel {
  public:
   Winograd(Device &d, sn_winograd c, const sn_weight &w, bool gradient) : Kernel(d), c_(c), zeros_(std::max(c.shape.ci, c.shape.co) + 15) {
-    info = "winograd:" + std::to_string(c.tile) + "x" + std::to_string(c.tile);
+    info = name(c.tile);
     auto packed = d.pack<WinogradWeight>(w, c.tile, gradient);
     c_.zeros = zeros_.data();
     c_.weight = packed->weight.data();
@@ -47,21 +49,57 @@ class Winograd : public Kernel {
   Floats zeros_;
 };
 
-}  // namespace
+class WinogradGradient : public WeightGradient {
+ public:
+  WinogradGradient(Device &d, const sn_conv_grad_weight &c)
+      : WeightGradient(d, c), zeros_(std::max(c.shape.ci, c.shape.co) + 15) {
+    c_.shape = c.shape, c_.tile = winograd_gradient_tile(c.shape);
+    c_.x = static_cast<const float *>(c.x), c_.dy = static_cast<const float *>(c.dy), c_.dw = c.dw, c_.zeros = zeros_.data();
+    info = name(c_.tile);
+  }
 
-// The rule: the cheapest of direct and 2x2 and 4x4 tiles, where a cost is multiplications (9 a pixel, 16 a tile of 2x2, 36 a tile of
-// 4x4, for each pair of channels), and each weight that has to be read is worth twelve of them. Measured on AVX2; see
-// docs/benchmarks.md. Not timed at run time: a resumed training must choose the same.
-int winograd_tile(const sn_conv_shape &s) {
+  void run(uint64_t version) override {
+    c_.scratch = device.scratch.at_least(sn_winograd_gradient_scratch(&c_.shape, c_.tile));
+    sn_winograd_gradient_run(&c_);
+    WeightGradient::run(version);
+  }
+
+ private:
+  sn_winograd_gradient c_{};
+  Floats zeros_;
+};
+
+// taps counts the pairs of a target and a weight, along an axis, that meet inside the image.
+int64_t taps(int64_t in, int64_t out, int64_t kernel, int64_t pad) {
+  int64_t n = 0;
+  for (int64_t k = 0; k < kernel; k++) n += std::max<int64_t>(0, std::min(out, in + pad - k) - std::max<int64_t>(0, pad - k));
+  return n;
+}
+
+// The rule: the cheapest of tiles of 2, tiles of 4, and neither. A cost is the number of multiplications for each pair of channels:
+// 16 a tile of 2x2, 36 a tile of 4x4, and what lies inside the image otherwise; and `read` of them for each weight that has to be read (or
+// written), which decides where tiles are few. Measured on AVX2 (docs/benchmarks.md), not timed at run time: a resumed training
+// must choose the same. Fewer than 16 channels do not repay the transforms.
+int cheapest(const sn_conv_shape &s, double direct, int64_t read) {
   if (s.kh != 3 || s.kw != 3 || s.stride != 1 || s.dilation != 1 || s.groups != 1 || s.ci < 16 || s.pad > 2) return 0;
-  const int64_t read = 12;
   int best = 0;
-  int64_t least = 9 * (s.n * s.oh * s.ow + read);
+  double least = direct * double(s.n * taps(s.h, s.oh, 3, s.pad) * taps(s.w, s.ow, 3, s.pad)) + double(9 * read);
   for (int m : {2, 4}) {
-    const int64_t tiles = s.n * ((s.oh + m - 1) / m) * ((s.ow + m - 1) / m), cost = (m + 2) * (m + 2) * (tiles + read);
+    const int64_t tiles = s.n * ((s.oh + m - 1) / m) * ((s.ow + m - 1) / m);
+    const double cost = double((m + 2) * (m + 2) * (tiles + read));
     if (cost < least) least = cost, best = m;
   }
   return best;
+}
+
+}  // namespace
+
+int winograd_tile(const sn_conv_shape &s) { return cheapest(s, 1, 12); }
+
+int winograd_gradient_tile(const sn_conv_shape &s) {
+  // The direct gradient runs at half the speed of the direct convolution. The sums of 4x4 tiles take 144 bytes a pair of channels.
+  const int tile = cheapest(s, 2, 16);
+  return tile == 4 && s.ci * s.co > 512 * 1024 ? 2 : tile;
 }
 
 sn_conv_shape gradient_shape(const sn_conv_shape &s) {
@@ -82,6 +120,10 @@ sn_kernel *winograd_backward_input(Device &d, const sn_conv_grad_input &c, char 
   w.shape = gradient_shape(c.shape), w.tile = winograd_tile(w.shape);
   w.x = static_cast<const float *>(c.dy), w.y = static_cast<float *>(c.dx);
   return make<Winograd>(error, d, w, c.weight, true);
+}
+
+sn_kernel *winograd_backward_weight(Device &d, const sn_conv_grad_weight &c, char *error) {
+  return make<WinogradGradient>(error, d, c);
 }
 
 }  // namespace sn

@@ -4,13 +4,15 @@
 #include "onednn.h"
 
 namespace sn {
-// winograd_tile is the side of the tiles in which a convolution is best made by Winograd's method; 0 if it is not.
+// The side of the tiles in which a convolution, or the gradient of its weight, is best made by Winograd's method; 0 if it is not.
 int winograd_tile(const sn_conv_shape &s);
+int winograd_gradient_tile(const sn_conv_shape &s);
 
 // gradient_shape is the convolution that makes a convolution's gradient by its input, if its stride is 1.
 sn_conv_shape gradient_shape(const sn_conv_shape &s);
 
 sn_kernel *winograd_forward(Device &d, const sn_conv &c, char *error);
 sn_kernel *winograd_backward_input(Device &d, const sn_conv_grad_input &c, char *error);
+sn_kernel *winograd_backward_weight(Device &d, const sn_conv_grad_weight &c, char *error);
 }  // namespace sn
 #endif
