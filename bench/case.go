@@ -55,8 +55,9 @@ func Cases() []Case {
 		list = append(list, classifierCase(network, imageSize{224, 224}, false))
 	}
 	return append(list,
-		classifierTrainingCase("scalenet50", Goal{Peer: "PyTorch", Ratio: 1}),
-		classifierTrainingCase("resnext50"), classifierTrainingCase("xception"),
+		classifierTrainingCase("scalenet50", 8, 224, 1000, Goal{Peer: "PyTorch", Ratio: 0.9}),
+		classifierTrainingCase("cifar_scalenet38", 64, 32, 100, Goal{Peer: "PyTorch", Ratio: 0.85}),
+		classifierTrainingCase("resnext50", 8, 224, 1000), classifierTrainingCase("xception", 8, 224, 1000),
 		detectorCase(false), detectorCase(true), detectorTrainingCase(),
 		roiAlignCase(), nmsCase())
 }

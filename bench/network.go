@@ -68,19 +68,22 @@ func startClassifier(dev engine.Device, network string, size imageSize, bf16 boo
 	}, nil
 }
 
-func classifierTrainingCase(network string, goals ...Goal) Case {
+// classifierTrainingCase is a training step; classes are the network's data set's.
+func classifierTrainingCase(network string, batch, side, classes int, goals ...Goal) Case {
 	return Case{
 		Name:  network + "-train",
-		About: network + ", training step of 8 images of 224, f32",
-		start: func(dev engine.Device) (*subject, error) { return startClassifierTraining(dev, network, 8, 224) },
-		Peers: []Peer{pyTorch("classifier_training.py", "--model", network, "--batch", "8", "--size", "224")},
+		About: fmt.Sprintf("%s, training step of %d images of %d, f32", network, batch, side),
+		start: func(dev engine.Device) (*subject, error) {
+			return startClassifierTraining(dev, network, batch, side, classes)
+		},
+		Peers: []Peer{pyTorch("classifier_training.py", "--model", network, "--batch", fmt.Sprint(batch), "--size", fmt.Sprint(side))},
 		Goals: goals,
 	}
 }
 
 // startClassifierTraining steps as a training does: forward, backward, SGD,
 // running statistics.
-func startClassifierTraining(dev engine.Device, network string, batch, side int) (*subject, error) {
+func startClassifierTraining(dev engine.Device, network string, batch, side, classes int) (*subject, error) {
 	n, err := backbone.Config{Name: network}.New()
 	if err != nil {
 		return nil, err
@@ -90,7 +93,7 @@ func startClassifierTraining(dev engine.Device, network string, batch, side int)
 	var grads []nn.Gradient
 	err = nn.Build(func() {
 		images, labels, one = g.Input("images", batch, side, side, 3), g.Labels("labels", batch), g.Input("one", 1)
-		loss = nn.Apply(nn.SoftmaxCrossEntropy{}, backbone.Classifier(g, n, images, 1000), labels)
+		loss = nn.Apply(nn.SoftmaxCrossEntropy{}, backbone.Classifier(g, n, images, classes), labels)
 		grads, _ = g.Backward([]*nn.Node{loss}, []*nn.Node{one})
 	})
 	if err != nil {
@@ -120,9 +123,9 @@ func startClassifierTraining(dev engine.Device, network string, batch, side int)
 	if err != nil {
 		return nil, err
 	}
-	input, classes := noise(batch*side*side*3), make([]int32, batch)
-	for i := range classes {
-		classes[i] = int32(i)
+	input, want := noise(batch*side*side*3), make([]int32, batch)
+	for i := range want {
+		want[i] = int32(i)
 	}
 	if err := plan.Write(one, []float32{1}); err != nil {
 		return nil, err
@@ -131,7 +134,7 @@ func startClassifierTraining(dev engine.Device, network string, batch, side int)
 		if err := plan.Write(images, input); err != nil {
 			return err
 		}
-		if err := plan.Write(labels, classes); err != nil {
+		if err := plan.Write(labels, want); err != nil {
 			return err
 		}
 		if err := plan.RunAll(); err != nil {

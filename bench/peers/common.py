@@ -30,7 +30,10 @@ def torch_with(threads):
 
 def network(torch, name):
     """Made in PyTorch with random weights and channels-last memory."""
-    if name.startswith('scalenet'):
+    if name.startswith('cifar_'):
+        import scalenet_torch
+        net = scalenet_torch.cifar(name[6:])
+    elif name.startswith('scalenet'):
         import scalenet_torch
         net = scalenet_torch.scalenet(name[8:])
     elif name.startswith('seresnet') or name == 'xception':
