@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"scalenet/engine/ref"
@@ -134,4 +135,22 @@ func TestPeerThatFails(t *testing.T) {
 	require.Equal(t, []any{"1", 1.0, 2.0, 5.0, 6}, []any{c.version, c.best(), c.median(), c.rssMB, len(c.ms)})
 	_, err = Options{Python: "sh", Scripts: "nowhere"}.peer(context.Background(), p)
 	require.ErrorContains(t, err, "nowhere")
+}
+
+func TestProcessorTime(t *testing.T) {
+	before, err := processorMs(os.Getpid())
+	require.NoError(t, err)
+	for start := time.Now(); time.Since(start) < time.Minute; {
+		now, err := processorMs(os.Getpid())
+		require.NoError(t, err)
+		if now > before {
+			return
+		}
+	}
+	t.Error("a minute of work takes no processor time")
+}
+
+func TestProcessorTimeOfNobody(t *testing.T) {
+	_, err := processorMs(1 << 30)
+	require.ErrorIs(t, err, os.ErrNotExist)
 }

@@ -23,8 +23,13 @@ type Figure struct {
 	MedianMs float64 `json:"median_ms"`
 	// Ratio is our best time by this contestant's.
 	Ratio float64 `json:"ratio"`
-	RSSMB float64 `json:"rss_mb"`
-	Runs  int     `json:"runs"`
+	// CPUMs is the processor time of a run, of all threads, in the best round;
+	// CPURatio is ours by this contestant's. On a machine that others use it
+	// says more than wall time, with one thread above all: threads that wait spin.
+	CPUMs    float64 `json:"cpu_ms"`
+	CPURatio float64 `json:"cpu_ratio"`
+	RSSMB    float64 `json:"rss_mb"`
+	Runs     int     `json:"runs"`
 }
 
 // Check is a goal held against figures.
@@ -76,7 +81,10 @@ func Compare(ctx context.Context, c Case, o Options) (Result, error) {
 	}
 	r := Result{Case: c.Name, About: c.About}
 	for _, p := range all {
-		r.Contestants = append(r.Contestants, Figure{p.name, p.version, p.best(), p.median(), first.best() / p.best(), p.rssMB, len(p.ms)})
+		r.Contestants = append(r.Contestants, Figure{
+			Name: p.name, Version: p.version, BestMs: p.best(), MedianMs: p.median(), Ratio: first.best() / p.best(),
+			CPUMs: p.cpuMs, CPURatio: first.cpuMs / max(p.cpuMs, tickMs/float64(len(p.ms))), RSSMB: p.rssMB, Runs: len(p.ms),
+		})
 	}
 	for _, g := range c.Goals {
 		r.Goals = append(r.Goals, g.check(r.Contestants))
@@ -111,9 +119,9 @@ func (g Goal) check(figures []Figure) Check {
 func (r Result) WriteTable(w io.Writer) error {
 	fmt.Fprintf(w, "%s: %s\n", r.Case, r.About)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\tbest ms\tmedian ms\tours/theirs\tmemory MB\truns\t")
+	fmt.Fprintln(t, "\tbest ms\tmedian ms\tours/theirs\tCPU ms\tours/theirs\tmemory MB\truns\t")
 	for _, f := range r.Contestants {
-		fmt.Fprintf(t, "%s %s\t%.2f\t%.2f\t%.2f\t%.0f\t%d\t\n", f.Name, f.Version, f.BestMs, f.MedianMs, f.Ratio, f.RSSMB, f.Runs)
+		fmt.Fprintf(t, "%s %s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.0f\t%d\t\n", f.Name, f.Version, f.BestMs, f.MedianMs, f.Ratio, f.CPUMs, f.CPURatio, f.RSSMB, f.Runs)
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -22,6 +24,7 @@ type contestant struct {
 	stderr  *lastLines
 	version string
 	ms      []float64
+	cpuMs   float64 // processor time of a run, in the round where it was least
 	rssMB   float64
 }
 
@@ -53,6 +56,10 @@ func startContestant(ctx context.Context, name string, env, args []string) (*con
 
 // round asks for a series of runs.
 func (c *contestant) round() error {
+	before, err := processorMs(c.command.Process.Pid)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
 	if _, err := io.WriteString(c.stdin, "\n"); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
 	}
@@ -63,8 +70,40 @@ func (c *contestant) round() error {
 	if len(r.Ms) == 0 {
 		return fmt.Errorf("%s answered with no runs", c.name)
 	}
+	after, err := processorMs(c.command.Process.Pid)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
+	if each := (after - before) / float64(len(r.Ms)); len(c.ms) == 0 || each < c.cpuMs {
+		c.cpuMs = each
+	}
 	c.ms, c.rssMB = append(c.ms, r.Ms...), r.RSSMB
 	return nil
+}
+
+const tickMs = 10 // the unit of Linux's processor times
+
+// processorMs is the processor time that a process has taken, user's and
+// system's, in milliseconds.
+func processorMs(pid int) (float64, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// The name, in parentheses, may have spaces; 11 fields follow before the two.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat has %d fields after the name", pid, len(fields))
+	}
+	total := 0.0
+	for _, f := range fields[11:13] {
+		ticks, err := strconv.ParseFloat(f, 64)
+		if err != nil {
+			return 0, fmt.Errorf("/proc/%d/stat: %w", pid, err)
+		}
+		total += tickMs * ticks
+	}
+	return total, nil
 }
 
 // read reads a line of JSON.
