@@ -191,7 +191,6 @@ func readAll(r io.Reader, name string) ([]byte, error) {
 
 // cifarRecords is pictures as records of files.
 type cifarRecords struct {
-	path   string
 	pixels [][]byte // of each picture
 	names  []string // of the file, and the record in it
 }
@@ -209,7 +208,7 @@ func (c *cifarRecords) load(i int) (*imaging.Image, error) {
 
 // dataset cuts the files of a part into records.
 func (v cifarVersion) dataset(from, part string, files map[string][]byte) (*Dataset, error) {
-	d, records := &Dataset{Path: from}, &cifarRecords{path: from}
+	d, records := &Dataset{Path: from}, &cifarRecords{}
 	d.pictures = records
 	for _, name := range v.files(part) {
 		data, ok := files[name]

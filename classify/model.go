@@ -1,7 +1,6 @@
 package classify
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -47,20 +46,10 @@ func (m *Model) logits(g *nn.Graph, n int) (images, logits *nn.Node) {
 	return images, backbone.Classifier(g, m.network, images, len(m.Classes))
 }
 
-// The keys of a model file's metadata.
-const (
-	configKey  = "scalenet.classifier"
-	classesKey = "scalenet.classes"
-)
-
 // Metadata describes the model in its file: the resolved configuration and the
 // class names.
 func (m *Model) Metadata() map[string]string {
-	classes, err := json.Marshal(m.Classes)
-	if err != nil {
-		panic(err) // strings: cannot fail
-	}
-	return map[string]string{configKey: m.Config.YAML(), classesKey: string(classes)}
+	return checkpoint.Describe(checkpoint.ClassifierKey, m.Config.YAML(), m.Classes)
 }
 
 // Save writes the model to a safetensors file.
@@ -79,7 +68,7 @@ func Load(path string) (*Model, error) {
 		return nil, err
 	}
 	defer r.Close()
-	text, ok := r.Metadata()[configKey]
+	text, ok := r.Metadata()[checkpoint.ClassifierKey]
 	if !ok {
 		return nil, errors.New(path + ": no classifier's configuration in the file")
 	}
@@ -87,9 +76,9 @@ func Load(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	var classes []string
-	if err := json.Unmarshal([]byte(r.Metadata()[classesKey]), &classes); err != nil {
-		return nil, fmt.Errorf("%s: metadata %s: %w", path, classesKey, err)
+	classes, err := r.Classes()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	m, err := New(c, classes, 0)
 	if err != nil {

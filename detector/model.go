@@ -1,7 +1,6 @@
 package detector
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -87,20 +86,10 @@ func (m *Model) frozen(p *nn.Param) bool {
 	return m.Config.Train.Frozen(p.Name) || m.stages[p.Name] <= f.Stages
 }
 
-// The keys of a model file's metadata.
-const (
-	configKey  = "scalenet.detector"
-	classesKey = "scalenet.classes"
-)
-
 // Metadata describes the model in its file: the resolved configuration and the
 // class names.
 func (m *Model) Metadata() map[string]string {
-	classes, err := json.Marshal(m.Classes)
-	if err != nil {
-		panic(err) // strings: cannot fail
-	}
-	return map[string]string{configKey: m.Config.YAML(), classesKey: string(classes)}
+	return checkpoint.Describe(checkpoint.DetectorKey, m.Config.YAML(), m.Classes)
 }
 
 // Tensors are the model's parameters by name.
@@ -118,7 +107,7 @@ func Load(path string) (*Model, error) {
 		return nil, err
 	}
 	defer r.Close()
-	text, ok := r.Metadata()[configKey]
+	text, ok := r.Metadata()[checkpoint.DetectorKey]
 	if !ok {
 		return nil, fmt.Errorf("%s: no detector's configuration in the file; is it a classifier's? (use it with train --init)", path)
 	}
@@ -126,9 +115,9 @@ func Load(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	var classes []string
-	if err := json.Unmarshal([]byte(r.Metadata()[classesKey]), &classes); err != nil {
-		return nil, fmt.Errorf("%s: metadata %s: %w", path, classesKey, err)
+	classes, err := r.Classes()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	m, err := New(c, classes, 0)
 	if err != nil {

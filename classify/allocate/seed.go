@@ -27,7 +27,7 @@ type Seed struct {
 }
 
 // The keys of a file's metadata whose YAML has the network under "backbone".
-var configKeys = []string{"scalenet.classifier", "scalenet.detector"}
+var configKeys = []string{checkpoint.ClassifierKey, checkpoint.DetectorKey}
 
 // ReadSeed reads a classifier's or a detector's safetensors file. The network is
 // the one that the file describes, or model where that is not nil: a file that

@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 	"scalenet/classify"
@@ -69,8 +67,10 @@ right for, and the errors as the paper gives them.`,
 				return err
 			}
 			defer closeAll()
-			figures, err := classifier.Evaluate(c.Context(), set, pictures.skipped, pictureProgress(c.ErrOrStderr(), set.Len()))
+			told := newProgress(c.ErrOrStderr(), "pictures", set.Len())
+			figures, err := classifier.Evaluate(c.Context(), set, pictures.skipped, told.done)
 			if err != nil {
+				told.end()
 				return err
 			}
 			pictures.tell(c.ErrOrStderr())
@@ -91,19 +91,4 @@ right for, and the errors as the paper gives them.`,
 	pictures.flags(c)
 	requireFlags(c, "data")
 	return c
-}
-
-// pictureProgress writes a line with rate and time left every few seconds and at the end.
-func pictureProgress(w io.Writer, total int) func(done int) {
-	start, told := time.Now(), time.Now()
-	return func(done int) {
-		now := time.Now()
-		if now.Sub(told) < 5*time.Second && done != total {
-			return
-		}
-		told = now
-		rate := float64(done) / now.Sub(start).Seconds()
-		left := time.Duration(float64(total-done) / rate * float64(time.Second))
-		fmt.Fprintf(w, "%d/%d pictures  %.1f/s  %s left\n", done, total, rate, left.Round(time.Second))
-	}
 }

@@ -1,0 +1,32 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// The keys of a model file's metadata: what kind of model the configuration
+// under the key is of, and the class names.
+const (
+	DetectorKey   = "scalenet.detector"
+	ClassifierKey = "scalenet.classifier"
+	classesKey    = "scalenet.classes"
+)
+
+// Describe is the metadata of a model's file: its configuration under the key of
+// its kind, and the names of its classes.
+func Describe(key, config string, classes []string) map[string]string {
+	names, err := json.Marshal(classes)
+	if err != nil {
+		panic(err) // strings: cannot fail
+	}
+	return map[string]string{key: config, classesKey: string(names)}
+}
+
+// Classes are the class names that Describe put into a file's metadata.
+func (r *Reader) Classes() (names []string, err error) {
+	if err := json.Unmarshal([]byte(r.Metadata()[classesKey]), &names); err != nil {
+		return nil, fmt.Errorf("metadata %s: %w", classesKey, err)
+	}
+	return names, nil
+}
