@@ -94,11 +94,8 @@ func Default() Config {
 // 1,000 at 800/1200; other sizes leave it as it is.
 func (c *Config) SetTestSize(shorter, longest int) {
 	c.Input.TestShorter, c.Input.TestLongest = shorter, longest
-	switch [2]int{shorter, longest} {
-	case [2]int{600, 1000}:
-		c.RPN.Proposals.Test.AfterNMS = 300
-	case [2]int{800, 1200}:
-		c.RPN.Proposals.Test.AfterNMS = 1000
+	if n, ok := publishedProposals(shorter, longest); ok {
+		c.RPN.Proposals.Test.AfterNMS = n
 	}
 }
 

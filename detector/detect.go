@@ -8,7 +8,6 @@ import (
 	"scalenet/geom"
 	"scalenet/imaging"
 	"scalenet/roi"
-	"scalenet/rpn"
 )
 
 // Options of a Detector.
@@ -82,24 +81,37 @@ func (d *Detector) Bytes() (n int) {
 
 // frame is where a picture lies in a batch: in its upper left corner at the
 // resized size.
-type frame struct{ original, resized geom.Size }
+type frame struct {
+	original, resized geom.Size
+	settings          Settings
+}
 
-// Detect finds objects in pictures: for each the detections by falling score,
-// continuous boxes in its own pixels. Pictures that are padded to the same size go through
-// the network together.
-func (d *Detector) Detect(images ...*imaging.Image) (all [][]roi.Detection, t Timing, err error) {
-	for len(images) > 0 {
-		size := d.paddedSize(images[0])
+// Detect finds objects in pictures with the model's own settings: for each the
+// detections by falling score, continuous boxes in its own pixels. Pictures that
+// are padded to the same size go through the network together.
+func (d *Detector) Detect(images ...*imaging.Image) ([][]roi.Detection, Timing, error) {
+	queries := make([]Query, len(images))
+	for i, im := range images {
+		queries[i] = Query{im, d.model.Settings()}
+	}
+	return d.DetectEach(queries...)
+}
+
+// DetectEach is Detect with settings for each picture. Neighbours that are
+// padded to the same size go through the network together, whatever their
+// number: memory grows with it.
+func (d *Detector) DetectEach(queries ...Query) (all [][]roi.Detection, t Timing, err error) {
+	for len(queries) > 0 {
+		size := d.paddedSize(queries[0])
 		n := 1
-		for n < len(images) && d.paddedSize(images[n]) == size {
+		for n < len(queries) && d.paddedSize(queries[n]) == size {
 			n++
 		}
-		size.N = n
-		part, pt, err := d.detectSame(images[:n], size)
+		part, pt, err := d.detectSame(queries[:n], batchSize{n, size.H, size.W})
 		if err != nil {
 			return nil, t, err
 		}
-		all, images = append(all, part...), images[n:]
+		all, queries = append(all, part...), queries[n:]
 		t.Preprocess += pt.Preprocess
 		t.Inference += pt.Inference
 		t.Postprocess += pt.Postprocess
@@ -107,28 +119,22 @@ func (d *Detector) Detect(images ...*imaging.Image) (all [][]roi.Detection, t Ti
 	return all, t, nil
 }
 
-func (d *Detector) resizedSize(im *imaging.Image) geom.Size {
-	c := d.model.Config.Input
-	w, h := imaging.Fit(im.W, im.H, c.TestShorter, c.TestLongest)
-	return geom.Size{W: w, H: h}
+func (d *Detector) paddedSize(q Query) geom.Size {
+	return d.model.PaddedSize(geom.Size{W: q.Image.W, H: q.Image.H}, q.Settings)
 }
 
-func (d *Detector) paddedSize(im *imaging.Image) batchSize {
-	s := d.resizedSize(im)
-	return batchSize{1, d.model.PadTo(s.H), d.model.PadTo(s.W)}
-}
-
-func (d *Detector) detectSame(images []*imaging.Image, size batchSize) ([][]roi.Detection, Timing, error) {
+func (d *Detector) detectSame(queries []Query, size batchSize) ([][]roi.Detection, Timing, error) {
 	start := time.Now()
 	c := d.model.Config.Input
 	normalization := imaging.Normalization{Mean: c.Mean, Std: c.Std}
 	pixels := make([]float32, size.N*size.H*size.W*3)
 	frames := make([]frame, size.N)
-	for i, im := range images {
-		s := d.resizedSize(im)
-		frames[i] = frame{geom.Size{W: im.W, H: im.H}, s}
+	for i, q := range queries {
+		original := geom.Size{W: q.Image.W, H: q.Image.H}
+		s := q.Settings.resized(original)
+		frames[i] = frame{original, s, q.Settings}
 		part := pixels[i*size.H*size.W*3:]
-		if err := normalization.FillResized(part, size.W*3, im, s.W, s.H); err != nil {
+		if err := normalization.FillResized(part, size.W*3, q.Image, s.W, s.H); err != nil {
 			return nil, Timing{}, err
 		}
 	}
@@ -150,7 +156,7 @@ func (d *Detector) run(pixels []float32, size batchSize, frames []frame) ([][]ro
 		return nil, t, err
 	}
 	proposed := time.Now()
-	proposals, err := p.proposals(d.model, frames, d.model.Config.RPN.Proposals.Test)
+	proposals, err := p.proposals(d.model, frames)
 	if err != nil {
 		return nil, t, err
 	}
@@ -206,10 +212,10 @@ func (p *inference) propose(pixels []float32) error {
 }
 
 // proposals chooses each image's regions.
-func (p *inference) proposals(m *Model, frames []frame, counts rpn.Counts) ([][]geom.Box, error) {
+func (p *inference) proposals(m *Model, frames []frame) ([][]geom.Box, error) {
 	boxes := make([][]geom.Box, len(frames))
 	for i, f := range frames {
-		found, err := m.Config.RPN.Propose(p.anchors, part(p.objectnessValues, i, len(frames)), part(p.deltaValues, i, len(frames)), f.resized, counts)
+		found, err := m.Config.RPN.Propose(p.anchors, part(p.objectnessValues, i, len(frames)), part(p.deltaValues, i, len(frames)), f.resized, f.settings.Proposals)
 		if err != nil {
 			return nil, err
 		}
@@ -270,7 +276,9 @@ func (p *inference) judge(proposals [][]geom.Box) ([]judgement, error) {
 
 // detections decides on an image's boxes and brings them to its own pixels.
 func (d *Detector) detections(j judgement, f frame) ([]roi.Detection, error) {
-	found, err := d.model.Config.RoI.Detect(j.regions, j.logits, j.deltas, len(d.model.Classes), f.resized)
+	c := d.model.Config.RoI
+	c.Detections = f.settings.Detections
+	found, err := c.Detect(j.regions, j.logits, j.deltas, len(d.model.Classes), f.resized)
 	if err != nil {
 		return nil, fmt.Errorf("detector: %w", err)
 	}

@@ -171,3 +171,29 @@ func TestDetectSeveral(t *testing.T) {
 		compareDetections(t, one, all[i:i+1])
 	}
 }
+
+// Pictures of one batch with settings of their own: each as if it were alone.
+func TestDetectEach(t *testing.T) {
+	m := torchvisionModel(t, true)
+	d := NewDetector(m, newCPU(t), Options{})
+	defer d.Close()
+	data := pictures(t)
+	im, err := imaging.Load(data.ImagePath(2), imaging.Limits{})
+	require.NoError(t, err)
+	few, strict, large := m.Settings(), m.Settings(), m.Settings()
+	few.Detections.PerImage = 1
+	strict.Detections.NMSIoU = 0.1
+	large.SetSize(large.Shorter*2, large.Longest*2)
+	queries := []Query{{im, m.Settings()}, {im, few}, {im, strict}, {im, large}}
+	all, _, err := d.DetectEach(queries...)
+	require.NoError(t, err)
+	require.Len(t, all, len(queries))
+	require.Len(t, all[1], 1)
+	require.Equal(t, all[0][0], all[1][0])
+	require.NotEqual(t, all[0], all[2])
+	for i, q := range queries {
+		one, _, err := d.DetectEach(q)
+		require.NoError(t, err)
+		compareDetections(t, one, all[i:i+1])
+	}
+}

@@ -101,7 +101,7 @@ func (d *Detector) testLoader(data *coco.Dataset) (*coco.Loader, error) {
 func (d *Detector) detectBatch(b *coco.Batch, data *coco.Dataset, results *coco.Results) (Timing, error) {
 	frames := make([]frame, len(b.Samples))
 	for i, s := range b.Samples {
-		frames[i] = frame{s.Original, s.Resized}
+		frames[i] = frame{s.Original, s.Resized, d.model.Settings()}
 	}
 	found, t, err := d.run(b.Pixels, batchSize{len(frames), b.H, b.W}, frames)
 	if err != nil {

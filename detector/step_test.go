@@ -95,7 +95,7 @@ func findSquares(t *testing.T, m *Model, dev engine.Device, b *coco.Batch, o Opt
 	defer d.Close()
 	frames := make([]frame, len(b.Samples))
 	for i, s := range b.Samples {
-		frames[i] = frame{s.Original, s.Resized}
+		frames[i] = frame{s.Original, s.Resized, m.Settings()}
 	}
 	all, _, err := d.run(b.Pixels, batchSize{len(frames), b.H, b.W}, frames)
 	require.NoError(t, err)

@@ -62,6 +62,7 @@ func newRootCommand() *cobra.Command {
 		newClassifyCommand(),
 		newEvalCommand(),
 		newDetectCommand(),
+		newServeCommand(),
 		newAllocateCommand(),
 		newSummaryCommand(),
 		newConvertCommand(),

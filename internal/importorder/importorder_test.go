@@ -22,6 +22,7 @@ var order = [][]string{
 	{"cmd/scalenet"},
 	{"bench"},
 	{"server"},
+	{"server/models", "server/schedule"},
 	{"web"},
 	{"classify"},
 	{"classify/allocate"},

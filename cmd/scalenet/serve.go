@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"scalenet/detector"
+	"scalenet/server"
+	"scalenet/server/models"
+)
+
+type serveOptions struct {
+	models                        []string
+	bf16                          bool
+	plans                         int
+	device                        deviceOptions
+	config                        server.Config
+	listen, pprof                 string
+	tlsCert, tlsKey, keyFile      string
+	logFormat, logLevel           string
+	maxBody, maxMegapixel, memory int
+}
+
+func newServeCommand() *cobra.Command {
+	o := serveOptions{config: server.DefaultConfig()}
+	c := &cobra.Command{
+		Use:   "serve --model [NAME=]FILE...",
+		Short: "Answer requests with detections over HTTP, with a page to try it",
+		Long: `Serve models over HTTP: POST /detect takes a picture, the page at / tries it in a
+browser, /docs describes the API. docs/serving.md has clients and operation.
+
+--model is a file, NAME=FILE, or a folder of models; the first is the default one.
+A file that changes is loaded and warmed beside the model that serves, then
+swapped; SIGHUP does it at once for all. SIGTERM and Ctrl-C finish what is in
+flight and end with status 0.`,
+		Example: `  scalenet serve --model models/bccd.safetensors
+  scalenet serve --model cells=models/bccd.safetensors --model models/cards.safetensors --listen :8080
+  curl -F image=@photo.jpg http://127.0.0.1:8080/detect`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
+	}
+	o.flags(c)
+	return c
+}
+
+func (o *serveOptions) flags(c *cobra.Command) {
+	f, d := c.Flags(), &o.config
+	f.StringArrayVar(&o.models, "model", nil, "model file, NAME=FILE, or folder; repeat for several")
+	f.BoolVar(&o.bf16, "bf16", false, "compute in bfloat16")
+	f.IntVar(&o.plans, "plans", 8, "sizes of pictures for which a model stays compiled")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address; :8080 is every address of this machine")
+	f.Float64Var(&d.Threshold, "threshold", d.Threshold, "lowest score answered where a request names none")
+
+	f.IntVar(&d.Queue.Places, "queue", d.Queue.Places, "pictures that may wait; more are answered 503")
+	f.DurationVar(&d.Queue.Wait, "max-wait", d.Queue.Wait, "longest wait expected of a picture; beyond it 503; 0 is no bound")
+	f.IntVar(&d.Queue.Batch, "batch", d.Queue.Batch, "pictures of one size that are computed together at most")
+	f.DurationVar(&d.Queue.Delay, "batch-delay", 0, "how long a picture waits for others to complete its batch")
+	f.DurationVar(&d.Timeout, "timeout", d.Timeout, "longest time of a request, its wait included; beyond it 504")
+
+	f.IntVar(&o.maxBody, "max-body", d.Limits.Body>>20, "MiB of a request's body")
+	f.IntVar(&o.maxMegapixel, "max-megapixels", d.Limits.Picture.Pixels/1e6, "million pixels of a picture")
+	f.IntVar(&d.Limits.Picture.Side, "max-side", d.Limits.Picture.Side, "pixels of a picture's longer side")
+	f.IntVar(&d.Limits.Pictures, "max-pictures", d.Limits.Pictures, "pictures in one request")
+	f.IntVar(&o.memory, "memory", int(d.Limits.Memory>>20), "MiB of bodies and decoded pictures in flight")
+
+	f.StringVar(&o.keyFile, "api-keys", "", "file with an API key a line; also the variable SCALENET_API_KEYS, keys with commas between")
+	f.StringSliceVar(&d.Hosts, "allowed-hosts", nil, "names in the Host header that are served; default on a loopback address its names, otherwise all")
+	f.StringSliceVar(&d.Origins, "cors", nil, "origins whose pages may call the API, such as https://example.org")
+	f.StringSliceVar(&d.TrustedProxies, "trusted-proxies", nil, "addresses or networks whose X-Forwarded-For is believed")
+	f.Float64Var(&d.Rate, "rate", 0, "requests a second and client; 0 is no limit")
+	f.IntVar(&d.Burst, "burst", 10, "requests a client may send at once, with --rate")
+	f.BoolVar(&d.AllowURL, "allow-url", false, "fetch pictures from public addresses that requests name")
+	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate chain (PEM): serve HTTPS")
+	f.StringVar(&o.tlsKey, "tls-key", "", "its key (PEM)")
+
+	f.DurationVar(&d.ReloadEvery, "reload-every", d.ReloadEvery, "how often models' files are looked at; 0 is only on SIGHUP")
+	f.DurationVar(&d.DrainDelay, "drain-delay", 0, "on SIGTERM, serve on for so long while /readyz says no")
+	f.DurationVar(&d.DrainTimeout, "drain-timeout", d.DrainTimeout, "then wait at most so long for requests in flight")
+	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
+	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&o.pprof, "pprof", "", "loopback address for profiles, such as 127.0.0.1:6060")
+	o.device.flags(c)
+	requireFlags(c, "model")
+}
+
+func (o *serveOptions) run(c *cobra.Command) error {
+	if err := o.configure(c.ErrOrStderr()); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	listener, err := o.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	s, err := o.server(c.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	endReloads := reloadOnHangup(s)
+	defer endReloads()
+	endProfiles, err := o.profiles()
+	if err != nil {
+		s.Close()
+		return err
+	}
+	defer endProfiles()
+	fmt.Fprintf(c.OutOrStdout(), "serving %s at %s\n", strings.Join(o.config.Models.Names(), ", "), o.address(listener))
+	context.AfterFunc(ctx, stop) // a second signal ends at once
+	return s.Run(ctx, listener)
+}
+
+// configure brings the flags into the server's configuration.
+func (o *serveOptions) configure(log io.Writer) error {
+	l := &o.config.Limits
+	l.Body, l.Picture.Pixels, l.Memory = o.maxBody<<20, o.maxMegapixel*1e6, int64(o.memory)<<20
+	l.Picture.Bytes = l.Body
+	if len(o.config.Hosts) == 0 {
+		o.config.Hosts = server.LoopbackHosts(o.listen)
+	}
+	keys := os.Getenv("SCALENET_API_KEYS")
+	if o.keyFile != "" {
+		data, err := os.ReadFile(o.keyFile)
+		if err != nil {
+			return err
+		}
+		keys += "\n" + string(data)
+	}
+	o.config.Keys = strings.FieldsFunc(keys, func(r rune) bool { return strings.ContainsRune(",\n\r", r) })
+	if o.keyFile != "" && len(o.config.Keys) == 0 {
+		return fmt.Errorf("%s: no API key in the file", o.keyFile)
+	}
+	var err error
+	o.config.Log, err = o.logger(log)
+	return err
+}
+
+func (o *serveOptions) logger(w io.Writer) (*slog.Logger, error) {
+	var options slog.HandlerOptions
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level %q: want debug, info, warn or error", o.logLevel)
+	}
+	options.Level = level
+	switch o.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, &options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, &options)), nil
+	}
+	return nil, fmt.Errorf("--log-format %q: want text or json", o.logFormat)
+}
+
+// open listens, before models are loaded: an address in use is told at once.
+func (o *serveOptions) open(ctx context.Context) (net.Listener, error) {
+	if (o.tlsCert == "") != (o.tlsKey == "") {
+		return nil, errors.New("--tls-cert and --tls-key go together")
+	}
+	var config *tls.Config
+	if o.tlsCert != "" {
+		pair, err := tls.LoadX509KeyPair(o.tlsCert, o.tlsKey)
+		if err != nil {
+			return nil, fmt.Errorf("--tls-cert %s: %w", o.tlsCert, err)
+		}
+		config = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", o.listen)
+	if err != nil {
+		return nil, fmt.Errorf("--listen %s: %w", o.listen, err)
+	}
+	if config != nil {
+		listener = tls.NewListener(listener, config)
+	}
+	return listener, nil
+}
+
+// server loads the models and makes the server.
+func (o *serveOptions) server(progress io.Writer) (*server.Server, error) {
+	sources, err := models.Sources(o.models)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sources {
+		fmt.Fprintf(progress, "loading %s from %s\n", s.Name, s.Path)
+	}
+	if o.config.Models, err = models.NewRegistry(sources, o.openModel); err != nil {
+		return nil, err
+	}
+	s, err := server.New(o.config)
+	if err != nil {
+		o.config.Models.Close()
+	}
+	return s, err
+}
+
+// openModel gives a model a device of its own, so that one can be warmed while
+// another serves.
+func (o *serveOptions) openModel(m *detector.Model) (*detector.Detector, func(), error) {
+	dev, err := o.device.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := dev.BFloat16(); o.bf16 && err != nil {
+		dev.Close()
+		return nil, nil, fmt.Errorf("--bf16: %w", err)
+	}
+	d := detector.NewDetector(m, dev, detector.Options{BFloat16: o.bf16, Plans: o.plans})
+	return d, func() { d.Close(); dev.Close() }, nil
+}
+
+// address is what to open in a browser.
+func (o *serveOptions) address(listener net.Listener) string {
+	scheme := "http"
+	if o.tlsCert != "" {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(listener.Addr().String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(host, port))
+}
+
+func reloadOnHangup(s *server.Server) (end func()) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range hangup {
+			s.Reload()
+		}
+	}()
+	return func() {
+		signal.Stop(hangup)
+		close(hangup)
+		<-done
+	}
+}
+
+// profiles serves net/http/pprof on an address that only this machine reaches.
+func (o *serveOptions) profiles() (end func(), err error) {
+	if o.pprof == "" {
+		return func() {}, nil
+	}
+	if server.LoopbackHosts(o.pprof) == nil {
+		return nil, fmt.Errorf("--pprof %s: want a loopback address, such as 127.0.0.1:6060", o.pprof)
+	}
+	listener, err := net.Listen("tcp", o.pprof)
+	if err != nil {
+		return nil, fmt.Errorf("--pprof %s: %w", o.pprof, err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	h := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go h.Serve(listener)
+	return func() { h.Close() }, nil
+}

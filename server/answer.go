@@ -1,0 +1,204 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"scalenet/imaging"
+	"scalenet/roi"
+	"scalenet/server/models"
+)
+
+// Answer is what /detect answers for one picture. Boxes are continuous, in pixels
+// of the upright picture; detections are sorted by score.
+type Answer struct {
+	ID    string   `json:"id"`
+	Model ModelTag `json:"model"`
+	Picture
+}
+
+// Answers is what it answers for several.
+type Answers struct {
+	ID      string          `json:"id"`
+	Model   ModelTag        `json:"model"`
+	Results []PictureResult `json:"results"`
+}
+
+// PictureResult is a picture of several, or why there is nothing of it.
+type PictureResult struct {
+	Name string `json:"name,omitempty"` // the client's
+	*Picture
+	Error *Error `json:"error,omitempty"`
+}
+
+// ModelTag says which model answered.
+type ModelTag struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Picture is what was found in a picture.
+type Picture struct {
+	Image      ImageSize   `json:"image"`
+	Detections []Detection `json:"detections"`
+	TimingMS   TimingMS    `json:"timing_ms"`
+}
+
+// ImageSize is that of the upright picture.
+type ImageSize struct {
+	Width  int `json:"width"`
+	Height int `json:"height"`
+}
+
+// Detection is an object that was found.
+type Detection struct {
+	ClassID int32   `json:"class_id"`
+	Label   string  `json:"label"`
+	Score   float32 `json:"score"`
+	Box     Box     `json:"box"`
+}
+
+// Box has its corners in pixels.
+type Box struct {
+	X1 float32 `json:"x1"`
+	Y1 float32 `json:"y1"`
+	X2 float32 `json:"x2"`
+	Y2 float32 `json:"y2"`
+}
+
+// TimingMS is where the time went, in milliseconds.
+type TimingMS struct {
+	Queue       float64 `json:"queue"`
+	Decode      float64 `json:"decode"`
+	Preprocess  float64 `json:"preprocess"`
+	Inference   float64 `json:"inference"`
+	Postprocess float64 `json:"postprocess"`
+}
+
+// cocoResult is an entry of COCO's results; image_id is the picture's place in
+// the request, from 0.
+type cocoResult struct {
+	ImageID    int        `json:"image_id"`
+	CategoryID int32      `json:"category_id"`
+	Box        [4]float32 `json:"bbox"` // x, y, width, height
+	Score      float32    `json:"score"`
+}
+
+// The formats of an answer.
+const (
+	formatJSON  = "json"
+	formatCOCO  = "coco"
+	formatImage = "image"
+)
+
+// answerFormat is the one that the parameter names, or the Accept header.
+func answerFormat(f form, accept string) (string, error) {
+	format := f.values.Get("format")
+	if format == "" {
+		format = formatJSON
+		first, _, _ := strings.Cut(accept, ",")
+		if first, _, _ = strings.Cut(first, ";"); strings.TrimSpace(first) == "image/jpeg" {
+			format = formatImage
+		}
+	}
+	switch {
+	case !slices.Contains([]string{formatJSON, formatCOCO, formatImage}, format):
+		return "", badRequest("format = %q: want json, coco or image", displayName(format))
+	case format == formatImage && f.several:
+		return "", badRequest("format = image answers one picture, the request has %d", len(f.uploads))
+	}
+	return format, nil
+}
+
+func (s *Server) answer(c *gin.Context, format string, m *models.Model, all []found, several bool) {
+	switch {
+	case format == formatImage:
+		s.answerImage(c, m, all[0])
+	case format == formatCOCO:
+		s.answerCOCO(c, all)
+	case several:
+		a := Answers{ID: requestID(c), Model: tag(m)}
+		for _, f := range all {
+			r := PictureResult{Name: f.name}
+			if f.err != nil {
+				r.Error = s.pictureError(c, f.err)
+			} else {
+				p := f.answer(m)
+				r.Picture = &p
+			}
+			a.Results = append(a.Results, r)
+		}
+		c.JSON(http.StatusOK, a)
+	default:
+		c.JSON(http.StatusOK, Answer{requestID(c), tag(m), all[0].answer(m)})
+	}
+}
+
+// pictureError is the error of one picture of several.
+func (s *Server) pictureError(c *gin.Context, err error) *Error {
+	e := *asError(err)
+	e.RequestID = requestID(c)
+	s.noteError(c, &e)
+	return &e
+}
+
+func tag(m *models.Model) ModelTag { return ModelTag{m.Name, m.Version} }
+
+func (f found) answer(m *models.Model) Picture {
+	p := Picture{
+		Image:      ImageSize{f.picture.W, f.picture.H},
+		Detections: make([]Detection, len(f.detections)),
+		TimingMS: TimingMS{
+			milliseconds(f.timing.queue), milliseconds(f.timing.decode),
+			milliseconds(f.timing.Preprocess), milliseconds(f.timing.Inference), milliseconds(f.timing.Postprocess),
+		},
+	}
+	for i, d := range f.detections {
+		p.Detections[i] = Detection{d.Class, label(m, d), d.Score, Box{d.Box.X1, d.Box.Y1, d.Box.X2, d.Box.Y2}}
+	}
+	return p
+}
+
+func label(m *models.Model, d roi.Detection) string { return m.Classes()[d.Class-1] }
+
+// milliseconds to the microsecond.
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func (s *Server) answerCOCO(c *gin.Context, all []found) {
+	results := []cocoResult{}
+	for i, f := range all {
+		if f.err != nil { // the form has no place for it
+			s.fail(c, f.err)
+			return
+		}
+		for _, d := range f.detections {
+			b := d.Box
+			results = append(results, cocoResult{i, d.Class, [4]float32{b.X1, b.Y1, b.X2 - b.X1, b.Y2 - b.Y1}, d.Score})
+		}
+	}
+	c.JSON(http.StatusOK, results)
+}
+
+// answerImage draws the boxes, the best on top.
+func (s *Server) answerImage(c *gin.Context, m *models.Model, f found) {
+	drawn := f.picture.Clone()
+	var boxes []imaging.Annotation
+	for _, d := range slices.Backward(f.detections) {
+		boxes = append(boxes, imaging.Annotation{Box: d.Box, Text: fmt.Sprintf("%s %.2f", label(m, d), d.Score), Class: int(d.Class)})
+	}
+	err := drawn.Draw(boxes...)
+	var data []byte
+	if err == nil {
+		data, err = drawn.Encode(".jpg")
+	}
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.Data(http.StatusOK, "image/jpeg", data)
+}

@@ -1,0 +1,40 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// readBody reads the whole body, so that from then on the connection tells when
+// the client goes. Memory is taken as it comes in.
+func (s *Server) readBody(c *gin.Context, l *lease) ([]byte, error) {
+	limit := int64(s.config.Limits.Body)
+	if c.Request.ContentLength > limit {
+		return nil, &http.MaxBytesError{Limit: limit}
+	}
+	// A recorder in a test has no deadlines.
+	connection := http.NewResponseController(c.Writer)
+	_ = connection.SetReadDeadline(time.Now().Add(s.config.Timeout))
+	data, err := l.readAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
+	_ = connection.SetReadDeadline(time.Time{}) // from here on a read only waits for the client to go
+	switch {
+	case err == nil:
+		return data, nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &Error{Status: http.StatusRequestTimeout, Code: "body_timeout", Message: "the body did not arrive in time", cause: err}
+	case errors.Is(err, io.ErrUnexpectedEOF), c.Request.Context().Err() != nil:
+		return nil, &Error{Status: statusClientGone, Code: "cancelled", Message: "the body ended early", cause: err}
+	}
+	var known *Error
+	var tooLong *http.MaxBytesError
+	if errors.As(err, &known) || errors.As(err, &tooLong) {
+		return nil, err
+	}
+	return nil, &Error{Status: http.StatusBadRequest, Code: "bad_request", Message: "the body could not be read", cause: fmt.Errorf("body: %w", err)}
+}

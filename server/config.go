@@ -1,0 +1,132 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"scalenet/imaging"
+	"scalenet/server/models"
+	"scalenet/server/schedule"
+)
+
+// Config of a Server. DefaultConfig has the values for everything but Models.
+type Config struct {
+	Models *models.Registry
+	// Page answers GET requests that no route of the API takes; nil is none.
+	Page http.Handler
+	Log  *slog.Logger
+
+	Queue schedule.Options
+	// Timeout is how long a request may take from the end of its header, the
+	// body and the wait included.
+	Timeout time.Duration
+	Limits  Limits
+	// Threshold is the lowest score that is answered where a request names none.
+	Threshold float64
+
+	// Keys of the API; none lets everybody in.
+	Keys []string
+	// Hosts that requests may name in their Host header; none is any.
+	Hosts []string
+	// Origins of pages elsewhere whose scripts may call the API (CORS).
+	Origins []string
+	// TrustedProxies are addresses or networks whose X-Forwarded-For is believed.
+	TrustedProxies []string
+	// Rate is the number of requests a client may send a second, and Burst how
+	// many at once; 0 is no limit.
+	Rate  float64
+	Burst int
+	// AllowURL takes addresses of pictures, which the server fetches.
+	AllowURL bool
+
+	// ReloadEvery is how often the models' files are looked at; 0 is never.
+	ReloadEvery time.Duration
+	// DrainDelay is how long the server, told to end, says that it is not ready
+	// and serves on, until nobody sends it requests any more.
+	DrainDelay time.Duration
+	// DrainTimeout is how long requests in flight may then take to end.
+	DrainTimeout time.Duration
+}
+
+// Limits of a request.
+type Limits struct {
+	Body     int            // bytes of a request's body
+	Picture  imaging.Limits // of each picture
+	Pictures int            // in one request
+	// Memory bounds the bytes of all bodies and decoded pictures in flight.
+	Memory int64
+}
+
+// DefaultConfig serves one picture at a time and waits at most ten seconds.
+func DefaultConfig() Config {
+	return Config{
+		Log:       slog.New(slog.DiscardHandler),
+		Queue:     schedule.Options{Places: 64, Wait: 10 * time.Second, Batch: 1},
+		Timeout:   30 * time.Second,
+		Threshold: 0.5,
+		Limits: Limits{
+			Body:     32 << 20,
+			Picture:  imaging.Limits{Side: 12000, Pixels: 40_000_000},
+			Pictures: 16,
+			Memory:   1 << 30,
+		},
+		ReloadEvery:  2 * time.Second,
+		DrainTimeout: time.Minute,
+	}
+}
+
+// validate checks the ranges; the error names the option and the value.
+func (c Config) validate() error {
+	picture := 2 * 3 * int64(c.Limits.Picture.Pixels)
+	for _, k := range []struct {
+		key   string
+		value any
+		valid bool
+		need  string
+	}{
+		{"models", c.Models, c.Models != nil, "given"},
+		{"queue", c.Queue.Places, c.Queue.Places >= 1, "at least 1"},
+		{"max-wait", c.Queue.Wait, c.Queue.Wait >= 0, "at least 0"},
+		{"batch", c.Queue.Batch, c.Queue.Batch >= 1, "at least 1"},
+		{"batch-delay", c.Queue.Delay, c.Queue.Delay >= 0, "at least 0"},
+		{"timeout", c.Timeout, c.Timeout > 0, "above 0"},
+		{"threshold", c.Threshold, c.Threshold >= 0 && c.Threshold <= 1, "in [0, 1]"},
+		{"max-body", c.Limits.Body, c.Limits.Body >= 1, "at least 1"},
+		{"max-pixels", c.Limits.Picture.Pixels, c.Limits.Picture.Pixels >= 1, "at least 1"},
+		{"max-side", c.Limits.Picture.Side, c.Limits.Picture.Side >= 1, "at least 1"},
+		{"max-pictures", c.Limits.Pictures, c.Limits.Pictures >= 1 && c.Limits.Pictures <= c.Queue.Places, fmt.Sprintf("from 1 to the %d places of the queue", c.Queue.Places)},
+		{"memory", c.Limits.Memory, c.Limits.Memory >= picture+2*int64(c.Limits.Body), fmt.Sprintf("at least %d, for the largest body and picture", picture+2*int64(c.Limits.Body))},
+		{"rate", c.Rate, c.Rate >= 0, "at least 0"},
+		{"burst", c.Burst, c.Rate == 0 || c.Burst >= 1, "at least 1"},
+		{"drain-delay", c.DrainDelay, c.DrainDelay >= 0, "at least 0"},
+		{"drain-timeout", c.DrainTimeout, c.DrainTimeout > 0, "above 0"},
+	} {
+		if !k.valid {
+			return fmt.Errorf("server: %s = %v: must be %s", k.key, k.value, k.need)
+		}
+	}
+	for _, key := range c.Keys {
+		if strings.TrimSpace(key) != key || key == "" {
+			return fmt.Errorf("server: an API key is empty or has blanks around it")
+		}
+	}
+	return nil
+}
+
+// LoopbackHosts are the hosts by which a server on a loopback address is
+// reached; a page whose name was turned to point at it does not name one. nil
+// for other addresses.
+func LoopbackHosts(listen string) []string {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return nil
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil
+	}
+	return []string{"localhost", "127.0.0.1", "::1", host}
+}

@@ -1,0 +1,190 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/errgroup"
+
+	"scalenet/detector"
+	"scalenet/geom"
+	"scalenet/imaging"
+	"scalenet/roi"
+	"scalenet/server/models"
+	"scalenet/server/schedule"
+)
+
+// batchKey says which pictures go through a network together.
+type batchKey struct {
+	model *models.Model
+	size  geom.Size
+}
+
+// job is a picture on its way through the network.
+type job struct {
+	query  detector.Query
+	found  []roi.Detection
+	timing detector.Timing
+}
+
+// compute is the worker of the queue: the only one that runs a detector.
+func (s *Server) compute(key batchKey, batch []*job) error {
+	start := time.Now()
+	queries := make([]detector.Query, len(batch))
+	for i, j := range batch {
+		queries[i] = j.query
+	}
+	all, t, err := key.model.Detector.DetectEach(queries...)
+	s.metrics.computed(key.model.Name, len(batch), time.Since(start), err)
+	if err != nil {
+		return err
+	}
+	for i, j := range batch {
+		j.found, j.timing = all[i], t
+	}
+	return nil
+}
+
+// timing is where the time of a picture went; the network's is that of its
+// batch.
+type timing struct {
+	queue, decode time.Duration
+	detector.Timing
+}
+
+// found is what was found in one picture.
+type found struct {
+	name       string
+	picture    *imaging.Image
+	detections []roi.Detection
+	timing     timing
+	err        error
+}
+
+type ticket = schedule.Ticket[batchKey, *job]
+
+// detect takes uploads through the queue and the network. Its error is that of
+// the whole request, those of single pictures are in what it returns.
+func (s *Server) detect(ctx context.Context, l *lease, m *models.Model, uploads []upload, q query) ([]found, error) {
+	tickets, err := s.queue.Reserve(len(uploads))
+	if err != nil {
+		return nil, err
+	}
+	all := make([]found, len(uploads))
+	var group errgroup.Group
+	for i, u := range uploads {
+		group.Go(func() error {
+			defer tickets[i].Release()
+			all[i] = s.detectOne(ctx, l, m, tickets[i], u, q)
+			return nil
+		})
+	}
+	group.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+func (s *Server) detectOne(ctx context.Context, l *lease, m *models.Model, t *ticket, u upload, q query) (f found) {
+	f = found{name: u.name}
+	defer func() { s.metrics.picture(m.Name, f) }()
+	start := time.Now()
+	if f.picture, f.err = s.decode(ctx, l, u.data); f.err != nil {
+		return f
+	}
+	f.timing.decode = time.Since(start)
+	j := &job{query: detector.Query{Image: f.picture, Settings: q.settings}}
+	size := m.Detector.Model().PaddedSize(geom.Size{W: f.picture.W, H: f.picture.H}, q.settings)
+	m.Use()
+	l.hold()
+	f.timing.queue, f.err = t.Do(ctx, batchKey{m, size}, j, func() { m.Release(); l.end() })
+	if f.err == nil {
+		f.detections, f.timing.Timing = q.choose(j.found), j.timing
+	}
+	return f
+}
+
+// decode holds the picture's header against the limits, takes its memory, and
+// waits for its turn: decoding would otherwise keep the network from the
+// processors.
+func (s *Server) decode(ctx context.Context, l *lease, data []byte) (*imaging.Image, error) {
+	h, err := imaging.Inspect(data, s.config.Limits.Picture)
+	if err != nil {
+		return nil, err
+	}
+	if !l.take(2 * 3 * int64(h.Size.W) * int64(h.Size.H)) { // twice while it is turned upright, or drawn on
+		return nil, errMemory
+	}
+	if err := s.decoders.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer s.decoders.Release(1)
+	return imaging.Decode(data, s.config.Limits.Picture)
+}
+
+// handleDetect answers POST /detect.
+func (s *Server) handleDetect(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), s.config.Timeout)
+	defer cancel()
+	l := s.memory.lease()
+	defer l.end()
+	body, err := s.readBody(c, l)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	if !l.take(int64(len(body))) { // its parts are copies
+		s.fail(c, errMemory)
+		return
+	}
+	f, err := parseForm(c.GetHeader("Content-Type"), body, c.Request.URL.Query(), s.config.Limits.Pictures)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	s.answerDetect(c, ctx, l, f)
+}
+
+func (s *Server) answerDetect(c *gin.Context, ctx context.Context, l *lease, f form) {
+	format, err := answerFormat(f, c.GetHeader("Accept"))
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	m, err := s.model(f.values.Get("model"))
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	defer m.Release()
+	q, err := parseQuery(f.values, m, s.config.Threshold)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	if err := s.fetchAll(ctx, l, f.uploads); err != nil {
+		s.fail(c, err)
+		return
+	}
+	all, err := s.detect(ctx, l, m, f.uploads, q)
+	if err == nil && !f.several {
+		err = all[0].err
+	}
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	s.answer(c, format, m, all, f.several)
+}
+
+// model finds a model by name; release it.
+func (s *Server) model(name string) (*models.Model, error) {
+	m := s.config.Models.Acquire(name)
+	if m == nil {
+		return nil, &Error{Status: http.StatusNotFound, Code: "model_not_found", Message: "there is no model \"" + displayName(name) + "\""}
+	}
+	return m, nil
+}

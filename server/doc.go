@@ -1,0 +1,16 @@
+// Package server offers detectors over HTTP, with gin.
+//
+// A request goes through these files in this order:
+//
+//	middleware.go   identity, log, allowed hosts, key, rate
+//	body.go         the whole body, within the limits and the memory for bodies
+//	form.go         multipart, JSON or plain picture: pictures and parameters
+//	query.go        parameters of a model: threshold, classes, size, ...
+//	detect.go       a place in the queue, decoding, the network
+//	answer.go       JSON, COCO's JSON, or the annotated picture
+//	errors.go       what is answered when something fails
+//
+// Package schedule is the queue, package models the detectors and their reload.
+// Nothing is started by [New] but the queue's worker; [Server.Run] listens,
+// drains and closes.
+package server

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"scalenet/imaging"
+	"scalenet/server/schedule"
+)
+
+// Error is what a request is answered when it fails: {"error": {...}}.
+type Error struct {
+	Status    int    `json:"-"`
+	Code      string `json:"code"`
+	Message   string `json:"message"`
+	RequestID string `json:"request_id"`
+
+	cause error // for the log only
+}
+
+func (e *Error) Error() string { return e.Message }
+func (e *Error) Unwrap() error { return e.cause }
+
+// statusClientGone is how a request is logged and counted whose client has gone.
+// Nobody reads it.
+const statusClientGone = 499
+
+func badRequest(format string, args ...any) *Error {
+	return &Error{Status: http.StatusBadRequest, Code: "bad_request", Message: fmt.Sprintf(format, args...)}
+}
+
+var (
+	errMemory = &Error{Status: http.StatusServiceUnavailable, Code: "queue_full", Message: "the server holds as many pictures as it has memory for; try again later"}
+)
+
+// asError is the answer to any error. What is not known is internal, and its
+// message stays in the log.
+func asError(err error) *Error {
+	var known *Error
+	var tooLong *http.MaxBytesError
+	e := func(status int, code, format string, args ...any) *Error {
+		return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...), cause: err}
+	}
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &tooLong):
+		return e(http.StatusRequestEntityTooLarge, "body_too_large", "the body is longer than the %d bytes allowed", tooLong.Limit)
+	case errors.Is(err, imaging.ErrUnsupported):
+		return e(http.StatusUnsupportedMediaType, "unsupported_image", "%v", err)
+	case errors.Is(err, imaging.ErrTooLarge):
+		return e(http.StatusUnprocessableEntity, "image_too_large", "%v", err)
+	case errors.Is(err, imaging.ErrCorrupt):
+		return e(http.StatusUnprocessableEntity, "corrupt_image", "%v", err)
+	case errors.Is(err, schedule.ErrFull):
+		return e(http.StatusServiceUnavailable, "queue_full", "the server has as many pictures waiting as it takes; try again later")
+	case errors.Is(err, schedule.ErrClosed):
+		return e(http.StatusServiceUnavailable, "not_ready", "the server is ending")
+	case errors.Is(err, context.DeadlineExceeded):
+		return e(http.StatusGatewayTimeout, "deadline_exceeded", "the answer was not ready in time")
+	case errors.Is(err, context.Canceled):
+		return e(statusClientGone, "cancelled", "the client has gone")
+	}
+	return e(http.StatusInternalServerError, "internal", "the server failed; its log has more under this request's id")
+}
+
+// fail answers an error and ends the request's handlers.
+func (s *Server) fail(c *gin.Context, err error) {
+	e := *asError(err)
+	e.RequestID = requestID(c)
+	s.noteError(c, &e)
+	c.AbortWithStatusJSON(e.Status, gin.H{"error": &e})
+}
+
+// noteError remembers an error for the log and sets the headers that go with it.
+// Answers in other forms than fail's call it too.
+func (s *Server) noteError(c *gin.Context, e *Error) {
+	c.Set(outcomeKey, e)
+	switch e.Status {
+	case http.StatusServiceUnavailable:
+		c.Header("Retry-After", strconv.Itoa(s.retryAfter()))
+	case http.StatusUnauthorized:
+		c.Header("WWW-Authenticate", "Bearer")
+	}
+}
+
+// retryAfter is the seconds after which the queue is likely to have a place.
+func (s *Server) retryAfter() int {
+	return max(1, int((s.queue.EstimatedWait()+time.Second-1)/time.Second))
+}

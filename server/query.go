@@ -1,0 +1,140 @@
+package server
+
+import (
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"scalenet/detector"
+	"scalenet/roi"
+	"scalenet/server/models"
+)
+
+// query says how pictures are looked at and which detections are answered.
+type query struct {
+	settings  detector.Settings
+	threshold float32
+	classes   []bool // by class; nil is all
+	most      int    // detections a picture
+}
+
+// parameters are the names that /detect knows.
+var parameters = []string{"classes", "format", "max", "model", "nms", "size", "threshold"}
+
+// parseQuery reads the parameters that concern a model. The error names the
+// parameter and the value.
+func parseQuery(values url.Values, m *models.Model, threshold float64) (query, error) {
+	for key := range values {
+		if !slices.Contains(parameters, key) {
+			return query{}, badRequest("parameter %q is not known; known are %s", displayName(key), strings.Join(parameters, ", "))
+		}
+	}
+	q := query{settings: m.Detector.Model().Settings()}
+	var err error
+	if q.threshold, err = unitParameter(values, "threshold", threshold); err != nil {
+		return q, err
+	}
+	nms, err := unitParameter(values, "nms", q.settings.Detections.NMSIoU)
+	if err != nil {
+		return q, err
+	}
+	if values.Get("nms") != "" {
+		q.settings.Detections.NMSIoU = float64(nms)
+	}
+	q.most = q.settings.Detections.PerImage
+	if text := values.Get("max"); text != "" {
+		if q.most, err = strconv.Atoi(text); err != nil || q.most < 1 {
+			return q, badRequest("max = %q: want a number from 1", displayName(text))
+		}
+	}
+	if err := q.setSize(values.Get("size")); err != nil {
+		return q, err
+	}
+	if q.classes, err = parseClasses(values["classes"], m.Classes()); err != nil {
+		return q, err
+	}
+	q.narrow()
+	return q, nil
+}
+
+// narrow keeps the network's last step from working on what is not answered.
+// What is below the threshold never removes what is above it.
+func (q *query) narrow() {
+	d := &q.settings.Detections
+	d.Score = max(0, float64(math.Nextafter32(q.threshold, -1)))
+	d.PerImage = max(d.PerImage, q.most)
+}
+
+func unitParameter(values url.Values, key string, otherwise float64) (float32, error) {
+	text := values.Get(key)
+	if text == "" {
+		return float32(otherwise), nil
+	}
+	v, err := strconv.ParseFloat(text, 32)
+	if err != nil || !(v >= 0 && v <= 1) {
+		return 0, badRequest("%s = %q: want a number from 0 to 1", key, displayName(text))
+	}
+	return float32(v), nil
+}
+
+// setSize takes the sizes of the published protocols and the model's own. Others
+// would need a compiled plan each.
+func (q *query) setSize(text string) error {
+	switch text {
+	case "", "model":
+	case "600/1000":
+		q.settings.SetSize(600, 1000)
+	case "800/1200":
+		q.settings.SetSize(800, 1200)
+	default:
+		return badRequest("size = %q: want 600/1000, 800/1200 or model", displayName(text))
+	}
+	return nil
+}
+
+// parseClasses reads names and ids, with commas between.
+func parseClasses(lists []string, names []string) ([]bool, error) {
+	var classes []bool
+	for _, text := range strings.Split(strings.Join(lists, ","), ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		at := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, text) })
+		if at < 0 {
+			if id, err := strconv.Atoi(text); err == nil && id >= 1 && id <= len(names) {
+				at = id - 1
+			}
+		}
+		if at < 0 {
+			return nil, badRequest("classes: the model has no class %q; it has %s", displayName(text), someOf(names))
+		}
+		if classes == nil {
+			classes = make([]bool, len(names)+1)
+		}
+		classes[at+1] = true
+	}
+	return classes, nil
+}
+
+// someOf lists names, not more than fit into a message.
+func someOf(names []string) string {
+	const most = 20
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// choose keeps the detections that are asked for, in their order.
+func (q query) choose(found []roi.Detection) []roi.Detection {
+	chosen := []roi.Detection{}
+	for _, d := range found {
+		if d.Score >= q.threshold && (q.classes == nil || q.classes[d.Class]) && len(chosen) < q.most {
+			chosen = append(chosen, d)
+		}
+	}
+	return chosen
+}

@@ -1,0 +1,90 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"scalenet/server/models"
+)
+
+// Time-outs of a connection.
+const (
+	headerTimeout = 10 * time.Second
+	bodyTimeout   = time.Minute
+	idleTimeout   = 2 * time.Minute
+	writeTimeout  = time.Minute // of the answer alone
+)
+
+// Run serves on a listener until the context ends, and watches the models'
+// files. Then it is not ready, serves on for the drain delay, finishes what is
+// in flight, and closes. The error is nil unless listening failed or requests
+// were cut off by the drain timeout.
+func (s *Server) Run(ctx context.Context, listener net.Listener) error {
+	h := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       headerTimeout + bodyTimeout,
+		WriteTimeout:      headerTimeout + bodyTimeout + s.config.Timeout + writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug), // of scanners and broken connections
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- h.Serve(listener) }()
+	watching, stopWatching := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		if s.config.ReloadEvery > 0 {
+			s.config.Models.Watch(watching, s.config.ReloadEvery, s.tell)
+		}
+	}()
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		err = s.drain(h)
+	}
+	stopWatching()
+	<-watched
+	s.Close()
+	return err
+}
+
+// drain ends serving without losing a request.
+func (s *Server) drain(h *http.Server) error {
+	s.draining.Store(true)
+	h.SetKeepAlivesEnabled(false) // each answer tells its client to connect anew, elsewhere
+	s.config.Log.Info("draining", "delay", s.config.DrainDelay, "queued", s.queue.Depth())
+	time.Sleep(s.config.DrainDelay)
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
+	defer cancel()
+	err := h.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		h.Close()
+		return fmt.Errorf("server: requests in flight did not end within %v", s.config.DrainTimeout)
+	}
+	return err
+}
+
+// Reload reads all models again.
+func (s *Server) Reload() {
+	for _, r := range s.config.Models.Refresh(true) {
+		s.tell(r)
+	}
+}
+
+// tell logs and counts a reload.
+func (s *Server) tell(r models.Reload) {
+	s.metrics.reloaded(r)
+	if r.Err != nil {
+		s.config.Log.Error("reload failed, the old model serves on", "model", r.Name, "version", r.Old, "error", r.Err)
+		return
+	}
+	s.config.Log.Info("reloaded", "model", r.Name, "old", r.Old, "version", r.New)
+}

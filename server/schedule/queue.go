@@ -1,0 +1,286 @@
+package schedule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Errors of Reserve.
+var (
+	ErrFull   = errors.New("the queue is full")
+	ErrClosed = errors.New("the queue is closed")
+)
+
+// Options of a Queue.
+type Options struct {
+	// Places is how many jobs may wait or be prepared at a time.
+	Places int
+	// Wait is how long a new job may have to wait, by the time that jobs took
+	// lately; 0 is no bound.
+	Wait time.Duration
+	// Batch is how many jobs of one key are computed together at most; 1 is none.
+	// Batches have 1, 2, 4, ... jobs, so that few sizes need a compiled plan.
+	Batch int
+	// Delay is how long the oldest job waits for others to complete its batch.
+	Delay time.Duration
+}
+
+// Queue hands jobs to one worker. K says which jobs can be computed together.
+type Queue[K comparable, T any] struct {
+	options Options
+	work    func(K, []T) error
+	wake    chan struct{} // something changed that the worker waits for
+	ended   chan struct{} // the worker has ended
+
+	mu       sync.Mutex
+	waiting  []*job[K, T]
+	reserved int // places of tickets that have not become jobs
+	running  int
+	started  time.Time     // when what runs was started
+	perJob   time.Duration // smoothed time of a job
+	closed   bool
+}
+
+type job[K comparable, T any] struct {
+	key     K
+	value   T
+	release func()
+	since   time.Time
+	waited  time.Duration
+	err     error
+	done    chan struct{}
+}
+
+// New starts a queue. The work is called by one goroutine with the values of a
+// batch; its error, or its panic, is that of all of them.
+func New[K comparable, T any](o Options, work func(K, []T) error) *Queue[K, T] {
+	o.Places, o.Batch = max(o.Places, 1), max(o.Batch, 1)
+	q := &Queue[K, T]{options: o, work: work, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	go q.serve()
+	return q
+}
+
+// Ticket is a place in the queue.
+type Ticket[K comparable, T any] struct {
+	q    *Queue[K, T]
+	used bool
+}
+
+// Reserve takes n places, all or none. The error is ErrFull or ErrClosed.
+func (q *Queue[K, T]) Reserve(n int) ([]*Ticket[K, T], error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil, ErrClosed
+	}
+	if q.depth()+n > q.options.Places {
+		return nil, ErrFull
+	}
+	if w := q.options.Wait; w > 0 && q.wait()+time.Duration(n-1)*q.perJob > w {
+		return nil, ErrFull
+	}
+	q.reserved += n
+	tickets := make([]*Ticket[K, T], n)
+	for i := range tickets {
+		tickets[i] = &Ticket[K, T]{q: q}
+	}
+	return tickets, nil
+}
+
+// Release gives the place back, unless Do was called.
+func (t *Ticket[K, T]) Release() {
+	if t.used {
+		return
+	}
+	t.used = true
+	t.q.mu.Lock()
+	t.q.reserved--
+	t.q.mu.Unlock()
+	t.q.signal() // a queue that is being closed waits for it
+}
+
+// Do computes a value in the ticket's place and says how long it waited. When
+// the context ends first, its error is returned and the value, if its
+// computation has not begun, leaves the queue. The queue calls release, which
+// may be nil, when it has no more need of the value.
+func (t *Ticket[K, T]) Do(ctx context.Context, key K, value T, release func()) (waited time.Duration, err error) {
+	if t.used {
+		panic("schedule: a ticket is used twice")
+	}
+	t.used = true
+	q := t.q
+	j := &job[K, T]{key: key, value: value, release: release, since: time.Now(), done: make(chan struct{})}
+	q.mu.Lock()
+	q.reserved--
+	if err := ctx.Err(); err != nil {
+		q.mu.Unlock()
+		j.free()
+		q.signal()
+		return 0, err
+	}
+	q.waiting = append(q.waiting, j)
+	q.mu.Unlock()
+	q.signal()
+	select {
+	case <-j.done:
+		return j.waited, j.err
+	case <-ctx.Done():
+		if q.remove(j) {
+			j.free()
+		}
+		return time.Since(j.since), ctx.Err()
+	}
+}
+
+// remove takes a waiting job out; false if it does not wait any more.
+func (q *Queue[K, T]) remove(j *job[K, T]) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, w := range q.waiting {
+		if w == j {
+			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+			q.signal()
+			return true
+		}
+	}
+	return false
+}
+
+func (j *job[K, T]) free() {
+	if j.release != nil {
+		j.release()
+	}
+}
+
+func (q *Queue[K, T]) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Depth is the number of places taken; what runs has left its own.
+func (q *Queue[K, T]) Depth() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.depth()
+}
+
+func (q *Queue[K, T]) depth() int { return q.reserved + len(q.waiting) }
+
+// EstimatedWait is how long a new job would have to wait, by the time that jobs
+// took lately.
+func (q *Queue[K, T]) EstimatedWait() time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.wait()
+}
+
+func (q *Queue[K, T]) wait() time.Duration {
+	rest := time.Duration(q.running) * q.perJob
+	if q.running > 0 {
+		rest = max(0, rest-time.Since(q.started))
+	}
+	return rest + time.Duration(q.depth())*q.perJob
+}
+
+// Close takes no more reservations and waits for the jobs there are and for the
+// tickets that were given.
+func (q *Queue[K, T]) Close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.signal()
+	<-q.ended
+}
+
+func (q *Queue[K, T]) serve() {
+	defer close(q.ended)
+	for {
+		batch, wait, end := q.take()
+		switch {
+		case len(batch) > 0:
+			q.run(batch)
+		case end:
+			return
+		case wait > 0:
+			timer := time.NewTimer(wait)
+			select {
+			case <-q.wake:
+			case <-timer.C:
+			}
+			timer.Stop()
+		default:
+			<-q.wake
+		}
+	}
+}
+
+// take removes the next batch from the queue. If it is to wait for more jobs it
+// says how long, and end is that there will be no more.
+func (q *Queue[K, T]) take() (batch []*job[K, T], wait time.Duration, end bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		return nil, 0, q.closed && q.reserved == 0
+	}
+	oldest := q.waiting[0]
+	for _, j := range q.waiting {
+		if j.key == oldest.key && len(batch) < q.options.Batch {
+			batch = append(batch, j)
+		}
+	}
+	if wait := q.options.Delay - time.Since(oldest.since); len(batch) < q.options.Batch && wait > 0 && !q.closed {
+		return nil, wait, false
+	}
+	batch = batch[:1<<(bits.Len(uint(len(batch)))-1)]
+	rest, taken := q.waiting[:0], 0
+	for _, j := range q.waiting {
+		if taken < len(batch) && j == batch[taken] {
+			taken++
+			continue
+		}
+		rest = append(rest, j)
+	}
+	clear(q.waiting[len(rest):])
+	q.waiting = rest
+	q.running, q.started = len(batch), time.Now()
+	return batch, 0, false
+}
+
+func (q *Queue[K, T]) run(batch []*job[K, T]) {
+	values := make([]T, len(batch))
+	for i, j := range batch {
+		values[i] = j.value
+		j.waited = q.started.Sub(j.since)
+	}
+	err := q.safely(batch[0].key, values)
+	q.mu.Lock()
+	took := time.Since(q.started) / time.Duration(len(batch))
+	if q.perJob == 0 {
+		q.perJob = took
+	}
+	q.perJob += (took - q.perJob) / 8
+	q.running = 0
+	q.mu.Unlock()
+	for _, j := range batch {
+		j.err = err
+		close(j.done)
+		j.free()
+	}
+}
+
+// safely turns a panic of the work into an error: the next job may do better.
+func (q *Queue[K, T]) safely(key K, values []T) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return q.work(key, values)
+}

@@ -1,0 +1,113 @@
+package server
+
+import (
+	"net/http"
+	"runtime"
+	"strings"
+	"sync/atomic"
+
+	"github.com/gin-contrib/cors"
+	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/semaphore"
+
+	"scalenet/server/schedule"
+)
+
+// Server answers requests. It is an http.Handler through Handler.
+type Server struct {
+	config   Config
+	queue    *schedule.Queue[batchKey, *job]
+	memory   *budget
+	decoders *semaphore.Weighted
+	fetch    *fetcher // nil without AllowURL
+	keys     keys
+	rates    *rates
+	metrics  *metrics
+	handler  http.Handler
+	draining atomic.Bool
+}
+
+// New makes a server, which owns the configuration's models from then on. The
+// error names the option that is wrong.
+func New(c Config) (*Server, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		config: c, memory: &budget{limit: c.Limits.Memory},
+		decoders: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
+		keys:     hashKeys(c.Keys),
+	}
+	var err error
+	if s.rates, err = newRates(c.Rate, c.Burst); err != nil {
+		return nil, err
+	}
+	if c.AllowURL {
+		s.fetch = newFetcher(c.Limits.Picture.Bytes, publicAddress)
+	}
+	s.metrics = newMetrics(s)
+	if s.handler, err = s.routes(); err != nil {
+		return nil, err
+	}
+	s.queue = schedule.New(c.Queue, s.compute)
+	return s, nil
+}
+
+// Handler is the whole API and the page.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// ready tells whether the server wants requests.
+func (s *Server) ready() bool { return !s.draining.Load() }
+
+// Close finishes what is queued and closes the models. Nothing may be sent to
+// the handler any more.
+func (s *Server) Close() {
+	s.queue.Close()
+	s.config.Models.Close()
+}
+
+func (s *Server) routes() (http.Handler, error) {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	e.HandleMethodNotAllowed = true
+	e.RedirectTrailingSlash = false
+	if err := e.SetTrustedProxies(s.config.TrustedProxies); err != nil {
+		return nil, err
+	}
+	e.Use(func(c *gin.Context) { c.Set(outcomeKey, (*Error)(nil)) }, identify, s.observe, s.recovered, s.allowedHost)
+	if len(s.config.Origins) > 0 {
+		o := cors.DefaultConfig()
+		o.AllowOrigins = s.config.Origins
+		o.AllowHeaders = []string{"Authorization", "Content-Type", "X-API-Key", "X-Request-ID"}
+		o.ExposeHeaders = []string{"Retry-After", "X-Request-ID"}
+		if err := o.Validate(); err != nil {
+			return nil, err
+		}
+		e.Use(cors.New(o))
+	}
+	e.GET("/healthz", s.handleHealth)
+	e.GET("/readyz", s.handleReady)
+	api := e.Group("", s.limited, s.authorized)
+	api.GET("/metrics", gin.WrapH(s.metrics.handler()))
+	api.GET("/models", s.handleModels)
+	for _, path := range []string{"/detect", "/v1/detect"} {
+		api.POST(path, s.handleDetect)
+	}
+	e.NoMethod(func(c *gin.Context) {
+		s.fail(c, &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: c.Request.Method + " is not a method of this address"})
+	})
+	e.NoRoute(s.handleElse)
+	return e, nil
+}
+
+// handleElse answers what is not the API's: the page.
+func (s *Server) handleElse(c *gin.Context) {
+	path := c.Request.URL.Path
+	read := c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead
+	if s.config.Page == nil || !read || strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/v2/") {
+		s.fail(c, &Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is nothing at this address"})
+		return
+	}
+	c.Status(http.StatusOK) // gin begins with 404 here
+	s.config.Page.ServeHTTP(c.Writer, c.Request)
+}

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+// ModelInfo is a model in the answer of /models.
+type ModelInfo struct {
+	ModelTag
+	Default bool        `json:"default"`
+	State   string      `json:"state"` // ready
+	Classes []ClassInfo `json:"classes"`
+	Input   InputInfo   `json:"input"`
+}
+
+// ClassInfo is a class with its id, from 1.
+type ClassInfo struct {
+	ID    int    `json:"id"`
+	Label string `json:"label"`
+}
+
+// InputInfo is the size at which the model looks at pictures.
+type InputInfo struct {
+	Shorter int `json:"shorter"`
+	Longest int `json:"longest"`
+}
+
+func (s *Server) handleModels(c *gin.Context) {
+	list := []ModelInfo{}
+	for _, m := range s.config.Models.All() {
+		settings := m.Detector.Model().Settings()
+		info := ModelInfo{
+			ModelTag: tag(m), Default: m.Name == s.config.Models.Default(), State: "ready",
+			Input: InputInfo{settings.Shorter, settings.Longest}, Classes: []ClassInfo{},
+		}
+		for i, label := range m.Classes() {
+			info.Classes = append(info.Classes, ClassInfo{i + 1, label})
+		}
+		list = append(list, info)
+		m.Release()
+	}
+	c.JSON(http.StatusOK, gin.H{"models": list})
+}
+
+// handleHealth says that the process lives.
+func (s *Server) handleHealth(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
+
+// handleReady says whether the server wants requests.
+func (s *Server) handleReady(c *gin.Context) {
+	if !s.ready() {
+		s.fail(c, &Error{Status: http.StatusServiceUnavailable, Code: "not_ready", Message: "the server is ending"})
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"status": "ready"})
+}
