@@ -20,6 +20,7 @@ import (
 	"scalenet/detector"
 	"scalenet/server"
 	"scalenet/server/models"
+	"scalenet/web"
 )
 
 type serveOptions struct {
@@ -36,6 +37,7 @@ type serveOptions struct {
 
 func newServeCommand() *cobra.Command {
 	o := serveOptions{config: server.DefaultConfig()}
+	o.config.Page = web.Handler()
 	c := &cobra.Command{
 		Use:   "serve --model [NAME=]FILE...",
 		Short: "Answer requests with detections over HTTP, with a page to try it",

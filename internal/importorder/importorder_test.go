@@ -41,6 +41,7 @@ var order = [][]string{
 	{"figure"}, // the look of plots
 	{"checkpoint"},
 	{"geom"},
+	{"examples"}, // pictures, embedded
 }
 
 // allowed names who may import what from outside; a key that ends in a slash stands for all paths below it.

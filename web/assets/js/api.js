@@ -1,0 +1,94 @@
+// The server's API: requests, and what went wrong in words.
+
+/** Low enough that the slider never needs another request. */
+export const LOWEST = 0.05;
+
+/** Problem is an error that the page can show as it is. */
+export class Problem extends Error {
+  /**
+   * @param {string} title what happened, a few words
+   * @param {string} text what to do about it
+   * @param {{code?: string, detail?: string, retryAfter?: number}} more
+   */
+  constructor(title, text, { code = "", detail = "", retryAfter = 0 } = {}) {
+    super(title);
+    Object.assign(this, { title, text, code, detail, retryAfter });
+  }
+}
+
+// By the server's error code: what happened, and what to do.
+const WORDS = {
+  unsupported_image: ["This is not a picture that the server can read", "JPEG, PNG, WebP, GIF, BMP and TIFF work."],
+  corrupt_image: ["The picture is damaged", "It could not be decoded to its end. Perhaps the file was cut off on its way here."],
+  image_too_large: ["The picture has too many pixels for this server", "A smaller copy finds the same objects: the model looks at a reduced picture anyway."],
+  body_too_large: ["The file is too large for this server", "A smaller copy finds the same objects: the model looks at a reduced picture anyway."],
+  queue_full: ["The server is busy", "More pictures are waiting than it takes on."],
+  deadline_exceeded: ["The server did not get to the picture in time", "It is busy. Try again in a moment."],
+  not_ready: ["The server is not ready", "Its model is being loaded, or it is about to stop. Try again in a moment."],
+  rate_limited: ["Too many requests", "The server limits how many pictures a client may send."],
+  unauthorized: ["This server needs an API key", "It is kept until this tab is closed and sent to this server only."],
+  model_not_found: ["The model is not there any more", "Reload the page to see the models that are."],
+  forbidden_host: ["The server does not answer under this address", "Open it under one of the names it was started with."],
+};
+
+/**
+ * detect sends a picture and returns the server's answer, with round_trip_ms added to timing_ms.
+ * @param {Blob} picture
+ * @param {{model?: string, key?: string, signal?: AbortSignal}} options
+ */
+export async function detect(picture, { model, key, signal } = {}) {
+  const query = new URLSearchParams({ threshold: LOWEST });
+  if (model) query.set("model", model);
+  const start = performance.now();
+  const answer = await request(`detect?${query}`, {
+    method: "POST",
+    headers: { "Content-Type": picture.type.startsWith("image/") ? picture.type : "application/octet-stream" },
+    body: picture,
+    key,
+    signal,
+  });
+  if (!Array.isArray(answer.detections)) throw notOurs("no detections in the answer");
+  answer.timing_ms = { ...answer.timing_ms, round_trip: performance.now() - start };
+  return answer;
+}
+
+/** models returns the models that the server has ready, its default first. */
+export async function models(key) {
+  const answer = await request("models", { key });
+  if (!Array.isArray(answer.models)) throw notOurs("no models in the answer");
+  return answer.models
+    .filter((m) => !m.state || m.state === "ready")
+    .sort((a, b) => Number(b.default ?? false) - Number(a.default ?? false));
+}
+
+async function request(url, { key, headers = {}, ...options }) {
+  if (key) headers = { ...headers, Authorization: `Bearer ${key}` };
+  let response;
+  try {
+    response = await fetch(url, { ...options, headers: { Accept: "application/json", ...headers } });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem("The server cannot be reached", "Is it still running? Is the network up?", { code: "network", detail: error.message });
+  }
+  const body = await response.text();
+  let answer;
+  try {
+    answer = JSON.parse(body);
+  } catch {
+    if (response.ok) throw notOurs("the answer is not JSON");
+  }
+  if (response.ok) return answer;
+  throw problem(response, answer?.error ?? {});
+}
+
+function problem(response, { code = "", message = "", request_id: id = "" }) {
+  const retryAfter = Number(response.headers.get("Retry-After")) || 0;
+  let [title, text] = WORDS[code] ?? ["The server could not do it", "Try again; the server's log says more."];
+  if (retryAfter > 0) text += ` Try again in ${retryAfter === 1 ? "a second" : `${retryAfter} seconds`}.`;
+  const detail = [message, `status ${response.status}`, id && `request ${id}`].filter(Boolean).join(", ");
+  return new Problem(title, text, { code: code || `http_${response.status}`, detail, retryAfter });
+}
+
+function notOurs(detail) {
+  return new Problem("The answer could not be understood", "Something else may be answering in the server's place.", { code: "answer", detail });
+}

@@ -1,0 +1,98 @@
+// The camera: frames go to the server one at a time, as small JPEGs, as fast as answers come back.
+
+import { Problem } from "./api.js";
+import { jpeg } from "./picture.js";
+
+export class Camera {
+  /** @param {HTMLVideoElement} video */
+  constructor(video) {
+    this.video = video;
+    this.stream = null;
+  }
+
+  get on() {
+    return this.stream !== null;
+  }
+
+  /** start opens a camera: the one with this id, or the one that looks away from the user. */
+  async start(deviceId) {
+    if (!navigator.mediaDevices?.getUserMedia) {
+      throw new Problem("The camera cannot be used here", "Browsers give the camera only to pages from https:// or from this machine (localhost).", { code: "camera" });
+    }
+    this.stop();
+    const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
+    try {
+      this.stream = await navigator.mediaDevices.getUserMedia({
+        audio: false,
+        video: deviceId ? { deviceId: { exact: deviceId }, ...size } : { facingMode: "environment", ...size },
+      });
+    } catch (error) {
+      throw cameraProblem(error);
+    }
+    this.video.srcObject = this.stream;
+    await this.video.play();
+  }
+
+  stop() {
+    this.stream?.getTracks().forEach((track) => track.stop());
+    this.stream = null;
+    this.video.srcObject = null;
+  }
+
+  /** devices lists the cameras, for a choice. */
+  async devices() {
+    const all = await navigator.mediaDevices.enumerateDevices();
+    return all.filter((d) => d.kind === "videoinput").map((d, i) => ({ id: d.deviceId, label: d.label || `Camera ${i + 1}` }));
+  }
+
+  get deviceId() {
+    return this.stream?.getVideoTracks()[0]?.getSettings().deviceId ?? "";
+  }
+
+  /**
+   * run sends frames until the camera stops: one request at a time, none while the page is hidden.
+   * @param {number} longest longer side of the frames sent, in pixels
+   * @param {(frame: Blob) => Promise<void>} send resolves when the answer is there; what it throws ends the run
+   */
+  async run(longest, send) {
+    const stream = this.stream;
+    while (this.stream === stream && stream) {
+      await (document.hidden ? shown() : nextFrame(this.video));
+      if (this.stream !== stream || document.hidden) continue;
+      await send(await jpeg(this.video, longest, 0.8));
+    }
+  }
+}
+
+/** Rate is how many answers came a second, over the last two seconds. */
+export class Rate {
+  times = [];
+
+  tick(now = performance.now()) {
+    this.times = [...this.times.filter((t) => now - t < 2000), now];
+    const span = now - this.times[0];
+    return span > 0 ? ((this.times.length - 1) * 1000) / span : 0;
+  }
+}
+
+function nextFrame(video) {
+  return new Promise((done) => {
+    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(done);
+    else requestAnimationFrame(done);
+    setTimeout(done, 500); // a stopped camera delivers no frame
+  });
+}
+
+function shown() {
+  return new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+}
+
+function cameraProblem(error) {
+  const [title, text] = {
+    NotAllowedError: ["The camera was not allowed", "Allow it for this page in the browser's address bar, then try again."],
+    NotFoundError: ["No camera was found", "Connect one, or choose a picture instead."],
+    OverconstrainedError: ["That camera is gone", "Connect it again, or choose a picture instead."],
+    NotReadableError: ["The camera is in use", "Another program holds it. Close that one, then try again."],
+  }[error.name] ?? ["The camera could not be started", "Choose a picture instead."];
+  return new Problem(title, text, { code: "camera", detail: error.message });
+}

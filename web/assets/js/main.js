@@ -1,0 +1,420 @@
+// The page: what is shown, and what the user's hands do to it.
+//
+//   api.js      requests, and errors in words         overlay.js, labels.js   boxes over the picture
+//   picture.js  files, smaller copies                 results.js              the panel beside it
+//   camera.js   the live loop                         save.js                 downloads
+
+import { LOWEST, Problem, detect, models } from "./api.js";
+import { Camera, Rate } from "./camera.js";
+import { bytes, count, duration, list, percent } from "./format.js";
+import { Overlay } from "./overlay.js";
+import { fromTransfer, jpeg, load } from "./picture.js";
+import { Table, chips, summary, ticks, times } from "./results.js";
+import { annotated, json, offer } from "./save.js";
+
+const SMALLER = 1600; // longer side of a smaller copy: more than any model here looks at
+
+const $ = (id) => document.getElementById(id);
+const main = $("main"), img = $("picture"), video = $("video");
+
+const state = {
+  models: [],
+  model: null, // of state.models
+  key: sessionStorage.getItem("api-key") ?? "",
+  picture: null, // {blob, name, decoded}
+  answer: null, // the server's; each detection has an id, its place in the answer
+  threshold: 0.5,
+  hidden: new Set(), // class ids switched off
+  pointed: null, // id of the detection under the pointer or the focus
+  picked: null, // and of the one that was clicked
+  request: null, // AbortController of the one in flight
+  retry: null, // what "Try again" does
+};
+
+const link = {
+  point: (id) => mark({ pointed: id }),
+  pick: (id) => pick(id),
+};
+const overlay = new Overlay($("overlay"), link);
+const table = new Table($("table"), link);
+const camera = new Camera(video);
+
+// Pictures
+
+/** take shows a picture and asks the server what is in it. */
+async function take(blob, name) {
+  leaveCamera();
+  state.request?.abort();
+  forget();
+  main.dataset.state = "picture";
+  state.picture = { blob, name, decoded: false };
+  const picture = state.picture;
+  img.alt = name;
+  markExample(name);
+  const [decoded] = await Promise.all([load(img, blob), look(picture)]);
+  picture.decoded = decoded;
+  if (state.picture !== picture) return;
+  if (decoded) setFrame(img.naturalWidth, img.naturalHeight);
+  showCaption();
+  draw();
+}
+
+/** look asks the server about a picture; a newer question takes the place of one that is open. */
+async function look(picture) {
+  state.request?.abort();
+  const request = (state.request = new AbortController());
+  forget();
+  busy(true);
+  $("name").textContent = `${picture.name}, ${bytes(picture.blob.size)}`;
+  try {
+    const answer = await detect(picture.blob, { model: state.model?.name, key: state.key, signal: request.signal });
+    if (state.request !== request) return;
+    accept(answer);
+    setFrame(answer.image.width, answer.image.height);
+    showCaption();
+    draw();
+    announce(`${summary(shown())}, in ${duration(answer.timing_ms.round_trip)}.`);
+  } catch (error) {
+    if (error.name !== "AbortError" && state.request === request) fail(error, () => look(picture));
+  } finally {
+    if (state.request === request) busy(false);
+  }
+}
+
+function accept(answer) {
+  answer.detections.forEach((d, i) => (d.id = i));
+  state.answer = answer;
+  state.pointed = state.picked = null;
+}
+
+/** forget takes the last answer and error off the page. */
+function forget() {
+  $("problem").hidden = true;
+  state.answer = null;
+  state.pointed = state.picked = null;
+  draw();
+}
+
+/** smaller sends a copy of the picture that is small enough for any server. */
+async function smaller() {
+  const { name, decoded } = state.picture;
+  if (!decoded) return;
+  await take(await jpeg(img, SMALLER), name.replace(/\.\w+$/, "") + " (smaller).jpg");
+}
+
+// Camera
+
+async function startCamera(deviceId) {
+  state.request?.abort();
+  forget();
+  state.picture = null;
+  markExample("");
+  try {
+    await camera.start(deviceId);
+  } catch (error) {
+    main.dataset.state = "picture";
+    img.removeAttribute("src");
+    fail(error, () => startCamera());
+    return;
+  }
+  main.dataset.state = "live";
+  setFrame(video.videoWidth, video.videoHeight);
+  announce("The camera is on.");
+  listCameras();
+  const rate = new Rate();
+  $("rate").textContent = "";
+  try {
+    await camera.run(state.model?.input?.longest ?? 640, async (frame) => {
+      const answer = await lookLive(frame);
+      if (!answer || !camera.on) return;
+      accept(answer);
+      draw();
+      $("rate").textContent = `${rate.tick().toFixed(1)} pictures/s, ${duration(answer.timing_ms.round_trip)}`;
+    });
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    stopCamera();
+    main.dataset.state = "picture";
+    fail(error, () => startCamera());
+  }
+}
+
+/** lookLive returns the answer for a frame, or null after a wait where the server is busy. */
+async function lookLive(frame) {
+  const request = (state.request = new AbortController());
+  try {
+    return await detect(frame, { model: state.model?.name, key: state.key, signal: request.signal });
+  } catch (error) {
+    if (!["queue_full", "deadline_exceeded", "rate_limited"].includes(error.code)) throw error;
+    $("rate").textContent = "The server is busy";
+    await new Promise((done) => setTimeout(done, 1000 * Math.max(0.5, error.retryAfter)));
+    return null;
+  }
+}
+
+async function listCameras() {
+  const devices = await camera.devices();
+  const select = $("cameras");
+  select.hidden = devices.length < 2;
+  select.replaceChildren(...devices.map((d) => new Option(d.label, d.id, false, d.id === camera.deviceId)));
+}
+
+/** takeFrame keeps the camera's picture of this moment, in full size. */
+async function takeFrame() {
+  const frame = await jpeg(video, Infinity, 0.92);
+  const time = new Date().toTimeString().slice(0, 8).replaceAll(":", "-");
+  await take(frame, `camera ${time}.jpg`);
+}
+
+function leaveCamera() {
+  if (!camera.on) return;
+  state.request?.abort();
+  camera.stop();
+}
+
+function stopCamera() {
+  leaveCamera();
+  forget();
+  main.dataset.state = "empty";
+  announce("The camera is off.");
+}
+
+// What is shown
+
+/** shown is what passes the threshold and the switches, the most confident first. */
+function shown() {
+  const found = state.answer?.detections ?? [];
+  return found.filter((d) => d.score >= state.threshold && !state.hidden.has(d.class_id)).sort((a, b) => b.score - a.score);
+}
+
+function draw() {
+  const visible = shown();
+  const { answer } = state;
+  main.classList.toggle("done", answer !== null);
+  overlay.show(visible, answer?.image ?? { width: 1, height: 1 });
+  table.show(visible);
+  ticks($("scores"), answer?.detections ?? [], state.hidden, LOWEST);
+  chips($("classes"), classesFound(), state.hidden, toggleClass);
+  $("classes-part").hidden = !answer?.detections.length;
+  if (answer) {
+    $("count").textContent = visible.length === 0 ? "Nothing found" : count(visible.length, "object");
+    $("total").textContent = duration(answer.timing_ms.round_trip);
+    times($("time-bar"), $("times"), answer.timing_ms);
+    $("none").hidden = visible.length > 0;
+    $("none").textContent = answer.detections.length
+      ? `${count(answer.detections.length, "box", "boxes")} with a lower confidence or of a class that is switched off.`
+      : "Nothing that the model knows is in this picture.";
+  }
+  mark({});
+}
+
+function classesFound() {
+  const classes = new Map();
+  for (const d of state.answer?.detections ?? []) {
+    const c = classes.get(d.class_id) ?? { label: d.label, shown: 0, all: 0 };
+    c.all++;
+    if (d.score >= state.threshold) c.shown++;
+    classes.set(d.class_id, c);
+  }
+  return new Map([...classes].sort(([a], [b]) => a - b));
+}
+
+function toggleClass(id) {
+  if (!state.hidden.delete(id)) state.hidden.add(id);
+  draw();
+  announce(`${summary(shown())}.`);
+}
+
+/** mark makes the detection that is pointed at, or else the one picked, stand out in picture and table. */
+function mark(change) {
+  Object.assign(state, change);
+  const id = state.pointed ?? state.picked;
+  overlay.mark(id, state.picked);
+  table.mark(id, state.picked);
+}
+
+function pick(id) {
+  mark({ picked: id === state.picked ? null : id });
+  if (state.picked !== null && matchMedia("(min-width: 60rem)").matches) table.row(id)?.scrollIntoView({ block: "nearest" });
+}
+
+function setFrame(width, height) {
+  $("frame").style.setProperty("--w", width);
+  $("frame").style.setProperty("--h", height);
+}
+
+function showCaption() {
+  const { blob, name, decoded } = state.picture;
+  const size = state.answer?.image;
+  const parts = [name, size && `${size.width} × ${size.height}`, bytes(blob.size)];
+  $("name").textContent = parts.filter(Boolean).join(", ");
+  $("frame").classList.toggle("blank", !decoded);
+}
+
+function busy(on) {
+  main.classList.toggle("busy", on);
+  $("results").setAttribute("aria-busy", on);
+  if (on) announce("Looking at the picture.");
+}
+
+let announcing = 0;
+/** announce tells a screen reader; of several in a row only the last. */
+function announce(text) {
+  clearTimeout(announcing);
+  announcing = setTimeout(() => ($("status").textContent = text), 150);
+}
+
+function fail(error, retry) {
+  if (!(error instanceof Problem)) {
+    console.error(error);
+    error = new Problem("Something went wrong in this page", "Reload it and try again.", { detail: String(error) });
+  }
+  state.retry = retry;
+  $("problem-title").textContent = error.title;
+  $("problem-text").textContent = error.text;
+  $("problem-detail").textContent = error.detail;
+  const needsKey = error.code === "unauthorized";
+  const tooLarge = ["image_too_large", "body_too_large"].includes(error.code);
+  $("key-form").hidden = !needsKey;
+  $("problem-smaller").hidden = !tooLarge;
+  $("problem-retry").hidden = needsKey || tooLarge || ["unsupported_image", "corrupt_image"].includes(error.code);
+  $("problem").hidden = false;
+  busy(false);
+}
+
+// Models and examples
+
+async function loadModels() {
+  try {
+    state.models = await models(state.key);
+  } catch (error) {
+    if (error.code === "unauthorized") {
+      main.dataset.state = "picture";
+      fail(error, () => ((main.dataset.state = "empty"), ($("problem").hidden = true), loadModels()));
+    }
+    return; // a detection says what is wrong
+  }
+  const select = $("model");
+  select.replaceChildren(...state.models.map((m) => new Option(m.name, m.name)));
+  $("model-choice").hidden = state.models.length < 2;
+  chooseModel(state.models[0]);
+}
+
+function chooseModel(model) {
+  state.model = model ?? null;
+  state.hidden.clear();
+  const labels = model?.classes?.map((c) => c.label) ?? [];
+  $("knows").textContent = labels.length === 0 ? "" : `The model knows ${labels.length <= 8 ? list(labels) : `${labels.length} classes`}.`;
+  for (const button of document.querySelectorAll("[data-example]")) button.parentElement.hidden = !labels.includes(button.dataset.label);
+  $("examples").hidden = document.querySelector(".examples li:not([hidden])") === null;
+}
+
+async function takeExample(file) {
+  const response = await fetch(`examples/${file}`).catch(() => null);
+  if (!response?.ok) {
+    main.dataset.state = "picture";
+    fail(new Problem("The example could not be fetched", "Is the server still running?", { code: "network" }), () => takeExample(file));
+    return;
+  }
+  await take(await response.blob(), file);
+}
+
+function markExample(name) {
+  for (const button of document.querySelectorAll("[data-example]")) {
+    if (button.dataset.example === name) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+  }
+}
+
+// Hands
+
+const actions = {
+  choose: () => $("file").click(),
+  camera: () => startCamera(),
+  take: takeFrame,
+  stop: stopCamera,
+  retry: () => state.retry?.(),
+  smaller,
+  "save-picture": savePicture,
+  "save-json": () => offer(json(state.answer, shown(), state.threshold), `${stem()}.json`),
+};
+
+async function savePicture() {
+  const type = state.picture.blob.type === "image/png" ? "image/png" : "image/jpeg";
+  try {
+    offer(await annotated(img, state.answer, shown(), type), `${stem()}-boxes.${type.slice(6).replace("jpeg", "jpg")}`);
+  } catch (error) {
+    fail(new Problem("The picture could not be drawn", "It may be too large for this browser.", { detail: error.message }), savePicture);
+  }
+}
+
+const stem = () => state.picture.name.replace(/\.\w+$/, "").replaceAll(" ", "-");
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-do], [data-example]");
+  if (button?.dataset.do) actions[button.dataset.do]();
+  else if (button) takeExample(button.dataset.example);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") mark({ pointed: null, picked: null });
+});
+
+$("file").addEventListener("change", (event) => {
+  const [file] = event.target.files;
+  event.target.value = ""; // the same file may be chosen again
+  if (file) take(file, file.name);
+});
+
+document.addEventListener("paste", (event) => {
+  const file = fromTransfer(event.clipboardData);
+  if (!file) return;
+  event.preventDefault();
+  take(file, file.name);
+});
+
+let inside = 0; // dragenter and dragleave come for every element that is crossed
+document.addEventListener("dragenter", (event) => {
+  if (!event.dataTransfer?.types.includes("Files")) return;
+  inside++;
+  main.classList.add("dropping");
+});
+document.addEventListener("dragleave", () => {
+  inside = Math.max(0, inside - 1);
+  if (inside === 0) main.classList.remove("dropping");
+});
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  inside = 0;
+  main.classList.remove("dropping");
+  const file = fromTransfer(event.dataTransfer);
+  if (file) take(file, file.name);
+});
+
+$("threshold").addEventListener("input", (event) => {
+  state.threshold = event.target.value / 100;
+  $("threshold-value").textContent = percent(state.threshold);
+  event.target.setAttribute("aria-valuetext", percent(state.threshold));
+  draw();
+  announce(`${summary(shown())}.`);
+});
+
+$("model").addEventListener("change", (event) => {
+  chooseModel(state.models.find((m) => m.name === event.target.value));
+  if (state.picture) look(state.picture);
+});
+
+$("cameras").addEventListener("change", (event) => startCamera(event.target.value));
+
+$("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  state.key = $("key").value.trim();
+  sessionStorage.setItem("api-key", state.key);
+  $("key").value = "";
+  state.retry?.();
+});
+
+window.addEventListener("pagehide", leaveCamera);
+
+loadModels();

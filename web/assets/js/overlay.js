@@ -1,0 +1,141 @@
+// Boxes over the picture, as SVG: sharp on every screen, each box an element that can be pointed at and focused.
+
+import { INK, color } from "./palette.js";
+import { place, preferred } from "./labels.js";
+import { percent } from "./format.js";
+
+// Labels are smaller where the picture is: font size, space at the sides, height and baseline in pixels.
+const LARGE = { font: 12.5, pad: 5, height: 19, base: 14 };
+const SMALL = { font: 10.5, pad: 3, height: 15, base: 11.5 };
+
+export class Overlay {
+  /**
+   * @param {SVGSVGElement} svg lies over the picture and has its size
+   * @param {{point: (id: number|null) => void, pick: (id: number) => void}} on
+   */
+  constructor(svg, on) {
+    this.svg = svg;
+    this.found = [];
+    this.frame = { width: 1, height: 1 };
+    this.measure = measurer(svg);
+    new ResizeObserver(() => this.draw()).observe(svg);
+    svg.addEventListener("pointerover", (e) => on.point(idOf(e.target)));
+    svg.addEventListener("pointerleave", () => on.point(null));
+    svg.addEventListener("focusin", (e) => on.point(idOf(e.target)));
+    svg.addEventListener("focusout", () => on.point(null));
+    svg.addEventListener("click", (e) => on.pick(idOf(e.target)));
+    svg.addEventListener("keydown", (e) => this.key(e, on));
+  }
+
+  /**
+   * show draws detections, each with the number `id` by which the page knows it.
+   * @param {object[]} found
+   * @param {{width: number, height: number}} frame the picture's size in pixels, in which boxes are given
+   */
+  show(found, frame) {
+    this.found = found;
+    this.frame = frame;
+    this.draw();
+  }
+
+  draw() {
+    const { clientWidth: w, clientHeight: h } = this.svg;
+    if (!w || !h) return;
+    const focused = this.svg.contains(document.activeElement) ? idOf(document.activeElement) : null;
+    this.svg.setAttribute("viewBox", `0 0 ${w} ${h}`);
+    const boxes = this.found.map((d) => inView(d.box, w / this.frame.width, h / this.frame.height));
+    const texts = this.found.map(labelText);
+    const { font, pad, height, base } = w < 560 ? SMALL : LARGE;
+    const sizes = texts.map((t) => ({ w: Math.ceil(this.measure(t) * font) + 2 * pad, h: height }));
+    const spots = place(boxes, sizes, { w, h });
+    // Small boxes lie above large ones, so that each can be pointed at; labels above all boxes.
+    const order = boxes.map((_, i) => i).sort((a, b) => boxes[b].w * boxes[b].h - boxes[a].w * boxes[a].h);
+    const groups = order.map((i) => {
+      const group = element("g", { class: "box", "data-id": this.found[i].id, role: "button", tabindex: -1, "aria-label": texts[i].replace("%", " %") });
+      const r = boxes[i];
+      const shape = { x: r.x, y: r.y, width: r.w, height: r.h, rx: 2 };
+      group.append(element("rect", { class: "halo", ...shape }), element("rect", { class: "line", stroke: color(this.found[i].class_id), ...shape }));
+      return group;
+    });
+    const labels = this.found.map((d, i) => {
+      const at = spots[i] ?? preferred(boxes[i], sizes[i], { w, h });
+      const label = element("g", { class: spots[i] ? "label" : "label crowded", "data-id": d.id, "aria-hidden": true });
+      const text = element("text", { x: at.x + pad, y: at.y + base, "font-size": font, fill: INK });
+      text.textContent = texts[i];
+      label.append(element("rect", { x: at.x, y: at.y, width: sizes[i].w, height, rx: 3, fill: color(d.class_id) }), text);
+      return label;
+    });
+    this.svg.replaceChildren(...groups, ...labels);
+    this.svg.querySelector(".box")?.setAttribute("tabindex", 0);
+    this.mark(this.marked, this.picked);
+    if (focused !== null) this.box(focused)?.focus();
+  }
+
+  /** mark makes one detection stand out and the others step back; null for none. */
+  mark(id, picked) {
+    this.marked = id;
+    this.picked = picked;
+    const known = this.found.some((d) => d.id === id);
+    this.svg.classList.toggle("has-mark", known);
+    for (const e of this.svg.querySelectorAll("[data-id]")) {
+      e.classList.toggle("marked", known && Number(e.dataset.id) === id);
+      if (e.classList.contains("box")) e.setAttribute("aria-pressed", Number(e.dataset.id) === picked);
+    }
+    const label = this.svg.querySelector(".label.marked");
+    if (label && label !== this.svg.lastElementChild) this.svg.append(label);
+  }
+
+  box(id) {
+    return this.svg.querySelector(`.box[data-id="${id}"]`);
+  }
+
+  key(event, on) {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const id = idOf(event.target);
+    if (id === null) return;
+    if (event.key === "Enter" || event.key === " ") {
+      on.pick(id);
+    } else if (step) {
+      const at = this.found.findIndex((d) => d.id === id);
+      const next = this.found[(at + step + this.found.length) % this.found.length];
+      this.svg.querySelectorAll('.box[tabindex="0"]').forEach((e) => e.setAttribute("tabindex", -1));
+      this.box(next.id).setAttribute("tabindex", 0);
+      this.box(next.id).focus();
+    } else {
+      return;
+    }
+    event.preventDefault();
+  }
+}
+
+/** labelText is what stands at a box. */
+export function labelText(d) {
+  return `${d.label} ${percent(d.score)}`;
+}
+
+function inView(box, sx, sy) {
+  const x = Math.round(box.x1 * sx), y = Math.round(box.y1 * sy);
+  return { x, y, w: Math.max(1, Math.round(box.x2 * sx) - x), h: Math.max(1, Math.round(box.y2 * sy) - y) };
+}
+
+function idOf(target) {
+  const id = target?.closest?.("svg [data-id]")?.dataset.id;
+  return id === undefined ? null : Number(id);
+}
+
+function element(name, attributes) {
+  const e = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) e.setAttribute(key, value);
+  return e;
+}
+
+/** measurer returns the width of a text in the label's font, for a font size of 1. */
+function measurer(svg) {
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = `600 100px ${getComputedStyle(svg).fontFamily}`;
+  const known = new Map();
+  return (text) => {
+    if (!known.has(text)) known.set(text, context.measureText(text).width / 100);
+    return known.get(text);
+  };
+}

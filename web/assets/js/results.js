@@ -1,0 +1,158 @@
+// The panel beside the picture: how many, which classes, the table, the time.
+
+import { color } from "./palette.js";
+import { count, duration, list, percent } from "./format.js";
+
+const STEPS = ["queue", "decode", "preprocess", "inference", "postprocess"];
+
+/** summary says what is shown, for eyes and for screen readers. */
+export function summary(shown) {
+  if (shown.length === 0) return "Nothing found";
+  const classes = [...Map.groupBy(shown, (d) => d.label)].map(([label, of]) => `${of.length} ${label}`);
+  return `${count(shown.length, "object")} found: ${list(classes)}`;
+}
+
+/** ticks draws each detection's score above the slider, so that one sees what moving it would change. */
+export function ticks(svg, found, hidden, low) {
+  svg.replaceChildren(
+    ...found.map((d) => {
+      const tick = document.createElementNS(svg.namespaceURI, "line");
+      const x = `${((d.score - low) / (1 - low)) * 100}%`;
+      for (const [k, v] of Object.entries({ x1: x, x2: x, y1: 0, y2: "100%" })) tick.setAttribute(k, v);
+      tick.style.setProperty("--class", color(d.class_id));
+      tick.classList.toggle("off", hidden.has(d.class_id));
+      return tick;
+    }),
+  );
+}
+
+/**
+ * chips shows a switch for every class found; they are kept while the classes stay the same, so that focus stays.
+ * @param {HTMLElement} parent
+ * @param {Map<number, {label: string, shown: number, all: number}>} classes by id
+ * @param {Set<number>} hidden
+ */
+export function chips(parent, classes, hidden, toggle) {
+  const ids = [...classes.keys()].join();
+  if (parent.dataset.ids !== ids) {
+    parent.dataset.ids = ids;
+    parent.replaceChildren(
+      ...[...classes].map(([id, { label }]) => {
+        const chip = make("button", { type: "button", className: "chip" }, swatch(id), label, make("span", { className: "number" }));
+        chip.dataset.classId = id;
+        chip.addEventListener("click", () => toggle(id));
+        return chip;
+      }),
+    );
+  }
+  for (const chip of parent.children) {
+    const { label, shown } = classes.get(Number(chip.dataset.classId));
+    chip.setAttribute("aria-pressed", !hidden.has(Number(chip.dataset.classId)));
+    chip.setAttribute("aria-label", `${label}, ${shown}`);
+    chip.querySelector(".number").textContent = shown;
+  }
+}
+
+/** Table lists what is shown; pointing at or focusing a row marks its box. */
+export class Table {
+  /** @param {HTMLTableElement} table */
+  constructor(table, on) {
+    this.table = table;
+    this.body = table.tBodies[0];
+    this.body.addEventListener("pointerover", (e) => on.point(idOf(e.target)));
+    this.body.addEventListener("pointerleave", () => on.point(null));
+    this.body.addEventListener("focusin", (e) => on.point(idOf(e.target)));
+    this.body.addEventListener("focusout", () => on.point(null));
+    this.body.addEventListener("click", (e) => on.pick(idOf(e.target)));
+    this.body.addEventListener("keydown", (e) => this.key(e));
+  }
+
+  show(shown) {
+    const focused = idOf(document.activeElement);
+    this.body.replaceChildren(...shown.map(row));
+    const buttons = [...this.body.querySelectorAll("button")];
+    const first = buttons.find((b) => idOf(b) === focused) ?? buttons[0];
+    if (first) first.tabIndex = 0;
+    if (focused !== null) first?.focus();
+    this.table.hidden = shown.length === 0;
+  }
+
+  mark(id, picked) {
+    for (const r of this.body.rows) {
+      r.classList.toggle("marked", Number(r.dataset.id) === id);
+      r.querySelector("button").setAttribute("aria-pressed", Number(r.dataset.id) === picked);
+    }
+  }
+
+  row(id) {
+    return this.body.querySelector(`tr[data-id="${id}"]`);
+  }
+
+  key(event) {
+    const rows = [...this.body.rows];
+    const at = rows.indexOf(event.target.closest("tr"));
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const next = rows[Math.max(0, Math.min(to, rows.length - 1))].querySelector("button");
+    for (const b of this.body.querySelectorAll("button")) b.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  }
+}
+
+function row(d) {
+  const { x1, y1, x2, y2 } = d.box;
+  const button = make("button", { type: "button", tabIndex: -1 }, swatch(d.class_id), d.label);
+  const meter = make("span", { className: "meter" });
+  meter.style.setProperty("--score", d.score);
+  meter.style.setProperty("--class", color(d.class_id));
+  const tr = make(
+    "tr",
+    {},
+    make("td", {}, button),
+    make("td", { className: "score" }, meter, percent(d.score)),
+    make("td", {}, `${Math.round(x1)}, ${Math.round(y1)}`),
+    make("td", {}, `${Math.round(x2 - x1)} × ${Math.round(y2 - y1)}`),
+  );
+  tr.dataset.id = d.id;
+  return tr;
+}
+
+/** times shows where the time went: a bar and a list. */
+export function times(bar, dl, timing) {
+  const steps = STEPS.map((name) => [name, timing[name] ?? 0]);
+  const inServer = steps.reduce((sum, [, ms]) => sum + ms, 0);
+  steps.push(["transfer", Math.max(0, timing.round_trip - inServer)]);
+  const all = steps.reduce((sum, [, ms]) => sum + ms, 0) || 1;
+  let at = 0;
+  bar.replaceChildren(
+    ...steps.map(([name, ms]) => {
+      const part = document.createElementNS(bar.namespaceURI, "rect");
+      const width = (ms / all) * 100;
+      for (const [k, v] of Object.entries({ class: name, x: `${at}%`, width: `${width}%`, y: 0, height: "100%" })) part.setAttribute(k, v);
+      at += width;
+      return part;
+    }),
+  );
+  dl.replaceChildren(
+    ...steps.map(([name, ms]) => make("div", { className: name }, make("dt", {}, name[0].toUpperCase() + name.slice(1)), make("dd", {}, duration(ms)))),
+  );
+}
+
+function swatch(classID) {
+  const s = make("span", { className: "swatch" });
+  s.style.setProperty("--class", color(classID));
+  return s;
+}
+
+function idOf(target) {
+  const id = target?.closest?.("tr[data-id]")?.dataset.id;
+  return id === undefined ? null : Number(id);
+}
+
+function make(name, properties, ...children) {
+  const e = Object.assign(document.createElement(name), properties);
+  e.append(...children);
+  return e;
+}

@@ -1,0 +1,141 @@
+package web
+
+import (
+	"encoding/json"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"scalenet/examples"
+)
+
+func get(t *testing.T, address string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, address, nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	Handler().ServeHTTP(w, r)
+	return w
+}
+
+func TestHandler(t *testing.T) {
+	for _, c := range []struct {
+		address, contentType, has string
+		status                    int
+	}{
+		{"/", "text/html; charset=utf-8", "<h1>Find objects", 200},
+		{"/?from=elsewhere", "text/html; charset=utf-8", "<h1>Find objects", 200},
+		{"/docs", "text/html; charset=utf-8", "openapi.yaml", 200},
+		{"/js/main.js", "text/javascript; charset=utf-8", "import", 200},
+		{"/css/base.css", "text/css; charset=utf-8", ":root", 200},
+		{"/icon.svg", "image/svg+xml", "<svg", 200},
+		{"/examples/BloodImage_00014.jpg", "image/jpeg", "JFIF", 200},
+		{"/examples/LICENSE.bccd", "text/plain; charset=utf-8", "MIT", 200},
+		{"/index.html", "application/json; charset=utf-8", "not_found", 404},
+		{"/examples/", "application/json; charset=utf-8", "not_found", 404},
+		{"/examples/examples.go", "application/json; charset=utf-8", "not_found", 404},
+		{"/js", "application/json; charset=utf-8", "not_found", 404},
+		{"/js/../../web.go", "application/json; charset=utf-8", "not_found", 404},
+		{"/%2e%2e/web.go", "application/json; charset=utf-8", "not_found", 404},
+	} {
+		t.Run(c.address, func(t *testing.T) {
+			w := get(t, c.address)
+			assert.Equal(t, c.status, w.Code)
+			assert.Equal(t, c.contentType, w.Header().Get("Content-Type"))
+			assert.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
+			assert.Contains(t, w.Body.String(), c.has)
+		})
+	}
+}
+
+func TestHandlerCaches(t *testing.T) {
+	first := get(t, "/js/main.js")
+	etag := first.Header().Get("ETag")
+	require.NotEmpty(t, etag)
+	assert.Equal(t, "no-cache", first.Header().Get("Cache-Control"))
+	again := get(t, "/js/main.js", "If-None-Match", etag)
+	assert.Equal(t, http.StatusNotModified, again.Code)
+	assert.Empty(t, again.Body.Bytes())
+	other := get(t, "/css/base.css", "If-None-Match", etag)
+	assert.Equal(t, http.StatusOK, other.Code)
+}
+
+func TestHandlerMethods(t *testing.T) {
+	w := httptest.NewRecorder()
+	Handler().ServeHTTP(w, httptest.NewRequest(http.MethodHead, "/", nil))
+	assert.Equal(t, http.StatusOK, w.Code)
+	assert.Empty(t, w.Body.Bytes())
+
+	w = httptest.NewRecorder()
+	w.Header().Set("X-Request-ID", "r-1")
+	Handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", nil))
+	assert.Equal(t, http.StatusMethodNotAllowed, w.Code)
+	var body struct{ Error map[string]string }
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
+	assert.Equal(t, map[string]string{"code": "method_not_allowed", "message": "POST is not a method of this address", "request_id": "r-1"}, body.Error)
+}
+
+// TestAssetsKeepThePolicy: what the Content-Security-Policy forbids is not there to begin with, and all addresses are the server's own.
+func TestAssetsKeepThePolicy(t *testing.T) {
+	assert.Contains(t, get(t, "/").Header().Get("Content-Security-Policy"), "default-src 'none'")
+	inline := regexp.MustCompile(`(?i)<style|\sstyle=|\son[a-z]+=|<script(?:[^>]*>)\s*[^<\s]|innerHTML|document\.write|\beval\(`)
+	elsewhere := regexp.MustCompile(`(?i)(?:src|href|import|fetch|url)\s*[=(]?\s*\(?["']?(?:https?:)?//[^"'\s)]*`)
+	each(t, func(name, text string) {
+		assert.NotRegexp(t, inline, text, name)
+		assert.NotRegexp(t, elsewhere, text, name)
+	})
+}
+
+// TestAssetsAreThere: every file that a page, a module or a style names is served, and every module and style is used.
+func TestAssetsAreThere(t *testing.T) {
+	named := regexp.MustCompile(`(?:src|href)="([^"#]+)"|from "(\./[^"]+)"`)
+	used := map[string]bool{"/docs": true, "/": true}
+	each(t, func(name, text string) {
+		folder := "/"
+		if path.Ext(name) == ".js" {
+			folder = "/js"
+		}
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			address := path.Join(folder, m[1]+m[2])
+			if address == "/openapi.yaml" {
+				continue // the API's
+			}
+			used[address] = true
+			assert.Equal(t, http.StatusOK, get(t, address).Code, "%s names %s", name, address)
+		}
+	})
+	each(t, func(name, _ string) {
+		address := map[string]string{"index.html": "/", "docs.html": "/docs"}[name]
+		if address == "" {
+			address = "/" + name
+		}
+		assert.True(t, used[address], "nothing uses %s", name)
+	})
+	pictures, err := fs.Glob(examples.Files, "*.jpg")
+	require.NoError(t, err)
+	for _, picture := range pictures {
+		assert.True(t, used["/examples/"+picture], "the page does not show examples/%s", picture)
+	}
+}
+
+func each(t *testing.T, f func(name, text string)) {
+	t.Helper()
+	err := fs.WalkDir(assets, "assets", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(assets, name)
+		f(strings.TrimPrefix(name, "assets/"), string(data))
+		return err
+	})
+	require.NoError(t, err)
+}
