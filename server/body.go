@@ -22,9 +22,9 @@ func (s *Server) readBody(c *gin.Context, l *lease) ([]byte, error) {
 	connection := http.NewResponseController(c.Writer)
 	_ = connection.SetReadDeadline(time.Now().Add(s.config.Timeout))
 	data, err := l.readAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
-	_ = connection.SetReadDeadline(time.Time{}) // from here on a read only waits for the client to go
 	switch {
 	case err == nil:
+		_ = connection.SetReadDeadline(time.Time{}) // from here on a read only waits for the client to go
 		return data, nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, &Error{Status: http.StatusRequestTimeout, Code: "body_timeout", Message: "the body did not arrive in time", cause: err}

@@ -31,13 +31,7 @@ const (
 
 // newFetcher takes the check of addresses, which is publicAddress but in tests.
 func newFetcher(limit int, check func(netip.Addr) error) *fetcher {
-	dialer := &net.Dialer{Timeout: fetchTimeout, Control: func(_, address string, _ syscall.RawConn) error {
-		ap, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return err
-		}
-		return check(ap.Addr())
-	}}
+	dialer := checkedDialer(func(a netip.AddrPort) error { return check(a.Addr()) })
 	return &fetcher{
 		limit: int64(limit),
 		slots: semaphore.NewWeighted(fetches),
@@ -55,6 +49,18 @@ func newFetcher(limit int, check func(netip.Addr) error) *fetcher {
 			},
 		},
 	}
+}
+
+// checkedDialer connects only where the check, which sees the very address of
+// the connection, has no error.
+func checkedDialer(check func(netip.AddrPort) error) *net.Dialer {
+	return &net.Dialer{Timeout: fetchTimeout, Control: func(_, address string, _ syscall.RawConn) error {
+		a, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return err
+		}
+		return check(a)
+	}}
 }
 
 func checkURL(u *url.URL) error {

@@ -1,0 +1,93 @@
+package server
+
+import (
+	"bytes"
+	"encoding/base64"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// The three forms of a body. Whatever the bytes: an error that is the client's,
+// or no more pictures than allowed, names without a path, values that are short.
+func fuzzForm(f *testing.F, kind string) {
+	f.Fuzz(func(t *testing.T, body []byte, query string) {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			return
+		}
+		const most = 3
+		got, err := parseForm(kind, body, values, most)
+		if err != nil {
+			if e := asError(err); e.Status < 400 || e.Status >= 500 || e.Message == "" {
+				t.Fatalf("%d %q: %v", e.Status, e.Message, err)
+			}
+			return
+		}
+		if n := len(got.uploads); n < 1 || n > most {
+			t.Fatalf("%d pictures", n)
+		}
+		total := 0
+		for _, u := range got.uploads {
+			total += len(u.data)
+			if strings.ContainsAny(u.name, "/\\\x00\n") || len([]rune(u.name)) > 100 {
+				t.Fatalf("name %q", u.name)
+			}
+		}
+		if total > len(body) {
+			t.Fatalf("%d bytes of pictures in %d", total, len(body))
+		}
+	})
+}
+
+func FuzzMultipart(f *testing.F) {
+	for _, list := range [][][3]string{
+		{{"image", "a.jpg", "data"}},
+		{{"image", `..\..\a.jpg`, "data"}, {"image", "", "data"}, {"threshold", "", "0.5"}},
+		{{"photo", "a", "data"}},
+		{{"image", "a", "--x"}, {"", "", ""}},
+		{},
+	} {
+		_, body := parts(f, list...)
+		boundary, _, _ := strings.Cut(strings.TrimPrefix(body, "--"), "\r\n")
+		body = strings.ReplaceAll(body, strings.TrimSuffix(boundary, "--"), "boundary")
+		f.Add([]byte(body), "threshold=0.1")
+		f.Add([]byte(body[:len(body)/2]), "url=http://x")
+	}
+	fuzzForm(f, "multipart/form-data; boundary=boundary")
+}
+
+func FuzzJSON(f *testing.F) {
+	data := base64.StdEncoding.EncodeToString([]byte("data"))
+	for _, body := range []string{
+		`{"image": "` + data + `"}`, `{"images": ["` + data + `", ""], "threshold": 0.5, "classes": ["a", 2]}`,
+		`{"image": null}`, `{"url": "http://x", "max": {}}`, `{"image": "data:image/png;base64,` + data + `"}`, `[]`, `{`, `{"image": "é"}`,
+	} {
+		f.Add([]byte(body), "")
+	}
+	fuzzForm(f, "application/json")
+}
+
+func FuzzRaw(f *testing.F) {
+	f.Add([]byte("data"), "max=1")
+	f.Add([]byte{}, "url=x&format=image")
+	fuzzForm(f, "image/jpeg")
+}
+
+func FuzzBase64(f *testing.F) {
+	for _, data := range []string{"", "a", "ab", "abc", "\xff\xfe\xfd"} {
+		f.Add([]byte(data))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, text := range []string{
+			base64.StdEncoding.EncodeToString(data), base64.URLEncoding.EncodeToString(data), base64.RawURLEncoding.EncodeToString(data),
+			"data:x;base64," + base64.StdEncoding.EncodeToString(data),
+		} {
+			got, err := decodeBase64(text)
+			if err != nil || !bytes.Equal(got, data) {
+				t.Fatalf("%q: %q, %v", text, got, err)
+			}
+		}
+		_, _ = decodeBase64(string(data))
+	})
+}
