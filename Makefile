@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 GO := scripts/install.sh && source scripts/env.sh && go
 TESTFLAGS ?=
+LISTEN ?= 127.0.0.1:8080
 ONEDNN3 := $(CURDIR)/build/onednn3
 
-.PHONY: build demo test test-onednn3 bench lint clean
+.PHONY: build demo test test-onednn3 soak bench lint clean
 
 build:
 	@$(GO) build -o bin/scalenet ./cmd/scalenet
@@ -14,7 +15,8 @@ demo: build
 		[ -e $$need ] || { echo "make demo: $$need is not in this checkout" >&2; exit 1; }; \
 	done
 	bin/scalenet detect --model models/bccd.safetensors --out runs/demo examples/
-	@echo "annotated pictures are in $(CURDIR)/runs/demo"
+	@echo "annotated pictures are in $(CURDIR)/runs/demo; now the server, until Ctrl-C:"
+	bin/scalenet serve --model models --listen $(LISTEN)
 
 # pycocotools is what the evaluator is compared with; without it that test says that it was skipped.
 test:
@@ -26,6 +28,10 @@ test:
 test-onednn3:
 	@scripts/onednn3.sh $(ONEDNN3)
 	@export ONEDNN_ROOT=$(ONEDNN3); $(GO) test $(TESTFLAGS) ./engine/cpu/...
+
+# The server under load for minutes: overload, reloads, ends, and its throughput beside the detector's own.
+soak:
+	@export SCALENET_SOAK=1; $(GO) test $(TESTFLAGS) -count=1 -v -timeout 15m -run 'Overload|Reload|Drain|Gone|Throughput' ./server
 
 bench: build
 	bin/scalenet bench

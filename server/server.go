@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
@@ -72,7 +73,7 @@ func (s *Server) routes() (http.Handler, error) {
 	e.HandleMethodNotAllowed = true
 	e.RedirectTrailingSlash = false
 	if err := e.SetTrustedProxies(s.config.TrustedProxies); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("server: trusted-proxies = %v: %w", s.config.TrustedProxies, err)
 	}
 	e.Use(func(c *gin.Context) { c.Set(outcomeKey, (*Error)(nil)) }, identify, s.observe, s.recovered, s.allowedHost)
 	if len(s.config.Origins) > 0 {
@@ -81,7 +82,7 @@ func (s *Server) routes() (http.Handler, error) {
 		o.AllowHeaders = []string{"Authorization", "Content-Type", "X-API-Key", "X-Request-ID"}
 		o.ExposeHeaders = []string{"Retry-After", "X-Request-ID"}
 		if err := o.Validate(); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("server: cors = %v: %w", s.config.Origins, err)
 		}
 		e.Use(cors.New(o))
 	}

@@ -91,4 +91,5 @@ func TestBinary(t *testing.T) {
 	var exit *exec.ExitError
 	require.ErrorAs(t, err, &exit)
 	require.Equal(t, 1, exit.ExitCode())
+	t.Run("serve", func(t *testing.T) { testServeProcess(t, program) })
 }
