@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what building needs on Debian 12: a C++ compiler, make, oneDNN and three OpenCV modules. Quiet and instantaneous
-# when everything is there. Go itself (1.26 or later) is checked for, not installed. With --pip, pip as well (onednn3.sh).
+# when everything is there. Go itself (1.26 or later) is checked for, not installed. With --pip, pip as well (onednn3.sh); with
+# --browser, a browser without a window (the tests of package web).
 set -eu
 
 want_go=26
@@ -27,7 +28,10 @@ need_file /usr/include/dnnl.hpp libdnnl-dev
 need_file /usr/include/opencv4/opencv2/core.hpp libopencv-core-dev
 need_file /usr/include/opencv4/opencv2/imgproc.hpp libopencv-imgproc-dev
 need_file /usr/include/opencv4/opencv2/imgcodecs.hpp libopencv-imgcodecs-dev
-if [ "${1:-}" = --pip ]; then need_command pip3 python3-pip; fi
+case "${1:-}" in
+--pip) need_command pip3 python3-pip ;;
+--browser) need_command chromium-headless-shell chromium-headless-shell ;;
+esac
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then

@@ -42,7 +42,7 @@ export async function detect(picture, { model, key, signal } = {}) {
   const start = performance.now();
   const answer = await request(`detect?${query}`, {
     method: "POST",
-    headers: { "Content-Type": picture.type.startsWith("image/") ? picture.type : "application/octet-stream" },
+    headers: { "Content-Type": contentType(picture) },
     body: picture,
     key,
     signal,
@@ -50,6 +50,15 @@ export async function detect(picture, { model, key, signal } = {}) {
   if (!Array.isArray(answer.detections)) throw notOurs("no detections in the answer");
   answer.timing_ms = { ...answer.timing_ms, round_trip: performance.now() - start };
   return answer;
+}
+
+/** upright returns a picture as the server sees it, as a JPEG: for browsers that cannot show its format. */
+export async function upright(picture, { model, key, signal } = {}) {
+  const query = new URLSearchParams({ threshold: 1, format: "image" }); // no box has a confidence of 1
+  if (model) query.set("model", model);
+  const response = await send(`detect?${query}`, { method: "POST", headers: { "Content-Type": contentType(picture) }, body: picture, key, signal });
+  if (!response.ok) throw problem(response, {});
+  return response.blob();
 }
 
 /** models returns the models that the server has ready, its default first. */
@@ -61,15 +70,22 @@ export async function models(key) {
     .sort((a, b) => Number(b.default ?? false) - Number(a.default ?? false));
 }
 
-async function request(url, { key, headers = {}, ...options }) {
+function contentType(picture) {
+  return picture.type.startsWith("image/") ? picture.type : "application/octet-stream";
+}
+
+async function send(url, { key, headers = {}, ...options }) {
   if (key) headers = { ...headers, Authorization: `Bearer ${key}` };
-  let response;
   try {
-    response = await fetch(url, { ...options, headers: { Accept: "application/json", ...headers } });
+    return await fetch(url, { ...options, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem("The server cannot be reached", "Is it still running? Is the network up?", { code: "network", detail: error.message });
   }
+}
+
+async function request(url, options) {
+  const response = await send(url, options);
   const body = await response.text();
   let answer;
   try {

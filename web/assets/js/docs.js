@@ -17,6 +17,7 @@ try {
 }
 
 function show(api) {
+  if (typeof api?.openapi !== "string") throw new Error("it is not an OpenAPI description");
   const follow = resolver(api);
   $("title").textContent = api.info?.title ?? "API";
   $("version").textContent = api.info?.version ? `Version ${api.info.version}` : "";
@@ -134,6 +135,7 @@ function merge(schemas) {
 
 function typeName(schema, follow) {
   if (schema.type === "array") return `list of ${typeName(follow(schema.items) ?? {}, follow)}`;
+  if (schema.refName && schema.properties) return schema.refName;
   const type = Array.isArray(schema.type) ? schema.type.join(" or ") : schema.type ?? (schema.properties ? "object" : schema.oneOf || schema.anyOf ? "one of several" : "any");
   return schema.format ? `${type} (${schema.format})` : type;
 }

@@ -4,7 +4,7 @@
 //   picture.js  files, smaller copies                 results.js              the panel beside it
 //   camera.js   the live loop                         save.js                 downloads
 
-import { LOWEST, Problem, detect, models } from "./api.js";
+import { LOWEST, Problem, detect, models, upright } from "./api.js";
 import { Camera, Rate } from "./camera.js";
 import { bytes, count, duration, list, percent } from "./format.js";
 import { Overlay } from "./overlay.js";
@@ -31,12 +31,8 @@ const state = {
   retry: null, // what "Try again" does
 };
 
-const link = {
-  point: (id) => mark({ pointed: id }),
-  pick: (id) => pick(id),
-};
-const overlay = new Overlay($("overlay"), link);
-const table = new Table($("table"), link);
+const overlay = new Overlay($("overlay"), { point: (id) => (mark({ pointed: id }), reveal(id)), pick });
+const table = new Table($("table"), { point: (id) => mark({ pointed: id }), pick });
 const camera = new Camera(video);
 
 // Pictures
@@ -52,11 +48,21 @@ async function take(blob, name) {
   img.alt = name;
   markExample(name);
   const [decoded] = await Promise.all([load(img, blob), look(picture)]);
-  picture.decoded = decoded;
+  if (state.picture !== picture) return;
+  picture.decoded = decoded || (state.answer !== null && (await loadUpright(picture)));
   if (state.picture !== picture) return;
   if (decoded) setFrame(img.naturalWidth, img.naturalHeight);
   showCaption();
   draw();
+}
+
+/** loadUpright shows the server's copy of a picture that this browser cannot decode. */
+async function loadUpright({ blob }) {
+  try {
+    return await load(img, await upright(blob, { model: state.model?.name, key: state.key }));
+  } catch {
+    return false; // the boxes are shown without it
+  }
 }
 
 /** look asks the server about a picture; a newer question takes the place of one that is open. */
@@ -67,6 +73,7 @@ async function look(picture) {
   busy(true);
   $("name").textContent = `${picture.name}, ${bytes(picture.blob.size)}`;
   try {
+    if (picture.blob.size === 0) throw new Problem("The file is empty", "Choose another one.", { code: "empty" });
     const answer = await detect(picture.blob, { model: state.model?.name, key: state.key, signal: request.signal });
     if (state.request !== request) return;
     accept(answer);
@@ -235,7 +242,12 @@ function mark(change) {
 
 function pick(id) {
   mark({ picked: id === state.picked ? null : id });
-  if (state.picked !== null && matchMedia("(min-width: 60rem)").matches) table.row(id)?.scrollIntoView({ block: "nearest" });
+  reveal(id);
+}
+
+/** reveal brings a row into view where the table scrolls by itself. */
+function reveal(id) {
+  if (id !== null && $("table").parentElement.scrollHeight > $("table").parentElement.clientHeight) table.row(id)?.scrollIntoView({ block: "nearest" });
 }
 
 function setFrame(width, height) {
@@ -277,7 +289,8 @@ function fail(error, retry) {
   const tooLarge = ["image_too_large", "body_too_large"].includes(error.code);
   $("key-form").hidden = !needsKey;
   $("problem-smaller").hidden = !tooLarge;
-  $("problem-retry").hidden = needsKey || tooLarge || ["unsupported_image", "corrupt_image"].includes(error.code);
+  $("problem-choose").hidden = needsKey;
+  $("problem-retry").hidden = needsKey || tooLarge || ["unsupported_image", "corrupt_image", "empty"].includes(error.code);
   $("problem").hidden = false;
   busy(false);
 }

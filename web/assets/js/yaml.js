@@ -80,13 +80,15 @@ class Reader {
     if (/^[&*!]/.test(text)) this.fail(`${text[0]} is not supported`);
     if (/^["'[{]/.test(text)) return this.flow(text);
     const parts = [plainEnd(text)];
-    while (parts.at(-1) !== null) {
-      const line = this.peek();
-      if (!line || line.indent <= indent || this.lines[this.at - 1].trim() === "") break;
+    for (let line; (line = this.peek()) && line.indent > indent && this.lines[this.at - 1].trim() !== ""; this.at++) {
       parts.push(plainEnd(line.content));
-      this.at++;
     }
-    return scalar(parts.join(" "));
+    const whole = parts.join(" ");
+    if (/:(\s|$)/.test(whole)) {
+      this.at--;
+      this.fail("a second colon in a plain value");
+    }
+    return scalar(whole);
   }
 
   /** literal reads a | or > scalar. */

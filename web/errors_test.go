@@ -1,0 +1,168 @@
+package web_test
+
+import (
+	"bytes"
+	"image/jpeg"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/image/tiff"
+)
+
+// temporary writes a file for an upload.
+func temporary(t *testing.T, name string, data []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, data, 0o644))
+	return path
+}
+
+// testFormats: a picture that the server reads and the browser does not is shown all the same.
+func testFormats(t *testing.T, b *bench) {
+	data, err := os.ReadFile(example)
+	require.NoError(t, err)
+	picture, err := jpeg.Decode(bytes.NewReader(data))
+	require.NoError(t, err)
+	var encoded bytes.Buffer
+	require.NoError(t, tiff.Encode(&encoded, picture, nil))
+	p := b.openPage(t)
+	p.upload(temporary(t, "cells.tiff", encoded.Bytes()))
+	p.wait(done + ` && document.getElementById("picture").naturalWidth === 640 && !document.querySelector(".frame.blank")`)
+	assert.Positive(t, eval[int](p, boxes))
+	p.shot("tiff")
+}
+
+func testErrors(t *testing.T, b *bench) {
+	data, err := os.ReadFile(example)
+	require.NoError(t, err)
+	large := append(bytes.Clone(data), make([]byte, 33<<20)...)
+	for _, c := range []struct {
+		name, file, title, text, status string
+		data                            []byte
+	}{
+		{"Text", "notes.txt", "This is not a picture that the server can read", "JPEG, PNG", "415", []byte("Buy milk.\n")},
+		{"Empty", "empty.jpg", "The file is empty", "Choose another", "", nil},
+		{"Corrupt", "cut.jpg", "The picture is damaged", "cut off", "422", data[:len(data)/2]},
+		{"Large", "large.jpg", "The file is too large for this server", "smaller copy", "413", large},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := b.openPage(t, "status of "+c.status)
+			p.upload(temporary(t, c.file, c.data))
+			p.wait(refused)
+			assert.Equal(t, c.title, p.text("#problem-title"))
+			assert.Contains(t, p.text("#problem-text"), c.text)
+			if c.status != "" {
+				assert.Regexp(t, "status "+c.status+", request [A-Z0-9]+$", p.text("#problem-detail"))
+			}
+			assert.Zero(t, eval[int](p, boxes))
+			p.shot("shown")
+			if c.status == "413" {
+				p.click("#problem-smaller")
+			} else {
+				p.click(`[data-example="BloodImage_00111.jpg"]`)
+			}
+			p.wait(done)
+			assert.False(t, eval[bool](p, refused), "the next picture takes the error away")
+			assert.Positive(t, eval[int](p, boxes))
+		})
+	}
+	t.Run("Gone", func(t *testing.T) { testGone(t, b) })
+	t.Run("Busy", func(t *testing.T) { testBusy(t, b) })
+	t.Run("Key", func(t *testing.T) { testKey(t, b) })
+}
+
+// testGone: the server ends, and comes back.
+func testGone(t *testing.T, b *bench) {
+	var gone atomic.Bool
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if gone.Load() {
+			connection, _, err := w.(http.Hijacker).Hijack()
+			if err == nil {
+				connection.Close()
+			}
+			return
+		}
+		b.handler.Handler().ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	p := b.newTab(t, s.URL, "net::ERR_")
+	p.wait(`document.getElementById("knows").textContent`)
+	gone.Store(true)
+	p.upload(example)
+	p.wait(refused)
+	assert.Equal(t, "The server cannot be reached", p.text("#problem-title"))
+	p.shot("shown")
+	gone.Store(false)
+	p.click("#problem-retry")
+	p.wait(done)
+	assert.Positive(t, eval[int](p, boxes))
+	// It ends while the camera runs.
+	p.click(`.caption [data-do="camera"]`)
+	p.wait(`document.querySelector('main[data-state="live"].done')`)
+	gone.Store(true)
+	p.wait(refused)
+	assert.Equal(t, "The server cannot be reached", p.text("#problem-title"))
+	assert.True(t, eval[bool](p, `document.getElementById("video").srcObject === null`), "the camera is off")
+}
+
+// testBusy: the first answers say that the queue is full.
+func testBusy(t *testing.T, b *bench) {
+	var refusals atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/detect" && refusals.Add(1) <= 1 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte(`{"error": {"code": "queue_full", "message": "full", "request_id": "r-1"}}`))
+			return
+		}
+		b.handler.Handler().ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	p := b.newTab(t, s.URL, "status of 503")
+	p.wait(`document.getElementById("knows").textContent`)
+	p.upload(example)
+	p.wait(refused)
+	assert.Equal(t, "The server is busy", p.text("#problem-title"))
+	assert.Contains(t, p.text("#problem-text"), "Try again in a second.")
+	p.click("#problem-retry")
+	p.wait(done)
+	// The camera waits and goes on by itself.
+	refusals.Store(0)
+	p.click(`.caption [data-do="camera"]`)
+	p.wait(`document.getElementById("rate").textContent === "The server is busy"`)
+	p.wait(`document.querySelector('main[data-state="live"].done')`)
+	assert.False(t, eval[bool](p, refused))
+}
+
+// testKey: a server that wants a key is given one.
+func testKey(t *testing.T, b *bench) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if (r.URL.Path == "/detect" || r.URL.Path == "/models") && r.Header.Get("Authorization") != "Bearer sesame" {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"error": {"code": "unauthorized", "message": "an API key is needed", "request_id": "r-1"}}`))
+			return
+		}
+		b.handler.Handler().ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	p := b.newTab(t, s.URL, "status of 401")
+	p.wait(refused)
+	assert.Equal(t, "This server needs an API key", p.text("#problem-title"))
+	p.shot("shown")
+	enter := func(key string) {
+		p.js(`{document.getElementById("key").value = "` + key + `"; document.getElementById("key-form").requestSubmit()}`)
+	}
+	enter("wrong")
+	p.wait(refused + ` && document.getElementById("key").value === ""`)
+	enter("sesame")
+	p.wait(`document.getElementById("knows").textContent`)
+	assert.False(t, eval[bool](p, refused))
+	p.click(`[data-example="BloodImage_00014.jpg"]`)
+	p.wait(done)
+}
