@@ -48,7 +48,7 @@ func startClassifier(dev engine.Device, network string, size imageSize, bf16 boo
 		return nil, err
 	}
 	calm(g.Params)
-	store := engine.NewStore(dev, g.Params)
+	store := engine.NewReadOnlyStore(dev, g.Params)
 	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{logits}}, BFloat16: bf16})
 	if err != nil {
 		return nil, err

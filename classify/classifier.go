@@ -33,9 +33,10 @@ type Options struct {
 	Batch int
 }
 
-// NewClassifier makes a classifier on a device. Close it.
+// NewClassifier makes a classifier on a device. Close it; until then the model's
+// parameters must not change: the device may read them where they are.
 func NewClassifier(m *Model, dev engine.Device, o Options) *Classifier {
-	return newClassifier(m, dev, engine.NewStore(dev, m.Params), o)
+	return newClassifier(m, dev, engine.NewReadOnlyStore(dev, m.Params), o)
 }
 
 // newClassifier shares the parameters that a store holds.

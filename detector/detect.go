@@ -42,9 +42,10 @@ type sizedInference struct {
 	*inference
 }
 
-// NewDetector makes a detector on a device.
+// NewDetector makes a detector on a device. Until it is closed the model's
+// parameters must not change: the device may read them where they are.
 func NewDetector(m *Model, dev engine.Device, o Options) *Detector {
-	return newDetector(m, dev, engine.NewStore(dev, m.Params), o)
+	return newDetector(m, dev, engine.NewReadOnlyStore(dev, m.Params), o)
 }
 
 // newDetector shares the parameters that a store holds.

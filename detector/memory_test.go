@@ -11,30 +11,39 @@ import (
 	"scalenet/nn"
 )
 
-// counting is a device that counts the bytes allocated on it.
+// counting is a device that counts the bytes allocated on it, and those mapped.
 type counting struct {
-	engine.Device
-	bytes atomic.Int64
+	engine.Mapper
+	bytes, mapped atomic.Int64
 }
 
 func (d *counting) Alloc(bytes int) (engine.Memory, error) {
-	m, err := d.Device.Alloc(bytes)
+	m, err := d.Mapper.Alloc(bytes)
 	if err == nil {
 		d.bytes.Add(int64(bytes))
 	}
 	return m, err
 }
 
+func (d *counting) Map(host any) (engine.Memory, error) {
+	m, err := d.Mapper.Map(host)
+	if err == nil {
+		d.bytes.Add(int64(m.Bytes()))
+		d.mapped.Add(int64(m.Bytes()))
+	}
+	return m, err
+}
+
 func (d *counting) Free(m engine.Memory) {
 	d.bytes.Add(-int64(m.Bytes()))
-	d.Device.Free(m)
+	d.Mapper.Free(m)
 }
 
 // Pictures of more sizes than plans are kept for: memory stays what the
 // largest plans take, and all of it comes back.
 func TestMemoryOfPlans(t *testing.T) {
 	processor := newCPU(t)
-	dev := &counting{Device: processor}
+	dev := &counting{Mapper: processor}
 	m := newModel(t, smallConfig())
 	d := NewDetector(m, dev, Options{Plans: 3, Regions: 8})
 	random := rand.New(rand.NewPCG(1, 2))
@@ -47,6 +56,7 @@ func TestMemoryOfPlans(t *testing.T) {
 	largest, params := d.Bytes(), int(dev.bytes.Load())-d.Bytes()
 	packed := processor.Packed()
 	require.Positive(t, params)
+	require.EqualValues(t, params, dev.mapped.Load(), "inference has no copy of the parameters")
 	byShape := 0 // weights of 3x3 have another form, of Winograd's method, for small pictures
 	for _, p := range m.Params.All() {
 		if p.Kind == nn.Weight && len(p.Shape) == 4 && p.Shape[2] == 3 {
@@ -71,11 +81,12 @@ func TestMemoryOfPlans(t *testing.T) {
 // A training gives everything back, too.
 func TestMemoryOfTraining(t *testing.T) {
 	processor := newCPU(t)
-	dev := &counting{Device: processor}
+	dev := &counting{Mapper: processor}
 	m := newModel(t, smallConfig())
 	for range 2 {
 		learn(t, m, dev, squares(2), 2)
 		require.Zero(t, dev.bytes.Load())
+		require.Zero(t, dev.mapped.Load(), "training changes the parameters: they are its own")
 		require.Zero(t, processor.Packed())
 	}
 }

@@ -108,5 +108,15 @@ type Device interface {
 	Close() error
 }
 
+// Mapper is a Device whose kernels can read the host's memory. A device with
+// memory of its own is none.
+type Mapper interface {
+	Device
+	// Map gives a slice that Write takes as memory, to be read only: writing to
+	// it is an error, but for a Write of the slice itself, which changes nothing.
+	// The slice's values may change between runs. Free lets go of it.
+	Map(host any) (Memory, error)
+}
+
 // SGDStep holds the coefficients of a step of stochastic gradient descent.
 type SGDStep struct{ LR, Momentum, Decay, GradScale float32 }

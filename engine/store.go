@@ -11,12 +11,22 @@ type Store struct {
 	dev    Device
 	params *nn.Params
 	vars   map[*nn.Param]Tensor
+	mapper Mapper // nil if the device has copies
 }
 
 // NewStore makes an empty store; parameters are uploaded when a plan first
 // needs them, or by Upload.
 func NewStore(dev Device, params *nn.Params) *Store {
-	return &Store{dev, params, map[*nn.Param]Tensor{}}
+	return &Store{dev: dev, params: params, vars: map[*nn.Param]Tensor{}}
+}
+
+// NewReadOnlyStore makes a store for inference: parameters change on the host
+// only, so a Mapper needs no copy of them. A change takes effect with Upload;
+// no run may come between the two.
+func NewReadOnlyStore(dev Device, params *nn.Params) *Store {
+	s := NewStore(dev, params)
+	s.mapper, _ = dev.(Mapper)
+	return s
 }
 
 // Params is the set whose values the store holds.
@@ -31,13 +41,17 @@ func (s *Store) Tensor(p *nn.Param, t DType) (Tensor, error) {
 		return v, nil
 	}
 	v := Tensor{Desc: Desc{p.Shape, t}, Changes: new(uint64)}
-	mem, err := s.dev.Alloc(v.Bytes())
+	var err error
+	if s.mapper != nil && t == Float32 {
+		v.Mem, err = s.mapper.Map(p.Data)
+	} else {
+		v.Mem, err = s.dev.Alloc(v.Bytes())
+	}
 	if err != nil {
 		return Tensor{}, fmt.Errorf("engine: parameter %s: %w", p.Name, err)
 	}
-	v.Mem = mem
 	if err := s.upload(p, v); err != nil {
-		s.dev.Free(mem)
+		s.dev.Free(v.Mem)
 		return Tensor{}, fmt.Errorf("engine: parameter %s: %w", p.Name, err)
 	}
 	s.vars[p] = v

@@ -37,7 +37,7 @@ type call struct {
 	done chan error
 }
 
-var _ engine.Device = (*Device)(nil)
+var _ engine.Mapper = (*Device)(nil)
 
 // New starts a device.
 func New(o Options) (*Device, error) {
@@ -151,10 +151,12 @@ type message [C.SN_ERROR]C.char
 func (m *message) c() *C.char     { return &m[0] }
 func (m *message) String() string { return C.GoString(&m[0]) }
 
-// memory is a block of the process's memory.
+// memory is a block of the process's memory: allocated here, or a slice of the
+// host's that stays pinned and is only read.
 type memory struct {
-	at    unsafe.Pointer
-	bytes int
+	at     unsafe.Pointer
+	bytes  int
+	pinned *runtime.Pinner // nil for what is allocated here
 }
 
 func (m *memory) Bytes() int { return m.bytes }
@@ -168,15 +170,49 @@ func (d *Device) Alloc(bytes int) (engine.Memory, error) {
 	if at == nil {
 		return nil, fmt.Errorf("cpu: no memory for %d MB", bytes>>20)
 	}
-	return &memory{at, bytes}, nil
+	return &memory{at: at, bytes: bytes}, nil
+}
+
+// Map implements engine.Mapper. Memory that is never freed is let go of when
+// nothing refers to it any more.
+func (d *Device) Map(host any) (engine.Memory, error) {
+	b, err := bytesOf(host)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) == 0 {
+		return nil, fmt.Errorf("cpu: nothing to map in an empty %T", host)
+	}
+	m := &memory{unsafe.Pointer(unsafe.SliceData(b)), len(b), new(runtime.Pinner)}
+	m.pinned.Pin(m.at)
+	runtime.AddCleanup(m, (*runtime.Pinner).Unpin, m.pinned)
+	return m, nil
 }
 
 // Free implements engine.Device.
 func (d *Device) Free(m engine.Memory) {
-	if b, ok := m.(*memory); ok && b.at != nil {
+	b, ok := m.(*memory)
+	switch {
+	case !ok || b.at == nil:
+		return
+	case b.pinned != nil:
+		b.pinned.Unpin()
+	default:
 		C.sn_free(b.at, C.size_t(b.bytes))
-		b.at = nil
 	}
+	b.at = nil
+}
+
+var errReadOnly = errors.New("cpu: this memory is the host's, to be read only")
+
+// writable is an error for memory that Map gave.
+func writable(ms ...engine.Memory) error {
+	for _, m := range ms {
+		if b, ok := m.(*memory); ok && b.pinned != nil {
+			return errReadOnly
+		}
+	}
+	return nil
 }
 
 // bytesOf sees a slice of numbers as bytes.
@@ -213,10 +249,15 @@ func transfer(m engine.Memory, data any) (device, host []byte, err error) {
 // Write implements engine.Device.
 func (d *Device) Write(dst engine.Memory, src any) error {
 	device, host, err := transfer(dst, src)
-	if err == nil {
+	switch {
+	case err != nil:
+		return err
+	case dst.(*memory).pinned == nil:
 		copy(device, host)
+	case unsafe.SliceData(device) != unsafe.SliceData(host):
+		return errReadOnly
 	}
-	return err
+	return nil
 }
 
 // Read implements engine.Device.

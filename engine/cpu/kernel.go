@@ -99,7 +99,7 @@ func (c *compiler) check() error {
 			return fmt.Errorf("input %d: %w", i, err)
 		}
 	}
-	if err := c.owns(c.out); err != nil {
+	if err := errors.Join(c.owns(c.out), writable(c.out.Mem)); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
 	want, err := c.op.OutShape(shapes)

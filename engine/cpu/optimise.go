@@ -4,6 +4,7 @@ package cpu
 import "C"
 
 import (
+	"errors"
 	"fmt"
 
 	"scalenet/engine"
@@ -36,7 +37,7 @@ func vectors(n int, ms ...engine.Memory) ([]*C.float, error) {
 // SGD implements engine.Device.
 func (d *Device) SGD(w, grad, v engine.Memory, n int, step engine.SGDStep) error {
 	p, err := vectors(n, w, grad, v)
-	if err != nil {
+	if err := errors.Join(err, writable(w, v)); err != nil {
 		return err
 	}
 	return d.Do(func() error {
@@ -48,7 +49,7 @@ func (d *Device) SGD(w, grad, v engine.Memory, n int, step engine.SGDStep) error
 // Blend implements engine.Device.
 func (d *Device) Blend(dst, src engine.Memory, n int, a, b float32) error {
 	p, err := vectors(n, dst, src)
-	if err != nil {
+	if err := errors.Join(err, writable(dst)); err != nil {
 		return err
 	}
 	return d.Do(func() error {
