@@ -26,6 +26,7 @@ import (
 
 	"scalenet/detector"
 	"scalenet/engine/cpu"
+	"scalenet/imaging"
 	"scalenet/server"
 	"scalenet/server/models"
 	"scalenet/web"
@@ -94,10 +95,14 @@ func newServer(t *testing.T) *server.Server {
 	return s
 }
 
-// cameraFile is a film of the example picture.
+// cameraFile is a film of the example picture, at twice its size.
 func cameraFile(t *testing.T) string {
 	t.Helper()
-	picture, err := os.ReadFile(example)
+	small, err := imaging.Load(example, imaging.Limits{})
+	require.NoError(t, err)
+	large, err := small.Resize(2*small.W, 2*small.H)
+	require.NoError(t, err)
+	picture, err := large.Encode(".jpg")
 	require.NoError(t, err)
 	name := filepath.Join(t.TempDir(), "camera.mjpeg")
 	require.NoError(t, os.WriteFile(name, bytes.Repeat(picture, 8), 0o644))

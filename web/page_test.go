@@ -326,31 +326,3 @@ func download(t *testing.T, folder, name string) []byte {
 		time.Sleep(25 * time.Millisecond)
 	}
 }
-
-func testCamera(t *testing.T, b *bench) {
-	p := b.openPage(t)
-	p.click(`.welcome [data-do="camera"]`)
-	p.wait(`/^[0-9.]+ pictures\/s/.test(document.getElementById("rate").textContent) && document.querySelector("#overlay .box")`)
-	first, _ := p.counts()
-	p.wait(fmt.Sprintf(`performance.getEntriesByType("resource").filter((e) => e.name.includes("/detect?")).length >= %d`, first+2))
-	frames, most := p.counts()
-	assert.GreaterOrEqual(t, frames, first+2, "it goes on")
-	assert.Equal(t, 1, most, "requests in flight at a time")
-	p.shot("live")
-	// Frames are sent no larger than the model looks at.
-	assert.Contains(t, p.text("#table tbody"), "RBC")
-	p.click(`[data-do="take"]`)
-	p.wait(done + ` && document.querySelector('main[data-state="picture"]')`)
-	assert.Contains(t, p.text("#name"), "camera ")
-	assert.Positive(t, eval[int](p, boxes))
-	assert.True(t, eval[bool](p, `document.getElementById("video").srcObject === null`), "the camera is off")
-	stopped, _ := p.counts() // taking the picture breaks off the frame in flight
-	p.click(`.caption [data-do="camera"]`)
-	p.wait(`document.querySelector('main[data-state="live"].done')`)
-	p.click(`[data-do="stop"]`)
-	p.wait(`document.querySelector('main[data-state="empty"]')`)
-	again, most := p.counts()
-	assert.Greater(t, again, stopped)
-	assert.Equal(t, 1, most)
-	assert.True(t, eval[bool](p, refused+" === false"))
-}

@@ -8,7 +8,7 @@ import { LOWEST, Problem, detect, models, upright } from "./api.js";
 import { Camera, Rate } from "./camera.js";
 import { bytes, count, duration, list, percent } from "./format.js";
 import { Overlay } from "./overlay.js";
-import { fromTransfer, jpeg, load } from "./picture.js";
+import { intake, jpeg, load } from "./picture.js";
 import { Table, chips, summary, ticks, times } from "./results.js";
 import { annotated, json, offer } from "./save.js";
 
@@ -201,12 +201,14 @@ function draw() {
   overlay.show(visible, answer?.image ?? { width: 1, height: 1 });
   table.show(visible);
   ticks($("scores"), answer?.detections ?? [], state.hidden, LOWEST);
-  chips($("classes"), classesFound(), state.hidden, toggleClass);
-  $("classes-part").hidden = !answer?.detections.length;
+  const classes = classesFound();
+  chips($("classes"), classes, state.hidden, toggleClass);
+  $("classes-part").hidden = classes.size === 0;
   if (answer) {
     $("count").textContent = visible.length === 0 ? "Nothing found" : count(visible.length, "object");
     $("total").textContent = duration(answer.timing_ms.round_trip);
     times($("time-bar"), $("times"), answer.timing_ms);
+    $("by").textContent = `Model ${answer.model.name}, version ${answer.model.version}`;
     $("none").hidden = visible.length > 0;
     $("none").textContent = answer.detections.length
       ? `${count(answer.detections.length, "box", "boxes")} with a lower confidence or of a class that is switched off.`
@@ -215,15 +217,15 @@ function draw() {
   mark({});
 }
 
+/** classesFound are the classes with detections at this threshold, and those switched off. */
 function classesFound() {
   const classes = new Map();
   for (const d of state.answer?.detections ?? []) {
-    const c = classes.get(d.class_id) ?? { label: d.label, shown: 0, all: 0 };
-    c.all++;
+    const c = classes.get(d.class_id) ?? { label: d.label, shown: 0 };
     if (d.score >= state.threshold) c.shown++;
     classes.set(d.class_id, c);
   }
-  return new Map([...classes].sort(([a], [b]) => a - b));
+  return new Map([...classes].filter(([id, c]) => c.shown > 0 || state.hidden.has(id)).sort(([a], [b]) => a - b));
 }
 
 function toggleClass(id) {
@@ -373,37 +375,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") mark({ pointed: null, picked: null });
 });
 
-$("file").addEventListener("change", (event) => {
-  const [file] = event.target.files;
-  event.target.value = ""; // the same file may be chosen again
-  if (file) take(file, file.name);
-});
-
-document.addEventListener("paste", (event) => {
-  const file = fromTransfer(event.clipboardData);
-  if (!file) return;
-  event.preventDefault();
-  take(file, file.name);
-});
-
-let inside = 0; // dragenter and dragleave come for every element that is crossed
-document.addEventListener("dragenter", (event) => {
-  if (!event.dataTransfer?.types.includes("Files")) return;
-  inside++;
-  main.classList.add("dropping");
-});
-document.addEventListener("dragleave", () => {
-  inside = Math.max(0, inside - 1);
-  if (inside === 0) main.classList.remove("dropping");
-});
-document.addEventListener("dragover", (event) => event.preventDefault());
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  inside = 0;
-  main.classList.remove("dropping");
-  const file = fromTransfer(event.dataTransfer);
-  if (file) take(file, file.name);
-});
+intake($("file"), take, (over) => main.classList.toggle("dropping", over));
 
 $("threshold").addEventListener("input", (event) => {
   state.threshold = event.target.value / 100;

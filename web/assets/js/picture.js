@@ -1,9 +1,43 @@
-// Pictures on their way in: from a drop, the clipboard or a camera's frame; smaller copies.
+// Pictures on their way in: chosen, pasted, dropped; shown; smaller copies.
 
-/** fromTransfer returns the first file of a drop or a paste, a picture if there is one, or null. */
-export function fromTransfer(transfer) {
+/**
+ * intake hands over pictures that are chosen, pasted or dropped anywhere.
+ * @param {HTMLInputElement} input chooses files
+ * @param {(file: File, name: string) => void} take
+ * @param {(over: boolean) => void} dropping tells while a file is held over the page
+ */
+export function intake(input, take, dropping) {
+  input.addEventListener("change", () => {
+    const [file] = input.files;
+    if (file) take(file, file.name);
+    input.value = ""; // the same file may be chosen again
+  });
+  document.addEventListener("paste", (event) => {
+    const file = first(event.clipboardData);
+    if (!file) return; // text, into a field
+    event.preventDefault();
+    take(file, file.name);
+  });
+  let inside = 0; // dragenter and dragleave come for every element that is crossed
+  const held = (change) => {
+    inside = Math.max(0, inside + change);
+    dropping(inside > 0);
+  };
+  document.addEventListener("dragenter", (event) => event.dataTransfer?.types.includes("Files") && held(1));
+  document.addEventListener("dragleave", () => held(-1));
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    held(-inside);
+    const file = first(event.dataTransfer);
+    if (file) take(file, file.name);
+  });
+}
+
+/** first is the first picture of a drop or a paste, else its first file. */
+function first(transfer) {
   const files = [...(transfer?.files ?? [])];
-  return files.find((f) => f.type.startsWith("image/")) ?? files[0] ?? null;
+  return files.find((f) => f.type.startsWith("image/")) ?? files[0];
 }
 
 /** load shows a picture in an <img>; false where the browser cannot decode it (the server may still). */

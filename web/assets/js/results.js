@@ -29,7 +29,7 @@ export function ticks(svg, found, hidden, low) {
 /**
  * chips shows a switch for every class found; they are kept while the classes stay the same, so that focus stays.
  * @param {HTMLElement} parent
- * @param {Map<number, {label: string, shown: number, all: number}>} classes by id
+ * @param {Map<number, {label: string, shown: number}>} classes by id
  * @param {Set<number>} hidden
  */
 export function chips(parent, classes, hidden, toggle) {
