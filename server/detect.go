@@ -39,8 +39,10 @@ func (s *Server) compute(key batchKey, batch []*job) error {
 	all, t, err := key.model.Detector.DetectEach(queries...)
 	s.metrics.computed(key.model.Name, len(batch), time.Since(start), err)
 	if err != nil {
+		s.failed(key.model)
 		return err
 	}
+	s.faults.fine()
 	for i, j := range batch {
 		j.found, j.timing = all[i], t
 	}

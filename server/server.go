@@ -24,6 +24,7 @@ type Server struct {
 	keys     keys
 	rates    *rates
 	metrics  *metrics
+	faults   faults
 	handler  http.Handler
 	draining atomic.Bool
 }
@@ -58,12 +59,13 @@ func New(c Config) (*Server, error) {
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // ready tells whether the server wants requests.
-func (s *Server) ready() bool { return !s.draining.Load() }
+func (s *Server) ready() bool { return !s.draining.Load() && !s.faults.many() }
 
 // Close finishes what is queued and closes the models. Nothing may be sent to
 // the handler any more.
 func (s *Server) Close() {
 	s.queue.Close()
+	s.faults.reopen.Wait()
 	s.config.Models.Close()
 }
 

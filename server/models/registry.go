@@ -236,21 +236,43 @@ func (r *Registry) Refresh(all bool) (done []Reload) {
 		if err != nil {
 			now = stamp{size: -1} // gone: said once
 		}
-		m, err := r.load(s)
-		report := Reload{Name: s.Name, Old: old.Version, Err: err}
+		report := r.reload(s, old)
 		r.mu.Lock()
-		if err != nil {
+		if report.Err != nil {
 			r.failed[s.Path] = now
 		} else {
-			report.New = m.Version
 			delete(r.failed, s.Path)
-			r.models[s.Name] = m
-			r.retire(old)
 		}
 		r.mu.Unlock()
 		done = append(done, report)
 	}
 	return done
+}
+
+// reload loads a file and, if it can, puts its model in the old one's place.
+func (r *Registry) reload(s Source, old *Model) Reload {
+	m, err := r.load(s)
+	if err != nil {
+		return Reload{Name: s.Name, Old: old.Version, Err: err}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.models[s.Name] = m
+	r.retire(old)
+	return Reload{Name: s.Name, Old: old.Version, New: m.Version}
+}
+
+// Reopen opens a model again, from its file, if it still is the one that serves.
+func (r *Registry) Reopen(m *Model) (report Reload, tried bool) {
+	r.reloading.Lock()
+	defer r.reloading.Unlock()
+	r.mu.Lock()
+	current := r.models[m.Name] == m
+	r.mu.Unlock()
+	if !current {
+		return Reload{}, false
+	}
+	return r.reload(Source{m.Name, m.path}, m), true
 }
 
 // retire closes a model when its last user is done.
