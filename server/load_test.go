@@ -383,3 +383,75 @@ func perSecond(n, goroutines int, call func(i int)) float64 {
 func openAllCPU(m *detector.Model) (*detector.Detector, func(), error) {
 	return openThreads(m, 0)
 }
+
+// TestBatches: pictures of one size that wait go through the network together,
+// with the answers of one alone, each by its own parameters.
+func TestBatches(t *testing.T) {
+	s := serve(t, func(c *Config) { c.Queue.Batch = 4 })
+	picture := string(photo(t, 100, 70))
+	_, _, text := s.post(t, "/detect", "image/jpeg", picture)
+	alone := read[Answer](t, text).Detections
+	require.Greater(t, len(alone), 4)
+	s.hold()
+	answers := make([][]Detection, 5)
+	var group sync.WaitGroup
+	for i := range answers {
+		group.Go(func() {
+			status, _, text := s.post(t, fmt.Sprintf("/detect?max=%d", i+1), "image/jpeg", picture)
+			if assert.Equal(t, 200, status, text) {
+				answers[i] = read[Answer](t, text).Detections
+			}
+		})
+		want := i
+		wait(t, "it is queued", func() bool { return s.queue.Depth() == want && s.memory.used.Load() > int64(i+1)*100*70*6 })
+	}
+	s.gate <- struct{}{}
+	s.gate <- struct{}{}
+	group.Wait()
+	for i, got := range answers {
+		require.Len(t, got, i+1)
+		for k, d := range got {
+			assert.Equal(t, alone[k].Label, d.Label)
+			assert.InDelta(t, alone[k].Score, d.Score, 1e-5)
+			assert.InDelta(t, alone[k].Box.X1, d.Box.X1, 1e-2)
+		}
+	}
+	_, _, text = s.send(t, http.MethodGet, "/metrics", "", nil)
+	assert.Contains(t, text, `scalenet_batch_size_bucket{model="first",le="1"} 2`, "the first alone, then one before the others")
+	assert.Contains(t, text, `scalenet_batch_size_bucket{model="first",le="4"} 3`)
+}
+
+// TestChunkFlood: a chunked body that is nearly all overhead is refused long
+// before it is as long as a body may be.
+func TestChunkFlood(t *testing.T) {
+	s := serve(t, nil)
+	connection, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(t, err)
+	defer connection.Close()
+	_, err = fmt.Fprint(connection, "POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nTransfer-Encoding: chunked\r\n\r\n")
+	require.NoError(t, err)
+	answered := make(chan string, 1)
+	go func() {
+		answer := make([]byte, 1000)
+		n, _ := connection.Read(answer)
+		answered <- string(answer[:n])
+	}()
+	chunk, sent := "1;"+strings.Repeat("x", 1000)+"\r\nx\r\n", 0
+	for {
+		select {
+		case answer := <-answered:
+			assert.Contains(t, answer, "400 Bad Request")
+			assert.Less(t, sent, 4<<20)
+			return
+		default:
+		}
+		require.Less(t, sent, 64<<20, "it takes all of it")
+		n, err := connection.Write([]byte(chunk))
+		sent += n
+		if err != nil { // closed: the answer is there or on its way
+			answer := <-answered
+			assert.True(t, answer == "" || strings.Contains(answer, "400 Bad Request"), answer)
+			return
+		}
+	}
+}
