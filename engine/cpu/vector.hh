@@ -13,7 +13,7 @@ using ::rectified;  // of one float
 static SN_INLINE Vec rectified(Vec v) { return v < 0.0f ? Vec{} : v; }
 
 // The first n lanes alone; the others are zero.
-#if SN_BITS == 512
+#if SN_BITS == 512 && !defined(SN_WIDE_ON_AVX2)
 static SN_INLINE Vec load_part(const float *p, int64_t n) { return (Vec)_mm512_maskz_loadu_ps(__mmask16((1 << n) - 1), p); }
 static SN_INLINE void store_part(float *p, Vec v, int64_t n) { _mm512_mask_storeu_ps(p, __mmask16((1 << n) - 1), (__m512)v); }
 #elif SN_BITS == 256
