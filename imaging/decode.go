@@ -49,8 +49,8 @@ func (l Limits) orDefault() Limits {
 	return l
 }
 
-// check is called by every format with the size it read from the header.
-func (l Limits) check(w, h int) error {
+// Check holds a size against the limits as they are. Every format calls it with what it read from the header.
+func (l Limits) Check(w, h int) error {
 	switch {
 	case w < 1 || h < 1:
 		return fmt.Errorf("%w: declares %dx%d pixels", ErrCorrupt, w, h)

@@ -114,5 +114,5 @@ func (j *jpegWalk) frame(payload []byte, limits Limits) error {
 	}
 	j.h = int(binary.BigEndian.Uint16(payload[1:]))
 	j.w = int(binary.BigEndian.Uint16(payload[3:]))
-	return limits.check(j.w, j.h)
+	return limits.Check(j.w, j.h)
 }

@@ -36,7 +36,7 @@ func inspectPNG(data []byte, limits Limits) (header, error) {
 			}
 			found.w = int(binary.BigEndian.Uint32(payload))
 			found.h = int(binary.BigEndian.Uint32(payload[4:]))
-			if err := limits.check(found.w, found.h); err != nil {
+			if err := limits.Check(found.w, found.h); err != nil {
 				return header{}, err
 			}
 		case "eXIf":

@@ -21,7 +21,7 @@ func inspectConfig(data []byte, limits Limits, decodeConfig func(io.Reader) (ima
 	if err != nil {
 		return header{}, foreignError(err)
 	}
-	if err := limits.check(config.Width, config.Height); err != nil {
+	if err := limits.Check(config.Width, config.Height); err != nil {
 		return header{}, err
 	}
 	return header{w: config.Width, h: config.Height, orientation: 1}, nil

@@ -25,7 +25,7 @@ func inspectWebP(data []byte, limits Limits) (header, error) {
 			if err != nil {
 				return header{}, err
 			}
-			if err := limits.check(w, h); err != nil {
+			if err := limits.Check(w, h); err != nil {
 				return header{}, err
 			}
 			if found.w != 0 && (w != found.w || h != found.h) {
