@@ -27,6 +27,9 @@ type Config struct {
 	Limits  Limits
 	// Threshold is the lowest score that is answered where a request names none.
 	Threshold float64
+	DeepStack DeepStack
+	// Version of the program, for clients that ask.
+	Version string
 
 	// Keys of the API; none lets everybody in.
 	Keys []string
@@ -114,7 +117,7 @@ func (c Config) validate() error {
 			return fmt.Errorf("server: an API key is empty or has blanks around it")
 		}
 	}
-	return nil
+	return c.DeepStack.validate(c.Models)
 }
 
 // LoopbackHosts are the hosts by which a server on a loopback address is

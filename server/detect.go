@@ -94,8 +94,10 @@ func (s *Server) detectOne(ctx context.Context, l *lease, m *models.Model, t *ti
 	f = found{name: u.name}
 	defer func() { s.metrics.picture(m.Name, f) }()
 	start := time.Now()
-	if f.picture, f.err = s.decode(ctx, l, u.data); f.err != nil {
-		return f
+	if f.picture = u.picture; f.picture == nil {
+		if f.picture, f.err = s.decode(ctx, l, u.data); f.err != nil {
+			return f
+		}
 	}
 	f.timing.decode = time.Since(start)
 	j := &job{query: detector.Query{Image: f.picture, Settings: q.settings}}
@@ -133,21 +135,24 @@ func (s *Server) handleDetect(c *gin.Context) {
 	defer cancel()
 	l := s.memory.lease()
 	defer l.end()
-	body, err := s.readBody(c, l)
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	if !l.take(int64(len(body))) { // its parts are copies
-		s.fail(c, errMemory)
-		return
-	}
-	f, err := parseForm(c.GetHeader("Content-Type"), body, c.Request.URL.Query(), s.config.Limits.Pictures)
+	f, err := s.readForm(c, l, s.config.Limits.Pictures)
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
 	s.answerDetect(c, ctx, l, f)
+}
+
+// readForm reads the body and takes it apart.
+func (s *Server) readForm(c *gin.Context, l *lease, pictures int) (form, error) {
+	body, err := s.readBody(c, l)
+	if err != nil {
+		return form{}, err
+	}
+	if !l.take(int64(len(body))) { // its parts are copies
+		return form{}, errMemory
+	}
+	return parseForm(c.GetHeader("Content-Type"), body, c.Request.URL.Query(), pictures)
 }
 
 func (s *Server) answerDetect(c *gin.Context, ctx context.Context, l *lease, f form) {

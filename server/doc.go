@@ -10,6 +10,10 @@
 //	answer.go       JSON, COCO's JSON, or the annotated picture
 //	errors.go       what is answered when something fails
 //
+// Clients of other servers have their own forms and answers for the same work:
+// deepstack.go that of DeepStack and CodeProject.AI, inference_protocol.go and
+// inference_request.go the Open Inference Protocol. openapi.yaml describes all.
+//
 // Package schedule is the queue, package models the detectors and their reload.
 // Nothing is started by [New] but the queue's worker; [Server.Run] listens,
 // drains and closes.

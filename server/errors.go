@@ -75,7 +75,20 @@ func (s *Server) fail(c *gin.Context, err error) {
 	e := *asError(err)
 	e.RequestID = requestID(c)
 	s.noteError(c, &e)
-	c.AbortWithStatusJSON(e.Status, gin.H{"error": &e})
+	status, body := inForm(c.Request.URL.Path, &e)
+	c.AbortWithStatusJSON(status, body)
+}
+
+// inForm is an error as the protocol of the address has it.
+func inForm(path string, e *Error) (status int, body any) {
+	switch {
+	case deepStackPath(path):
+		status = deepStackStatus(e)
+		return status, deepStackError{Error: e.Message, Code: status, RequestID: e.RequestID}
+	case protocolPath(path):
+		return e.Status, protocolError{e.Message}
+	}
+	return e.Status, gin.H{"error": e}
 }
 
 // noteError remembers an error for the log and sets the headers that go with it.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"scalenet/imaging"
 )
 
 // upload is a picture as it was sent.
@@ -20,6 +22,8 @@ type upload struct {
 	name string // the client's own; only ever sent back
 	data []byte
 	url  string // to be fetched instead
+
+	picture *imaging.Image // decoded already, where it came as pixels
 }
 
 // form is a request's body in parts.

@@ -107,18 +107,26 @@ func (s *Server) allowedHost(c *gin.Context) {
 	}
 }
 
-// authorized holds the key against all there are, in a time that tells nothing.
+// authorized refuses requests without a key.
 func (s *Server) authorized(c *gin.Context) {
-	if len(s.keys) == 0 {
-		return
+	if err := s.checkKey(c, ""); err != nil {
+		s.fail(c, err)
 	}
-	given := c.GetHeader("X-API-Key")
+}
+
+// checkKey holds the key against all there are, in a time that tells nothing. It
+// is in a header, or given where a protocol has another place for it.
+func (s *Server) checkKey(c *gin.Context, given string) error {
+	if header := c.GetHeader("X-API-Key"); header != "" {
+		given = header
+	}
 	if bearer, ok := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer "); ok {
 		given = bearer
 	}
-	if !s.keys.have(given) {
-		s.fail(c, &Error{Status: http.StatusUnauthorized, Code: "unauthorized", Message: "an API key is needed, as Authorization: Bearer KEY or X-API-Key: KEY"})
+	if len(s.keys) == 0 || s.keys.have(given) {
+		return nil
 	}
+	return &Error{Status: http.StatusUnauthorized, Code: "unauthorized", Message: "an API key is needed, as Authorization: Bearer KEY or X-API-Key: KEY"}
 }
 
 // keys are the SHA-256 of the API's keys.

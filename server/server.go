@@ -59,7 +59,18 @@ func New(c Config) (*Server, error) {
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // ready tells whether the server wants requests.
-func (s *Server) ready() bool { return !s.draining.Load() && !s.faults.many() }
+func (s *Server) ready() bool { return s.unready() == nil }
+
+// unready is why it does not, nil if it does.
+func (s *Server) unready() error {
+	switch {
+	case s.faults.many():
+		return &Error{Status: http.StatusServiceUnavailable, Code: "not_ready", Message: "the network fails again and again; the server should be started anew"}
+	case s.draining.Load():
+		return &Error{Status: http.StatusServiceUnavailable, Code: "not_ready", Message: "the server is ending"}
+	}
+	return nil
+}
 
 // Close finishes what is queued and closes the models. Nothing may be sent to
 // the handler any more.
@@ -81,8 +92,8 @@ func (s *Server) routes() (http.Handler, error) {
 	if len(s.config.Origins) > 0 {
 		o := cors.DefaultConfig()
 		o.AllowOrigins = s.config.Origins
-		o.AllowHeaders = []string{"Authorization", "Content-Type", "X-API-Key", "X-Request-ID"}
-		o.ExposeHeaders = []string{"Retry-After", "X-Request-ID"}
+		o.AllowHeaders = []string{"Authorization", "Content-Type", lengthHeader, "X-API-Key", "X-Request-ID"}
+		o.ExposeHeaders = []string{lengthHeader, "Retry-After", "X-Request-ID"}
 		if err := o.Validate(); err != nil {
 			return nil, fmt.Errorf("server: cors = %v: %w", s.config.Origins, err)
 		}
@@ -90,12 +101,15 @@ func (s *Server) routes() (http.Handler, error) {
 	}
 	e.GET("/healthz", s.handleHealth)
 	e.GET("/readyz", s.handleReady)
+	e.GET("/openapi.yaml", handleOpenAPI)
 	api := e.Group("", s.limited, s.authorized)
 	api.GET("/metrics", gin.WrapH(s.metrics.handler()))
 	api.GET("/models", s.handleModels)
 	for _, path := range []string{"/detect", "/v1/detect"} {
 		api.POST(path, s.handleDetect)
 	}
+	s.deepStackRoutes(e)
+	s.protocolRoutes(e, api)
 	e.NoMethod(func(c *gin.Context) {
 		s.fail(c, &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: c.Request.Method + " is not a method of this address"})
 	})

@@ -147,13 +147,18 @@ func parts(t testing.TB, list ...[3]string) (contentType, body string) {
 	return w.FormDataContentType(), b.String()
 }
 
-// post sends a body and returns the status, the header and the answer.
+// post sends a body and returns the status, the header and the answer. Both have
+// to be as openapi.yaml has them.
 func (s *served) post(t testing.TB, path, contentType, body string, header ...string) (int, http.Header, string) {
 	return s.send(t, http.MethodPost, path, contentType, strings.NewReader(body), header...)
 }
 
 func (s *served) send(t testing.TB, method, path, contentType string, body io.Reader, header ...string) (int, http.Header, string) {
 	t.Helper()
+	var sent bytes.Buffer
+	if body != nil {
+		body = io.TeeReader(body, &sent)
+	}
 	r, err := http.NewRequestWithContext(t.Context(), method, s.url+path, body)
 	require.NoError(t, err)
 	if contentType != "" {
@@ -170,6 +175,7 @@ func (s *served) send(t testing.TB, method, path, contentType string, body io.Re
 	defer a.Body.Close()
 	data, err := io.ReadAll(a.Body)
 	require.NoError(t, err)
+	checkDescribed(t, r, sent.Bytes(), a.StatusCode, a.Header, string(data))
 	return a.StatusCode, a.Header, string(data)
 }
 

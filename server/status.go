@@ -49,12 +49,8 @@ func (s *Server) handleHealth(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"sta
 
 // handleReady says whether the server wants requests.
 func (s *Server) handleReady(c *gin.Context) {
-	if s.faults.many() {
-		s.fail(c, &Error{Status: http.StatusServiceUnavailable, Code: "not_ready", Message: "the network fails again and again; the server should be started anew"})
-		return
-	}
-	if !s.ready() {
-		s.fail(c, &Error{Status: http.StatusServiceUnavailable, Code: "not_ready", Message: "the server is ending"})
+	if err := s.unready(); err != nil {
+		s.fail(c, err)
 		return
 	}
 	c.JSON(http.StatusOK, gin.H{"status": "ready"})

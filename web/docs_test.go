@@ -74,7 +74,7 @@ func testYAML(t *testing.T, b *bench) {
 		require.NoError(t, err)
 		return eval[string](p, fmt.Sprintf(`import("/js/yaml.js").then(({parse}) => JSON.stringify(parse(%s)))`, quoted))
 	}
-	for _, name := range []string{"testdata/sample.yaml", "testdata/openapi.yaml"} {
+	for _, name := range []string{"testdata/sample.yaml", "testdata/openapi.yaml", "../server/openapi.yaml"} {
 		data, err := os.ReadFile(name)
 		require.NoError(t, err)
 		var want any

@@ -42,24 +42,18 @@ async function take(blob, name) {
   leaveCamera();
   state.request?.abort();
   forget();
-  const picture = (state.picture = { blob, name, decoded: false, loading: load(img, blob) });
-  enter("picture");
+  main.dataset.state = "picture";
+  state.picture = { blob, name, decoded: false };
+  const picture = state.picture;
   img.alt = name;
-  markExample("");
-  const [decoded] = await Promise.all([picture.loading, look(picture)]);
+  markExample(name);
+  const [decoded] = await Promise.all([load(img, blob), look(picture)]);
   if (state.picture !== picture) return;
   picture.decoded = decoded || (state.answer !== null && (await loadUpright(picture)));
   if (state.picture !== picture) return;
   if (decoded) setFrame(img.naturalWidth, img.naturalHeight);
   showCaption();
   draw();
-}
-
-/** enter shows the controls of a state: empty, picture or live. Focus on what is hidden now goes to the page's main part. */
-function enter(name) {
-  main.dataset.state = name;
-  const focused = document.activeElement;
-  if (focused !== document.body && !focused.checkVisibility()) main.focus({ preventScroll: true });
 }
 
 /** loadUpright shows the server's copy of a picture that this browser cannot decode. */
@@ -80,7 +74,7 @@ async function look(picture) {
   $("name").textContent = `${picture.name}, ${bytes(picture.blob.size)}`;
   try {
     if (picture.blob.size === 0) throw new Problem("The file is empty", "Choose another one.", { code: "empty" });
-    const answer = await detectPicture(picture, request.signal);
+    const answer = await detect(picture.blob, { model: state.model?.name, key: state.key, signal: request.signal });
     if (state.request !== request) return;
     accept(answer);
     setFrame(answer.image.width, answer.image.height);
@@ -91,18 +85,6 @@ async function look(picture) {
     if (error.name !== "AbortError" && state.request === request) fail(error, () => look(picture));
   } finally {
     if (state.request === request) busy(false);
-  }
-}
-
-/** detectPicture sends a picture; as a JPEG where its format is one that this browser can show and the server cannot read. */
-async function detectPicture(picture, signal) {
-  const options = { model: state.model?.name, key: state.key, signal };
-  try {
-    return await detect(picture.blob, options);
-  } catch (error) {
-    if (error.code !== "unsupported_image" || !(await picture.loading)) throw error;
-    picture.blob = await jpeg(img, Infinity, 0.92);
-    return await detect(picture.blob, options);
   }
 }
 
@@ -137,12 +119,12 @@ async function startCamera(deviceId) {
   try {
     await camera.start(deviceId);
   } catch (error) {
+    main.dataset.state = "picture";
     img.removeAttribute("src");
-    enter("picture");
     fail(error, () => startCamera());
     return;
   }
-  enter("live");
+  main.dataset.state = "live";
   setFrame(video.videoWidth, video.videoHeight);
   announce("The camera is on.");
   listCameras();
@@ -159,7 +141,7 @@ async function startCamera(deviceId) {
   } catch (error) {
     if (error.name === "AbortError") return;
     stopCamera();
-    enter("picture");
+    main.dataset.state = "picture";
     fail(error, () => startCamera());
   }
 }
@@ -200,7 +182,7 @@ function leaveCamera() {
 function stopCamera() {
   leaveCamera();
   forget();
-  enter("empty");
+  main.dataset.state = "empty";
   announce("The camera is off.");
 }
 
@@ -322,8 +304,8 @@ async function loadModels() {
     state.models = await models(state.key);
   } catch (error) {
     if (error.code === "unauthorized") {
-      enter("picture");
-      fail(error, () => (($("problem").hidden = true), enter("empty"), loadModels()));
+      main.dataset.state = "picture";
+      fail(error, () => ((main.dataset.state = "empty"), ($("problem").hidden = true), loadModels()));
     }
     return; // a detection says what is wrong
   }
@@ -345,13 +327,11 @@ function chooseModel(model) {
 async function takeExample(file) {
   const response = await fetch(`examples/${file}`).catch(() => null);
   if (!response?.ok) {
-    enter("picture");
+    main.dataset.state = "picture";
     fail(new Problem("The example could not be fetched", "Is the server still running?", { code: "network" }), () => takeExample(file));
     return;
   }
-  const taken = take(await response.blob(), file);
-  markExample(file);
-  await taken;
+  await take(await response.blob(), file);
 }
 
 function markExample(name) {

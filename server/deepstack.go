@@ -1,0 +1,229 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"scalenet/roi"
+	"scalenet/server/models"
+)
+
+// The API of DeepStack and of CodeProject.AI, which cameras' and home automation's
+// programs speak: one picture in a form, whole pixels, detections by falling
+// score.
+
+// DeepStack says how its clients are answered.
+type DeepStack struct {
+	// Labels replace the names of classes, and "" leaves a class out. A class
+	// that is not there keeps its name.
+	Labels map[string]string
+	// Most detections in an answer, for clients with a fixed number of rows; 0
+	// is no bound.
+	Most int
+}
+
+// validate checks that the classes exist: a misspelled one would go unnoticed.
+func (d DeepStack) validate(registry *models.Registry) error {
+	if d.Most < 0 {
+		return fmt.Errorf("server: deepstack-max = %d: must be at least 0", d.Most)
+	}
+	var classes []string
+	for _, m := range registry.All() {
+		classes = append(classes, m.Classes()...)
+		m.Release()
+	}
+	for class := range d.Labels {
+		if !slices.Contains(classes, class) {
+			return fmt.Errorf("server: deepstack-label = %s: no model has that class; there are %s", class, someOf(classes))
+		}
+	}
+	return nil
+}
+
+// label is a class's name for the clients; "" if they are not told of it.
+func (d DeepStack) label(class string) string {
+	if label, ok := d.Labels[class]; ok {
+		return label
+	}
+	return class
+}
+
+// narrow leaves out the classes that have no label, before detections are
+// counted.
+func (d DeepStack) narrow(q *query, classes []string) {
+	for i, class := range classes {
+		if d.label(class) != "" {
+			continue
+		}
+		if q.classes == nil {
+			q.classes = slices.Repeat([]bool{true}, len(classes)+1)
+		}
+		q.classes[i+1] = false
+	}
+	if d.Most > 0 {
+		q.most = min(q.most, d.Most)
+	}
+}
+
+// deepStackAnswer is what the clients are answered; times are in whole
+// milliseconds.
+type deepStackAnswer struct {
+	Success     bool                  `json:"success"`
+	Message     string                `json:"message"`
+	Predictions []deepStackPrediction `json:"predictions"`
+	Count       int                   `json:"count"`
+	Code        int                   `json:"code"`
+	InferenceMS int64                 `json:"inferenceMs"`
+	ProcessMS   int64                 `json:"processMs"`
+}
+
+// deepStackPrediction has its box in whole pixels within the picture.
+type deepStackPrediction struct {
+	Label      string  `json:"label"`
+	Confidence float32 `json:"confidence"`
+	XMin       int     `json:"x_min"`
+	YMin       int     `json:"y_min"`
+	XMax       int     `json:"x_max"`
+	YMax       int     `json:"y_max"`
+}
+
+// deepStackError is an error in their form.
+type deepStackError struct {
+	Success   bool   `json:"success"` // false
+	Error     string `json:"error"`
+	Code      int    `json:"code"` // the HTTP status
+	RequestID string `json:"request_id"`
+}
+
+// deepStackPath tells the addresses of this API.
+func deepStackPath(path string) bool {
+	return strings.HasPrefix(path, "/v1/vision/") || strings.HasPrefix(path, "/v1/status/") || strings.HasPrefix(path, "/v1/server/")
+}
+
+// deepStackStatus is 400 for everything that is wrong with a picture: it is what
+// these clients take for an invalid one.
+func deepStackStatus(e *Error) int {
+	if e.Status == http.StatusUnsupportedMediaType || e.Status == http.StatusUnprocessableEntity {
+		return http.StatusBadRequest
+	}
+	return e.Status
+}
+
+func (s *Server) deepStackRoutes(e *gin.Engine) {
+	for _, path := range []string{"/v1/status/ping", "/v1/server/status/ping"} {
+		e.GET(path, s.handlePing)
+		e.POST(path, s.handlePing)
+	}
+	// They look for the key themselves: clients send it in the form.
+	vision := e.Group("/v1/vision", s.limited)
+	vision.POST("/detection", s.handleDeepStack)
+	vision.POST("/custom/:model", s.handleDeepStack)
+	vision.GET("/custom/list", s.handleCustomList)
+	vision.POST("/custom/list", s.handleCustomList)
+}
+
+func (s *Server) handlePing(c *gin.Context) {
+	if err := s.unready(); err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"success": true})
+}
+
+func (s *Server) handleCustomList(c *gin.Context) {
+	if err := s.checkKey(c, c.Query("api_key")); err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"success": true, "models": s.config.Models.Names()})
+}
+
+// handleDeepStack answers a picture with the default model or the named one.
+func (s *Server) handleDeepStack(c *gin.Context) {
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(c.Request.Context(), s.config.Timeout)
+	defer cancel()
+	l := s.memory.lease()
+	defer l.end()
+	f, err := s.readForm(c, l, 1)
+	if err == nil {
+		err = s.checkKey(c, cmp.Or(f.values.Get("api_key"), c.Query("api_key")))
+	}
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	m, err := s.model(c.Param("model"))
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	defer m.Release()
+	q, err := parseQuery(deepStackValues(f.values), m, s.config.Threshold)
+	if err == nil {
+		s.config.DeepStack.narrow(&q, m.Classes())
+		err = s.fetchAll(ctx, l, f.uploads)
+	}
+	var all []found
+	if err == nil {
+		all, err = s.detect(ctx, l, m, f.uploads, q)
+	}
+	if err == nil {
+		err = all[0].err
+	}
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	a := s.config.DeepStack.answer(all[0], m)
+	a.ProcessMS = time.Since(start).Milliseconds()
+	c.JSON(http.StatusOK, a)
+}
+
+// deepStackValues are the parameters under the names that parseQuery knows. What
+// else clients send (api_key, ...) is none of its business.
+func deepStackValues(sent url.Values) url.Values {
+	values := url.Values{}
+	for from, to := range map[string]string{"min_confidence": "threshold", "max": "max", "classes": "classes", "nms": "nms", "size": "size"} {
+		if list, ok := sent[from]; ok {
+			values[to] = list
+		}
+	}
+	return values
+}
+
+func (d DeepStack) answer(f found, m *models.Model) deepStackAnswer {
+	a := deepStackAnswer{
+		Success: true, Code: http.StatusOK, Count: len(f.detections), Predictions: []deepStackPrediction{},
+		InferenceMS: f.timing.Inference.Milliseconds(), Message: "No objects found",
+	}
+	var labels []string
+	for _, found := range f.detections {
+		p := d.prediction(found, m, f.picture.W, f.picture.H)
+		a.Predictions = append(a.Predictions, p)
+		if !slices.Contains(labels, p.Label) {
+			labels = append(labels, p.Label)
+		}
+	}
+	if len(labels) > 0 {
+		a.Message = "Found " + strings.Join(labels, ", ")
+	}
+	return a
+}
+
+func (d DeepStack) prediction(found roi.Detection, m *models.Model, w, h int) deepStackPrediction {
+	pixel := func(v float32, most int) int { return max(0, min(most, int(math.Round(float64(v))))) }
+	return deepStackPrediction{
+		Label: d.label(label(m, found)), Confidence: found.Score,
+		XMin: pixel(found.Box.X1, w), YMin: pixel(found.Box.Y1, h), XMax: pixel(found.Box.X2, w), YMax: pixel(found.Box.Y2, h),
+	}
+}

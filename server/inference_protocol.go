@@ -1,0 +1,239 @@
+package server
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"scalenet/server/models"
+)
+
+// The Open Inference Protocol, version 2, in its HTTP form with the extension for
+// binary tensors: github.com/kserve/open-inference-protocol.
+
+const lengthHeader = "Inference-Header-Content-Length"
+
+// protocolPath tells the addresses of the protocol.
+func protocolPath(path string) bool { return path == "/v2" || strings.HasPrefix(path, "/v2/") }
+
+// protocolError is an error in the protocol's form.
+type protocolError struct {
+	Error string `json:"error"`
+}
+
+func (s *Server) protocolRoutes(e *gin.Engine, api *gin.RouterGroup) {
+	e.GET("/v2/health/live", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"live": true}) })
+	e.GET("/v2/health/ready", func(c *gin.Context) {
+		if err := s.unready(); err != nil {
+			s.fail(c, err)
+			return
+		}
+		c.JSON(http.StatusOK, gin.H{"ready": true})
+	})
+	api.GET("/v2", func(c *gin.Context) {
+		c.JSON(http.StatusOK, gin.H{"name": "scalenet", "version": s.config.Version, "extensions": []string{"binary_tensor_data"}})
+	})
+	for _, path := range []string{"/v2/models/:model", "/v2/models/:model/versions/:version"} {
+		api.GET(path, s.handleModelMetadata)
+		api.GET(path+"/ready", s.handleModelReady)
+		api.POST(path+"/infer", s.handleInfer)
+	}
+}
+
+// modelMetadata describes a model's tensors; -1 is any length.
+type modelMetadata struct {
+	Name     string           `json:"name"`
+	Versions []string         `json:"versions"`
+	Platform string           `json:"platform"`
+	Inputs   []tensorMetadata `json:"inputs"`
+	Outputs  []tensorMetadata `json:"outputs"`
+}
+
+type tensorMetadata struct {
+	Name     string `json:"name"`
+	Datatype string `json:"datatype"`
+	Shape    []int  `json:"shape"`
+}
+
+// inferenceAnswer is the JSON part of an answer.
+type inferenceAnswer struct {
+	ModelName    string         `json:"model_name"`
+	ModelVersion string         `json:"model_version"`
+	ID           string         `json:"id,omitempty"`
+	Outputs      []outputTensor `json:"outputs"`
+}
+
+// outputTensor has its data here or, in binary form, after the JSON.
+type outputTensor struct {
+	tensorMetadata
+	Parameters *binarySize `json:"parameters,omitempty"`
+	Data       any         `json:"data,omitempty"`
+}
+
+type binarySize struct {
+	Bytes int `json:"binary_data_size"`
+}
+
+// versioned finds the model, and version, that the address names; release it.
+func (s *Server) versioned(c *gin.Context) (*models.Model, error) {
+	m, err := s.model(c.Param("model"))
+	if err != nil {
+		return nil, err
+	}
+	if v := c.Param("version"); v != "" && v != m.Version {
+		m.Release()
+		return nil, &Error{Status: http.StatusNotFound, Code: "model_not_found", Message: "model \"" + m.Name + "\" serves as version " + m.Version + " only"}
+	}
+	return m, nil
+}
+
+func (s *Server) handleModelMetadata(c *gin.Context) {
+	m, err := s.versioned(c)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	defer m.Release()
+	c.JSON(http.StatusOK, modelMetadata{
+		Name: m.Name, Versions: []string{m.Version}, Platform: "scalenet",
+		Inputs: []tensorMetadata{{inputImage, "BYTES", []int{1}}},
+		Outputs: []tensorMetadata{
+			{outputBoxes, "FP32", []int{-1, 4}}, {outputScores, "FP32", []int{-1}},
+			{outputIDs, "INT64", []int{-1}}, {outputLabels, "BYTES", []int{-1}},
+		},
+	})
+}
+
+func (s *Server) handleModelReady(c *gin.Context) {
+	m, err := s.versioned(c)
+	if err == nil {
+		defer m.Release()
+		err = s.unready()
+	}
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"name": m.Name, "ready": true})
+}
+
+func (s *Server) handleInfer(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), s.config.Timeout)
+	defer cancel()
+	l := s.memory.lease()
+	defer l.end()
+	r, err := s.readInference(c, l)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	if r.timeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, r.timeout)
+		defer cancel()
+	}
+	m, err := s.versioned(c)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	defer m.Release()
+	q, err := parseQuery(r.values, m, s.config.Threshold)
+	var all []found
+	if err == nil {
+		all, err = s.detect(ctx, l, m, []upload{r.upload}, q)
+	}
+	if err == nil {
+		err = all[0].err
+	}
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	body, jsonLength, err := writeInference(r, m, all[0])
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	if jsonLength == len(body) {
+		c.Data(http.StatusOK, "application/json; charset=utf-8", body)
+		return
+	}
+	c.Header(lengthHeader, strconv.Itoa(jsonLength))
+	c.Data(http.StatusOK, "application/octet-stream", body)
+}
+
+// readInference reads the body. Parameters in the address count where the body
+// has none.
+func (s *Server) readInference(c *gin.Context, l *lease) (inference, error) {
+	body, err := s.readBody(c, l)
+	if err == nil {
+		body, err = unpack(c.GetHeader("Content-Encoding"), body, s.config.Limits.Body, l)
+	}
+	if err != nil {
+		return inference{}, err
+	}
+	if !l.take(2 * int64(len(body))) { // its JSON in parts, and what base64 has in it
+		return inference{}, errMemory
+	}
+	r, err := parseInference(body, c.GetHeader(lengthHeader), s.config.Limits.Picture, l.take)
+	for key, list := range c.Request.URL.Query() {
+		if _, set := r.values[key]; !set && err == nil {
+			r.values[key] = list
+		}
+	}
+	return r, err
+}
+
+// writeInference is the body of an answer and the length of the JSON that it
+// begins with.
+func writeInference(r inference, m *models.Model, f found) (body []byte, jsonLength int, err error) {
+	n := len(f.detections)
+	boxes, scores, ids, labels := make([]float32, 0, 4*n), make([]float32, n), make([]int64, n), make([]string, n)
+	for i, d := range f.detections {
+		boxes = append(boxes, d.Box.X1, d.Box.Y1, d.Box.X2, d.Box.Y2)
+		scores[i], ids[i], labels[i] = d.Score, int64(d.Class), label(m, d)
+	}
+	a := inferenceAnswer{ModelName: m.Name, ModelVersion: m.Version, ID: r.id, Outputs: []outputTensor{}}
+	var data []byte
+	for _, o := range r.outputs {
+		t := outputTensor{tensorMetadata: tensorMetadata{Name: o.name, Shape: []int{n}}}
+		switch o.name {
+		case outputBoxes:
+			t.Datatype, t.Data, t.Shape = "FP32", boxes, []int{n, 4}
+		case outputScores:
+			t.Datatype, t.Data = "FP32", scores
+		case outputIDs:
+			t.Datatype, t.Data = "INT64", ids
+		case outputLabels:
+			t.Datatype, t.Data = "BYTES", labels
+		}
+		if o.binary {
+			before := len(data)
+			if data, err = appendTensor(data, t.Data); err != nil {
+				return nil, 0, err
+			}
+			t.Data, t.Parameters = nil, &binarySize{len(data) - before}
+		}
+		a.Outputs = append(a.Outputs, t)
+	}
+	text, err := json.Marshal(a)
+	return append(text, data...), len(text), err
+}
+
+// appendTensor adds a tensor's binary form: the least byte first, strings after
+// their length.
+func appendTensor(to []byte, values any) ([]byte, error) {
+	labels, ok := values.([]string)
+	if !ok {
+		return binary.Append(to, binary.LittleEndian, values)
+	}
+	for _, s := range labels {
+		to = append(binary.LittleEndian.AppendUint32(to, uint32(len(s))), s...)
+	}
+	return to, nil
+}
