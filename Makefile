@@ -18,12 +18,13 @@ demo: build
 	@echo "annotated pictures are in $(CURDIR)/runs/demo; now the server, until Ctrl-C:"
 	bin/scalenet serve --model models --listen $(LISTEN)
 
-# pycocotools is what the evaluator is compared with, a browser is what the page is driven in; without them those tests say that they
-# were skipped. The pages' pictures are in build/screenshots.
+# pycocotools is what the evaluator is compared with, a browser is what the page is driven in, and clients of other servers are tried on
+# ours; without them those tests say that they were skipped. The pages' pictures are in build/screenshots.
 test:
 	@scripts/install.sh
 	@scripts/install.sh --browser || echo "make test: the tests in a browser will be skipped" >&2
 	@scripts/pycocotools.sh build/pycocotools || echo "make test: the comparison with pycocotools will be skipped" >&2
+	@scripts/clients.sh build/clients || echo "make test: the tests with clients of other servers will be skipped" >&2
 	@$(GO) test $(TESTFLAGS) ./...
 
 # The oneDNN device again, built against oneDNN 3.x instead of the system's; where the processor has no AVX-512, with the loops for it in

@@ -37,7 +37,7 @@ type serveOptions struct {
 
 func newServeCommand() *cobra.Command {
 	o := serveOptions{config: server.DefaultConfig()}
-	o.config.Page = web.Handler()
+	o.config.Page, o.config.Version = web.Handler(), version()
 	c := &cobra.Command{
 		Use:   "serve --model [NAME=]FILE...",
 		Short: "Answer requests with detections over HTTP, with a page to try it",
@@ -65,6 +65,8 @@ func (o *serveOptions) flags(c *cobra.Command) {
 	f.IntVar(&o.plans, "plans", 8, "sizes of pictures for which a model stays compiled")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address; :8080 is every address of this machine")
 	f.Float64Var(&d.Threshold, "threshold", d.Threshold, "lowest score answered where a request names none")
+	f.StringToStringVar(&d.DeepStack.Labels, "deepstack-label", nil, "CLASS=LABEL for clients of DeepStack and CodeProject.AI; CLASS= leaves a class out; repeat")
+	f.IntVar(&d.DeepStack.Most, "deepstack-max", 0, "most detections for those clients (Frigate has room for 20); 0 is no bound")
 
 	f.IntVar(&d.Queue.Places, "queue", d.Queue.Places, "pictures that may wait; more are answered 503")
 	f.DurationVar(&d.Queue.Wait, "max-wait", d.Queue.Wait, "longest wait expected of a picture; beyond it 503; 0 is no bound")
