@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"bytes"
-	"image/jpeg"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/image/tiff"
 )
 
 // temporary writes a file for an upload.
@@ -21,21 +19,6 @@ func temporary(t *testing.T, name string, data []byte) string {
 	path := filepath.Join(t.TempDir(), name)
 	require.NoError(t, os.WriteFile(path, data, 0o644))
 	return path
-}
-
-// testFormats: a picture that the server reads and the browser does not is shown all the same.
-func testFormats(t *testing.T, b *bench) {
-	data, err := os.ReadFile(example)
-	require.NoError(t, err)
-	picture, err := jpeg.Decode(bytes.NewReader(data))
-	require.NoError(t, err)
-	var encoded bytes.Buffer
-	require.NoError(t, tiff.Encode(&encoded, picture, nil))
-	p := b.openPage(t)
-	p.upload(temporary(t, "cells.tiff", encoded.Bytes()))
-	p.wait(done + ` && document.getElementById("picture").naturalWidth === 640 && !document.querySelector(".frame.blank")`)
-	assert.Positive(t, eval[int](p, boxes))
-	p.shot("tiff")
 }
 
 func testErrors(t *testing.T, b *bench) {
@@ -74,6 +57,7 @@ func testErrors(t *testing.T, b *bench) {
 	}
 	t.Run("Gone", func(t *testing.T) { testGone(t, b) })
 	t.Run("Busy", func(t *testing.T) { testBusy(t, b) })
+	t.Run("Slow", func(t *testing.T) { testSlow(t, b) })
 	t.Run("Key", func(t *testing.T) { testKey(t, b) })
 }
 
@@ -138,6 +122,28 @@ func testBusy(t *testing.T, b *bench) {
 	p.wait(`document.getElementById("rate").textContent === "The server is busy"`)
 	p.wait(`document.querySelector('main[data-state="live"].done')`)
 	assert.False(t, eval[bool](p, refused))
+}
+
+// testSlow: while the server looks, the picture is there and says so.
+func testSlow(t *testing.T, b *bench) {
+	answer := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/detect" {
+			<-answer
+		}
+		b.handler.Handler().ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	p := b.newTab(t, s.URL)
+	p.wait(`document.getElementById("knows").textContent`)
+	p.upload(example)
+	p.wait(`document.getElementById("picture").naturalWidth === 640 && document.querySelector("main.busy")`)
+	p.wait(`document.querySelector(".looking").checkVisibility() && getComputedStyle(document.querySelector(".looking")).opacity === "1"`)
+	p.shot("shown")
+	assert.False(t, eval[bool](p, `document.getElementById("results").checkVisibility({visibilityProperty: true})`))
+	close(answer)
+	p.wait(done)
+	assert.False(t, eval[bool](p, `document.querySelector(".looking").checkVisibility()`))
 }
 
 // testKey: a server that wants a key is given one.

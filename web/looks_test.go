@@ -1,12 +1,21 @@
 package web_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"scalenet/server"
 )
 
 // unreadable lists texts whose contrast with what lies behind them is below WCAG's 4.5 to 1 (testdata/contrast.js).
@@ -20,8 +29,22 @@ func unreadable(p *tab) []string {
 // outside lists what sticks out of the window at the side.
 const outside = `[...document.querySelectorAll("body *")].filter((e) => {
 	const r = e.getBoundingClientRect();
-	return e.checkVisibility({visibilityProperty: true}) && r.width > 0 && (r.right > innerWidth + 1 || r.left < -1) && !e.closest("ul, pre, svg");
+	return e.checkVisibility({visibilityProperty: true}) && r.width > 0 && (r.right > innerWidth + 1 || r.left < -1) && !e.closest("ul, pre, svg, .unseen");
 }).map((e) => e.tagName + "." + e.className)`
+
+// misplaced lists labels that lie outside of the picture, on another, or are too small for their text.
+const misplaced = `(() => {
+	const frame = document.getElementById("overlay").getBoundingClientRect();
+	const all = [...document.querySelectorAll(".label:not(.crowded) rect")].map((e) => e.getBoundingClientRect());
+	const wrong = all.filter((r) => r.left < frame.left - 1 || r.right > frame.right + 1 || r.top < frame.top - 1 || r.bottom > frame.bottom + 1).map(() => "outside");
+	for (const [i, a] of all.entries()) for (const c of all.slice(i + 1))
+		if (a.left < c.right - .5 && c.left < a.right - .5 && a.top < c.bottom - .5 && c.top < a.bottom - .5) wrong.push("on another");
+	for (const e of document.querySelectorAll(".label")) {
+		const text = e.querySelector("text").getBoundingClientRect(), rect = e.querySelector("rect").getBoundingClientRect();
+		if (text.left < rect.left || text.right > rect.right) wrong.push("text " + e.textContent + " is wider than its label");
+	}
+	return wrong;
+})()`
 
 func testLooks(t *testing.T, b *bench) {
 	p := b.openPage(t, "status of 415")
@@ -79,22 +102,49 @@ func testPhone(t *testing.T, b *bench) {
 	p.shot("dark")
 }
 
+// testCrowd: many boxes of many classes with long names, more than any model here finds.
+func testCrowd(t *testing.T, b *bench) {
+	a := server.Answer{ID: "r-1", Model: server.ModelTag{Name: "a_model_with_a_long_name", Version: "0123456789ab"}}
+	a.Image = server.ImageSize{Width: 640, Height: 480}
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range 300 {
+		class := 1 + random.IntN(30)
+		x, y := random.Float32()*600, random.Float32()*440
+		a.Detections = append(a.Detections, server.Detection{
+			ClassID: int32(class), Label: strings.Repeat("long", class/4) + fmt.Sprintf("class_%d", class), Score: 1 - float32(i)/310,
+			Box: server.Box{X1: x, Y1: y, X2: x + 4 + random.Float32()*36, Y2: y + 4 + random.Float32()*36},
+		})
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/detect" {
+			assert.NoError(t, json.NewEncoder(w).Encode(a))
+			return
+		}
+		b.handler.Handler().ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	p := b.newTab(t, s.URL)
+	p.wait(`document.getElementById("knows").textContent`)
+	p.upload(example)
+	p.wait(done)
+	p.js(`document.getElementById("threshold").focus()`)
+	p.do(chromedp.KeyEvent(kb.Home))
+	shown := eval[int](p, boxes)
+	assert.Greater(t, shown, 280)
+	assert.Equal(t, shown, eval[int](p, rows))
+	for _, size := range [][2]int64{{1360, 850}, {390, 844}} {
+		p.do(chromedp.EmulateViewport(size[0], size[1]))
+		p.wait(fmt.Sprintf(`document.getElementById("overlay").viewBox.baseVal.width === Math.round(document.getElementById("overlay").getBoundingClientRect().width) && innerWidth === %d`, size[0]))
+		assert.Empty(t, eval[[]string](p, outside), "at %v", size)
+		assert.Empty(t, eval[[]string](p, misplaced), "at %v", size)
+		p.shot(fmt.Sprint(size[0]))
+	}
+}
+
 // testLabels holds the labels of the example, and of random boxes, to what is promised: in the picture, none on another.
 func testLabels(t *testing.T, b *bench) {
 	p := b.openExample(t)
-	apart := eval[[]string](p, `(() => {
-		const frame = document.getElementById("overlay").getBoundingClientRect();
-		const all = [...document.querySelectorAll(".label:not(.crowded) rect")].map((e) => e.getBoundingClientRect());
-		const wrong = all.filter((r) => r.left < frame.left - 1 || r.right > frame.right + 1 || r.top < frame.top - 1 || r.bottom > frame.bottom + 1).map(() => "outside");
-		for (const [i, a] of all.entries()) for (const c of all.slice(i + 1))
-			if (a.left < c.right - .5 && c.left < a.right - .5 && a.top < c.bottom - .5 && c.top < a.bottom - .5) wrong.push("on another");
-		for (const e of document.querySelectorAll(".label")) {
-			const text = e.querySelector("text").getBoundingClientRect(), rect = e.querySelector("rect").getBoundingClientRect();
-			if (text.left < rect.left || text.right > rect.right) wrong.push("text " + e.textContent + " is wider than its label");
-		}
-		return wrong;
-	})()`)
-	assert.Empty(t, apart)
+	assert.Empty(t, eval[[]string](p, misplaced))
 	random := eval[[]string](p, `import("/js/labels.js").then(({place}) => {
 		let seed = 7;
 		const next = (n) => (seed = (seed * 48271) % 2147483647) % n;

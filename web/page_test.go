@@ -39,7 +39,7 @@ func TestPage(t *testing.T) {
 	}{
 		{"Upload", testUpload}, {"Paste", testPaste}, {"Drop", testDrop}, {"Example", testExample}, {"Threshold", testThreshold},
 		{"Classes", testClasses}, {"Links", testLinks}, {"Keyboard", testKeyboard}, {"Models", testModels}, {"Save", testSave},
-		{"Camera", testCamera}, {"Formats", testFormats}, {"Errors", testErrors}, {"Phone", testPhone}, {"Looks", testLooks}, {"Labels", testLabels},
+		{"Camera", testCamera}, {"Formats", testFormats}, {"Errors", testErrors}, {"Phone", testPhone}, {"Looks", testLooks}, {"Labels", testLabels}, {"Crowd", testCrowd},
 		{"Docs", testDocs}, {"NoDocs", testNoDocs}, {"YAML", testYAML},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, b) })
@@ -83,8 +83,10 @@ func testUpload(t *testing.T, b *bench) {
 	p := b.openPage(t)
 	p.shot("empty")
 	assert.Equal(t, "The model knows Platelets, RBC and WBC.", p.text("#knows"))
+	p.js(`document.querySelector(".welcome .button").focus()`)
 	p.upload(example)
 	p.wait(done)
+	assert.Equal(t, "main", eval[string](p, `document.activeElement.id`), "the button is gone")
 	want := p.detections(0.5)
 	require.NotEmpty(t, want.Detections)
 	assert.Equal(t, len(want.Detections), eval[int](p, boxes))

@@ -42,18 +42,24 @@ async function take(blob, name) {
   leaveCamera();
   state.request?.abort();
   forget();
-  main.dataset.state = "picture";
-  state.picture = { blob, name, decoded: false };
-  const picture = state.picture;
+  const picture = (state.picture = { blob, name, decoded: false, loading: load(img, blob) });
+  enter("picture");
   img.alt = name;
-  markExample(name);
-  const [decoded] = await Promise.all([load(img, blob), look(picture)]);
+  markExample("");
+  const [decoded] = await Promise.all([picture.loading, look(picture)]);
   if (state.picture !== picture) return;
   picture.decoded = decoded || (state.answer !== null && (await loadUpright(picture)));
   if (state.picture !== picture) return;
   if (decoded) setFrame(img.naturalWidth, img.naturalHeight);
   showCaption();
   draw();
+}
+
+/** enter shows the controls of a state: empty, picture or live. Focus on what is hidden now goes to the page's main part. */
+function enter(name) {
+  main.dataset.state = name;
+  const focused = document.activeElement;
+  if (focused !== document.body && !focused.checkVisibility()) main.focus({ preventScroll: true });
 }
 
 /** loadUpright shows the server's copy of a picture that this browser cannot decode. */
@@ -74,7 +80,7 @@ async function look(picture) {
   $("name").textContent = `${picture.name}, ${bytes(picture.blob.size)}`;
   try {
     if (picture.blob.size === 0) throw new Problem("The file is empty", "Choose another one.", { code: "empty" });
-    const answer = await detect(picture.blob, { model: state.model?.name, key: state.key, signal: request.signal });
+    const answer = await detectPicture(picture, request.signal);
     if (state.request !== request) return;
     accept(answer);
     setFrame(answer.image.width, answer.image.height);
@@ -85,6 +91,18 @@ async function look(picture) {
     if (error.name !== "AbortError" && state.request === request) fail(error, () => look(picture));
   } finally {
     if (state.request === request) busy(false);
+  }
+}
+
+/** detectPicture sends a picture; as a JPEG where its format is one that this browser can show and the server cannot read. */
+async function detectPicture(picture, signal) {
+  const options = { model: state.model?.name, key: state.key, signal };
+  try {
+    return await detect(picture.blob, options);
+  } catch (error) {
+    if (error.code !== "unsupported_image" || !(await picture.loading)) throw error;
+    picture.blob = await jpeg(img, Infinity, 0.92);
+    return await detect(picture.blob, options);
   }
 }
 
@@ -119,12 +137,12 @@ async function startCamera(deviceId) {
   try {
     await camera.start(deviceId);
   } catch (error) {
-    main.dataset.state = "picture";
     img.removeAttribute("src");
+    enter("picture");
     fail(error, () => startCamera());
     return;
   }
-  main.dataset.state = "live";
+  enter("live");
   setFrame(video.videoWidth, video.videoHeight);
   announce("The camera is on.");
   listCameras();
@@ -141,7 +159,7 @@ async function startCamera(deviceId) {
   } catch (error) {
     if (error.name === "AbortError") return;
     stopCamera();
-    main.dataset.state = "picture";
+    enter("picture");
     fail(error, () => startCamera());
   }
 }
@@ -182,7 +200,7 @@ function leaveCamera() {
 function stopCamera() {
   leaveCamera();
   forget();
-  main.dataset.state = "empty";
+  enter("empty");
   announce("The camera is off.");
 }
 
@@ -304,8 +322,8 @@ async function loadModels() {
     state.models = await models(state.key);
   } catch (error) {
     if (error.code === "unauthorized") {
-      main.dataset.state = "picture";
-      fail(error, () => ((main.dataset.state = "empty"), ($("problem").hidden = true), loadModels()));
+      enter("picture");
+      fail(error, () => (($("problem").hidden = true), enter("empty"), loadModels()));
     }
     return; // a detection says what is wrong
   }
@@ -327,11 +345,13 @@ function chooseModel(model) {
 async function takeExample(file) {
   const response = await fetch(`examples/${file}`).catch(() => null);
   if (!response?.ok) {
-    main.dataset.state = "picture";
+    enter("picture");
     fail(new Problem("The example could not be fetched", "Is the server still running?", { code: "network" }), () => takeExample(file));
     return;
   }
-  await take(await response.blob(), file);
+  const taken = take(await response.blob(), file);
+  markExample(file);
+  await taken;
 }
 
 function markExample(name) {

@@ -18,7 +18,11 @@ export class Overlay {
     this.found = [];
     this.frame = { width: 1, height: 1 };
     this.measure = measurer(svg);
-    new ResizeObserver(() => this.draw()).observe(svg);
+    this.size = { w: 0, h: 0 }; // in CSS pixels; asking for it would lay the page out anew each time
+    new ResizeObserver(([{ contentRect: { width, height } }]) => {
+      this.size = { w: Math.round(width), h: Math.round(height) };
+      this.draw();
+    }).observe(svg);
     svg.addEventListener("pointerover", (e) => on.point(idOf(e.target)));
     svg.addEventListener("pointerleave", () => on.point(null));
     svg.addEventListener("focusin", (e) => on.point(idOf(e.target)));
@@ -39,7 +43,7 @@ export class Overlay {
   }
 
   draw() {
-    const { clientWidth: w, clientHeight: h } = this.svg;
+    const { w, h } = this.size;
     if (!w || !h) return;
     const focused = this.svg.contains(document.activeElement) ? idOf(document.activeElement) : null;
     this.svg.setAttribute("viewBox", `0 0 ${w} ${h}`);
@@ -51,7 +55,7 @@ export class Overlay {
     // Small boxes lie above large ones, so that each can be pointed at; labels above all boxes.
     const order = boxes.map((_, i) => i).sort((a, b) => boxes[b].w * boxes[b].h - boxes[a].w * boxes[a].h);
     const groups = order.map((i) => {
-      const group = element("g", { class: "box", "data-id": this.found[i].id, role: "button", tabindex: -1, "aria-label": texts[i].replace("%", " %") });
+      const group = element("g", { class: "box", "data-id": this.found[i].id, role: "button", tabindex: -1, "aria-label": `${this.found[i].label}, ${percent(this.found[i].score)}` });
       const r = boxes[i];
       const shape = { x: r.x, y: r.y, width: r.w, height: r.h, rx: 2 };
       group.append(element("rect", { class: "halo", ...shape }), element("rect", { class: "line", stroke: color(this.found[i].class_id), ...shape }));
@@ -108,9 +112,10 @@ export class Overlay {
   }
 }
 
-/** labelText is what stands at a box. */
+/** labelText is what stands at a box; long names are cut. */
 export function labelText(d) {
-  return `${d.label} ${percent(d.score)}`;
+  const name = d.label.length <= 24 ? d.label : `${d.label.slice(0, 23)}…`;
+  return `${name} ${percent(d.score)}`;
 }
 
 function inView(box, sx, sy) {

@@ -38,7 +38,7 @@ export function chips(parent, classes, hidden, toggle) {
     parent.dataset.ids = ids;
     parent.replaceChildren(
       ...[...classes].map(([id, { label }]) => {
-        const chip = make("button", { type: "button", className: "chip" }, swatch(id), label, make("span", { className: "number" }));
+        const chip = make("button", { type: "button", className: "chip", title: label }, swatch(id), make("span", { className: "name" }, label), make("span", { className: "number" }));
         chip.dataset.classId = id;
         chip.addEventListener("click", () => toggle(id));
         return chip;
@@ -103,7 +103,7 @@ export class Table {
 
 function row(d) {
   const { x1, y1, x2, y2 } = d.box;
-  const button = make("button", { type: "button", tabIndex: -1 }, swatch(d.class_id), d.label);
+  const button = make("button", { type: "button", tabIndex: -1, title: d.label }, swatch(d.class_id), make("span", {}, d.label));
   const meter = make("span", { className: "meter" });
   meter.style.setProperty("--score", d.score);
   meter.style.setProperty("--class", color(d.class_id));
