@@ -94,6 +94,7 @@ func testUpload(t *testing.T, b *bench) {
 	assert.Equal(t, fmt.Sprintf("%d objects", len(want.Detections)), p.text("#count"))
 	assert.Equal(t, "BloodImage_00014.jpg, 640 × 480, 21 kB", p.text("#name"))
 	p.wait(`document.getElementById("status").textContent.includes("objects found: ")`)
+	assert.Regexp(t, `^BloodImage_00014.jpg: \d+ objects found: `, eval[string](p, `document.getElementById("picture").alt`))
 	assert.Contains(t, p.text("#times"), "Inference")
 	// The first box lies over the picture where the server says.
 	first := want.Detections[0].Box

@@ -9,7 +9,8 @@ const $ = (id) => document.getElementById(id);
 for (const e of document.querySelectorAll("[data-address]")) e.textContent = new URL(".", location.href).href.replace(/\/$/, "");
 
 try {
-  const response = await fetch("openapi.yaml");
+  const key = sessionStorage.getItem("api-key"); // as the other page was given it
+  const response = await fetch("openapi.yaml", { headers: key ? { Authorization: `Bearer ${key}` } : {} });
   if (!response.ok) throw new Error(`the server answers ${response.status}`);
   show(parse(await response.text()));
 } catch (error) {

@@ -227,6 +227,7 @@ function draw() {
     $("total").textContent = duration(answer.timing_ms.round_trip);
     times($("time-bar"), $("times"), answer.timing_ms);
     $("by").textContent = `Model ${answer.model.name}, version ${answer.model.version}`;
+    img.alt = `${state.picture?.name ?? "Camera"}: ${summary(visible)}`;
     $("none").hidden = visible.length > 0;
     $("none").textContent = answer.detections.length
       ? `${count(answer.detections.length, "box", "boxes")} with a lower confidence or of a class that is switched off.`
