@@ -1,0 +1,235 @@
+//go:build gpu
+
+package cuda
+
+// #cgo CFLAGS: -O2 -Wall
+// #cgo LDFLAGS: -Wl,--as-needed -ldl
+// #include "library.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+	"gorgonia.org/cu"
+	"scalenet/engine"
+)
+
+// Options of a device.
+type Options struct {
+	// Ordinal is the number of the GPU, from zero.
+	Ordinal int
+	// TF32 lets float32 products be computed with ten bits of mantissa on the tensor cores of compute capability 8.0 and later.
+	TF32 bool
+}
+
+// Device is a GPU as an engine.Device.
+type Device struct {
+	options    Options
+	capability int // 80 is 8.0
+	context    cu.CUContext
+	stream     cu.Stream
+	module     cu.Module
+	signatures map[string]string
+	functions  map[string]cu.Function
+	library    *C.sn_library
+	blas       cu.DevicePtr // cuBLAS's workspace
+	shared     cu.DevicePtr // what kernels need while they run
+	sharedSize int
+	transfers  *transfers
+	packed     map[packing]*packed
+
+	calls  chan call
+	tid    int           // of the device's OS thread
+	closed chan struct{} // closed by Close
+	ended  atomic.Bool
+	left   chan error // what freeing the device gave
+}
+
+type call struct {
+	f    func() error
+	done chan error
+}
+
+var _ engine.Device = (*Device)(nil)
+
+// The least versions that the device works with: PTX 7.8 is as new as CUDA 11.8.
+const (
+	leastCapability = 70
+	leastDriver     = 11000
+	leastCUDNN      = 8000
+	blasWorkspace   = 32 << 20 // what cuBLAS asks for on compute capability 9.0
+)
+
+// opening keeps two devices from binding the libraries at once.
+var opening sync.Mutex
+
+// New opens a GPU.
+func New(o Options) (*Device, error) {
+	d := &Device{options: o, calls: make(chan call), closed: make(chan struct{}), left: make(chan error, 1),
+		functions: map[string]cu.Function{}, packed: map[packing]*packed{}}
+	started := make(chan error)
+	go d.serve(started)
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("cuda: %w", err)
+	}
+	return d, nil
+}
+
+// serve is the device's thread. It stays locked to its goroutine to the end.
+func (d *Device) serve(started chan<- error) {
+	runtime.LockOSThread()
+	d.tid = unix.Gettid()
+	if err := d.open(); err != nil {
+		d.free()
+		started <- err
+		return
+	}
+	started <- nil
+	for {
+		select {
+		case c := <-d.calls:
+			c.done <- c.f()
+		case <-d.closed:
+			d.left <- d.free()
+			return
+		}
+	}
+}
+
+// open finds driver and GPU and makes what the device is of. What it leaves when it fails, free frees.
+func (d *Device) open() error {
+	gpu, err := find(d.options.Ordinal)
+	if err != nil {
+		return err
+	}
+	d.capability = gpu.Capability
+	if gpu.Capability < leastCapability {
+		return fmt.Errorf("GPU %d (%s) has compute capability %s, %s is needed", d.options.Ordinal, gpu.Name, dotted(gpu.Capability), dotted(leastCapability))
+	}
+	if d.context, err = cu.Device(d.options.Ordinal).MakeContext(cu.SchedBlockingSync); err != nil {
+		return fmt.Errorf("GPU %d (%s) gives no context: %w", d.options.Ordinal, gpu.Name, describe(err))
+	}
+	if d.stream, err = cu.MakeStream(cu.NonBlocking); err != nil {
+		return describe(err)
+	}
+	if err := d.loadKernels(); err != nil {
+		return err
+	}
+	if d.transfers, err = newTransfers(d.stream); err != nil {
+		return err
+	}
+	if d.blas, err = d.allocate(blasWorkspace); err != nil {
+		return err
+	}
+	var m message
+	opening.Lock()
+	defer opening.Unlock()
+	d.library = C.sn_library_open(C.CUstream(unsafe.Pointer(d.stream.C())), C.uint64_t(d.blas), blasWorkspace, m.c())
+	if d.library == nil {
+		return errors.New(m.String())
+	}
+	return nil
+}
+
+// free gives everything back, in the reverse order.
+func (d *Device) free() error {
+	if d.context == (cu.CUContext{}) {
+		return nil
+	}
+	var failures []error
+	note := func(err error) { failures = append(failures, err) }
+	if d.stream != (cu.Stream{}) {
+		note(d.stream.Synchronize())
+	}
+	if d.library != nil {
+		C.sn_library_close(d.library)
+	}
+	for _, p := range []cu.DevicePtr{d.blas, d.shared} {
+		if p != 0 {
+			note(cu.MemFree(p))
+		}
+	}
+	if d.transfers != nil {
+		note(d.transfers.close())
+	}
+	if d.module != (cu.Module{}) {
+		note(d.module.Unload())
+	}
+	if d.stream != (cu.Stream{}) {
+		note(d.stream.Destroy())
+	}
+	note(d.context.Destroy())
+	return errors.Join(failures...)
+}
+
+var errClosed = errors.New("cuda: the device is closed")
+
+// Do implements engine.Device. Called on the device's own thread, it just runs f.
+func (d *Device) Do(f func() error) error {
+	if unix.Gettid() == d.tid {
+		return f()
+	}
+	c := call{f, make(chan error, 1)}
+	select {
+	case d.calls <- c:
+		return <-c.done
+	case <-d.closed:
+		return errClosed
+	}
+}
+
+// Name is "cuda:0" for the first GPU.
+func (d *Device) Name() string { return fmt.Sprintf("cuda:%d", d.options.Ordinal) }
+
+// Fuses implements engine.Device.
+func (d *Device) Fuses() bool { return true }
+
+// BFloat16 implements engine.Device: tensor cores have it from compute capability 8.0 on.
+func (d *Device) BFloat16() error {
+	if d.capability < 80 {
+		return fmt.Errorf("cuda: this GPU has compute capability %s, bfloat16 needs 8.0", dotted(d.capability))
+	}
+	return nil
+}
+
+// Sync waits until everything that was asked of the device is done.
+func (d *Device) Sync() error {
+	return d.Do(func() error { return describe(d.stream.Synchronize()) })
+}
+
+// Close implements engine.Device. Kernels and memory must be freed before.
+func (d *Device) Close() error {
+	if d.ended.Swap(true) {
+		return errClosed
+	}
+	close(d.closed)
+	return <-d.left
+}
+
+// message is where C functions put the text of an error.
+type message [C.SN_MESSAGE]C.char
+
+func (m *message) c() *C.char     { return &m[0] }
+func (m *message) String() string { return C.GoString(&m[0]) }
+
+// dotted is "8.0" for 80.
+func dotted(capability int) string { return fmt.Sprintf("%d.%d", capability/10, capability%10) }
+
+// describe is the driver's error as a sentence: cu names it in one word.
+func describe(err error) error {
+	switch err {
+	case nil:
+		return nil
+	case cu.OutOfMemory:
+		return errors.New("the GPU is out of memory")
+	case cu.IllegalAddress, cu.LaunchFailed, cu.MisalignedAddress, cu.HardwareStackError, cu.IllegalInstruction, cu.EccUncorrectable:
+		return fmt.Errorf("the GPU failed (%w): the program must be started anew", err)
+	}
+	return fmt.Errorf("error of the CUDA driver: %w", err)
+}

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Builds the double of the CUDA libraries into a folder that scripts/cuda.sh has put the headers into:
+#
+#     engine/cuda/double/build.sh build/cuda && LD_LIBRARY_PATH=build/cuda/double go test -tags ... ./engine/cuda
+#
+# Does nothing where it is newer than its sources.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+folder=$(cd "$1" && pwd)
+out=$folder/double
+mkdir -p "$out"
+library=$out/libdouble.so
+if [ -e "$library" ] && [ -z "$(find "$here" "$here/../kernels" "$here/../driver_functions.h" -newer "$library" -type f ! -name '*.ptx')" ]; then
+	exit 0
+fi
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+flags="-O2 -fPIC -Wall -Wextra -ffp-contract=off -I$folder/include"
+for f in driver cudnn cublas; do
+	g++ -std=c++17 $flags -c "$here/$f.cc" -o "$temporary/$f.o"
+done
+g++ -std=c++17 $flags -O1 -Wno-unused-function -x c++ -c "$here/../kernels/kernels.cu" -o "$temporary/kernels.o"
+gcc $flags -c "$here/unknown.c" -o "$temporary/unknown.o"
+g++ -shared -Wl,-Bsymbolic "$temporary"/*.o -o "$library.part"
+mv "$library.part" "$library"
+for name in libcuda.so.1 libcudnn.so.8 libcublas.so.12; do
+	ln -sf libdouble.so "$out/$name"
+done

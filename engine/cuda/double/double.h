@@ -1,0 +1,36 @@
+// The double of the CUDA libraries: a device whose memory is the process's and whose kernels are C++. It is stricter than a GPU: what
+// a GPU would do wrong silently, or only sometimes, ends the process here with a line that says what it was.
+//
+//  * Device addresses are no host addresses: code that reads them outside of a kernel crashes.
+//  * Work in a stream runs when somebody waits for the stream, not before; copies that are not in a stream may not overtake it.
+//  * Memory begins as NaNs, has a margin that must stay as it is and is not given out again; freeing it under work in a stream,
+//    using it afterwards, and all that is left when the context is destroyed are errors.
+//  * The threads of a kernel run in one order in a first launch and in the reverse in the next.
+//  * A driver function that is not written here is an error that names it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include <cuda.h>
+
+[[noreturn]] void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// A number that a test has set in the environment, as SCALENET_DOUBLE_<NAME>.
+long setting(const char *name, long otherwise);
+
+// Whether the test wants this call to fail: SCALENET_DOUBLE_FAIL is the call's name, or name:n for the n-th from then on.
+bool wanted_to_fail(const char *call);
+
+// The memory behind `bytes` from a device address; ends the process unless all of it is allocated and aligned.
+void *resolve(uint64_t address, size_t bytes, size_t align, const char *what);
+
+// Puts work at the end of a stream; false where the stream is not one.
+bool enqueue(CUstream stream, std::function<void()> work);
+
+// Whether the calling thread has a context.
+bool has_context();
+
+// What is alive of the libraries: +1 and -1.
+void count_alive(const char *what, int change);

@@ -1,0 +1,516 @@
+// libcuda: contexts, memory, streams, events, modules, launches, graphs.
+#include "double.h"
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <sys/mman.h>
+
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+#include "kernel.h"
+
+index3 blockIdx, threadIdx, blockDim, gridDim;
+
+void fail(const char *format, ...) {
+	va_list arguments;
+	va_start(arguments, format);
+	fputs("CUDA double: ", stderr);
+	vfprintf(stderr, format, arguments);
+	fputs("\n", stderr);
+	va_end(arguments);
+	abort();
+}
+
+long setting(const char *name, long otherwise) {
+	const char *value = getenv((std::string("SCALENET_DOUBLE_") + name).c_str());
+	return value && *value ? atol(value) : otherwise;
+}
+
+static std::recursive_mutex lock;
+#define LOCKED std::lock_guard<std::recursive_mutex> guard(lock)
+
+bool wanted_to_fail(const char *call) {
+	static std::map<std::string, long> seen;
+	const char *wanted = getenv("SCALENET_DOUBLE_FAIL");
+	if (!wanted || !*wanted) {
+		seen.clear();
+		return false;
+	}
+	std::string name = wanted;
+	long from = 1;
+	if (size_t colon = name.find(':'); colon != std::string::npos) {
+		from = atol(name.c_str() + colon + 1);
+		name.resize(colon);
+	}
+	return name == call && ++seen[name] >= from;
+}
+
+// Contexts.
+
+struct CUctx_st {
+	int device;
+};
+static thread_local CUcontext current;
+static std::set<CUcontext> contexts;
+static std::map<std::string, int> alive;
+
+bool has_context() { return current != nullptr; }
+void count_alive(const char *what, int change) {
+	LOCKED;
+	if ((alive[what] += change) < 0) fail("%s freed twice", what);
+}
+
+#define NEEDS_CONTEXT                                         \
+	LOCKED;                                                   \
+	if (!current) return CUDA_ERROR_INVALID_CONTEXT;          \
+	if (wanted_to_fail(__func__)) return CUDA_ERROR_LAUNCH_FAILED
+
+// Memory.
+
+static const uint64_t tag = 1ull << 60; // of device addresses
+static const size_t page = 4096, margin_byte = 0xA5;
+
+struct block {
+	char *mapping, *at;
+	size_t mapped, bytes, room; // room: bytes up to the guard page
+};
+static std::map<uint64_t, block> blocks; // by device address
+static std::deque<block> freed;          // still mapped, without access
+static std::map<char *, size_t> pinned;
+static size_t in_use;
+
+static size_t total_memory() { return (size_t)setting("MEMORY_MB", 4096) << 20; }
+
+static void check_margin(const block &b) {
+	for (size_t i = b.bytes; i < b.room; i++)
+		if ((unsigned char)b.at[i] != margin_byte) fail("something wrote %zu bytes behind memory of %zu bytes", i - b.bytes + 1, b.bytes);
+}
+
+void *resolve(uint64_t address, size_t bytes, size_t align, const char *what) {
+	LOCKED;
+	auto next = blocks.upper_bound(address);
+	if (next == blocks.begin()) fail("%s: 0x%llx is no device address", what, (unsigned long long)address);
+	auto &[base, b] = *--next;
+	if (address + bytes > base + b.bytes || (bytes == 0 && address >= base + b.bytes && b.bytes > 0))
+		fail("%s: %zu bytes from 0x%llx are not all allocated (freed, or beyond the end)", what, bytes, (unsigned long long)address);
+	if (address % align) fail("%s: 0x%llx is not aligned to %zu bytes", what, (unsigned long long)address, align);
+	return b.at + (address - base);
+}
+
+void *device_memory(uint64_t address, size_t align, const char *kernel) {
+	return address ? resolve(address, 1, align, kernel) : nullptr;
+}
+
+static bool is_pinned(const void *p, size_t bytes) {
+	auto next = pinned.upper_bound((char *)p);
+	if (next == pinned.begin()) return false;
+	auto &[base, size] = *--next;
+	return (char *)p + bytes <= base + size;
+}
+
+// Streams: queues of work that runs when somebody waits.
+
+struct ticket { // of a recorded event
+	bool done = false;
+	CUstream stream;
+};
+struct CUgraph_st {
+	std::vector<std::function<void()>> work;
+};
+struct CUgraphExec_st {
+	std::vector<std::function<void()>> work;
+};
+struct CUstream_st {
+	std::deque<std::function<void()>> queue;
+	CUgraph_st *capture = nullptr;
+	bool running = false;
+};
+struct CUevent_st {
+	std::shared_ptr<ticket> last;
+};
+static std::set<CUstream> streams;
+static std::set<CUevent> events;
+
+bool enqueue(CUstream s, std::function<void()> work) {
+	LOCKED;
+	if (!streams.count(s)) return false;
+	if (s->capture)
+		s->capture->work.push_back(std::move(work));
+	else
+		s->queue.push_back(std::move(work));
+	return true;
+}
+
+static void run_next(CUstream s) {
+	auto work = std::move(s->queue.front());
+	s->queue.pop_front();
+	work();
+}
+static void drain(CUstream s) {
+	if (s->running) fail("streams wait for each other");
+	s->running = true;
+	while (!s->queue.empty()) run_next(s);
+	s->running = false;
+}
+static void drain_until(const std::shared_ptr<ticket> &t) {
+	while (!t->done) {
+		if (!streams.count(t->stream)) fail("an event of a stream that was destroyed");
+		if (t->stream->queue.empty()) fail("an event that never comes");
+		run_next(t->stream);
+	}
+}
+static void want_idle(const char *call) {
+	for (auto s : streams) {
+		if (s->capture) fail("%s while a stream is captured", call);
+		if (!s->queue.empty()) fail("%s while a stream has work that nobody has waited for", call);
+	}
+}
+
+// Kernels.
+
+static std::map<std::string, registered_kernel> &kernels() {
+	static std::map<std::string, registered_kernel> all;
+	return all;
+}
+void register_kernel(registered_kernel k) { kernels()[k.name] = k; }
+
+struct CUmod_st {
+	std::string ptx;
+	std::vector<CUfunction> functions;
+};
+struct CUfunc_st {
+	registered_kernel kernel;
+	int launches = 0;
+};
+static std::set<CUmodule> modules;
+static std::set<CUfunction> functions;
+
+// The parameters of an entry of PTX, a letter each.
+static std::string ptx_signature(const std::string &ptx, const std::string &name, bool *found) {
+	size_t at = ptx.find(".entry " + name + "(");
+	*found = at != std::string::npos;
+	if (!*found) return "";
+	std::string letters, list = ptx.substr(at, ptx.find(')', at) - at);
+	for (size_t p = list.find(".param "); p != std::string::npos; p = list.find(".param ", p + 1)) {
+		std::string type = list.substr(p + 7, 4);
+		letters += type == ".u64" ? 'p' : type == ".f32" ? 'f' : type == ".f64" ? 'd' : type == ".u32" ? 'i' : '?';
+	}
+	return letters;
+}
+
+static void run_kernel(CUfunction f, const registered_kernel &k, index3 grid, index3 block, const std::vector<uint64_t> &words) {
+	auto thread = k.bind(words.data());
+	gridDim = grid;
+	blockDim = block;
+	size_t per_block = (size_t)block.x * block.y * block.z, n = (size_t)grid.x * grid.y * grid.z * per_block;
+	bool reverse = f->launches++ % 2;
+	for (size_t j = 0; j < n; j++) {
+		size_t i = reverse ? n - 1 - j : j, b = i / per_block, t = i % per_block;
+		blockIdx = {(unsigned)(b % grid.x), (unsigned)(b / grid.x % grid.y), (unsigned)(b / grid.x / grid.y)};
+		threadIdx = {(unsigned)(t % block.x), (unsigned)(t / block.x % block.y), (unsigned)(t / block.x / block.y)};
+		thread();
+	}
+}
+
+extern "C" {
+
+void sn_double_unknown(const char *name) { fail("%s is called, which the double does not have", name); }
+
+CUresult cuInit(unsigned) { return setting("NO_DEVICE", 0) ? CUDA_ERROR_NO_DEVICE : CUDA_SUCCESS; }
+CUresult cuDriverGetVersion(int *v) { *v = (int)setting("DRIVER", 12090); return CUDA_SUCCESS; }
+CUresult cuDeviceGetCount(int *n) { *n = (int)setting("DEVICES", 1); return CUDA_SUCCESS; }
+CUresult cuDeviceGet(CUdevice *d, int i) {
+	if (i < 0 || i >= setting("DEVICES", 1)) return CUDA_ERROR_INVALID_DEVICE;
+	*d = i;
+	return CUDA_SUCCESS;
+}
+CUresult cuDeviceGetName(char *name, int n, CUdevice) {
+	snprintf(name, n, "CUDA double");
+	return CUDA_SUCCESS;
+}
+CUresult cuDeviceTotalMem_v2(size_t *bytes, CUdevice) { *bytes = total_memory(); return CUDA_SUCCESS; }
+CUresult cuDeviceGetAttribute(int *v, CUdevice_attribute a, CUdevice) {
+	long capability = setting("CAPABILITY", 80);
+	switch (a) {
+	case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *v = (int)(capability / 10); return CUDA_SUCCESS;
+	case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *v = (int)(capability % 10); return CUDA_SUCCESS;
+	default: fail("cuDeviceGetAttribute of %d", (int)a);
+	}
+}
+
+CUresult cuCtxCreate_v2(CUcontext *c, unsigned, CUdevice d) {
+	LOCKED;
+	if (wanted_to_fail(__func__)) return CUDA_ERROR_OUT_OF_MEMORY;
+	*c = current = new CUctx_st{d};
+	contexts.insert(current);
+	return CUDA_SUCCESS;
+}
+CUresult cuCtxDestroy_v2(CUcontext c) {
+	LOCKED;
+	if (!contexts.erase(c)) return CUDA_ERROR_INVALID_CONTEXT;
+	if (contexts.empty()) {
+		want_idle(__func__);
+		if (!blocks.empty()) fail("%zu blocks of device memory are left, the first of %zu bytes", blocks.size(), blocks.begin()->second.bytes);
+		if (!pinned.empty()) fail("%zu blocks of pinned memory are left", pinned.size());
+		if (!streams.empty()) fail("%zu streams are left", streams.size());
+		if (!events.empty()) fail("%zu events are left", events.size());
+		if (!modules.empty()) fail("%zu modules are left", modules.size());
+		for (auto &[what, n] : alive)
+			if (n) fail("%d of %s are left", n, what.c_str());
+	}
+	if (current == c) current = nullptr;
+	delete c;
+	return CUDA_SUCCESS;
+}
+CUresult cuCtxSetCurrent(CUcontext c) {
+	LOCKED;
+	if (c && !contexts.count(c)) return CUDA_ERROR_INVALID_CONTEXT;
+	current = c;
+	return CUDA_SUCCESS;
+}
+CUresult cuCtxSynchronize(void) {
+	NEEDS_CONTEXT;
+	for (auto s : streams) drain(s);
+	return CUDA_SUCCESS;
+}
+
+CUresult cuMemAlloc_v2(CUdeviceptr *p, size_t n) {
+	NEEDS_CONTEXT;
+	if (n == 0) return CUDA_ERROR_INVALID_VALUE;
+	for (auto s : streams)
+		if (s->capture) fail("memory is allocated while a stream is captured");
+	if (in_use + n > total_memory()) return CUDA_ERROR_OUT_OF_MEMORY;
+	size_t room = (n + 255) / 256 * 256, pages = (room + page - 1) / page * page;
+	char *m = (char *)mmap(nullptr, pages + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (m == MAP_FAILED) return CUDA_ERROR_OUT_OF_MEMORY;
+	if (mprotect(m + page, pages, PROT_READ | PROT_WRITE)) fail("mprotect");
+	block b = {m, m + page + (pages - room), pages + 2 * page, n, room};
+	memset(b.at, 0xff, n); // NaNs
+	memset(b.at + n, margin_byte, room - n);
+	*p = (uint64_t)b.at | tag;
+	blocks[*p] = b;
+	in_use += n;
+	return CUDA_SUCCESS;
+}
+CUresult cuMemFree_v2(CUdeviceptr p) {
+	LOCKED;
+	auto found = blocks.find(p);
+	if (found == blocks.end()) fail("cuMemFree of 0x%llx, which is not allocated", (unsigned long long)p);
+	want_idle(__func__);
+	block b = found->second;
+	check_margin(b);
+	if (mprotect(b.mapping, b.mapped, PROT_NONE)) fail("mprotect");
+	madvise(b.mapping, b.mapped, MADV_DONTNEED);
+	freed.push_back(b);
+	if (freed.size() > 500) {
+		munmap(freed.front().mapping, freed.front().mapped);
+		freed.pop_front();
+	}
+	in_use -= b.bytes;
+	blocks.erase(found);
+	return CUDA_SUCCESS;
+}
+CUresult cuMemGetInfo_v2(size_t *free, size_t *total) {
+	NEEDS_CONTEXT;
+	*total = total_memory();
+	*free = *total - in_use;
+	return CUDA_SUCCESS;
+}
+CUresult cuMemAllocHost_v2(void **p, size_t n) {
+	NEEDS_CONTEXT;
+	if (!(*p = malloc(n))) return CUDA_ERROR_OUT_OF_MEMORY;
+	pinned[(char *)*p] = n;
+	return CUDA_SUCCESS;
+}
+CUresult cuMemFreeHost(void *p) {
+	LOCKED;
+	want_idle(__func__);
+	if (!pinned.erase((char *)p)) fail("cuMemFreeHost of memory that is not pinned");
+	free(p);
+	return CUDA_SUCCESS;
+}
+
+CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr d, const void *s, size_t n, CUstream stream) {
+	NEEDS_CONTEXT;
+	if (!is_pinned(s, n)) fail("an asynchronous copy of %zu bytes from memory that is not pinned", n);
+	resolve(d, n, 1, __func__);
+	return enqueue(stream, [=] { memcpy(resolve(d, n, 1, "cuMemcpyHtoDAsync"), s, n); }) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+CUresult cuMemcpyDtoHAsync_v2(void *d, CUdeviceptr s, size_t n, CUstream stream) {
+	NEEDS_CONTEXT;
+	if (!is_pinned(d, n)) fail("an asynchronous copy of %zu bytes to memory that is not pinned", n);
+	resolve(s, n, 1, __func__);
+	return enqueue(stream, [=] { memcpy(d, resolve(s, n, 1, "cuMemcpyDtoHAsync"), n); }) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+CUresult cuMemsetD8Async(CUdeviceptr d, unsigned char v, size_t n, CUstream stream) {
+	NEEDS_CONTEXT;
+	resolve(d, n, 1, __func__);
+	return enqueue(stream, [=] { memset(resolve(d, n, 1, "cuMemsetD8Async"), v, n); }) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+CUresult cuStreamCreate(CUstream *s, unsigned flags) {
+	NEEDS_CONTEXT;
+	if (flags != CU_STREAM_NON_BLOCKING) fail("a stream that waits for the default stream");
+	streams.insert(*s = new CUstream_st);
+	return CUDA_SUCCESS;
+}
+CUresult cuStreamDestroy_v2(CUstream s) {
+	LOCKED;
+	if (!streams.count(s)) fail("cuStreamDestroy of no stream");
+	if (!s->queue.empty()) fail("a stream is destroyed that has work which nobody has waited for");
+	streams.erase(s);
+	delete s;
+	return CUDA_SUCCESS;
+}
+CUresult cuStreamSynchronize(CUstream s) {
+	NEEDS_CONTEXT;
+	if (!streams.count(s)) return CUDA_ERROR_INVALID_HANDLE;
+	if (s->capture) fail("cuStreamSynchronize while the stream is captured");
+	drain(s);
+	return CUDA_SUCCESS;
+}
+CUresult cuStreamWaitEvent(CUstream s, CUevent e, unsigned) {
+	NEEDS_CONTEXT;
+	if (!events.count(e)) return CUDA_ERROR_INVALID_HANDLE;
+	auto t = e->last;
+	if (!t) return CUDA_SUCCESS;
+	return enqueue(s, [=] { drain_until(t); }) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+CUresult cuEventCreate(CUevent *e, unsigned) {
+	NEEDS_CONTEXT;
+	events.insert(*e = new CUevent_st);
+	return CUDA_SUCCESS;
+}
+CUresult cuEventDestroy_v2(CUevent e) {
+	LOCKED;
+	if (!events.erase(e)) fail("cuEventDestroy of no event");
+	delete e;
+	return CUDA_SUCCESS;
+}
+CUresult cuEventRecord(CUevent e, CUstream s) {
+	NEEDS_CONTEXT;
+	if (!events.count(e) || !streams.count(s)) return CUDA_ERROR_INVALID_HANDLE;
+	if (s->capture) fail("an event is recorded while the stream is captured");
+	auto t = std::make_shared<ticket>();
+	t->stream = s;
+	e->last = t;
+	enqueue(s, [=] { t->done = true; });
+	return CUDA_SUCCESS;
+}
+CUresult cuEventSynchronize(CUevent e) {
+	NEEDS_CONTEXT;
+	if (!events.count(e)) return CUDA_ERROR_INVALID_HANDLE;
+	if (e->last) drain_until(e->last);
+	return CUDA_SUCCESS;
+}
+CUresult cuEventElapsedTime(float *ms, CUevent a, CUevent b) {
+	NEEDS_CONTEXT;
+	if (!events.count(a) || !events.count(b) || !a->last || !b->last) return CUDA_ERROR_INVALID_HANDLE;
+	if (!a->last->done || !b->last->done) return CUDA_ERROR_NOT_READY;
+	*ms = 0.001f;
+	return CUDA_SUCCESS;
+}
+
+CUresult cuModuleLoadData(CUmodule *m, const void *image) {
+	NEEDS_CONTEXT;
+	std::string ptx = (const char *)image;
+	if (ptx.find(".version ") == std::string::npos || ptx.find(".target sm_") == std::string::npos) return CUDA_ERROR_INVALID_PTX;
+	if (atol(ptx.c_str() + ptx.find(".target sm_") + 11) > setting("CAPABILITY", 80)) return CUDA_ERROR_NO_BINARY_FOR_GPU;
+	modules.insert(*m = new CUmod_st{ptx, {}});
+	return CUDA_SUCCESS;
+}
+CUresult cuModuleUnload(CUmodule m) {
+	LOCKED;
+	if (!modules.erase(m)) fail("cuModuleUnload of no module");
+	want_idle(__func__);
+	for (auto f : m->functions) functions.erase(f), delete f;
+	delete m;
+	return CUDA_SUCCESS;
+}
+CUresult cuModuleGetFunction(CUfunction *f, CUmodule m, const char *name) {
+	NEEDS_CONTEXT;
+	if (!modules.count(m)) return CUDA_ERROR_INVALID_HANDLE;
+	bool found;
+	std::string signature = ptx_signature(m->ptx, name, &found);
+	if (!found) return CUDA_ERROR_NOT_FOUND;
+	auto k = kernels().find(name);
+	if (k == kernels().end()) fail("kernel %s of the PTX is not in the C++ build", name);
+	if (k->second.signature != signature)
+		fail("kernel %s has parameters %s in the PTX and %s in the C++ build", name, signature.c_str(), k->second.signature.c_str());
+	functions.insert(*f = new CUfunc_st{k->second});
+	m->functions.push_back(*f);
+	return CUDA_SUCCESS;
+}
+CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
+                        CUstream s, void **arguments, void **extra) {
+	NEEDS_CONTEXT;
+	if (!functions.count(f)) fail("a launch of no kernel");
+	const char *name = f->kernel.name.c_str();
+	if (gx < 1 || gy < 1 || gz < 1 || gx > 0x7fffffffu || gy > 65535 || gz > 65535) fail("%s: a grid of %ux%ux%u", name, gx, gy, gz);
+	if (bx < 1 || by < 1 || bz < 1 || bx * by * bz > 256) fail("%s: a block of %ux%ux%u", name, bx, by, bz);
+	if (shared > 48 << 10 || extra) fail("%s: shared memory of %u bytes", name, shared);
+	std::vector<uint64_t> words(f->kernel.parameters);
+	for (size_t i = 0; i < words.size(); i++) memcpy(&words[i], arguments[i], 8);
+	f->kernel.bind(words.data()); // checks the pointers now, too
+	registered_kernel k = f->kernel;
+	return enqueue(s, [=] { run_kernel(f, k, {gx, gy, gz}, {bx, by, bz}, words); }) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+CUresult cuStreamBeginCapture_v2(CUstream s, CUstreamCaptureMode) {
+	NEEDS_CONTEXT;
+	if (!streams.count(s)) return CUDA_ERROR_INVALID_HANDLE;
+	if (s->capture) fail("a stream is captured twice");
+	s->capture = new CUgraph_st;
+	count_alive("graphs", 1);
+	return CUDA_SUCCESS;
+}
+CUresult cuStreamEndCapture(CUstream s, CUgraph *g) {
+	NEEDS_CONTEXT;
+	if (!streams.count(s) || !s->capture) return CUDA_ERROR_ILLEGAL_STATE;
+	*g = s->capture;
+	s->capture = nullptr;
+	return CUDA_SUCCESS;
+}
+CUresult cuGraphInstantiateWithFlags(CUgraphExec *e, CUgraph g, unsigned long long) {
+	NEEDS_CONTEXT;
+	*e = new CUgraphExec_st{g->work};
+	count_alive("executable graphs", 1);
+	return CUDA_SUCCESS;
+}
+CUresult cuGraphLaunch(CUgraphExec e, CUstream s) {
+	NEEDS_CONTEXT;
+	auto work = e->work;
+	return enqueue(s, [=] {
+		for (auto &w : work) w();
+	}) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+CUresult cuGraphDestroy(CUgraph g) {
+	LOCKED;
+	count_alive("graphs", -1);
+	delete g;
+	return CUDA_SUCCESS;
+}
+CUresult cuGraphExecDestroy(CUgraphExec e) {
+	LOCKED;
+	count_alive("executable graphs", -1);
+	delete e;
+	return CUDA_SUCCESS;
+}
+
+CUresult cuGetErrorString(CUresult status, const char **text) {
+	*text = status == CUDA_ERROR_OUT_OF_MEMORY ? "out of memory" : status == CUDA_ERROR_LAUNCH_FAILED ? "unspecified launch failure" : "error";
+	return CUDA_SUCCESS;
+}
+}

@@ -1,0 +1,88 @@
+// What kernels/device.h needs of CUDA, as C++: the index of the thread that runs, and the registration of kernels by name.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <utility>
+
+struct index3 {
+	unsigned x, y, z;
+};
+extern index3 blockIdx, threadIdx, blockDim, gridDim;
+
+// The memory behind a device address of `align` bytes' alignment; ends the process where there is none.
+void *device_memory(uint64_t address, size_t align, const char *kernel);
+
+// A kernel as the driver calls it: its arguments are 8 bytes each.
+struct registered_kernel {
+	std::string name, signature; // a letter a parameter: p, i (32 bits), f, d
+	std::function<std::function<void()>(const uint64_t *)> bind; // arguments -> what one thread runs
+	size_t parameters;
+};
+void register_kernel(registered_kernel k);
+
+template <class T> struct parameter {
+	static char letter() {
+		if (std::is_same<T, float>::value) return 'f';
+		return std::is_same<T, double>::value ? 'd' : sizeof(T) == 4 ? 'i' : '?';
+	}
+	static T from(uint64_t word, const char *) {
+		T v;
+		memcpy(&v, &word, sizeof v);
+		return v;
+	}
+};
+template <class T> struct parameter<T *> {
+	static char letter() { return 'p'; }
+	static T *from(uint64_t word, const char *kernel) { return (T *)device_memory(word, alignof(T), kernel); }
+};
+
+struct registration {
+	template <class... P> registration(const char *name, void (*function)(P...)) {
+		registered_kernel k;
+		k.name = name;
+		k.parameters = sizeof...(P);
+		(k.signature.push_back(parameter<P>::letter()), ...);
+		k.bind = [=](const uint64_t *words) { return bind(name, function, words, std::index_sequence_for<P...>()); };
+		register_kernel(k);
+	}
+	template <class... P, size_t... I>
+	static std::function<void()> bind(const char *name, void (*function)(P...), const uint64_t *words, std::index_sequence<I...>) {
+		return [=, values = std::make_tuple(parameter<P>::from(words[I], name)...)] { std::apply(function, values); };
+	}
+};
+
+#define FN static inline
+#define KERNEL(name, parameters)                          \
+	static void name parameters;                          \
+	static ::registration registered_##name(#name, &name); \
+	static void name parameters
+#define SHARED static
+
+FN float from_bits(u32 bits) {
+	float v;
+	memcpy(&v, &bits, sizeof v);
+	return v;
+}
+FN u32 to_bits(float v) {
+	u32 bits;
+	memcpy(&bits, &v, sizeof bits);
+	return bits;
+}
+FN float half_to_float(u16 bits) {
+	_Float16 v;
+	memcpy(&v, &bits, sizeof v);
+	return (float)v;
+}
+FN u16 float_to_half(float value) {
+	_Float16 v = (_Float16)value;
+	u16 bits;
+	memcpy(&bits, &v, sizeof bits);
+	return bits;
+}
+FN void set_if_zero(u64 *word, u64 value) {
+	if (*word == 0) *word = value;
+}

@@ -1,0 +1,11 @@
+#ifndef SN_DRIVER_H
+#define SN_DRIVER_H
+
+#include <cuda.h>
+
+enum { SN_MESSAGE = 512 }; // bytes of an error's text
+
+// Finds the driver's library and starts it; -1 and a message where there is none. Called under a lock.
+int sn_driver_open(char *message);
+
+#endif

@@ -1,0 +1,303 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"gorgonia.org/cu"
+	"gorgonia.org/tensor"
+	"scalenet/engine"
+	"scalenet/nn"
+)
+
+// Kernel implements engine.Device.
+func (d *Device) Kernel(op nn.Op, in []engine.Tensor, out engine.Tensor) (engine.Kernel, error) {
+	var k *kernel
+	err := d.Do(func() (err error) {
+		c := &compiler{device: d, op: op, in: in, out: out, kernel: &kernel{device: d, name: nn.Name(op), how: "kernel"}}
+		if err = c.check(); err == nil {
+			err = c.compileAs()
+		}
+		if err == nil {
+			err = d.reserve(c.need)
+		}
+		if err != nil {
+			c.kernel.Close()
+			return fmt.Errorf("cuda: %s of %v to %v: %w", nn.Name(op), descs(in), out.Desc, err)
+		}
+		k = c.kernel
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+func descs(in []engine.Tensor) []engine.Desc {
+	d := make([]engine.Desc, len(in))
+	for i, t := range in {
+		d[i] = t.Desc
+	}
+	return d
+}
+
+// kernel is an operation's steps: launches and calls of the libraries.
+type kernel struct {
+	device *Device
+	name   string
+	how    string         // what computes it, for profiles
+	fresh  []func() error // bring what is derived from parameters up to date
+	steps  []func() error
+	frees  []func()
+	closed bool
+}
+
+// Run implements engine.Kernel.
+func (k *kernel) Run() error {
+	if err := k.refresh(); err != nil {
+		return err
+	}
+	return k.enqueue()
+}
+
+// refresh does what depends on whether parameters have changed.
+func (k *kernel) refresh() error {
+	if k.closed {
+		return errors.New("cuda: kernel used after it was closed")
+	}
+	return all(k.fresh)
+}
+
+// enqueue puts the kernel's steps into the stream; they are the same in every run.
+func (k *kernel) enqueue() error { return all(k.steps) }
+
+func all(steps []func() error) error {
+	for _, f := range steps {
+		if err := f(); err != nil {
+			return fmt.Errorf("cuda: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close implements engine.Kernel.
+func (k *kernel) Close() {
+	k.device.Do(func() error {
+		for _, f := range slices.Backward(k.frees) {
+			f()
+		}
+		return nil
+	})
+	*k = kernel{device: k.device, name: k.name, how: k.how, closed: true}
+}
+
+// String says what computes the kernel.
+func (k *kernel) String() string { return k.how }
+
+// compiler makes the kernel of one operation.
+type compiler struct {
+	device *Device
+	op     nn.Op
+	in     []engine.Tensor
+	out    engine.Tensor
+	need   int // bytes of the shared memory
+	*kernel
+}
+
+// check compares shapes with what the operation says, and memory with shapes.
+func (c *compiler) check() error {
+	shapes := make([]tensor.Shape, len(c.in))
+	for i, t := range c.in {
+		shapes[i] = t.Shape
+		if err := c.owns(t); err != nil {
+			return fmt.Errorf("input %d: %w", i, err)
+		}
+	}
+	if err := c.owns(c.out); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	want, err := c.op.OutShape(shapes)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(want, c.out.Shape) {
+		return fmt.Errorf("the output's shape is %v", want)
+	}
+	return nil
+}
+
+func (c *compiler) owns(t engine.Tensor) error {
+	if n := t.Shape.TotalSize(); n < 1 || n > math.MaxInt32 {
+		return fmt.Errorf("%v has %d values, kernels take up to 2^31-1", t.Desc, n)
+	}
+	_, err := c.device.owned(t.Mem, t.Bytes())
+	return err
+}
+
+// step adds a launch.
+func (c *compiler) step(name string, n int, arguments ...any) error {
+	l, err := c.device.launch(name, n, arguments...)
+	if err == nil {
+		c.steps = append(c.steps, l.run)
+	}
+	return err
+}
+
+// scratch is a place in the shared memory, for as long as the kernel runs.
+func (c *compiler) scratch(bytes int) shared {
+	place := shared(c.need)
+	c.need += (bytes + 255) / 256 * 256
+	return place
+}
+
+// buffer is memory that lives as long as the kernel.
+func (c *compiler) buffer(bytes int) (cu.DevicePtr, error) {
+	p, err := c.device.allocate(bytes)
+	if err == nil {
+		c.frees = append(c.frees, func() { c.device.release(p) })
+	}
+	return p, err
+}
+
+// table is a buffer with words that the host knows.
+func (c *compiler) table(words []int32) (cu.DevicePtr, error) {
+	p, err := c.buffer(4 * len(words))
+	if err != nil {
+		return 0, err
+	}
+	host, err := bytesOf(words)
+	if err != nil {
+		return 0, err
+	}
+	return p, c.device.transfers.write(p, host)
+}
+
+// compileAs makes a kernel whose shorter inputs go to a float32 output from one that has a single type: the inputs are converted first.
+func (c *compiler) compileAs() error {
+	switch c.op.(type) {
+	case nn.Conv2D, engine.ConvBlock, nn.GlobalAvgPool2D, engine.Cast:
+		return c.compile() // these convert themselves
+	}
+	if c.out.Type != engine.Float32 {
+		return c.compile()
+	}
+	c.in = slices.Clone(c.in)
+	for i, t := range c.in {
+		if !short(t.Type) {
+			continue
+		}
+		wide, err := c.widened(t)
+		if err != nil {
+			return err
+		}
+		c.in[i] = wide
+	}
+	return c.compile()
+}
+
+// widened is a float32 copy of a tensor. It has memory of its own, which compiled steps may take for a tensor's.
+func (c *compiler) widened(t engine.Tensor) (engine.Tensor, error) {
+	wide := engine.Tensor{Desc: engine.Desc{Shape: t.Shape, Type: engine.Float32}, Changes: t.Changes}
+	p, err := c.buffer(wide.Bytes())
+	if err != nil {
+		return wide, err
+	}
+	wide.Mem = &memory{c.device, p, wide.Bytes()}
+	return wide, c.step("cast_"+suffix(t.Type)+"_f32", size(t), t, wide, size(t))
+}
+
+func (c *compiler) compile() error {
+	switch op := c.op.(type) {
+	case nn.Conv2D:
+		return c.convBlock(engine.ConvBlock{Conv2D: op, Bias: len(c.in) == 3})
+	case engine.ConvBlock:
+		return c.convBlock(op)
+	case nn.Conv2DGradInput:
+		return c.convGradInput(engine.ConvBlockGradInput{Conv2DGradInput: op})
+	case engine.ConvBlockGradInput:
+		return c.convGradInput(op)
+	case nn.Conv2DGradWeight:
+		return c.convGradWeight(engine.ConvBlockGradWeight{Conv2DGradWeight: op})
+	case engine.ConvBlockGradWeight:
+		return c.convGradWeight(op)
+	case nn.BiasGrad:
+		return c.biasGrad()
+	case nn.Linear:
+		return c.linear()
+	case nn.LinearGradInput:
+		return c.linearGradInput()
+	case nn.LinearGradWeight:
+		return c.linearGradWeight()
+	case nn.ReLU, nn.ReLUGrad, nn.Sigmoid, nn.SigmoidGrad, nn.Add, engine.AddReLU, engine.AddReLUGrad, engine.Cast:
+		return c.elementwise()
+	case nn.Concat, nn.Slice, nn.Embed, nn.Reshape, nn.Row:
+		return c.rearrange()
+	case nn.Moments2D, nn.BatchNorm2D, engine.NormBlock, nn.BatchNorm2DGradParams, nn.BatchNorm2DGradInput,
+		nn.FrozenBatchNorm2D, engine.FrozenNormReLU, nn.FrozenBatchNorm2DGrad:
+		return c.norm()
+	case nn.ScaleChannels:
+		return c.scaleChannels(engine.ScaleBlock{})
+	case engine.ScaleBlock:
+		return c.scaleChannels(op)
+	case nn.ScaleChannelsGrad:
+		return c.scaleChannelsGrad()
+	case nn.MaxPool2D, nn.MaxPool2DGrad, nn.AvgPool2D, nn.AvgPool2DGrad, nn.GlobalAvgPool2D, nn.GlobalAvgPool2DGrad:
+		return c.pool()
+	case nn.Resize2D:
+		return c.resize(engine.ResizeBlock{Resize2D: op})
+	case engine.ResizeBlock:
+		return c.resize(op)
+	case nn.Resize2DGrad:
+		return c.resizeGrad(op)
+	case nn.RoIAlign:
+		return c.roiAlign(op)
+	case nn.RoIAlignGrad:
+		return c.roiAlignGrad(op)
+	case nn.SoftmaxCrossEntropy, nn.SoftmaxCrossEntropyGrad, nn.SigmoidCrossEntropy, nn.SigmoidCrossEntropyGrad,
+		nn.SmoothL1, nn.SmoothL1Grad:
+		return c.loss()
+	}
+	return errors.New("this operation has no kernel")
+}
+
+// feature is the type that all of the given tensors have, as names of kernels end in it.
+func feature(ts ...engine.Tensor) (string, error) {
+	for _, t := range ts {
+		if t.Type != engine.Float32 && !short(t.Type) {
+			return "", fmt.Errorf("features are f32 or bf16, not %v", t.Type)
+		}
+		if t.Type != ts[0].Type {
+			return "", errors.New("these types do not go together")
+		}
+	}
+	return suffix(ts[0].Type), nil
+}
+
+// short says whether values take two bytes.
+func short(t engine.DType) bool { return t == engine.BFloat16 }
+
+func suffix(t engine.DType) string { return t.String() }
+
+// want checks the types of parameters, labels and losses.
+func want(t engine.DType, ts ...engine.Tensor) error {
+	for _, x := range ts {
+		if x.Type != t {
+			return fmt.Errorf("%v where %v is wanted", x.Desc, t)
+		}
+	}
+	return nil
+}
+
+func at(t engine.Tensor) cu.DevicePtr { return t.Mem.(*memory).at }
+func size(t engine.Tensor) int        { return t.Shape.TotalSize() }
+
+// matrix is a tensor's rows and columns, its last dimension.
+func matrix(t engine.Tensor) (rows, columns int) {
+	columns = t.Shape[len(t.Shape)-1]
+	return size(t) / columns, columns
+}

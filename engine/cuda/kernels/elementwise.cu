@@ -1,0 +1,88 @@
+// Values one by one, and copies.
+
+template <class T> FN void relu_of(const T *x, T *y, u32 n) {
+	u32 i = thread_index();
+	if (i < n) store(y + i, relu(load(x + i)));
+}
+FEATURES(relu, (const T *x, T *y, u32 n), (x, y, n))
+
+// y > 0 ? dy : 0
+template <class T> FN void relu_grad_of(const T *y, const T *dy, T *dx, u32 n) {
+	u32 i = thread_index();
+	if (i < n) store(dx + i, load(y + i) > 0 ? load(dy + i) : 0);
+}
+FEATURES(relu_grad, (const T *y, const T *dy, T *dx, u32 n), (y, dy, dx, n))
+
+template <class T> FN void add_of(const T *a, const T *b, T *y, u32 n, int rectify) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	float v = load(a + i) + load(b + i);
+	store(y + i, rectify ? relu(v) : v);
+}
+FEATURES(add, (const T *a, const T *b, T *y, u32 n, int rectify), (a, b, y, n, rectify))
+
+// y > 0 ? a + b : 0
+template <class T> FN void add_relu_grad_of(const T *y, const T *a, const T *b, T *dx, u32 n) {
+	u32 i = thread_index();
+	if (i < n) store(dx + i, load(y + i) > 0 ? load(a + i) + load(b + i) : 0);
+}
+FEATURES(add_relu_grad, (const T *y, const T *a, const T *b, T *dx, u32 n), (y, a, b, dx, n))
+
+FN float sigmoid(float v) { return 1 / (1 + expf(-v)); }
+
+template <class T> FN void sigmoid_of(const T *x, T *y, u32 n) {
+	u32 i = thread_index();
+	if (i < n) store(y + i, sigmoid(load(x + i)));
+}
+FEATURES(sigmoid, (const T *x, T *y, u32 n), (x, y, n))
+
+template <class T> FN void sigmoid_grad_of(const T *y, const T *dy, T *dx, u32 n) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	float v = load(y + i);
+	store(dx + i, load(dy + i) * (v * (1 - v)));
+}
+FEATURES(sigmoid_grad, (const T *y, const T *dy, T *dx, u32 n), (y, dy, dx, n))
+
+// Between types.
+template <class A, class B> FN void cast_of(const A *x, B *y, u32 n) {
+	u32 i = thread_index();
+	if (i < n) store(y + i, load(x + i));
+}
+KERNEL(cast_f32_bf16, (const float *x, bf16 *y, u32 n)) { cast_of(x, y, n); }
+KERNEL(cast_f32_f16, (const float *x, f16 *y, u32 n)) { cast_of(x, y, n); }
+KERNEL(cast_bf16_f32, (const bf16 *x, float *y, u32 n)) { cast_of(x, y, n); }
+KERNEL(cast_f16_f32, (const f16 *x, float *y, u32 n)) { cast_of(x, y, n); }
+
+// Copies rows of `row` words that lie `from` words apart in x and `to` words apart in y; n = rows * row.
+template <class W> FN void copy_rows_of(const W *x, W *y, u32 row, u32 from, u32 to, u32 n) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	u32 r = i / row, k = i % row;
+	y[(u64)r * to + k] = x[(u64)r * from + k];
+}
+KERNEL(copy_rows_2, (const u16 *x, u16 *y, u32 row, u32 from, u32 to, u32 n)) { copy_rows_of(x, y, row, from, to, n); }
+KERNEL(copy_rows_4, (const u32 *x, u32 *y, u32 row, u32 from, u32 to, u32 n)) { copy_rows_of(x, y, row, from, to, n); }
+
+// y (images, pixels, c) = relu?(residual? + x * scale (images, c)); a null residual adds nothing.
+template <class T>
+FN void scale_channels_of(const T *x, const T *scale, const T *residual, T *y, u32 c, u32 image, u32 n, int rectify) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	float v = load(x + i) * load(scale + i / image * c + i % c);
+	if (residual) v += load(residual + i);
+	store(y + i, rectify ? relu(v) : v);
+}
+FEATURES(scale_channels, (const T *x, const T *scale, const T *residual, T *y, u32 c, u32 image, u32 n, int rectify),
+         (x, scale, residual, y, c, image, n, rectify))
+
+// dscale (images, c) = sum over pixels of x * dy; a thread an image's channel.
+template <class T> FN void scale_channels_grad_of(const T *x, const T *dy, T *dscale, u32 c, u32 pixels, u32 n) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	u32 at = i / c * pixels * c + i % c;
+	float sum = 0;
+	for (u32 p = 0; p < pixels; p++, at += c) sum += load(x + at) * load(dy + at);
+	store(dscale + i, sum);
+}
+FEATURES(scale_channels_grad, (const T *x, const T *dy, T *dscale, u32 c, u32 pixels, u32 n), (x, dy, dscale, c, pixels, n))

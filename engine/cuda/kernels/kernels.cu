@@ -1,0 +1,11 @@
+// All kernels, in one module.
+#include "device.h"
+
+#include "elementwise.cu"
+#include "norm.cu"
+#include "pool.cu"
+#include "resize.cu"
+#include "roialign.cu"
+#include "loss.cu"
+#include "conv.cu"
+#include "optimise.cu"

@@ -1,0 +1,146 @@
+// RoIAlign of features (images, h, w, c) on regions (r, 5) to size x size bins a region.
+//
+// Coordinates are computed step by step in float32, as torchvision does: their number and the edge depend on rounding. A bin's
+// sampling points form a grid, so that a feature pixel's share in a bin is a product of a row's and a column's.
+
+struct points {
+	float start, step;
+	int count;
+};
+
+FN points axis_points(float low, float high, float scale, int size, int sampling, int aligned) {
+	points p;
+	float offset = aligned ? 0.5f : 0.f;
+	p.start = low * scale - offset;
+	float side = high * scale - offset - p.start;
+	if (!aligned) side = maximum(side, 1);
+	p.step = side / size;
+	p.count = sampling > 0 ? sampling : most((int)ceilf(p.step), 0);
+	return p;
+}
+
+FN float point_at(points p, int bin, int i) {
+	float within = (i + 0.5f) * p.step / p.count;
+	return p.start + bin * p.step + within;
+}
+
+// The two pixels of n that make up the value at a coordinate; none (false) farther than a pixel outside.
+FN bool between(float at, int n, int *low, int *high, float *share) {
+	if (!(at >= -1 && at <= n)) return false;
+	at = maximum(at, 0);
+	*low = (int)at;
+	if (*low >= n - 1) {
+		*low = *high = n - 1;
+		*share = 0;
+	} else {
+		*high = *low + 1;
+		*share = at - *low;
+	}
+	return true;
+}
+
+FN bool finite(const float *roi) {
+	for (int i = 0; i < 5; i++)
+		if (roi[i] - roi[i] != 0) return false;
+	return true;
+}
+
+// Whether a region has an image. One of an image that is not there, or that is not finite, is reported.
+FN bool has_image(const float *roi, u32 region, int images, u64 *fault) {
+	if (!finite(roi)) {
+		report(fault, NOT_FINITE, region, 0, images);
+		return false;
+	}
+	if (roi[0] >= images) report(fault, NO_IMAGE, region, roi[0] < 65535 ? (u32)roi[0] : 65535, images);
+	return roi[0] >= 0 && roi[0] < images;
+}
+
+template <class T>
+FN void roi_align_of(const T *x, const float *rois, T *y, int images, int h, int w, u32 c, int size, float scale, int sampling,
+                     int aligned, u64 *fault, u32 n) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	u32 ch = i % c, col = i / c % size, row = i / c / size % size, region = i / c / size / size;
+	const float *roi = rois + 5 * region;
+	float sum = 0;
+	if (has_image(roi, region, images, fault)) {
+		points ys = axis_points(roi[2], roi[4], scale, size, sampling, aligned);
+		points xs = axis_points(roi[1], roi[3], scale, size, sampling, aligned);
+		const T *image = x + (u64)(int)roi[0] * h * w * c + ch;
+		for (int a = 0; a < ys.count; a++) {
+			int top, bottom;
+			float below;
+			if (!between(point_at(ys, row, a), h, &top, &bottom, &below)) continue;
+			for (int b = 0; b < xs.count; b++) {
+				int left, right;
+				float beyond;
+				if (!between(point_at(xs, col, b), w, &left, &right, &beyond)) continue;
+				float upper = (1 - beyond) * load(image + (top * w + left) * c) + beyond * load(image + (top * w + right) * c);
+				float lower = (1 - beyond) * load(image + (bottom * w + left) * c) + beyond * load(image + (bottom * w + right) * c);
+				sum += (1 - below) * upper + below * lower;
+			}
+		}
+		int count = ys.count * xs.count;
+		if (count > 0) sum /= count;
+	}
+	store(y + i, sum);
+}
+FEATURES(roi_align, (const T *x, const float *rois, T *y, int images, int h, int w, u32 c, int size, float scale, int sampling,
+                     int aligned, u64 *fault, u32 n),
+         (x, rois, y, images, h, w, c, size, scale, sampling, aligned, fault, n))
+
+// share (r, size, side): the share of each row (axis 1) or column (axis 0) of the features in each of a region's bins.
+KERNEL(roi_shares, (const float *rois, float *share, int side, int axis, int size, float scale, int sampling, int aligned, u32 n)) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	int pixel = i % side, bin = i / side % size;
+	const float *roi = rois + 5 * (i / side / size);
+	points p = axis_points(roi[1 + axis], roi[3 + axis], scale, size, sampling, aligned);
+	float sum = 0;
+	for (int k = 0; k < p.count && finite(roi); k++) {
+		int low, high;
+		float beyond;
+		if (!between(point_at(p, bin, k), side, &low, &high, &beyond)) continue;
+		if (low == pixel) sum += 1 - beyond;
+		if (high == pixel) sum += beyond;
+	}
+	share[i] = p.count > 0 ? sum / p.count : 0;
+}
+
+// span (r, 2): the first and, excluded, the last pixel of an axis that has a share in a region; a thread a region.
+KERNEL(roi_spans, (const float *share, int *span, int side, int size, u32 n)) {
+	u32 r = thread_index();
+	if (r >= n) return;
+	int begin = side, end = 0;
+	for (int bin = 0; bin < size; bin++)
+		for (int k = 0; k < side; k++)
+			if (share[(r * size + bin) * side + k] != 0) begin = least(begin, k), end = most(end, k + 1);
+	span[2 * r] = begin;
+	span[2 * r + 1] = end;
+}
+
+// A thread a feature's value: the sum over the regions that reach it, in their order.
+template <class T>
+FN void roi_align_grad_of(const T *dy, const float *rois, const float *row_share, const float *col_share, const int *row_span,
+                          const int *col_span, T *dx, int images, int h, int w, u32 c, int size, int regions, u64 *fault, u32 n) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	int ch = i % c, col = i / c % w, row = i / c / w % h, image = i / c / w / h;
+	float sum = 0;
+	for (int r = 0; r < regions; r++) {
+		if (!has_image(rois + 5 * r, r, images, fault) || (int)rois[5 * r] != image) continue;
+		if (row < row_span[2 * r] || row >= row_span[2 * r + 1] || col < col_span[2 * r] || col >= col_span[2 * r + 1]) continue;
+		for (int a = 0; a < size; a++) {
+			float down = row_share[(r * size + a) * h + row];
+			if (down == 0) continue;
+			for (int b = 0; b < size; b++) {
+				float across = col_share[(r * size + b) * w + col];
+				if (across != 0) sum += down * across * load(dy + ((u64)(r * size + a) * size + b) * c + ch);
+			}
+		}
+	}
+	store(dx + i, sum);
+}
+FEATURES(roi_align_grad, (const T *dy, const float *rois, const float *row_share, const float *col_share, const int *row_span,
+                          const int *col_span, T *dx, int images, int h, int w, u32 c, int size, int regions, u64 *fault, u32 n),
+         (dy, rois, row_share, col_share, row_span, col_span, dx, images, h, w, c, size, regions, fault, n))

@@ -1,0 +1,156 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"gorgonia.org/cu"
+	"scalenet/engine"
+)
+
+// memory is a block of the GPU's memory.
+type memory struct {
+	device *Device
+	at     cu.DevicePtr // 0 once freed
+	bytes  int
+}
+
+func (m *memory) Bytes() int { return m.bytes }
+
+// Alloc implements engine.Device.
+func (d *Device) Alloc(bytes int) (engine.Memory, error) {
+	if bytes < 0 {
+		return nil, fmt.Errorf("cuda: allocation of %d bytes", bytes)
+	}
+	m := &memory{device: d, bytes: bytes}
+	err := d.Do(func() (err error) {
+		if m.at, err = d.allocate(bytes); err == nil && bytes > 0 {
+			err = describe(cu.MemsetD8Async(m.at, 0, int64(bytes), d.stream))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cuda: %w", err)
+	}
+	return m, nil
+}
+
+// allocate gives memory with what was there before in it. It runs on the device's thread.
+func (d *Device) allocate(bytes int) (cu.DevicePtr, error) {
+	p, err := cu.MemAlloc(int64(max(bytes, 1)))
+	if err == nil {
+		return p, nil
+	}
+	if free, total, infoErr := cu.MemInfo(); err == cu.OutOfMemory && infoErr == nil {
+		return 0, fmt.Errorf("no memory for %d MB on GPU %d: %d of its %d MB are free; smaller pictures, batches or fewer regions at a time need less",
+			(bytes+1<<20-1)>>20, d.options.Ordinal, free>>20, total>>20)
+	}
+	return 0, describe(err)
+}
+
+// Free implements engine.Device. It waits for the kernels that were asked for: they may use the memory.
+func (d *Device) Free(m engine.Memory) {
+	b, ok := m.(*memory)
+	if !ok || b.device != d || b.at == 0 {
+		return
+	}
+	d.Do(func() error {
+		d.release(b.at)
+		b.at = 0
+		return nil
+	})
+}
+
+// release waits and frees. After an error of the GPU both fail, and there is nothing left to do.
+func (d *Device) release(p cu.DevicePtr) {
+	if d.stream.Synchronize() == nil {
+		cu.MemFree(p)
+	}
+}
+
+// owned is the memory of this device behind an engine.Memory, of at least so many bytes.
+func (d *Device) owned(m engine.Memory, bytes int) (*memory, error) {
+	b, ok := m.(*memory)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%T is not this device's memory", m)
+	case b.device != d:
+		return nil, fmt.Errorf("memory of %s on %s", b.device.Name(), d.Name())
+	case b.at == 0:
+		return nil, errors.New("memory used after it was freed")
+	case bytes < 0 || bytes > b.bytes:
+		return nil, fmt.Errorf("%d bytes for memory of %d", bytes, b.bytes)
+	}
+	return b, nil
+}
+
+// reserve makes the shared memory at least so large. It runs on the device's thread.
+func (d *Device) reserve(bytes int) error {
+	if bytes <= d.sharedSize {
+		return nil
+	}
+	if d.shared != 0 {
+		d.release(d.shared)
+		d.shared, d.sharedSize = 0, 0
+	}
+	p, err := d.allocate(bytes)
+	if err != nil {
+		return err
+	}
+	d.shared, d.sharedSize = p, bytes
+	return nil
+}
+
+// bytesOf sees a slice of numbers as bytes.
+func bytesOf(data any) ([]byte, error) {
+	switch s := data.(type) {
+	case []float32:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 4*len(s)), nil
+	case []float64:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 8*len(s)), nil
+	case []int32:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 4*len(s)), nil
+	}
+	return nil, fmt.Errorf("%T is not a slice that a device holds", data)
+}
+
+// Write implements engine.Device. It returns when the slice may be changed again.
+func (d *Device) Write(dst engine.Memory, src any) error {
+	host, err := bytesOf(src)
+	if err != nil {
+		return fmt.Errorf("cuda: %w", err)
+	}
+	err = d.Do(func() error {
+		m, err := d.owned(dst, len(host))
+		if err != nil {
+			return err
+		}
+		return d.transfers.write(m.at, host)
+	})
+	if err != nil {
+		return fmt.Errorf("cuda: write: %w", err)
+	}
+	return nil
+}
+
+// Read implements engine.Device. It waits for the kernels that were asked for.
+func (d *Device) Read(dst any, src engine.Memory) error {
+	host, err := bytesOf(dst)
+	if err != nil {
+		return fmt.Errorf("cuda: %w", err)
+	}
+	err = d.Do(func() error {
+		m, err := d.owned(src, len(host))
+		if err != nil {
+			return err
+		}
+		return d.transfers.read(host, m.at)
+	})
+	if err != nil {
+		return fmt.Errorf("cuda: read: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"fmt"
+	"unsafe"
+
+	"gorgonia.org/cu"
+	"scalenet/engine"
+)
+
+// vectors are the first n float32 of memories.
+func (d *Device) vectors(n int, ms ...engine.Memory) ([]cu.DevicePtr, error) {
+	vs := make([]cu.DevicePtr, len(ms))
+	for i, m := range ms {
+		b, err := d.owned(m, 4*n)
+		if err != nil {
+			return nil, err
+		}
+		vs[i] = b.at
+	}
+	return vs, nil
+}
+
+// once launches a kernel that has no operation.
+func (d *Device) once(name string, n int, arguments ...any) error {
+	l, err := d.launch(name, n, arguments...)
+	if err != nil {
+		return err
+	}
+	return l.run()
+}
+
+// SGD implements engine.Device.
+func (d *Device) SGD(w, grad, v engine.Memory, n int, step engine.SGDStep) error {
+	return d.optimise(func() error {
+		p, err := d.vectors(n, w, grad, v)
+		if err != nil {
+			return err
+		}
+		return d.once("sgd", n, p[0], p[1], p[2], step.LR, step.Momentum, step.Decay, step.GradScale, n)
+	})
+}
+
+// Blend implements engine.Device.
+func (d *Device) Blend(dst, src engine.Memory, n int, a, b float32) error {
+	return d.optimise(func() error {
+		p, err := d.vectors(n, dst, src)
+		if err != nil {
+			return err
+		}
+		return d.once("blend", n, p[0], p[1], a, b, n)
+	})
+}
+
+// SumSquares implements engine.Device. It waits.
+func (d *Device) SumSquares(src engine.Memory, n int) (sum float64, err error) {
+	err = d.optimise(func() error {
+		p, err := d.vectors(n, src)
+		if err != nil {
+			return err
+		}
+		if err := d.reserve(8 * (parts + lastParts + 1)); err != nil {
+			return err
+		}
+		partial, last, total := shared(0), shared(8*parts), shared(8*(parts+lastParts))
+		if err := d.once("sum_squares", parts, p[0], partial, n, parts); err != nil {
+			return err
+		}
+		if err := d.once("add_parts", lastParts, partial, last, 1, parts, lastParts); err != nil {
+			return err
+		}
+		if err := d.once("last_sum", 1, last, total, lastParts); err != nil {
+			return err
+		}
+		return d.transfers.read(unsafe.Slice((*byte)(unsafe.Pointer(&sum)), 8), d.shared+cu.DevicePtr(total))
+	})
+	return sum, err
+}
+
+// optimise runs f on the device's thread.
+func (d *Device) optimise(f func() error) error {
+	if err := d.Do(f); err != nil {
+		return fmt.Errorf("cuda: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"errors"
+
+	"scalenet/engine"
+	"scalenet/nn"
+)
+
+func (c *compiler) roiAlign(op nn.RoIAlign) error {
+	x, rois, y := c.in[0], c.in[1], c.out
+	t, err := feature(x, y)
+	if err := errors.Join(err, want(engine.Float32, rois)); err != nil {
+		return err
+	}
+	s := x.Shape
+	return c.step("roi_align_"+t, size(y), x, rois, y, s[0], s[1], s[2], s[3], op.Size, float32(op.Scale), op.Sampling, op.Aligned,
+		c.device.transfers.fault, size(y))
+}
+
+// roiAlignGrad first finds each row's and column's share in each region's bins, and which have any.
+func (c *compiler) roiAlignGrad(op nn.RoIAlignGrad) error {
+	dy, rois, dx := c.in[0], c.in[1], c.out
+	t, err := feature(dy, dx)
+	if err := errors.Join(err, want(engine.Float32, rois)); err != nil {
+		return err
+	}
+	r, regions := op.RoIAlign, rois.Shape[0]
+	var shares, spans [2]shared
+	for i, side := range []int{op.Height, op.Width} {
+		n := regions * r.Size * side
+		shares[i], spans[i] = c.scratch(4*n), c.scratch(2*4*regions)
+		err = errors.Join(err,
+			c.step("roi_shares", n, rois, shares[i], side, 1-i, r.Size, float32(r.Scale), r.Sampling, r.Aligned, n),
+			c.step("roi_spans", regions, shares[i], spans[i], side, r.Size, regions))
+	}
+	return errors.Join(err, c.step("roi_align_grad_"+t, size(dx), dy, rois, shares[0], shares[1], spans[0], spans[1], dx,
+		op.Images, op.Height, op.Width, dx.Shape[3], r.Size, regions, c.device.transfers.fault, size(dx)))
+}
