@@ -4,11 +4,20 @@ GO := scripts/install.sh && source scripts/env.sh && go
 TESTFLAGS ?=
 LISTEN ?= 127.0.0.1:8080
 ONEDNN3 := $(CURDIR)/build/onednn3
+CUDA := $(CURDIR)/build/cuda
+# Go with the CUDA device, and with the double of the CUDA libraries.
+GPU := export CUDA_ROOT=$(CUDA); $(GO)
+DOUBLE := export LD_LIBRARY_PATH=$(CUDA)/double SCALENET_CUDNN=$(CUDA)/cudnn; $(GPU)
 
-.PHONY: build demo test test-onednn3 soak bench lint clean
+.PHONY: build build-cuda demo test test-onednn3 test-cuda ptx soak bench lint clean
 
 build:
 	@$(GO) build -o bin/scalenet ./cmd/scalenet
+
+# The same program with the CUDA device: --device cuda. Nothing of CUDA need be installed to build it, a driver, cuDNN and cuBLAS to use it.
+build-cuda:
+	@scripts/cuda.sh $(CUDA) headers
+	@$(GPU) build -o bin/scalenet-cuda ./cmd/scalenet
 
 demo: build
 	@for need in models/bccd.safetensors examples; do \
@@ -26,6 +35,24 @@ test:
 	@scripts/pycocotools.sh build/pycocotools || echo "make test: the comparison with pycocotools will be skipped" >&2
 	@scripts/clients.sh build/clients || echo "make test: the tests with clients of other servers will be skipped" >&2
 	@$(GO) test $(TESTFLAGS) ./...
+	@if scripts/cuda.sh $(CUDA) headers cudnn; then $(MAKE) --no-print-directory test-cuda; \
+	else echo "make test: the CUDA device is not tested" >&2; fi
+
+# The CUDA device on a double of the CUDA libraries: the table of operations, networks and a detector against PyTorch, what is missing on
+# a machine; what cuDNN itself says of our descriptors; the part of engine/cuda that all this reaches.
+test-cuda:
+	@scripts/cuda.sh $(CUDA) headers cudnn
+	@engine/cuda/double/build.sh $(CUDA)
+	@$(GPU) vet ./engine/cuda ./cmd/scalenet
+	@$(GPU) build -o bin/scalenet-cuda ./cmd/scalenet
+	@$(DOUBLE) test $(TESTFLAGS) -coverpkg=scalenet/engine/cuda -coverprofile=$(CUDA)/cover.out ./engine/cuda
+	@$(DOUBLE) test $(TESTFLAGS) -run '^(TestTiny.*|Test.*EqualsTorchvision|Test.*EqualTorchvision|TestDevice)$$/^cuda' ./backbone ./detector ./cmd/scalenet
+	@$(GO) tool cover -func=$(CUDA)/cover.out | awk '/^total:/ { print "engine/cuda: " $$3 " of statements covered"; exit !($$3 + 0 >= 90) }'
+
+# The kernels' PTX anew, after a change of engine/cuda/kernels.
+ptx:
+	@scripts/cuda.sh $(CUDA) compiler
+	@python3 engine/cuda/kernels/ptx.py $(CUDA)/compiler
 
 # The oneDNN device again, built against oneDNN 3.x instead of the system's; where the processor has no AVX-512, with the loops for it in
 # place of its own, two vectors of AVX2 for one.

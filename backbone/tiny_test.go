@@ -2,6 +2,7 @@ package backbone
 
 import (
 	"encoding/binary"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -122,11 +123,13 @@ func devices(t *testing.T) map[string]engine.Device {
 	onednn, err := cpu.New(cpu.Options{Threads: 2})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, onednn.Close()) })
-	return map[string]engine.Device{
+	all := map[string]engine.Device{
 		"cpu":       onednn,
 		"ref":       ref.New(ref.Options{}),
 		"ref fused": ref.New(ref.Options{Fuse: true}),
 	}
+	maps.Copy(all, gpus(t))
+	return all
 }
 
 func TestTinyInference(t *testing.T) {
@@ -151,6 +154,7 @@ func TestTinyInference(t *testing.T) {
 					all = append(all, n)
 				}
 				store := engine.NewStore(dev, params)
+				defer store.Close()
 				plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{all}})
 				require.NoError(t, err)
 				defer plan.Close()
@@ -190,6 +194,7 @@ func tinyTraining(t *testing.T, dir string, dev engine.Device, net *ScaleNet) {
 		outputs = append(outputs, gr.Node)
 	}
 	store := engine.NewStore(dev, params)
+	defer store.Close()
 	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{outputs}})
 	require.NoError(t, err)
 	defer plan.Close()
@@ -221,6 +226,7 @@ func tinyTraining(t *testing.T, dir string, dev engine.Device, net *ScaleNet) {
 			if velocity[gr.Param] == nil {
 				velocity[gr.Param], err = dev.Alloc(p.Bytes())
 				require.NoError(t, err)
+				defer dev.Free(velocity[gr.Param])
 			}
 			grad, _ := plan.Tensor(gr.Node)
 			require.NoError(t, dev.SGD(p.Mem, grad.Mem, velocity[gr.Param], len(gr.Param.Data),

@@ -18,10 +18,13 @@ func newCPU(t *testing.T) *cpu.Device {
 	return dev
 }
 
-// onDevices runs a test on the reference device and on the processor's.
+// onDevices runs a test on the reference device, the processor's and, with the tag gpu, a GPU.
 func onDevices(t *testing.T, test func(t *testing.T, dev engine.Device)) {
 	t.Run("ref", func(t *testing.T) { test(t, ref.New(ref.Options{})) })
 	t.Run("cpu", func(t *testing.T) { test(t, newCPU(t)) })
+	for name, dev := range gpus(t) {
+		t.Run(name, func(t *testing.T) { test(t, dev) })
+	}
 }
 
 // pictures is the data set of testdata/pictures: blood cells and a card.

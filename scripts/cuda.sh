@@ -66,9 +66,9 @@ has() { [[ " $missing " == *" $1 "* ]]; }
 if has headers; then
 	wheel nvidia-cuda-runtime-cu12==12.9.79 '/include/' include
 	wheel nvidia-cuda-nvcc-cu12==12.9.86 '/include/' include '/bin/ptxas$' compiler
+	wheel nvidia-cuda-cccl-cu12==12.9.27 '/include/nv/' include
 	wheel nvidia-cublas-cu12==12.0.1.189 '/include/' include
 	# The program finds libcuda when it opens a device (engine/cuda/driver.c): linking needs only a file of that name.
-	mkdir -p "$folder/lib"
 	"$here/engine/cuda/double/link.sh" "$folder"
 fi
 if has headers || has cudnn; then

@@ -4,7 +4,8 @@
 #
 # It names the three OpenCV modules we use (OpenCV's own opencv_modules.hpp lists modules that need not be installed; the
 # folder imaging/opencv comes first on the include path with a list of three) and, where ONEDNN_ROOT is set to a prefix with
-# include/ and lib/ (see scripts/onednn3.sh), builds against that oneDNN instead of the system's. Sourcing it twice is harmless.
+# include/ and lib/ (see scripts/onednn3.sh), builds against that oneDNN instead of the system's. Where CUDA_ROOT is set to a folder of
+# scripts/cuda.sh, the CUDA device is built too (tag gpu). Sourcing it twice is harmless.
 
 if [ -n "${BASH_SOURCE:-}" ]; then
 	scalenet_root=$(cd "$(dirname "${BASH_SOURCE}")/.." && pwd)
@@ -38,5 +39,18 @@ case " $scalenet_goflags " in
 *gocv_specific_modules*) ;;
 *) scalenet_goflags="${scalenet_goflags:+$scalenet_goflags }-tags=customenv,gocv_specific_modules" ;;
 esac
+if [ -n "${CUDA_ROOT:-}" ]; then
+	if [ ! -f "$CUDA_ROOT/include/cuda.h" ]; then
+		echo "scripts/env.sh: CUDA_ROOT=$CUDA_ROOT has no include/cuda.h; make one with scripts/cuda.sh" >&2
+		unset scalenet_root scalenet_goflags
+		return 1
+	fi
+	# Not by way of CGO_CFLAGS: a change there compiles every package with C in it anew.
+	export C_INCLUDE_PATH="$CUDA_ROOT/include" LIBRARY_PATH="$CUDA_ROOT/lib"
+	case "$scalenet_goflags" in
+	*gocv_specific_modules,gpu*) ;;
+	*) scalenet_goflags=$(printf '%s' "$scalenet_goflags" | sed 's/gocv_specific_modules/&,gpu/') ;;
+	esac
+fi
 export GOFLAGS="$scalenet_goflags"
 unset scalenet_root scalenet_goflags

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"scalenet/engine"
@@ -13,19 +15,28 @@ import (
 type deviceOptions struct {
 	name    string
 	threads int
+	tf32    bool
 }
 
 func (o *deviceOptions) flags(c *cobra.Command) {
-	c.Flags().StringVar(&o.name, "device", "cpu", `where to compute: "cpu", or "ref", plain Go that is slow and obviously right`)
+	c.Flags().StringVar(&o.name, "device", "cpu", `where to compute: "cpu", "cuda" or "cuda:N" (a GPU; needs scalenet-cuda), or "ref", plain Go that is slow and obviously right`)
 	c.Flags().IntVar(&o.threads, "threads", 0, "threads of the CPU; 0 is one for each core")
+	c.Flags().BoolVar(&o.tf32, "tf32", false, "on a GPU, compute float32 products in TF32: faster, with 10 bits of mantissa")
 }
 
 func (o *deviceOptions) open() (engine.Device, error) {
-	switch o.name {
-	case "cpu":
+	kind, number, numbered := strings.Cut(o.name, ":")
+	switch {
+	case o.name == "cpu":
 		return cpu.New(cpu.Options{Threads: o.threads})
-	case "ref":
+	case o.name == "ref":
 		return ref.New(ref.Options{}), nil
+	case kind == "cuda":
+		ordinal, err := strconv.Atoi(number)
+		if numbered && (err != nil || ordinal < 0) {
+			return nil, fmt.Errorf(`--device %q: want "cuda:N", N being the number of a GPU from 0`, o.name)
+		}
+		return openGPU(ordinal, o.tf32)
 	}
-	return nil, fmt.Errorf(`--device %q: want "cpu" or "ref"`, o.name)
+	return nil, fmt.Errorf(`--device %q: want "cpu", "cuda", "cuda:N" or "ref"`, o.name)
 }

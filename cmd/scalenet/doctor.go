@@ -57,7 +57,7 @@ memory there are, and tries the picture library out. Exit status 1 if something 
 }
 
 func diagnose() []finding {
-	return []finding{
+	return append([]finding{
 		{Topic: "program", Value: programVersion()},
 		{Topic: "Go", Value: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH},
 		{Topic: "processor", Value: processorName(readOrEmpty("/proc/cpuinfo"))},
@@ -66,7 +66,7 @@ func diagnose() []finding {
 		{Topic: "memory", Value: memory(readOrEmpty("/proc/meminfo"))},
 		{Topic: "OpenCV", Value: imaging.OpenCVVersion(), Problem: picturesProblem()},
 		{Topic: "oneDNN", Value: cpu.Version() + ", " + cpu.ISA()},
-	}
+	}, gpuFindings()...)
 }
 
 func writeFindings(w io.Writer, findings []finding, asJSON bool) error {

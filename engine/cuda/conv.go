@@ -37,21 +37,30 @@ func typeNumber(typ string) C.int {
 	return map[string]C.int{"f32": C.SN_F32, "bf16": C.SN_BF16, "f16": C.SN_F16}[typ]
 }
 
-// convolution prepares cuDNN's descriptors, which live as long as the kernel.
-func (c *compiler) convolution(op nn.Conv2D, x, w, y engine.Desc, typ string) (*convolution, error) {
-	v := &convolution{compiler: c, op: op, x: x, w: w, y: y, typ: typ}
+// descriptors are cuDNN's for a convolution; sn_conv_free frees them. Of w only the shape counts.
+func descriptors(op nn.Conv2D, x, w, y engine.Desc, typ string, tf32 bool) (*C.sn_conv, error) {
 	shape := C.sn_conv_shape{
 		n: C.int(x.Shape[0]), h: C.int(x.Shape[1]), w: C.int(x.Shape[2]), ci: C.int(x.Shape[3]),
 		oh: C.int(y.Shape[1]), ow: C.int(y.Shape[2]), co: C.int(y.Shape[3]),
 		kernel: C.int(w.Shape[2]), stride: C.int(op.Stride), pad: C.int(op.Pad), dilation: C.int(op.Dilation), groups: C.int(op.Groups),
-		_type: typeNumber(typ), tf32: flag(c.device.options.TF32),
+		_type: typeNumber(typ), tf32: flag(tf32),
 	}
 	var m message
-	if v.handle = C.sn_conv_new(&shape, m.c()); v.handle == nil {
+	handle := C.sn_conv_new(&shape, m.c())
+	if handle == nil {
 		return nil, errors.New(m.String())
 	}
-	c.frees = append(c.frees, func() { C.sn_conv_free(v.handle) })
-	return v, nil
+	return handle, nil
+}
+
+// convolution prepares cuDNN's descriptors, which live as long as the kernel.
+func (c *compiler) convolution(op nn.Conv2D, x, w, y engine.Desc, typ string) (*convolution, error) {
+	handle, err := descriptors(op, x, w, y, typ, c.device.options.TF32)
+	if err != nil {
+		return nil, err
+	}
+	c.frees = append(c.frees, func() { C.sn_conv_free(handle) })
+	return &convolution{c, op, x, w, y, typ, handle}, nil
 }
 
 const mostAlgorithms = 16

@@ -31,16 +31,23 @@ func Installed() (s Software, err error) {
 		return s, errors.New(m.String())
 	}
 	if s.Driver = cu.Version(); s.Driver < leastDriver {
-		return s, fmt.Errorf("the NVIDIA driver is for CUDA %s, %s is needed: install a newer driver", cudaVersion(s.Driver), cudaVersion(leastDriver))
+		return s, fmt.Errorf("the NVIDIA driver is for CUDA %s, %s is needed: install a newer driver", Version(s.Driver), Version(leastDriver))
 	}
+	s.CUDNN, err = findCUDNN()
+	return s, err
+}
+
+// findCUDNN loads the library.
+func findCUDNN() (int, error) {
+	var m message
 	var version C.size_t
 	if C.sn_cudnn_find(&version, m.c()) != 0 {
-		return s, errors.New(m.String())
+		return 0, errors.New(m.String())
 	}
-	if s.CUDNN = int(version); s.CUDNN < leastCUDNN {
-		return s, fmt.Errorf("cuDNN is %s, %s is needed", CUDNNVersion(s.CUDNN), CUDNNVersion(leastCUDNN))
+	if version < leastCUDNN {
+		return 0, fmt.Errorf("cuDNN is %s, %s is needed: install a newer one", CUDNNVersion(int(version)), CUDNNVersion(leastCUDNN))
 	}
-	return s, nil
+	return int(version), nil
 }
 
 // GPUs lists the GPUs.
@@ -91,8 +98,8 @@ func find(ordinal int) (GPU, error) {
 	return all[ordinal], nil
 }
 
-// cudaVersion is "12.9" for 12090.
-func cudaVersion(v int) string { return fmt.Sprintf("%d.%d", v/1000, v%1000/10) }
+// Version is "12.9" for 12090, as CUDA numbers its own.
+func Version(v int) string { return fmt.Sprintf("%d.%d", v/1000, v%1000/10) }
 
 // CUDNNVersion is "8.9.7" for 8907 and "9.1.0" for 90100.
 func CUDNNVersion(v int) string {

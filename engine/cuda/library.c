@@ -16,6 +16,7 @@
 	F(cudnnCreateFilterDescriptor) F(cudnnDestroyFilterDescriptor) F(cudnnSetFilter4dDescriptor)            \
 	F(cudnnCreateConvolutionDescriptor) F(cudnnDestroyConvolutionDescriptor)                                \
 	F(cudnnSetConvolution2dDescriptor) F(cudnnSetConvolutionGroupCount) F(cudnnSetConvolutionMathType)      \
+	F(cudnnGetConvolution2dForwardOutputDim)                                                                \
 	F(cudnnCreateActivationDescriptor) F(cudnnDestroyActivationDescriptor) F(cudnnSetActivationDescriptor)  \
 	F(cudnnGetConvolutionForwardAlgorithm_v7) F(cudnnGetConvolutionBackwardDataAlgorithm_v7)                \
 	F(cudnnGetConvolutionBackwardFilterAlgorithm_v7) F(cudnnConvolutionForward)                             \
@@ -134,6 +135,16 @@ sn_conv *sn_conv_new(const sn_conv_shape *s, char *message) {
 	    TRY(cudnnSetConvolutionGroupCount, c->conv, s->groups) || TRY(cudnnSetConvolutionMathType, c->conv, math_of(s)) ||
 	    TRY(cudnnSetActivationDescriptor, c->relu, CUDNN_ACTIVATION_RELU, CUDNN_PROPAGATE_NAN, 0) ||
 	    TRY(cudnnSetActivationDescriptor, c->identity, CUDNN_ACTIVATION_IDENTITY, CUDNN_PROPAGATE_NAN, 0)) {
+		sn_conv_free(c);
+		return NULL;
+	}
+	int n, co, oh, ow;
+	int bad = TRY(cudnnGetConvolution2dForwardOutputDim, c->conv, c->x, c->weight, &n, &co, &oh, &ow);
+	if (!bad && (n != s->n || co != s->co || oh != s->oh || ow != s->ow)) {
+		snprintf(message, SN_MESSAGE, "cuDNN takes the output of a convolution for %dx%dx%dx%d, not %dx%dx%dx%d", n, oh, ow, co, s->n, s->oh, s->ow, s->co);
+		bad = -1;
+	}
+	if (bad) {
 		sn_conv_free(c);
 		return NULL;
 	}

@@ -27,10 +27,14 @@ func (d *Device) Alloc(bytes int) (engine.Memory, error) {
 	}
 	m := &memory{device: d, bytes: bytes}
 	err := d.Do(func() (err error) {
-		if m.at, err = d.allocate(bytes); err == nil && bytes > 0 {
-			err = describe(cu.MemsetD8Async(m.at, 0, int64(bytes), d.stream))
+		if m.at, err = d.allocate(bytes); err != nil || bytes == 0 {
+			return err
 		}
-		return err
+		if err := cu.MemsetD8Async(m.at, 0, int64(bytes), d.stream); err != nil {
+			d.release(m.at)
+			return describe(err)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cuda: %w", err)

@@ -136,8 +136,11 @@ cudnnStatus_t cudnnSetStream(cudnnHandle_t h, cudaStream_t s) {
 	return CUDNN_STATUS_SUCCESS;
 }
 
+#define MAY_FAIL \
+	if (wanted_to_fail(__func__)) return CUDNN_STATUS_INTERNAL_ERROR
 #define DESCRIPTOR(name, type, handle)                                \
 	cudnnStatus_t cudnnCreate##name##Descriptor(handle *d) {          \
+		MAY_FAIL;                                                     \
 		*d = new type{};                                              \
 		count_alive("cuDNN descriptors", 1);                          \
 		return CUDNN_STATUS_SUCCESS;                                  \
@@ -176,6 +179,11 @@ cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t d, cudnnM
 	d->math = m;
 	return CUDNN_STATUS_SUCCESS;
 }
+cudnnStatus_t cudnnGetConvolution2dForwardOutputDim(const cudnnConvolutionDescriptor_t d, const cudnnTensorDescriptor_t x, const cudnnFilterDescriptor_t f, int *n, int *c, int *h, int *w) {
+	auto side = [&](int in, int k) { return (in + 2 * d->pad - d->dilation * (k - 1) - 1) / d->stride + 1; };
+	*n = x->n, *c = f->k, *h = side(x->h, f->h), *w = side(x->w, f->w);
+	return CUDNN_STATUS_SUCCESS;
+}
 cudnnStatus_t cudnnSetActivationDescriptor(cudnnActivationDescriptor_t d, cudnnActivationMode_t m, cudnnNanPropagation_t, double) {
 	d->mode = m;
 	return CUDNN_STATUS_SUCCESS;
@@ -183,16 +191,19 @@ cudnnStatus_t cudnnSetActivationDescriptor(cudnnActivationDescriptor_t d, cudnnA
 
 cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(cudnnHandle_t, const cudnnTensorDescriptor_t x, const cudnnFilterDescriptor_t w, const cudnnConvolutionDescriptor_t c,
                                                      const cudnnTensorDescriptor_t y, int room, int *found, cudnnConvolutionFwdAlgoPerf_t *results) {
+	MAY_FAIL;
 	answer(found, results, room, {CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM}, supported(*x, *w, *c, *y));
 	return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(cudnnHandle_t, const cudnnFilterDescriptor_t w, const cudnnTensorDescriptor_t y, const cudnnConvolutionDescriptor_t c,
                                                           const cudnnTensorDescriptor_t x, int room, int *found, cudnnConvolutionBwdDataAlgoPerf_t *results) {
+	MAY_FAIL;
 	answer(found, results, room, {CUDNN_CONVOLUTION_BWD_DATA_ALGO_0, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1}, supported(*x, *w, *c, *y));
 	return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnnHandle_t, const cudnnTensorDescriptor_t x, const cudnnTensorDescriptor_t y, const cudnnConvolutionDescriptor_t c,
                                                             const cudnnFilterDescriptor_t w, int room, int *found, cudnnConvolutionBwdFilterAlgoPerf_t *results) {
+	MAY_FAIL;
 	answer(found, results, room, {CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1}, supported(*x, *w, *c, *y) && c->groups == 1);
 	return CUDNN_STATUS_SUCCESS;
 }
@@ -200,6 +211,7 @@ cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnnHandle_t, const
 cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t h, const void *alpha, const cudnnTensorDescriptor_t xd, const void *x, const cudnnFilterDescriptor_t wd, const void *w,
                                       const cudnnConvolutionDescriptor_t cd, cudnnConvolutionFwdAlgo_t, void *space, size_t bytes, const void *beta,
                                       const cudnnTensorDescriptor_t yd, void *y) {
+	MAY_FAIL;
 	if (!supported(*xd, *wd, *cd, *yd)) return CUDNN_STATUS_NOT_SUPPORTED;
 	if (one(alpha) != 1 || one(beta) != 0) fail("cudnnConvolutionForward: alpha and beta");
 	auto X = *xd, Y = *yd;
@@ -219,6 +231,7 @@ cudnnStatus_t cudnnConvolutionBiasActivationForward(cudnnHandle_t h, const void 
                                                     const void *w, const cudnnConvolutionDescriptor_t cd, cudnnConvolutionFwdAlgo_t algo, void *space, size_t bytes,
                                                     const void *alpha2, const cudnnTensorDescriptor_t zd, const void *z, const cudnnTensorDescriptor_t bd, const void *bias,
                                                     const cudnnActivationDescriptor_t ad, const cudnnTensorDescriptor_t yd, void *y) {
+	MAY_FAIL;
 	bool identity = ad->mode == CUDNN_ACTIVATION_IDENTITY;
 	if (!supported(*xd, *wd, *cd, *yd) || (identity && algo != CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM)) return CUDNN_STATUS_NOT_SUPPORTED;
 	if (xd->type == CUDNN_DATA_BFLOAT16) return CUDNN_STATUS_NOT_SUPPORTED; // as where the fused kernels have no bfloat16
@@ -244,6 +257,7 @@ cudnnStatus_t cudnnConvolutionBiasActivationForward(cudnnHandle_t h, const void 
 cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t h, const void *alpha, const cudnnFilterDescriptor_t wd, const void *w, const cudnnTensorDescriptor_t yd, const void *dy,
                                            const cudnnConvolutionDescriptor_t cd, cudnnConvolutionBwdDataAlgo_t algo, void *space, size_t bytes, const void *beta,
                                            const cudnnTensorDescriptor_t xd, void *dx) {
+	MAY_FAIL;
 	if (!supported(*xd, *wd, *cd, *yd)) return CUDNN_STATUS_NOT_SUPPORTED;
 	if (one(alpha) != 1 || one(beta) != 0 || algo == CUDNN_CONVOLUTION_BWD_DATA_ALGO_0) fail("cudnnConvolutionBackwardData: arguments");
 	auto X = *xd, Y = *yd;
@@ -262,6 +276,7 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t h, const void *alpha, c
 cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t h, const void *alpha, const cudnnTensorDescriptor_t xd, const void *x, const cudnnTensorDescriptor_t yd, const void *dy,
                                              const cudnnConvolutionDescriptor_t cd, cudnnConvolutionBwdFilterAlgo_t algo, void *space, size_t bytes, const void *beta,
                                              const cudnnFilterDescriptor_t wd, void *dw) {
+	MAY_FAIL;
 	if (!supported(*xd, *wd, *cd, *yd) || cd->groups > 1) return CUDNN_STATUS_NOT_SUPPORTED;
 	if (one(alpha) != 1 || one(beta) != 0 || algo == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0) fail("cudnnConvolutionBackwardFilter: arguments");
 	auto X = *xd, Y = *yd;

@@ -20,7 +20,8 @@
 // A number that a test has set in the environment, as SCALENET_DOUBLE_<NAME>.
 long setting(const char *name, long otherwise);
 
-// Whether the test wants this call to fail: SCALENET_DOUBLE_FAIL is the call's name, or name:n for the n-th from then on.
+// Whether the test wants this call to fail: SCALENET_DOUBLE_FAIL is the call's name, or name:n for
+// the n-th from when it is set.
 bool wanted_to_fail(const char *call);
 
 // The memory behind `bytes` from a device address; ends the process unless all of it is allocated and aligned.

@@ -41,19 +41,16 @@ static std::recursive_mutex lock;
 #define LOCKED std::lock_guard<std::recursive_mutex> guard(lock)
 
 bool wanted_to_fail(const char *call) {
-	static std::map<std::string, long> seen;
-	const char *wanted = getenv("SCALENET_DOUBLE_FAIL");
-	if (!wanted || !*wanted) {
-		seen.clear();
-		return false;
-	}
-	std::string name = wanted;
-	long from = 1;
-	if (size_t colon = name.find(':'); colon != std::string::npos) {
-		from = atol(name.c_str() + colon + 1);
-		name.resize(colon);
-	}
-	return name == call && ++seen[name] >= from;
+	LOCKED;
+	static std::string wanted;
+	static long seen;
+	const char *now = getenv("SCALENET_DOUBLE_FAIL");
+	if (!now) now = "";
+	if (wanted != now) wanted = now, seen = 0;
+	size_t colon = wanted.find(':');
+	if (wanted.substr(0, colon) != call) return false;
+	seen++;
+	return colon == std::string::npos || seen == atol(wanted.c_str() + colon + 1);
 }
 
 // Contexts.
@@ -133,6 +130,7 @@ struct CUgraphExec_st {
 };
 struct CUstream_st {
 	std::deque<std::function<void()>> queue;
+	CUcontext context;
 	CUgraph_st *capture = nullptr;
 	bool running = false;
 };
@@ -172,6 +170,7 @@ static void drain_until(const std::shared_ptr<ticket> &t) {
 }
 static void want_idle(const char *call) {
 	for (auto s : streams) {
+		if (current && s->context != current) continue;
 		if (s->capture) fail("%s while a stream is captured", call);
 		if (!s->queue.empty()) fail("%s while a stream has work that nobody has waited for", call);
 	}
@@ -363,6 +362,7 @@ CUresult cuStreamCreate(CUstream *s, unsigned flags) {
 	NEEDS_CONTEXT;
 	if (flags != CU_STREAM_NON_BLOCKING) fail("a stream that waits for the default stream");
 	streams.insert(*s = new CUstream_st);
+	(*s)->context = current;
 	return CUDA_SUCCESS;
 }
 CUresult cuStreamDestroy_v2(CUstream s) {

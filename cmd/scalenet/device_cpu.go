@@ -1,0 +1,17 @@
+//go:build !gpu
+
+package main
+
+import (
+	"errors"
+
+	"scalenet/engine"
+)
+
+// openGPU says where a program is that has GPUs.
+func openGPU(int, bool) (engine.Device, error) {
+	return nil, errors.New("--device cuda: this program computes on the CPU only; make build-cuda in the repository builds bin/scalenet-cuda, the same program with GPUs (docs/gpu.md)")
+}
+
+// gpuFindings has nothing to say of GPUs.
+func gpuFindings() []finding { return nil }

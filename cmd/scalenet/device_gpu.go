@@ -1,0 +1,35 @@
+//go:build gpu
+
+package main
+
+import (
+	"fmt"
+
+	"scalenet/engine"
+	"scalenet/engine/cuda"
+)
+
+func openGPU(ordinal int, tf32 bool) (engine.Device, error) {
+	return cuda.New(cuda.Options{Ordinal: ordinal, TF32: tf32})
+}
+
+// gpuFindings are driver, cuDNN and GPUs. A machine without them is no problem: the program computes on the CPU there.
+func gpuFindings() []finding {
+	software, err := cuda.Installed()
+	if err != nil {
+		return []finding{{Topic: "CUDA", Value: "not usable: " + err.Error()}}
+	}
+	found := []finding{{Topic: "CUDA", Value: fmt.Sprintf("driver for %s, cuDNN %s", cuda.Version(software.Driver), cuda.CUDNNVersion(software.CUDNN))}}
+	gpus, err := cuda.GPUs()
+	if err != nil {
+		return append(found, finding{Topic: "GPUs", Value: "not usable: " + err.Error()})
+	}
+	for i, g := range gpus {
+		text := fmt.Sprintf("%s, compute capability %d.%d, %.1f GiB", g.Name, g.Capability/10, g.Capability%10, float64(g.Bytes)/(1<<30))
+		if g.Capability < 80 {
+			text += ", no bfloat16"
+		}
+		found = append(found, finding{Topic: fmt.Sprintf("cuda:%d", i), Value: text})
+	}
+	return found
+}

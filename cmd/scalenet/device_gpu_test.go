@@ -1,0 +1,48 @@
+//go:build gpu
+
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A model is trained on the GPU, or the double of the CUDA libraries, and finds the same there as on the processor.
+func TestDevice(t *testing.T) {
+	t.Run("cuda", func(t *testing.T) {
+		_, args := tinyRun(t)
+		out := args[len(args)-3]
+		status, _, stderr := scalenet(append(args, "--device", "cuda", "--set", "train.epochs=1", "--set", "roi.detections.score=0.01")...)
+		require.Zero(t, status, stderr)
+		type result struct {
+			Box   []float64 `json:"bbox"`
+			Score float64   `json:"score"`
+		}
+		found := map[string][]result{}
+		for _, device := range []string{"cpu", "cuda:0"} {
+			file := filepath.Join(t.TempDir(), "results.json")
+			status, _, stderr := scalenet("eval", "--model", filepath.Join(out, "last.safetensors"), "--data", instancesFile, "--images", picturesDir,
+				"--results", file, "--device", device)
+			require.Zero(t, status, stderr)
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			var results []result
+			require.NoError(t, json.Unmarshal(text, &results))
+			found[device] = results
+		}
+		require.NotEmpty(t, found["cpu"])
+		require.Len(t, found["cuda:0"], len(found["cpu"]))
+		for i, want := range found["cpu"] {
+			got := found["cuda:0"][i]
+			require.InDelta(t, want.Score, got.Score, 1e-3)
+			require.InDeltaSlice(t, want.Box, got.Box, 0.5)
+		}
+		status, stdout, stderr := scalenet("doctor")
+		require.Zero(t, status, stderr)
+		require.Contains(t, stdout, "compute capability")
+	})
+}

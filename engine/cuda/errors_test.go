@@ -1,0 +1,353 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/cu"
+	"gorgonia.org/tensor"
+	"scalenet/engine"
+	"scalenet/engine/optest"
+	"scalenet/nn"
+)
+
+// alloc makes a tensor that counts its changes; float32 values are set.
+func alloc(t testing.TB, d *Device, typ engine.DType, values any, shape ...int) engine.Tensor {
+	t.Helper()
+	x := engine.Tensor{Desc: engine.Desc{Shape: tensor.Shape(shape), Type: typ}, Changes: new(uint64)}
+	m, err := d.Alloc(x.Bytes())
+	require.NoError(t, err)
+	t.Cleanup(func() { d.Free(m) })
+	x.Mem = m
+	if values != nil {
+		require.NoError(t, d.Write(m, values))
+	}
+	return x
+}
+
+func compile(t testing.TB, d *Device, op nn.Op, out engine.Tensor, in ...engine.Tensor) engine.Kernel {
+	t.Helper()
+	k, err := d.Kernel(op, in, out)
+	require.NoError(t, err)
+	t.Cleanup(k.Close)
+	return k
+}
+
+func read(t testing.TB, d *Device, x engine.Tensor) []float32 {
+	t.Helper()
+	v := make([]float32, x.Shape.TotalSize())
+	require.NoError(t, d.Read(v, x.Mem))
+	return v
+}
+
+// onTheDouble skips a test on a real GPU: it needs failures to order.
+func onTheDouble(t *testing.T) {
+	if all, err := GPUs(); err != nil || all[0].Name != "CUDA double" {
+		t.Skip("not on the double of the CUDA libraries")
+	}
+}
+
+// What is missing or too old is said in one line.
+func TestWhatIsMissingIsSaid(t *testing.T) {
+	onTheDouble(t)
+	for _, c := range []struct{ want, set, to string }{
+		{"cuda: the NVIDIA driver is for CUDA 10.2, 11.0 is needed: install a newer driver", "DRIVER", "10020"},
+		{"cuda: cuDNN is 7.6.5, 8.0.0 is needed: install a newer one", "CUDNN", "7605"},
+		{"cuda: no GPU 0: this machine has 0, numbered from 0", "DEVICES", "0"},
+		{"cuda: GPU 0 (CUDA double) has compute capability 6.1, 7.0 is needed", "CAPABILITY", "61"},
+		{"cuda: GPU 0 (CUDA double) gives no context: the GPU is out of memory", "FAIL", "cuCtxCreate_v2"},
+		{"cuda: no memory for 32 MB on GPU 0: ", "MEMORY_MB", "16"},
+		{"cuda: cudnnCreate: ", "FAIL", "cudnnCreate"},
+		{"cuda: cublasCreate_v2: error 3 of cuBLAS", "FAIL", "cublasCreate_v2"},
+		{"cuda: no pinned memory of 8 MB: ", "FAIL", "cuMemAllocHost_v2"},
+		{"cuda: the driver does not compile the kernels for compute capability 8.0", "FAIL", "cuModuleLoadData"},
+	} {
+		t.Run(c.set+"="+c.to, func(t *testing.T) {
+			t.Setenv("SCALENET_DOUBLE_"+c.set, c.to)
+			_, err := New(Options{})
+			require.ErrorContains(t, err, c.want)
+			require.NotContains(t, err.Error(), "\n")
+		})
+	}
+	_, err := New(Options{Ordinal: 2})
+	require.EqualError(t, err, "cuda: no GPU 2: this machine has 1, numbered from 0")
+}
+
+// A driver that is not there, or finds no GPU: a process of its own, since the driver is found once.
+func TestNoDriver(t *testing.T) {
+	if os.Getenv("SCALENET_OPEN") != "" {
+		_, err := New(Options{})
+		os.Stdout.WriteString("<" + err.Error() + ">")
+		return
+	}
+	onTheDouble(t)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	for want, env := range map[string][]string{
+		"<cuda: no NVIDIA driver on this machine (libcuda.so.1: ": {"LD_LIBRARY_PATH="},
+		"<cuda: the NVIDIA driver finds no GPU>":                  {"LD_LIBRARY_PATH=" + os.Getenv("LD_LIBRARY_PATH"), "SCALENET_DOUBLE_NO_DEVICE=1"},
+	} {
+		child := exec.Command(self, "-test.run=^TestNoDriver$")
+		child.Env = append(env, "SCALENET_OPEN=1")
+		out, err := child.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		assert.Contains(t, string(out), want)
+	}
+}
+
+// Whichever call of the driver or a library fails, opening a device, compiling and running say so and leave nothing behind, which the
+// double checks when the device is closed.
+func TestEveryFailureIsSaid(t *testing.T) {
+	onTheDouble(t)
+	untilItWorks := func(call string, try func() error) (failures int) {
+		defer os.Unsetenv("SCALENET_DOUBLE_FAIL")
+		for n := 1; ; n++ {
+			os.Setenv("SCALENET_DOUBLE_FAIL", fmt.Sprintf("%s:%d", call, n))
+			err := try()
+			if err == nil {
+				return n - 1
+			}
+			require.NotContains(t, err.Error(), "\n", "%s:%d", call, n)
+			require.Less(t, n, 100, call)
+		}
+	}
+	for _, call := range []string{"cuStreamCreate", "cuModuleLoadData", "cuMemAlloc_v2", "cuMemAllocHost_v2", "cuEventCreate", "cuMemsetD8Async"} {
+		assert.Positive(t, untilItWorks(call, func() error {
+			d, err := New(Options{})
+			if err == nil {
+				err = d.Close()
+			}
+			return err
+		}), call)
+	}
+	cases := slices.DeleteFunc(optest.Cases(), func(c optest.Case) bool { return !sampled(c) })
+	for _, call := range []string{"cuMemAlloc_v2", "cuMemcpyHtoDAsync_v2", "cuModuleGetFunction", "cuLaunchKernel", "cuMemsetD8Async",
+		"cudnnCreateTensorDescriptor", "cudnnCreateFilterDescriptor", "cudnnCreateConvolutionDescriptor", "cudnnCreateActivationDescriptor",
+		"cudnnGetConvolutionForwardAlgorithm_v7", "cudnnGetConvolutionBackwardDataAlgorithm_v7", "cudnnGetConvolutionBackwardFilterAlgorithm_v7",
+		"cudnnConvolutionForward", "cudnnConvolutionBiasActivationForward", "cudnnConvolutionBackwardData", "cudnnConvolutionBackwardFilter",
+		"cublasGemmEx"} {
+		d, err := New(Options{})
+		require.NoError(t, err)
+		assert.Positive(t, untilItWorks(call, func() error {
+			for _, c := range cases {
+				if err := tryCase(d, c); err != nil {
+					return err
+				}
+			}
+			return nil
+		}), call)
+		require.NoError(t, d.Close())
+	}
+}
+
+// sampled says whether a case is one of the few that together reach every kind of step.
+func sampled(c optest.Case) bool {
+	return slices.Contains([]string{
+		"ConvBlock/k3s1p1d1g1/2x5x4x5-9+bias+norm+residual+relu", "ConvBlockGradInput/k3s1p1d1g1/1x9x6x3-17+norm",
+		"ConvBlockGradWeight/k3s1p1d1g1/1x9x6x3-17+norm", "Conv2D/k3s2p2d2g1/2x8x9x3-5", "Linear/3x17-5+bias", "Embed/axis1",
+		"Resize2D/nearest/1x3x4x3-6x8", "RoIAlignGrad/size7/sampling2/aligned/5", "SoftmaxCrossEntropyGrad/7x5", "Moments2D/2x5x4x17",
+		"ConvBlock/k3s1p1d1g1/2x5x4x5-9",
+	}, c.Name)
+}
+
+// tryCase compiles and runs a case on zeros.
+func tryCase(d *Device, c optest.Case) error {
+	var in []engine.Tensor
+	alloc := func(shape tensor.Shape, typ engine.DType) (engine.Tensor, error) {
+		x := engine.Tensor{Desc: engine.Desc{Shape: shape, Type: typ}, Changes: new(uint64)}
+		m, err := d.Alloc(x.Bytes())
+		x.Mem = m
+		return x, err
+	}
+	for _, i := range c.In {
+		typ := engine.Float32
+		if i.Fill.Kind == optest.Labels {
+			typ = engine.Int32
+		}
+		x, err := alloc(i.Shape, typ)
+		if err != nil {
+			return err
+		}
+		defer d.Free(x.Mem)
+		in = append(in, x)
+	}
+	out, err := alloc(c.OutShape(), engine.Float32)
+	if err != nil {
+		return err
+	}
+	defer d.Free(out.Mem)
+	k, err := d.Kernel(c.Op, in, out)
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	if err := d.Do(k.Run); err != nil {
+		return err
+	}
+	_, err = d.SumSquares(out.Mem, out.Shape.TotalSize())
+	return err
+}
+
+func TestCapabilityDecidesOnBFloat16AndKernels(t *testing.T) {
+	onTheDouble(t)
+	for capability, missing := range map[string]string{"70": "this GPU has compute capability 7.0, bfloat16 needs 8.0", "90": ""} {
+		t.Setenv("SCALENET_DOUBLE_CAPABILITY", capability)
+		d, err := New(Options{TF32: true})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, d.Close()) })
+		if missing != "" {
+			assert.ErrorContains(t, d.BFloat16(), missing)
+		} else {
+			assert.NoError(t, d.BFloat16())
+		}
+		x := alloc(t, d, engine.Float32, []float32{1, 2, 3, 4}, 1, 2, 2, 1)
+		w := alloc(t, d, engine.Float32, []float32{2}, 1, 1, 1, 1)
+		y := alloc(t, d, engine.Float32, nil, 1, 2, 2, 1)
+		k := compile(t, d, nn.Conv2D{Stride: 1, Dilation: 1, Groups: 1}, y, x, w)
+		require.NoError(t, d.Do(k.Run))
+		assert.Equal(t, []float32{2, 4, 6, 8}, read(t, d, y))
+	}
+}
+
+// Values that a kernel cannot use come as an error with the next read, once; others are not touched.
+func TestFaultsComeWithTheNextRead(t *testing.T) {
+	d := newDevice(t)
+	logits := alloc(t, d, engine.Float32, []float32{1, 2, 3, 4, 5, 6}, 3, 2)
+	labels := alloc(t, d, engine.Int32, []int32{0, -1, 7}, 3)
+	loss := alloc(t, d, engine.Float32, nil, 1)
+	k := compile(t, d, nn.SoftmaxCrossEntropy{}, loss, logits, labels)
+	require.NoError(t, d.Do(k.Run))
+	assert.EqualError(t, d.Read(make([]float32, 1), loss.Mem), "cuda: read: label 7 of row 2: there are 2 classes")
+	assert.InDelta(t, 1.3132617, read(t, d, loss)[0], 1e-6, "the other rows' loss")
+
+	nan := float32(0)
+	nan /= nan
+	features := alloc(t, d, engine.Float32, nil, 2, 8, 8, 3)
+	y := alloc(t, d, engine.Float32, nil, 2, 2, 2, 3)
+	for _, c := range []struct {
+		rois []float32
+		want string
+	}{
+		{[]float32{0, 0, 0, 9, 9, 2, 0, 0, 9, 9}, "region 1 is of image 2 of 2"},
+		{[]float32{0, 0, nan, 9, 9, 1, 0, 0, 9, 9}, "region 0 has a corner that is not finite"},
+	} {
+		rois := alloc(t, d, engine.Float32, c.rois, 2, 5)
+		align := nn.RoIAlign{Size: 2, Scale: 0.5}
+		require.NoError(t, d.Do(compile(t, d, align, y, features, rois).Run))
+		assert.ErrorContains(t, d.Read(make([]float32, 24), y.Mem), c.want)
+		assert.Len(t, read(t, d, y), 24)
+		require.NoError(t, d.Do(compile(t, d, nn.RoIAlignGrad{RoIAlign: align, Images: 2, Height: 8, Width: 8}, features, y, rois).Run))
+		assert.ErrorContains(t, d.Read(make([]float32, 24), y.Mem), c.want)
+	}
+}
+
+func TestErrorsSayWhatIsWrong(t *testing.T) {
+	onTheDouble(t)
+	d, other := newDevice(t), newDevice(t)
+	double := alloc(t, d, engine.Float64, nil, 2)
+	_, err := d.Kernel(nn.ReLU{}, []engine.Tensor{double}, double)
+	assert.ErrorContains(t, err, "cuda: ReLU{} of [f64[2]] to f64[2]: features are f32 or bf16, not f64")
+	x := alloc(t, d, engine.Float32, []float32{-1, 2}, 2)
+	foreign := alloc(t, other, engine.Float32, nil, 2)
+	_, err = d.Kernel(nn.ReLU{}, []engine.Tensor{foreign}, x)
+	assert.ErrorContains(t, err, "input 0: memory of cuda:0 on cuda:0")
+	assert.ErrorContains(t, d.Write(x.Mem, []float32{1, 2, 3}), "cuda: write: 12 bytes for memory of 8")
+	assert.ErrorContains(t, d.SGD(x.Mem, foreign.Mem, x.Mem, 2, engine.SGDStep{}), "memory of cuda:0 on cuda:0")
+	_, err = d.Alloc(-1)
+	assert.ErrorContains(t, err, "allocation of -1 bytes")
+
+	t.Setenv("SCALENET_DOUBLE_MEMORY_MB", "128")
+	_, err = d.Alloc(100 << 20)
+	assert.ErrorContains(t, err, "cuda: no memory for 100 MB on GPU 0: ")
+	assert.ErrorContains(t, err, " of its 128 MB are free; smaller pictures, batches or fewer regions at a time need less")
+
+	k := compile(t, d, nn.ReLU{}, x, x)
+	t.Setenv("SCALENET_DOUBLE_FAIL", "cuLaunchKernel")
+	assert.EqualError(t, d.Do(k.Run), "cuda: kernel relu_f32: the GPU failed (LaunchFailed): the program must be started anew")
+	t.Setenv("SCALENET_DOUBLE_FAIL", "cuMemcpyDtoHAsync_v2")
+	assert.ErrorContains(t, d.Read(make([]float32, 2), x.Mem), "cuda: read: the GPU failed (LaunchFailed)")
+	t.Setenv("SCALENET_DOUBLE_FAIL", "cuMemcpyHtoDAsync_v2")
+	assert.ErrorContains(t, d.Write(x.Mem, []float32{1}), "cuda: write: the GPU failed (LaunchFailed)")
+	t.Setenv("SCALENET_DOUBLE_FAIL", "cublasGemmEx")
+	linear := compile(t, d, nn.Linear{}, alloc(t, d, engine.Float32, nil, 1, 1), alloc(t, d, engine.Float32, nil, 1, 2), alloc(t, d, engine.Float32, nil, 1, 2))
+	assert.EqualError(t, d.Do(linear.Run), "cuda: cublasGemmEx: error 13 of cuBLAS")
+	t.Setenv("SCALENET_DOUBLE_FAIL", "")
+
+	k.Close()
+	assert.ErrorContains(t, d.Do(k.Run), "kernel used after it was closed")
+	free, err := d.Alloc(4)
+	require.NoError(t, err)
+	d.Free(free)
+	d.Free(free)
+	assert.ErrorContains(t, d.Read(make([]float32, 1), free), "memory used after it was freed")
+	assert.EqualError(t, describe(cu.InvalidValue), "error of the CUDA driver: InvalidValue")
+	assert.Equal(t, "9.1.0", CUDNNVersion(90100))
+}
+
+func TestClosedDevice(t *testing.T) {
+	d, err := New(Options{})
+	require.NoError(t, err)
+	require.NoError(t, d.Sync())
+	require.NoError(t, d.Close())
+	assert.ErrorIs(t, d.Close(), errClosed)
+	assert.ErrorIs(t, d.Do(func() error { return nil }), errClosed)
+}
+
+// Transfers longer than the pinned buffers, and many of them, arrive in order.
+func TestLongTransfers(t *testing.T) {
+	d := newDevice(t)
+	const n = 5 * bufferBytes / 8
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(i % 8191)
+	}
+	x := alloc(t, d, engine.Float32, v, n)
+	for i := range v {
+		v[i] = -1 // the slice is the caller's again
+	}
+	got := read(t, d, x)
+	for i, g := range got {
+		if g != float32(i%8191) {
+			t.Fatalf("value %d is %g", i, g)
+		}
+	}
+	double := alloc(t, d, engine.Float64, []float64{1.5, -2}, 2)
+	wide := make([]float64, 2)
+	require.NoError(t, d.Read(wide, double.Mem))
+	assert.Equal(t, []float64{1.5, -2}, wide)
+}
+
+// Kernels for one parameter share the packed weight, made anew once a change; those of a parameter that does not count changes don't.
+func TestPackedWeightIsShared(t *testing.T) {
+	d := newDevice(t)
+	w := alloc(t, d, engine.Float32, []float32{1, 1, 1, 1, 1, 1, 1, 1, 1}, 1, 1, 3, 3)
+	x := alloc(t, d, engine.Float32, []float32{1, 2, 3, 4, 5, 6, 7, 8, 9}, 1, 3, 3, 1)
+	y := alloc(t, d, engine.Float32, nil, 1, 1, 1, 1)
+	op := nn.Conv2D{Stride: 1, Dilation: 1, Groups: 1}
+	k, same := compile(t, d, op, y, x, w), compile(t, d, op, y, x, w)
+	assert.Equal(t, 1, d.Packed())
+	require.NoError(t, d.Do(k.Run))
+	assert.Equal(t, []float32{45}, read(t, d, y))
+	require.NoError(t, d.Write(w.Mem, []float32{2, 0, 0, 0, 0, 0, 0, 0, 0}))
+	require.NoError(t, d.Do(same.Run))
+	assert.Equal(t, []float32{45}, read(t, d, y), "a change that was not counted is not seen")
+	*w.Changes++
+	require.NoError(t, d.Do(same.Run))
+	assert.Equal(t, []float32{2}, read(t, d, y))
+	uncounted := w
+	uncounted.Changes = nil
+	require.NoError(t, d.Write(w.Mem, []float32{3, 0, 0, 0, 0, 0, 0, 0, 0}))
+	require.NoError(t, d.Do(compile(t, d, op, y, x, uncounted).Run))
+	assert.Equal(t, []float32{3}, read(t, d, y))
+	k.Close()
+	assert.Equal(t, 1, d.Packed())
+	same.Close()
+	assert.Equal(t, 0, d.Packed())
+}

@@ -1,0 +1,31 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"gorgonia.org/tensor"
+	"scalenet/engine/optest"
+	"scalenet/engine/ref"
+)
+
+// Plans of random graphs agree with the reference device's, without fusion and with memory of its own for each value.
+func TestPlans(t *testing.T) {
+	oracle, device := ref.New(ref.Options{}), newDevice(t)
+	for name, o := range map[string]optest.PlanOptions{
+		"f32":      {Type: tensor.Float32, Tolerance: 1e-4},
+		"training": {Type: tensor.Float32, Backward: true, Tolerance: 1e-3},
+		"bf16":     {Type: tensor.Float32, BFloat16: true, Tolerance: 0.05},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(40) {
+				draw := rand.New(rand.NewPCG(seed, 0)).IntN
+				if err := optest.ComparePlans(oracle, device, draw, o); err != nil {
+					t.Errorf("seed %d: %v", seed, err)
+				}
+			}
+		})
+	}
+}
