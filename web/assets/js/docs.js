@@ -6,13 +6,14 @@ import { parse } from "./yaml.js";
 const METHODS = ["get", "put", "post", "delete", "options", "head", "patch"];
 const $ = (id) => document.getElementById(id);
 
-for (const e of document.querySelectorAll("[data-address]")) e.textContent = new URL(".", location.href).href.replace(/\/$/, "");
+const WRITTEN = "http://127.0.0.1:8080"; // the address in the description's examples
+const address = new URL(".", location.href).href.replace(/\/$/, "");
 
 try {
   const key = sessionStorage.getItem("api-key"); // as the other page was given it
   const response = await fetch("openapi.yaml", { headers: key ? { Authorization: `Bearer ${key}` } : {} });
   if (!response.ok) throw new Error(`the server answers ${response.status}`);
-  show(parse(await response.text()));
+  show(parse((await response.text()).replaceAll(WRITTEN, address)));
 } catch (error) {
   $("api").replaceChildren(make("p", { className: "none", role: "alert" }, `The description of the API could not be shown: ${error.message}.`));
 }
@@ -115,6 +116,7 @@ function example(name, value) {
 function fields(schema, follow, depth = 0) {
   const inner = schema.type === "array" ? follow(schema.items) : schema;
   const alternatives = inner?.oneOf ?? inner?.anyOf;
+  if (alternatives?.map(follow).every(plain(follow))) return depth === 0 ? [make("p", { className: "quiet" }, typeName(schema, follow))] : [];
   if (alternatives) {
     return [make("p", { className: "quiet" }, "One of:"), ...alternatives.map(follow).map((s, i) => make("div", { className: "nested" }, make("p", { className: "media" }, s.title ?? s.refName ?? typeName(s, follow) ?? i), ...fields(s, follow, depth + 1)))];
   }
@@ -130,6 +132,11 @@ function fields(schema, follow, depth = 0) {
   }))];
 }
 
+/** plain tells schemas that a word describes: no objects. */
+function plain(follow) {
+  return (s) => !s.properties && !s.allOf && (s.oneOf ?? s.anyOf ?? []).map(follow).every(plain(follow)) && (!s.items || plain(follow)(follow(s.items)));
+}
+
 function merge(schemas) {
   return schemas.reduce((all, s) => ({ ...all, ...s, properties: { ...all.properties, ...s.properties }, required: [...(all.required ?? []), ...(s.required ?? [])] }), {});
 }
@@ -137,7 +144,9 @@ function merge(schemas) {
 function typeName(schema, follow) {
   if (schema.type === "array") return `list of ${typeName(follow(schema.items) ?? {}, follow)}`;
   if (schema.refName && schema.properties) return schema.refName;
-  const type = Array.isArray(schema.type) ? schema.type.join(" or ") : schema.type ?? (schema.properties ? "object" : schema.oneOf || schema.anyOf ? "one of several" : "any");
+  const alternatives = schema.oneOf ?? schema.anyOf;
+  if (alternatives) return alternatives.map((s) => typeName(follow(s), follow)).join(" or ");
+  const type = Array.isArray(schema.type) ? schema.type.join(" or ") : schema.type ?? (schema.properties ? "object" : "any");
   return schema.format ? `${type} (${schema.format})` : type;
 }
 
