@@ -61,6 +61,23 @@ func testDocs(t *testing.T, b *bench) {
 	p.shot("phone")
 }
 
+// testBelow: behind a proxy, both pages work below any path.
+func testBelow(t *testing.T, b *bench) {
+	s := httptest.NewServer(http.StripPrefix("/some/where", b.handler.Handler()))
+	defer s.Close()
+	p := b.newTab(t, s.URL+"/some/where/")
+	p.wait(`document.getElementById("knows").textContent`)
+	p.click(`[data-example="BloodImage_00014.jpg"]`)
+	p.wait(done)
+	assert.Positive(t, eval[int](p, boxes))
+	p.click(`.top nav a`)
+	p.wait(`document.querySelector(".operation")`)
+	assert.Contains(t, p.text("#about"), s.URL+"/some/where/detect")
+	p.click(`.brand`)
+	p.wait(`document.querySelector('main[data-state="empty"]') && document.getElementById("knows").textContent`)
+	assert.Equal(t, s.URL+"/some/where/", eval[string](p, `location.href`))
+}
+
 // testNoDocs: what cannot be read is said in words.
 func testNoDocs(t *testing.T, b *bench) {
 	p := b.docs(t, "testdata/absent.yaml", "status of 404")

@@ -100,7 +100,7 @@ func testBusy(t *testing.T, b *bench) {
 	var refusals atomic.Int32
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/detect" && refusals.Add(1) <= 1 {
-			w.Header().Set("Retry-After", "1")
+			w.Header().Set("Retry-After", "3")
 			w.WriteHeader(http.StatusServiceUnavailable)
 			_, _ = w.Write([]byte(`{"error": {"code": "queue_full", "message": "full", "request_id": "r-1"}}`))
 			return
@@ -113,7 +113,7 @@ func testBusy(t *testing.T, b *bench) {
 	p.upload(example)
 	p.wait(refused)
 	assert.Equal(t, "The server is busy", p.text("#problem-title"))
-	assert.Contains(t, p.text("#problem-text"), "Try again in a second.")
+	assert.Contains(t, p.text("#problem-text"), "Try again in 3 seconds.")
 	p.click("#problem-retry")
 	p.wait(done)
 	// The camera waits and goes on by itself.

@@ -40,7 +40,7 @@ func TestPage(t *testing.T) {
 		{"Upload", testUpload}, {"Paste", testPaste}, {"Drop", testDrop}, {"Example", testExample}, {"Threshold", testThreshold},
 		{"Classes", testClasses}, {"Links", testLinks}, {"Keyboard", testKeyboard}, {"Models", testModels}, {"Save", testSave},
 		{"Camera", testCamera}, {"Formats", testFormats}, {"Errors", testErrors}, {"Phone", testPhone}, {"Looks", testLooks}, {"Labels", testLabels}, {"Crowd", testCrowd},
-		{"Docs", testDocs}, {"NoDocs", testNoDocs}, {"YAML", testYAML},
+		{"Docs", testDocs}, {"NoDocs", testNoDocs}, {"Below", testBelow}, {"YAML", testYAML},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, b) })
 	}
