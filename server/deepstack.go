@@ -38,7 +38,11 @@ func (d DeepStack) validate(registry *models.Registry) error {
 	}
 	var classes []string
 	for _, m := range registry.All() {
-		classes = append(classes, m.Classes()...)
+		for _, class := range m.Classes() {
+			if !slices.Contains(classes, class) {
+				classes = append(classes, class)
+			}
+		}
 		m.Release()
 	}
 	for class := range d.Labels {
@@ -168,9 +172,8 @@ func (s *Server) handleDeepStack(c *gin.Context) {
 		return
 	}
 	defer m.Release()
-	q, err := parseQuery(deepStackValues(f.values), m, s.config.Threshold)
+	q, err := s.deepStackQuery(f.values, m)
 	if err == nil {
-		s.config.DeepStack.narrow(&q, m.Classes())
 		err = s.fetchAll(ctx, l, f.uploads)
 	}
 	var all []found
@@ -189,16 +192,22 @@ func (s *Server) handleDeepStack(c *gin.Context) {
 	c.JSON(http.StatusOK, a)
 }
 
-// deepStackValues are the parameters under the names that parseQuery knows. What
-// else clients send (api_key, ...) is none of its business.
-func deepStackValues(sent url.Values) url.Values {
+// deepStackQuery reads min_confidence and what else /detect knows; the rest of
+// what clients send (api_key, ...) says nothing about detections.
+func (s *Server) deepStackQuery(sent url.Values, m *models.Model) (query, error) {
+	least, err := unitParameter(sent, "min_confidence", s.config.Threshold)
+	if err != nil {
+		return query{}, err
+	}
 	values := url.Values{}
-	for from, to := range map[string]string{"min_confidence": "threshold", "max": "max", "classes": "classes", "nms": "nms", "size": "size"} {
-		if list, ok := sent[from]; ok {
-			values[to] = list
+	for _, key := range []string{"max", "classes", "nms", "size"} {
+		if list, ok := sent[key]; ok {
+			values[key] = list
 		}
 	}
-	return values
+	q, err := parseQuery(values, m, float64(least))
+	s.config.DeepStack.narrow(&q, m.Classes())
+	return q, err
 }
 
 func (d DeepStack) answer(f found, m *models.Model) deepStackAnswer {

@@ -101,7 +101,7 @@ func TestDeepStackRefuses(t *testing.T) {
 		"too large":      {"POST", "/v1/vision/detection", image(string(photo(t, 200, 70))), 400, "14000 pixels"},
 		"other kind":     {"POST", "/v1/vision/detection", [2]string{"text/plain", "hello"}, 400, "text/plain is not taken"},
 		"long":           {"POST", "/v1/vision/detection", image(string(make([]byte, 30_000))), 413, "20000 bytes"},
-		"min_confidence": {"POST", "/v1/vision/detection", form([3]string{"min_confidence", "", "40"}, [3]string{"image", "a", picture}), 400, `threshold = "40"`},
+		"min_confidence": {"POST", "/v1/vision/detection", form([3]string{"min_confidence", "", "40"}, [3]string{"image", "a", picture}), 400, `min_confidence = "40"`},
 		"url":            {"POST", "/v1/vision/detection", form([3]string{"url", "", "http://127.0.0.1/"}), 403, ""},
 		"model":          {"POST", "/v1/vision/custom/third", image(picture), 404, `no model "third"`},
 		"face":           {"POST", "/v1/vision/face", image(picture), 404, "nothing at this address"},
@@ -127,6 +127,24 @@ func TestDeepStackRefuses(t *testing.T) {
 		status, _, text := s.post(t, "/v1/vision/detection", "image/jpeg", picture, "Host", "elsewhere")
 		assert.Equal(t, 403, status)
 		assert.Equal(t, 403, read[deepStackError](t, text).Code)
+	})
+	t.Run("queue full", func(t *testing.T) {
+		tickets, err := s.queue.Reserve(s.config.Queue.Places)
+		require.NoError(t, err)
+		defer func() {
+			for _, ticket := range tickets {
+				ticket.Release()
+			}
+		}()
+		kind, body := parts(t, [3]string{"image", "image", picture})
+		status, header, text := s.post(t, "/v1/vision/detection", kind, body)
+		assert.Equal(t, 503, status)
+		assert.Equal(t, 503, read[deepStackError](t, text).Code)
+		assert.NotEmpty(t, header.Get("Retry-After"))
+		status, header, text = s.post(t, "/v2/models/first/infer", "", `{"inputs": [{"name": "image", "datatype": "UINT8", "shape": [1, 1, 3], "data": [1, 2, 3]}]}`)
+		assert.Equal(t, 503, status)
+		assert.Contains(t, read[protocolError](t, text).Error, "try again later")
+		assert.NotEmpty(t, header.Get("Retry-After"))
 	})
 	t.Run("ending", func(t *testing.T) {
 		s.draining.Store(true)
@@ -202,8 +220,8 @@ func TestDeepStackLabels(t *testing.T) {
 func TestDeepStackConfig(t *testing.T) {
 	s := serve(t, nil)
 	for want, d := range map[string]DeepStack{
-		"deepstack-label = cta: no model has that class; there are cat, dog, first, cat, dog, second": {Labels: map[string]string{"cta": "person"}},
-		"deepstack-max = -1: must be at least 0":                                                      {Most: -1},
+		"deepstack-label = cta: no model has that class; there are cat, dog, first, second": {Labels: map[string]string{"cta": "person"}},
+		"deepstack-max = -1: must be at least 0":                                            {Most: -1},
 	} {
 		c := s.config
 		c.DeepStack = d

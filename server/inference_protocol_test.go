@@ -302,6 +302,8 @@ func TestInferRefuses(t *testing.T) {
 		"shared memory":       {`{"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "parameters": {"shared_memory_region": "x"}}]}`, nil, 400, "shared memory"},
 		"output":              {with(`"outputs": [{"name": "masks"}]`), nil, 400, `output "masks" is not known`},
 		"output twice":        {with(`"outputs": [{"name": "boxes"}, {"name": "boxes"}]`), nil, 400, "twice"},
+		"classification":      {with(`"outputs": [{"name": "boxes", "parameters": {"classification": 3}}]`), nil, 400, "classification is not supported"},
+		"output in memory":    {with(`"outputs": [{"name": "boxes", "parameters": {"shared_memory_region": "x"}}]`), nil, 400, "shared_memory_region is not supported"},
 		"output parameter":    {with(`"outputs": [{"name": "boxes", "parameters": {"binary_data": 1}}]`), nil, 400, "want true or false"},
 		"parameter":           {with(`"parameters": {"treshold": 1}`), nil, 400, `"treshold" is not known`},
 		"parameter's value":   {with(`"parameters": {"threshold": 2}`), nil, 400, `threshold = "2"`},

@@ -92,6 +92,11 @@ func parseInference(body []byte, jsonLength string, limits imaging.Limits, take 
 		if slices.ContainsFunc(q.outputs, func(other requestedOutput) bool { return other.name == o.Name }) {
 			return q, badRequest("output %q is there twice", o.Name)
 		}
+		for key := range o.Parameters {
+			if key == "classification" || strings.HasPrefix(key, "shared_memory_") {
+				return q, badRequest("output %q: %s is not supported", o.Name, displayName(key))
+			}
+		}
 		binary, err := flag(o.Parameters, "binary_data", byDefault)
 		if err != nil {
 			return q, fmt.Errorf("output %q: %w", o.Name, err)
@@ -167,7 +172,7 @@ func (t inputTensor) picture(data []byte, limits imaging.Limits, take func(int64
 		if err := json.Unmarshal(raw, &n); err != nil || n != int64(len(data)) {
 			return fail("binary_data_size is %s, after the JSON are %d bytes", displayName(string(raw)), len(data))
 		}
-		if t.Data != nil {
+		if t.Data != nil && string(t.Data) != "null" {
 			return fail("has both data and binary_data_size")
 		}
 		binary = true

@@ -37,16 +37,17 @@ func TestServeErrors(t *testing.T) {
 	for args, want := range map[string]string{
 		"":                            "model",
 		"--model nothing.safetensors": "nothing.safetensors",
-		"--model " + model + " --listen " + taken.Addr().String():        "--listen " + taken.Addr().String(),
-		"--model " + model + " --log-level loud":                         `--log-level "loud"`,
-		"--model " + model + " --log-format xml":                         `--log-format "xml"`,
-		"--model " + model + " --tls-cert x":                             "--tls-cert and --tls-key go together",
-		"--model " + model + " --tls-cert x --tls-key y":                 "--tls-cert x",
-		"--model " + model + " --api-keys " + empty:                      empty + ": no API key",
-		"--model " + model + " --listen 127.0.0.1:0 --pprof :0":          "want a loopback address",
-		"--model " + model + " --listen 127.0.0.1:0 --queue 0":           "queue = 0",
-		"--model " + model + " --listen 127.0.0.1:0 --trusted-proxies x": "trusted-proxies = [x]",
-		"--model " + model + " --listen 127.0.0.1:0 --cors x":            "cors = [x]",
+		"--model " + model + " --listen " + taken.Addr().String():          "--listen " + taken.Addr().String(),
+		"--model " + model + " --log-level loud":                           `--log-level "loud"`,
+		"--model " + model + " --log-format xml":                           `--log-format "xml"`,
+		"--model " + model + " --tls-cert x":                               "--tls-cert and --tls-key go together",
+		"--model " + model + " --tls-cert x --tls-key y":                   "--tls-cert x",
+		"--model " + model + " --api-keys " + empty:                        empty + ": no API key",
+		"--model " + model + " --listen 127.0.0.1:0 --pprof :0":            "want a loopback address",
+		"--model " + model + " --listen 127.0.0.1:0 --queue 0":             "queue = 0",
+		"--model " + model + " --listen 127.0.0.1:0 --deepstack-label x=y": "deepstack-label = x: no model has that class",
+		"--model " + model + " --listen 127.0.0.1:0 --trusted-proxies x":   "trusted-proxies = [x]",
+		"--model " + model + " --listen 127.0.0.1:0 --cors x":              "cors = [x]",
 	} {
 		t.Run(args, func(t *testing.T) {
 			status, stdout, stderr := scalenet(append([]string{"serve"}, strings.Fields(args)...)...)
