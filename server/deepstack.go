@@ -1,10 +1,14 @@
 package server
 
 import (
-	"cmp"
+	"bufio"
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"slices"
@@ -127,7 +131,7 @@ func (s *Server) deepStackRoutes(e *gin.Engine) {
 		e.GET(path, s.handlePing)
 		e.POST(path, s.handlePing)
 	}
-	// They look for the key themselves: clients send it in the form.
+	// They look for the key themselves, in other places too.
 	vision := e.Group("/v1/vision", s.limited)
 	vision.POST("/detection", s.handleDeepStack)
 	vision.POST("/custom/:model", s.handleDeepStack)
@@ -156,12 +160,13 @@ func (s *Server) handleDeepStack(c *gin.Context) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(c.Request.Context(), s.config.Timeout)
 	defer cancel()
+	if err := s.checkFormKey(c); err != nil {
+		s.fail(c, err)
+		return
+	}
 	l := s.memory.lease()
 	defer l.end()
 	f, err := s.readForm(c, l, 1)
-	if err == nil {
-		err = s.checkKey(c, cmp.Or(f.values.Get("api_key"), c.Query("api_key")))
-	}
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -190,6 +195,48 @@ func (s *Server) handleDeepStack(c *gin.Context) {
 	a := s.config.DeepStack.answer(all[0], m)
 	a.ProcessMS = time.Since(start).Milliseconds()
 	c.JSON(http.StatusOK, a)
+}
+
+// keyWithin is how far into a form its key is looked for.
+const keyWithin = 16 << 10
+
+// checkFormKey looks for the key in a header, in the address, and where clients
+// of DeepStack send it: in the form, before the picture. Who has none cannot make
+// the server read a picture.
+func (s *Server) checkFormKey(c *gin.Context) error {
+	if s.checkKey(c, c.Query("api_key")) == nil {
+		return nil
+	}
+	_, params, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
+	if err != nil {
+		return s.checkKey(c, "")
+	}
+	body := bufio.NewReaderSize(c.Request.Body, keyWithin)
+	start, _ := body.Peek(keyWithin) // shorter at the body's end; what else is wrong, reading it will tell
+	c.Request.Body = struct {
+		io.Reader
+		io.Closer
+	}{body, c.Request.Body}
+	return s.checkKey(c, formKey(start, params["boundary"]))
+}
+
+// formKey is the field api_key of a form that begins so; "" if there is none
+// before a file.
+func formKey(start []byte, boundary string) string {
+	for r := multipart.NewReader(bytes.NewReader(start), boundary); ; {
+		part, err := r.NextRawPart()
+		if err != nil || part.FileName() != "" {
+			return ""
+		}
+		if part.FormName() != "api_key" {
+			continue
+		}
+		key, err := io.ReadAll(part)
+		if err != nil {
+			return ""
+		}
+		return string(key)
+	}
 }
 
 // deepStackQuery reads min_confidence and what else /detect knows; the rest of

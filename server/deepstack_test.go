@@ -1,10 +1,12 @@
 package server
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"math"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -182,6 +184,50 @@ func TestDeepStackKey(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDeepStackKeyComesFirst: a picture without a key before it is not read.
+func TestDeepStackKeyComesFirst(t *testing.T) {
+	s := serve(t, func(c *Config) { c.Keys = []string{"secret"} })
+	picture, key := [3]string{"image", "image", string(photo(t, 60, 60))}, [3]string{"api_key", "", "secret"}
+	for name, c := range map[string]struct {
+		fields [][3]string
+		status int
+	}{
+		"first":         {[][3]string{key, picture}, 200},
+		"after a field": {[][3]string{{"min_confidence", "", "0.4"}, key, picture}, 200},
+		"last":          {[][3]string{picture, key}, 401},
+		"far down":      {[][3]string{{"x", "", strings.Repeat("x", keyWithin)}, key, picture}, 401},
+		"no picture":    {[][3]string{key}, 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kind, body := parts(t, c.fields...)
+			status, _, text := s.post(t, "/v1/vision/detection", kind, body)
+			assert.Equal(t, c.status, status, text)
+		})
+	}
+	for kind, body := range map[string]string{"image/jpeg": picture[2], "": picture[2], "multipart/form-data": "x", "application/json": `{"image": "", "api_key": "secret"}`} {
+		status, _, text := s.post(t, "/v1/vision/detection", kind, body)
+		assert.Equal(t, 401, status, text)
+	}
+}
+
+// What a key is found in begins like a form that has it.
+func FuzzFormKey(f *testing.F) {
+	for _, fields := range [][][3]string{
+		{{"api_key", "", "secret"}, {"image", "a", "data"}}, {{"image", "a", "data"}, {"api_key", "", "secret"}}, {{"max", "", "1"}, {"api_key", "", ""}}, {},
+	} {
+		kind, body := parts(f, fields...)
+		_, boundary, _ := strings.Cut(kind, "boundary=")
+		f.Add([]byte(body), boundary)
+		f.Add([]byte(body[:len(body)/2]), boundary)
+	}
+	f.Fuzz(func(t *testing.T, start []byte, boundary string) {
+		key := formKey(start, boundary)
+		if key != "" && (!bytes.Contains(start, []byte("api_key")) || !bytes.Contains(start, []byte(key))) {
+			t.Fatalf("key %q", key)
+		}
+	})
 }
 
 // TestDeepStackLabels renames a class, leaves one out, and bounds what is left.
