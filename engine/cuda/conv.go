@@ -81,23 +81,23 @@ func (v *convolution) works(direction C.int, p products, how string) (bool, erro
 		if err := v.device.reserve(v.need); err != nil {
 			return false, err
 		}
-		run := func() (C.int, error) {
+		run := func(trial bool) (C.int, error) {
 			d := v.device
 			r := C.sn_conv_run{algorithm: a, x: d.place(p.x), weight: d.place(p.weight), y: d.place(p.y), workspace: d.place(space),
-				fused: flag(p.fused), bias: d.place(p.bias), residual: d.place(p.residual), relu: flag(p.relu)}
+				fused: flag(p.fused), bias: d.place(p.bias), residual: d.place(p.residual), relu: flag(p.relu), trial: flag(trial)}
 			var m message
 			if status := C.sn_conv_do(d.library, v.handle, direction, &r, m.c()); status != 0 {
 				return status, errors.New(m.String())
 			}
 			return 0, nil
 		}
-		switch status, err := run(); {
+		switch status, err := run(true); {
 		case status < 0:
 			return false, err
 		case status == 0:
 			v.how = fmt.Sprintf("cuDNN %s, algorithm %d", how, int(a.algorithm))
 			v.steps = append(v.steps, func() error {
-				_, err := run()
+				_, err := run(false)
 				return err
 			})
 			return true, nil

@@ -112,8 +112,12 @@ func (d *Device) open() error {
 	if gpu.Capability < leastCapability {
 		return fmt.Errorf("GPU %d (%s) has compute capability %s, %s is needed", d.options.Ordinal, gpu.Name, dotted(gpu.Capability), dotted(leastCapability))
 	}
-	if d.context, err = cu.Device(d.options.Ordinal).MakeContext(cu.SchedBlockingSync); err != nil {
+	// The primary context: devices of one GPU share it, and cuDNN and cuBLAS load their kernels into it once.
+	if d.context, err = cu.Device(d.options.Ordinal).RetainPrimaryCtx(); err != nil {
 		return fmt.Errorf("GPU %d (%s) gives no context: %w", d.options.Ordinal, gpu.Name, describe(err))
+	}
+	if err := cu.SetCurrentContext(d.context); err != nil {
+		return describe(err)
 	}
 	if d.stream, err = cu.MakeStream(cu.NonBlocking); err != nil {
 		return describe(err)
@@ -164,7 +168,7 @@ func (d *Device) free() error {
 	if d.stream != (cu.Stream{}) {
 		note(d.stream.Destroy())
 	}
-	note(d.context.Destroy())
+	note(cu.Device(d.options.Ordinal).ReleasePrimaryCtx())
 	return errors.Join(failures...)
 }
 

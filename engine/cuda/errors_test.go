@@ -62,7 +62,7 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 		{"cuda: cuDNN is 7.6.5, 8.0.0 is needed: install a newer one", "CUDNN", "7605"},
 		{"cuda: no GPU 0: this machine has 0, numbered from 0", "DEVICES", "0"},
 		{"cuda: GPU 0 (CUDA double) has compute capability 6.1, 7.0 is needed", "CAPABILITY", "61"},
-		{"cuda: GPU 0 (CUDA double) gives no context: the GPU is out of memory", "FAIL", "cuCtxCreate_v2"},
+		{"cuda: GPU 0 (CUDA double) gives no context: the GPU is out of memory", "FAIL", "cuDevicePrimaryCtxRetain"},
 		{"cuda: no memory for 32 MB on GPU 0: ", "MEMORY_MB", "16"},
 		{"cuda: cudnnCreate: ", "FAIL", "cudnnCreate"},
 		{"cuda: cublasCreate_v2: error 3 of cuBLAS", "FAIL", "cublasCreate_v2"},
@@ -118,7 +118,7 @@ func TestEveryFailureIsSaid(t *testing.T) {
 			require.Less(t, n, 100, call)
 		}
 	}
-	for _, call := range []string{"cuStreamCreate", "cuModuleLoadData", "cuMemAlloc_v2", "cuMemAllocHost_v2", "cuEventCreate", "cuMemsetD8Async"} {
+	for _, call := range []string{"cuCtxSetCurrent", "cuStreamCreate", "cuModuleLoadData", "cuMemAlloc_v2", "cuMemAllocHost_v2", "cuEventCreate", "cuMemsetD8Async"} {
 		assert.Positive(t, untilItWorks(call, func() error {
 			d, err := New(Options{})
 			if err == nil {
@@ -137,7 +137,7 @@ func TestEveryFailureIsSaid(t *testing.T) {
 		require.NoError(t, err)
 		assert.Positive(t, untilItWorks(call, func() error {
 			for _, c := range cases {
-				if err := tryCase(d, c); err != nil {
+				if _, err := tryCase(d, c); err != nil {
 					return err
 				}
 			}
@@ -157,8 +157,8 @@ func sampled(c optest.Case) bool {
 	}, c.Name)
 }
 
-// tryCase compiles and runs a case on zeros.
-func tryCase(d *Device, c optest.Case) error {
+// tryCase compiles and runs a case on zeros, and says what computes it.
+func tryCase(d *Device, c optest.Case) (how string, err error) {
 	var in []engine.Tensor
 	alloc := func(shape tensor.Shape, typ engine.DType) (engine.Tensor, error) {
 		x := engine.Tensor{Desc: engine.Desc{Shape: shape, Type: typ}, Changes: new(uint64)}
@@ -173,26 +173,26 @@ func tryCase(d *Device, c optest.Case) error {
 		}
 		x, err := alloc(i.Shape, typ)
 		if err != nil {
-			return err
+			return "", err
 		}
 		defer d.Free(x.Mem)
 		in = append(in, x)
 	}
 	out, err := alloc(c.OutShape(), engine.Float32)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer d.Free(out.Mem)
 	k, err := d.Kernel(c.Op, in, out)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer k.Close()
 	if err := d.Do(k.Run); err != nil {
-		return err
+		return "", err
 	}
 	_, err = d.SumSquares(out.Mem, out.Shape.TotalSize())
-	return err
+	return k.(fmt.Stringer).String(), err
 }
 
 func TestCapabilityDecidesOnBFloat16AndKernels(t *testing.T) {
@@ -214,6 +214,28 @@ func TestCapabilityDecidesOnBFloat16AndKernels(t *testing.T) {
 		require.NoError(t, d.Do(k.Run))
 		assert.Equal(t, []float32{2, 4, 6, 8}, read(t, d, y))
 	}
+}
+
+// cuDNN 9 has other numbers for the same refusals.
+func TestRefusalsOfCUDNN9(t *testing.T) {
+	onTheDouble(t)
+	t.Setenv("SCALENET_DOUBLE_CUDNN", "90100")
+	d := newDevice(t)
+	how := map[string]string{
+		"ConvBlock/k3s1p1d1g1/2x5x4x5-9+bias+norm+residual+relu": "cuDNN with bias and activation, algorithm 0",
+		"ConvBlock/k3s1p1d1g1/2x5x4x5-9+bias+norm+residual":      "cuDNN with bias and activation, algorithm 1", // 0 has no identity
+		"Conv2D/k3s2p2d2g1/2x8x9x3-5":                            "direct",
+		"Conv2DGradWeight/k3s1p1d1g2/1x6x5x6-10":                 "direct",
+	}
+	for _, c := range optest.Cases() {
+		if want := how[c.Name]; want != "" {
+			got, err := tryCase(d, c)
+			require.NoError(t, err, c.Name)
+			assert.Equal(t, want, got, c.Name)
+			delete(how, c.Name)
+		}
+	}
+	assert.Empty(t, how)
 }
 
 // Values that a kernel cannot use come as an error with the next read, once; others are not touched.

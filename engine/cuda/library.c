@@ -56,6 +56,18 @@ int sn_cudnn_find(size_t *version, char *message) {
 	return 0;
 }
 
+// What cuDNN's refusals have in common. Version 9 numbers its statuses anew, by kinds of a thousand; the headers are those of version 8.
+enum { OK, NOT_SUPPORTED, BAD_ARGUMENTS, BROKEN };
+static int kind(cudnnStatus_t s) {
+	if (s == CUDNN_STATUS_SUCCESS) return OK;
+	if (p_cudnnGetVersion() >= 90000) {
+		int thousands = (int)s / 1000;
+		return thousands == 3 ? NOT_SUPPORTED : thousands == 2 ? BAD_ARGUMENTS : BROKEN;
+	}
+	if (s == CUDNN_STATUS_NOT_SUPPORTED || s == CUDNN_STATUS_ARCH_MISMATCH) return NOT_SUPPORTED;
+	return s == CUDNN_STATUS_BAD_PARAM ? BAD_ARGUMENTS : BROKEN;
+}
+
 static int find_cublas(char *message) {
 	static void *found;
 	if (found) return 0;
@@ -174,17 +186,24 @@ enum { CANDIDATES = 16 };
 
 int sn_conv_algorithms(sn_library *l, sn_conv *c, int direction, sn_algorithm *found, int room, char *message) {
 	int count = 0, n = 0;
+	// A shape that cuDNN refuses as a whole has no algorithm.
+#define LIST(call, ...)                                                         \
+	{                                                                           \
+		cudnnStatus_t s = p_##call(l->cudnn, __VA_ARGS__, CANDIDATES, &count, results); \
+		if (kind(s) == NOT_SUPPORTED) return 0;                                 \
+		if (failed(s, #call, message)) return -1;                               \
+	}
 	if (direction == SN_FORWARD) {
 		cudnnConvolutionFwdAlgoPerf_t results[CANDIDATES];
-		if (TRY(cudnnGetConvolutionForwardAlgorithm_v7, l->cudnn, c->x, c->weight, c->conv, c->y, CANDIDATES, &count, results)) return -1;
+		LIST(cudnnGetConvolutionForwardAlgorithm_v7, c->x, c->weight, c->conv, c->y)
 		KEEP(results)
 	} else if (direction == SN_GRAD_INPUT) {
 		cudnnConvolutionBwdDataAlgoPerf_t results[CANDIDATES];
-		if (TRY(cudnnGetConvolutionBackwardDataAlgorithm_v7, l->cudnn, c->weight, c->y, c->conv, c->x, CANDIDATES, &count, results)) return -1;
+		LIST(cudnnGetConvolutionBackwardDataAlgorithm_v7, c->weight, c->y, c->conv, c->x)
 		KEEP(results)
 	} else {
 		cudnnConvolutionBwdFilterAlgoPerf_t results[CANDIDATES];
-		if (TRY(cudnnGetConvolutionBackwardFilterAlgorithm_v7, l->cudnn, c->x, c->y, c->conv, c->weight, CANDIDATES, &count, results)) return -1;
+		LIST(cudnnGetConvolutionBackwardFilterAlgorithm_v7, c->x, c->y, c->conv, c->weight)
 		KEEP(results)
 	}
 	return n;
@@ -213,11 +232,10 @@ int sn_conv_do(sn_library *l, sn_conv *c, int direction, const sn_conv_run *r, c
 		call = "cudnnConvolutionForward";
 		s = p_cudnnConvolutionForward(l->cudnn, &one, c->x, x, c->weight, weight, c->conv, algorithm, space, bytes, &zero, c->y, y);
 	}
-	if (s == CUDNN_STATUS_NOT_SUPPORTED) {
-		snprintf(message, SN_MESSAGE, "%s: not supported", call);
-		return 1;
-	}
-	return failed(s, call, message);
+	// Some combinations of an algorithm and an activation count as bad arguments.
+	int k = kind(s);
+	failed(s, call, message);
+	return k == OK ? 0 : r->trial && (k == NOT_SUPPORTED || k == BAD_ARGUMENTS) ? 1 : -1;
 }
 
 static cudaDataType cublas_type(int t) { return t == SN_F32 ? CUDA_R_32F : t == SN_BF16 ? CUDA_R_16BF : CUDA_R_16F; }

@@ -48,9 +48,10 @@ typedef struct {
 	int fused; // forward: y = activation(x * weight + bias + residual), in one call
 	uint64_t bias, residual;
 	int relu;
+	int trial;
 } sn_conv_run;
 
-// 1 where cuDNN does not support it after all.
+// 1 where a trial shows that cuDNN does not do it after all.
 int sn_conv_do(sn_library *l, sn_conv *c, int direction, const sn_conv_run *r, char *message);
 
 // The product of column-major matrices c (m, n) = op(a) op(b); ct may be SN_F32 where a and b are shorter.

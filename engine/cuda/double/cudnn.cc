@@ -34,6 +34,12 @@ struct cudnnActivationStruct {
 	cudnnActivationMode_t mode;
 };
 
+// What this version calls a status.
+static cudnnStatus_t numbered(cudnnStatus_t v8, int v9) { return setting("CUDNN", 8907) >= 90000 ? (cudnnStatus_t)v9 : v8; }
+#define NOT_SUPPORTED numbered(CUDNN_STATUS_NOT_SUPPORTED, 3003)
+#define BAD_PARAM numbered(CUDNN_STATUS_BAD_PARAM, 2000)
+#define BROKEN numbered(CUDNN_STATUS_INTERNAL_ERROR, 4000)
+
 static size_t size_of(cudnnDataType_t t) { return t == CUDNN_DATA_FLOAT ? 4 : 2; }
 
 // An array of values in any of the types.
@@ -107,7 +113,7 @@ template <class A> static void answer(int *found, A *results, int room, std::vec
 		r.algo = a;
 		// The first is quick and not repeatable, the second the one to take.
 		r.determinism = *found == 1 ? CUDNN_NON_DETERMINISTIC : CUDNN_DETERMINISTIC;
-		r.status = works ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_NOT_SUPPORTED;
+		r.status = works ? CUDNN_STATUS_SUCCESS : NOT_SUPPORTED;
 		r.memory = workspace_bytes;
 	}
 }
@@ -117,11 +123,11 @@ static float one(const void *p) { return *(const float *)p; }
 extern "C" {
 
 size_t cudnnGetVersion(void) { return (size_t)setting("CUDNN", 8907); }
-const char *cudnnGetErrorString(cudnnStatus_t s) { return s == CUDNN_STATUS_NOT_SUPPORTED ? "CUDNN_STATUS_NOT_SUPPORTED" : "CUDNN_STATUS"; }
+const char *cudnnGetErrorString(cudnnStatus_t s) { return s == NOT_SUPPORTED ? "CUDNN_STATUS_NOT_SUPPORTED" : "CUDNN_STATUS_INTERNAL_ERROR"; }
 
 cudnnStatus_t cudnnCreate(cudnnHandle_t *h) {
 	if (!has_context()) return CUDNN_STATUS_NOT_INITIALIZED;
-	if (wanted_to_fail(__func__)) return CUDNN_STATUS_INTERNAL_ERROR;
+	if (wanted_to_fail(__func__)) return BROKEN;
 	*h = new cudnnContext{};
 	count_alive("cuDNN handles", 1);
 	return CUDNN_STATUS_SUCCESS;
@@ -137,7 +143,7 @@ cudnnStatus_t cudnnSetStream(cudnnHandle_t h, cudaStream_t s) {
 }
 
 #define MAY_FAIL \
-	if (wanted_to_fail(__func__)) return CUDNN_STATUS_INTERNAL_ERROR
+	if (wanted_to_fail(__func__)) return BROKEN
 #define DESCRIPTOR(name, type, handle)                                \
 	cudnnStatus_t cudnnCreate##name##Descriptor(handle *d) {          \
 		MAY_FAIL;                                                     \
@@ -156,17 +162,17 @@ DESCRIPTOR(Convolution, cudnnConvolutionStruct, cudnnConvolutionDescriptor_t)
 DESCRIPTOR(Activation, cudnnActivationStruct, cudnnActivationDescriptor_t)
 
 cudnnStatus_t cudnnSetTensor4dDescriptor(cudnnTensorDescriptor_t d, cudnnTensorFormat_t f, cudnnDataType_t t, int n, int c, int h, int w) {
-	if (n < 1 || c < 1 || h < 1 || w < 1) return CUDNN_STATUS_BAD_PARAM;
+	if (n < 1 || c < 1 || h < 1 || w < 1) return BAD_PARAM;
 	*d = {f, t, n, c, h, w};
 	return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t d, cudnnDataType_t t, cudnnTensorFormat_t f, int k, int c, int h, int w) {
-	if (k < 1 || c < 1 || h < 1 || w < 1) return CUDNN_STATUS_BAD_PARAM;
+	if (k < 1 || c < 1 || h < 1 || w < 1) return BAD_PARAM;
 	*d = {f, t, k, c, h, w};
 	return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t d, int ph, int pw, int u, int v, int dh, int dw, cudnnConvolutionMode_t mode, cudnnDataType_t t) {
-	if (ph < 0 || ph != pw || u < 1 || u != v || dh < 1 || dh != dw || mode != CUDNN_CROSS_CORRELATION) return CUDNN_STATUS_BAD_PARAM;
+	if (ph < 0 || ph != pw || u < 1 || u != v || dh < 1 || dh != dw || mode != CUDNN_CROSS_CORRELATION) return BAD_PARAM;
 	*d = {ph, u, dh, 1, t, CUDNN_DEFAULT_MATH};
 	return CUDNN_STATUS_SUCCESS;
 }
@@ -212,7 +218,7 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t h, const void *alpha, const 
                                       const cudnnConvolutionDescriptor_t cd, cudnnConvolutionFwdAlgo_t, void *space, size_t bytes, const void *beta,
                                       const cudnnTensorDescriptor_t yd, void *y) {
 	MAY_FAIL;
-	if (!supported(*xd, *wd, *cd, *yd)) return CUDNN_STATUS_NOT_SUPPORTED;
+	if (!supported(*xd, *wd, *cd, *yd)) return NOT_SUPPORTED;
 	if (one(alpha) != 1 || one(beta) != 0) fail("cudnnConvolutionForward: alpha and beta");
 	auto X = *xd, Y = *yd;
 	auto W = *wd;
@@ -224,7 +230,7 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t h, const void *alpha, const 
 		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[k] += a.get(i) * b.get(j); });
 		for (size_t i = 0; i < sums.size(); i++) out.set(i, sums[i]);
 	});
-	return queued ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM;
+	return queued ? CUDNN_STATUS_SUCCESS : BAD_PARAM;
 }
 
 cudnnStatus_t cudnnConvolutionBiasActivationForward(cudnnHandle_t h, const void *alpha1, const cudnnTensorDescriptor_t xd, const void *x, const cudnnFilterDescriptor_t wd,
@@ -233,8 +239,9 @@ cudnnStatus_t cudnnConvolutionBiasActivationForward(cudnnHandle_t h, const void 
                                                     const cudnnActivationDescriptor_t ad, const cudnnTensorDescriptor_t yd, void *y) {
 	MAY_FAIL;
 	bool identity = ad->mode == CUDNN_ACTIVATION_IDENTITY;
-	if (!supported(*xd, *wd, *cd, *yd) || (identity && algo != CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM)) return CUDNN_STATUS_NOT_SUPPORTED;
-	if (xd->type == CUDNN_DATA_BFLOAT16) return CUDNN_STATUS_NOT_SUPPORTED; // as where the fused kernels have no bfloat16
+	if (!supported(*xd, *wd, *cd, *yd)) return NOT_SUPPORTED;
+	if (identity && algo != CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM) return BAD_PARAM;
+	if (xd->type == CUDNN_DATA_BFLOAT16) return NOT_SUPPORTED; // as where the fused kernels have no bfloat16
 	if (bd->c != yd->c || bd->n != 1 || bd->h != 1 || bd->w != 1 || bd->type != yd->type) fail("cuDNN: the bias does not fit");
 	if (one(alpha1) != 1 || !z || !bias) fail("cudnnConvolutionBiasActivationForward: arguments");
 	float share = one(alpha2);
@@ -251,14 +258,14 @@ cudnnStatus_t cudnnConvolutionBiasActivationForward(cudnnHandle_t h, const void 
 			out.set(i, identity || v > 0 || v != v ? v : 0);
 		}
 	});
-	return queued ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM;
+	return queued ? CUDNN_STATUS_SUCCESS : BAD_PARAM;
 }
 
 cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t h, const void *alpha, const cudnnFilterDescriptor_t wd, const void *w, const cudnnTensorDescriptor_t yd, const void *dy,
                                            const cudnnConvolutionDescriptor_t cd, cudnnConvolutionBwdDataAlgo_t algo, void *space, size_t bytes, const void *beta,
                                            const cudnnTensorDescriptor_t xd, void *dx) {
 	MAY_FAIL;
-	if (!supported(*xd, *wd, *cd, *yd)) return CUDNN_STATUS_NOT_SUPPORTED;
+	if (!supported(*xd, *wd, *cd, *yd)) return NOT_SUPPORTED;
 	if (one(alpha) != 1 || one(beta) != 0 || algo == CUDNN_CONVOLUTION_BWD_DATA_ALGO_0) fail("cudnnConvolutionBackwardData: arguments");
 	auto X = *xd, Y = *yd;
 	auto W = *wd;
@@ -270,14 +277,14 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t h, const void *alpha, c
 		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[i] += d.get(k) * b.get(j); });
 		for (size_t i = 0; i < sums.size(); i++) out.set(i, sums[i]);
 	});
-	return queued ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM;
+	return queued ? CUDNN_STATUS_SUCCESS : BAD_PARAM;
 }
 
 cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t h, const void *alpha, const cudnnTensorDescriptor_t xd, const void *x, const cudnnTensorDescriptor_t yd, const void *dy,
                                              const cudnnConvolutionDescriptor_t cd, cudnnConvolutionBwdFilterAlgo_t algo, void *space, size_t bytes, const void *beta,
                                              const cudnnFilterDescriptor_t wd, void *dw) {
 	MAY_FAIL;
-	if (!supported(*xd, *wd, *cd, *yd) || cd->groups > 1) return CUDNN_STATUS_NOT_SUPPORTED;
+	if (!supported(*xd, *wd, *cd, *yd) || cd->groups > 1) return NOT_SUPPORTED;
 	if (one(alpha) != 1 || one(beta) != 0 || algo == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0) fail("cudnnConvolutionBackwardFilter: arguments");
 	auto X = *xd, Y = *yd;
 	auto W = *wd;
@@ -289,6 +296,6 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t h, const void *alpha,
 		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[j] += a.get(i) * d.get(k); });
 		for (size_t i = 0; i < sums.size(); i++) out.set(i, (float)sums[i]);
 	});
-	return queued ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM;
+	return queued ? CUDNN_STATUS_SUCCESS : BAD_PARAM;
 }
 }

@@ -4,7 +4,7 @@
 //  * Device addresses are no host addresses: code that reads them outside of a kernel crashes.
 //  * Work in a stream runs when somebody waits for the stream, not before; copies that are not in a stream may not overtake it.
 //  * Memory begins as NaNs, has a margin that must stay as it is and is not given out again; freeing it under work in a stream,
-//    using it afterwards, and all that is left when the context is destroyed are errors.
+//    using it afterwards, and all that is left when the context is given back are errors.
 //  * The threads of a kernel run in one order in a first launch and in the reverse in the next.
 //  * A driver function that is not written here is an error that names it.
 #pragma once

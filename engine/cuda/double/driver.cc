@@ -11,6 +11,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <sys/mman.h>
@@ -56,10 +57,10 @@ bool wanted_to_fail(const char *call) {
 // Contexts.
 
 struct CUctx_st {
-	int device;
+	int device, users;
 };
 static thread_local CUcontext current;
-static std::set<CUcontext> contexts;
+static std::map<CUdevice, CUctx_st> contexts; // primary ones
 static std::map<std::string, int> alive;
 
 bool has_context() { return current != nullptr; }
@@ -71,6 +72,10 @@ void count_alive(const char *what, int change) {
 #define NEEDS_CONTEXT                                         \
 	LOCKED;                                                   \
 	if (!current) return CUDA_ERROR_INVALID_CONTEXT;          \
+	if (wanted_to_fail(__func__)) return CUDA_ERROR_LAUNCH_FAILED
+
+#define NEEDS_NO_CONTEXT \
+	LOCKED;              \
 	if (wanted_to_fail(__func__)) return CUDA_ERROR_LAUNCH_FAILED
 
 // Memory.
@@ -130,7 +135,7 @@ struct CUgraphExec_st {
 };
 struct CUstream_st {
 	std::deque<std::function<void()>> queue;
-	CUcontext context;
+	std::thread::id owner; // a device's thread
 	CUgraph_st *capture = nullptr;
 	bool running = false;
 };
@@ -170,7 +175,7 @@ static void drain_until(const std::shared_ptr<ticket> &t) {
 }
 static void want_idle(const char *call) {
 	for (auto s : streams) {
-		if (current && s->context != current) continue;
+		if (s->owner != std::this_thread::get_id()) continue;
 		if (s->capture) fail("%s while a stream is captured", call);
 		if (!s->queue.empty()) fail("%s while a stream has work that nobody has waited for", call);
 	}
@@ -248,33 +253,30 @@ CUresult cuDeviceGetAttribute(int *v, CUdevice_attribute a, CUdevice) {
 	}
 }
 
-CUresult cuCtxCreate_v2(CUcontext *c, unsigned, CUdevice d) {
+CUresult cuDevicePrimaryCtxRetain(CUcontext *c, CUdevice d) {
 	LOCKED;
 	if (wanted_to_fail(__func__)) return CUDA_ERROR_OUT_OF_MEMORY;
-	*c = current = new CUctx_st{d};
-	contexts.insert(current);
+	contexts[d].users++;
+	*c = &contexts[d];
 	return CUDA_SUCCESS;
 }
-CUresult cuCtxDestroy_v2(CUcontext c) {
+CUresult cuDevicePrimaryCtxRelease_v2(CUdevice d) {
 	LOCKED;
-	if (!contexts.erase(c)) return CUDA_ERROR_INVALID_CONTEXT;
-	if (contexts.empty()) {
-		want_idle(__func__);
-		if (!blocks.empty()) fail("%zu blocks of device memory are left, the first of %zu bytes", blocks.size(), blocks.begin()->second.bytes);
-		if (!pinned.empty()) fail("%zu blocks of pinned memory are left", pinned.size());
-		if (!streams.empty()) fail("%zu streams are left", streams.size());
-		if (!events.empty()) fail("%zu events are left", events.size());
-		if (!modules.empty()) fail("%zu modules are left", modules.size());
-		for (auto &[what, n] : alive)
-			if (n) fail("%d of %s are left", n, what.c_str());
-	}
-	if (current == c) current = nullptr;
-	delete c;
+	if (!contexts.count(d)) return CUDA_ERROR_INVALID_CONTEXT;
+	if (--contexts[d].users > 0) return CUDA_SUCCESS;
+	contexts.erase(d);
+	current = nullptr;
+	if (!blocks.empty()) fail("%zu blocks of device memory are left, the first of %zu bytes", blocks.size(), blocks.begin()->second.bytes);
+	if (!pinned.empty()) fail("%zu blocks of pinned memory are left", pinned.size());
+	if (!streams.empty()) fail("%zu streams are left", streams.size());
+	if (!events.empty()) fail("%zu events are left", events.size());
+	if (!modules.empty()) fail("%zu modules are left", modules.size());
+	for (auto &[what, n] : alive)
+		if (n) fail("%d of %s are left", n, what.c_str());
 	return CUDA_SUCCESS;
 }
 CUresult cuCtxSetCurrent(CUcontext c) {
-	LOCKED;
-	if (c && !contexts.count(c)) return CUDA_ERROR_INVALID_CONTEXT;
+	NEEDS_NO_CONTEXT;
 	current = c;
 	return CUDA_SUCCESS;
 }
@@ -362,7 +364,7 @@ CUresult cuStreamCreate(CUstream *s, unsigned flags) {
 	NEEDS_CONTEXT;
 	if (flags != CU_STREAM_NON_BLOCKING) fail("a stream that waits for the default stream");
 	streams.insert(*s = new CUstream_st);
-	(*s)->context = current;
+	(*s)->owner = std::this_thread::get_id();
 	return CUDA_SUCCESS;
 }
 CUresult cuStreamDestroy_v2(CUstream s) {
