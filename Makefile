@@ -9,7 +9,7 @@ CUDA := $(CURDIR)/build/cuda
 GPU := export CUDA_ROOT=$(CUDA); $(GO)
 DOUBLE := export LD_LIBRARY_PATH=$(CUDA)/double SCALENET_CUDNN=$(CUDA)/cudnn; $(GPU)
 
-.PHONY: build build-cuda demo test test-onednn3 test-cuda ptx soak bench lint clean
+.PHONY: build build-cuda demo test test-onednn3 test-cuda gpu-check ptx soak bench lint clean
 
 build:
 	@$(GO) build -o bin/scalenet ./cmd/scalenet
@@ -48,6 +48,11 @@ test-cuda:
 	@$(DOUBLE) test $(TESTFLAGS) -coverpkg=scalenet/engine/cuda -coverprofile=$(CUDA)/cover.out ./engine/cuda
 	@$(DOUBLE) test $(TESTFLAGS) -run '^(TestTiny.*|Test.*EqualsTorchvision|Test.*EqualTorchvision|TestDevice)$$/^cuda' ./backbone ./detector ./cmd/scalenet
 	@$(GO) tool cover -func=$(CUDA)/cover.out | awk '/^total:/ { print "engine/cuda: " $$3 " of statements covered"; exit !($$3 + 0 >= 90) }'
+
+# On a machine with a GPU: the same table and networks on it, precision, times beside PyTorch's (PEERS is a Python that has it with CUDA).
+gpu-check: build-cuda
+	@export CUDA_ROOT=$(CUDA); source scripts/env.sh && python3 scripts/gpu-check.py --program bin/scalenet-cuda --out runs/gpu-check \
+		$(if $(PEERS),--peers $(PEERS))
 
 # The kernels' PTX anew, after a change of engine/cuda/kernels.
 ptx:

@@ -47,12 +47,12 @@ func Cases() []Case {
 	for _, network := range []string{"scalenet50", "resnet50"} {
 		for _, size := range []imageSize{{224, 224}, {608, 1024}} {
 			for _, bf16 := range []bool{false, true} {
-				list = append(list, classifierCase(network, size, bf16))
+				list = append(list, classifierCase(network, 1, size, bf16))
 			}
 		}
 	}
 	for _, network := range []string{"resnext50", "seresnet50", "densenet121", "xception"} {
-		list = append(list, classifierCase(network, imageSize{224, 224}, false))
+		list = append(list, classifierCase(network, 1, imageSize{224, 224}, false))
 	}
 	return append(list,
 		classifierTrainingCase("scalenet50", 8, 224, 1000, Goal{Peer: "PyTorch", Ratio: 0.9}),
@@ -62,10 +62,33 @@ func Cases() []Case {
 		roiAlignCase(), nmsCase())
 }
 
+// GPUCases are those for a GPU, whose peer is PyTorch with cuDNN, channels last, on the same one.
+func GPUCases() []Case {
+	var list []Case
+	for _, network := range []string{"scalenet50", "resnet50"} {
+		for _, batch := range []int{1, 8} {
+			for _, bf16 := range []bool{false, true} {
+				list = append(list, classifierCase(network, batch, imageSize{224, 224}, bf16))
+			}
+		}
+	}
+	list = append(list, classifierCase("scalenet50", 1, imageSize{608, 1024}, true),
+		classifierTrainingCase("scalenet50", 8, 224, 1000), detectorCase(false), detectorCase(true), detectorTrainingCase())
+	for i := range list {
+		list[i].Peers = slices.DeleteFunc(list[i].Peers, func(p Peer) bool { return p.Name != "PyTorch" })
+		list[i].Goals = []Goal{{Peer: "PyTorch", Ratio: 1.2}}
+	}
+	return list
+}
+
 // Select finds cases by name; a name that ends in a star stands for all that
 // begin so. No names are all cases.
-func Select(names []string) ([]Case, error) {
-	all := Cases()
+func Select(names []string) ([]Case, error) { return selectFrom(Cases(), names) }
+
+// SelectGPU finds cases for a GPU.
+func SelectGPU(names []string) ([]Case, error) { return selectFrom(GPUCases(), names) }
+
+func selectFrom(all []Case, names []string) ([]Case, error) {
 	if len(names) == 0 {
 		return all, nil
 	}

@@ -15,8 +15,13 @@ import (
 )
 
 func TestCases(t *testing.T) {
+	checkCases(t, Cases())
+	checkCases(t, GPUCases())
+}
+
+func checkCases(t *testing.T, list []Case) {
 	seen := map[string]bool{}
-	for _, c := range Cases() {
+	for _, c := range list {
 		require.False(t, seen[c.Name], c.Name)
 		seen[c.Name] = true
 		require.NotEmpty(t, c.About)

@@ -10,13 +10,18 @@ import (
 	"scalenet/train"
 )
 
-func classifierCase(network string, size imageSize, bf16 bool) Case {
-	args := []string{"--model", network, "--height", fmt.Sprint(size.height), "--width", fmt.Sprint(size.width), "--dtype", precision(bf16)}
+// classifierCase names a batch only where it has more than one image.
+func classifierCase(network string, batch int, size imageSize, bf16 bool) Case {
+	name, images := network, "one image"
+	if batch > 1 {
+		name, images = fmt.Sprintf("%s-b%d", network, batch), fmt.Sprintf("%d images", batch)
+	}
+	args := []string{"--model", network, "--batch", fmt.Sprint(batch), "--height", fmt.Sprint(size.height), "--width", fmt.Sprint(size.width), "--dtype", precision(bf16)}
 	c := Case{
-		Name:     fmt.Sprintf("%s-%s-%s", network, size, precision(bf16)),
-		About:    fmt.Sprintf("%s, one image of %s, %s", network, size, precision(bf16)),
+		Name:     fmt.Sprintf("%s-%s-%s", name, size, precision(bf16)),
+		About:    fmt.Sprintf("%s, %s of %s, %s", network, images, size, precision(bf16)),
 		BFloat16: bf16,
-		start:    func(dev engine.Device) (*subject, error) { return startClassifier(dev, network, size, bf16) },
+		start:    func(dev engine.Device) (*subject, error) { return startClassifier(dev, network, batch, size, bf16) },
 		Peers: []Peer{
 			pyTorch("classifier.py", args...),
 			{Name: "OpenVINO", Args: append([]string{"classifier.py", "--engine", "openvino"}, args...)},
@@ -33,7 +38,7 @@ func classifierCase(network string, size imageSize, bf16 bool) Case {
 	return c
 }
 
-func startClassifier(dev engine.Device, network string, size imageSize, bf16 bool) (*subject, error) {
+func startClassifier(dev engine.Device, network string, batch int, size imageSize, bf16 bool) (*subject, error) {
 	n, err := backbone.Config{Name: network}.New()
 	if err != nil {
 		return nil, err
@@ -41,7 +46,7 @@ func startClassifier(dev engine.Device, network string, size imageSize, bf16 boo
 	g := nn.NewGraph(nn.NewParams(0), false)
 	var images, logits *nn.Node
 	err = nn.Build(func() {
-		images = g.Input("images", 1, size.height, size.width, 3)
+		images = g.Input("images", batch, size.height, size.width, 3)
 		logits = backbone.Classifier(g, n, images, 1000)
 	})
 	if err != nil {
@@ -53,7 +58,7 @@ func startClassifier(dev engine.Device, network string, size imageSize, bf16 boo
 	if err != nil {
 		return nil, err
 	}
-	input, output := noise(size.height*size.width*3), make([]float32, 1000)
+	input, output := noise(batch*size.height*size.width*3), make([]float32, batch*1000)
 	return &subject{
 		run: func() error {
 			if err := plan.Write(images, input); err != nil {

@@ -160,6 +160,7 @@ type Options struct {
 	Rounds  int
 	Seconds float64 // of a contestant's round
 	Threads int
+	Device  string // of ours; peers have "cpu", or the GPU of this name
 	Program string // this program, which `bench --serve` makes a contestant
 	Python  string // with the peers installed; none: ours alone
 	Scripts string // folder of the peers' scripts
@@ -168,7 +169,7 @@ type Options struct {
 // ours runs a case of ours as a contestant.
 func (o Options) ours(ctx context.Context, name, caseName string) (*contestant, error) {
 	return startContestant(ctx, name, nil, []string{o.Program, "bench", "--serve", caseName,
-		"--seconds", fmt.Sprint(o.Seconds), "--threads", fmt.Sprint(o.Threads)})
+		"--seconds", fmt.Sprint(o.Seconds), "--threads", fmt.Sprint(o.Threads), "--device", o.Device})
 }
 
 // malloc is glibc's allocator tuned for PyTorch: without it, a large tensor is
@@ -187,5 +188,8 @@ func (o Options) peer(ctx context.Context, p Peer) (*contestant, error) {
 		return nil, fmt.Errorf("%s's script: %w; run in the repository, or say where the scripts are", p.Name, err)
 	}
 	args := append([]string{o.Python, script}, p.Args[1:]...)
+	if o.Device != "cpu" {
+		args = append(args, "--device", o.Device)
+	}
 	return startContestant(ctx, p.Name, env, append(args, "--seconds", fmt.Sprint(o.Seconds), "--threads", fmt.Sprint(o.Threads)))
 }

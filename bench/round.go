@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,7 +31,7 @@ type round struct {
 // line of commands with a round of at least one run and, as long as runs fit,
 // the given time.
 func Serve(name string, dev engine.Device, length time.Duration, commands io.Reader, answers io.Writer) error {
-	list, err := Select([]string{name})
+	list, err := selectFrom(append(Cases(), GPUCases()...), []string{name})
 	if err != nil {
 		return err
 	}
@@ -39,8 +40,9 @@ func Serve(name string, dev engine.Device, length time.Duration, commands io.Rea
 		return fmt.Errorf("case %s: %w", name, err)
 	}
 	defer s.close()
+	run := func() error { return cmp.Or(s.run(), finish(dev)) }
 	for range warmUps {
-		if err := s.run(); err != nil {
+		if err := run(); err != nil {
 			return fmt.Errorf("case %s: %w", name, err)
 		}
 	}
@@ -53,7 +55,7 @@ func Serve(name string, dev engine.Device, length time.Duration, commands io.Rea
 		r := round{}
 		for start := time.Now(); len(r.Ms) == 0 || time.Since(start) < length; {
 			begin := time.Now()
-			if err := s.run(); err != nil {
+			if err := run(); err != nil {
 				return fmt.Errorf("case %s: %w", name, err)
 			}
 			r.Ms = append(r.Ms, time.Since(begin).Seconds()*1e3)
@@ -66,6 +68,14 @@ func Serve(name string, dev engine.Device, length time.Duration, commands io.Rea
 		}
 	}
 	return lines.Err()
+}
+
+// finish waits for a device whose calls return early.
+func finish(dev engine.Device) error {
+	if d, ok := dev.(engine.Asynchronous); ok {
+		return d.Sync()
+	}
+	return nil
 }
 
 // residentMB is this process's resident memory in MiB.

@@ -120,3 +120,14 @@ type Mapper interface {
 
 // SGDStep holds the coefficients of a step of stochastic gradient descent.
 type SGDStep struct{ LR, Momentum, Decay, GradScale float32 }
+
+// Asynchronous is a device whose calls return before their work is done; Sync waits for it.
+type Asynchronous interface{ Sync() error }
+
+// finish waits for a device that is Asynchronous.
+func finish(dev Device) error {
+	if d, ok := dev.(Asynchronous); ok {
+		return d.Sync()
+	}
+	return nil
+}

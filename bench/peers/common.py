@@ -15,13 +15,17 @@ def parser(doc):
     p = argparse.ArgumentParser(description=doc)
     p.add_argument('--engine', default='torch')
     p.add_argument('--dtype', default='f32', choices=['f32', 'bf16'])
+    p.add_argument('--device', default='cpu', help='cpu, cuda or cuda:N; PyTorch only')
     p.add_argument('--threads', type=int, default=2)
     p.add_argument('--seconds', type=float, default=1, help='length of a round; it has at least one run')
     return p
 
 
 def torch_with(threads):
+    """f32 products are f32 on a GPU, too; cuDNN's fastest algorithms are searched for."""
     import torch
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
     torch.manual_seed(0)
@@ -45,8 +49,14 @@ def network(torch, name):
     return net.to(memory_format=torch.channels_last)
 
 
-def precision(torch, dtype):
-    return torch.autocast('cpu', dtype=torch.bfloat16, enabled=dtype == 'bf16')
+def precision(torch, dtype, device='cpu'):
+    return torch.autocast(device.partition(':')[0], dtype=torch.bfloat16, enabled=dtype == 'bf16')
+
+
+def finish(torch, device):
+    """Waits for a GPU."""
+    if device != 'cpu':
+        torch.cuda.synchronize(device)
 
 
 def cache():

@@ -14,12 +14,12 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/bench"
-	"scalenet/engine/cpu"
 )
 
 type benchOptions struct {
 	cases   []string
 	options bench.Options
+	device  deviceOptions
 	json    bool
 	list    bool
 	serve   string
@@ -33,7 +33,8 @@ func newBenchCommand() *cobra.Command {
 		Long: `Time this program's cases, each in turn with peers that do the same, and say
 which goals are met: best and median time, ratio of the best times, resident
 memory. The peers are installed by bench/peers/setup.sh FOLDER; without --peers,
-ours are timed alone.
+ours are timed alone. With --device cuda the cases for GPUs are timed, beside PyTorch
+on the same one.
 
 Every contestant is a process of its own and keeps still while another is
 timed; figures of different runs of this command do not compare on a machine
@@ -49,12 +50,13 @@ that others use.`,
 			if !(o.options.Seconds >= 0) || math.IsInf(o.options.Seconds, 0) {
 				return fmt.Errorf("--seconds %v: want a number that is not negative", o.options.Seconds)
 			}
-			if o.options.Threads < 0 {
-				return fmt.Errorf("--threads %d: want at least 1, or 0 for one for each core", o.options.Threads)
+			if o.device.threads < 0 {
+				return fmt.Errorf("--threads %d: want at least 1, or 0 for one for each core", o.device.threads)
 			}
-			if o.options.Threads == 0 {
-				o.options.Threads = runtime.GOMAXPROCS(0)
+			if o.device.threads == 0 {
+				o.device.threads = runtime.GOMAXPROCS(0)
 			}
+			o.options.Threads, o.options.Device = o.device.threads, o.device.name
 			if o.serve != "" {
 				return o.contestant(c)
 			}
@@ -68,7 +70,8 @@ that others use.`,
 	f.StringVar(&o.options.Scripts, "scripts", filepath.Join("bench", "peers"), "folder of the peers' scripts")
 	f.IntVar(&o.options.Rounds, "rounds", 5, "rounds in which each contestant has a turn")
 	f.Float64Var(&o.options.Seconds, "seconds", 1, "length of a turn; it has at least one run")
-	f.IntVar(&o.options.Threads, "threads", 0, "threads of each contestant; 0 is one for each core")
+	o.device.flags(c)
+	f.Lookup("threads").Usage = "threads of each contestant; 0 is one for each core"
 	f.BoolVar(&o.json, "json", false, "print a JSON object a case")
 	f.StringVar(&o.serve, "serve", "", "be the contestant of a case")
 	if err := f.MarkHidden("serve"); err != nil {
@@ -78,7 +81,11 @@ that others use.`,
 }
 
 func (o *benchOptions) run(c *cobra.Command) error {
-	cases, err := bench.Select(o.cases)
+	find := bench.Select
+	if o.device.gpu() {
+		find = bench.SelectGPU
+	}
+	cases, err := find(o.cases)
 	if err != nil {
 		return fmt.Errorf("--case: %w", err)
 	}
@@ -93,7 +100,7 @@ func (o *benchOptions) run(c *cobra.Command) error {
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	missing, err := noBFloat16()
+	missing, err := o.noBFloat16()
 	if err != nil {
 		return err
 	}
@@ -122,9 +129,9 @@ func (o *benchOptions) run(c *cobra.Command) error {
 	return nil
 }
 
-// noBFloat16 is why this processor does not compute in bfloat16, nil if it does.
-func noBFloat16() (missing, err error) {
-	dev, err := cpu.New(cpu.Options{})
+// noBFloat16 is why the device does not compute in bfloat16, nil if it does.
+func (o *benchOptions) noBFloat16() (missing, err error) {
+	dev, err := o.device.open()
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +141,7 @@ func noBFloat16() (missing, err error) {
 
 // contestant answers rounds on standard input and output.
 func (o *benchOptions) contestant(c *cobra.Command) error {
-	dev, err := cpu.New(cpu.Options{Threads: o.options.Threads})
+	dev, err := o.device.open()
 	if err != nil {
 		return err
 	}

@@ -24,14 +24,17 @@ func (o *deviceOptions) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&o.tf32, "tf32", false, "on a GPU, compute float32 products in TF32: faster, with 10 bits of mantissa")
 }
 
+// gpu says whether the name is a GPU's.
+func (o *deviceOptions) gpu() bool { return o.name == "cuda" || strings.HasPrefix(o.name, "cuda:") }
+
 func (o *deviceOptions) open() (engine.Device, error) {
-	kind, number, numbered := strings.Cut(o.name, ":")
+	_, number, numbered := strings.Cut(o.name, ":")
 	switch {
 	case o.name == "cpu":
 		return cpu.New(cpu.Options{Threads: o.threads})
 	case o.name == "ref":
 		return ref.New(ref.Options{}), nil
-	case kind == "cuda":
+	case o.gpu():
 		ordinal, err := strconv.Atoi(number)
 		if numbered && (err != nil || ordinal < 0) {
 			return nil, fmt.Errorf(`--device %q: want "cuda:N", N being the number of a GPU from 0`, o.name)

@@ -56,7 +56,10 @@ type call struct {
 	done chan error
 }
 
-var _ engine.Device = (*Device)(nil)
+var (
+	_ engine.Device       = (*Device)(nil)
+	_ engine.Asynchronous = (*Device)(nil)
+)
 
 // The least versions that the device works with: PTX 7.8 is as new as CUDA 11.8.
 const (
@@ -202,7 +205,7 @@ func (d *Device) BFloat16() error {
 	return nil
 }
 
-// Sync waits until everything that was asked of the device is done.
+// Sync implements engine.Asynchronous.
 func (d *Device) Sync() error {
 	return d.Do(func() error { return describe(d.stream.Synchronize()) })
 }
