@@ -121,6 +121,12 @@ type Mapper interface {
 // SGDStep holds the coefficients of a step of stochastic gradient descent.
 type SGDStep struct{ LR, Momentum, Decay, GradScale float32 }
 
+// Recorder is a device that makes one kernel of several, which it runs with less to do for the processor. Record returns nil where it
+// cannot. The kernels stay open as long as the recording.
+type Recorder interface {
+	Record(kernels []Kernel) Kernel
+}
+
 // Asynchronous is a device whose calls return before their work is done; Sync waits for it.
 type Asynchronous interface{ Sync() error }
 

@@ -32,6 +32,7 @@ type Plan struct {
 	dev    Device
 	graph  *nn.Graph
 	stages [][]compiled
+	whole  []recording         // of the stages, on a device that is a Recorder
 	memory map[*nn.Node]Tensor // inputs and kept outputs
 	owned  []Memory
 	bytes  int
@@ -40,6 +41,12 @@ type Plan struct {
 type compiled struct {
 	Kernel
 	name string
+}
+
+// recording is a stage as one kernel, once it was run and then recorded; nil where the device cannot.
+type recording struct {
+	ran, tried bool
+	kernel     Kernel
 }
 
 var _ gorgonia.VM = (*Plan)(nil)
@@ -71,7 +78,7 @@ func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
 	if spec.BFloat16 {
 		p.lower(native)
 	}
-	made := &Plan{dev: dev, graph: spec.Graph, memory: map[*nn.Node]Tensor{}, stages: make([][]compiled, len(spec.Stages))}
+	made := &Plan{dev: dev, graph: spec.Graph, memory: map[*nn.Node]Tensor{}, stages: make([][]compiled, len(spec.Stages)), whole: make([]recording, len(spec.Stages))}
 	defer func() {
 		if err != nil {
 			made.Close()
@@ -182,6 +189,12 @@ func (plan *Plan) Run(stage int) error {
 		return fmt.Errorf("engine: stage %d of a plan that has %d", stage, len(plan.stages))
 	}
 	return plan.dev.Do(func() error {
+		if whole := plan.record(stage); whole != nil {
+			if err := whole.Run(); err != nil {
+				return fmt.Errorf("engine: stage %d: %w", stage, err)
+			}
+			return nil
+		}
 		for _, k := range plan.stages[stage] {
 			if err := k.Run(); err != nil {
 				return fmt.Errorf("engine: %s: %w", k.name, err)
@@ -191,11 +204,32 @@ func (plan *Plan) Run(stage int) error {
 	})
 }
 
+// record makes one kernel of a stage that is run for a second time, if the device can; nil if not.
+func (plan *Plan) record(stage int) Kernel {
+	r := &plan.whole[stage]
+	recorder, ok := plan.dev.(Recorder)
+	if ok && r.ran && !r.tried && len(plan.stages[stage]) > 0 {
+		r.tried = true
+		kernels := make([]Kernel, len(plan.stages[stage]))
+		for i, k := range plan.stages[stage] {
+			kernels[i] = k.Kernel
+		}
+		r.kernel = recorder.Record(kernels)
+	}
+	r.ran = true
+	return r.kernel
+}
+
 // Reset implements gorgonia.VM: a plan keeps no state between runs.
 func (plan *Plan) Reset() {}
 
 // Close frees the plan's kernels and memory. A closed plan has no stages.
 func (plan *Plan) Close() error {
+	for _, r := range plan.whole {
+		if r.kernel != nil {
+			r.kernel.Close()
+		}
+	}
 	for _, stage := range plan.stages {
 		for _, k := range stage {
 			k.Close()
@@ -204,7 +238,7 @@ func (plan *Plan) Close() error {
 	for _, m := range plan.owned {
 		plan.dev.Free(m)
 	}
-	plan.stages, plan.owned = nil, nil
+	plan.stages, plan.whole, plan.owned = nil, nil, nil
 	return nil
 }
 

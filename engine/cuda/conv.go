@@ -63,7 +63,10 @@ func (c *compiler) convolution(op nn.Conv2D, x, w, y engine.Desc, typ string) (*
 	return &convolution{c, op, x, w, y, typ, handle}, nil
 }
 
-const mostAlgorithms = 16
+const (
+	mostAlgorithms = 16
+	mostWorkspace  = 512 << 20 // bytes; algorithms that want more are not taken
+)
 
 // works makes the first of cuDNN's algorithms a step that does what it says on the memory that the kernel will use; false if none does. What
 // the trial writes is of no use yet, nor is what was there.
@@ -76,6 +79,9 @@ func (v *convolution) works(direction C.int, p products, how string) (bool, erro
 	}
 	before := v.need
 	for _, a := range found[:n] {
+		if a.workspace > mostWorkspace {
+			continue
+		}
 		v.need = before
 		space := v.scratch(int(a.workspace))
 		if err := v.device.reserve(v.need); err != nil {

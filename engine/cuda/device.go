@@ -59,6 +59,7 @@ type call struct {
 var (
 	_ engine.Device       = (*Device)(nil)
 	_ engine.Asynchronous = (*Device)(nil)
+	_ engine.Recorder     = (*Device)(nil)
 )
 
 // The least versions that the device works with: PTX 7.8 is as new as CUDA 11.8.

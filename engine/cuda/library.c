@@ -118,6 +118,7 @@ void sn_library_close(sn_library *l) {
 }
 
 struct sn_conv {
+	int type, tf32;
 	cudnnTensorDescriptor_t x, y, bias;
 	cudnnFilterDescriptor_t weight;
 	cudnnConvolutionDescriptor_t conv;
@@ -134,6 +135,8 @@ static cudnnMathType_t math_of(const sn_conv_shape *s) {
 
 sn_conv *sn_conv_new(const sn_conv_shape *s, char *message) {
 	sn_conv *c = calloc(1, sizeof *c);
+	c->type = s->type;
+	c->tf32 = s->tf32;
 	cudnnDataType_t t = cudnn_type(s->type);
 	if (TRY(cudnnCreateTensorDescriptor, &c->x) || TRY(cudnnCreateTensorDescriptor, &c->y) || TRY(cudnnCreateTensorDescriptor, &c->bias) ||
 	    TRY(cudnnCreateFilterDescriptor, &c->weight) || TRY(cudnnCreateConvolutionDescriptor, &c->conv) ||
@@ -181,6 +184,7 @@ enum { CANDIDATES = 16 };
 	for (int i = 0; i < count && n < room; i++)                                                           \
 		if (results[i].status == CUDNN_STATUS_SUCCESS && results[i].determinism == CUDNN_DETERMINISTIC) { \
 			found[n].algorithm = results[i].algo;                                                         \
+			found[n].math = results[i].mathType;                                                          \
 			found[n++].workspace = results[i].memory;                                                     \
 		}
 
@@ -216,6 +220,8 @@ int sn_conv_do(sn_library *l, sn_conv *c, int direction, const sn_conv_run *r, c
 	int algorithm = r->algorithm.algorithm;
 	const char *call;
 	cudnnStatus_t s;
+	// An algorithm goes with a math type. Of float32 without TF32 there is only one, whatever the recommendation says.
+	if (r->trial && (c->type != SN_F32 || c->tf32) && TRY(cudnnSetConvolutionMathType, c->conv, r->algorithm.math)) return -1;
 	if (direction == SN_GRAD_INPUT) {
 		call = "cudnnConvolutionBackwardData";
 		s = p_cudnnConvolutionBackwardData(l->cudnn, &one, c->weight, weight, c->y, y, c->conv, algorithm, space, bytes, &zero, c->x, x);

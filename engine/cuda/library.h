@@ -34,7 +34,7 @@ void sn_conv_free(sn_conv *c);
 enum { SN_FORWARD, SN_GRAD_INPUT, SN_GRAD_WEIGHT };
 
 typedef struct {
-	int algorithm;
+	int algorithm, math;
 	size_t workspace;
 } sn_algorithm;
 

@@ -74,8 +74,7 @@ static bool supported(const cudnnTensorStruct &x, const cudnnFilterStruct &w, co
 	if (x.type != w.type || x.type != y.type || c.compute != CUDNN_DATA_FLOAT) fail("cuDNN: types that do not go together");
 	if (w.c * c.groups != x.c || w.k % c.groups || x.n != y.n || y.c != w.k || y.h != side(x.h, w.h) || y.w != side(x.w, w.w))
 		fail("cuDNN: shapes that do not go together");
-	bool tensor_cores = c.math == CUDNN_TENSOR_OP_MATH;
-	if (tensor_cores != (x.type != CUDNN_DATA_FLOAT)) fail("cuDNN: math type %d for data type %d", c.math, x.type);
+	if (x.type != CUDNN_DATA_FLOAT && c.math != CUDNN_TENSOR_OP_MATH) fail("cuDNN: math type %d for data type %d", c.math, x.type);
 	return !(c.stride > 1 && c.dilation > 1);
 }
 
@@ -115,6 +114,7 @@ template <class A> static void answer(int *found, A *results, int room, std::vec
 		r.determinism = *found == 1 ? CUDNN_NON_DETERMINISTIC : CUDNN_DETERMINISTIC;
 		r.status = works ? CUDNN_STATUS_SUCCESS : NOT_SUPPORTED;
 		r.memory = workspace_bytes;
+		r.mathType = CUDNN_TENSOR_OP_MATH;
 	}
 }
 

@@ -479,11 +479,15 @@ CUresult cuStreamBeginCapture_v2(CUstream s, CUstreamCaptureMode) {
 	return CUDA_SUCCESS;
 }
 CUresult cuStreamEndCapture(CUstream s, CUgraph *g) {
-	NEEDS_CONTEXT;
-	if (!streams.count(s) || !s->capture) return CUDA_ERROR_ILLEGAL_STATE;
+	LOCKED;
+	if (!current || !streams.count(s) || !s->capture) return CUDA_ERROR_ILLEGAL_STATE;
 	*g = s->capture;
 	s->capture = nullptr;
-	return CUDA_SUCCESS;
+	if (!wanted_to_fail(__func__)) return CUDA_SUCCESS;
+	count_alive("graphs", -1); // a capture that something has spoiled ends, too
+	delete *g;
+	*g = nullptr;
+	return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
 }
 CUresult cuGraphInstantiateWithFlags(CUgraphExec *e, CUgraph g, unsigned long long) {
 	NEEDS_CONTEXT;
