@@ -86,12 +86,14 @@ func TestOverload(t *testing.T) {
 	d := long(3*time.Second, time.Minute)
 	statuses := map[uint16]int{}
 	var answered vegeta.LatencyMetrics
+	var bodies [][]byte
 	var begin int
 	started := time.Now()
 	s.attack(2*capacity, d, picture, func(r *vegeta.Result) {
 		statuses[r.Code]++
 		if r.Code == 200 {
 			answered.Add(r.Latency)
+			bodies = append(bodies, r.Body)
 		}
 		if begin == 0 && time.Since(started) > d/3 {
 			runtime.GC()
@@ -101,13 +103,21 @@ func TestOverload(t *testing.T) {
 	runtime.GC()
 	grown := resident(t) - begin
 	p99 := answered.Quantile(0.99)
-	t.Logf("capacity %.0f/s, sent %.0f/s for %v: %v, answered p50 %v p99 %v, memory %+d MB", capacity, 2*capacity, d, statuses, answered.Quantile(0.5), p99, grown>>20)
+	var queued vegeta.LatencyMetrics
+	for _, body := range bodies {
+		queued.Add(time.Duration(read[Answer](t, string(body)).TimingMS.Queue * float64(time.Millisecond)))
+	}
+	t.Logf("capacity %.0f/s, sent %.0f/s for %v: %v, queued p99 %v, answered p50 %v p99 %v, memory %+d MB",
+		capacity, 2*capacity, d, statuses, queued.Quantile(0.99), answered.Quantile(0.5), p99, grown>>20)
 	for status := range statuses {
 		assert.Contains(t, []uint16{200, 503}, status)
 	}
 	assert.Positive(t, statuses[200])
 	assert.Positive(t, statuses[503])
-	assert.Less(t, p99, wait+wait/2)
+	assert.Less(t, queued.Quantile(0.99), wait+wait/2)
+	if os.Getenv("SCALENET_SOAK") != "" { // otherwise the clients share their processors with other packages' tests
+		assert.Less(t, p99, wait+wait/2)
+	}
 	assert.Less(t, grown, 64<<20)
 }
 
