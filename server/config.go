@@ -46,6 +46,9 @@ type Config struct {
 	// AllowURL takes addresses of pictures, which the server fetches.
 	AllowURL bool
 
+	// Gauges are shown in /metrics beside the server's own.
+	Gauges []Gauge
+
 	// ReloadEvery is how often the models' files are looked at; 0 is never.
 	ReloadEvery time.Duration
 	// DrainDelay is how long the server, told to end, says that it is not ready
@@ -53,6 +56,12 @@ type Config struct {
 	DrainDelay time.Duration
 	// DrainTimeout is how long requests in flight may then take to end.
 	DrainTimeout time.Duration
+}
+
+// Gauge is a figure that others measure, such as a device's memory.
+type Gauge struct {
+	Name, Help string // without the prefix scalenet_
+	Value      func() float64
 }
 
 // Limits of a request.

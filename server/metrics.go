@@ -58,6 +58,9 @@ func newMetrics(s *Server) *metrics {
 	}
 	m.cancelled = prometheus.NewCounter(prometheus.CounterOpts{Name: "scalenet_cancelled_total", Help: "Pictures whose client had gone before they were answered."})
 	r.MustRegister(m.cancelled, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), modelInfo{s.config.Models})
+	for _, g := range s.config.Gauges {
+		gauge(g.Name, g.Help, g.Value)
+	}
 	gauge("queue_depth", "Places of the queue that are taken.", func() float64 { return float64(s.queue.Depth()) })
 	gauge("queue_places", "Places of the queue.", func() float64 { return float64(s.config.Queue.Places) })
 	gauge("queue_wait_seconds", "How long a new picture would have to wait.", func() float64 { return s.queue.EstimatedWait().Seconds() })

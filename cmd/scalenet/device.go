@@ -28,18 +28,30 @@ func (o *deviceOptions) flags(c *cobra.Command) {
 func (o *deviceOptions) gpu() bool { return o.name == "cuda" || strings.HasPrefix(o.name, "cuda:") }
 
 func (o *deviceOptions) open() (engine.Device, error) {
-	_, number, numbered := strings.Cut(o.name, ":")
 	switch {
 	case o.name == "cpu":
 		return cpu.New(cpu.Options{Threads: o.threads})
 	case o.name == "ref":
 		return ref.New(ref.Options{}), nil
 	case o.gpu():
-		ordinal, err := strconv.Atoi(number)
-		if numbered && (err != nil || ordinal < 0) {
-			return nil, fmt.Errorf(`--device %q: want "cuda:N", N being the number of a GPU from 0`, o.name)
+		ordinal, err := o.ordinal()
+		if err != nil {
+			return nil, err
 		}
 		return openGPU(ordinal, o.tf32)
 	}
 	return nil, fmt.Errorf(`--device %q: want "cpu", "cuda", "cuda:N" or "ref"`, o.name)
+}
+
+// ordinal is the number of the GPU, 0 where none is given.
+func (o *deviceOptions) ordinal() (int, error) {
+	_, number, numbered := strings.Cut(o.name, ":")
+	if !numbered {
+		return 0, nil
+	}
+	ordinal, err := strconv.Atoi(number)
+	if err != nil || ordinal < 0 {
+		return 0, fmt.Errorf(`--device %q: want "cuda:N", N being the number of a GPU from 0`, o.name)
+	}
+	return ordinal, nil
 }

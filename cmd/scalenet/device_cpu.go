@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"scalenet/engine"
+	"scalenet/server"
 )
 
 // openGPU says where a program is that has GPUs.
@@ -15,3 +16,6 @@ func openGPU(int, bool) (engine.Device, error) {
 
 // gpuFindings has nothing to say of GPUs.
 func gpuFindings() []finding { return nil }
+
+// gauges of a GPU there are none.
+func (o *deviceOptions) gauges() []server.Gauge { return nil }

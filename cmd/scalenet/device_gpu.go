@@ -4,9 +4,11 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	"scalenet/engine"
 	"scalenet/engine/cuda"
+	"scalenet/server"
 )
 
 func openGPU(ordinal int, tf32 bool) (engine.Device, error) {
@@ -32,4 +34,25 @@ func gpuFindings() []finding {
 		found = append(found, finding{Topic: fmt.Sprintf("cuda:%d", i), Value: text})
 	}
 	return found
+}
+
+// gauges are the GPU's memory, which all that runs on it shares; NaN where it can no longer be asked.
+func (o *deviceOptions) gauges() []server.Gauge {
+	ordinal, err := o.ordinal()
+	if !o.gpu() || err != nil {
+		return nil
+	}
+	memory := func(of func(cuda.MemoryUse) int64) func() float64 {
+		return func() float64 {
+			m, err := cuda.Memory(ordinal)
+			if err != nil {
+				return math.NaN()
+			}
+			return float64(of(m))
+		}
+	}
+	return []server.Gauge{
+		{Name: "gpu_memory_used_bytes", Help: "Memory of the GPU in use, by this and other programs.", Value: memory(func(m cuda.MemoryUse) int64 { return m.Total - m.Free })},
+		{Name: "gpu_memory_bytes", Help: "Memory of the GPU.", Value: memory(func(m cuda.MemoryUse) int64 { return m.Total })},
+	}
 }

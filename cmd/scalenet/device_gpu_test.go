@@ -44,5 +44,9 @@ func TestDevice(t *testing.T) {
 		status, stdout, stderr := scalenet("doctor")
 		require.Zero(t, status, stderr)
 		require.Contains(t, stdout, "compute capability")
+		for _, g := range (&deviceOptions{name: "cuda"}).gauges() {
+			require.GreaterOrEqual(t, g.Value(), 0.0, g.Name)
+		}
+		require.Empty(t, (&deviceOptions{name: "cpu"}).gauges())
 	})
 }

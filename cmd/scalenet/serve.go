@@ -205,6 +205,7 @@ func (o *serveOptions) server(progress io.Writer) (*server.Server, error) {
 	if o.config.Models, err = models.NewRegistry(sources, o.openModel); err != nil {
 		return nil, err
 	}
+	o.config.Gauges = o.device.gauges()
 	s, err := server.New(o.config)
 	if err != nil {
 		o.config.Models.Close()

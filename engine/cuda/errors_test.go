@@ -313,6 +313,25 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 	assert.Equal(t, "9.1.0", CUDNNVersion(90100))
 }
 
+func TestMemory(t *testing.T) {
+	d := newDevice(t)
+	before, err := Memory(0)
+	require.NoError(t, err)
+	x := alloc(t, d, engine.Float32, nil, 1<<20)
+	after, err := Memory(0)
+	require.NoError(t, err)
+	assert.Equal(t, before.Total, after.Total)
+	assert.GreaterOrEqual(t, before.Free-after.Free, int64(x.Bytes()))
+	_, err = Memory(99)
+	assert.ErrorContains(t, err, "cuda: no GPU 99")
+	onTheDouble(t)
+	for _, call := range []string{"cuDevicePrimaryCtxRetain", "cuCtxSetCurrent:1", "cuMemGetInfo_v2"} {
+		t.Setenv("SCALENET_DOUBLE_FAIL", call)
+		_, err = Memory(0)
+		assert.Error(t, err, call)
+	}
+}
+
 func TestClosedDevice(t *testing.T) {
 	d, err := New(Options{})
 	require.NoError(t, err)

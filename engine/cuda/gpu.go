@@ -8,6 +8,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"runtime"
 
 	"gorgonia.org/cu"
 )
@@ -84,6 +85,32 @@ func inspect(d cu.Device) (g GPU, err error) {
 	}
 	g.Capability = 10*major + minor
 	return g, nil
+}
+
+// MemoryUse is how much memory a GPU has, in bytes, and how much of it is free.
+type MemoryUse struct{ Free, Total int64 }
+
+// Memory asks a GPU, on a thread that has nothing to do with its devices'.
+func Memory(ordinal int) (m MemoryUse, err error) {
+	if _, err := find(ordinal); err != nil {
+		return m, fmt.Errorf("cuda: %w", err)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	context, err := cu.Device(ordinal).RetainPrimaryCtx()
+	if err != nil {
+		return m, fmt.Errorf("cuda: %w", describe(err))
+	}
+	defer func() {
+		err = errors.Join(err, cu.SetCurrentContext(cu.CUContext{}), cu.Device(ordinal).ReleasePrimaryCtx())
+	}()
+	if err := cu.SetCurrentContext(context); err != nil {
+		return m, fmt.Errorf("cuda: %w", describe(err))
+	}
+	if m.Free, m.Total, err = cu.MemInfo(); err != nil {
+		return m, fmt.Errorf("cuda: %w", describe(err))
+	}
+	return m, nil
 }
 
 // find is the GPU of a number.
