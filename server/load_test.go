@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -85,15 +86,14 @@ func TestOverload(t *testing.T) {
 	capacity := s.capacity(t, picture)
 	d := long(3*time.Second, time.Minute)
 	statuses := map[uint16]int{}
-	var answered vegeta.LatencyMetrics
-	var bodies [][]byte
+	var answered, queued vegeta.LatencyMetrics
 	var begin int
 	started := time.Now()
 	s.attack(2*capacity, d, picture, func(r *vegeta.Result) {
 		statuses[r.Code]++
 		if r.Code == 200 {
 			answered.Add(r.Latency)
-			bodies = append(bodies, r.Body)
+			queued.Add(queueTime(t, r.Body))
 		}
 		if begin == 0 && time.Since(started) > d/3 {
 			runtime.GC()
@@ -103,10 +103,6 @@ func TestOverload(t *testing.T) {
 	runtime.GC()
 	grown := resident(t) - begin
 	p99 := answered.Quantile(0.99)
-	var queued vegeta.LatencyMetrics
-	for _, body := range bodies {
-		queued.Add(time.Duration(read[Answer](t, string(body)).TimingMS.Queue * float64(time.Millisecond)))
-	}
 	t.Logf("capacity %.0f/s, sent %.0f/s for %v: %v, queued p99 %v, answered p50 %v p99 %v, memory %+d MB",
 		capacity, 2*capacity, d, statuses, queued.Quantile(0.99), answered.Quantile(0.5), p99, grown>>20)
 	for status := range statuses {
@@ -119,6 +115,16 @@ func TestOverload(t *testing.T) {
 		assert.Less(t, p99, wait+wait/2)
 	}
 	assert.Less(t, grown, 64<<20)
+}
+
+// queueTime is how long an answer says that its picture waited. It takes no
+// more of the answer apart than that: the server needs the processors.
+func queueTime(t *testing.T, answer []byte) time.Duration {
+	_, rest, found := bytes.Cut(answer, []byte(`"timing_ms":{"queue":`))
+	text, _, _ := bytes.Cut(rest, []byte(","))
+	ms, err := strconv.ParseFloat(string(text), 64)
+	require.True(t, found && err == nil, "%s", answer)
+	return time.Duration(ms * float64(time.Millisecond))
 }
 
 // TestReloadUnderLoad replaces the model again and again: no request fails, both
@@ -360,7 +366,7 @@ func TestThroughput(t *testing.T) {
 	go h.Serve(listener)
 	defer h.Close()
 	const rounds = 5
-	var best float64
+	var ratios []float64
 	for range rounds { // turn by turn: both see the same machine
 		own, through := perSecond(20, 1, func(i int) {
 			_, _, err := registry.Acquire("").Detector.Detect(decoded[i%len(decoded)])
@@ -376,9 +382,10 @@ func TestThroughput(t *testing.T) {
 			}
 		})
 		t.Logf("detector %.2f pictures/s, through HTTP %.2f: %.3f", own, through, through/own)
-		best = max(best, through/own)
+		ratios = append(ratios, through/own)
 	}
-	assert.Greater(t, best, 0.95)
+	slices.Sort(ratios)
+	assert.Greater(t, ratios[rounds/2], 0.95)
 }
 
 // perSecond is the rate of n calls by a number of goroutines.
