@@ -121,7 +121,11 @@ func publishedInference(t *testing.T, want golden, n Network, dev engine.Device,
 		}
 	}
 	outputs = append(outputs, logits)
-	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{outputs}, BFloat16: bfloat16})
+	features := engine.Float32
+	if bfloat16 {
+		features = engine.BFloat16
+	}
+	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{outputs}, Features: features})
 	require.NoError(t, err)
 	defer plan.Close()
 	require.NoError(t, plan.Write(images, imagesByFormula(1, want.Height, want.Width)))

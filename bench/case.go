@@ -12,8 +12,8 @@ import (
 type Case struct {
 	Name  string
 	About string
-	// BFloat16 says that ours computes in it.
-	BFloat16 bool
+	// Features is the type that ours computes in.
+	Features engine.DType
 	Peers    []Peer
 	Goals    []Goal
 	// start prepares our run of the case on a device.
@@ -46,19 +46,19 @@ func Cases() []Case {
 	var list []Case
 	for _, network := range []string{"scalenet50", "resnet50"} {
 		for _, size := range []imageSize{{224, 224}, {608, 1024}} {
-			for _, bf16 := range []bool{false, true} {
-				list = append(list, classifierCase(network, 1, size, bf16))
+			for _, typ := range []engine.DType{engine.Float32, engine.BFloat16} {
+				list = append(list, classifierCase(network, 1, size, typ))
 			}
 		}
 	}
 	for _, network := range []string{"resnext50", "seresnet50", "densenet121", "xception"} {
-		list = append(list, classifierCase(network, 1, imageSize{224, 224}, false))
+		list = append(list, classifierCase(network, 1, imageSize{224, 224}, engine.Float32))
 	}
 	return append(list,
 		classifierTrainingCase("scalenet50", 8, 224, 1000, Goal{Peer: "PyTorch", Ratio: 0.9}),
 		classifierTrainingCase("cifar_scalenet38", 64, 32, 100, Goal{Peer: "PyTorch", Ratio: 0.85}),
 		classifierTrainingCase("resnext50", 8, 224, 1000), classifierTrainingCase("xception", 8, 224, 1000),
-		detectorCase(false), detectorCase(true), detectorTrainingCase(),
+		detectorCase(engine.Float32), detectorCase(engine.BFloat16), detectorTrainingCase(),
 		roiAlignCase(), nmsCase())
 }
 
@@ -67,13 +67,13 @@ func GPUCases() []Case {
 	var list []Case
 	for _, network := range []string{"scalenet50", "resnet50"} {
 		for _, batch := range []int{1, 8} {
-			for _, bf16 := range []bool{false, true} {
-				list = append(list, classifierCase(network, batch, imageSize{224, 224}, bf16))
+			for _, typ := range []engine.DType{engine.Float32, engine.BFloat16, engine.Float16} {
+				list = append(list, classifierCase(network, batch, imageSize{224, 224}, typ))
 			}
 		}
 	}
-	list = append(list, classifierCase("scalenet50", 1, imageSize{608, 1024}, true),
-		classifierTrainingCase("scalenet50", 8, 224, 1000), detectorCase(false), detectorCase(true), detectorTrainingCase())
+	list = append(list, classifierCase("scalenet50", 1, imageSize{608, 1024}, engine.Float16),
+		classifierTrainingCase("scalenet50", 8, 224, 1000), detectorCase(engine.Float32), detectorCase(engine.Float16), detectorTrainingCase())
 	for i := range list {
 		list[i].Peers = slices.DeleteFunc(list[i].Peers, func(p Peer) bool { return p.Name != "PyTorch" })
 		list[i].Goals = []Goal{{Peer: "PyTorch", Ratio: 1.2}}
@@ -127,14 +127,6 @@ func (s imageSize) String() string {
 		return fmt.Sprint(s.height)
 	}
 	return fmt.Sprintf("%dx%d", s.height, s.width)
-}
-
-// precision is the name of an element type in cases and in the peers' scripts.
-func precision(bf16 bool) string {
-	if bf16 {
-		return "bf16"
-	}
-	return "f32"
 }
 
 // pyTorch is the peer that a script times in PyTorch.

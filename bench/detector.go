@@ -16,16 +16,16 @@ import (
 // picture is the size that detectors are timed at: no resize, padded to 608 x 928.
 var picture = geom.Size{W: 904, H: 600}
 
-func detectorCase(bf16 bool) Case {
+func detectorCase(typ engine.DType) Case {
 	c := Case{
-		Name:     "detector-" + precision(bf16),
-		About:    fmt.Sprintf("Faster R-CNN C4 around scalenet50, picture of %dx%d, 300 regions, %s", picture.H, picture.W, precision(bf16)),
-		BFloat16: bf16,
-		start:    func(dev engine.Device) (*subject, error) { return startDetector(dev, bf16) },
-		Peers:    []Peer{pyTorch("detector.py", "--mode", "infer", "--dtype", precision(bf16))},
+		Name:     "detector-" + typ.String(),
+		About:    fmt.Sprintf("Faster R-CNN C4 around scalenet50, picture of %dx%d, 300 regions, %s", picture.H, picture.W, typ),
+		Features: typ,
+		start:    func(dev engine.Device) (*subject, error) { return startDetector(dev, typ) },
+		Peers:    []Peer{pyTorch("detector.py", "--mode", "infer", "--dtype", typ.String())},
 		Goals:    []Goal{{Peer: "PyTorch", Ratio: 1, Memory: true}},
 	}
-	if bf16 {
+	if typ == engine.BFloat16 {
 		c.Peers = append(c.Peers, Peer{Name: "our f32", Case: "detector-f32"})
 		c.Goals = append(c.Goals, Goal{Peer: "our f32", Ratio: 0.6})
 	} else {
@@ -57,12 +57,12 @@ func randomDetector() (*detector.Model, error) {
 	return m, nil
 }
 
-func startDetector(dev engine.Device, bf16 bool) (*subject, error) {
+func startDetector(dev engine.Device, typ engine.DType) (*subject, error) {
 	m, err := randomDetector()
 	if err != nil {
 		return nil, err
 	}
-	d := detector.NewDetector(m, dev, detector.Options{BFloat16: bf16})
+	d := detector.NewDetector(m, dev, detector.Options{Features: typ})
 	im := imaging.New(picture.W, picture.H)
 	random := rand.New(rand.NewPCG(1, 4))
 	for i := range im.Pix {

@@ -11,24 +11,24 @@ import (
 )
 
 // classifierCase names a batch only where it has more than one image.
-func classifierCase(network string, batch int, size imageSize, bf16 bool) Case {
+func classifierCase(network string, batch int, size imageSize, typ engine.DType) Case {
 	name, images := network, "one image"
 	if batch > 1 {
 		name, images = fmt.Sprintf("%s-b%d", network, batch), fmt.Sprintf("%d images", batch)
 	}
-	args := []string{"--model", network, "--batch", fmt.Sprint(batch), "--height", fmt.Sprint(size.height), "--width", fmt.Sprint(size.width), "--dtype", precision(bf16)}
+	args := []string{"--model", network, "--batch", fmt.Sprint(batch), "--height", fmt.Sprint(size.height), "--width", fmt.Sprint(size.width), "--dtype", typ.String()}
 	c := Case{
-		Name:     fmt.Sprintf("%s-%s-%s", name, size, precision(bf16)),
-		About:    fmt.Sprintf("%s, %s of %s, %s", network, images, size, precision(bf16)),
-		BFloat16: bf16,
-		start:    func(dev engine.Device) (*subject, error) { return startClassifier(dev, network, batch, size, bf16) },
+		Name:     fmt.Sprintf("%s-%s-%s", name, size, typ),
+		About:    fmt.Sprintf("%s, %s of %s, %s", network, images, size, typ),
+		Features: typ,
+		start:    func(dev engine.Device) (*subject, error) { return startClassifier(dev, network, batch, size, typ) },
 		Peers: []Peer{
 			pyTorch("classifier.py", args...),
 			{Name: "OpenVINO", Args: append([]string{"classifier.py", "--engine", "openvino"}, args...)},
 		},
 		Goals: []Goal{{Peer: "OpenVINO", Ratio: 1.05}, {Peer: "PyTorch", Ratio: 1, Memory: true}},
 	}
-	if !bf16 { // ONNX Runtime has no bfloat16 on the CPU
+	if typ == engine.Float32 { // ONNX Runtime has no bfloat16 on the CPU
 		c.Peers = append(c.Peers, Peer{Name: "ONNX Runtime", Args: append([]string{"classifier.py", "--engine", "onnxruntime"}, args...)})
 		c.Goals = append(c.Goals, Goal{Peer: "ONNX Runtime", Ratio: 0.9})
 	}
@@ -38,7 +38,7 @@ func classifierCase(network string, batch int, size imageSize, bf16 bool) Case {
 	return c
 }
 
-func startClassifier(dev engine.Device, network string, batch int, size imageSize, bf16 bool) (*subject, error) {
+func startClassifier(dev engine.Device, network string, batch int, size imageSize, typ engine.DType) (*subject, error) {
 	n, err := backbone.Config{Name: network}.New()
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func startClassifier(dev engine.Device, network string, batch int, size imageSiz
 	}
 	calm(g.Params)
 	store := engine.NewReadOnlyStore(dev, g.Params)
-	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{logits}}, BFloat16: bf16})
+	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{logits}}, Features: typ})
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ type Classifier struct {
 	model          *Model
 	store          *engine.Store
 	batch          int
-	bf16           bool
+	features       engine.DType
 	plan           *engine.Plan // compiled when first needed
 	images, logits *nn.Node
 	values         []float32
@@ -27,8 +27,8 @@ type Classifier struct {
 
 // Options of a Classifier.
 type Options struct {
-	// BFloat16 computes features in bfloat16.
-	BFloat16 bool
+	// Features is the type that features are computed in: engine.Float32, BFloat16 or Float16.
+	Features engine.DType
 	// Batch is how many pictures go through the network together; default 1.
 	Batch int
 }
@@ -41,7 +41,7 @@ func NewClassifier(m *Model, dev engine.Device, o Options) *Classifier {
 
 // newClassifier shares the parameters that a store holds.
 func newClassifier(m *Model, dev engine.Device, store *engine.Store, o Options) *Classifier {
-	return &Classifier{model: m, dev: dev, store: store, batch: max(o.Batch, 1), bf16: o.BFloat16}
+	return &Classifier{model: m, dev: dev, store: store, batch: max(o.Batch, 1), features: o.Features}
 }
 
 // Close frees the plan and the parameters. The device stays open.
@@ -62,7 +62,7 @@ func (c *Classifier) run(pixels []float32) ([]float32, error) {
 		}
 		var err error
 		if c.plan, err = engine.Compile(c.dev, c.store, engine.Spec{
-			Graph: g, Stages: [][]*nn.Node{{c.logits}}, BFloat16: c.bf16,
+			Graph: g, Stages: [][]*nn.Node{{c.logits}}, Features: c.features,
 		}); err != nil {
 			return nil, err
 		}

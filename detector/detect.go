@@ -12,8 +12,8 @@ import (
 
 // Options of a Detector.
 type Options struct {
-	// BFloat16 computes features in bfloat16.
-	BFloat16 bool
+	// Features is the type that features are computed in: engine.Float32, BFloat16 or Float16.
+	Features engine.DType
 	// Regions is how many regions the second graph judges at a time; default 64.
 	// Fewer take less memory, more keep the processor busier.
 	Regions int
@@ -190,7 +190,7 @@ func (d *Detector) plan(size batchSize) (*inference, error) {
 		d.plans[0].close()
 		d.plans = d.plans[1:]
 	}
-	p, err := d.model.compileInference(d.dev, d.store, size, d.options.Regions, d.options.BFloat16)
+	p, err := d.model.compileInference(d.dev, d.store, size, d.options.Regions, d.options.Features)
 	if err != nil {
 		return nil, err
 	}

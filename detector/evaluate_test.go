@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"scalenet/coco"
+	"scalenet/engine"
 )
 
 // evaluator is a small detector of the classes of testdata/pictures. An
@@ -134,7 +135,7 @@ func TestEvaluateRefuses(t *testing.T) {
 		"parameters":     {other, data, string(kept), "another model"},
 		"size":           {evaluator(t, func(c *Config) { c.Input.TestShorter = 96 }), data, string(kept), "another model"},
 		"proposals":      {evaluator(t, func(c *Config) { c.RPN.Proposals.Test.AfterNMS = 41 }), data, string(kept), "another model"},
-		"precision":      {NewDetector(d.model, d.dev, Options{BFloat16: true}), data, string(kept), "another model"},
+		"precision":      {NewDetector(d.model, d.dev, Options{Features: engine.BFloat16}), data, string(kept), "another model"},
 		"data":           {d, fewer, string(kept), "of other data than testdata/pictures/instances.json"},
 		"pictures":       {d, moved, string(kept), "it had"},
 		"another file":   {d, data, "{}\n", "no partial results"},

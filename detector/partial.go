@@ -193,7 +193,7 @@ func (p *partial) close() {
 // configuration, the classes, the parameters, the device.
 func (d *Detector) fingerprint() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%q\n%T %v\n", d.model.Config.YAML(), d.model.Classes, d.dev, d.options.BFloat16)
+	fmt.Fprintf(h, "%s\n%q\n%T %v\n", d.model.Config.YAML(), d.model.Classes, d.dev, d.options.Features)
 	for _, p := range d.model.Params.All() {
 		fmt.Fprintf(h, "%q %v\n", p.Name, p.Shape)
 		hashFloats(h, p.Data)

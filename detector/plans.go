@@ -25,7 +25,7 @@ type inference struct {
 	regionValues, logitValues, boxesValues []float32
 }
 
-func (m *Model) compileInference(dev engine.Device, store *engine.Store, size batchSize, regions int, bf16 bool) (p *inference, err error) {
+func (m *Model) compileInference(dev engine.Device, store *engine.Store, size batchSize, regions int, typ engine.DType) (p *inference, err error) {
 	p = &inference{}
 	defer func() {
 		if err != nil {
@@ -44,7 +44,7 @@ func (m *Model) compileInference(dev engine.Device, store *engine.Store, size ba
 	}
 	if p.first, err = engine.Compile(dev, store, engine.Spec{
 		Graph: g, Stages: [][]*nn.Node{{features, p.objectness, p.deltas}},
-		BFloat16: bf16, Native: []*nn.Node{features},
+		Features: typ, Native: []*nn.Node{features},
 	}); err != nil {
 		return p, err
 	}
@@ -60,7 +60,7 @@ func (m *Model) compileInference(dev engine.Device, store *engine.Store, size ba
 	memory, _ := p.first.Tensor(features)
 	if p.second, err = engine.Compile(dev, store, engine.Spec{
 		Graph: g, Stages: [][]*nn.Node{{p.logits, p.boxes}},
-		BFloat16: bf16, Native: []*nn.Node{shared}, Shared: map[*nn.Node]engine.Tensor{shared: memory},
+		Features: typ, Native: []*nn.Node{shared}, Shared: map[*nn.Node]engine.Tensor{shared: memory},
 	}); err != nil {
 		return p, err
 	}

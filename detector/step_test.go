@@ -161,7 +161,7 @@ func TestVariantsLearn(t *testing.T) {
 			if err := dev.BFloat16(); err != nil {
 				t.Skip(err)
 			}
-			compareBFloat16(t, want, findSquares(t, m, dev, batch, Options{BFloat16: true}))
+			compareBFloat16(t, want, findSquares(t, m, dev, batch, Options{Features: engine.BFloat16}))
 		})
 	}
 }

@@ -16,12 +16,16 @@ const (
 	Float64
 	BFloat16
 	Int32
+	Float16
 )
 
 // Size is the number of bytes of an element.
-func (t DType) Size() int { return [...]int{4, 8, 2, 4}[t] }
+func (t DType) Size() int { return [...]int{4, 8, 2, 4, 2}[t] }
 
-func (t DType) String() string { return [...]string{"f32", "f64", "bf16", "i32"}[t] }
+func (t DType) String() string { return [...]string{"f32", "f64", "bf16", "i32", "f16"}[t] }
+
+// Short says whether the type has two bytes: plans keep it between steps, and no host reads it.
+func (t DType) Short() bool { return t == BFloat16 || t == Float16 }
 
 // DTypeOf is the element type of a gorgonia node of that type.
 func DTypeOf(t tensor.Dtype) (DType, error) {
@@ -125,6 +129,28 @@ type SGDStep struct{ LR, Momentum, Decay, GradScale float32 }
 // cannot. The kernels stay open as long as the recording.
 type Recorder interface {
 	Record(kernels []Kernel) Kernel
+}
+
+// HalfPrecision is a device that may compute in float16.
+type HalfPrecision interface {
+	// Float16 is nil if the device computes in float16, else why it does not.
+	Float16() error
+}
+
+// Supports is nil if a device computes features of the type, else it says why not.
+func Supports(dev Device, features DType) error {
+	switch features {
+	case Float32:
+		return nil
+	case BFloat16:
+		return dev.BFloat16()
+	case Float16:
+		if d, ok := dev.(HalfPrecision); ok {
+			return d.Float16()
+		}
+		return fmt.Errorf("%s does not compute in float16", dev.Name())
+	}
+	return fmt.Errorf("features are f32, bf16 or f16, not %v", features)
 }
 
 // Asynchronous is a device whose calls return before their work is done; Sync waits for it.

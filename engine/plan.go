@@ -18,8 +18,8 @@ type Spec struct {
 	// Stages lists the outputs of each stage; a stage runs what its outputs
 	// need beyond the stages before it.
 	Stages [][]*nn.Node
-	// BFloat16 computes features in bfloat16: inference only.
-	BFloat16 bool
+	// Features is the type that features are computed in, Float32 unless set; BFloat16 and Float16 are for inference only.
+	Features DType
 	// Native outputs and inputs keep the type that features have within the
 	// plan; without it they are float32.
 	Native []*nn.Node
@@ -53,10 +53,8 @@ var _ gorgonia.VM = (*Plan)(nil)
 
 // Compile plans the running of a graph on a device with the parameters of a store.
 func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
-	if spec.BFloat16 {
-		if err := dev.BFloat16(); err != nil {
-			return nil, fmt.Errorf("engine: %w", err)
-		}
+	if err := Supports(dev, spec.Features); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
 	}
 	p, err := newProgram(spec.Graph, spec.Stages)
 	if err != nil {
@@ -75,8 +73,8 @@ func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
 	for _, n := range spec.Native {
 		native[p.nodes[n]] = true
 	}
-	if spec.BFloat16 {
-		p.lower(native)
+	if spec.Features != Float32 {
+		p.lower(spec.Features, native)
 	}
 	made := &Plan{dev: dev, graph: spec.Graph, memory: map[*nn.Node]Tensor{}, stages: make([][]compiled, len(spec.Stages)), whole: make([]recording, len(spec.Stages))}
 	defer func() {
@@ -270,13 +268,13 @@ func (plan *Plan) Write(n *nn.Node, data any) error {
 }
 
 // Read copies an output into a slice of the node's size and type. Native
-// bfloat16 outputs are not for reading.
+// bfloat16 and float16 outputs are not for reading.
 func (plan *Plan) Read(n *nn.Node, into any) error {
 	t, ok := plan.memory[n]
 	if !ok {
 		return fmt.Errorf("engine: %s %w", n.Name(), errUnused)
 	}
-	if t.Type == BFloat16 {
+	if t.Type.Short() {
 		return fmt.Errorf("engine: output %s is %v: keep it on the device or leave it out of Native", n.Name(), t.Desc)
 	}
 	if !fits(into, t.Desc) {

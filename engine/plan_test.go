@@ -95,7 +95,7 @@ func TestBytesOfScaleNet50(t *testing.T) {
 	}{{false, 6278656}, {true, 3440384}} {
 		dev := &accountant{}
 		store := engine.NewStore(dev, params)
-		plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{logits}}, BFloat16: c.lowered})
+		plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{logits}}, Features: lowered(c.lowered)})
 		require.NoError(t, err)
 		assert.Equal(t, c.bytes, plan.Bytes(), "lowered: %v", c.lowered)
 		require.NoError(t, plan.Close())
@@ -134,7 +134,7 @@ func TestCompileFreesWhatFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g, _, y := chain(t)
 			store := engine.NewStore(dev, g.Params)
-			plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{y}}, BFloat16: dev.float32Only})
+			plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{y}}, Features: lowered(dev.float32Only)})
 			require.ErrorIs(t, err, errAccount)
 			assert.Nil(t, plan)
 			store.Close()
@@ -227,4 +227,12 @@ func TestSharedInputs(t *testing.T) {
 	assert.ErrorContains(t, err, "input x is f32[2], the shared tensor f32[1 2]")
 	_, err = compile(h, v, map[*nn.Node]engine.Tensor{v: between})
 	assert.ErrorContains(t, err, "it is no input")
+}
+
+// lowered is the type of features in bfloat16 plans.
+func lowered(on bool) engine.DType {
+	if on {
+		return engine.BFloat16
+	}
+	return engine.Float32
 }

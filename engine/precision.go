@@ -1,23 +1,24 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 
 	"scalenet/nn"
 )
 
-// lower makes a float32 program compute in bfloat16: images and features (all
-// values of four dimensions) are bfloat16 between steps. Parameters, and what
+// lower makes a float32 program compute in a shorter type: images and features (all
+// values of four dimensions) have it between steps. Parameters, and what
 // is computed from them alone, stay float32: kernels pack what they need. Sums
 // are float32 inside kernels, and what is read from outside or has other
 // dimensions is float32; a step that reads such a feature reads a copy of it.
-func (p *program) lower(native map[*value]bool) {
+func (p *program) lower(features DType, native map[*value]bool) {
 	for v := range native {
 		if v != nil && v.input && isFeature(v) {
-			v.Type = BFloat16
+			v.Type = features
 		}
 	}
-	l := lowering{native: native, fixed: map[*value]bool{}, short: map[*value]*value{}}
+	l := lowering{features: features, native: native, fixed: map[*value]bool{}, short: map[*value]*value{}}
 	for _, s := range p.steps {
 		switch {
 		case !slices.ContainsFunc(s.in, func(v *value) bool { return v.param == nil && !l.fixed[v] }):
@@ -32,15 +33,16 @@ func (p *program) lower(native map[*value]bool) {
 	p.steps = l.steps
 }
 
-// lowering is a program being made to compute in bfloat16, step by step.
+// lowering is a program being made to compute in a shorter type, step by step.
 type lowering struct {
-	steps  []*step
-	native map[*value]bool
-	fixed  map[*value]bool   // computed from parameters alone
-	short  map[*value]*value // the bfloat16 copy of a float32 feature
+	features DType
+	steps    []*step
+	native   map[*value]bool
+	fixed    map[*value]bool   // computed from parameters alone
+	short    map[*value]*value // the copy of a float32 feature in the shorter type
 }
 
-// compute makes a step read and write bfloat16 features.
+// compute makes a step read and write shorter features.
 func (l *lowering) compute(s *step) {
 	for i, v := range s.in {
 		if !isFeature(v) || isWeight(s.op, i) {
@@ -56,7 +58,7 @@ func (l *lowering) compute(s *step) {
 		s.in[i] = c
 	}
 	if isFeature(s.out) && (!s.out.kept || l.native[s.out]) {
-		s.out.Type = BFloat16
+		s.out.Type = l.features
 	}
 }
 
@@ -64,7 +66,7 @@ func (l *lowering) compute(s *step) {
 // is float32: a copy of the view.
 func (l *lowering) view(s *step) {
 	source := s.in[0]
-	if source.Type != BFloat16 || !s.out.kept || l.native[s.out] {
+	if source.Type != l.features || !s.out.kept || l.native[s.out] {
 		s.out.Type = source.Type
 		return
 	}
@@ -75,9 +77,9 @@ func (l *lowering) view(s *step) {
 	l.short[s.out] = v
 }
 
-// insert adds a step that computes a bfloat16 value from one other.
+// insert adds a step that computes a shorter value from one other.
 func (l *lowering) insert(op nn.Op, from *value, shape []int, stage int) *value {
-	v := &value{Desc: Desc{shape, BFloat16}, name: from.name + " (bf16)"}
+	v := &value{Desc: Desc{shape, l.features}, name: fmt.Sprintf("%s (%v)", from.name, l.features)}
 	v.def = &step{op: op, in: []*value{from}, out: v, stage: stage}
 	from.uses++
 	l.steps = append(l.steps, v.def)

@@ -23,7 +23,7 @@ func lowered(t *testing.T, native int, build func(g *nn.Graph, x *nn.Node) []*nn
 	for _, n := range append([]*nn.Node{g.Inputs()[0]}, out...)[:native] {
 		set[p.nodes[n]] = true
 	}
-	p.lower(set)
+	p.lower(BFloat16, set)
 	checkUses(t, p)
 	var steps []string
 	for _, s := range p.steps {

@@ -27,8 +27,8 @@ def torch(a, x):
             with torch.inference_mode(), common.precision(torch, a.dtype):
                 return net(x)
         return run, torch.__version__
-    # On a GPU weights are bfloat16, too: quicker than autocast. Copies up and down count, as in ours.
-    dtype = torch.bfloat16 if a.dtype == 'bf16' else torch.float32
+    # On a GPU weights have the type, too: quicker than autocast. Copies up and down count, as in ours.
+    dtype = common.element(torch, a.dtype)
     net, x = net.to(a.device, dtype), x.pin_memory()
 
     def run_gpu():

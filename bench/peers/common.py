@@ -14,7 +14,7 @@ WARM_UPS = 2
 def parser(doc):
     p = argparse.ArgumentParser(description=doc)
     p.add_argument('--engine', default='torch')
-    p.add_argument('--dtype', default='f32', choices=['f32', 'bf16'])
+    p.add_argument('--dtype', default='f32', choices=['f32', 'bf16', 'f16'])
     p.add_argument('--device', default='cpu', help='cpu, cuda or cuda:N; PyTorch only')
     p.add_argument('--threads', type=int, default=2)
     p.add_argument('--seconds', type=float, default=1, help='length of a round; it has at least one run')
@@ -50,7 +50,11 @@ def network(torch, name):
 
 
 def precision(torch, dtype, device='cpu'):
-    return torch.autocast(device.partition(':')[0], dtype=torch.bfloat16, enabled=dtype == 'bf16')
+    return torch.autocast(device.partition(':')[0], dtype=element(torch, dtype), enabled=dtype != 'f32')
+
+
+def element(torch, dtype):
+    return {'f32': torch.float32, 'bf16': torch.bfloat16, 'f16': torch.float16}[dtype]
 
 
 def finish(torch, device):

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/bench"
+	"scalenet/engine"
 )
 
 type benchOptions struct {
@@ -100,13 +101,13 @@ func (o *benchOptions) run(c *cobra.Command) error {
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	missing, err := o.noBFloat16()
+	missing, err := o.unsupported()
 	if err != nil {
 		return err
 	}
 	for _, k := range cases {
-		if k.BFloat16 && missing != nil {
-			fmt.Fprintf(c.ErrOrStderr(), "leaving out %s: %v\n", k.Name, missing)
+		if why := missing[k.Features]; why != nil {
+			fmt.Fprintf(c.ErrOrStderr(), "leaving out %s: %v\n", k.Name, why)
 			continue
 		}
 		fmt.Fprintln(c.ErrOrStderr(), "timing", k.Name)
@@ -129,14 +130,16 @@ func (o *benchOptions) run(c *cobra.Command) error {
 	return nil
 }
 
-// noBFloat16 is why the device does not compute in bfloat16, nil if it does.
-func (o *benchOptions) noBFloat16() (missing, err error) {
+// unsupported are the types that the device does not compute in, and why.
+func (o *benchOptions) unsupported() (map[engine.DType]error, error) {
 	dev, err := o.device.open()
 	if err != nil {
 		return nil, err
 	}
 	defer dev.Close()
-	return dev.BFloat16(), nil
+	return map[engine.DType]error{
+		engine.BFloat16: engine.Supports(dev, engine.BFloat16), engine.Float16: engine.Supports(dev, engine.Float16),
+	}, nil
 }
 
 // contestant answers rounds on standard input and output.

@@ -11,14 +11,14 @@ import (
 
 // classifierOptions are the flags of the verbs that run a classifier.
 type classifierOptions struct {
-	path   string
-	bf16   bool
-	device deviceOptions
+	path     string
+	features features
+	device   deviceOptions
 }
 
 func (o *classifierOptions) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.path, "model", "", "model file")
-	c.Flags().BoolVar(&o.bf16, "bf16", false, "compute in bfloat16")
+	o.features.flags(c)
 	o.device.flags(c)
 	requireFlags(c, "model")
 }
@@ -32,7 +32,12 @@ func (o *classifierOptions) open(batch int) (m *classify.Model, c *classify.Clas
 	if dev, err = o.device.open(); err != nil {
 		return nil, nil, nil, err
 	}
-	c = classify.NewClassifier(m, dev, classify.Options{BFloat16: o.bf16, Batch: batch})
+	typ, err := o.features.on(dev)
+	if err != nil {
+		dev.Close()
+		return nil, nil, nil, err
+	}
+	c = classify.NewClassifier(m, dev, classify.Options{Features: typ, Batch: batch})
 	return m, c, func() { c.Close(); dev.Close() }, nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,6 +17,33 @@ type deviceOptions struct {
 	name    string
 	threads int
 	tf32    bool
+}
+
+// features are the flags for the type that features are computed in.
+type features struct{ bf16, f16 bool }
+
+func (f *features) flags(c *cobra.Command) {
+	c.Flags().BoolVar(&f.bf16, "bf16", false, "compute in bfloat16")
+	c.Flags().BoolVar(&f.f16, "f16", false, "compute in float16; GPUs only")
+}
+
+// on is the type, which the device must have.
+func (f *features) on(dev engine.Device) (engine.DType, error) {
+	switch {
+	case f.bf16 && f.f16:
+		return 0, errors.New("--bf16 and --f16: want one of them")
+	case f.bf16:
+		if err := engine.Supports(dev, engine.BFloat16); err != nil {
+			return 0, fmt.Errorf("--bf16: %w", err)
+		}
+		return engine.BFloat16, nil
+	case f.f16:
+		if err := engine.Supports(dev, engine.Float16); err != nil {
+			return 0, fmt.Errorf("--f16: %w", err)
+		}
+		return engine.Float16, nil
+	}
+	return engine.Float32, nil
 }
 
 func (o *deviceOptions) flags(c *cobra.Command) {

@@ -41,6 +41,12 @@ func TestDevice(t *testing.T) {
 			require.InDelta(t, want.Score, got.Score, 1e-3)
 			require.InDeltaSlice(t, want.Box, got.Box, 0.5)
 		}
+		for _, features := range []string{"--bf16", "--f16"} {
+			status, stdout, stderr := scalenet("eval", "--model", filepath.Join(out, "last.safetensors"), "--data", instancesFile, "--images", picturesDir,
+				"--json", "--device", "cuda", features)
+			require.Zero(t, status, stderr)
+			require.Contains(t, stdout, "per_class", features)
+		}
 		status, stdout, stderr := scalenet("doctor")
 		require.Zero(t, status, stderr)
 		require.Contains(t, stdout, "compute capability")

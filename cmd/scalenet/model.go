@@ -12,7 +12,7 @@ import (
 // modelOptions are the flags of the verbs that run a model.
 type modelOptions struct {
 	path, size string
-	bf16       bool
+	features   features
 	device     deviceOptions
 }
 
@@ -20,7 +20,7 @@ func (o *modelOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.path, "model", "", "model file")
 	f.StringVar(&o.size, "size", "", "shorter and longest side; the published protocols 600/1000 and 800/1200 come with their 300 and 1000 proposals; default the model's own")
-	f.BoolVar(&o.bf16, "bf16", false, "compute in bfloat16")
+	o.features.flags(c)
 	o.device.flags(c)
 	requireFlags(c, "model")
 }
@@ -31,11 +31,12 @@ func (o *modelOptions) open(m *detector.Model) (d *detector.Detector, close func
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := dev.BFloat16(); o.bf16 && err != nil {
+	typ, err := o.features.on(dev)
+	if err != nil {
 		dev.Close()
-		return nil, nil, fmt.Errorf("--bf16: %w", err)
+		return nil, nil, err
 	}
-	d = detector.NewDetector(m, dev, detector.Options{BFloat16: o.bf16})
+	d = detector.NewDetector(m, dev, detector.Options{Features: typ})
 	return d, func() { d.Close(); dev.Close() }, nil
 }
 

@@ -25,7 +25,7 @@ import (
 
 type serveOptions struct {
 	models                        []string
-	bf16                          bool
+	features                      features
 	plans                         int
 	device                        deviceOptions
 	config                        server.Config
@@ -61,7 +61,7 @@ flight and end with status 0.`,
 func (o *serveOptions) flags(c *cobra.Command) {
 	f, d := c.Flags(), &o.config
 	f.StringArrayVar(&o.models, "model", nil, "model file, NAME=FILE, or folder; repeat for several")
-	f.BoolVar(&o.bf16, "bf16", false, "compute in bfloat16")
+	o.features.flags(c)
 	f.IntVar(&o.plans, "plans", 8, "sizes of pictures for which a model stays compiled")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address; :8080 is every address of this machine")
 	f.Float64Var(&d.Threshold, "threshold", d.Threshold, "lowest score answered where a request names none")
@@ -220,11 +220,12 @@ func (o *serveOptions) openModel(m *detector.Model) (*detector.Detector, func(),
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := dev.BFloat16(); o.bf16 && err != nil {
+	typ, err := o.features.on(dev)
+	if err != nil {
 		dev.Close()
-		return nil, nil, fmt.Errorf("--bf16: %w", err)
+		return nil, nil, err
 	}
-	d := detector.NewDetector(m, dev, detector.Options{BFloat16: o.bf16, Plans: o.plans})
+	d := detector.NewDetector(m, dev, detector.Options{Features: typ, Plans: o.plans})
 	return d, func() { d.Close(); dev.Close() }, nil
 }
 

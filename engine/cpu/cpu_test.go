@@ -24,7 +24,7 @@ func newDevice(t testing.TB, threads int) *Device {
 func TestOperations(t *testing.T) {
 	d := newDevice(t, 2)
 	missing := d.BFloat16()
-	optest.Run(t, ref.New(ref.Options{Fuse: true}), d, optest.Options{BFloat16: true, Skip: func(c optest.Case, features engine.DType) string {
+	optest.Run(t, ref.New(ref.Options{Fuse: true}), d, optest.Options{Features: []engine.DType{engine.BFloat16}, Skip: func(c optest.Case, features engine.DType) string {
 		switch c.Op.(type) {
 		case nn.Conv2D, engine.ConvBlock, nn.Linear: // oneDNN's; loops do without the processor's help
 			if features == engine.BFloat16 && missing != nil {

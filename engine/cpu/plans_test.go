@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"gorgonia.org/tensor"
+	"scalenet/engine"
 	"scalenet/engine/optest"
 	"scalenet/engine/ref"
 )
@@ -16,10 +17,10 @@ func TestPlans(t *testing.T) {
 	for name, o := range map[string]optest.PlanOptions{
 		"f32":      {Type: tensor.Float32, Tolerance: 1e-4},
 		"training": {Type: tensor.Float32, Backward: true, Tolerance: 1e-3},
-		"bf16":     {Type: tensor.Float32, BFloat16: true, Tolerance: 0.05},
+		"bf16":     {Type: tensor.Float32, Features: engine.BFloat16, Tolerance: 0.05},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := device.BFloat16(); o.BFloat16 && err != nil {
+			if err := device.BFloat16(); o.Features == engine.BFloat16 && err != nil {
 				t.Skip(err)
 			}
 			for seed := range uint64(40) {

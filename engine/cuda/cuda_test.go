@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"scalenet/engine"
 	"scalenet/engine/optest"
 	"scalenet/engine/ref"
 )
@@ -22,5 +23,5 @@ func newDevice(t testing.TB) *Device {
 
 // The operations, their aliasing, repeatability and changes of parameters, and the optimiser, against the reference device.
 func TestOperations(t *testing.T) {
-	optest.Run(t, ref.New(ref.Options{Fuse: true}), newDevice(t), optest.Options{BFloat16: true})
+	optest.Run(t, ref.New(ref.Options{Fuse: true}), newDevice(t), optest.Options{Features: []engine.DType{engine.BFloat16, engine.Float16}})
 }

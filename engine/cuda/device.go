@@ -57,9 +57,10 @@ type call struct {
 }
 
 var (
-	_ engine.Device       = (*Device)(nil)
-	_ engine.Asynchronous = (*Device)(nil)
-	_ engine.Recorder     = (*Device)(nil)
+	_ engine.Device        = (*Device)(nil)
+	_ engine.HalfPrecision = (*Device)(nil)
+	_ engine.Asynchronous  = (*Device)(nil)
+	_ engine.Recorder      = (*Device)(nil)
 )
 
 // The least versions that the device works with: PTX 7.8 is as new as CUDA 11.8.
@@ -205,6 +206,9 @@ func (d *Device) BFloat16() error {
 	}
 	return nil
 }
+
+// Float16 implements engine.HalfPrecision: every GPU that the device takes has it.
+func (d *Device) Float16() error { return nil }
 
 // Sync implements engine.Asynchronous.
 func (d *Device) Sync() error {

@@ -275,7 +275,7 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 	d, other := newDevice(t), newDevice(t)
 	double := alloc(t, d, engine.Float64, nil, 2)
 	_, err := d.Kernel(nn.ReLU{}, []engine.Tensor{double}, double)
-	assert.ErrorContains(t, err, "cuda: ReLU{} of [f64[2]] to f64[2]: features are f32 or bf16, not f64")
+	assert.ErrorContains(t, err, "cuda: ReLU{} of [f64[2]] to f64[2]: features are f32, bf16 or f16, not f64")
 	x := alloc(t, d, engine.Float32, []float32{-1, 2}, 2)
 	foreign := alloc(t, other, engine.Float32, nil, 2)
 	_, err = d.Kernel(nn.ReLU{}, []engine.Tensor{foreign}, x)

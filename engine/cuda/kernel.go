@@ -188,7 +188,7 @@ func (c *compiler) compileAs() error {
 	}
 	c.in = slices.Clone(c.in)
 	for i, t := range c.in {
-		if !short(t.Type) {
+		if !t.Type.Short() {
 			continue
 		}
 		wide, err := c.widened(t)
@@ -268,8 +268,8 @@ func (c *compiler) compile() error {
 // feature is the type that all of the given tensors have, as names of kernels end in it.
 func feature(ts ...engine.Tensor) (string, error) {
 	for _, t := range ts {
-		if t.Type != engine.Float32 && !short(t.Type) {
-			return "", fmt.Errorf("features are f32 or bf16, not %v", t.Type)
+		if t.Type != engine.Float32 && !t.Type.Short() {
+			return "", fmt.Errorf("features are f32, bf16 or f16, not %v", t.Type)
 		}
 		if t.Type != ts[0].Type {
 			return "", errors.New("these types do not go together")
@@ -277,9 +277,6 @@ func feature(ts ...engine.Tensor) (string, error) {
 	}
 	return suffix(ts[0].Type), nil
 }
-
-// short says whether values take two bytes.
-func short(t engine.DType) bool { return t == engine.BFloat16 }
 
 func suffix(t engine.DType) string { return t.String() }
 

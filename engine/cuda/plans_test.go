@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"gorgonia.org/tensor"
+	"scalenet/engine"
 	"scalenet/engine/optest"
 	"scalenet/engine/ref"
 )
@@ -17,7 +18,8 @@ func TestPlans(t *testing.T) {
 	for name, o := range map[string]optest.PlanOptions{
 		"f32":      {Type: tensor.Float32, Tolerance: 1e-4},
 		"training": {Type: tensor.Float32, Backward: true, Tolerance: 1e-3},
-		"bf16":     {Type: tensor.Float32, BFloat16: true, Tolerance: 0.05},
+		"bf16":     {Type: tensor.Float32, Features: engine.BFloat16, Tolerance: 0.05},
+		"f16":      {Type: tensor.Float32, Features: engine.Float16, Tolerance: 0.01},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(40) {

@@ -28,6 +28,7 @@ func TestPrecision(t *testing.T) {
 		{"f32", Options{}, engine.Float32, 1e-5},
 		{"tf32", Options{TF32: true}, engine.Float32, 1e-2},
 		{"bf16", Options{}, engine.BFloat16, 4e-2},
+		{"f16", Options{}, engine.Float16, 5e-3},
 	} {
 		t.Run(p.name, func(t *testing.T) {
 			d, err := New(p.options)

@@ -10,32 +10,34 @@ import (
 )
 
 // Tolerance is a class of differences from the oracle, as a part of the
-// output's scale in float32 and in bfloat16.
+// output's scale.
 type Tolerance string
 
 const (
 	// Exact is for operations that move or choose values: no difference.
 	Exact Tolerance = "exact"
-	// Rounded is for a few roundings a value: 1e-6, 1/128.
+	// Rounded is for a few roundings a value: 1e-6, in bfloat16 1/128, in float16 1/1024.
 	Rounded Tolerance = "rounded"
-	// Summed is for sums, in any order: 1e-5, 1/64.
+	// Summed is for sums, in any order: 1e-5, in bfloat16 1/64, in float16 1/512.
 	Summed Tolerance = "summed"
 )
 
-// Of is the part of the scale that results of the type may differ by.
-func (t Tolerance) Of(result engine.DType, lowered bool) float64 {
-	lowered = lowered || result == engine.BFloat16
-	switch {
-	case t == Exact:
+// Of is the part of the scale that results may differ by with features of the type.
+func (t Tolerance) Of(features engine.DType) float64 {
+	if t == Exact {
 		return 0
-	case t == Rounded && !lowered:
-		return 1e-6
-	case t == Rounded:
-		return 1. / 128
-	case lowered:
-		return 1. / 64
 	}
-	return 1e-5
+	rounded, summed := 1e-6, 1e-5
+	switch features {
+	case engine.BFloat16:
+		rounded, summed = 1./128, 1./64
+	case engine.Float16:
+		rounded, summed = 1./1024, 1./512
+	}
+	if t == Rounded {
+		return rounded
+	}
+	return summed
 }
 
 // Input describes an input of a case.

@@ -11,12 +11,12 @@ import (
 )
 
 // runDevice tests what a device does beside the table's operations.
-func runDevice(t *testing.T, oracle, device engine.Device, bfloat16 bool) {
+func runDevice(t *testing.T, oracle, device engine.Device, features []engine.DType) {
 	t.Run("memory", func(t *testing.T) { memory(t, device) })
 	t.Run("refuses", func(t *testing.T) { refuses(t, device) })
 	t.Run("optimise", func(t *testing.T) { optimise(t, oracle, device) })
-	if bfloat16 {
-		t.Run("cast", func(t *testing.T) { cast(t, device) })
+	for _, typ := range features {
+		t.Run("cast "+typ.String(), func(t *testing.T) { cast(t, device, typ) })
 	}
 }
 
@@ -170,9 +170,9 @@ func wide(v []float32) []float64 {
 	return w
 }
 
-// cast checks engine.Cast to bfloat16 and back bit for bit: ties to even,
+// cast checks engine.Cast to a shorter type and back bit for bit: ties to even,
 // overflow, infinities, denormals, and odd lengths.
-func cast(t *testing.T, dev engine.Device) {
+func cast(t *testing.T, dev engine.Device, typ engine.DType) {
 	special := []float64{
 		0, math.Copysign(0, -1), 1, 1 + 1./256, 1 + 3./256, 1 + 1./256 + 1./(1<<20), -1 - 1./256, math.MaxFloat32,
 		math.Inf(1), math.Inf(-1), 0x1p-126, 1e-3,
@@ -182,14 +182,14 @@ func cast(t *testing.T, dev engine.Device) {
 		v := Fill{Kind: Uniform, Low: -3, High: 3}.Make(n, 1)
 		copy(v, special)
 		c := Case{Name: "Cast", Op: engine.Cast{}, In: []Input{feature(shape...)}}
-		to := castOnce(t, dev, c, engine.Float32, engine.BFloat16, v)
-		short := engine.Desc{Shape: shape, Type: engine.BFloat16}
+		to := castOnce(t, dev, c, engine.Float32, typ, v)
+		short := engine.Desc{Shape: shape, Type: typ}
 		if want := encode(short, v); !slices.Equal(to, want) {
-			t.Fatalf("to bfloat16 of %v: %x, want %x", shape, to, want)
+			t.Fatalf("to %v of %v: %x, want %x", typ, shape, to, want)
 		}
 		rounded := decode(short, to)
-		if back := castOnce(t, dev, c, engine.BFloat16, engine.Float32, rounded); !slices.Equal(back, encode(engine.Desc{Shape: shape}, rounded)) {
-			t.Fatalf("from bfloat16 of %v", shape)
+		if back := castOnce(t, dev, c, typ, engine.Float32, rounded); !slices.Equal(back, encode(engine.Desc{Shape: shape}, rounded)) {
+			t.Fatalf("from %v of %v", typ, shape)
 		}
 	}
 }
@@ -212,7 +212,7 @@ func castOnce(t *testing.T, dev engine.Device, c Case, from, to engine.DType, v 
 	if w[n] != 0 {
 		t.Errorf("the run writes behind its output")
 	}
-	if n := b.out.Shape.TotalSize(); to == engine.BFloat16 && n%2 == 1 {
+	if n := b.out.Shape.TotalSize(); to.Short() && n%2 == 1 {
 		w[n/2] &= 0xffff
 	}
 	return w[:n]

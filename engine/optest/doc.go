@@ -4,7 +4,7 @@
 // groups), and the comparison of a device with the reference on it.
 //
 //	func TestOperations(t *testing.T) {
-//		optest.Run(t, ref.New(ref.Options{}), device, optest.Options{BFloat16: true})
+//		optest.Run(t, ref.New(ref.Options{}), device, optest.Options{Features: []engine.DType{engine.BFloat16}})
 //	}
 //
 // [ComparePlans] compares whole plans of random graphs: what fusion, shared
@@ -14,7 +14,7 @@
 //
 // Each case is run with fresh memory, again, in place for every input that
 // engine.InPlace allows, after a change of its parameters, and, with
-// Options.BFloat16, with features in bfloat16. The output memory is filled with
+// Options.Features, with features in shorter types. The output memory is filled with
 // values that no case produces before the run and has a margin after its end,
 // which must stay. The second run must give the same bits as the first.
 //

@@ -4,13 +4,14 @@ import (
 	"strings"
 	"testing"
 
+	"scalenet/engine"
 	"scalenet/engine/ref"
 )
 
 // The reference device passes its own table: what fails here is the table, the
 // comparison or an alias.
 func TestReference(t *testing.T) {
-	Run(t, ref.New(ref.Options{}), ref.New(ref.Options{Fuse: true}), Options{BFloat16: true})
+	Run(t, ref.New(ref.Options{}), ref.New(ref.Options{Fuse: true}), Options{Features: []engine.DType{engine.BFloat16, engine.Float16}})
 }
 
 func TestCases(t *testing.T) {

@@ -19,8 +19,8 @@ type PlanOptions struct {
 	Type tensor.Dtype
 	// Backward derives the gradients of parameters and of the input.
 	Backward bool
-	// BFloat16 computes features in bfloat16, without gradients.
-	BFloat16 bool
+	// Features is the type of features in plans without gradients.
+	Features engine.DType
 	// Tolerance is the part of an output's scale that results may differ by.
 	Tolerance float64
 }
@@ -43,7 +43,7 @@ func ComparePlans(oracle, device engine.Device, draw Draw, o PlanOptions) error 
 	if err != nil {
 		return fmt.Errorf("oracle: %w", err)
 	}
-	got, err := g.results(device, engine.Spec{Graph: g.Graph, Stages: g.stages, BFloat16: o.BFloat16})
+	got, err := g.results(device, engine.Spec{Graph: g.Graph, Stages: g.stages, Features: o.Features})
 	if err != nil {
 		return fmt.Errorf("device: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"gorgonia.org/tensor"
 	"pgregory.net/rapid"
+	"scalenet/engine"
 	"scalenet/engine/ref"
 )
 
@@ -26,7 +27,7 @@ func TestPlansInBFloat16(t *testing.T) {
 	for _, fuse := range []bool{false, true} {
 		for seed := range uint64(40) {
 			draw := rand.New(rand.NewPCG(seed, 0)).IntN
-			o := PlanOptions{Type: tensor.Float32, BFloat16: true, Tolerance: 0.05}
+			o := PlanOptions{Type: tensor.Float32, Features: engine.BFloat16, Tolerance: 0.05}
 			if err := ComparePlans(ref.New(ref.Options{}), ref.New(ref.Options{Fuse: fuse}), draw, o); err != nil {
 				t.Errorf("seed %d, fuse %v: %v", seed, fuse, err)
 			}

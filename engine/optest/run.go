@@ -11,8 +11,8 @@ import (
 
 // Options of a run of the table.
 type Options struct {
-	// BFloat16 also runs what inference needs with features in bfloat16.
-	BFloat16 bool
+	// Features are types that what inference needs also runs with: bfloat16, float16.
+	Features []engine.DType
 	// Skip gives the reason why the device is not tested on a case (with
 	// features of that type), or nothing; nil skips none.
 	Skip func(c Case, features engine.DType) string
@@ -23,7 +23,7 @@ type Options struct {
 func Run(t *testing.T, oracle, device engine.Device, o Options) {
 	for _, c := range Cases() {
 		t.Run(c.Name, func(t *testing.T) {
-			for _, m := range modes(c, o.BFloat16) {
+			for _, m := range modes(c, o.Features) {
 				if o.Skip != nil {
 					if why := o.Skip(c, m.features); why != "" {
 						t.Skip(why)
@@ -33,7 +33,7 @@ func Run(t *testing.T, oracle, device engine.Device, o Options) {
 			}
 		})
 	}
-	runDevice(t, oracle, device, o.BFloat16)
+	runDevice(t, oracle, device, o.Features)
 }
 
 // mode is how the values of a case are held.
@@ -43,21 +43,22 @@ type mode struct {
 	layout
 }
 
-// modes are float32, and for inference bfloat16 as engine's plans use it:
-// features (all of four dimensions but parameters) are bfloat16, all else is
+// modes are float32, and for inference the shorter types as engine's plans use them:
+// features (all of four dimensions but parameters) have the type, all else is
 // float32; outputs of four dimensions that are read from outside float32 too.
-func modes(c Case, bfloat16 bool) []mode {
+func modes(c Case, features []engine.DType) []mode {
 	m := []mode{{"f32", engine.Float32, lay(c, engine.Float32, engine.Float32)}}
-	if !bfloat16 || c.Training {
+	if c.Training {
 		return m
 	}
-	lowered := lay(c, engine.BFloat16, engine.BFloat16)
-	if !slices.Contains(append(lowered.in, lowered.out), engine.BFloat16) {
-		return m
-	}
-	m = append(m, mode{"bf16", engine.BFloat16, lowered})
-	if lowered.out == engine.BFloat16 {
-		m = append(m, mode{"bf16-f32", engine.BFloat16, lay(c, engine.BFloat16, engine.Float32)})
+	for _, typ := range features {
+		lowered := lay(c, typ, typ)
+		if slices.Contains(append(lowered.in, lowered.out), typ) {
+			m = append(m, mode{typ.String(), typ, lowered})
+		}
+		if lowered.out == typ {
+			m = append(m, mode{typ.String() + "-f32", typ, lay(c, typ, engine.Float32)})
+		}
 	}
 	return m
 }
@@ -207,7 +208,7 @@ func (c comparison) compare(memory []int32, want []float64) {
 			c.Fatalf("the run writes behind its output, at word %d of %d", n+i, n)
 		}
 	}
-	tolerance := c.Tolerance.Of(c.out, c.features == engine.BFloat16)
+	tolerance := c.Tolerance.Of(c.features)
 	rows := 1
 	if c.Rows {
 		rows = d.Shape[0]

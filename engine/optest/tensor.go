@@ -31,6 +31,8 @@ func encode(d engine.Desc, values []float64) []int32 {
 			w[2*i], w[2*i+1] = int32(uint32(bits)), int32(uint32(bits>>32))
 		case engine.BFloat16:
 			w[i/2] |= int32(uint32(bfloat16(float32(v))) << (16 * (i % 2)))
+		case engine.Float16:
+			w[i/2] |= int32(uint32(engine.Float16Bits(float32(v))) << (16 * (i % 2)))
 		}
 	}
 	return w
@@ -49,6 +51,8 @@ func decode(d engine.Desc, w []int32) []float64 {
 			values[i] = math.Float64frombits(uint64(uint32(w[2*i])) | uint64(uint32(w[2*i+1]))<<32)
 		case engine.BFloat16:
 			values[i] = float64(math.Float32frombits(uint32(w[i/2]) >> (16 * (i % 2)) << 16))
+		case engine.Float16:
+			values[i] = float64(engine.Float16Value(uint16(uint32(w[i/2]) >> (16 * (i % 2)))))
 		}
 	}
 	return values

@@ -60,6 +60,8 @@ func load(t engine.Tensor) array {
 			a.data[i] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
 		case engine.BFloat16:
 			a.data[i] = float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16))
+		case engine.Float16:
+			a.data[i] = float64(engine.Float16Value(binary.LittleEndian.Uint16(b[2*i:])))
 		case engine.Int32:
 			a.data[i] = float64(int32(binary.LittleEndian.Uint32(b[4*i:])))
 		}
@@ -78,6 +80,8 @@ func store(t engine.Tensor, a array) {
 			binary.LittleEndian.PutUint64(b[8*i:], math.Float64bits(v))
 		case engine.BFloat16:
 			binary.LittleEndian.PutUint16(b[2*i:], bfloat16(float32(v)))
+		case engine.Float16:
+			binary.LittleEndian.PutUint16(b[2*i:], engine.Float16Bits(float32(v)))
 		case engine.Int32:
 			binary.LittleEndian.PutUint32(b[4*i:], uint32(int32(v)))
 		}

@@ -36,6 +36,9 @@ func (d *Device) Fuses() bool { return d.options.Fuse }
 // BFloat16 implements engine.Device.
 func (d *Device) BFloat16() error { return nil }
 
+// Float16 implements engine.HalfPrecision.
+func (d *Device) Float16() error { return nil }
+
 // Close implements engine.Device; there is nothing to free.
 func (d *Device) Close() error { return nil }
 
