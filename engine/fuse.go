@@ -11,7 +11,7 @@ import (
 // away only if nothing else reads it.
 func (p *program) fuse() {
 	for _, rule := range []func(*step) bool{
-		p.convBlock, p.foldNorm, p.foldNormGrad,
+		p.block, p.foldNorm, p.foldNormGrad,
 		p.addReLUGrad, p.joinEmbeds,
 	} {
 		p.everywhere(rule)
@@ -41,35 +41,23 @@ func private(v *value) *step {
 	return v.def
 }
 
-// convBlock: conv(x, slice(w)) and its gradient by x -> blocks that take the slice themselves.
-func (p *program) convBlock(s *step) bool {
-	switch op := s.op.(type) {
-	case nn.Conv2D:
-		block := ConvBlock{Conv2D: op, Bias: len(s.in) == 3}
-		in := slices.Clone(s.in)
-		in[1], block.From, block.To = sliceOfWeight(s.in[1], op.Groups)
-		p.replace(block, in, s)
-		return true
-	case nn.Conv2DGradInput:
-		block := ConvBlockGradInput{Conv2DGradInput: op}
-		in := slices.Clone(s.in)
-		in[1], block.From, block.To = sliceOfWeight(s.in[1], op.Conv2D.Groups)
-		p.replace(block, in, s)
-		return true
-	case nn.Conv2DGradWeight:
-		p.replace(ConvBlockGradWeight{Conv2DGradWeight: op}, s.in, s)
-		return true
-	case nn.BatchNorm2D:
-		p.replace(NormBlock{BatchNorm2D: op}, s.in, s)
-		return true
-	case nn.Resize2D:
-		p.replace(ResizeBlock{Resize2D: op}, s.in, s)
-		return true
-	case nn.ScaleChannels:
-		p.replace(ScaleBlock{}, s.in, s)
-		return true
+// block: an operation -> its block; convolutions and their gradients by x take a weight's slice themselves.
+func (p *program) block(s *step) bool {
+	op, ok := Block(s.op, len(s.in))
+	if !ok {
+		return false
 	}
-	return false
+	in := slices.Clone(s.in)
+	switch b := op.(type) {
+	case ConvBlock:
+		in[1], b.From, b.To = sliceOfWeight(s.in[1], b.Conv2D.Groups)
+		op = b
+	case ConvBlockGradInput:
+		in[1], b.From, b.To = sliceOfWeight(s.in[1], b.Conv2DGradInput.Conv2D.Groups)
+		op = b
+	}
+	p.replace(op, in, s)
+	return true
 }
 
 // sliceOfWeight sees through a slice of a parameter's input channels. Those of

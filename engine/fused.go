@@ -20,6 +20,26 @@ type Norm struct {
 	ScaleOnly bool // leave out the constant term
 }
 
+// Block is the block below that equals an operation with so many inputs, ok if
+// there is one: devices have kernels for blocks and need none for those.
+func Block(op nn.Op, inputs int) (block nn.Op, ok bool) {
+	switch op := op.(type) {
+	case nn.Conv2D:
+		return ConvBlock{Conv2D: op, Bias: inputs == 3}, true
+	case nn.Conv2DGradInput:
+		return ConvBlockGradInput{Conv2DGradInput: op}, true
+	case nn.Conv2DGradWeight:
+		return ConvBlockGradWeight{Conv2DGradWeight: op}, true
+	case nn.BatchNorm2D:
+		return NormBlock{BatchNorm2D: op}, true
+	case nn.Resize2D:
+		return ResizeBlock{Resize2D: op}, true
+	case nn.ScaleChannels:
+		return ScaleBlock{}, true
+	}
+	return op, false
+}
+
 // ConvBlock is a convolution and what follows it:
 //
 //	x, weight, [bias if Bias], [weight, bias, mean, variance if Norm.On], [residual if Residual]

@@ -97,7 +97,7 @@ func wantChannels(c int, ts ...engine.Tensor) error {
 			return fmt.Errorf("%v for %d channels", t.Desc, c)
 		}
 	}
-	return want(engine.Float32, ts...)
+	return engine.CheckType(engine.Float32, ts...)
 }
 
 func (c *compiler) convBlock(op engine.ConvBlock) error {
@@ -110,7 +110,7 @@ func (c *compiler) convBlock(op engine.ConvBlock) error {
 	}
 	x, w, y := c.in[0], c.in[1], c.out
 	params := c.in[1:op.ResidualAt()]
-	if err := errors.Join(want(engine.Float32, w), wantChannels(w.Shape[0], params[1:]...),
+	if err := errors.Join(engine.CheckType(engine.Float32, w), wantChannels(w.Shape[0], params[1:]...),
 		checkSlice(w, op.From, op.To, op.Conv2D.Groups)); err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func wantCount(in []engine.Tensor, n int) error {
 func (c *compiler) convGradInput(op engine.ConvBlockGradInput) error {
 	dy, w := c.in[0], c.in[1]
 	norm, err := c.normGradient(op.Norm, dy.Shape[3])
-	if err := errors.Join(err, want(engine.Float32, w), checkSlice(w, op.From, op.To, op.Conv2DGradInput.Conv2D.Groups)); err != nil {
+	if err := errors.Join(err, engine.CheckType(engine.Float32, w), checkSlice(w, op.From, op.To, op.Conv2DGradInput.Conv2D.Groups)); err != nil {
 		return err
 	}
 	t, err := feature(dy, c.out)
@@ -199,7 +199,7 @@ func (c *compiler) convGradInput(op engine.ConvBlockGradInput) error {
 func (c *compiler) convGradWeight(op engine.ConvBlockGradWeight) error {
 	x, dy := c.in[0], c.in[1]
 	norm, err := c.normGradient(op.Norm, dy.Shape[3])
-	if err := errors.Join(err, want(engine.Float32, c.out)); err != nil {
+	if err := errors.Join(err, engine.CheckType(engine.Float32, c.out)); err != nil {
 		return err
 	}
 	t, err := feature(x, dy)

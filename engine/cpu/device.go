@@ -9,10 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"sync/atomic"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
 	"scalenet/engine"
 )
 
@@ -26,18 +24,12 @@ type Options struct {
 type Device struct {
 	threads int
 	handle  *C.sn_device
-	calls   chan call
-	tid     int           // of the device's OS thread
-	closed  chan struct{} // closed by Close
-	ended   atomic.Bool
-}
-
-type call struct {
-	f    func() error
-	done chan error
+	thread  *engine.Thread // OpenMP's pool belongs to it
 }
 
 var _ engine.Mapper = (*Device)(nil)
+
+var errClosed = errors.New("cpu: the device is closed")
 
 // New starts a device.
 func New(o Options) (*Device, error) {
@@ -47,53 +39,25 @@ func New(o Options) (*Device, error) {
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	d := &Device{threads: o.Threads, calls: make(chan call), closed: make(chan struct{})}
-	started := make(chan error)
-	go d.serve(started)
-	if err := <-started; err != nil {
+	d := &Device{threads: o.Threads}
+	var err error
+	if d.thread, err = engine.NewThread(errClosed, d.open, func() error { C.sn_device_free(d.handle); return nil }); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-// serve is the device's thread. It stays locked to its goroutine to the end, so
-// that the OS thread, and OpenMP's pool with it, ends too.
-func (d *Device) serve(started chan<- error) {
-	runtime.LockOSThread()
-	d.tid = unix.Gettid()
+func (d *Device) open() error {
 	C.sn_set_threads(C.int(d.threads))
 	var message message
 	if d.handle = C.sn_device_new(message.c()); d.handle == nil {
-		started <- fmt.Errorf("cpu: %s", &message)
-		return
+		return fmt.Errorf("cpu: %s", &message)
 	}
-	started <- nil
-	for {
-		select {
-		case c := <-d.calls:
-			c.done <- c.f()
-		case <-d.closed:
-			C.sn_device_free(d.handle)
-			return
-		}
-	}
+	return nil
 }
-
-var errClosed = errors.New("cpu: the device is closed")
 
 // Do implements engine.Device. Called on the device's own thread, it just runs f.
-func (d *Device) Do(f func() error) error {
-	if unix.Gettid() == d.tid {
-		return f()
-	}
-	c := call{f, make(chan error, 1)}
-	select {
-	case d.calls <- c:
-		return <-c.done
-	case <-d.closed:
-		return errClosed
-	}
-}
+func (d *Device) Do(f func() error) error { return d.thread.Do(f) }
 
 // Name implements engine.Device.
 func (d *Device) Name() string { return "cpu" }
@@ -117,13 +81,7 @@ func (d *Device) BFloat16() (err error) {
 func (d *Device) Threads() int { return d.threads }
 
 // Close implements engine.Device. Kernels must be closed before.
-func (d *Device) Close() error {
-	if d.ended.Swap(true) {
-		return errClosed
-	}
-	close(d.closed)
-	return nil
-}
+func (d *Device) Close() error { return d.thread.Close() }
 
 // Packed is the number of packed weights that kernels hold.
 func (d *Device) Packed() (n int) {
@@ -176,9 +134,9 @@ func (d *Device) Alloc(bytes int) (engine.Memory, error) {
 // Map implements engine.Mapper. Memory that is never freed is let go of when
 // nothing refers to it any more.
 func (d *Device) Map(host any) (engine.Memory, error) {
-	b, err := bytesOf(host)
+	b, err := engine.HostBytes(host)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cpu: %w", err)
 	}
 	if len(b) == 0 {
 		return nil, fmt.Errorf("cpu: nothing to map in an empty %T", host)
@@ -215,24 +173,11 @@ func writable(ms ...engine.Memory) error {
 	return nil
 }
 
-// bytesOf sees a slice of numbers as bytes.
-func bytesOf(data any) ([]byte, error) {
-	switch s := data.(type) {
-	case []float32:
-		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 4*len(s)), nil
-	case []float64:
-		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 8*len(s)), nil
-	case []int32:
-		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 4*len(s)), nil
-	}
-	return nil, fmt.Errorf("cpu: %T is not a slice that a device holds", data)
-}
-
 // transfer gives both sides of a Write or Read of a slice.
 func transfer(m engine.Memory, data any) (device, host []byte, err error) {
-	host, err = bytesOf(data)
+	host, err = engine.HostBytes(data)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("cpu: %w", err)
 	}
 	b, ok := m.(*memory)
 	switch {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"unsafe"
 
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/nn"
 )
@@ -25,7 +24,7 @@ func (d *Device) Kernel(op nn.Op, in []engine.Tensor, out engine.Tensor) (engine
 		}
 		if err != nil {
 			c.kernel.Close()
-			return fmt.Errorf("cpu: %s of %v to %v: %w", nn.Name(op), descs(in), out.Desc, err)
+			return fmt.Errorf("cpu: %s of %v to %v: %w", nn.Name(op), engine.Descs(in), out.Desc, err)
 		}
 		k = c.kernel
 		return nil
@@ -34,14 +33,6 @@ func (d *Device) Kernel(op nn.Op, in []engine.Tensor, out engine.Tensor) (engine
 		return nil, err
 	}
 	return k, nil
-}
-
-func descs(in []engine.Tensor) []engine.Desc {
-	d := make([]engine.Desc, len(in))
-	for i, t := range in {
-		d[i] = t.Desc
-	}
-	return d
 }
 
 // kernel runs a loop or a oneDNN kernel.
@@ -92,9 +83,7 @@ type compiler struct {
 
 // check compares shapes with what the operation says, and memory with shapes.
 func (c *compiler) check() error {
-	shapes := make([]tensor.Shape, len(c.in))
 	for i, t := range c.in {
-		shapes[i] = t.Shape
 		if err := c.owns(t); err != nil {
 			return fmt.Errorf("input %d: %w", i, err)
 		}
@@ -102,14 +91,7 @@ func (c *compiler) check() error {
 	if err := errors.Join(c.owns(c.out), writable(c.out.Mem)); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
-	want, err := c.op.OutShape(shapes)
-	if err != nil {
-		return err
-	}
-	if !want.Eq(c.out.Shape) {
-		return fmt.Errorf("the output's shape is %v", want)
-	}
-	return nil
+	return engine.CheckShapes(c.op, c.in, c.out)
 }
 
 func (c *compiler) owns(t engine.Tensor) error {
@@ -162,17 +144,12 @@ func (c *compiler) compileAs() error {
 }
 
 func (c *compiler) compile() error {
-	switch op := c.op.(type) {
-	case nn.Conv2D:
-		return c.convBlock(engine.ConvBlock{Conv2D: op, Bias: len(c.in) == 3})
+	block, _ := engine.Block(c.op, len(c.in))
+	switch op := block.(type) {
 	case engine.ConvBlock:
 		return c.convBlock(op)
-	case nn.Conv2DGradInput:
-		return c.convGradInput(engine.ConvBlockGradInput{Conv2DGradInput: op})
 	case engine.ConvBlockGradInput:
 		return c.convGradInput(op)
-	case nn.Conv2DGradWeight:
-		return c.convGradWeight(engine.ConvBlockGradWeight{Conv2DGradWeight: op})
 	case engine.ConvBlockGradWeight:
 		return c.convGradWeight(op)
 	case nn.BiasGrad:
@@ -187,19 +164,17 @@ func (c *compiler) compile() error {
 		return c.elementwise()
 	case nn.Concat, nn.Slice, nn.Embed, nn.Reshape, nn.Row:
 		return c.rearrange()
-	case nn.Moments2D, nn.BatchNorm2D, engine.NormBlock, nn.BatchNorm2DGradParams, nn.BatchNorm2DGradInput,
+	case engine.NormBlock:
+		return c.normBlock(op)
+	case nn.Moments2D, nn.BatchNorm2DGradParams, nn.BatchNorm2DGradInput,
 		nn.FrozenBatchNorm2D, engine.FrozenNormReLU, nn.FrozenBatchNorm2DGrad:
 		return c.norm()
-	case nn.ScaleChannels:
-		return c.scaleChannels(engine.ScaleBlock{})
 	case engine.ScaleBlock:
 		return c.scaleChannels(op)
 	case nn.ScaleChannelsGrad:
 		return c.scaleChannelsGrad()
 	case nn.MaxPool2D, nn.MaxPool2DGrad, nn.AvgPool2D, nn.AvgPool2DGrad, nn.GlobalAvgPool2D, nn.GlobalAvgPool2DGrad:
 		return c.pool()
-	case nn.Resize2D:
-		return c.resize(engine.ResizeBlock{Resize2D: op})
 	case engine.ResizeBlock:
 		return c.resize(op)
 	case nn.Resize2DGrad:
@@ -246,16 +221,6 @@ func feature(ts ...engine.Tensor) (C.int, error) {
 		return C.SN_BF16, nil
 	}
 	return C.SN_F32, nil
-}
-
-// want checks the types of parameters, labels and losses.
-func want(t engine.DType, ts ...engine.Tensor) error {
-	for _, x := range ts {
-		if x.Type != t {
-			return fmt.Errorf("%v where %v is wanted", x.Desc, t)
-		}
-	}
-	return nil
 }
 
 func at(t engine.Tensor) unsafe.Pointer { return t.Mem.(*memory).at }

@@ -12,7 +12,7 @@ import (
 func (c *compiler) linear() error {
 	x, w := c.in[0], c.in[1]
 	params := c.in[1:]
-	if err := want(engine.Float32, params...); err != nil {
+	if err := engine.CheckType(engine.Float32, params...); err != nil {
 		return err
 	}
 	xt, err := feature(x)
@@ -35,7 +35,7 @@ func (c *compiler) linear() error {
 func (c *compiler) linearGradInput() error {
 	dy, w := c.in[0], c.in[1]
 	t, err := feature(dy, c.out)
-	if err := errors.Join(err, want(engine.Float32, w)); err != nil {
+	if err := errors.Join(err, engine.CheckType(engine.Float32, w)); err != nil {
 		return err
 	}
 	l := C.sn_linear{n: C.int64_t(dy.Shape[0]), weight: weightOf(w, 0, 0), x_type: t, y_type: t, x: at(dy), y: at(c.out)}
@@ -47,7 +47,7 @@ func (c *compiler) linearGradInput() error {
 func (c *compiler) linearGradWeight() error {
 	x, dy := c.in[0], c.in[1]
 	t, err := feature(x, dy)
-	if err := errors.Join(err, want(engine.Float32, c.out)); err != nil {
+	if err := errors.Join(err, engine.CheckType(engine.Float32, c.out)); err != nil {
 		return err
 	}
 	n, ci, co := C.int64_t(x.Shape[0]), C.int64_t(x.Shape[1]), C.int64_t(dy.Shape[1])

@@ -14,13 +14,13 @@ import (
 
 func (c *compiler) loss() error {
 	in, y := c.in, c.out
-	if err := want(engine.Float32, in[0], y); err != nil {
+	if err := engine.CheckType(engine.Float32, in[0], y); err != nil {
 		return err
 	}
 	n, k := matrix(in[0])
 	switch op := c.op.(type) {
 	case nn.SoftmaxCrossEntropy:
-		if err := want(engine.Int32, in[1]); err != nil {
+		if err := engine.CheckType(engine.Int32, in[1]); err != nil {
 			return err
 		}
 		c.run = func() error {
@@ -28,14 +28,14 @@ func (c *compiler) loss() error {
 		}
 		return nil
 	case nn.SoftmaxCrossEntropyGrad:
-		if err := errors.Join(want(engine.Int32, in[1]), want(engine.Float32, in[2])); err != nil {
+		if err := errors.Join(engine.CheckType(engine.Int32, in[1]), engine.CheckType(engine.Float32, in[2])); err != nil {
 			return err
 		}
 		return c.loop(func() {
 			C.sn_softmax_cross_entropy_grad(floats(in[0]), labels(in[1]), C.double(op.Smoothing), floats(in[2]), floats(y), n, k)
 		})
 	case nn.SigmoidCrossEntropy:
-		if err := want(engine.Int32, in[1]); err != nil {
+		if err := engine.CheckType(engine.Int32, in[1]); err != nil {
 			return err
 		}
 		c.run = func() error {
@@ -43,21 +43,21 @@ func (c *compiler) loss() error {
 		}
 		return nil
 	case nn.SigmoidCrossEntropyGrad:
-		if err := errors.Join(want(engine.Int32, in[1]), want(engine.Float32, in[2])); err != nil {
+		if err := errors.Join(engine.CheckType(engine.Int32, in[1]), engine.CheckType(engine.Float32, in[2])); err != nil {
 			return err
 		}
 		return c.loop(func() {
 			C.sn_sigmoid_cross_entropy_grad(floats(in[0]), labels(in[1]), floats(in[2]), floats(y), n*k)
 		})
 	case nn.SmoothL1:
-		if err := want(engine.Float32, in...); err != nil {
+		if err := engine.CheckType(engine.Float32, in...); err != nil {
 			return err
 		}
 		return c.loop(func() {
 			C.sn_smooth_l1(floats(in[0]), floats(in[1]), floats(in[2]), C.float(op.Beta), floats(y), n*k)
 		})
 	case nn.SmoothL1Grad:
-		if err := want(engine.Float32, in...); err != nil {
+		if err := engine.CheckType(engine.Float32, in...); err != nil {
 			return err
 		}
 		return c.loop(func() {

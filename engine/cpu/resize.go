@@ -5,53 +5,14 @@ import "C"
 
 import (
 	"fmt"
-	"math"
 	"unsafe"
 
 	"scalenet/engine"
 	"scalenet/nn"
 )
 
-// tap is a source index and its weight in a target.
-type tap struct {
-	index  int
-	weight float32
-}
-
-// taps lists, for each of `out` targets along an axis, the sources among `in`
-// that resizing takes it from.
-func taps(in, out int, mode nn.ResizeMode) [][]tap {
-	t := make([][]tap, out)
-	for i := range t {
-		if mode == nn.Nearest {
-			t[i] = []tap{{i * in / out, 1}}
-			continue
-		}
-		// Half-pixel centres; beyond the first and last centre the edge repeats.
-		at := max((float64(i)+0.5)*float64(in)/float64(out)-0.5, 0)
-		low := min(int(math.Floor(at)), in-1)
-		high := min(low+1, in-1)
-		share := float32(at - float64(low))
-		t[i] = []tap{{low, 1 - share}, {high, share}}
-	}
-	return t
-}
-
-// transpose gives the targets that each of `in` sources goes to.
-func transpose(t [][]tap, in int) [][]tap {
-	back := make([][]tap, in)
-	for i, list := range t {
-		for _, s := range list {
-			if s.weight != 0 {
-				back[s.index] = append(back[s.index], tap{i, s.weight})
-			}
-		}
-	}
-	return back
-}
-
 // axis puts taps into memory of the kernel.
-func (c *compiler) axis(t [][]tap) (C.sn_axis, error) {
+func (c *compiler) axis(t [][]engine.Tap) (C.sn_axis, error) {
 	n := 0
 	for _, list := range t {
 		n += len(list)
@@ -67,7 +28,7 @@ func (c *compiler) axis(t [][]tap) (C.sn_axis, error) {
 	for i, list := range t {
 		begin[i] = int32(k)
 		for _, s := range list {
-			index[k], weight[k] = int32(s.index), s.weight
+			index[k], weight[k] = int32(s.Index), s.Weight
 			k++
 		}
 	}
@@ -82,7 +43,7 @@ func (c *compiler) axis(t [][]tap) (C.sn_axis, error) {
 // source is a tensor with the taps that take a result from it.
 type source struct {
 	x             engine.Tensor
-	rows, columns [][]tap
+	rows, columns [][]engine.Tap
 }
 
 // resampled makes the kernel that adds up the sources, each by its taps.
@@ -129,8 +90,8 @@ func (c *compiler) resize(op engine.ResizeBlock) error {
 	}
 	var sources []source
 	for _, x := range c.in[:op.ResidualAt()] {
-		sources = append(sources, source{x, taps(x.Shape[1], op.Resize2D.Height, op.Resize2D.Mode),
-			taps(x.Shape[2], op.Resize2D.Width, op.Resize2D.Mode)})
+		sources = append(sources, source{x, engine.Taps(x.Shape[1], op.Resize2D.Height, op.Resize2D.Mode),
+			engine.Taps(x.Shape[2], op.Resize2D.Width, op.Resize2D.Mode)})
 	}
 	return c.resampled(axes, sources, residual, op.ReLU)
 }
@@ -138,6 +99,6 @@ func (c *compiler) resize(op engine.ResizeBlock) error {
 func (c *compiler) resizeGrad(op nn.Resize2DGrad) error {
 	dy := c.in[0]
 	return c.resampled(C.SN_ANY, []source{{dy,
-		transpose(taps(op.Height, dy.Shape[1], op.Mode), op.Height),
-		transpose(taps(op.Width, dy.Shape[2], op.Mode), op.Width)}}, nil, false)
+		engine.Transpose(engine.Taps(op.Height, dy.Shape[1], op.Mode), op.Height),
+		engine.Transpose(engine.Taps(op.Width, dy.Shape[2], op.Mode), op.Width)}}, nil, false)
 }

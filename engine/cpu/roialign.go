@@ -14,7 +14,7 @@ import (
 
 // regions is RoIAlign's description and scratch memory; x has the features' shape.
 func (c *compiler) regions(op nn.RoIAlign, x, rois engine.Tensor) (*C.sn_roi, unsafe.Pointer, error) {
-	if err := want(engine.Float32, rois); err != nil {
+	if err := engine.CheckType(engine.Float32, rois); err != nil {
 		return nil, nil, err
 	}
 	r := &C.sn_roi{

@@ -73,7 +73,7 @@ const (
 func (v *convolution) works(direction C.int, p products, how string) (bool, error) {
 	var m message
 	var found [mostAlgorithms]C.sn_algorithm
-	n := C.sn_conv_algorithms(v.device.library, v.handle, direction, &found[0], mostAlgorithms, m.c())
+	n := C.sn_conv_algorithms(v.device.libraries, v.handle, direction, &found[0], mostAlgorithms, m.c())
 	if n < 0 {
 		return false, errors.New(m.String())
 	}
@@ -92,7 +92,7 @@ func (v *convolution) works(direction C.int, p products, how string) (bool, erro
 			r := C.sn_conv_run{algorithm: a, x: d.place(p.x), weight: d.place(p.weight), y: d.place(p.y), workspace: d.place(space),
 				fused: flag(p.fused), bias: d.place(p.bias), residual: d.place(p.residual), relu: flag(p.relu), trial: flag(trial)}
 			var m message
-			if status := C.sn_conv_do(d.library, v.handle, direction, &r, m.c()); status != 0 {
+			if status := C.sn_conv_do(d.libraries, v.handle, direction, &r, m.c()); status != 0 {
 				return status, errors.New(m.String())
 			}
 			return 0, nil
@@ -148,7 +148,7 @@ func (c *compiler) convBlock(op engine.ConvBlock) error {
 		return err
 	}
 	f, err := fold(c.in[1], op.From, op.To, op.Norm)
-	if err := errors.Join(err, want(engine.Float32, c.in[1:op.ResidualAt()]...)); err != nil {
+	if err := errors.Join(err, engine.CheckType(engine.Float32, c.in[1:op.ResidualAt()]...)); err != nil {
 		return err
 	}
 	if op.Bias {
@@ -257,7 +257,7 @@ func (f *folded) normGradient(in []engine.Tensor) error {
 	if f.norm.On {
 		f.gamma, f.variance = in[2], in[3]
 	}
-	return want(engine.Float32, in[2:]...)
+	return engine.CheckType(engine.Float32, in[2:]...)
 }
 
 func (c *compiler) convGradInput(op engine.ConvBlockGradInput) error {
@@ -288,7 +288,7 @@ func (c *compiler) convGradInput(op engine.ConvBlockGradInput) error {
 func (c *compiler) convGradWeight(op engine.ConvBlockGradWeight) error {
 	x, dy, dw := c.in[0], c.in[1], c.out
 	typ, err := feature(x, dy)
-	if err := errors.Join(err, want(engine.Float32, dw)); err != nil {
+	if err := errors.Join(err, engine.CheckType(engine.Float32, dw)); err != nil {
 		return err
 	}
 	f, err := fold(dw, 0, 0, op.Norm)

@@ -10,12 +10,9 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
 	"gorgonia.org/cu"
 	"scalenet/engine"
 )
@@ -37,23 +34,13 @@ type Device struct {
 	module     cu.Module
 	signatures map[string]string
 	functions  map[string]cu.Function
-	library    *C.sn_library
-	blas       cu.DevicePtr // cuBLAS's workspace
-	shared     cu.DevicePtr // what kernels need while they run
+	libraries  *C.sn_library // cuDNN and cuBLAS
+	blas       cu.DevicePtr  // cuBLAS's workspace
+	shared     cu.DevicePtr  // what kernels need while they run
 	sharedSize int
 	transfers  *transfers
 	packed     map[packing]*packed
-
-	calls  chan call
-	tid    int           // of the device's OS thread
-	closed chan struct{} // closed by Close
-	ended  atomic.Bool
-	left   chan error // what freeing the device gave
-}
-
-type call struct {
-	f    func() error
-	done chan error
+	thread     *engine.Thread // the context is its current one
 }
 
 var (
@@ -74,41 +61,28 @@ const (
 // opening keeps two devices from binding the libraries at once.
 var opening sync.Mutex
 
+var errClosed = errors.New("cuda: the device is closed")
+
 // New opens a GPU.
 func New(o Options) (*Device, error) {
-	d := &Device{options: o, calls: make(chan call), closed: make(chan struct{}), left: make(chan error, 1),
-		functions: map[string]cu.Function{}, packed: map[packing]*packed{}}
-	started := make(chan error)
-	go d.serve(started)
-	if err := <-started; err != nil {
+	d := &Device{options: o, functions: map[string]cu.Function{}, packed: map[packing]*packed{}}
+	var err error
+	if d.thread, err = engine.NewThread(errClosed, d.open, d.free); err != nil {
 		return nil, fmt.Errorf("cuda: %w", err)
 	}
 	return d, nil
 }
 
-// serve is the device's thread. It stays locked to its goroutine to the end.
-func (d *Device) serve(started chan<- error) {
-	runtime.LockOSThread()
-	d.tid = unix.Gettid()
-	if err := d.open(); err != nil {
+// open finds driver and GPU and makes what the device is of, all or nothing.
+func (d *Device) open() error {
+	err := d.make()
+	if err != nil {
 		d.free()
-		started <- err
-		return
 	}
-	started <- nil
-	for {
-		select {
-		case c := <-d.calls:
-			c.done <- c.f()
-		case <-d.closed:
-			d.left <- d.free()
-			return
-		}
-	}
+	return err
 }
 
-// open finds driver and GPU and makes what the device is of. What it leaves when it fails, free frees.
-func (d *Device) open() error {
+func (d *Device) make() error {
 	gpu, err := find(d.options.Ordinal)
 	if err != nil {
 		return err
@@ -139,8 +113,8 @@ func (d *Device) open() error {
 	var m message
 	opening.Lock()
 	defer opening.Unlock()
-	d.library = C.sn_library_open(C.CUstream(unsafe.Pointer(d.stream.C())), C.uint64_t(d.blas), blasWorkspace, m.c())
-	if d.library == nil {
+	d.libraries = C.sn_library_open(C.CUstream(unsafe.Pointer(d.stream.C())), C.uint64_t(d.blas), blasWorkspace, m.c())
+	if d.libraries == nil {
 		return errors.New(m.String())
 	}
 	return nil
@@ -156,8 +130,8 @@ func (d *Device) free() error {
 	if d.stream != (cu.Stream{}) {
 		note(d.stream.Synchronize())
 	}
-	if d.library != nil {
-		C.sn_library_close(d.library)
+	if d.libraries != nil {
+		C.sn_library_close(d.libraries)
 	}
 	for _, p := range []cu.DevicePtr{d.blas, d.shared} {
 		if p != 0 {
@@ -177,21 +151,8 @@ func (d *Device) free() error {
 	return errors.Join(failures...)
 }
 
-var errClosed = errors.New("cuda: the device is closed")
-
 // Do implements engine.Device. Called on the device's own thread, it just runs f.
-func (d *Device) Do(f func() error) error {
-	if unix.Gettid() == d.tid {
-		return f()
-	}
-	c := call{f, make(chan error, 1)}
-	select {
-	case d.calls <- c:
-		return <-c.done
-	case <-d.closed:
-		return errClosed
-	}
-}
+func (d *Device) Do(f func() error) error { return d.thread.Do(f) }
 
 // Name is "cuda:0" for the first GPU.
 func (d *Device) Name() string { return fmt.Sprintf("cuda:%d", d.options.Ordinal) }
@@ -216,13 +177,7 @@ func (d *Device) Sync() error {
 }
 
 // Close implements engine.Device. Kernels and memory must be freed before.
-func (d *Device) Close() error {
-	if d.ended.Swap(true) {
-		return errClosed
-	}
-	close(d.closed)
-	return <-d.left
-}
+func (d *Device) Close() error { return d.thread.Close() }
 
 // message is where C functions put the text of an error.
 type message [C.SN_MESSAGE]C.char

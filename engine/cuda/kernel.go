@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"gorgonia.org/cu"
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/nn"
 )
@@ -27,7 +26,7 @@ func (d *Device) Kernel(op nn.Op, in []engine.Tensor, out engine.Tensor) (engine
 		}
 		if err != nil {
 			c.kernel.Close()
-			return fmt.Errorf("cuda: %s of %v to %v: %w", nn.Name(op), descs(in), out.Desc, err)
+			return fmt.Errorf("cuda: %s of %v to %v: %w", nn.Name(op), engine.Descs(in), out.Desc, err)
 		}
 		k = c.kernel
 		return nil
@@ -36,14 +35,6 @@ func (d *Device) Kernel(op nn.Op, in []engine.Tensor, out engine.Tensor) (engine
 		return nil, err
 	}
 	return k, nil
-}
-
-func descs(in []engine.Tensor) []engine.Desc {
-	d := make([]engine.Desc, len(in))
-	for i, t := range in {
-		d[i] = t.Desc
-	}
-	return d
 }
 
 // kernel is an operation's steps: launches and calls of the libraries.
@@ -111,9 +102,7 @@ type compiler struct {
 
 // check compares shapes with what the operation says, and memory with shapes.
 func (c *compiler) check() error {
-	shapes := make([]tensor.Shape, len(c.in))
 	for i, t := range c.in {
-		shapes[i] = t.Shape
 		if err := c.owns(t); err != nil {
 			return fmt.Errorf("input %d: %w", i, err)
 		}
@@ -121,14 +110,7 @@ func (c *compiler) check() error {
 	if err := c.owns(c.out); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
-	want, err := c.op.OutShape(shapes)
-	if err != nil {
-		return err
-	}
-	if !slices.Equal(want, c.out.Shape) {
-		return fmt.Errorf("the output's shape is %v", want)
-	}
-	return nil
+	return engine.CheckShapes(c.op, c.in, c.out)
 }
 
 func (c *compiler) owns(t engine.Tensor) error {
@@ -170,7 +152,7 @@ func (c *compiler) table(words []int32) (cu.DevicePtr, error) {
 	if err != nil {
 		return 0, err
 	}
-	host, err := bytesOf(words)
+	host, err := engine.HostBytes(words)
 	if err != nil {
 		return 0, err
 	}
@@ -212,17 +194,12 @@ func (c *compiler) widened(t engine.Tensor) (engine.Tensor, error) {
 }
 
 func (c *compiler) compile() error {
-	switch op := c.op.(type) {
-	case nn.Conv2D:
-		return c.convBlock(engine.ConvBlock{Conv2D: op, Bias: len(c.in) == 3})
+	block, _ := engine.Block(c.op, len(c.in))
+	switch op := block.(type) {
 	case engine.ConvBlock:
 		return c.convBlock(op)
-	case nn.Conv2DGradInput:
-		return c.convGradInput(engine.ConvBlockGradInput{Conv2DGradInput: op})
 	case engine.ConvBlockGradInput:
 		return c.convGradInput(op)
-	case nn.Conv2DGradWeight:
-		return c.convGradWeight(engine.ConvBlockGradWeight{Conv2DGradWeight: op})
 	case engine.ConvBlockGradWeight:
 		return c.convGradWeight(op)
 	case nn.BiasGrad:
@@ -237,19 +214,17 @@ func (c *compiler) compile() error {
 		return c.elementwise()
 	case nn.Concat, nn.Slice, nn.Embed, nn.Reshape, nn.Row:
 		return c.rearrange()
-	case nn.Moments2D, nn.BatchNorm2D, engine.NormBlock, nn.BatchNorm2DGradParams, nn.BatchNorm2DGradInput,
+	case engine.NormBlock:
+		return c.normBlock(op)
+	case nn.Moments2D, nn.BatchNorm2DGradParams, nn.BatchNorm2DGradInput,
 		nn.FrozenBatchNorm2D, engine.FrozenNormReLU, nn.FrozenBatchNorm2DGrad:
 		return c.norm()
-	case nn.ScaleChannels:
-		return c.scaleChannels(engine.ScaleBlock{})
 	case engine.ScaleBlock:
 		return c.scaleChannels(op)
 	case nn.ScaleChannelsGrad:
 		return c.scaleChannelsGrad()
 	case nn.MaxPool2D, nn.MaxPool2DGrad, nn.AvgPool2D, nn.AvgPool2DGrad, nn.GlobalAvgPool2D, nn.GlobalAvgPool2DGrad:
 		return c.pool()
-	case nn.Resize2D:
-		return c.resize(engine.ResizeBlock{Resize2D: op})
 	case engine.ResizeBlock:
 		return c.resize(op)
 	case nn.Resize2DGrad:
@@ -279,16 +254,6 @@ func feature(ts ...engine.Tensor) (string, error) {
 }
 
 func suffix(t engine.DType) string { return t.String() }
-
-// want checks the types of parameters, labels and losses.
-func want(t engine.DType, ts ...engine.Tensor) error {
-	for _, x := range ts {
-		if x.Type != t {
-			return fmt.Errorf("%v where %v is wanted", x.Desc, t)
-		}
-	}
-	return nil
-}
 
 func at(t engine.Tensor) cu.DevicePtr { return t.Mem.(*memory).at }
 func size(t engine.Tensor) int        { return t.Shape.TotalSize() }

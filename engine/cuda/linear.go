@@ -18,7 +18,7 @@ func (c *compiler) gemm(g C.sn_gemm, x, y, product any) {
 	c.steps = append(c.steps, func() error {
 		g.a, g.b, g.c = c.device.place(x), c.device.place(y), c.device.place(product)
 		var m message
-		if C.sn_gemm_do(c.device.library, &g, m.c()) != 0 {
+		if C.sn_gemm_do(c.device.libraries, &g, m.c()) != 0 {
 			return errors.New(m.String())
 		}
 		return nil
@@ -34,7 +34,7 @@ func flag(on bool) C.int {
 
 func (c *compiler) linear() error {
 	x, w, y := c.in[0], c.in[1], c.out
-	if err := want(engine.Float32, append([]engine.Tensor{y}, c.in...)...); err != nil {
+	if err := engine.CheckType(engine.Float32, append([]engine.Tensor{y}, c.in...)...); err != nil {
 		return err
 	}
 	n, in, out := C.int(x.Shape[0]), C.int(x.Shape[1]), C.int(w.Shape[0])
@@ -49,12 +49,12 @@ func (c *compiler) linearGradInput() error {
 	dy, w, dx := c.in[0], c.in[1], c.out
 	n, in, out := C.int(dy.Shape[0]), C.int(w.Shape[1]), C.int(w.Shape[0])
 	c.gemm(C.sn_gemm{m: in, n: n, k: out, lda: in, ldb: out, ldc: in}, w, dy, dx)
-	return want(engine.Float32, dy, w, dx)
+	return engine.CheckType(engine.Float32, dy, w, dx)
 }
 
 func (c *compiler) linearGradWeight() error {
 	x, dy, dw := c.in[0], c.in[1], c.out
 	n, in, out := C.int(x.Shape[0]), C.int(x.Shape[1]), C.int(dy.Shape[1])
 	c.gemm(C.sn_gemm{tb: 1, m: in, n: out, k: n, lda: in, ldb: out, ldc: in}, x, dy, dw)
-	return want(engine.Float32, x, dy, dw)
+	return engine.CheckType(engine.Float32, x, dy, dw)
 }

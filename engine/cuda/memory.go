@@ -5,7 +5,6 @@ package cuda
 import (
 	"errors"
 	"fmt"
-	"unsafe"
 
 	"gorgonia.org/cu"
 	"scalenet/engine"
@@ -108,22 +107,9 @@ func (d *Device) reserve(bytes int) error {
 	return nil
 }
 
-// bytesOf sees a slice of numbers as bytes.
-func bytesOf(data any) ([]byte, error) {
-	switch s := data.(type) {
-	case []float32:
-		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 4*len(s)), nil
-	case []float64:
-		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 8*len(s)), nil
-	case []int32:
-		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 4*len(s)), nil
-	}
-	return nil, fmt.Errorf("%T is not a slice that a device holds", data)
-}
-
 // Write implements engine.Device. It returns when the slice may be changed again.
 func (d *Device) Write(dst engine.Memory, src any) error {
-	host, err := bytesOf(src)
+	host, err := engine.HostBytes(src)
 	if err != nil {
 		return fmt.Errorf("cuda: %w", err)
 	}
@@ -142,7 +128,7 @@ func (d *Device) Write(dst engine.Memory, src any) error {
 
 // Read implements engine.Device. It waits for the kernels that were asked for.
 func (d *Device) Read(dst any, src engine.Memory) error {
-	host, err := bytesOf(dst)
+	host, err := engine.HostBytes(dst)
 	if err != nil {
 		return fmt.Errorf("cuda: %w", err)
 	}

@@ -20,7 +20,7 @@ func segments(rows, channels int) int {
 func (c *compiler) biasGrad() error {
 	dy := c.in[0]
 	t, err := feature(dy)
-	if err := errors.Join(err, want(engine.Float32, c.out)); err != nil {
+	if err := errors.Join(err, engine.CheckType(engine.Float32, c.out)); err != nil {
 		return err
 	}
 	rows, ch := matrix(dy)
@@ -35,10 +35,6 @@ func (c *compiler) norm() error {
 	switch op := c.op.(type) {
 	case nn.Moments2D:
 		return c.moments()
-	case nn.BatchNorm2D:
-		return c.normBlock(engine.NormBlock{BatchNorm2D: op})
-	case engine.NormBlock:
-		return c.normBlock(op)
 	case nn.BatchNorm2DGradParams:
 		return c.normGradParams(op)
 	case nn.BatchNorm2DGradInput:
@@ -65,7 +61,7 @@ func (c *compiler) frozenNorm(op nn.FrozenBatchNorm2D, relu bool) error {
 func (c *compiler) moments() error {
 	x := c.in[0]
 	t, err := feature(x)
-	if err := errors.Join(err, want(engine.Float32, c.out)); err != nil {
+	if err := errors.Join(err, engine.CheckType(engine.Float32, c.out)); err != nil {
 		return err
 	}
 	rows, ch := matrix(x)
@@ -95,7 +91,7 @@ func (c *compiler) normBlock(op engine.NormBlock) error {
 func (c *compiler) affine(params []engine.Tensor, weight engine.Tensor, bias, mean, variance any, eps float64, residual any, relu bool) error {
 	x, y := c.in[0], c.out
 	t, err := feature(x, y)
-	if err := errors.Join(err, want(engine.Float32, params...)); err != nil {
+	if err := errors.Join(err, engine.CheckType(engine.Float32, params...)); err != nil {
 		return err
 	}
 	_, ch := matrix(x)
@@ -112,7 +108,7 @@ func (c *compiler) affine(params []engine.Tensor, weight engine.Tensor, bias, me
 func (c *compiler) normGradParams(op nn.BatchNorm2DGradParams) error {
 	x, moments, dy := c.in[0], c.in[1], c.in[2]
 	t, err := feature(x, dy)
-	if err := errors.Join(err, want(engine.Float32, moments, c.out)); err != nil {
+	if err := errors.Join(err, engine.CheckType(engine.Float32, moments, c.out)); err != nil {
 		return err
 	}
 	rows, ch := matrix(x)
@@ -128,7 +124,7 @@ func (c *compiler) normGradParams(op nn.BatchNorm2DGradParams) error {
 func (c *compiler) normGradInput(op nn.BatchNorm2DGradInput) error {
 	x, weight, moments, dy, dparams := c.in[0], c.in[1], c.in[2], c.in[3], c.in[4]
 	t, err := feature(x, dy, c.out)
-	if err := errors.Join(err, want(engine.Float32, weight, moments, dparams)); err != nil {
+	if err := errors.Join(err, engine.CheckType(engine.Float32, weight, moments, dparams)); err != nil {
 		return err
 	}
 	rows, ch := matrix(x)

@@ -13,45 +13,8 @@ import (
 // mostSources is how many tensors the kernel resizes and adds up.
 const mostSources = 4
 
-// tap is a source index and its weight in a target.
-type tap struct {
-	index  int
-	weight float32
-}
-
-// taps lists, for each of `out` targets along an axis, the sources among `in` that resizing takes it from.
-func taps(in, out int, mode nn.ResizeMode) [][]tap {
-	t := make([][]tap, out)
-	for i := range t {
-		if mode == nn.Nearest {
-			t[i] = []tap{{i * in / out, 1}}
-			continue
-		}
-		// Half-pixel centres; beyond the first and last centre the edge repeats.
-		at := max((float64(i)+0.5)*float64(in)/float64(out)-0.5, 0)
-		low := min(int(math.Floor(at)), in-1)
-		high := min(low+1, in-1)
-		share := float32(at - float64(low))
-		t[i] = []tap{{low, 1 - share}, {high, share}}
-	}
-	return t
-}
-
-// transpose gives the targets that each of `in` sources goes to.
-func transpose(t [][]tap, in int) [][]tap {
-	back := make([][]tap, in)
-	for i, list := range t {
-		for _, s := range list {
-			if s.weight != 0 {
-				back[s.index] = append(back[s.index], tap{i, s.weight})
-			}
-		}
-	}
-	return back
-}
-
 // axis is how the kernel reads taps: where each target's begin, then pairs of index and weight.
-func axis(t [][]tap) (words []int32) {
+func axis(t [][]engine.Tap) (words []int32) {
 	n := int32(0)
 	for _, list := range t {
 		words = append(words, n)
@@ -60,7 +23,7 @@ func axis(t [][]tap) (words []int32) {
 	words = append(words, n)
 	for _, list := range t {
 		for _, s := range list {
-			words = append(words, int32(s.index), int32(math.Float32bits(s.weight)))
+			words = append(words, int32(s.Index), int32(math.Float32bits(s.Weight)))
 		}
 	}
 	return words
@@ -69,7 +32,7 @@ func axis(t [][]tap) (words []int32) {
 // source is a tensor with the taps that take a result from it.
 type source struct {
 	x             engine.Tensor
-	rows, columns [][]tap
+	rows, columns [][]engine.Tap
 }
 
 // resampled makes the kernel that adds up the sources, each by its taps.
@@ -107,8 +70,8 @@ func (c *compiler) resize(op engine.ResizeBlock) error {
 	}
 	var sources []source
 	for _, x := range c.in[:op.ResidualAt()] {
-		sources = append(sources, source{x, taps(x.Shape[1], op.Resize2D.Height, op.Resize2D.Mode),
-			taps(x.Shape[2], op.Resize2D.Width, op.Resize2D.Mode)})
+		sources = append(sources, source{x, engine.Taps(x.Shape[1], op.Resize2D.Height, op.Resize2D.Mode),
+			engine.Taps(x.Shape[2], op.Resize2D.Width, op.Resize2D.Mode)})
 	}
 	return c.resampled(sources, residual, op.ReLU)
 }
@@ -116,6 +79,6 @@ func (c *compiler) resize(op engine.ResizeBlock) error {
 func (c *compiler) resizeGrad(op nn.Resize2DGrad) error {
 	dy := c.in[0]
 	return c.resampled([]source{{dy,
-		transpose(taps(op.Height, dy.Shape[1], op.Mode), op.Height),
-		transpose(taps(op.Width, dy.Shape[2], op.Mode), op.Width)}}, nil, false)
+		engine.Transpose(engine.Taps(op.Height, dy.Shape[1], op.Mode), op.Height),
+		engine.Transpose(engine.Taps(op.Width, dy.Shape[2], op.Mode), op.Width)}}, nil, false)
 }

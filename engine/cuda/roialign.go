@@ -12,7 +12,7 @@ import (
 func (c *compiler) roiAlign(op nn.RoIAlign) error {
 	x, rois, y := c.in[0], c.in[1], c.out
 	t, err := feature(x, y)
-	if err := errors.Join(err, want(engine.Float32, rois)); err != nil {
+	if err := errors.Join(err, engine.CheckType(engine.Float32, rois)); err != nil {
 		return err
 	}
 	s := x.Shape
@@ -24,7 +24,7 @@ func (c *compiler) roiAlign(op nn.RoIAlign) error {
 func (c *compiler) roiAlignGrad(op nn.RoIAlignGrad) error {
 	dy, rois, dx := c.in[0], c.in[1], c.out
 	t, err := feature(dy, dx)
-	if err := errors.Join(err, want(engine.Float32, rois)); err != nil {
+	if err := errors.Join(err, engine.CheckType(engine.Float32, rois)); err != nil {
 		return err
 	}
 	r, regions := op.RoIAlign, rois.Shape[0]

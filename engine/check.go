@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"unsafe"
+
+	"gorgonia.org/tensor"
+	"scalenet/nn"
+)
+
+// What devices check of what they are given.
+
+// Descs are the descriptions of tensors.
+func Descs(ts []Tensor) []Desc {
+	d := make([]Desc, len(ts))
+	for i, t := range ts {
+		d[i] = t.Desc
+	}
+	return d
+}
+
+// CheckShapes compares the shapes of an operation's tensors with what it says.
+func CheckShapes(op nn.Op, in []Tensor, out Tensor) error {
+	shapes := make([]tensor.Shape, len(in))
+	for i, t := range in {
+		shapes[i] = t.Shape
+	}
+	want, err := op.OutShape(shapes)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(want, out.Shape) {
+		return fmt.Errorf("the output's shape is %v", want)
+	}
+	return nil
+}
+
+// CheckType says which of the tensors has another type.
+func CheckType(t DType, ts ...Tensor) error {
+	for _, x := range ts {
+		if x.Type != t {
+			return fmt.Errorf("%v where %v is wanted", x.Desc, t)
+		}
+	}
+	return nil
+}
+
+// HostBytes sees a slice that Write and Read take as bytes.
+func HostBytes(data any) ([]byte, error) {
+	switch s := data.(type) {
+	case []float32:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 4*len(s)), nil
+	case []float64:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 8*len(s)), nil
+	case []int32:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 4*len(s)), nil
+	}
+	return nil, fmt.Errorf("%T is not a slice that a device holds", data)
+}
