@@ -2,6 +2,7 @@ package detector
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"scalenet/engine"
@@ -290,4 +291,14 @@ func (d *Detector) detections(j judgement, f frame) ([]roi.Detection, error) {
 		found[i].Box = geom.Continuous.Clip(box, f.original) // rounding may have brought it out
 	}
 	return found, nil
+}
+
+// Annotations are detections to draw: the class and the score in each box's
+// text, the best on top.
+func Annotations(found []roi.Detection, classes []string) []imaging.Annotation {
+	var boxes []imaging.Annotation
+	for _, d := range slices.Backward(found) {
+		boxes = append(boxes, imaging.Annotation{Box: d.Box, Text: fmt.Sprintf("%s %.2f", classes[d.Class-1], d.Score), Class: int(d.Class)})
+	}
+	return boxes
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,7 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"scalenet/imaging"
+	"scalenet/detector"
 	"scalenet/roi"
 	"scalenet/server/models"
 )
@@ -187,11 +186,7 @@ func (s *Server) answerCOCO(c *gin.Context, all []found) {
 // answerImage draws the boxes, the best on top.
 func (s *Server) answerImage(c *gin.Context, m *models.Model, f found) {
 	drawn := f.picture.Clone()
-	var boxes []imaging.Annotation
-	for _, d := range slices.Backward(f.detections) {
-		boxes = append(boxes, imaging.Annotation{Box: d.Box, Text: fmt.Sprintf("%s %.2f", label(m, d), d.Score), Class: int(d.Class)})
-	}
-	err := drawn.Draw(boxes...)
+	err := drawn.Draw(detector.Annotations(f.detections, m.Classes())...)
 	var data []byte
 	if err == nil {
 		data, err = drawn.Encode(".jpg")

@@ -133,8 +133,8 @@ func (s *Server) deepStackRoutes(e *gin.Engine) {
 	}
 	// They look for the key themselves, in other places too.
 	vision := e.Group("/v1/vision", s.limited)
-	vision.POST("/detection", s.handleDeepStack)
-	vision.POST("/custom/:model", s.handleDeepStack)
+	vision.POST("/detection", s.leased(s.handleDeepStack))
+	vision.POST("/custom/:model", s.leased(s.handleDeepStack))
 	vision.GET("/custom/list", s.handleCustomList)
 	vision.POST("/custom/list", s.handleCustomList)
 }
@@ -156,45 +156,32 @@ func (s *Server) handleCustomList(c *gin.Context) {
 }
 
 // handleDeepStack answers a picture with the default model or the named one.
-func (s *Server) handleDeepStack(c *gin.Context) {
+func (s *Server) handleDeepStack(ctx context.Context, c *gin.Context, l *lease) error {
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(c.Request.Context(), s.config.Timeout)
-	defer cancel()
 	if err := s.checkFormKey(c); err != nil {
-		s.fail(c, err)
-		return
+		return err
 	}
-	l := s.memory.lease()
-	defer l.end()
 	f, err := s.readForm(c, l, 1)
 	if err != nil {
-		s.fail(c, err)
-		return
+		return err
 	}
 	m, err := s.model(c.Param("model"))
 	if err != nil {
-		s.fail(c, err)
-		return
+		return err
 	}
 	defer m.Release()
 	q, err := s.deepStackQuery(f.values, m)
-	if err == nil {
-		err = s.fetchAll(ctx, l, f.uploads)
-	}
-	var all []found
-	if err == nil {
-		all, err = s.detect(ctx, l, m, f.uploads, q)
-	}
-	if err == nil {
-		err = all[0].err
-	}
 	if err != nil {
-		s.fail(c, err)
-		return
+		return err
 	}
-	a := s.config.DeepStack.answer(all[0], m)
+	one, err := s.detectSingle(ctx, l, m, f.uploads[0], q)
+	if err != nil {
+		return err
+	}
+	a := s.config.DeepStack.answer(one, m)
 	a.ProcessMS = time.Since(start).Milliseconds()
 	c.JSON(http.StatusOK, a)
+	return nil
 }
 
 // keyWithin is how far into a form its key is looked for.

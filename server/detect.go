@@ -70,6 +70,9 @@ type ticket = schedule.Ticket[batchKey, *job]
 // detect takes uploads through the queue and the network. Its error is that of
 // the whole request, those of single pictures are in what it returns.
 func (s *Server) detect(ctx context.Context, l *lease, m *models.Model, uploads []upload, q query) ([]found, error) {
+	if err := s.fetchAll(ctx, l, uploads); err != nil {
+		return nil, err
+	}
 	tickets, err := s.queue.Reserve(len(uploads))
 	if err != nil {
 		return nil, err
@@ -88,6 +91,15 @@ func (s *Server) detect(ctx context.Context, l *lease, m *models.Model, uploads 
 		return nil, err
 	}
 	return all, nil
+}
+
+// detectSingle is detect for one upload; its error is the request's.
+func (s *Server) detectSingle(ctx context.Context, l *lease, m *models.Model, u upload, q query) (found, error) {
+	all, err := s.detect(ctx, l, m, []upload{u}, q)
+	if err != nil {
+		return found{}, err
+	}
+	return all[0], all[0].err
 }
 
 func (s *Server) detectOne(ctx context.Context, l *lease, m *models.Model, t *ticket, u upload, q query) (f found) {
@@ -129,18 +141,53 @@ func (s *Server) decode(ctx context.Context, l *lease, data []byte) (*imaging.Im
 	return imaging.Decode(data, s.config.Limits.Picture)
 }
 
+// leased gives a handler of pictures its deadline and its memory, and answers
+// its error.
+func (s *Server) leased(handle func(ctx context.Context, c *gin.Context, l *lease) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), s.config.Timeout)
+		defer cancel()
+		l := s.memory.lease()
+		defer l.end()
+		if err := handle(ctx, c, l); err != nil {
+			s.fail(c, err)
+		}
+	}
+}
+
 // handleDetect answers POST /detect.
-func (s *Server) handleDetect(c *gin.Context) {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), s.config.Timeout)
-	defer cancel()
-	l := s.memory.lease()
-	defer l.end()
+func (s *Server) handleDetect(ctx context.Context, c *gin.Context, l *lease) error {
 	f, err := s.readForm(c, l, s.config.Limits.Pictures)
 	if err != nil {
-		s.fail(c, err)
-		return
+		return err
 	}
-	s.answerDetect(c, ctx, l, f)
+	format, err := answerFormat(f, c.GetHeader("Accept"))
+	if err != nil {
+		return err
+	}
+	m, err := s.model(f.values.Get("model"))
+	if err != nil {
+		return err
+	}
+	defer m.Release()
+	q, err := parseQuery(f.values, m, s.config.Threshold)
+	if err != nil {
+		return err
+	}
+	if !f.several {
+		one, err := s.detectSingle(ctx, l, m, f.uploads[0], q)
+		if err != nil {
+			return err
+		}
+		s.answer(c, format, m, []found{one}, false)
+		return nil
+	}
+	all, err := s.detect(ctx, l, m, f.uploads, q)
+	if err != nil {
+		return err
+	}
+	s.answer(c, format, m, all, true)
+	return nil
 }
 
 // readForm reads the body and takes it apart.
@@ -153,38 +200,6 @@ func (s *Server) readForm(c *gin.Context, l *lease, pictures int) (form, error) 
 		return form{}, errMemory
 	}
 	return parseForm(c.GetHeader("Content-Type"), body, c.Request.URL.Query(), pictures)
-}
-
-func (s *Server) answerDetect(c *gin.Context, ctx context.Context, l *lease, f form) {
-	format, err := answerFormat(f, c.GetHeader("Accept"))
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	m, err := s.model(f.values.Get("model"))
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	defer m.Release()
-	q, err := parseQuery(f.values, m, s.config.Threshold)
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	if err := s.fetchAll(ctx, l, f.uploads); err != nil {
-		s.fail(c, err)
-		return
-	}
-	all, err := s.detect(ctx, l, m, f.uploads, q)
-	if err == nil && !f.several {
-		err = all[0].err
-	}
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	s.answer(c, format, m, all, f.several)
 }
 
 // model finds a model by name; release it.

@@ -41,7 +41,7 @@ func (s *Server) protocolRoutes(e *gin.Engine, api *gin.RouterGroup) {
 	for _, path := range []string{"/v2/models/:model", "/v2/models/:model/versions/:version"} {
 		api.GET(path, s.handleModelMetadata)
 		api.GET(path+"/ready", s.handleModelReady)
-		api.POST(path+"/infer", s.handleInfer)
+		api.POST(path+"/infer", s.leased(s.handleInfer))
 	}
 }
 
@@ -122,49 +122,40 @@ func (s *Server) handleModelReady(c *gin.Context) {
 	c.JSON(http.StatusOK, gin.H{"name": m.Name, "ready": true})
 }
 
-func (s *Server) handleInfer(c *gin.Context) {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), s.config.Timeout)
-	defer cancel()
-	l := s.memory.lease()
-	defer l.end()
+func (s *Server) handleInfer(ctx context.Context, c *gin.Context, l *lease) error {
 	r, err := s.readInference(c, l)
 	if err != nil {
-		s.fail(c, err)
-		return
+		return err
 	}
 	if r.timeout > 0 {
+		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.timeout)
 		defer cancel()
 	}
 	m, err := s.versioned(c)
 	if err != nil {
-		s.fail(c, err)
-		return
+		return err
 	}
 	defer m.Release()
 	q, err := parseQuery(r.values, m, s.config.Threshold)
-	var all []found
-	if err == nil {
-		all, err = s.detect(ctx, l, m, []upload{r.upload}, q)
-	}
-	if err == nil {
-		err = all[0].err
-	}
 	if err != nil {
-		s.fail(c, err)
-		return
+		return err
 	}
-	body, jsonLength, err := writeInference(r, m, all[0])
+	one, err := s.detectSingle(ctx, l, m, r.upload, q)
 	if err != nil {
-		s.fail(c, err)
-		return
+		return err
+	}
+	body, jsonLength, err := writeInference(r, m, one)
+	if err != nil {
+		return err
 	}
 	if jsonLength == len(body) {
 		c.Data(http.StatusOK, "application/json; charset=utf-8", body)
-		return
+		return nil
 	}
 	c.Header(lengthHeader, strconv.Itoa(jsonLength))
 	c.Data(http.StatusOK, "application/octet-stream", body)
+	return nil
 }
 
 // readInference reads the body. Parameters in the address count where the body

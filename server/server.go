@@ -106,7 +106,7 @@ func (s *Server) routes() (http.Handler, error) {
 	api.GET("/metrics", gin.WrapH(s.metrics.handler()))
 	api.GET("/models", s.handleModels)
 	for _, path := range []string{"/detect", "/v1/detect"} {
-		api.POST(path, s.handleDetect)
+		api.POST(path, s.leased(s.handleDetect))
 	}
 	s.deepStackRoutes(e)
 	s.protocolRoutes(e, api)

@@ -167,11 +167,7 @@ func (o *detectOptions) detect(c *cobra.Command, d *detector.Detector, file stri
 // draw writes the picture with its boxes as a JPEG of the same name.
 func (o *detectOptions) draw(picture *imaging.Image, found []roi.Detection, classes []string, file string) error {
 	drawn := picture.Clone()
-	var boxes []imaging.Annotation
-	for _, x := range slices.Backward(found) { // the best on top
-		boxes = append(boxes, imaging.Annotation{Box: x.Box, Text: fmt.Sprintf("%s %.2f", classes[x.Class-1], x.Score), Class: int(x.Class)})
-	}
-	if err := drawn.Draw(boxes...); err != nil {
+	if err := drawn.Draw(detector.Annotations(found, classes)...); err != nil {
 		return err
 	}
 	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) + ".jpg"

@@ -27,16 +27,21 @@ func (o *modelOptions) flags(c *cobra.Command) {
 
 // open puts a loaded model on the device; close frees both.
 func (o *modelOptions) open(m *detector.Model) (d *detector.Detector, close func(), err error) {
-	dev, err := o.device.open()
+	return openDetector(m, o.device, o.features, detector.Options{})
+}
+
+// openDetector puts a loaded model on a device of its own and computes in the
+// type that the flags say; close frees both.
+func openDetector(m *detector.Model, device deviceOptions, f features, o detector.Options) (d *detector.Detector, close func(), err error) {
+	dev, err := device.open()
 	if err != nil {
 		return nil, nil, err
 	}
-	typ, err := o.features.on(dev)
-	if err != nil {
+	if o.Features, err = f.on(dev); err != nil {
 		dev.Close()
 		return nil, nil, err
 	}
-	d = detector.NewDetector(m, dev, detector.Options{Features: typ})
+	d = detector.NewDetector(m, dev, o)
 	return d, func() { d.Close(); dev.Close() }, nil
 }
 

@@ -216,17 +216,7 @@ func (o *serveOptions) server(progress io.Writer) (*server.Server, error) {
 // openModel gives a model a device of its own, so that one can be warmed while
 // another serves.
 func (o *serveOptions) openModel(m *detector.Model) (*detector.Detector, func(), error) {
-	dev, err := o.device.open()
-	if err != nil {
-		return nil, nil, err
-	}
-	typ, err := o.features.on(dev)
-	if err != nil {
-		dev.Close()
-		return nil, nil, err
-	}
-	d := detector.NewDetector(m, dev, detector.Options{Features: typ, Plans: o.plans})
-	return d, func() { d.Close(); dev.Close() }, nil
+	return openDetector(m, o.device, o.features, detector.Options{Plans: o.plans})
 }
 
 // address is what to open in a browser.

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -327,5 +326,5 @@ func (r *Registry) Names() []string {
 	for i, s := range r.sources {
 		names[i] = s.Name
 	}
-	return slices.Clip(names)
+	return names
 }

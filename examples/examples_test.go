@@ -1,0 +1,30 @@
+package examples
+
+import (
+	"io/fs"
+	"path"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"scalenet/imaging"
+)
+
+// The pictures can be read, and their licence is with them.
+func TestFiles(t *testing.T) {
+	names, err := fs.Glob(Files, "*")
+	require.NoError(t, err)
+	require.Contains(t, names, "LICENSE.bccd")
+	pictures := 0
+	for _, name := range names {
+		data, err := fs.ReadFile(Files, name)
+		require.NoError(t, err)
+		require.NotEmpty(t, data, name)
+		if path.Ext(name) != ".jpg" {
+			continue
+		}
+		_, err = imaging.Decode(data, imaging.Limits{})
+		require.NoError(t, err, name)
+		pictures++
+	}
+	require.NotZero(t, pictures)
+}
