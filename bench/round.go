@@ -40,7 +40,7 @@ func Serve(name string, dev engine.Device, length time.Duration, commands io.Rea
 		return fmt.Errorf("case %s: %w", name, err)
 	}
 	defer s.close()
-	run := func() error { return cmp.Or(s.run(), finish(dev)) }
+	run := func() error { return cmp.Or(s.run(), engine.Finish(dev)) }
 	for range warmUps {
 		if err := run(); err != nil {
 			return fmt.Errorf("case %s: %w", name, err)
@@ -68,14 +68,6 @@ func Serve(name string, dev engine.Device, length time.Duration, commands io.Rea
 		}
 	}
 	return lines.Err()
-}
-
-// finish waits for a device whose calls return early.
-func finish(dev engine.Device) error {
-	if d, ok := dev.(engine.Asynchronous); ok {
-		return d.Sync()
-	}
-	return nil
 }
 
 // residentMB is this process's resident memory in MiB.

@@ -156,8 +156,8 @@ func Supports(dev Device, features DType) error {
 // Asynchronous is a device whose calls return before their work is done; Sync waits for it.
 type Asynchronous interface{ Sync() error }
 
-// finish waits for a device that is Asynchronous.
-func finish(dev Device) error {
+// Finish waits for a device that is Asynchronous.
+func Finish(dev Device) error {
 	if d, ok := dev.(Asynchronous); ok {
 		return d.Sync()
 	}

@@ -317,7 +317,7 @@ func (plan *Plan) Profile() (times []StepTime, err error) {
 		for _, stage := range plan.stages {
 			for _, k := range stage {
 				start := time.Now()
-				if err := cmp.Or(k.Run(), finish(plan.dev)); err != nil {
+				if err := cmp.Or(k.Run(), Finish(plan.dev)); err != nil {
 					return fmt.Errorf("engine: %s: %w", k.name, err)
 				}
 				name := k.name
