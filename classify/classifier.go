@@ -64,7 +64,7 @@ func (c *Classifier) run(pixels []float32) ([]float32, error) {
 		if c.plan, err = engine.Compile(c.dev, c.store, engine.Spec{
 			Graph: g, Stages: [][]*nn.Node{{c.logits}}, Features: c.features,
 		}); err != nil {
-			return nil, err
+			return nil, engine.Advise(err, "smaller batches (--batch)")
 		}
 		c.values = make([]float32, c.batch*len(c.model.Classes))
 	}

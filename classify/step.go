@@ -32,7 +32,7 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store) (*traini
 	}
 	var err error
 	if t.plan, err = engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{outputs}}); err != nil {
-		return nil, err
+		return nil, engine.Advise(err, "a smaller batch and smaller pictures (input.size)")
 	}
 	for _, gr := range grads {
 		tensor, _ := t.plan.Tensor(gr.Node)

@@ -30,6 +30,7 @@ func (m *Model) compileInference(dev engine.Device, store *engine.Store, size ba
 	defer func() {
 		if err != nil {
 			p.close()
+			err = engine.Advise(err, "smaller pictures (--size), batches (--batch of serve) and fewer compiled sizes (--plans of serve)")
 			p, err = nil, fmt.Errorf("detector: batch of %d at %dx%d: %w", size.N, size.W, size.H, err)
 		}
 	}()

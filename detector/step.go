@@ -42,6 +42,7 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 	defer func() {
 		if err != nil {
 			t.close()
+			err = engine.Advise(err, "a smaller batch and smaller pictures (input.shorter, input.longest)")
 			t, err = nil, fmt.Errorf("detector: training on %d images of %dx%d: %w", size.N, size.W, size.H, err)
 		}
 	}()

@@ -46,6 +46,14 @@ func CheckType(t DType, ts ...Tensor) error {
 	return nil
 }
 
+// CheckPart says why there is no such part of a block of memory.
+func CheckPart(whole Memory, from, bytes int) error {
+	if from < 0 || from%Alignment != 0 || bytes < 0 || bytes > whole.Bytes()-from {
+		return fmt.Errorf("no part of %d bytes at %d in memory of %d; parts begin at multiples of %d", bytes, from, whole.Bytes(), Alignment)
+	}
+	return nil
+}
+
 // HostBytes sees a slice that Write and Read take as bytes.
 func HostBytes(data any) ([]byte, error) {
 	switch s := data.(type) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 
 	"gorgonia.org/tensor"
@@ -55,6 +56,35 @@ func (d Desc) String() string { return fmt.Sprintf("%s%v", d.Type, []int(d.Shape
 // Memory is a block of a device's memory. Only its device looks inside.
 type Memory interface{ Bytes() int }
 
+// Alignment is what the offsets of parts of memory are multiples of.
+const Alignment = 256
+
+// aligned is the next multiple of Alignment.
+func aligned(bytes int) int { return (bytes + Alignment - 1) / Alignment * Alignment }
+
+// MemoryError says that a device has too little memory left.
+type MemoryError struct {
+	Device      string
+	Bytes       int   // asked for
+	Free, Total int64 // of the device; 0 where it cannot tell
+}
+
+func (e *MemoryError) Error() string {
+	s := fmt.Sprintf("no memory for %d MB on %s", (e.Bytes+1<<20-1)>>20, e.Device)
+	if e.Total > 0 {
+		s += fmt.Sprintf(": %d of its %d MB are free", e.Free>>20, e.Total>>20)
+	}
+	return s
+}
+
+// Advise adds to an error for lack of memory which settings need less.
+func Advise(err error, settings string) error {
+	if errors.As(err, new(*MemoryError)) {
+		return fmt.Errorf("%w; %s need less", err, settings)
+	}
+	return err
+}
+
 // Tensor is device memory seen as an array.
 type Tensor struct {
 	Desc
@@ -83,8 +113,12 @@ type Device interface {
 	Fuses() bool
 	// BFloat16 is nil if the device computes in bfloat16, else why it does not.
 	BFloat16() error
-	// Alloc gives zeroed memory.
+	// Alloc gives zeroed memory. The error is a *MemoryError where there is too
+	// little of it.
 	Alloc(bytes int) (Memory, error)
+	// Part is the block of so many bytes within memory of Alloc's that begins at
+	// a multiple of Alignment. It goes when the whole is freed.
+	Part(whole Memory, from, bytes int) (Memory, error)
 	// Free gives memory back; no kernel may use it any more.
 	Free(Memory)
 	// Write copies a []float32, []float64 or []int32 to the start of the memory;

@@ -2,8 +2,8 @@ package engine
 
 // slot is a block of memory that values take in turn.
 type slot struct {
-	bytes int
-	mem   Memory
+	bytes, at int // at: where it begins in the plan's memory
+	mem       Memory
 }
 
 // layout gives every computed value of a program a slot for as long as it
@@ -100,10 +100,17 @@ func (l *layout) take(bytes int) *slot {
 	return s
 }
 
-// bytes is the memory that all slots take.
-func (l *layout) bytes() (n int) {
+// keep gives an input a slot of its own.
+func (l *layout) keep(v *value) {
+	l.of[v] = &slot{bytes: v.Bytes()}
+	l.slots = append(l.slots, l.of[v])
+}
+
+// arrange puts the slots one behind the other and says how many bytes they take.
+func (l *layout) arrange() (bytes int) {
 	for _, s := range l.slots {
-		n += s.bytes
+		s.at = bytes
+		bytes += aligned(s.bytes)
 	}
-	return n
+	return bytes
 }

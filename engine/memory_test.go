@@ -41,7 +41,7 @@ func TestSlots(t *testing.T) {
 		}, 1, full},
 		"not in place of an input": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
 			return []*nn.Node{nn.Relu(x), nn.MaxPool(x, 8, 8, 0)}
-		}, 2, full + 4*4},
+		}, 2, full + Alignment},
 		"not in place of what is kept": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
 			y := conv(g, x, "a")
 			return []*nn.Node{y, nn.Relu(y)}
@@ -68,7 +68,7 @@ func TestSlots(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, l := planned(t, c.build)
 			assert.Len(t, l.slots, c.slots)
-			assert.Equal(t, c.bytes, l.bytes())
+			assert.Equal(t, c.bytes, l.arrange())
 		})
 	}
 }

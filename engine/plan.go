@@ -34,8 +34,8 @@ type Plan struct {
 	stages [][]compiled
 	whole  []recording         // of the stages, on a device that is a Recorder
 	memory map[*nn.Node]Tensor // inputs and kept outputs
-	owned  []Memory
-	bytes  int
+	arena  Memory              // all that is not a parameter's or another plan's
+	bytes  int                 // of the arena
 }
 
 type compiled struct {
@@ -92,16 +92,9 @@ func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
 	return made, nil
 }
 
-// allocate gives every value its memory.
+// allocate gives every value its memory: a part of one block, but for parameters and what another plan has.
 func (plan *Plan) allocate(p *program, store *Store, shared map[*nn.Node]Tensor) (func(*value) Tensor, error) {
 	l := newLayout(p)
-	for _, s := range l.slots {
-		mem, err := plan.alloc(s.bytes)
-		if err != nil {
-			return nil, err
-		}
-		s.mem = mem
-	}
 	leaves := map[*value]Tensor{}
 	for _, n := range p.order {
 		v := p.nodes[n]
@@ -117,13 +110,14 @@ func (plan *Plan) allocate(p *program, store *Store, shared map[*nn.Node]Tensor)
 		case v.param != nil && v.uses > 0:
 			leaves[v], err = store.Tensor(v.param, v.Type)
 		case v.input && (v.uses > 0 || v.kept):
-			t := Tensor{Desc: v.Desc}
-			t.Mem, err = plan.alloc(v.Bytes())
-			leaves[v] = t
+			l.keep(v)
 		}
 		if err != nil {
 			return nil, err
 		}
+	}
+	if err := plan.take(l); err != nil {
+		return nil, fmt.Errorf("engine: memory of a plan: %w", err)
 	}
 	tensor := func(v *value) Tensor {
 		r := root(v)
@@ -136,21 +130,25 @@ func (plan *Plan) allocate(p *program, store *Store, shared map[*nn.Node]Tensor)
 	}
 	for _, n := range p.order {
 		v := p.nodes[n]
-		if (v.input && leaves[v].Mem != nil) || (v.kept && (v.def != nil || isView(v))) {
-			plan.memory[n] = tensor(v)
+		if t := tensor(v); (v.input && t.Mem != nil) || (v.kept && (v.def != nil || isView(v))) {
+			plan.memory[n] = t
 		}
 	}
 	return tensor, nil
 }
 
-func (plan *Plan) alloc(bytes int) (Memory, error) {
-	mem, err := plan.dev.Alloc(bytes)
-	if err != nil {
-		return nil, fmt.Errorf("engine: %d MB more for a plan that has %d MB: %w", bytes>>20, plan.bytes>>20, err)
+// take allocates the memory of all slots at once.
+func (plan *Plan) take(l *layout) (err error) {
+	plan.bytes = l.arrange()
+	if plan.arena, err = plan.dev.Alloc(plan.bytes); err != nil {
+		return err
 	}
-	plan.owned = append(plan.owned, mem)
-	plan.bytes += bytes
-	return mem, nil
+	for _, s := range l.slots {
+		if s.mem, err = plan.dev.Part(plan.arena, s.at, s.bytes); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (plan *Plan) compile(p *program, tensor func(*value) Tensor) error {
@@ -233,10 +231,10 @@ func (plan *Plan) Close() error {
 			k.Close()
 		}
 	}
-	for _, m := range plan.owned {
-		plan.dev.Free(m)
+	if plan.arena != nil {
+		plan.dev.Free(plan.arena)
 	}
-	plan.stages, plan.whole, plan.owned = nil, nil, nil
+	plan.stages, plan.whole, plan.arena = nil, nil, nil
 	return nil
 }
 

@@ -112,9 +112,11 @@ func (m *message) String() string { return C.GoString(&m[0]) }
 // memory is a block of the process's memory: allocated here, or a slice of the
 // host's that stays pinned and is only read.
 type memory struct {
-	at     unsafe.Pointer
+	at     unsafe.Pointer // nil once freed
 	bytes  int
 	pinned *runtime.Pinner // nil for what is allocated here
+	parts  []*memory
+	isPart bool // goes with the whole
 }
 
 func (m *memory) Bytes() int { return m.bytes }
@@ -126,9 +128,20 @@ func (d *Device) Alloc(bytes int) (engine.Memory, error) {
 	}
 	at := C.sn_alloc(C.size_t(bytes))
 	if at == nil {
-		return nil, fmt.Errorf("cpu: no memory for %d MB", bytes>>20)
+		return nil, &engine.MemoryError{Device: "cpu", Bytes: bytes}
 	}
 	return &memory{at: at, bytes: bytes}, nil
+}
+
+// Part implements engine.Device.
+func (d *Device) Part(whole engine.Memory, from, bytes int) (engine.Memory, error) {
+	if err := errors.Join(usable(whole, 0), writable(whole), engine.CheckPart(whole, from, bytes)); err != nil {
+		return nil, fmt.Errorf("cpu: %w", err)
+	}
+	m := whole.(*memory)
+	part := &memory{at: unsafe.Add(m.at, from), bytes: bytes, isPart: true}
+	m.parts = append(m.parts, part)
+	return part, nil
 }
 
 // Map implements engine.Mapper. Memory that is never freed is let go of when
@@ -141,7 +154,7 @@ func (d *Device) Map(host any) (engine.Memory, error) {
 	if len(b) == 0 {
 		return nil, fmt.Errorf("cpu: nothing to map in an empty %T", host)
 	}
-	m := &memory{unsafe.Pointer(unsafe.SliceData(b)), len(b), new(runtime.Pinner)}
+	m := &memory{at: unsafe.Pointer(unsafe.SliceData(b)), bytes: len(b), pinned: new(runtime.Pinner)}
 	m.pinned.Pin(m.at)
 	runtime.AddCleanup(m, (*runtime.Pinner).Unpin, m.pinned)
 	return m, nil
@@ -151,14 +164,17 @@ func (d *Device) Map(host any) (engine.Memory, error) {
 func (d *Device) Free(m engine.Memory) {
 	b, ok := m.(*memory)
 	switch {
-	case !ok || b.at == nil:
+	case !ok || b.at == nil || b.isPart:
 		return
 	case b.pinned != nil:
 		b.pinned.Unpin()
 	default:
 		C.sn_free(b.at, C.size_t(b.bytes))
 	}
-	b.at = nil
+	for _, part := range b.parts {
+		part.at = nil
+	}
+	b.at, b.parts = nil, nil
 }
 
 var errReadOnly = errors.New("cpu: this memory is the host's, to be read only")
@@ -173,22 +189,30 @@ func writable(ms ...engine.Memory) error {
 	return nil
 }
 
+// usable is an error for what is not this device's memory, freed or short.
+func usable(m engine.Memory, bytes int) error {
+	b, ok := m.(*memory)
+	switch {
+	case !ok:
+		return fmt.Errorf("%T is another device's memory", m)
+	case b.at == nil:
+		return errors.New("memory used after it was freed")
+	case bytes > b.bytes:
+		return fmt.Errorf("%d bytes for memory of %d", bytes, b.bytes)
+	}
+	return nil
+}
+
 // transfer gives both sides of a Write or Read of a slice.
 func transfer(m engine.Memory, data any) (device, host []byte, err error) {
 	host, err = engine.HostBytes(data)
 	if err != nil {
 		return nil, nil, fmt.Errorf("cpu: %w", err)
 	}
-	b, ok := m.(*memory)
-	switch {
-	case !ok:
-		return nil, nil, fmt.Errorf("cpu: %T is another device's memory", m)
-	case b.at == nil && b.bytes > 0:
-		return nil, nil, errors.New("cpu: memory used after it was freed")
-	case len(host) > b.bytes:
-		return nil, nil, fmt.Errorf("cpu: %d bytes for memory of %d", len(host), b.bytes)
+	if err := usable(m, len(host)); err != nil {
+		return nil, nil, fmt.Errorf("cpu: %w", err)
 	}
-	return unsafe.Slice((*byte)(b.at), len(host)), host, nil
+	return unsafe.Slice((*byte)(m.(*memory).at), len(host)), host, nil
 }
 
 // Write implements engine.Device.

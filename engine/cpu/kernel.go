@@ -95,14 +95,8 @@ func (c *compiler) check() error {
 }
 
 func (c *compiler) owns(t engine.Tensor) error {
-	m, ok := t.Mem.(*memory)
-	switch {
-	case !ok:
-		return fmt.Errorf("%T is not this device's memory", t.Mem)
-	case m.at == nil:
-		return errors.New("memory is freed")
-	case m.bytes < t.Bytes():
-		return fmt.Errorf("%v in memory of %d bytes", t.Desc, m.bytes)
+	if err := usable(t.Mem, t.Bytes()); err != nil {
+		return fmt.Errorf("%v: %w", t.Desc, err)
 	}
 	return nil
 }

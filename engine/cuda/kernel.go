@@ -189,7 +189,7 @@ func (c *compiler) widened(t engine.Tensor) (engine.Tensor, error) {
 	if err != nil {
 		return wide, err
 	}
-	wide.Mem = &memory{c.device, p, wide.Bytes()}
+	wide.Mem = &memory{device: c.device, at: p, bytes: wide.Bytes()}
 	return wide, c.step("cast_"+suffix(t.Type)+"_f32", size(t), t, wide, size(t))
 }
 

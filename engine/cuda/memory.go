@@ -15,6 +15,8 @@ type memory struct {
 	device *Device
 	at     cu.DevicePtr // 0 once freed
 	bytes  int
+	parts  []*memory
+	isPart bool // goes with the whole
 }
 
 func (m *memory) Bytes() int { return m.bytes }
@@ -41,6 +43,20 @@ func (d *Device) Alloc(bytes int) (engine.Memory, error) {
 	return m, nil
 }
 
+// Part implements engine.Device.
+func (d *Device) Part(whole engine.Memory, from, bytes int) (engine.Memory, error) {
+	m, err := d.owned(whole, 0)
+	if err == nil {
+		err = engine.CheckPart(whole, from, bytes)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cuda: %w", err)
+	}
+	part := &memory{device: d, at: m.at + cu.DevicePtr(from), bytes: bytes, isPart: true}
+	m.parts = append(m.parts, part)
+	return part, nil
+}
+
 // allocate gives memory with what was there before in it. It runs on the device's thread.
 func (d *Device) allocate(bytes int) (cu.DevicePtr, error) {
 	p, err := cu.MemAlloc(int64(max(bytes, 1)))
@@ -48,8 +64,7 @@ func (d *Device) allocate(bytes int) (cu.DevicePtr, error) {
 		return p, nil
 	}
 	if free, total, infoErr := cu.MemInfo(); err == cu.OutOfMemory && infoErr == nil {
-		return 0, fmt.Errorf("no memory for %d MB on GPU %d: %d of its %d MB are free; smaller pictures, batches or fewer regions at a time need less",
-			(bytes+1<<20-1)>>20, d.options.Ordinal, free>>20, total>>20)
+		return 0, &engine.MemoryError{Device: fmt.Sprintf("GPU %d", d.options.Ordinal), Bytes: bytes, Free: free, Total: total}
 	}
 	return 0, describe(err)
 }
@@ -57,12 +72,15 @@ func (d *Device) allocate(bytes int) (cu.DevicePtr, error) {
 // Free implements engine.Device. It waits for the kernels that were asked for: they may use the memory.
 func (d *Device) Free(m engine.Memory) {
 	b, ok := m.(*memory)
-	if !ok || b.device != d || b.at == 0 {
+	if !ok || b.device != d || b.at == 0 || b.isPart {
 		return
 	}
 	d.Do(func() error {
 		d.release(b.at)
-		b.at = 0
+		for _, part := range b.parts {
+			part.at = 0
+		}
+		b.at, b.parts = 0, nil
 		return nil
 	})
 }

@@ -13,6 +13,7 @@ import (
 // runDevice tests what a device does beside the table's operations.
 func runDevice(t *testing.T, oracle, device engine.Device, features []engine.DType) {
 	t.Run("memory", func(t *testing.T) { memory(t, device) })
+	t.Run("parts", func(t *testing.T) { parts(t, device) })
 	t.Run("refuses", func(t *testing.T) { refuses(t, device) })
 	t.Run("optimise", func(t *testing.T) { optimise(t, oracle, device) })
 	for _, typ := range features {
@@ -53,6 +54,49 @@ func memory(t *testing.T, dev engine.Device) {
 	}
 	if dev.Write(mem, []string{"x"}) == nil || dev.Read(labels[0], mem) == nil {
 		t.Error("values that are no slice of numbers are no error")
+	}
+}
+
+// parts lie within the whole, zeroed, and go with it.
+func parts(t *testing.T, dev engine.Device) {
+	whole, err := dev.Alloc(2*engine.Alignment + 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := func(from, bytes int) engine.Memory {
+		m, err := dev.Part(whole, from, bytes)
+		if err != nil || m.Bytes() != bytes {
+			t.Fatalf("part of %d bytes: %v, %v", bytes, m, err)
+		}
+		return m
+	}
+	first, last, none := part(0, 4), part(2*engine.Alignment, 8), part(engine.Alignment, 0)
+	if err := dev.Write(last, []float32{1, 2}); err != nil {
+		t.Fatal(err)
+	}
+	if dev.Write(first, []float32{1, 2}) == nil || dev.Write(none, []float32{1}) == nil {
+		t.Error("a part may be written beyond its end")
+	}
+	all, want := make([]float32, engine.Alignment/2+2), make([]float32, engine.Alignment/2+2)
+	copy(want[engine.Alignment/2:], []float32{1, 2})
+	if err := dev.Read(all, whole); err != nil || !slices.Equal(all, want) {
+		t.Errorf("the whole holds %v, %v", all, err)
+	}
+	for _, c := range [][2]int{{4, 4}, {-engine.Alignment, 4}, {0, -1}, {engine.Alignment, engine.Alignment + 9}, {4 * engine.Alignment, 0}} {
+		if m, err := dev.Part(whole, c[0], c[1]); err == nil {
+			t.Errorf("part of %d bytes at %d: %v", c[1], c[0], m)
+		}
+	}
+	dev.Free(last) // does nothing
+	if err := dev.Read(all[:2], last); err != nil || all[0] != 1 {
+		t.Errorf("a part after it was freed by itself: %v, %v", all[:2], err)
+	}
+	dev.Free(whole)
+	if dev.Read(all[:2], last) == nil || dev.Write(first, []float32{1}) == nil {
+		t.Error("a part is used after the whole was freed")
+	}
+	if _, err := dev.Part(whole, 0, 4); err == nil {
+		t.Error("a part of what was freed")
 	}
 }
 

@@ -49,7 +49,11 @@ func (d *Device) Do(f func() error) error {
 	return f()
 }
 
-type memory struct{ bytes []byte }
+type memory struct {
+	bytes  []byte
+	parts  []*memory
+	isPart bool // goes with the whole
+}
 
 // Bytes implements engine.Memory.
 func (m *memory) Bytes() int { return len(m.bytes) }
@@ -59,13 +63,30 @@ func (d *Device) Alloc(bytes int) (engine.Memory, error) {
 	if bytes < 0 {
 		return nil, fmt.Errorf("ref: cannot allocate %d bytes", bytes)
 	}
-	return &memory{make([]byte, bytes)}, nil
+	return &memory{bytes: make([]byte, bytes)}, nil
+}
+
+// Part implements engine.Device.
+func (d *Device) Part(whole engine.Memory, from, bytes int) (engine.Memory, error) {
+	m, ok := whole.(*memory)
+	if !ok {
+		return nil, fmt.Errorf("ref: %T is another device's memory", whole)
+	}
+	if err := engine.CheckPart(whole, from, bytes); err != nil {
+		return nil, fmt.Errorf("ref: %w", err)
+	}
+	part := &memory{bytes: m.bytes[from : from+bytes : from+bytes], isPart: true}
+	m.parts = append(m.parts, part)
+	return part, nil
 }
 
 // Free implements engine.Device.
 func (d *Device) Free(m engine.Memory) {
-	if m, ok := m.(*memory); ok {
-		m.bytes = nil
+	if m, ok := m.(*memory); ok && !m.isPart {
+		for _, part := range m.parts {
+			part.bytes = nil
+		}
+		*m = memory{}
 	}
 }
 
