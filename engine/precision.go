@@ -18,7 +18,12 @@ func (p *program) lower(features DType, native map[*value]bool) {
 			v.Type = features
 		}
 	}
-	l := lowering{features: features, native: native, fixed: map[*value]bool{}, short: map[*value]*value{}}
+	l := lowering{features: features, native: native, fixed: map[*value]bool{}, whole: map[*value]bool{}, short: map[*value]*value{}}
+	for _, s := range p.steps {
+		for i, v := range s.in {
+			l.whole[v] = l.whole[v] || isWhole(s.op, i)
+		}
+	}
 	for _, s := range p.steps {
 		switch {
 		case !slices.ContainsFunc(s.in, func(v *value) bool { return v.param == nil && !l.fixed[v] }):
@@ -39,13 +44,14 @@ type lowering struct {
 	steps    []*step
 	native   map[*value]bool
 	fixed    map[*value]bool   // computed from parameters alone
+	whole    map[*value]bool   // read in float32
 	short    map[*value]*value // the copy of a float32 feature in the shorter type
 }
 
 // compute makes a step read and write shorter features.
 func (l *lowering) compute(s *step) {
 	for i, v := range s.in {
-		if !isFeature(v) || isWeight(s.op, i) {
+		if !isFeature(v) || isWhole(s.op, i) {
 			continue
 		}
 		c := l.short[v]
@@ -57,7 +63,7 @@ func (l *lowering) compute(s *step) {
 		c.uses++
 		s.in[i] = c
 	}
-	if isFeature(s.out) && (!s.out.kept || l.native[s.out]) {
+	if isFeature(s.out) && !l.whole[s.out] && (!s.out.kept || l.native[s.out]) {
 		s.out.Type = l.features
 	}
 }
@@ -89,12 +95,14 @@ func (l *lowering) insert(op nn.Op, from *value, shape []int, stage int) *value 
 // isFeature says whether a value is a float32 image or feature.
 func isFeature(v *value) bool { return v.Type == Float32 && len(v.Shape) == 4 }
 
-// isWeight says whether input i is a convolution's weight, which has four
-// dimensions but is no feature.
-func isWeight(op nn.Op, i int) bool {
+// isWhole says whether input i is read in float32 though it has four dimensions: a
+// convolution's weight, and the scores and deltas that boxes are chosen by.
+func isWhole(op nn.Op, i int) bool {
 	switch op.(type) {
 	case nn.Conv2D, ConvBlock:
 		return i == 1
+	case nn.Proposals:
+		return true
 	}
 	return false
 }

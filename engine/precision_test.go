@@ -82,6 +82,11 @@ func TestLower(t *testing.T) {
 			y := nn.Reshaped(nn.Relu(nn.GlobalAvgPool(x)), 1, 1, 1, 4)
 			return nodes{nn.GlobalAvgPool(nn.Relu(y))}
 		}, "Cast f32>bf16; GlobalAvgPool2D bf16>f32; ReLU f32>f32; Reshape f32>f32; Cast f32>bf16; ReLU bf16>bf16; GlobalAvgPool2D bf16>f32"},
+		"what boxes are chosen by is float32": {0, func(g *nn.Graph, x *nn.Node) []*nn.Node {
+			y := conv(g, x, "c")
+			op := nn.Proposals{PerCell: 4, Rows: 9}
+			return nodes{nn.Apply(op, conv(g, y, "score"), g.Conv(y, "deltas", 16, 3, conv3x3), g.Input("anchors", 256, 4), g.Input("limits", 1, 4))}
+		}, "Cast f32>bf16; Conv2D bf16,f32>bf16; Conv2D bf16,f32>f32; Conv2D bf16,f32>f32; Proposals f32,f32,f32,f32>f32"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, c.want, lowered(t, c.native, c.build))

@@ -3,11 +3,17 @@ package geom
 import (
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // Box is an axis-aligned box in pixels: the left, top, right and bottom corner
 // coordinates. What X2 and Y2 mean precisely is decided by a Convention.
 type Box struct{ X1, Y1, X2, Y2 float32 }
+
+// Boxes sees rows of four coordinates as boxes.
+func Boxes(rows []float32) []Box {
+	return unsafe.Slice((*Box)(unsafe.Pointer(unsafe.SliceData(rows))), len(rows)/4)
+}
 
 // Finite reports whether no coordinate is NaN or infinite.
 func (b Box) Finite() bool {

@@ -1,6 +1,9 @@
 package geom
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // NMS is greedy non-maximum suppression: in the order of descending score (equal
 // scores in their order) a box is kept unless its IoU with a box kept before is
@@ -40,6 +43,16 @@ func (c Convention) BatchedNMS(boxes []Box, scores []float32, classes []int32, t
 		}
 	}
 	return out
+}
+
+// Threshold is the greatest float32 up to a threshold of NMS. The same float32
+// overlaps are above the one as are above the other.
+func Threshold(iou float64) float32 {
+	t := float32(iou)
+	if float64(t) > iou {
+		t = math.Nextafter32(t, 0)
+	}
+	return t
 }
 
 func sameLength(boxes, others int) {

@@ -150,3 +150,11 @@ func BenchmarkNMS(b *testing.B) {
 		})
 	}
 }
+
+func TestThreshold(t *testing.T) {
+	for _, iou := range []float64{0, 1e-50, 0.1, 0.3, 0.5, 0.7, 1 - 1e-12, 1} {
+		v := Threshold(iou)
+		require.LessOrEqual(t, float64(v), iou)
+		require.Greater(t, float64(math.Nextafter32(v, 2)), iou)
+	}
+}

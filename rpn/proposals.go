@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"scalenet/geom"
+	"scalenet/nn"
 )
 
 // Proposals are the boxes of one image that may hold an object, the best first.
@@ -14,10 +15,18 @@ type Proposals struct {
 	Scores []float32  // in [0, 1]
 }
 
-// Propose turns the output of the head for one image into proposals: the
-// BeforeNMS best-scored anchors are decoded and clipped to the image, those
-// with a side below MinSize or a value that is not finite go, and of what
-// NMS leaves the AfterNMS best stay.
+// Operation chooses proposals in a graph, of each image as many as rows at most.
+func (c Config) Operation(rows int) nn.Proposals {
+	return nn.Proposals{
+		Coder: c.coder(), PerCell: c.Anchors.PerCell(), Pairs: c.Objectness == Softmax,
+		MinSize: float32(c.Proposals.MinSize), NMSIoU: c.Proposals.NMSIoU, Rows: rows,
+	}
+}
+
+// Propose turns the output of the head for one image into proposals, as the
+// operation does: the BeforeNMS best-scored anchors are decoded and clipped to the
+// image, those with a side below MinSize or a value that is not finite go, and of
+// what NMS leaves the AfterNMS best stay.
 //
 // anchors [N] are those of the feature map (Anchors.Grid), objectness is
 // [N] or [2N] logits by Config.Objectness, deltas are [N*4]; all in NHWC order,
@@ -27,37 +36,12 @@ func (c Config) Propose(anchors []geom.Box, objectness, deltas []float32, image 
 		return Proposals{}, fmt.Errorf("rpn proposals: %d anchors need %d logits and %d deltas, not %d and %d",
 			len(anchors), want, 4*len(anchors), len(objectness), len(deltas))
 	}
-	if c.Objectness == Softmax {
-		objectness = margins(objectness, c.Anchors.PerCell())
+	boxes, logits := c.Operation(counts.AfterNMS).Choose(anchors, objectness, deltas,
+		nn.ProposalLimits{Image: image, BeforeNMS: counts.BeforeNMS, AfterNMS: counts.AfterNMS})
+	for i, v := range logits {
+		logits[i] = sigmoid(v)
 	}
-	coder, minSize := c.coder(), float32(c.Proposals.MinSize)
-	best := geom.TopK(objectness, counts.BeforeNMS)
-	boxes := make([]geom.Box, 0, len(best))
-	logits := make([]float32, 0, len(best))
-	for _, i := range best {
-		box := c.Convention.Clip(coder.Decode(anchors[i], [4]float32(deltas[4*i:])), image)
-		if c.Convention.AtLeast(box, minSize) && objectness[i] == objectness[i] { // false for NaN
-			boxes, logits = append(boxes, box), append(logits, objectness[i])
-		}
-	}
-	kept := c.Convention.NMS(boxes, logits, c.Proposals.NMSIoU, counts.AfterNMS)
-	out := Proposals{Boxes: make([]geom.Box, len(kept)), Scores: make([]float32, len(kept))}
-	for k, i := range kept {
-		out.Boxes[k], out.Scores[k] = boxes[i], sigmoid(logits[i])
-	}
-	return out, nil
-}
-
-// margins brings the two logits of every anchor down to one with the same score:
-// the softmax of two numbers is the sigmoid of their difference.
-func margins(logits []float32, perCell int) []float32 {
-	out := make([]float32, 0, len(logits)/2)
-	for ; len(logits) > 0; logits = logits[2*perCell:] {
-		for a := range perCell {
-			out = append(out, logits[perCell+a]-logits[a])
-		}
-	}
-	return out
+	return Proposals{boxes, logits}, nil
 }
 
 func sigmoid(v float32) float32 { return float32(1 / (1 + math.Exp(-float64(v)))) }

@@ -177,6 +177,8 @@ func (c *compiler) compile() error {
 		return c.roiAlign(op)
 	case nn.RoIAlignGrad:
 		return c.roiAlignGrad(op)
+	case nn.Proposals, nn.Detections:
+		return c.choose()
 	case nn.SoftmaxCrossEntropy, nn.SoftmaxCrossEntropyGrad, nn.SigmoidCrossEntropy, nn.SigmoidCrossEntropyGrad,
 		nn.SmoothL1, nn.SmoothL1Grad:
 		return c.loss()

@@ -86,7 +86,7 @@ func (c Case) OutShape() tensor.Shape {
 func Cases() []Case {
 	return slices.Concat(
 		convolutions(), linears(), pools(), resizes(), norms(), elementwise(), moves(),
-		regions(), losses(), convBlocks(), otherBlocks(),
+		regions(), choices(), losses(), convBlocks(), otherBlocks(),
 	)
 }
 

@@ -28,7 +28,7 @@ func of(n int, run func(in []array) array) operation {
 // operationOf finds the operation in the families, one a file.
 func operationOf(op nn.Op) (operation, bool) {
 	families := []func(nn.Op) (operation, bool){
-		convolution, linear, pool, resize, norm, elementwise, move, roiAlign, loss, fused,
+		convolution, linear, pool, resize, norm, elementwise, move, roiAlign, choice, loss, fused,
 	}
 	for _, family := range families {
 		if o, ok := family(op); ok {

@@ -1,0 +1,40 @@
+package ref
+
+import "scalenet/nn"
+
+// choice is the family of operations that choose boxes. They are defined in Go,
+// in float32: what is chosen depends on rounding.
+func choice(op nn.Op) (operation, bool) {
+	switch op := op.(type) {
+	case nn.Proposals:
+		return of(4, func(in []array) array {
+			y := zeros(in[0].shape[0]*op.Rows, 5)
+			return chosen(y, func(out []float32) { op.Fill(singles(in[0]), singles(in[1]), singles(in[2]), singles(in[3]), out) })
+		}), true
+	case nn.Detections:
+		return of(4, func(in []array) array {
+			y := zeros(in[3].shape[0], op.Rows, 6)
+			return chosen(y, func(out []float32) { op.Fill(singles(in[0]), singles(in[1]), singles(in[2]), singles(in[3]), out) })
+		}), true
+	}
+	return operation{}, false
+}
+
+// chosen is y with what fill writes.
+func chosen(y array, fill func(out []float32)) array {
+	out := make([]float32, len(y.data))
+	fill(out)
+	for i, v := range out {
+		y.data[i] = float64(v)
+	}
+	return y
+}
+
+// singles are an array's values in float32.
+func singles(a array) []float32 {
+	out := make([]float32, len(a.data))
+	for i, v := range a.data {
+		out[i] = float32(v)
+	}
+	return out
+}

@@ -1,0 +1,172 @@
+package nn
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+
+	"gorgonia.org/tensor"
+	"scalenet/geom"
+)
+
+// Detections decides which objects are in each image, from what a box head says
+// of its regions, R an image:
+//
+//	logits (N*R, K+1), deltas (N*R, 4(K+1) or 4), regions (N*R, 5), limits (N, 6)
+//	-> (N, Rows, 6): x1, y1, x2, y2, score, class from 1 to K
+//
+// The best detections come first; rows that are left over are zeros, whose class 0
+// is the background. Regions are those of Proposals; one of image -1 holds
+// nothing. The rows of limits are DetectionLimits. There is no derivative. What is
+// found is what Find finds, bit for bit but for the last bit of an exponential
+// function.
+type Detections struct {
+	Coder geom.Coder
+	Rows  int
+}
+
+// DetectionLimits are an image's own.
+type DetectionLimits struct {
+	Image    geom.Size
+	Score    float64 // detections are scored above
+	NMSIoU   float64 // those that overlap a better one of their class by more go
+	MinSize  float64 // shortest side in pixels
+	PerImage int     // the best-scored stay, Rows at most
+}
+
+// detectionLimits is the length of a row, detectionRow that of a detection.
+const detectionLimits, detectionRow = 6, 6
+
+// Row is the limits as the operation reads them.
+func (l DetectionLimits) Row() []float32 {
+	return []float32{float32(l.Image.W), float32(l.Image.H), float32(l.Score), geom.Threshold(l.NMSIoU), float32(l.MinSize), countOf(l.PerImage)}
+}
+
+func detectionLimitsOf(row []float32) DetectionLimits {
+	return DetectionLimits{sizeOf(row), float64(row[2]), float64(row[3]), float64(row[4]), int(row[5])}
+}
+
+// Detection is an object that was found.
+type Detection struct {
+	Box   geom.Box // clipped to the image
+	Class int32    // 1 to K
+	Score float32  // in (0, 1]
+}
+
+// DetectionsOf lists what is in the rows of one image.
+func DetectionsOf(rows []float32) (found []Detection) {
+	for ; len(rows) > 0 && rows[5] > 0; rows = rows[detectionRow:] {
+		found = append(found, Detection{geom.Box{X1: rows[0], Y1: rows[1], X2: rows[2], Y2: rows[3]}, int32(rows[5]), rows[4]})
+	}
+	return found
+}
+
+// OutShape implements Op.
+func (d Detections) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 4, 4); err != nil {
+		return nil, err
+	}
+	if err := cmp.Or(wantDims("logits", in[0], 2), wantDims("deltas", in[1], 2), wantDims("limits", in[3], 2)); err != nil {
+		return nil, err
+	}
+	rows, classes, n := in[0][0], in[0][1]-1, in[3][0]
+	if d.Rows < 1 || classes < 1 || n < 1 || rows%n != 0 {
+		return nil, fmt.Errorf("%d rows of output, %d classes, %d regions of %d images: want at least 1, and as many regions for each image", d.Rows, classes, rows, n)
+	}
+	columns := 4
+	if in[1][1] != 4 { // a box for each class
+		columns = 4 * (classes + 1)
+	}
+	return tensor.Shape{n, d.Rows, detectionRow}, cmp.Or(
+		wantShape("deltas", in[1], rows, columns),
+		wantShape("regions", in[2], rows, 5),
+		wantShape("limits", in[3], n, detectionLimits))
+}
+
+// Fill computes the operation, whose inputs and output are given as they lie in
+// memory.
+func (d Detections) Fill(logits, deltas, regions, limits, out []float32) {
+	n, rows := len(limits)/detectionLimits, len(regions)/5
+	for i := range n {
+		image := part(out, i, n)
+		clear(image)
+		var boxes []geom.Box
+		var scores, offsets []float32 // of the rows that hold a region
+		for r := i * rows / n; r < (i+1)*rows/n; r++ {
+			if region := regions[5*r : 5*r+5]; region[0] >= 0 {
+				boxes = append(boxes, geom.Box{X1: region[1], Y1: region[2], X2: region[3], Y2: region[4]})
+				scores, offsets = append(scores, part(logits, r, rows)...), append(offsets, part(deltas, r, rows)...)
+			}
+		}
+		l := detectionLimitsOf(limits[i*detectionLimits:])
+		l.PerImage = min(l.PerImage, d.Rows)
+		for k, x := range d.Find(boxes, scores, offsets, l) {
+			copy(image[k*detectionRow:], []float32{x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2, x.Score, float32(x.Class)})
+		}
+	}
+}
+
+// Find gives the detections of one image, the best first: softmax over the
+// classes, a box a region and class scored above Score, decoded and clipped to the
+// image, without a side below MinSize, NMS within each class, and the PerImage
+// best of all classes. Of equal scores the first region's is better, then the
+// first class's. Regions whose logits or boxes are no numbers give nothing.
+func (d Detections) Find(regions []geom.Box, logits, deltas []float32, l DetectionLimits) []Detection {
+	var found candidates
+	n := len(regions)
+	scores := make([]float32, len(logits)/max(n, 1))
+	for r, region := range regions {
+		softmax(scores, part(logits, r, n))
+		found.add(d.Coder, region, scores, part(deltas, r, n), l)
+	}
+	kept := d.Coder.Convention.BatchedNMS(found.boxes, found.scores, found.classes, l.NMSIoU, l.PerImage)
+	out := make([]Detection, len(kept))
+	for k, i := range kept {
+		out[k] = Detection{Box: found.boxes[i], Class: found.classes[i], Score: found.scores[i]}
+	}
+	return out
+}
+
+// candidates are boxes of an image before NMS.
+type candidates struct {
+	boxes   []geom.Box
+	scores  []float32
+	classes []int32
+}
+
+// add adds the boxes of one region, whose deltas are of each class or of all.
+func (out *candidates) add(coder geom.Coder, region geom.Box, scores, deltas []float32, l DetectionLimits) {
+	lowest, minSize := float32(l.Score), float32(l.MinSize)
+	for class := 1; class < len(scores); class++ {
+		if !(scores[class] > lowest) {
+			continue
+		}
+		at := 0
+		if len(deltas) > 4 {
+			at = 4 * class
+		}
+		box := coder.Convention.Clip(coder.Decode(region, [4]float32(deltas[at:])), l.Image)
+		if coder.Convention.AtLeast(box, minSize) { // false for NaN
+			out.boxes = append(out.boxes, box)
+			out.scores = append(out.scores, scores[class])
+			out.classes = append(out.classes, int32(class))
+		}
+	}
+}
+
+// softmax turns logits into scores.
+func softmax(scores, logits []float32) {
+	highest := logits[0]
+	for _, v := range logits {
+		highest = max(highest, v)
+	}
+	var sum float64
+	for i := range scores {
+		e := math.Exp(float64(logits[i] - highest))
+		scores[i] = float32(e)
+		sum += e
+	}
+	for i := range scores {
+		scores[i] = float32(float64(scores[i]) / sum)
+	}
+}

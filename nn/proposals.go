@@ -1,0 +1,147 @@
+package nn
+
+import (
+	"cmp"
+	"fmt"
+
+	"gorgonia.org/tensor"
+	"scalenet/geom"
+)
+
+// Proposals chooses the regions of each image that may hold an object, out of
+// what a region proposal network says of its anchors:
+//
+//	objectness (N, H, W, A or 2A), deltas (N, H, W, 4A), anchors (H*W*A, 4), limits (N, 4)
+//	-> regions (N*Rows, 5): image, x1, y1, x2, y2
+//
+// Each image has Rows rows, the best region first; rows that are left over have
+// image -1. The rows of limits are ProposalLimits. Regions are constants: there is
+// no derivative. What is chosen is what Choose chooses, bit for bit but for the
+// last bit of an exponential function.
+type Proposals struct {
+	Coder   geom.Coder
+	PerCell int     // anchors a cell, A
+	Pairs   bool    // 2A logits a cell: A of background, then A of objects
+	MinSize float32 // shortest side in pixels
+	NMSIoU  float64 // regions that overlap a better one by more go
+	Rows    int
+}
+
+// ProposalLimits are an image's own: its size and how many of its best anchors
+// are looked at, and of what NMS leaves of them go on (Rows at most).
+type ProposalLimits struct {
+	Image               geom.Size
+	BeforeNMS, AfterNMS int
+}
+
+// proposalLimits is the length of a row.
+const proposalLimits = 4
+
+// Row is the limits as the operation reads them.
+func (l ProposalLimits) Row() []float32 {
+	return []float32{float32(l.Image.W), float32(l.Image.H), countOf(l.BeforeNMS), countOf(l.AfterNMS)}
+}
+
+func proposalLimitsOf(row []float32) ProposalLimits {
+	return ProposalLimits{sizeOf(row), int(row[2]), int(row[3])}
+}
+
+// countOf is a count as a float32, which holds all up to 2^24: more are not
+// counted.
+func countOf(n int) float32 { return float32(min(n, 1<<24)) }
+
+// sizeOf is the size of an image, with which rows of limits begin.
+func sizeOf(row []float32) geom.Size { return geom.Size{W: int(row[0]), H: int(row[1])} }
+
+// OutShape implements Op.
+func (p Proposals) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := wantInputs(in, 4, 4); err != nil {
+		return nil, err
+	}
+	if p.PerCell < 1 || p.Rows < 1 {
+		return nil, fmt.Errorf("%d anchors a cell, %d rows: both are positive", p.PerCell, p.Rows)
+	}
+	if err := wantDims("objectness", in[0], 4); err != nil {
+		return nil, err
+	}
+	n, h, w := in[0][0], in[0][1], in[0][2]
+	return tensor.Shape{n * p.Rows, 5}, cmp.Or(
+		wantShape("objectness", in[0], n, h, w, p.Logits()),
+		wantShape("deltas", in[1], n, h, w, 4*p.PerCell),
+		wantShape("anchors", in[2], h*w*p.PerCell, 4),
+		wantShape("limits", in[3], n, proposalLimits))
+}
+
+// Logits is the number of logits a cell.
+func (p Proposals) Logits() int {
+	if p.Pairs {
+		return 2 * p.PerCell
+	}
+	return p.PerCell
+}
+
+// Fill computes the operation, whose inputs and output are given as they lie in
+// memory.
+func (p Proposals) Fill(objectness, deltas, anchors, limits, regions []float32) {
+	n := len(limits) / proposalLimits
+	for i := range n {
+		l := proposalLimitsOf(limits[i*proposalLimits:])
+		l.AfterNMS = min(l.AfterNMS, p.Rows)
+		boxes, _ := p.Choose(geom.Boxes(anchors), part(objectness, i, n), part(deltas, i, n), l)
+		fillRegions(part(regions, i, n), i, boxes)
+	}
+}
+
+// Choose gives the regions of one image, the best first, and their logits: the
+// BeforeNMS best anchors are decoded and clipped to the image, those with a side
+// below MinSize or a value that is not finite go, and of what NMS leaves the
+// AfterNMS best stay. Of equal logits the first is better.
+func (p Proposals) Choose(anchors []geom.Box, objectness, deltas []float32, l ProposalLimits) (boxes []geom.Box, logits []float32) {
+	if p.Pairs {
+		objectness = margins(objectness, p.PerCell)
+	}
+	convention := p.Coder.Convention
+	for _, i := range geom.TopK(objectness, l.BeforeNMS) {
+		box := convention.Clip(p.Coder.Decode(anchors[i], [4]float32(deltas[4*i:])), l.Image)
+		if convention.AtLeast(box, p.MinSize) && objectness[i] == objectness[i] { // false for NaN
+			boxes, logits = append(boxes, box), append(logits, objectness[i])
+		}
+	}
+	kept := convention.NMS(boxes, logits, p.NMSIoU, l.AfterNMS)
+	for k, i := range kept { // k <= i: best first
+		boxes[k], logits[k] = boxes[i], logits[i]
+	}
+	return boxes[:len(kept)], logits[:len(kept)]
+}
+
+// margins brings the two logits of every anchor down to one with the same score:
+// the softmax of two numbers is the sigmoid of their difference.
+func margins(logits []float32, perCell int) []float32 {
+	out := make([]float32, 0, len(logits)/2)
+	for ; len(logits) > 0; logits = logits[2*perCell:] {
+		for a := range perCell {
+			out = append(out, logits[perCell+a]-logits[a])
+		}
+	}
+	return out
+}
+
+// noImage is the image of a row that holds no region.
+const noImage = -1
+
+// fillRegions writes the boxes of an image as rows of five and marks the rows left over.
+func fillRegions(rows []float32, image int, boxes []geom.Box) {
+	clear(rows)
+	for i := range len(rows) / 5 {
+		rows[5*i] = noImage
+	}
+	for i, b := range boxes {
+		copy(rows[5*i:], []float32{float32(image), b.X1, b.Y1, b.X2, b.Y2})
+	}
+}
+
+// part is the i-th of n equal parts.
+func part(values []float32, i, n int) []float32 {
+	size := len(values) / n
+	return values[i*size : (i+1)*size]
+}
