@@ -79,7 +79,7 @@ func classify(t *testing.T, dev engine.Device, name string, params *nn.Params, f
 	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{out}}})
 	require.NoError(t, err)
 	defer plan.Close()
-	require.NoError(t, plan.Write(images, imagesByFormula(1, 224, 224)))
+	require.NoError(t, plan.Write(images, imagesByFormula("", 1, 224, 224)))
 	require.NoError(t, plan.RunAll())
 	require.NoError(t, plan.Read(out, logits))
 }

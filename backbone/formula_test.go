@@ -1,6 +1,7 @@
 package backbone
 
 import (
+	"cmp"
 	"hash/fnv"
 	"math"
 	"strings"
@@ -51,10 +52,10 @@ func fillByFormula(params *nn.Params) {
 	}
 }
 
-// imagesByFormula is n pictures (n, h, w, 3).
-func imagesByFormula(n, h, w int) []float32 {
+// imagesByFormula is n pictures (n, h, w, 3) from a stream of numbers, "images" if it has no name.
+func imagesByFormula(stream string, n, h, w int) []float32 {
 	v := make([]float32, n*h*w*3)
-	for i, u := range formula("images", len(v)) {
+	for i, u := range formula(cmp.Or(stream, "images"), len(v)) {
 		v[i] = float32(1.7 * u)
 	}
 	return v

@@ -177,20 +177,20 @@ class ConvBackwardWeight : public WeightGradient {
 }  // namespace sn
 
 sn_kernel *sn_conv_forward(sn_device *d, const sn_conv *c, char *error) {
-  bool f32 = c->x_type == SN_F32 && c->y_type == SN_F32 && (!c->residual || c->residual_type == SN_F32);
-  if (f32 && sn::winograd_tile(c->shape)) return sn::winograd_forward(*d, *c, error);
+  bool alike = c->x_type == c->y_type && (!c->residual || c->residual_type == c->x_type);
+  if (alike && sn::winograd_tile(c->shape, c->x_type)) return sn::winograd_forward(*d, *c, error);
   return sn::make<sn::ConvForward>(error, *d, *c);
 }
 
 sn_kernel *sn_conv_backward_input(sn_device *d, const sn_conv_grad_input *c, char *error) {
   if (sn::PointwiseBackwardInput::fits(c->shape)) return sn::make<sn::PointwiseBackwardInput>(error, *d, *c);
-  if (c->type == SN_F32 && c->shape.stride == 1 && sn::winograd_tile(sn::gradient_shape(c->shape)))
+  if (c->shape.stride == 1 && sn::winograd_tile(sn::gradient_shape(c->shape), c->type))
     return sn::winograd_backward_input(*d, *c, error);
   return sn::make<sn::ConvBackwardInput>(error, *d, *c);
 }
 
 sn_kernel *sn_conv_backward_weight(sn_device *d, const sn_conv_grad_weight *c, char *error) {
-  if (c->type == SN_F32 && sn::winograd_gradient_tile(c->shape)) return sn::winograd_backward_weight(*d, *c, error);
+  if (sn::winograd_gradient_tile(c->shape, c->type)) return sn::winograd_backward_weight(*d, *c, error);
   return sn::make<sn::ConvBackwardWeight>(error, *d, *c);
 }
 

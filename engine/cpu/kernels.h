@@ -181,14 +181,16 @@ void sn_sigmoid_cross_entropy_grad(const float *logits, const int32_t *labels, c
 void sn_smooth_l1(const float *p, const float *t, const float *w, float beta, float *loss, int64_t n);
 void sn_smooth_l1_grad(const float *p, const float *t, const float *w, const float *dloss, float beta, float *dp, int64_t n);
 
-// Convolutions of 3x3 with stride 1 by Winograd's method, in tiles of `tile` x `tile` outputs (2 or 4), float32.
+// Convolutions of 3x3 with stride 1 by Winograd's method, in tiles of `tile` x `tile` outputs (2 or 4). It multiplies float32,
+// whatever the features' type: transforms of bfloat16 would lose most of its bits.
 typedef struct {
   sn_conv_shape shape;
-  int tile, relu;
-  const float *x, *residual;                     // residual: NULL, or maybe y itself
+  int type, tile, relu;                          // type: of x, residual and y
+  const void *x, *residual;                      // residual: NULL, or maybe y itself
   const float *weight, *bias;                    // transformed; (co) and 15 floats more
   const float *zeros;                            // ci of them and 15 more
-  float *y, *scratch;                            // scratch: sn_winograd_scratch floats
+  void *y;
+  float *scratch;                                // sn_winograd_scratch floats
 } sn_winograd;
 void sn_winograd_run(const sn_winograd *c);
 int64_t sn_winograd_scratch(const sn_conv_shape *s, int tile, int threads);
@@ -199,8 +201,9 @@ int64_t sn_winograd_weight_size(int64_t co, int64_t ci, int tile);  // floats
 // The gradient of its weight; scratch: sn_winograd_gradient_scratch floats.
 typedef struct {
   sn_conv_shape shape;
-  int tile;
-  const float *x, *dy, *zeros;                   // zeros: as many as x or dy has channels, and 15 more
+  int type, tile;                                // type: of x and dy
+  const void *x, *dy;
+  const float *zeros;                            // as many as x or dy has channels, and 15 more
   float *dw, *scratch;                           // dw: (co, ci, 3, 3)
 } sn_winograd_gradient;
 void sn_winograd_gradient_run(const sn_winograd_gradient *c);

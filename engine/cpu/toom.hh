@@ -118,9 +118,8 @@ struct Tile {
 };
 
 // pixels finds a square of pixels of an image (h, w, c); those outside are zeros.
-template <int side>
-static SN_INLINE void pixels(const float *image, int64_t h, int64_t w, int64_t c, int64_t y0, int64_t x0, const float *zeros,
-                             const float **at) {
+template <int side, class T>
+static SN_INLINE void pixels(const T *image, int64_t h, int64_t w, int64_t c, int64_t y0, int64_t x0, const T *zeros, const T **at) {
   for (int i = 0; i < side * side; i++) {
     const int64_t y = y0 + i / side, x = x0 + i % side;
     at[i] = y >= 0 && y < h && x >= 0 && x < w ? image + (y * w + x) * c : zeros;

@@ -38,6 +38,33 @@ static SN_INLINE void store_part(float *p, Vec v, int64_t n) {
 }
 #endif
 
+// bf16 in memory, float32 in registers.
+typedef uint32_t Bits __attribute__((vector_size(4 * LANES)));
+typedef uint16_t Halves __attribute__((vector_size(2 * LANES)));
+typedef uint16_t LooseHalves __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
+
+static SN_INLINE Vec widened(Halves h) { return (Vec)(__builtin_convertvector(h, Bits) << 16); }
+static SN_INLINE Halves rounded(Vec v) {  // as bf16's constructor does it
+  const Bits u = (Bits)v, even = u + 0x7fff + ((u >> 16) & 1);
+  return __builtin_convertvector(((u & 0x7fffffff) > 0x7f800000 ? u | 0x400000 : even) >> 16, Halves);
+}
+static SN_INLINE Vec load(const bf16 *p) { return widened(*(const LooseHalves *)p); }
+static SN_INLINE void store(bf16 *p, Vec v) { *(LooseHalves *)p = rounded(v); }
+#if SN_BITS == 512 && !defined(SN_WIDE_ON_AVX2)
+static SN_INLINE Vec load_part(const bf16 *p, int64_t n) { return widened((Halves)_mm256_maskz_loadu_epi16(__mmask16((1 << n) - 1), p)); }
+static SN_INLINE void store_part(bf16 *p, Vec v, int64_t n) { _mm256_mask_storeu_epi16(p, __mmask16((1 << n) - 1), (__m256i)rounded(v)); }
+#else
+static SN_INLINE Vec load_part(const bf16 *p, int64_t n) {
+  Halves h{};
+  for (int64_t i = 0; i < n; i++) h[i] = p[i].bits;
+  return widened(h);
+}
+static SN_INLINE void store_part(bf16 *p, Vec v, int64_t n) {
+  const Halves h = rounded(v);
+  for (int64_t i = 0; i < n; i++) p[i].bits = h[i];
+}
+#endif
+
 static SN_INLINE int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 // Matrices are packed in panels of PANEL columns, the last of them of LANES if that is enough: panel after panel, row by row.

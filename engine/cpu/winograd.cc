@@ -53,8 +53,8 @@ class WinogradGradient : public WeightGradient {
  public:
   WinogradGradient(Device &d, const sn_conv_grad_weight &c)
       : WeightGradient(d, c), zeros_(std::max(c.shape.ci, c.shape.co) + 15) {
-    c_.shape = c.shape, c_.tile = winograd_gradient_tile(c.shape);
-    c_.x = static_cast<const float *>(c.x), c_.dy = static_cast<const float *>(c.dy), c_.dw = c.dw, c_.zeros = zeros_.data();
+    c_.shape = c.shape, c_.type = c.type, c_.tile = winograd_gradient_tile(c.shape, c.type);
+    c_.x = c.x, c_.dy = c.dy, c_.dw = c.dw, c_.zeros = zeros_.data();
     info = name(c_.tile);
   }
 
@@ -76,6 +76,14 @@ int64_t taps(int64_t in, int64_t out, int64_t kernel, int64_t pad) {
   return n;
 }
 
+// cost is the time of one of oneDNN's multiplications, that of a float32 being 1: processors multiply two pairs of bfloat16 at a
+// time, or with AMX sixteen, or by emulation.
+double cost(int type) {
+  if (type == SN_F32) return 1;
+  auto has = [isa = int(dnnl_get_effective_cpu_isa())](dnnl_cpu_isa_t wanted) { return (isa & wanted) == wanted; };
+  return has(dnnl_cpu_isa_avx512_core_amx) ? 1.0 / 16 : has(dnnl_cpu_isa_avx512_core_bf16) ? 0.5 : 1;
+}
+
 // The rule: the cheapest of tiles of 2, tiles of 4, and neither. A cost is the number of multiplications for each pair of channels:
 // 16 a tile of 2x2, 36 a tile of 4x4, and what lies inside the image otherwise; and `read` of them for each weight that has to be read (or
 // written), which decides where tiles are few. Measured on AVX2 (docs/benchmarks.md), not timed at run time: a resumed training
@@ -94,11 +102,11 @@ int cheapest(const sn_conv_shape &s, double direct, int64_t read) {
 
 }  // namespace
 
-int winograd_tile(const sn_conv_shape &s) { return cheapest(s, 1, 12); }
+int winograd_tile(const sn_conv_shape &s, int type) { return cheapest(s, cost(type), 12); }
 
-int winograd_gradient_tile(const sn_conv_shape &s) {
+int winograd_gradient_tile(const sn_conv_shape &s, int type) {
   // The direct gradient runs at half the speed of the direct convolution. The sums of 4x4 tiles take 144 bytes a pair of channels.
-  const int tile = cheapest(s, 2, 16);
+  const int tile = cheapest(s, 2 * cost(type), 16);
   return tile == 4 && s.ci * s.co > 512 * 1024 ? 2 : tile;
 }
 
@@ -110,15 +118,15 @@ sn_conv_shape gradient_shape(const sn_conv_shape &s) {
 
 sn_kernel *winograd_forward(Device &d, const sn_conv &c, char *error) {
   sn_winograd w{};
-  w.shape = c.shape, w.tile = winograd_tile(c.shape), w.relu = c.relu;
-  w.x = static_cast<const float *>(c.x), w.residual = static_cast<const float *>(c.residual), w.y = static_cast<float *>(c.y);
+  w.shape = c.shape, w.type = c.x_type, w.tile = winograd_tile(c.shape, c.x_type), w.relu = c.relu;
+  w.x = c.x, w.residual = c.residual, w.y = c.y;
   return make<Winograd>(error, d, w, c.weight, false);
 }
 
 sn_kernel *winograd_backward_input(Device &d, const sn_conv_grad_input &c, char *error) {
   sn_winograd w{};
-  w.shape = gradient_shape(c.shape), w.tile = winograd_tile(w.shape);
-  w.x = static_cast<const float *>(c.dy), w.y = static_cast<float *>(c.dx);
+  w.shape = gradient_shape(c.shape), w.type = c.type, w.tile = winograd_tile(w.shape, c.type);
+  w.x = c.dy, w.y = c.dx;
   return make<Winograd>(error, d, w, c.weight, true);
 }
 

@@ -40,9 +40,9 @@ static void multiply(const float *v, int64_t v_stride, const float *weight, floa
 }
 
 // finish_tile makes a tile's outputs from its products; h x w of them are inside.
-template <int m, class Residual, class Rectify>
-static SN_INLINE void finish_tile(const float *p, int64_t plane, const float *bias, const float *residual, float *y, int64_t h,
-                                  int64_t w, int64_t row, int64_t pixel, int64_t channels) {
+template <int m, class Residual, class Rectify, class T>
+static SN_INLINE void finish_tile(const float *p, int64_t plane, const float *bias, const T *residual, T *y, int64_t h, int64_t w,
+                                  int64_t row, int64_t pixel, int64_t channels) {
   constexpr int k = m + 2;
   for (int64_t c = 0; c < channels; c += LANES) {
     const int64_t lanes = std::min<int64_t>(LANES, channels - c);
@@ -63,7 +63,7 @@ static SN_INLINE void finish_tile(const float *p, int64_t plane, const float *bi
   }
 }
 
-template <int m, class Residual, class Rectify>
+template <int m, class Residual, class Rectify, class T>
 static void winograd_blocks(const sn_winograd &c) {
   constexpr int k = m + 2;
   const sn_conv_shape &s = c.shape;
@@ -76,8 +76,8 @@ static void winograd_blocks(const sn_winograd &c) {
     const int64_t column = item % b.shares * b.part, columns = std::min(b.part, b.columns - column);
     for (int64_t r = 0; r < rows; r++) {
       const Tile tile(first + r, m, b.down, b.across);
-      const float *from[k * k];
-      pixels<k>(c.x + tile.image * s.h * s.w * s.ci, s.h, s.w, s.ci, tile.y - s.pad, tile.x - s.pad, c.zeros, from);
+      const T *from[k * k];
+      pixels<k>((const T *)c.x + tile.image * s.h * s.w * s.ci, s.h, s.w, s.ci, tile.y - s.pad, tile.x - s.pad, (const T *)c.zeros, from);
       for (int64_t done = 0; done < s.ci; done += LANES) {
         const int64_t channel = std::min(done, s.ci - LANES);  // the last vector overlaps the one before it
         float *to = v + r * b.channels + channel;
@@ -90,17 +90,19 @@ static void winograd_blocks(const sn_winograd &c) {
     for (int64_t r = 0; r < rows; r++) {
       const Tile tile(first + r, m, b.down, b.across);
       const int64_t at = ((tile.image * s.oh + tile.y) * s.ow + tile.x) * s.co + column;
-      finish_tile<m, Residual, Rectify>(p + r * columns, b.p_plane, c.bias + column, Residual() ? c.residual + at : nullptr,
-                                        c.y + at, s.oh - tile.y, s.ow - tile.x, s.ow * s.co, s.co,
-                                        std::min(columns, s.co - column));
+      finish_tile<m, Residual, Rectify>(p + r * columns, b.p_plane, c.bias + column,
+                                        Residual() ? (const T *)c.residual + at : nullptr, (T *)c.y + at, s.oh - tile.y,
+                                        s.ow - tile.x, s.ow * s.co, s.co, std::min(columns, s.co - column));
     }
   }
 }
 
 void winograd_run(const sn_winograd *c) {
   by_tile(c->tile, [&](auto m) {
-    flag(c->residual, [&](auto adds) {
-      flag(c->relu, [&](auto rectify) { winograd_blocks<m, decltype(adds), decltype(rectify)>(*c); });
+    typed(c->type, [&](auto t) {
+      flag(c->residual, [&](auto adds) {
+        flag(c->relu, [&](auto rectify) { winograd_blocks<m, decltype(adds), decltype(rectify), decltype(t)>(*c); });
+      });
     });
   });
 }

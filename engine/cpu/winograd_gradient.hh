@@ -26,7 +26,8 @@ static SN_INLINE void vectors(int64_t c, F f) {
   if (v * LANES < c) f(v, c - v * LANES);
 }
 
-static SN_INLINE Vec load_lanes(const float *p, int64_t lanes) { return lanes == LANES ? load(p) : load_part(p, lanes); }
+template <class T>
+static SN_INLINE Vec load_lanes(const T *p, int64_t lanes) { return lanes == LANES ? load(p) : load_part(p, lanes); }
 
 enum { INPUTS = LANES / 2, OUTPUTS = 3 };  // inputs by vectors of outputs whose sums fit in the registers
 
@@ -64,7 +65,7 @@ static void add_products(const float *x, const float *dy, float *sums, const Gra
     }
 }
 
-template <int m>
+template <int m, class T>
 static void winograd_weight_gradient(const sn_winograd_gradient &c) {
   constexpr int k = m + 2, points = k * k;
   const sn_conv_shape &s = c.shape;
@@ -77,14 +78,14 @@ static void winograd_weight_gradient(const sn_winograd_gradient &c) {
 #pragma omp for schedule(static)
       for (int64_t t = 0; t < tiles; t++) {
         const Tile tile(first + t, m, b.down, b.across);
-        const float *from[points];
-        pixels<k>(c.x + tile.image * s.h * s.w * s.ci, s.h, s.w, s.ci, tile.y - s.pad, tile.x - s.pad, c.zeros, from);
+        const T *from[points], *zeros = (const T *)c.zeros;
+        pixels<k>((const T *)c.x + tile.image * s.h * s.w * s.ci, s.h, s.w, s.ci, tile.y - s.pad, tile.x - s.pad, zeros, from);
         vectors(s.ci, [&](int64_t v, auto lanes) {
           float *to = x + (v * b.block + t) * LANES;
           both<k, k>(Toom<m>::input, [&](int i, int j) { return load_lanes(from[i * k + j] + v * LANES, lanes); },
                      [&](int i, int j, Vec u) { store(to + (i * k + j) * b.x_plane(), u); });
         });
-        pixels<m>(c.dy + tile.image * s.oh * s.ow * s.co, s.oh, s.ow, s.co, tile.y, tile.x, c.zeros, from);
+        pixels<m>((const T *)c.dy + tile.image * s.oh * s.ow * s.co, s.oh, s.ow, s.co, tile.y, tile.x, zeros, from);
         vectors(s.co, [&](int64_t v, auto lanes) {
           float *to = dy + (v * b.block + t) * LANES;
           both<m, k>(Toom<m>::output_gradient, [&](int i, int j) { return load_lanes(from[i * m + j] + v * LANES, lanes); },
@@ -109,7 +110,7 @@ static void winograd_weight_gradient(const sn_winograd_gradient &c) {
 }
 
 void winograd_gradient_run(const sn_winograd_gradient *c) {
-  by_tile(c->tile, [&](auto m) { winograd_weight_gradient<m>(*c); });
+  by_tile(c->tile, [&](auto m) { typed(c->type, [&](auto t) { winograd_weight_gradient<m, decltype(t)>(*c); }); });
 }
 
 int64_t winograd_gradient_scratch(const sn_conv_shape *s, int tile) { return GradientBlocking(*s, tile).scratch(tile); }
