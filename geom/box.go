@@ -73,8 +73,8 @@ func (c *Convention) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// extra is what a side has beyond the difference of its corners, in pixels.
-func (c Convention) extra() float32 {
+// Extra is what a side has beyond the difference of its corners, in pixels.
+func (c Convention) Extra() float32 {
 	if c == Inclusive {
 		return 1
 	}
@@ -82,10 +82,10 @@ func (c Convention) extra() float32 {
 }
 
 // Width of the box in pixels; negative for corners in the wrong order.
-func (c Convention) Width(b Box) float32 { return b.X2 - b.X1 + c.extra() }
+func (c Convention) Width(b Box) float32 { return b.X2 - b.X1 + c.Extra() }
 
 // Height of the box in pixels; negative for corners in the wrong order.
-func (c Convention) Height(b Box) float32 { return b.Y2 - b.Y1 + c.extra() }
+func (c Convention) Height(b Box) float32 { return b.Y2 - b.Y1 + c.Extra() }
 
 // Area is width times height in square pixels, 0 if a side is not positive.
 func (c Convention) Area(b Box) float32 {
@@ -112,7 +112,7 @@ func (c Convention) proper(b Box) bool {
 // and [0, H], or to the last pixel, W-1 and H-1, where boxes are inclusive.
 // NaN stays NaN.
 func (c Convention) Clip(b Box, image Size) Box {
-	w, h := float32(image.W)-c.extra(), float32(image.H)-c.extra()
+	w, h := float32(image.W)-c.Extra(), float32(image.H)-c.Extra()
 	return Box{clamp(b.X1, w), clamp(b.Y1, h), clamp(b.X2, w), clamp(b.Y2, h)}
 }
 
@@ -120,18 +120,18 @@ func clamp(v, high float32) float32 { return min(max(v, 0), high) }
 
 // Inside reports whether the box lies in the image entirely.
 func (c Convention) Inside(b Box, image Size) bool {
-	e := c.extra()
+	e := c.Extra()
 	return b.X1 >= 0 && b.Y1 >= 0 && b.X2+e <= float32(image.W) && b.Y2+e <= float32(image.H)
 }
 
 // FlipHorizontal mirrors the box left to right in an image of the given width.
 func (c Convention) FlipHorizontal(b Box, width int) Box {
-	w := float32(width) - c.extra()
+	w := float32(width) - c.Extra()
 	return Box{w - b.X2, b.Y1, w - b.X1, b.Y2}
 }
 
 // FlipVertical mirrors the box top to bottom in an image of the given height.
 func (c Convention) FlipVertical(b Box, height int) Box {
-	h := float32(height) - c.extra()
+	h := float32(height) - c.Extra()
 	return Box{b.X1, h - b.Y2, b.X2, h - b.Y1}
 }

@@ -2,7 +2,7 @@ package geom
 
 // Intersection is the area that two boxes share, in square pixels.
 func (c Convention) Intersection(a, b Box) float32 {
-	e := c.extra()
+	e := c.Extra()
 	w := min(a.X2, b.X2) - max(a.X1, b.X1) + e
 	h := min(a.Y2, b.Y2) - max(a.Y1, b.Y1) + e
 	if w > 0 && h > 0 {

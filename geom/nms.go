@@ -73,7 +73,7 @@ func (c Convention) suppress(boxes []Box, order []int, threshold float64, limit 
 	if limit < 0 {
 		limit = len(order)
 	}
-	kept := keptBoxes{extra: c.extra(), threshold: threshold}
+	kept := keptBoxes{extra: c.Extra(), threshold: threshold}
 	var grid *sizeGrid
 	if len(order) >= gridFrom && threshold >= gridThreshold {
 		grid = newSizeGrid(len(order), threshold)

@@ -10,11 +10,11 @@ import (
 
 // Two images with limits of their own: regions are the image's best, rows left over say so.
 func TestProposalsFill(t *testing.T) {
-	p := Proposals{Coder: geom.Coder{Weights: [4]float32{1, 1, 1, 1}}, PerCell: 2, MinSize: 1, NMSIoU: 0.5, Rows: 3}
+	p := Proposals{Coder: geom.Coder{Weights: [4]float32{1, 1, 1, 1}}, PerCell: 2, Rows: 3}
 	anchors := []float32{0, 0, 10, 10, 0, 0, 10, 9, 20, 20, 40, 40, 5, 5, 5.5, 9} // the second overlaps the first, the last is too thin
 	limits := slices.Concat(
-		ProposalLimits{geom.Size{W: 30, H: 50}, 4, 9}.Row(),
-		ProposalLimits{geom.Size{W: 50, H: 50}, 2, 1}.Row())
+		ProposalLimits{geom.Size{W: 30, H: 50}, 1, 0.5, 9, 4}.Row(),
+		ProposalLimits{geom.Size{W: 50, H: 50}, 1, 0.5, 1, 2}.Row())
 	objectness := []float32{1, 2, 0, 9, 0, 0, 0, 0}
 	regions := slices.Repeat([]float32{7}, 2*3*5)
 	p.Fill(objectness, make([]float32, 2*4*4), anchors, limits, regions)
@@ -55,12 +55,12 @@ func TestDetectionsFill(t *testing.T) {
 
 // Limits survive the way through float32; overlaps are above the same threshold.
 func TestLimitsAsRows(t *testing.T) {
-	l := DetectionLimits{geom.Size{W: 1000, H: 600}, 0.05, 0.7, 0.01, 1 << 40}
+	l := DetectionLimits{geom.Size{W: 1000, H: 600}, 0.01, 0.7, 1 << 40, 0.05}
 	got := detectionLimitsOf(l.Row())
 	assert.Equal(t, l.Image, got.Image)
 	assert.Equal(t, float32(0.05), float32(got.Score))
 	assert.LessOrEqual(t, got.NMSIoU, 0.7)
 	assert.Equal(t, 1<<24, got.PerImage)
-	p := ProposalLimits{geom.Size{W: 1, H: 2}, 6000, 300}
+	p := ProposalLimits{geom.Size{W: 1, H: 2}, 0.5, 0.25, 300, 6000}
 	assert.Equal(t, p, proposalLimitsOf(p.Row()))
 }

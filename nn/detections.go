@@ -28,23 +28,23 @@ type Detections struct {
 // DetectionLimits are an image's own.
 type DetectionLimits struct {
 	Image    geom.Size
-	Score    float64 // detections are scored above
-	NMSIoU   float64 // those that overlap a better one of their class by more go
 	MinSize  float64 // shortest side in pixels
+	NMSIoU   float64 // detections that overlap a better one of their class by more go
 	PerImage int     // the best-scored stay, Rows at most
+	Score    float64 // detections are scored above
 }
-
-// detectionLimits is the length of a row, detectionRow that of a detection.
-const detectionLimits, detectionRow = 6, 6
 
 // Row is the limits as the operation reads them.
 func (l DetectionLimits) Row() []float32 {
-	return []float32{float32(l.Image.W), float32(l.Image.H), float32(l.Score), geom.Threshold(l.NMSIoU), float32(l.MinSize), countOf(l.PerImage)}
+	return limitsRow(l.Image, l.MinSize, l.NMSIoU, l.PerImage, float32(l.Score))
 }
 
 func detectionLimitsOf(row []float32) DetectionLimits {
-	return DetectionLimits{sizeOf(row), float64(row[2]), float64(row[3]), float64(row[4]), int(row[5])}
+	return DetectionLimits{geom.Size{W: int(row[0]), H: int(row[1])}, float64(row[2]), float64(row[3]), int(row[4]), float64(row[5])}
 }
+
+// detectionRow is the length of the row of a detection.
+const detectionRow = 6
 
 // Detection is an object that was found.
 type Detection struct {
@@ -80,13 +80,13 @@ func (d Detections) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	return tensor.Shape{n, d.Rows, detectionRow}, cmp.Or(
 		wantShape("deltas", in[1], rows, columns),
 		wantShape("regions", in[2], rows, 5),
-		wantShape("limits", in[3], n, detectionLimits))
+		wantShape("limits", in[3], n, limitsOfImage))
 }
 
 // Fill computes the operation, whose inputs and output are given as they lie in
 // memory.
 func (d Detections) Fill(logits, deltas, regions, limits, out []float32) {
-	n, rows := len(limits)/detectionLimits, len(regions)/5
+	n, rows := len(limits)/limitsOfImage, len(regions)/5
 	for i := range n {
 		image := part(out, i, n)
 		clear(image)
@@ -98,7 +98,7 @@ func (d Detections) Fill(logits, deltas, regions, limits, out []float32) {
 				scores, offsets = append(scores, part(logits, r, rows)...), append(offsets, part(deltas, r, rows)...)
 			}
 		}
-		l := detectionLimitsOf(limits[i*detectionLimits:])
+		l := detectionLimitsOf(limits[i*limitsOfImage:])
 		l.PerImage = min(l.PerImage, d.Rows)
 		for k, x := range d.Find(boxes, scores, offsets, l) {
 			copy(image[k*detectionRow:], []float32{x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2, x.Score, float32(x.Class)})

@@ -11,7 +11,7 @@ import (
 // Proposals chooses the regions of each image that may hold an object, out of
 // what a region proposal network says of its anchors:
 //
-//	objectness (N, H, W, A or 2A), deltas (N, H, W, 4A), anchors (H*W*A, 4), limits (N, 4)
+//	objectness (N, H, W, A or 2A), deltas (N, H, W, 4A), anchors (H*W*A, 4), limits (N, 6)
 //	-> regions (N*Rows, 5): image, x1, y1, x2, y2
 //
 // Each image has Rows rows, the best region first; rows that are left over have
@@ -20,38 +20,41 @@ import (
 // last bit of an exponential function.
 type Proposals struct {
 	Coder   geom.Coder
-	PerCell int     // anchors a cell, A
-	Pairs   bool    // 2A logits a cell: A of background, then A of objects
-	MinSize float32 // shortest side in pixels
-	NMSIoU  float64 // regions that overlap a better one by more go
+	PerCell int  // anchors a cell, A
+	Pairs   bool // 2A logits a cell: A of background, then A of objects
 	Rows    int
 }
 
-// ProposalLimits are an image's own: its size and how many of its best anchors
-// are looked at, and of what NMS leaves of them go on (Rows at most).
+// ProposalLimits are an image's own.
 type ProposalLimits struct {
-	Image               geom.Size
-	BeforeNMS, AfterNMS int
+	Image     geom.Size
+	MinSize   float64 // shortest side in pixels
+	NMSIoU    float64 // regions that overlap a better one by more go
+	AfterNMS  int     // the best of what NMS leaves, Rows at most
+	BeforeNMS int     // the best anchors that are looked at
 }
-
-// proposalLimits is the length of a row.
-const proposalLimits = 4
 
 // Row is the limits as the operation reads them.
 func (l ProposalLimits) Row() []float32 {
-	return []float32{float32(l.Image.W), float32(l.Image.H), countOf(l.BeforeNMS), countOf(l.AfterNMS)}
+	return limitsRow(l.Image, l.MinSize, l.NMSIoU, l.AfterNMS, countOf(l.BeforeNMS))
 }
 
 func proposalLimitsOf(row []float32) ProposalLimits {
-	return ProposalLimits{sizeOf(row), int(row[2]), int(row[3])}
+	return ProposalLimits{geom.Size{W: int(row[0]), H: int(row[1])}, float64(row[2]), float64(row[3]), int(row[4]), int(row[5])}
+}
+
+// limitsOfImage is the length of a row of limits.
+const limitsOfImage = 6
+
+// limitsRow is what the limits of proposals and detections have in common, and
+// one number more.
+func limitsRow(image geom.Size, minSize, nmsIoU float64, most int, own float32) []float32 {
+	return []float32{float32(image.W), float32(image.H), float32(minSize), geom.Threshold(nmsIoU), countOf(most), own}
 }
 
 // countOf is a count as a float32, which holds all up to 2^24: more are not
 // counted.
 func countOf(n int) float32 { return float32(min(n, 1<<24)) }
-
-// sizeOf is the size of an image, with which rows of limits begin.
-func sizeOf(row []float32) geom.Size { return geom.Size{W: int(row[0]), H: int(row[1])} }
 
 // OutShape implements Op.
 func (p Proposals) OutShape(in []tensor.Shape) (tensor.Shape, error) {
@@ -69,7 +72,7 @@ func (p Proposals) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 		wantShape("objectness", in[0], n, h, w, p.Logits()),
 		wantShape("deltas", in[1], n, h, w, 4*p.PerCell),
 		wantShape("anchors", in[2], h*w*p.PerCell, 4),
-		wantShape("limits", in[3], n, proposalLimits))
+		wantShape("limits", in[3], n, limitsOfImage))
 }
 
 // Logits is the number of logits a cell.
@@ -83,9 +86,9 @@ func (p Proposals) Logits() int {
 // Fill computes the operation, whose inputs and output are given as they lie in
 // memory.
 func (p Proposals) Fill(objectness, deltas, anchors, limits, regions []float32) {
-	n := len(limits) / proposalLimits
+	n := len(limits) / limitsOfImage
 	for i := range n {
-		l := proposalLimitsOf(limits[i*proposalLimits:])
+		l := proposalLimitsOf(limits[i*limitsOfImage:])
 		l.AfterNMS = min(l.AfterNMS, p.Rows)
 		boxes, _ := p.Choose(geom.Boxes(anchors), part(objectness, i, n), part(deltas, i, n), l)
 		fillRegions(part(regions, i, n), i, boxes)
@@ -100,14 +103,14 @@ func (p Proposals) Choose(anchors []geom.Box, objectness, deltas []float32, l Pr
 	if p.Pairs {
 		objectness = margins(objectness, p.PerCell)
 	}
-	convention := p.Coder.Convention
+	convention, minSize := p.Coder.Convention, float32(l.MinSize)
 	for _, i := range geom.TopK(objectness, l.BeforeNMS) {
 		box := convention.Clip(p.Coder.Decode(anchors[i], [4]float32(deltas[4*i:])), l.Image)
-		if convention.AtLeast(box, p.MinSize) && objectness[i] == objectness[i] { // false for NaN
+		if convention.AtLeast(box, minSize) && objectness[i] == objectness[i] { // false for NaN
 			boxes, logits = append(boxes, box), append(logits, objectness[i])
 		}
 	}
-	kept := convention.NMS(boxes, logits, p.NMSIoU, l.AfterNMS)
+	kept := convention.NMS(boxes, logits, l.NMSIoU, l.AfterNMS)
 	for k, i := range kept { // k <= i: best first
 		boxes[k], logits[k] = boxes[i], logits[i]
 	}

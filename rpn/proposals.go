@@ -17,10 +17,12 @@ type Proposals struct {
 
 // Operation chooses proposals in a graph, of each image as many as rows at most.
 func (c Config) Operation(rows int) nn.Proposals {
-	return nn.Proposals{
-		Coder: c.coder(), PerCell: c.Anchors.PerCell(), Pairs: c.Objectness == Softmax,
-		MinSize: float32(c.Proposals.MinSize), NMSIoU: c.Proposals.NMSIoU, Rows: rows,
-	}
+	return nn.Proposals{Coder: c.coder(), PerCell: c.Anchors.PerCell(), Pairs: c.Objectness == Softmax, Rows: rows}
+}
+
+// Limits are the numbers of the choice for an image of the given size.
+func (p ProposalConfig) Limits(image geom.Size, counts Counts) nn.ProposalLimits {
+	return nn.ProposalLimits{Image: image, MinSize: p.MinSize, NMSIoU: p.NMSIoU, BeforeNMS: counts.BeforeNMS, AfterNMS: counts.AfterNMS}
 }
 
 // Propose turns the output of the head for one image into proposals, as the
@@ -36,8 +38,7 @@ func (c Config) Propose(anchors []geom.Box, objectness, deltas []float32, image 
 		return Proposals{}, fmt.Errorf("rpn proposals: %d anchors need %d logits and %d deltas, not %d and %d",
 			len(anchors), want, 4*len(anchors), len(objectness), len(deltas))
 	}
-	boxes, logits := c.Operation(counts.AfterNMS).Choose(anchors, objectness, deltas,
-		nn.ProposalLimits{Image: image, BeforeNMS: counts.BeforeNMS, AfterNMS: counts.AfterNMS})
+	boxes, logits := c.Operation(counts.AfterNMS).Choose(anchors, objectness, deltas, c.Proposals.Limits(image, counts))
 	for i, v := range logits {
 		logits[i] = sigmoid(v)
 	}

@@ -115,7 +115,7 @@ func TestEveryFailureIsSaid(t *testing.T) {
 				return n - 1
 			}
 			require.NotContains(t, err.Error(), "\n", "%s:%d", call, n)
-			require.Less(t, n, 100, call)
+			require.Less(t, n, 200, call)
 		}
 	}
 	for _, call := range []string{"cuCtxSetCurrent", "cuStreamCreate", "cuModuleLoadData", "cuMemAlloc_v2", "cuMemAllocHost_v2", "cuEventCreate", "cuMemsetD8Async"} {
@@ -153,7 +153,7 @@ func sampled(c optest.Case) bool {
 		"ConvBlock/k3s1p1d1g1/2x5x4x5-9+bias+norm+residual+relu", "ConvBlockGradInput/k3s1p1d1g1/1x9x6x3-17+norm",
 		"ConvBlockGradWeight/k3s1p1d1g1/1x9x6x3-17+norm", "Conv2D/k3s2p2d2g1/2x8x9x3-5", "Linear/3x17-5+bias", "Embed/axis1",
 		"Resize2D/nearest/1x3x4x3-6x8", "RoIAlignGrad/size7/sampling2/aligned/5", "SoftmaxCrossEntropyGrad/7x5", "Moments2D/2x5x4x17",
-		"ConvBlock/k3s1p1d1g1/2x5x4x5-9",
+		"ConvBlock/k3s1p1d1g1/2x5x4x5-9", "Proposals/one/1x1x1x3", "Detections/one-region/1x1x1",
 	}, c.Name)
 }
 

@@ -233,6 +233,10 @@ func (c *compiler) compile() error {
 		return c.roiAlign(op)
 	case nn.RoIAlignGrad:
 		return c.roiAlignGrad(op)
+	case nn.Proposals:
+		return c.proposals(op)
+	case nn.Detections:
+		return c.detections(op)
 	case nn.SoftmaxCrossEntropy, nn.SoftmaxCrossEntropyGrad, nn.SigmoidCrossEntropy, nn.SigmoidCrossEntropyGrad,
 		nn.SmoothL1, nn.SmoothL1Grad:
 		return c.loss()

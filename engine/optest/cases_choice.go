@@ -3,6 +3,7 @@ package optest
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"scalenet/geom"
 	"scalenet/nn"
@@ -54,8 +55,11 @@ func asked(images ...nn.ProposalLimits) (rows []float32) {
 func proposals() (cases []Case) {
 	continuous := geom.Coder{Weights: [4]float32{1, 1, 1, 1}}
 	inclusive := geom.Coder{Convention: geom.Inclusive, Weights: [4]float32{10, 10, 5, 5}}
+	usual := nn.ProposalLimits{MinSize: 1e-3, NMSIoU: 0.7}
 	whole := func(h, w, before, after int) nn.ProposalLimits {
-		return nn.ProposalLimits{Image: geom.Size{W: 16 * w, H: 16 * h}, BeforeNMS: before, AfterNMS: after}
+		l := usual
+		l.Image, l.BeforeNMS, l.AfterNMS = geom.Size{W: 16 * w, H: 16 * h}, before, after
+		return l
 	}
 	add := func(name string, op nn.Proposals, h, w int, objectness, deltas Fill, limits ...nn.ProposalLimits) {
 		n := len(limits)
@@ -63,34 +67,36 @@ func proposals() (cases []Case) {
 			Name: fmt.Sprintf("Proposals/%s/%dx%dx%dx%d", name, n, h, w, op.PerCell), Op: op, Tolerance: Exact,
 			In: []Input{
 				filled(objectness, n, h, w, op.Logits()), filled(deltas, n, h, w, 4*op.PerCell),
-				given(grid(h, w, op.PerCell), h*w*op.PerCell, 4), given(asked(limits...), n, 4),
+				given(grid(h, w, op.PerCell), h*w*op.PerCell, 4), given(asked(limits...), n, 6),
 			},
 		})
 	}
-	op := nn.Proposals{Coder: continuous, PerCell: 3, MinSize: 1e-3, NMSIoU: 0.7, Rows: 30}
+	op := nn.Proposals{Coder: continuous, PerCell: 3, Rows: 30}
 	small := spread(-0.3, 0.3)
-	other := nn.ProposalLimits{Image: geom.Size{W: 90, H: 41}, BeforeNMS: 7, AfterNMS: 3}
+	other := nn.ProposalLimits{Image: geom.Size{W: 90, H: 41}, NMSIoU: 0.1, BeforeNMS: 7, AfterNMS: 3}
+	pixel := nn.ProposalLimits{Image: geom.Size{W: 1, H: 1}, NMSIoU: 0.7, BeforeNMS: 16, AfterNMS: 16}
 	add("settings", op, 7, 9, spread(-4, 4), small, whole(7, 9, 100, 20), other, whole(7, 9, 1000, 30))
 	add("ties", op, 5, 5, Fill{Kind: Levels}, small, whole(5, 5, 40, 30))
 	add("one", op, 1, 1, spread(-1, 1), small, whole(1, 1, 5, 5))
 	add("more-asked-than-there-are", op, 2, 3, spread(-1, 1), small, whole(2, 3, 6000, 300))
 	add("nothing-asked", op, 2, 3, spread(-1, 1), small, whole(2, 3, 0, 30), whole(2, 3, 10, 0))
-	add("one-pixel-pictures", op, 2, 2, spread(-1, 1), small, nn.ProposalLimits{Image: geom.Size{W: 1, H: 1}, BeforeNMS: 12, AfterNMS: 12})
+	add("one-pixel-pictures", op, 2, 2, spread(-1, 1), small, pixel)
 	add("outside", op, 4, 4, spread(-1, 1), spread(-8, 8), whole(4, 4, 48, 30))
 	add("equal-boxes", op, 3, 3, spread(-1, 1), Fill{Kind: Given, Values: make([]float64, 9*12)}, whole(3, 3, 27, 27))
 	add("not-finite", op, 6, 5, broken(2*6*5*3, 1, 3), broken(2*6*5*12, 2, 0.4), whole(6, 5, 90, 30), whole(6, 5, 60, 30))
-	add("large", nn.Proposals{Coder: continuous, PerCell: 5, MinSize: 1e-3, NMSIoU: 0.7, Rows: 300}, 21, 40, spread(-4, 4), small, whole(21, 40, 2500, 300))
-	strict := op
+	add("large", nn.Proposals{Coder: continuous, PerCell: 5, Rows: 300}, 21, 40, spread(-4, 4), small, whole(21, 40, 2500, 300))
+	strict := whole(3, 4, 36, 30)
 	strict.MinSize = 1000
-	add("all-too-small", strict, 3, 4, spread(-1, 1), small, whole(3, 4, 36, 30))
+	add("all-too-small", op, 3, 4, spread(-1, 1), small, strict)
 	for _, iou := range []float64{0, 0.3, 1} {
-		op.NMSIoU = iou
+		usual.NMSIoU = iou
 		add(fmt.Sprintf("iou%g", iou), op, 5, 4, spread(-1, 1), small, whole(5, 4, 60, 30))
 	}
-	pairs := nn.Proposals{Coder: inclusive, PerCell: 4, Pairs: true, NMSIoU: 0.7, Rows: 25}
+	usual = nn.ProposalLimits{NMSIoU: 0.7}
+	pairs := nn.Proposals{Coder: inclusive, PerCell: 4, Pairs: true, Rows: 25}
 	add("pairs", pairs, 6, 8, spread(-3, 3), spread(-3, 3), whole(6, 8, 120, 25), other)
 	add("pairs/ties", pairs, 6, 8, Fill{Kind: Levels}, spread(-3, 3), whole(6, 8, 120, 25))
-	add("pairs/one-pixel-pictures", pairs, 2, 2, spread(-1, 1), small, nn.ProposalLimits{Image: geom.Size{W: 1, H: 1}, BeforeNMS: 16, AfterNMS: 16})
+	add("pairs/one-pixel-pictures", pairs, 2, 2, spread(-1, 1), small, pixel)
 	add("pairs/not-finite", pairs, 4, 4, broken(4*4*8, 3, 3), broken(4*4*16, 4, 2), whole(4, 4, 64, 25))
 	return cases
 }
@@ -137,7 +143,7 @@ func detections() (cases []Case) {
 	add("one-class", continuous, 9, 1, 8, someRegions(1, 33), spread(-3, 3), small, usual)
 	add("one-region", continuous, 9, 1, 4, someRegions(1, 1), spread(-3, 3), small, usual)
 	add("ties", continuous, 60, 3, 16, someRegions(2, 25), Fill{Kind: Levels}, small, paper, usual)
-	add("equal-boxes", continuous, 60, 3, 4, someRegions(1, 25), Fill{Kind: Levels}, Fill{Kind: Given, Values: make([]float64, 100)}, paper)
+	add("equal-boxes", continuous, 60, 3, 4, slices.Repeat([]float32{0, 20, 10, 60, 55}, 25), spread(-2, 2), Fill{Kind: Given, Values: make([]float64, 100)}, paper)
 	add("not-finite", continuous, 60, 3, 16, someRegions(2, 30), broken(60*4, 1, 3), broken(60*16, 2, 2), paper, usual)
 	add("inclusive", inclusive, 100, 5, 24, someRegions(2, 40), spread(-2, 2), small, paper, paper)
 	add("outside", inclusive, 100, 2, 12, someRegions(1, 40), spread(-2, 2), spread(-90, 90), paper)

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <sys/mman.h>
+#include <ucontext.h>
 
 typedef unsigned short u16;
 typedef unsigned int u32;
@@ -213,17 +214,76 @@ static std::string ptx_signature(const std::string &ptx, const std::string &name
 	return letters;
 }
 
+// A block whose threads wait for each other: each has a stack and runs until it comes to a barrier, in one order up to the first barrier
+// and in the reverse up to the next.
+struct block_thread {
+	ucontext_t context;
+	bool ended;
+};
+static const size_t stack_bytes = 64 << 10;
+static block_thread block_threads[256];
+static ucontext_t block_context;
+static block_thread *running;
+static std::function<void()> *thread_body;
+
+void barrier() {
+	if (!running) fail("a barrier in a kernel that is not COOPERATIVE");
+	swapcontext(&running->context, &block_context);
+}
+static void run_thread() {
+	(*thread_body)();
+	running->ended = true;
+}
+
+static void begin(size_t t) {
+	static char *stacks = (char *)mmap(nullptr, 256 * stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	block_thread &b = block_threads[t];
+	getcontext(&b.context);
+	b.context.uc_stack.ss_sp = stacks + t * stack_bytes;
+	b.context.uc_stack.ss_size = stack_bytes;
+	b.context.uc_link = &block_context;
+	b.ended = false;
+	makecontext(&b.context, run_thread, 0);
+}
+
+extern char __start_sn_shared[], __stop_sn_shared[]; // all kernels' shared memory
+
+static void run_block(const char *name, std::function<void()> &thread, size_t n, bool reverse) {
+	memset(__start_sn_shared, 0xff, __stop_sn_shared - __start_sn_shared);
+	thread_body = &thread;
+	for (size_t t = 0; t < n; t++) begin(t);
+	for (size_t ended = 0; ended < n; reverse = !reverse) {
+		ended = 0;
+		for (size_t j = 0; j < n; j++) {
+			size_t t = reverse ? n - 1 - j : j;
+			threadIdx = {(unsigned)t, 0, 0};
+			running = &block_threads[t];
+			swapcontext(&block_context, &running->context);
+			ended += running->ended;
+		}
+		if (ended > 0 && ended < n) fail("%s: %zu of %zu threads wait at a barrier that the others do not come to", name, n - ended, n);
+	}
+	running = nullptr;
+}
+
 static void run_kernel(CUfunction f, const registered_kernel &k, index3 grid, index3 block, const std::vector<uint64_t> &words) {
 	auto thread = k.bind(words.data());
 	gridDim = grid;
 	blockDim = block;
-	size_t per_block = (size_t)block.x * block.y * block.z, n = (size_t)grid.x * grid.y * grid.z * per_block;
+	size_t per_block = (size_t)block.x * block.y * block.z, blocks = (size_t)grid.x * grid.y * grid.z;
 	bool reverse = f->launches++ % 2;
-	for (size_t j = 0; j < n; j++) {
-		size_t i = reverse ? n - 1 - j : j, b = i / per_block, t = i % per_block;
+	for (size_t j = 0; j < blocks; j++) {
+		size_t b = reverse ? blocks - 1 - j : j;
 		blockIdx = {(unsigned)(b % grid.x), (unsigned)(b / grid.x % grid.y), (unsigned)(b / grid.x / grid.y)};
-		threadIdx = {(unsigned)(t % block.x), (unsigned)(t / block.x % block.y), (unsigned)(t / block.x / block.y)};
-		thread();
+		if (k.cooperative) {
+			run_block(k.name.c_str(), thread, per_block, reverse);
+			continue;
+		}
+		for (size_t i = 0; i < per_block; i++) {
+			size_t t = reverse ? per_block - 1 - i : i;
+			threadIdx = {(unsigned)(t % block.x), (unsigned)(t / block.x % block.y), (unsigned)(t / block.x / block.y)};
+			thread();
+		}
 	}
 }
 
@@ -462,6 +522,7 @@ CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, uns
 	const char *name = f->kernel.name.c_str();
 	if (gx < 1 || gy < 1 || gz < 1 || gx > 0x7fffffffu || gy > 65535 || gz > 65535) fail("%s: a grid of %ux%ux%u", name, gx, gy, gz);
 	if (bx < 1 || by < 1 || bz < 1 || bx * by * bz > 256) fail("%s: a block of %ux%ux%u", name, bx, by, bz);
+	if (f->kernel.cooperative && by * bz > 1) fail("%s: its block must be a row of threads", name);
 	if (shared > 48 << 10 || extra) fail("%s: shared memory of %u bytes", name, shared);
 	std::vector<uint64_t> words(f->kernel.parameters);
 	for (size_t i = 0; i < words.size(); i++) memcpy(&words[i], arguments[i], 8);

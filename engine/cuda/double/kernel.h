@@ -21,6 +21,7 @@ struct registered_kernel {
 	std::string name, signature; // a letter a parameter: p, i (32 bits), f, d
 	std::function<std::function<void()>(const uint64_t *)> bind; // arguments -> what one thread runs
 	size_t parameters;
+	bool cooperative; // its threads wait for each other
 };
 void register_kernel(registered_kernel k);
 
@@ -41,8 +42,9 @@ template <class T> struct parameter<T *> {
 };
 
 struct registration {
-	template <class... P> registration(const char *name, void (*function)(P...)) {
+	template <class... P> registration(const char *name, void (*function)(P...), bool cooperative) {
 		registered_kernel k;
+		k.cooperative = cooperative;
 		k.name = name;
 		k.parameters = sizeof...(P);
 		(k.signature.push_back(parameter<P>::letter()), ...);
@@ -56,11 +58,16 @@ struct registration {
 };
 
 #define FN static inline
-#define KERNEL(name, parameters)                          \
-	static void name parameters;                          \
-	static ::registration registered_##name(#name, &name); \
+#define KERNEL(name, parameters) REGISTERED(name, parameters, false)
+#define COOPERATIVE(name, parameters) REGISTERED(name, parameters, true)
+#define REGISTERED(name, parameters, cooperative)                       \
+	static void name parameters;                                        \
+	static ::registration registered_##name(#name, &name, cooperative); \
 	static void name parameters
-#define SHARED static
+// Memory of a block; blocks run one after the other and begin with NaNs in it.
+#define SHARED static __attribute__((section("sn_shared")))
+// Waits until all threads of the block are here.
+void barrier();
 
 FN float from_bits(u32 bits) {
 	float v;
@@ -86,3 +93,6 @@ FN u16 float_to_half(float value) {
 FN void set_if_zero(u64 *word, u64 value) {
 	if (*word == 0) *word = value;
 }
+FN void add_to(u32 *word, u32 value) { *word += value; }
+FN void or_into(u64 *word, u64 bits) { *word |= bits; }
+FN u32 lowest_bit(u64 bits) { return __builtin_ctzll(bits); }

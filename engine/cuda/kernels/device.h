@@ -36,6 +36,9 @@ FN u16 float_to_half(float value) {
 	return bits;
 }
 FN void set_if_zero(u64 *word, u64 value) { atomicCAS(word, 0ull, value); }
+FN void add_to(u32 *word, u32 value) { atomicAdd(word, value); }
+FN void or_into(u64 *word, u64 bits) { atomicOr(word, bits); }
+FN u32 lowest_bit(u64 bits) { return __ffsll((long long)bits) - 1; }
 
 #else
 

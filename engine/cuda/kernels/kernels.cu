@@ -9,3 +9,5 @@
 #include "loss.cu"
 #include "conv.cu"
 #include "optimise.cu"
+#include "sort.cu"
+#include "choice.cu"
