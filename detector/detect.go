@@ -15,8 +15,8 @@ import (
 type Options struct {
 	// Features is the type that features are computed in: engine.Float32, BFloat16 or Float16.
 	Features engine.DType
-	// Regions is how many regions the second graph judges at a time; default 64.
-	// Fewer take less memory, more keep the processor busier.
+	// Regions is how many regions are judged at a time: fewer take less memory, more
+	// keep the device busier. The default is 64, on a GPU all of a picture.
 	Regions int
 	// Plans bounds how many padded sizes stay compiled; default 4.
 	Plans int
@@ -25,8 +25,8 @@ type Options struct {
 // Timing is where the time of a Detect went.
 type Timing struct {
 	Preprocess  time.Duration // resize, normalise, pad
-	Inference   time.Duration // both graphs
-	Postprocess time.Duration // proposals, detections
+	Inference   time.Duration // the network; on a GPU all that follows, too
+	Postprocess time.Duration // detections
 }
 
 // Detector runs a model. It is not safe for concurrent use.
@@ -51,9 +51,6 @@ func NewDetector(m *Model, dev engine.Device, o Options) *Detector {
 
 // newDetector shares the parameters that a store holds.
 func newDetector(m *Model, dev engine.Device, store *engine.Store, o Options) *Detector {
-	if o.Regions < 1 {
-		o.Regions = 64
-	}
 	if o.Plans < 1 {
 		o.Plans = 4
 	}
@@ -146,84 +143,59 @@ func (d *Detector) detectSame(queries []Query, size batchSize) ([][]roi.Detectio
 	return all, t, err
 }
 
-// run takes a batch through both graphs and what lies between and after them.
+// run takes a batch through the network.
 func (d *Detector) run(pixels []float32, size batchSize, frames []frame) ([][]roi.Detection, Timing, error) {
 	var t Timing
-	p, err := d.plan(size)
+	p, err := d.plan(size, d.model.room(frames))
 	if err != nil {
 		return nil, t, err
 	}
 	start := time.Now()
-	if err := p.propose(pixels); err != nil {
+	if err := p.propose(d.model, pixels, frames); err != nil {
 		return nil, t, err
 	}
-	proposed := time.Now()
-	proposals, err := p.proposals(d.model, frames)
-	if err != nil {
+	if err := p.judge(size.N); err != nil {
 		return nil, t, err
 	}
-	chosen := time.Now()
-	judged, err := p.judge(proposals)
-	if err != nil {
-		return nil, t, err
-	}
-	scored := time.Now()
+	judged := time.Now()
 	all := make([][]roi.Detection, size.N)
 	for i, f := range frames {
-		if all[i], err = d.detections(judged[i], f); err != nil {
-			return nil, t, err
+		found, err := p.detections(i, f)
+		if err != nil {
+			return nil, t, fmt.Errorf("detector: %w", err)
 		}
+		all[i] = d.model.inPicture(found, f)
 	}
-	t.Inference = proposed.Sub(start) + scored.Sub(chosen)
-	t.Postprocess = chosen.Sub(proposed) + time.Since(scored)
+	t.Inference, t.Postprocess = judged.Sub(start), time.Since(judged)
 	return all, t, nil
 }
 
-// plan finds or compiles the plans of a size; the one unused longest makes room.
-func (d *Detector) plan(size batchSize) (*inference, error) {
+// plan finds or compiles the plans of a size that have room enough; the one unused
+// longest makes room for others.
+func (d *Detector) plan(size batchSize, need room) (*inference, error) {
 	for i, p := range d.plans {
-		if p.size == size {
-			d.plans = append(append(d.plans[:i], d.plans[i+1:]...), p)
+		if p.size != size {
+			continue
+		}
+		d.plans = append(d.plans[:i], d.plans[i+1:]...)
+		if p.room.union(need) == p.room {
+			d.plans = append(d.plans, p)
 			return p.inference, nil
 		}
+		need = need.union(p.room)
+		p.close()
+		break
 	}
 	if len(d.plans) >= d.options.Plans {
 		d.plans[0].close()
 		d.plans = d.plans[1:]
 	}
-	p, err := d.model.compileInference(d.dev, d.store, size, d.options.Regions, d.options.Features)
+	p, err := d.model.compileInference(d.dev, d.store, size, need, d.options)
 	if err != nil {
 		return nil, err
 	}
 	d.plans = append(d.plans, &sizedInference{size, p})
 	return p, nil
-}
-
-// propose runs the first graph and fetches the RPN's output.
-func (p *inference) propose(pixels []float32) error {
-	if err := p.first.Write(p.images, pixels); err != nil {
-		return err
-	}
-	if err := p.first.RunAll(); err != nil {
-		return err
-	}
-	if err := p.first.Read(p.objectness, p.objectnessValues); err != nil {
-		return err
-	}
-	return p.first.Read(p.deltas, p.deltaValues)
-}
-
-// proposals chooses each image's regions.
-func (p *inference) proposals(m *Model, frames []frame) ([][]geom.Box, error) {
-	boxes := make([][]geom.Box, len(frames))
-	for i, f := range frames {
-		found, err := m.Config.RPN.Propose(p.anchors, part(p.objectnessValues, i, len(frames)), part(p.deltaValues, i, len(frames)), f.resized, f.settings.Proposals)
-		if err != nil {
-			return nil, err
-		}
-		boxes[i] = found.Boxes
-	}
-	return boxes, nil
 }
 
 // part is the i-th of n equal parts.
@@ -232,65 +204,15 @@ func part[T any](values []T, i, n int) []T {
 	return values[i*size : (i+1)*size]
 }
 
-// judgement is what the second graph says of an image's regions.
-type judgement struct {
-	regions        []geom.Box
-	logits, deltas []float32
-}
-
-// judge runs the second graph over all regions, as many at a time as it takes.
-func (p *inference) judge(proposals [][]geom.Box) ([]judgement, error) {
-	out := make([]judgement, len(proposals))
-	var images []int
-	var boxes []geom.Box
-	for i, list := range proposals {
-		out[i].regions = list
-		for range list {
-			images = append(images, i)
-		}
-		boxes = append(boxes, list...)
-	}
-	capacity := len(p.regionValues) / 5
-	perLogit, perBox := len(p.logitValues)/capacity, len(p.boxesValues)/capacity
-	for len(boxes) > 0 {
-		n := min(capacity, len(boxes))
-		fillRegions(p.regionValues, images[:n], boxes[:n])
-		if err := p.second.Write(p.regions, p.regionValues); err != nil {
-			return nil, err
-		}
-		if err := p.second.RunAll(); err != nil {
-			return nil, err
-		}
-		if err := p.second.Read(p.logits, p.logitValues); err != nil {
-			return nil, err
-		}
-		if err := p.second.Read(p.boxes, p.boxesValues); err != nil {
-			return nil, err
-		}
-		for r, i := range images[:n] {
-			out[i].logits = append(out[i].logits, p.logitValues[r*perLogit:(r+1)*perLogit]...)
-			out[i].deltas = append(out[i].deltas, p.boxesValues[r*perBox:(r+1)*perBox]...)
-		}
-		images, boxes = images[n:], boxes[n:]
-	}
-	return out, nil
-}
-
-// detections decides on an image's boxes and brings them to its own pixels.
-func (d *Detector) detections(j judgement, f frame) ([]roi.Detection, error) {
-	c := d.model.Config.RoI
-	c.Detections = f.settings.Detections
-	found, err := c.Detect(j.regions, j.logits, j.deltas, len(d.model.Classes), f.resized)
-	if err != nil {
-		return nil, fmt.Errorf("detector: %w", err)
-	}
+// inPicture brings detections from the network's pixels to the picture's own.
+func (m *Model) inPicture(found []roi.Detection, f frame) []roi.Detection {
 	sx := float32(f.original.W) / float32(f.resized.W)
 	sy := float32(f.original.H) / float32(f.resized.H)
 	for i := range found {
-		box := d.model.outward(found[i].Box).Scale(sx, sy)
+		box := m.outward(found[i].Box).Scale(sx, sy)
 		found[i].Box = geom.Continuous.Clip(box, f.original) // rounding may have brought it out
 	}
-	return found, nil
+	return found
 }
 
 // Annotations are detections to draw: the class and the score in each box's

@@ -4,21 +4,27 @@
 //	forward.go   the forward pass, which training and inference share
 //	config.go    every number, presets paper and default
 //	model.go     configuration, classes and parameters; files
-//	plans.go     the two graphs compiled for a batch of a padded size
+//	plans.go     the graphs compiled for a batch of a padded size
+//	parts.go     the second graph for parts of the regions
 //	detect.go    Detector: pictures -> boxes
 //	step.go      the losses and gradients of a batch
 //	trainer.go   what package train needs to run a training
 //	evaluate.go  a data set -> COCO's figures
 //
-// # Two graphs with plain Go between
+// # Two graphs, or one
 //
-//	images -> [backbone, RPN head] -> features, objectness, deltas
-//	       -> proposals                         (package rpn)
+//	images -> [backbone, RPN head, proposals] -> features, regions
 //	       -> [RoIAlign, next stage, box head]  -> class logits, deltas
 //	       -> detections                        (package roi)
 //
-// In training, targets are sampled between the graphs, and the first graph's
-// backward pass runs after the second's, from the gradient of the features.
+// Go counts the regions between the graphs, so that no more are judged than there
+// are, and decides on detections. On a GPU, which Go would wait for, all is one
+// graph: as many regions of each picture are judged as the settings allow, and the
+// detections are all that is read.
+//
+// In training, targets are sampled in Go between the graphs, from the regions, and the
+// first graph's backward pass runs after the second's, from the gradient of the
+// features.
 //
 // Boxes are in pixels of the network's input and in the configuration's
 // convention between the graphs, and in pixels of the upright picture and

@@ -5,16 +5,48 @@ import (
 	"scalenet/nn"
 )
 
-// propose is the first graph: images (N, H, W, 3) -> features (N, h, w, C),
-// objectness (N, h, w, A or 2A) and deltas (N, h, w, 4A).
+// detect is the whole network: a batch -> detections (N, rows, 6), of which nn.Detections says what they
+// are. Regions are judged so many at a time, which memory grows with; 0 is as many as an image has.
+func (m *Model) detect(g *nn.Graph, size batchSize, limits *nn.Node, r room, atATime int) (p proposing, detections *nn.Node) {
+	p = m.proposing(g, size, r.proposals)
+	if atATime < 1 {
+		atATime = p.regions.Shape()[0] / size.N
+	}
+	var logits, boxes []*nn.Node
+	for from, n := 0, p.regions.Shape()[0]; from < n; from += atATime {
+		l, b := m.judge(g, p.features, nn.Apply(nn.Slice{Axis: 0, From: from, To: min(from+atATime, n)}, p.regions))
+		logits, boxes = append(logits, l), append(boxes, b)
+	}
+	return p, nn.Apply(m.Config.RoI.Operation(r.detections), nn.Concatenate(0, logits...), nn.Concatenate(0, boxes...), p.regions, limits)
+}
+
+// proposing is the nodes from a batch to its regions.
+type proposing struct {
+	images, anchors, limits      *nn.Node // inputs: (N, H, W, 3), (h*w*A, 4), (N, nn.Limits)
+	features, objectness, deltas *nn.Node
+	regions                      *nn.Node // (N*rows, 5: image, x1, y1, x2, y2)
+}
+
+// proposing adds a batch -> regions, of each image as many as rows at most.
+func (m *Model) proposing(g *nn.Graph, size batchSize, rows int) (p proposing) {
+	p.images = g.Input("images", size.N, size.H, size.W, 3)
+	p.features, p.objectness, p.deltas = m.propose(g, p.images)
+	anchors := p.deltas.Shape().TotalSize() / 4 / size.N
+	p.anchors, p.limits = g.Input("anchors", anchors, 4), g.Input("proposals.limits", size.N, nn.Limits)
+	p.regions = nn.Apply(m.Config.RPN.Operation(min(rows, anchors)), p.objectness, p.deltas, p.anchors, p.limits)
+	return p
+}
+
+// propose adds images (N, H, W, 3) -> features (N, h, w, C), objectness
+// (N, h, w, A or 2A) and deltas (N, h, w, 4A).
 func (m *Model) propose(g *nn.Graph, images *nn.Node) (features, objectness, deltas *nn.Node) {
 	features = backbone.Features(g, m.network, images, m.Config.FeatureStage)
 	objectness, deltas = m.Config.RPN.Head(g, features)
 	return features, objectness, deltas
 }
 
-// judge is the second graph: features and regions (R, 5: image, x1, y1, x2, y2)
-// -> class logits (R, K+1) and deltas (R, 4(K+1) or 4).
+// judge adds features and regions (R, 5) -> class logits (R, K+1) and deltas
+// (R, 4(K+1) or 4).
 func (m *Model) judge(g *nn.Graph, features, regions *nn.Node) (logits, deltas *nn.Node) {
 	x := nn.Apply(m.align(), features, regions)
 	x = m.network.Stage(g, x, m.Config.FeatureStage+1)

@@ -6,100 +6,154 @@ import (
 	"scalenet/engine"
 	"scalenet/geom"
 	"scalenet/nn"
+	"scalenet/roi"
 )
 
 // batchSize is the size of a padded batch: images, height, width.
 type batchSize struct{ N, H, W int }
 
-// inference is the two graphs compiled for batches of one size. The second one
-// takes a fixed number of regions; more of them go through it in turn.
-type inference struct {
-	first                      *engine.Plan
-	images, objectness, deltas *nn.Node
-	second                     *engine.Plan
-	regions, logits, boxes     *nn.Node
-	anchors                    []geom.Box
+// room is for how many proposals and detections of an image a plan has memory.
+type room struct{ proposals, detections int }
 
-	// What is read after a run, allocated once.
-	objectnessValues, deltaValues          []float32
-	regionValues, logitValues, boxesValues []float32
+// room is what pictures with these settings need, and the model's own. Doubling keeps the number of
+// plans small that requests of more and more detections make.
+func (m *Model) room(frames []frame) room {
+	own := m.Settings()
+	r := room{own.Proposals.AfterNMS, own.Detections.PerImage}
+	for _, f := range frames {
+		r.proposals = max(r.proposals, f.settings.Proposals.AfterNMS)
+	}
+	most := r.proposals * len(m.Classes)
+	for _, f := range frames {
+		for r.detections < min(f.settings.Detections.PerImage, most) {
+			r.detections *= 2
+		}
+	}
+	return r
 }
 
-func (m *Model) compileInference(dev engine.Device, store *engine.Store, size batchSize, regions int, typ engine.DType) (p *inference, err error) {
-	p = &inference{}
+func (r room) union(o room) room {
+	return room{max(r.proposals, o.proposals), max(r.detections, o.detections)}
+}
+
+// inference is a model compiled for batches of one size: the first graph, and
+// what becomes of its regions.
+type inference struct {
+	room room
+	plan *engine.Plan
+	proposing
+	judging
+}
+
+// judging makes detections of the regions of the first graph.
+type judging interface {
+	// ask writes what it needs to know of a batch before the first graph runs.
+	ask(frames []frame) error
+	// judge waits until all is known of the regions.
+	judge(images int) error
+	// detections are those of an image, the i-th of the batch, in the network's pixels.
+	detections(i int, f frame) ([]roi.Detection, error)
+	bytes() int
+	close()
+}
+
+func (m *Model) compileInference(dev engine.Device, store *engine.Store, size batchSize, need room, o Options) (p *inference, err error) {
+	p = &inference{room: need}
 	defer func() {
 		if err != nil {
 			p.close()
-			err = engine.Advise(err, "smaller pictures (--size), batches (--batch of serve) and fewer compiled sizes (--plans of serve)")
 			p, err = nil, fmt.Errorf("detector: batch of %d at %dx%d: %w", size.N, size.W, size.H, err)
 		}
 	}()
-	var g *nn.Graph
-	var features *nn.Node
-	if err = nn.Build(func() {
-		g = nn.NewGraph(m.Params, false)
-		p.images = g.Input("images", size.N, size.H, size.W, 3)
-		features, p.objectness, p.deltas = m.propose(g, p.images)
-	}); err != nil {
+	// Where the host runs ahead of the device, a look at what it has computed stops both.
+	if _, ahead := dev.(engine.Asynchronous); ahead {
+		err = m.compileWhole(p, dev, store, size, o)
+	} else {
+		err = m.compileParts(p, dev, store, size, o)
+	}
+	if err != nil {
 		return p, err
 	}
-	if p.first, err = engine.Compile(dev, store, engine.Spec{
-		Graph: g, Stages: [][]*nn.Node{{features, p.objectness, p.deltas}},
-		Features: typ, Native: []*nn.Node{features},
-	}); err != nil {
-		return p, err
+	return p, p.writeAnchors(p.plan, m)
+}
+
+// propose runs the first graph, and all that the device does without the host.
+func (p *inference) propose(m *Model, pixels []float32, frames []frame) error {
+	if err := p.plan.Write(p.images, pixels); err != nil {
+		return err
 	}
-	var shared *nn.Node
-	if err = nn.Build(func() {
-		g = nn.NewGraph(m.Params, false)
-		shared = g.Input("features", features.Shape()...)
-		p.regions = g.Input("regions", regions, 5)
-		p.logits, p.boxes = m.judge(g, shared, p.regions)
-	}); err != nil {
-		return p, err
+	var limits []float32
+	for _, f := range frames {
+		limits = append(limits, m.Config.RPN.Proposals.Limits(f.resized, f.settings.Proposals).Row()...)
 	}
-	memory, _ := p.first.Tensor(features)
-	if p.second, err = engine.Compile(dev, store, engine.Spec{
-		Graph: g, Stages: [][]*nn.Node{{p.logits, p.boxes}},
-		Features: typ, Native: []*nn.Node{shared}, Shared: map[*nn.Node]engine.Tensor{shared: memory},
-	}); err != nil {
-		return p, err
+	if err := p.plan.Write(p.limits, limits); err != nil {
+		return err
 	}
-	p.anchors = m.Config.RPN.Anchors.Grid(features.Shape()[1], features.Shape()[2])
-	for values, n := range map[*[]float32]*nn.Node{
-		&p.objectnessValues: p.objectness, &p.deltaValues: p.deltas,
-		&p.regionValues: p.regions, &p.logitValues: p.logits, &p.boxesValues: p.boxes,
-	} {
-		*values = make([]float32, n.Shape().TotalSize())
+	if err := p.ask(frames); err != nil {
+		return err
 	}
-	return p, nil
+	return p.plan.RunAll()
 }
 
 func (p *inference) close() {
-	for _, plan := range []*engine.Plan{p.second, p.first} {
-		if plan != nil {
-			plan.Close()
-		}
+	if p.judging != nil {
+		p.judging.close()
+	}
+	if p.plan != nil {
+		p.plan.Close()
 	}
 }
 
-// bytes is the memory of both plans.
-func (p *inference) bytes() int { return p.first.Bytes() + p.second.Bytes() }
+// bytes is the memory of all plans.
+func (p *inference) bytes() int { return p.plan.Bytes() + p.judging.bytes() }
 
-// noRegion is the image index of rows that fill up the second graph.
-const noRegion = -1
-
-// fillRegions writes boxes, all of one image each, as rows of the second
-// graph's input and marks the rows left over.
-func fillRegions(rows []float32, images []int, boxes []geom.Box) {
-	for i := range len(rows) / 5 {
-		row := rows[5*i : 5*i+5]
-		if i >= len(boxes) {
-			clear(row)
-			row[0] = noRegion
-			continue
-		}
-		b := boxes[i]
-		row[0], row[1], row[2], row[3], row[4] = float32(images[i]), b.X1, b.Y1, b.X2, b.Y2
-	}
+// writeAnchors sets the anchors of a feature map, which stay as they are.
+func (p *proposing) writeAnchors(plan *engine.Plan, m *Model) error {
+	s := p.features.Shape()
+	return plan.Write(p.anchors, geom.Rows(m.Config.RPN.Anchors.Grid(s[1], s[2])))
 }
+
+// compileWhole compiles the network as one graph.
+func (m *Model) compileWhole(p *inference, dev engine.Device, store *engine.Store, size batchSize, o Options) (err error) {
+	var g *nn.Graph
+	w := &whole{}
+	if err := nn.Build(func() {
+		g = nn.NewGraph(m.Params, false)
+		w.limits = g.Input("detections.limits", size.N, nn.Limits)
+		p.proposing, w.found = m.detect(g, size, w.limits, p.room, o.Regions)
+	}); err != nil {
+		return err
+	}
+	if p.plan, err = engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{w.found}}, Features: o.Features}); err != nil {
+		return err
+	}
+	w.model, w.plan, w.rows = m, p.plan, make([]float32, w.found.Shape().TotalSize())
+	p.judging = w
+	return nil
+}
+
+// whole is for a device that goes from pictures to detections on its own: the
+// first graph has all.
+type whole struct {
+	model         *Model
+	plan          *engine.Plan
+	limits, found *nn.Node
+	rows          []float32 // of what was found
+}
+
+func (w *whole) ask(frames []frame) error {
+	var limits []float32
+	for _, f := range frames {
+		limits = append(limits, f.settings.Detections.Limits(f.resized).Row()...)
+	}
+	return w.plan.Write(w.limits, limits)
+}
+
+func (w *whole) judge(int) error { return w.plan.Read(w.found, w.rows) }
+
+func (w *whole) detections(i int, _ frame) ([]roi.Detection, error) {
+	return nn.DetectionsOf(part(w.rows, i, w.found.Shape()[0])), nil
+}
+
+func (w *whole) bytes() int { return 0 }
+func (w *whole) close()     {}

@@ -14,13 +14,12 @@ import (
 // size. The first one runs in two stages: forward, and, once the second one
 // has given the gradient of the features, the RPN's losses and backward.
 type training struct {
-	size    batchSize
-	dev     engine.Device
-	anchors []geom.Box
+	size batchSize
+	dev  engine.Device
+	grid []geom.Box // the anchors
 
-	first                           *engine.Plan
-	images, features                *nn.Node
-	objectness, deltas              *nn.Node
+	first *engine.Plan
+	proposing
 	rpnLabels, rpnBoxes, rpnWeights *nn.Node
 	rpnScoreLoss, rpnBoxLoss        *nn.Node
 	featureGradient                 *nn.Node // an input of the first graph
@@ -52,7 +51,7 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 		return t, err
 	}
 	if t.first, err = engine.Compile(dev, store, engine.Spec{Graph: first, Stages: [][]*nn.Node{
-		{t.features, t.objectness, t.deltas},
+		{t.features, t.proposing.regions},
 		append([]*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss}, nodes(firstGrads)...),
 	}}); err != nil {
 		return t, err
@@ -71,16 +70,18 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 	t.collect(t.first, firstGrads)
 	t.collect(t.second, secondGrads)
 	h, w := t.features.Shape()[1], t.features.Shape()[2]
-	t.anchors = m.Config.RPN.Anchors.Grid(h, w)
+	t.grid = m.Config.RPN.Anchors.Grid(h, w)
 	t.targets = newTargets(t)
+	if err := t.writeAnchors(t.first, m); err != nil {
+		return t, err
+	}
 	return t, t.writeSeeds()
 }
 
 // buildFirst adds images -> features, RPN losses and the backward graph.
 func (m *Model) buildFirst(t *training) (*nn.Graph, []nn.Gradient) {
 	g := nn.NewGraph(m.Params, true)
-	t.images = g.Input("images", t.size.N, t.size.H, t.size.W, 3)
-	t.features, t.objectness, t.deltas = m.propose(g, t.images)
+	t.proposing = m.proposing(g, t.size, m.Config.RPN.Proposals.Train.AfterNMS)
 	n := t.deltas.Shape().TotalSize() / 4
 	t.rpnLabels, t.rpnBoxes, t.rpnWeights = g.Labels("rpn.labels", n), g.Input("rpn.boxes", 4*n), g.Input("rpn.weights", 4*n)
 	t.rpnScoreLoss, t.rpnBoxLoss = m.Config.RPN.Losses(t.objectness, t.deltas, t.rpnLabels, t.rpnBoxes, t.rpnWeights)
@@ -196,18 +197,22 @@ func (t *training) close() {
 	}
 }
 
-// forward runs the first graph's first stage and fetches the RPN's output.
-func (t *training) forward(pixels []float32) error {
+// forward runs the first graph's first stage and fetches the proposals.
+func (t *training) forward(m *Model, pixels []float32, batch []example) error {
 	if err := t.first.Write(t.images, pixels); err != nil {
+		return err
+	}
+	var limits []float32
+	for _, e := range batch {
+		limits = append(limits, m.Config.RPN.Proposals.Limits(e.size, m.Config.RPN.Proposals.Train).Row()...)
+	}
+	if err := t.first.Write(t.limits, limits); err != nil {
 		return err
 	}
 	if err := t.first.Run(0); err != nil {
 		return err
 	}
-	if err := t.first.Read(t.objectness, t.targets.objectness); err != nil {
-		return err
-	}
-	return t.first.Read(t.deltas, t.targets.deltas)
+	return t.first.Read(t.proposing.regions, t.targets.proposals)
 }
 
 // backward runs the rest: the second graph, the RPN's losses, the first

@@ -15,7 +15,7 @@ import (
 // targets is the memory of what a step reads and writes between the graphs,
 // allocated once a plan.
 type targets struct {
-	objectness, deltas   []float32
+	proposals            []float32 // rows of regions
 	rpnLabels            []int32
 	rpnBoxes, rpnWeights []float32
 	regions              []float32
@@ -26,7 +26,7 @@ type targets struct {
 func newTargets(t *training) targets {
 	floats := func(n *nn.Node) []float32 { return make([]float32, n.Shape().TotalSize()) }
 	return targets{
-		objectness: floats(t.objectness), deltas: floats(t.deltas),
+		proposals: floats(t.proposing.regions),
 		rpnLabels: make([]int32, t.rpnLabels.Shape()[0]), rpnBoxes: floats(t.rpnBoxes), rpnWeights: floats(t.rpnWeights),
 		regions: floats(t.regions), labels: make([]int32, t.labels.Shape()[0]), boxes: floats(t.boxes), weights: floats(t.weights),
 	}
@@ -80,19 +80,13 @@ type samples struct {
 
 // sample draws anchors and regions for each image of a batch whose first
 // graph has run.
-func (t *training) sample(m *Model, batch []example, random *rand.Rand) (samples, error) {
-	var s samples
+func (t *training) sample(m *Model, batch []example, random *rand.Rand) (s samples) {
 	n := len(batch)
 	for i, e := range batch {
-		s.anchors = append(s.anchors, m.Config.RPN.Sample(t.anchors, e.truth, e.size, random))
-		p, err := m.Config.RPN.Propose(t.anchors, part(t.targets.objectness, i, n), part(t.targets.deltas, i, n),
-			e.size, m.Config.RPN.Proposals.Train)
-		if err != nil {
-			return s, err
-		}
-		s.regions = append(s.regions, m.Config.RoI.Sample(p.Boxes, e.truth, random))
+		s.anchors = append(s.anchors, m.Config.RPN.Sample(t.grid, e.truth, e.size, random))
+		s.regions = append(s.regions, m.Config.RoI.Sample(regionsOf(part(t.targets.proposals, i, n)), e.truth, random))
 	}
-	return s, nil
+	return s
 }
 
 // fill writes the samples as the losses read them. Box losses are divided by
@@ -108,17 +102,21 @@ func (t *training) fill(m *Model, s samples) error {
 		if err := s.anchors[i].Fill(float32(max(anchors, 1)), part(v.rpnLabels, i, n), part(v.rpnBoxes, i, n), part(v.rpnWeights, i, n)); err != nil {
 			return err
 		}
-		image := make([]int, len(s.regions[i].Boxes))
-		for j := range image {
-			image[j] = i
-		}
-		fillRegions(part(v.regions, i, n), image, s.regions[i].Boxes)
+		fillRegions(part(v.regions, i, n), i, s.regions[i].Boxes)
 		if err := m.Config.RoI.Fill(s.regions[i], len(m.Classes), float32(max(regions, 1)), part(v.labels, i, n), part(v.boxes, i, n), part(v.weights, i, n)); err != nil {
 			return err
 		}
 	}
 	repeatRegions(v.regions)
 	return nil
+}
+
+// fillRegions writes boxes of an image as rows and marks the rows left over.
+func fillRegions(rows []float32, image int, boxes []geom.Box) {
+	clearRegions(rows)
+	for i, b := range boxes {
+		copy(rows[5*i:], []float32{float32(image), b.X1, b.Y1, b.X2, b.Y2})
+	}
 }
 
 // repeatRegions fills the rows that no region was sampled for with those that

@@ -11,8 +11,8 @@ import (
 type PictureTiming struct {
 	Decode      time.Duration // read and decode the file
 	Preprocess  time.Duration // resize, normalise, pad
-	Inference   time.Duration // both graphs
-	Postprocess time.Duration // proposals, detections
+	Inference   time.Duration // the network; on a GPU all that follows, too
+	Postprocess time.Duration // detections
 }
 
 // Timings are those of pictures in their order.

@@ -122,7 +122,7 @@ func checkStep(t *testing.T, dev engine.Device, m *Model, want goldenStep, tenso
 	step, err := m.compileTraining(dev, store, batchSize{2, batch.H, batch.W})
 	require.NoError(t, err)
 	defer step.close()
-	require.NoError(t, step.forward(batch.Pixels))
+	require.NoError(t, step.forward(m, batch.Pixels, examples))
 	s := injected(t, m, step, examples, want)
 	require.NoError(t, step.fill(m, s))
 	require.NoError(t, step.backward())
@@ -163,7 +163,7 @@ func torchvisionBatch(t *testing.T, m *Model) (*coco.Batch, []example) {
 func injected(t *testing.T, m *Model, step *training, batch []example, want goldenStep) (s samples) {
 	c := m.Config
 	for i, e := range batch {
-		a := c.RPN.Assign(step.anchors, e.truth, e.size)
+		a := c.RPN.Assign(step.grid, e.truth, e.size)
 		positive, negative := want.Anchors[i].Positive, want.Anchors[i].Negative
 		for _, n := range positive {
 			require.Equal(t, rpn.Foreground, a.Labels[n])
@@ -171,16 +171,14 @@ func injected(t *testing.T, m *Model, step *training, batch []example, want gold
 		for _, n := range negative {
 			require.Equal(t, rpn.Background, a.Labels[n])
 		}
-		s.anchors = append(s.anchors, c.RPN.SampledTargets(step.anchors, e.truth, a, positive, negative))
+		s.anchors = append(s.anchors, c.RPN.SampledTargets(step.grid, e.truth, a, positive, negative))
 
-		own, err := c.RPN.Propose(step.anchors, part(step.targets.objectness, i, len(batch)), part(step.targets.deltas, i, len(batch)),
-			e.size, c.RPN.Proposals.Train)
-		require.NoError(t, err)
-		require.Len(t, own.Boxes, len(want.Proposals[i]))
-		proposals := make([]geom.Box, len(own.Boxes))
+		own := regionsOf(part(step.targets.proposals, i, len(batch)))
+		require.Len(t, own, len(want.Proposals[i]))
+		proposals := make([]geom.Box, len(own))
 		for k, v := range want.Proposals[i] {
 			proposals[k] = geom.Box{X1: v[0], Y1: v[1], X2: v[2], Y2: v[3]}
-			b := own.Boxes[k]
+			b := own[k]
 			require.InDeltaSlice(t, v[:], []float32{b.X1, b.Y1, b.X2, b.Y2}, 0.01, "image %d, proposal %d", i, k)
 		}
 		regions := c.RoI.Assign(proposals, e.truth)

@@ -70,14 +70,10 @@ func (t *Trainer) Backward(_ context.Context, b *coco.Batch) (train.Gradients, e
 	if err != nil {
 		return train.Gradients{}, err
 	}
-	if err := p.forward(b.Pixels); err != nil {
+	if err := p.forward(t.model, b.Pixels, examples); err != nil {
 		return train.Gradients{}, err
 	}
-	s, err := p.sample(t.model, examples, t.random)
-	if err != nil {
-		return train.Gradients{}, err
-	}
-	if err := p.fill(t.model, s); err != nil {
+	if err := p.fill(t.model, p.sample(t.model, examples, t.random)); err != nil {
 		return train.Gradients{}, err
 	}
 	if err := p.backward(); err != nil {

@@ -15,6 +15,11 @@ func Boxes(rows []float32) []Box {
 	return unsafe.Slice((*Box)(unsafe.Pointer(unsafe.SliceData(rows))), len(rows)/4)
 }
 
+// Rows sees boxes as rows of four coordinates.
+func Rows(boxes []Box) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(boxes))), 4*len(boxes))
+}
+
 // Finite reports whether no coordinate is NaN or infinite.
 func (b Box) Finite() bool {
 	return finite(b.X1) && finite(b.Y1) && finite(b.X2) && finite(b.Y2)

@@ -93,3 +93,10 @@ func TestDecodeInvertsEncode(t *testing.T) {
 		}
 	})
 }
+
+func TestBoxesAreRows(t *testing.T) {
+	boxes := []Box{{1, 2, 3, 4}, {5, 6, 7, 8}}
+	require.Equal(t, []float32{1, 2, 3, 4, 5, 6, 7, 8}, Rows(boxes))
+	require.Equal(t, boxes, Boxes(Rows(boxes)))
+	require.Empty(t, Boxes(Rows(nil)))
+}

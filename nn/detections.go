@@ -80,13 +80,13 @@ func (d Detections) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	return tensor.Shape{n, d.Rows, detectionRow}, cmp.Or(
 		wantShape("deltas", in[1], rows, columns),
 		wantShape("regions", in[2], rows, 5),
-		wantShape("limits", in[3], n, limitsOfImage))
+		wantShape("limits", in[3], n, Limits))
 }
 
 // Fill computes the operation, whose inputs and output are given as they lie in
 // memory.
 func (d Detections) Fill(logits, deltas, regions, limits, out []float32) {
-	n, rows := len(limits)/limitsOfImage, len(regions)/5
+	n, rows := len(limits)/Limits, len(regions)/5
 	for i := range n {
 		image := part(out, i, n)
 		clear(image)
@@ -98,7 +98,7 @@ func (d Detections) Fill(logits, deltas, regions, limits, out []float32) {
 				scores, offsets = append(scores, part(logits, r, rows)...), append(offsets, part(deltas, r, rows)...)
 			}
 		}
-		l := detectionLimitsOf(limits[i*limitsOfImage:])
+		l := detectionLimitsOf(limits[i*Limits:])
 		l.PerImage = min(l.PerImage, d.Rows)
 		for k, x := range d.Find(boxes, scores, offsets, l) {
 			copy(image[k*detectionRow:], []float32{x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2, x.Score, float32(x.Class)})

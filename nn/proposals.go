@@ -43,8 +43,8 @@ func proposalLimitsOf(row []float32) ProposalLimits {
 	return ProposalLimits{geom.Size{W: int(row[0]), H: int(row[1])}, float64(row[2]), float64(row[3]), int(row[4]), int(row[5])}
 }
 
-// limitsOfImage is the length of a row of limits.
-const limitsOfImage = 6
+// Limits is the length of a row of limits.
+const Limits = 6
 
 // limitsRow is what the limits of proposals and detections have in common, and
 // one number more.
@@ -72,7 +72,7 @@ func (p Proposals) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 		wantShape("objectness", in[0], n, h, w, p.Logits()),
 		wantShape("deltas", in[1], n, h, w, 4*p.PerCell),
 		wantShape("anchors", in[2], h*w*p.PerCell, 4),
-		wantShape("limits", in[3], n, limitsOfImage))
+		wantShape("limits", in[3], n, Limits))
 }
 
 // Logits is the number of logits a cell.
@@ -86,9 +86,9 @@ func (p Proposals) Logits() int {
 // Fill computes the operation, whose inputs and output are given as they lie in
 // memory.
 func (p Proposals) Fill(objectness, deltas, anchors, limits, regions []float32) {
-	n := len(limits) / limitsOfImage
+	n := len(limits) / Limits
 	for i := range n {
-		l := proposalLimitsOf(limits[i*limitsOfImage:])
+		l := proposalLimitsOf(limits[i*Limits:])
 		l.AfterNMS = min(l.AfterNMS, p.Rows)
 		boxes, _ := p.Choose(geom.Boxes(anchors), part(objectness, i, n), part(deltas, i, n), l)
 		fillRegions(part(regions, i, n), i, boxes)

@@ -1,0 +1,72 @@
+package detector
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"scalenet/engine"
+	"scalenet/imaging"
+	"scalenet/roi"
+)
+
+// ahead is a device that the host runs ahead of, as of a GPU, and that counts what is read.
+type ahead struct {
+	engine.Device
+	reads int
+}
+
+func (d *ahead) Sync() error { return engine.Finish(d.Device) }
+
+func (d *ahead) Read(dst any, src engine.Memory) error {
+	d.reads++
+	return d.Device.Read(dst, src)
+}
+
+// The network as one graph finds what it finds as two, whatever the settings: they are no other plan's, but for more detections than
+// there was room for. A batch is read from once.
+func TestWholeGraph(t *testing.T) {
+	m := torchvisionModel(t, true)
+	parts := NewDetector(m, newCPU(t), Options{})
+	defer parts.Close()
+	im, err := imaging.Load(pictures(t).ImagePath(2), imaging.Limits{})
+	require.NoError(t, err)
+	own := m.Settings()
+	few, strict, fewer, many := own, own, own, own
+	few.Detections.PerImage = 1
+	strict.Detections.NMSIoU, strict.Detections.Score = 0.1, 0.2
+	fewer.Proposals.AfterNMS, fewer.Proposals.BeforeNMS = 5, 50
+	many.Detections.PerImage, many.Detections.Score, many.Detections.NMSIoU = 1<<40, 0, 1
+	onDevices(t, func(t *testing.T, dev engine.Device) {
+		for _, atATime := range []int{0, 7} {
+			counting := &ahead{Device: dev}
+			d := NewDetector(m, counting, Options{Regions: atATime})
+			defer d.Close()
+			detect := func(settings ...Settings) (want, got [][]roi.Detection) {
+				var queries []Query
+				for _, s := range settings {
+					queries = append(queries, Query{im, s})
+				}
+				want, _, err := parts.DetectEach(queries...)
+				require.NoError(t, err)
+				counting.reads = 0
+				got, _, err = d.DetectEach(queries...)
+				require.NoError(t, err)
+				require.Equal(t, 1, counting.reads, "one read a batch")
+				return want, got
+			}
+			want, got := detect(own, few)
+			compareDetections(t, want, got)
+			plan := d.plans[0].plan
+			for _, settings := range [][]Settings{{strict, fewer}, {own, own}, {few, few}} {
+				want, got := detect(settings...)
+				compareDetections(t, want, got)
+				require.Same(t, plan, d.plans[0].plan)
+			}
+			want, got = detect(many, own)
+			require.Greater(t, len(got[0]), own.Detections.PerImage)
+			compareDetections(t, want, got)
+			require.Len(t, d.plans, 1, "one with more room in the other's place")
+			require.Equal(t, room{30, 200}, d.plans[0].room)
+		}
+	})
+}
