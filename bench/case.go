@@ -62,7 +62,7 @@ func Cases() []Case {
 		roiAlignCase(), nmsCase())
 }
 
-// GPUCases are those for a GPU, whose peer is PyTorch with cuDNN, channels last, on the same one.
+// GPUCases are those for a GPU, whose peer, but for a part that PyTorch has not, is PyTorch with cuDNN, channels last, on the same one.
 func GPUCases() []Case {
 	var list []Case
 	for _, network := range []string{"scalenet50", "resnet50"} {
@@ -78,7 +78,7 @@ func GPUCases() []Case {
 		list[i].Peers = slices.DeleteFunc(list[i].Peers, func(p Peer) bool { return p.Name != "PyTorch" })
 		list[i].Goals = []Goal{{Peer: "PyTorch", Ratio: 1.2}}
 	}
-	return list
+	return append(list, choiceCase())
 }
 
 // Select finds cases by name; a name that ends in a star stands for all that

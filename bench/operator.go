@@ -7,6 +7,8 @@ import (
 	"scalenet/engine"
 	"scalenet/geom"
 	"scalenet/nn"
+	"scalenet/roi"
+	"scalenet/rpn"
 )
 
 // roiAlignCase is RoIAlign of 300 regions of a picture of 600 x 904.
@@ -64,6 +66,43 @@ func nmsCase() Case {
 		Peers: []Peer{pyTorch("operators.py", "--operator", "nms")},
 		Goals: []Goal{{AtMostMs: 10}},
 	}
+}
+
+// choiceCase is what happens between and after a detector's two halves, on the device.
+func choiceCase() Case {
+	return Case{
+		Name:  "choice",
+		About: "proposals of 25,992 anchors, 6,000 before NMS and 300 after, then detections among 300 regions of 80 classes",
+		start: startChoice,
+	}
+}
+
+func startChoice(dev engine.Device) (*subject, error) {
+	const h, w, classes = 38, 57, 80
+	c, heads := rpn.Paper(), roi.Paper()
+	c.Objectness = rpn.Sigmoid
+	a, size := c.Anchors.PerCell(), geom.Size{W: 904, H: 600}
+	g := nn.NewGraph(nn.NewParams(0), false)
+	objectness, deltas := g.Input("objectness", 1, h, w, a), g.Input("deltas", 1, h, w, 4*a)
+	anchors, asked := g.Input("anchors", h*w*a, 4), g.Input("proposals.limits", 1, nn.Limits)
+	logits, offsets, limits := g.Input("logits", 300, classes+1), g.Input("offsets", 300, heads.Columns(classes)), g.Input("detections.limits", 1, nn.Limits)
+	regions := nn.Apply(c.Operation(300), objectness, deltas, anchors, asked)
+	found := nn.Apply(heads.Operation(100), logits, offsets, regions, limits)
+	store := engine.NewStore(dev, g.Params)
+	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{found}}})
+	if err != nil {
+		return nil, err
+	}
+	for n, v := range map[*nn.Node][]float32{
+		objectness: noise(h * w * a), deltas: noise(4 * h * w * a), anchors: geom.Rows(c.Anchors.Grid(h, w)),
+		asked: c.Proposals.Limits(size, c.Proposals.Test).Row(), limits: heads.Detections.Limits(size).Row(),
+		logits: noise(300 * (classes + 1)), offsets: noise(300 * heads.Columns(classes)),
+	} {
+		if err := plan.Write(n, v); err != nil {
+			return nil, err
+		}
+	}
+	return &subject{run: plan.RunAll, close: func() { plan.Close() }}, nil
 }
 
 // boxes are random boxes within a picture, with sides from 16 to `largest`.

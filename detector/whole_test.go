@@ -68,5 +68,19 @@ func TestWholeGraph(t *testing.T) {
 			require.Len(t, d.plans, 1, "one with more room in the other's place")
 			require.Equal(t, room{30, 200}, d.plans[0].room)
 		}
+		if _, records := dev.(engine.Recorder); records { // from the second run on
+			d := NewDetector(m, dev, Options{})
+			defer d.Close()
+			first, _, err := d.DetectEach(Query{im, own})
+			require.NoError(t, err)
+			for range 2 {
+				again, _, err := d.DetectEach(Query{im, own})
+				require.NoError(t, err)
+				require.Equal(t, first, again)
+			}
+			other, _, err := d.DetectEach(Query{im, few})
+			require.NoError(t, err)
+			require.Equal(t, first[0][:1], other[0])
+		}
 	})
 }

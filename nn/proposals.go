@@ -104,7 +104,9 @@ func (p Proposals) Choose(anchors []geom.Box, objectness, deltas []float32, l Pr
 		objectness = margins(objectness, p.PerCell)
 	}
 	convention, minSize := p.Coder.Convention, float32(l.MinSize)
-	for _, i := range geom.TopK(objectness, l.BeforeNMS) {
+	best := geom.TopK(objectness, l.BeforeNMS)
+	boxes, logits = make([]geom.Box, 0, len(best)), make([]float32, 0, len(best))
+	for _, i := range best {
 		box := convention.Clip(p.Coder.Decode(anchors[i], [4]float32(deltas[4*i:])), l.Image)
 		if convention.AtLeast(box, minSize) && objectness[i] == objectness[i] { // false for NaN
 			boxes, logits = append(boxes, box), append(logits, objectness[i])

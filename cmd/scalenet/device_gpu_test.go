@@ -4,11 +4,13 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"scalenet/server"
 )
 
 // A model is trained on the GPU, or the double of the CUDA libraries, and finds the same there as on the processor.
@@ -40,6 +42,31 @@ func TestDevice(t *testing.T) {
 			got := found["cuda:0"][i]
 			require.InDelta(t, want.Score, got.Score, 1e-3)
 			require.InDeltaSlice(t, want.Box, got.Box, 0.5)
+		}
+		served := map[string]server.Picture{}
+		for _, device := range []string{"cpu", "cuda:0"} {
+			address, end := announced(t, "--model", filepath.Join(out, "last.safetensors"), "--device", device)
+			for range 3 { // a plan is recorded in its second run
+				picture, err := os.Open(filepath.Join(picturesDir, "BloodImage_00143.png"))
+				require.NoError(t, err)
+				answer, err := http.Post(address+"/detect?threshold=0.01&max=7", "image/png", picture)
+				require.NoError(t, err)
+				var p server.Picture
+				require.NoError(t, json.NewDecoder(answer.Body).Decode(&p))
+				answer.Body.Close()
+				require.Equal(t, http.StatusOK, answer.StatusCode)
+				served[device] = p
+			}
+			status, log := end()
+			require.Zero(t, status, log)
+		}
+		require.Len(t, served["cpu"].Detections, 7)
+		require.Len(t, served["cuda:0"].Detections, 7)
+		for i, want := range served["cpu"].Detections {
+			got := served["cuda:0"].Detections[i]
+			require.InDelta(t, want.Score, got.Score, 1e-3)
+			require.InDelta(t, want.Box.X1, got.Box.X1, 0.5)
+			require.InDelta(t, want.Box.Y2, got.Box.Y2, 0.5)
 		}
 		for _, features := range []string{"--bf16", "--f16"} {
 			status, stdout, stderr := scalenet("eval", "--model", filepath.Join(out, "last.safetensors"), "--data", instancesFile, "--images", picturesDir,

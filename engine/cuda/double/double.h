@@ -5,7 +5,9 @@
 //  * Work in a stream runs when somebody waits for the stream, not before; copies that are not in a stream may not overtake it.
 //  * Memory begins as NaNs, has a margin that must stay as it is and is not given out again; freeing it under work in a stream,
 //    using it afterwards, and all that is left when the context is given back are errors.
-//  * The threads of a kernel run in one order in a first launch and in the reverse in the next.
+//  * The threads of a kernel run in one order in a first launch and in the reverse in the next; those of a block that wait for each other,
+//    in one order up to a barrier and in the reverse up to the next. A barrier that not all come to is an error. A block's shared memory
+//    begins as NaNs.
 //  * A driver function that is not written here is an error that names it.
 #pragma once
 
