@@ -89,7 +89,7 @@ lines += ["", "| case | ours, ms | PyTorch, ms | ours by PyTorch's | goal |", "|
 for r in report["times"]:
     ours, *peers = r["contestants"]
     peer = next((c for c in peers if c["name"] == "PyTorch"), None)
-    goal = next((g for g in r["goals"] if g["measured"]), None)
+    goal = next((g for g in r["goals"] or [] if g["measured"]), None)
     lines.append("| {} | {:.2f} | {} | {} | {} |".format(
         r["case"], ours["best_ms"], f"{peer['best_ms']:.2f}" if peer else "not measured", f"{peer['ratio']:.2f}" if peer else "",
         ("met" if goal["pass"] else "missed") + f" ({goal['limit']})" if goal else ""))
