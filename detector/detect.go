@@ -16,7 +16,7 @@ type Options struct {
 	// Features is the type that features are computed in: engine.Float32, BFloat16 or Float16.
 	Features engine.DType
 	// Regions is how many regions are judged at a time: fewer take less memory, more
-	// keep the device busier. The default is 64, on a GPU all of a picture.
+	// keep the device busier. The default is 64, on a GPU all of a picture up to 512.
 	Regions int
 	// Plans bounds how many padded sizes stay compiled; default 4.
 	Plans int

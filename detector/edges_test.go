@@ -11,6 +11,7 @@ import (
 	"scalenet/engine"
 	"scalenet/geom"
 	"scalenet/imaging"
+	"scalenet/nn"
 )
 
 // Whatever is, or isn't, on a picture: a step has finite losses and finite
@@ -92,7 +93,7 @@ func TestStepRefusesBrokenBoxes(t *testing.T) {
 
 // Rows of the second graph without a region of their own repeat the others'.
 func TestRegionsAreRepeated(t *testing.T) {
-	none := []float32{noRegion, 0, 0, 0, 0}
+	none := []float32{nn.NoImage, 0, 0, 0, 0}
 	a, b := []float32{0, 1, 2, 3, 4}, []float32{1, 5, 6, 7, 8}
 	join := func(rows ...[]float32) (all []float32) {
 		for _, r := range rows {

@@ -5,12 +5,15 @@ import (
 	"scalenet/nn"
 )
 
+// mostAtATime regions keep a large GPU busy; of ScaleNet-50 their features have 400 MB.
+const mostAtATime = 512
+
 // detect is the whole network: a batch -> detections (N, rows, 6), of which nn.Detections says what they
-// are. Regions are judged so many at a time, which memory grows with; 0 is as many as an image has.
+// are. Regions are judged so many at a time, which memory grows with; 0 is as many as an image has, but not too many.
 func (m *Model) detect(g *nn.Graph, size batchSize, limits *nn.Node, r room, atATime int) (p proposing, detections *nn.Node) {
 	p = m.proposing(g, size, r.proposals)
 	if atATime < 1 {
-		atATime = p.regions.Shape()[0] / size.N
+		atATime = min(p.regions.Shape()[0]/size.N, mostAtATime)
 	}
 	var logits, boxes []*nn.Node
 	for from, n := 0, p.regions.Shape()[0]; from < n; from += atATime {

@@ -89,12 +89,12 @@ func (j *parts) judge(images int) error {
 	var rows []float32
 	for i := range j.judged {
 		of := part(j.proposedRows, i, images)
-		j.judged[i].regions = regionsOf(of)
+		j.judged[i].regions = nn.RegionsOf(of)
 		rows = append(rows, of[:5*len(j.judged[i].regions)]...)
 	}
 	for len(rows) > 0 {
 		n := copy(j.rows, rows)
-		clearRegions(j.rows[n:])
+		nn.FillRegions(j.rows[n:], nn.NoImage, nil)
 		if err := j.judgePart(n / 5); err != nil {
 			return err
 		}
@@ -138,24 +138,5 @@ func (j *parts) bytes() int { return j.plan.Bytes() }
 func (j *parts) close() {
 	if j.plan != nil {
 		j.plan.Close()
-	}
-}
-
-// noRegion is the image index of rows that hold no region.
-const noRegion = -1
-
-// regionsOf are the regions in rows of one image, which begin with them.
-func regionsOf(rows []float32) (regions []geom.Box) {
-	for ; len(rows) > 0 && rows[0] >= 0; rows = rows[5:] {
-		regions = append(regions, geom.Box{X1: rows[1], Y1: rows[2], X2: rows[3], Y2: rows[4]})
-	}
-	return regions
-}
-
-// clearRegions marks rows as holding no region.
-func clearRegions(rows []float32) {
-	clear(rows)
-	for i := 0; i < len(rows); i += 5 {
-		rows[i] = noRegion
 	}
 }

@@ -84,7 +84,7 @@ func (t *training) sample(m *Model, batch []example, random *rand.Rand) (s sampl
 	n := len(batch)
 	for i, e := range batch {
 		s.anchors = append(s.anchors, m.Config.RPN.Sample(t.grid, e.truth, e.size, random))
-		s.regions = append(s.regions, m.Config.RoI.Sample(regionsOf(part(t.targets.proposals, i, n)), e.truth, random))
+		s.regions = append(s.regions, m.Config.RoI.Sample(nn.RegionsOf(part(t.targets.proposals, i, n)), e.truth, random))
 	}
 	return s
 }
@@ -102,21 +102,13 @@ func (t *training) fill(m *Model, s samples) error {
 		if err := s.anchors[i].Fill(float32(max(anchors, 1)), part(v.rpnLabels, i, n), part(v.rpnBoxes, i, n), part(v.rpnWeights, i, n)); err != nil {
 			return err
 		}
-		fillRegions(part(v.regions, i, n), i, s.regions[i].Boxes)
+		nn.FillRegions(part(v.regions, i, n), i, s.regions[i].Boxes)
 		if err := m.Config.RoI.Fill(s.regions[i], len(m.Classes), float32(max(regions, 1)), part(v.labels, i, n), part(v.boxes, i, n), part(v.weights, i, n)); err != nil {
 			return err
 		}
 	}
 	repeatRegions(v.regions)
 	return nil
-}
-
-// fillRegions writes boxes of an image as rows and marks the rows left over.
-func fillRegions(rows []float32, image int, boxes []geom.Box) {
-	clearRegions(rows)
-	for i, b := range boxes {
-		copy(rows[5*i:], []float32{float32(image), b.X1, b.Y1, b.X2, b.Y2})
-	}
 }
 
 // repeatRegions fills the rows that no region was sampled for with those that
@@ -126,12 +118,12 @@ func fillRegions(rows []float32, image int, boxes []geom.Box) {
 func repeatRegions(rows []float32) {
 	var filled []int
 	for i := 0; i < len(rows); i += 5 {
-		if rows[i] != noRegion {
+		if rows[i] != nn.NoImage {
 			filled = append(filled, i)
 		}
 	}
 	for i, next := 0, 0; i < len(rows) && len(filled) > 0; i += 5 {
-		if rows[i] == noRegion {
+		if rows[i] == nn.NoImage {
 			copy(rows[i:i+5], rows[filled[next%len(filled)]:])
 			next++
 		}

@@ -15,6 +15,7 @@ import (
 	"scalenet/engine"
 	"scalenet/geom"
 	"scalenet/imaging"
+	"scalenet/nn"
 	"scalenet/rpn"
 )
 
@@ -173,7 +174,7 @@ func injected(t *testing.T, m *Model, step *training, batch []example, want gold
 		}
 		s.anchors = append(s.anchors, c.RPN.SampledTargets(step.grid, e.truth, a, positive, negative))
 
-		own := regionsOf(part(step.targets.proposals, i, len(batch)))
+		own := nn.RegionsOf(part(step.targets.proposals, i, len(batch)))
 		require.Len(t, own, len(want.Proposals[i]))
 		proposals := make([]geom.Box, len(own))
 		for k, v := range want.Proposals[i] {

@@ -91,7 +91,7 @@ func (p Proposals) Fill(objectness, deltas, anchors, limits, regions []float32) 
 		l := proposalLimitsOf(limits[i*Limits:])
 		l.AfterNMS = min(l.AfterNMS, p.Rows)
 		boxes, _ := p.Choose(geom.Boxes(anchors), part(objectness, i, n), part(deltas, i, n), l)
-		fillRegions(part(regions, i, n), i, boxes)
+		FillRegions(part(regions, i, n), i, boxes)
 	}
 }
 
@@ -131,18 +131,26 @@ func margins(logits []float32, perCell int) []float32 {
 	return out
 }
 
-// noImage is the image of a row that holds no region.
-const noImage = -1
+// NoImage is the image of a row that holds no region.
+const NoImage = -1
 
-// fillRegions writes the boxes of an image as rows of five and marks the rows left over.
-func fillRegions(rows []float32, image int, boxes []geom.Box) {
+// FillRegions writes boxes of an image as rows of five, and marks the rows left over.
+func FillRegions(rows []float32, image int, boxes []geom.Box) {
 	clear(rows)
-	for i := range len(rows) / 5 {
-		rows[5*i] = noImage
+	for i := 0; i < len(rows); i += 5 {
+		rows[i] = NoImage
 	}
 	for i, b := range boxes {
 		copy(rows[5*i:], []float32{float32(image), b.X1, b.Y1, b.X2, b.Y2})
 	}
+}
+
+// RegionsOf lists the regions in the rows of one image, which begin with them.
+func RegionsOf(rows []float32) (regions []geom.Box) {
+	for ; len(rows) > 0 && rows[0] >= 0; rows = rows[5:] {
+		regions = append(regions, geom.Box{X1: rows[1], Y1: rows[2], X2: rows[3], Y2: rows[4]})
+	}
+	return regions
 }
 
 // part is the i-th of n equal parts.
