@@ -43,6 +43,7 @@ test:
 test-cuda:
 	@scripts/cuda.sh $(CUDA) headers cudnn
 	@engine/cuda/double/build.sh $(CUDA)
+	@engine/cuda/double/races.sh $(CUDA)
 	@$(GPU) vet ./engine/cuda ./cmd/scalenet
 	@$(GPU) build -o bin/scalenet-cuda ./cmd/scalenet
 	@$(DOUBLE) test $(TESTFLAGS) -coverpkg=scalenet/engine/cuda -coverprofile=$(CUDA)/cover.out ./engine/cuda

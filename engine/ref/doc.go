@@ -14,7 +14,8 @@
 // The exceptions are the coordinates of [nn.RoIAlign], which are computed in
 // the type of the regions: the number of sampling points and the edge of the
 // feature map are steps, and an oracle more exact than float32 would take some
-// of them elsewhere.
+// of them elsewhere. For the same reason [nn.Proposals] and [nn.Detections] are
+// computed by their own Go, in float32.
 //
 // Float64 does not mix with the other float types in one operation, except in
 // engine.Cast; float32 and bfloat16 do (bfloat16 features, float32 parameters

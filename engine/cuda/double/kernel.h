@@ -11,7 +11,13 @@
 struct index3 {
 	unsigned x, y, z;
 };
-extern index3 blockIdx, threadIdx, blockDim, gridDim;
+#ifdef SN_THREADS // the threads of a block are threads (races.cc)
+#define PER_THREAD thread_local
+#else
+#define PER_THREAD
+#endif
+extern PER_THREAD index3 blockIdx, threadIdx;
+extern index3 blockDim, gridDim;
 
 // The memory behind a device address of `align` bytes' alignment; ends the process where there is none.
 void *device_memory(uint64_t address, size_t align, const char *kernel);
@@ -93,6 +99,6 @@ FN u16 float_to_half(float value) {
 FN void set_if_zero(u64 *word, u64 value) {
 	if (*word == 0) *word = value;
 }
-FN void add_to(u32 *word, u32 value) { *word += value; }
-FN void or_into(u64 *word, u64 bits) { *word |= bits; }
+FN void add_to(u32 *word, u32 value) { __atomic_fetch_add(word, value, __ATOMIC_RELAXED); }
+FN void or_into(u64 *word, u64 bits) { __atomic_fetch_or(word, bits, __ATOMIC_RELAXED); }
 FN u32 lowest_bit(u64 bits) { return __builtin_ctzll(bits); }
