@@ -184,8 +184,7 @@ sn_kernel *sn_conv_forward(sn_device *d, const sn_conv *c, char *error) {
 
 sn_kernel *sn_conv_backward_input(sn_device *d, const sn_conv_grad_input *c, char *error) {
   if (sn::PointwiseBackwardInput::fits(c->shape)) return sn::make<sn::PointwiseBackwardInput>(error, *d, *c);
-  if (c->shape.stride == 1 && sn::winograd_tile(sn::gradient_shape(c->shape), c->type))
-    return sn::winograd_backward_input(*d, *c, error);
+  if (sn::winograd_input_gradient_tile(c->shape, c->type)) return sn::winograd_backward_input(*d, *c, error);
   return sn::make<sn::ConvBackwardInput>(error, *d, *c);
 }
 

@@ -5,22 +5,25 @@ static int level() {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl"))
-    return 2;
+    return __builtin_cpu_supports("avx512bf16") ? 3 : 2;
 #ifdef SN_WIDE_ON_AVX2
   return 2;
 #endif
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 1 : 0;
 }
 
-#define PICK(name)                                                                          \
+#define PICK_FROM(name, bf16)                                                               \
   extern "C" __attribute__((visibility("hidden"))) decltype(&sn_##name) sn_pick_##name() {  \
     int l = level();                                                                        \
-    return l == 2 ? avx512::name : l == 1 ? avx2::name : plain::name;                       \
+    return l == 3 ? bf16::name : l == 2 ? avx512::name : l == 1 ? avx2::name : plain::name;                       \
   }                                                                                         \
   extern "C" decltype(sn_##name) sn_##name __attribute__((ifunc("sn_pick_" #name)));
+#define PICK(name) PICK_FROM(name, avx512)
+#define PICK_BF16(name) PICK_FROM(name, avx512_bf16)
 SN_LOOPS(PICK)
+SN_WINOGRAD(PICK_BF16)
 
 const char *sn_isa(void) {
-  static const char *const names[] = {"x86-64", "avx2", "avx512"};
+  static const char *const names[] = {"x86-64", "avx2", "avx512", "avx512 bf16"};
   return names[level()];
 }

@@ -21,7 +21,7 @@ enum { SN_SEGMENTS = 32 };  // parts into which long sums are split; see column_
 
 void sn_set_threads(int n);
 int sn_threads(void);
-const char *sn_isa(void);            // of the loops: "avx512", "avx2" or "x86-64"
+const char *sn_isa(void);            // of the loops: "avx512 bf16", "avx512", "avx2" or "x86-64"
 const char *sn_onednn_isa(void);     // the best one that oneDNN uses
 void sn_onednn_version(int v[3]);
 int sn_spin_count_set(void);         // whether libgomp started with a spin count of ours
@@ -181,13 +181,13 @@ void sn_sigmoid_cross_entropy_grad(const float *logits, const int32_t *labels, c
 void sn_smooth_l1(const float *p, const float *t, const float *w, float beta, float *loss, int64_t n);
 void sn_smooth_l1_grad(const float *p, const float *t, const float *w, const float *dloss, float beta, float *dp, int64_t n);
 
-// Convolutions of 3x3 with stride 1 by Winograd's method, in tiles of `tile` x `tile` outputs (2 or 4). It multiplies float32,
-// whatever the features' type: transforms of bfloat16 would lose most of its bits.
+// Convolutions of 3x3 with stride 1 by Winograd's method, in tiles of `tile` x `tile` outputs (2 or 4).
 typedef struct {
   sn_conv_shape shape;
   int type, tile, relu;                          // type: of x, residual and y
+  int product;                                   // type of what is multiplied: SN_F32, or SN_BF16 for features of bf16 in tiles of 2
   const void *x, *residual;                      // residual: NULL, or maybe y itself
-  const float *weight, *bias;                    // transformed; (co) and 15 floats more
+  const float *weight, *bias;                    // transformed, pairs of bf16 if they are the product; (co) and 15 floats more
   const float *zeros;                            // ci of them and 15 more
   void *y;
   float *scratch;                                // sn_winograd_scratch floats
@@ -196,8 +196,8 @@ void sn_winograd_run(const sn_winograd *c);
 int64_t sn_winograd_scratch(const sn_conv_shape *s, int tile, int threads);
 // The weight w[o * co_stride + i * ci_stride + 3 * y + x], or turned by 180 degrees, as sn_winograd wants it.
 void sn_winograd_weights(const float *w, int64_t co, int64_t ci, int64_t co_stride, int64_t ci_stride, int turned, int tile,
-                         float *to);
-int64_t sn_winograd_weight_size(int64_t co, int64_t ci, int tile);  // floats
+                         int product, float *to);
+int64_t sn_winograd_weight_size(int64_t co, int64_t ci, int tile, int product);  // floats
 // The gradient of its weight; scratch: sn_winograd_gradient_scratch floats.
 typedef struct {
   sn_conv_shape shape;

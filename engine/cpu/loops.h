@@ -88,13 +88,17 @@ enum { SN_SMALL = 1 << 13 };
   F(resize) F(roi_align) F(roi_align_grad) F(roi_scratch)                                                             \
   F(softmax_cross_entropy) F(softmax_cross_entropy_grad) F(sigmoid_cross_entropy) F(sigmoid_cross_entropy_grad)       \
   F(smooth_l1) F(smooth_l1_grad)                                                                                      \
-  F(sgd) F(blend) F(sum_squares)                                                                                      \
+  F(sgd) F(blend) F(sum_squares)
+
+// Those that multiply bfloat16.
+#define SN_WINOGRAD(F)                                                                                                \
   F(winograd_run) F(winograd_scratch) F(winograd_weights) F(winograd_weight_size)                                     \
   F(winograd_gradient_run) F(winograd_gradient_scratch)
 
 #define SN_DECLARE(name) decltype(sn_##name) name;
-namespace avx512 { SN_LOOPS(SN_DECLARE) }
-namespace avx2 { SN_LOOPS(SN_DECLARE) }
-namespace plain { SN_LOOPS(SN_DECLARE) }
+namespace avx512_bf16 { SN_WINOGRAD(SN_DECLARE) }
+namespace avx512 { SN_LOOPS(SN_DECLARE) SN_WINOGRAD(SN_DECLARE) }
+namespace avx2 { SN_LOOPS(SN_DECLARE) SN_WINOGRAD(SN_DECLARE) }
+namespace plain { SN_LOOPS(SN_DECLARE) SN_WINOGRAD(SN_DECLARE) }
 #undef SN_DECLARE
 #endif

@@ -44,7 +44,10 @@ typedef uint16_t Halves __attribute__((vector_size(2 * LANES)));
 typedef uint16_t LooseHalves __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
 
 static SN_INLINE Vec widened(Halves h) { return (Vec)(__builtin_convertvector(h, Bits) << 16); }
-static SN_INLINE Halves rounded(Vec v) {  // as bf16's constructor does it
+static SN_INLINE Halves rounded(Vec v) {  // as bf16's constructor does it; AVX-512's instruction makes numbers below 1e-38 zeros
+#ifdef SN_BF16_PRODUCTS
+  return (Halves)_mm512_cvtneps_pbh((__m512)v);
+#endif
   const Bits u = (Bits)v, even = u + 0x7fff + ((u >> 16) & 1);
   return __builtin_convertvector(((u & 0x7fffffff) > 0x7f800000 ? u | 0x400000 : even) >> 16, Halves);
 }
@@ -65,6 +68,16 @@ static SN_INLINE void store_part(bf16 *p, Vec v, int64_t n) {
 }
 #endif
 
+// plus_products adds to each sum the products of a pair with two of a lane.
+static SN_INLINE Vec plus_products(Vec sum, uint32_t pair, Bits lanes) {
+#ifdef SN_BF16_PRODUCTS
+  return (Vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(int(pair)), (__m512bh)lanes);
+#else
+  const Bits a = Bits{} + pair;
+  return sum + (Vec)(a << 16) * (Vec)(lanes << 16) + (Vec)(a & 0xffff0000) * (Vec)(lanes & 0xffff0000);
+#endif
+}
+
 static SN_INLINE int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 // Matrices are packed in panels of PANEL columns, the last of them of LANES if that is enough: panel after panel, row by row.
@@ -80,6 +93,23 @@ static SN_INLINE void accumulate(Vec (&sum)[rows][vectors], const float *a, int6
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; v++) sum[r][v] += a[r * a_stride + i] * f[v];
+  }
+}
+
+// The same for bf16, whose pairs of rows lie together: k is the number of pairs.
+template <int rows, int vectors>
+static SN_INLINE void accumulate(Vec (&sum)[rows][vectors], const bf16 *a, int64_t a_stride, const bf16 *b, int64_t k) {
+  for (int64_t i = 0; i < k; i++, b += 2 * vectors * LANES) {
+    Bits f[vectors];
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) f[v] = (Bits)load((const float *)(b + 2 * v * LANES));
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+      uint32_t pair;
+      std::memcpy(&pair, a + r * a_stride + 2 * i, 4);
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; v++) sum[r][v] = plus_products(sum[r][v], pair, f[v]);
+    }
   }
 }
 

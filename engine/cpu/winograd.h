@@ -4,13 +4,11 @@
 #include "onednn.h"
 
 namespace sn {
-// The side of the tiles in which a convolution of features of a type, or the gradient of its weight, is best made by Winograd's
-// method; 0 if it is not.
+// The side of the tiles in which a convolution of features of a type, its gradient by the input, or that by the weight is best made
+// by Winograd's method; 0 if it is not.
 int winograd_tile(const sn_conv_shape &s, int type);
+int winograd_input_gradient_tile(const sn_conv_shape &s, int type);
 int winograd_gradient_tile(const sn_conv_shape &s, int type);
-
-// gradient_shape is the convolution that makes a convolution's gradient by its input, if its stride is 1.
-sn_conv_shape gradient_shape(const sn_conv_shape &s);
 
 sn_kernel *winograd_forward(Device &d, const sn_conv &c, char *error);
 sn_kernel *winograd_backward_input(Device &d, const sn_conv_grad_input &c, char *error);
