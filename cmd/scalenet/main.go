@@ -67,6 +67,7 @@ func newRootCommand() *cobra.Command {
 		newSummaryCommand(),
 		newConvertCommand(),
 		newCocoCommand(),
+		newCurvesCommand(),
 		newDataCommand(),
 		newBenchCommand(),
 		newDoctorCommand(),

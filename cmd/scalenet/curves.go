@@ -1,0 +1,74 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"scalenet/train"
+)
+
+func newCurvesCommand() *cobra.Command {
+	var (
+		figure, out string
+		asJSON      bool
+	)
+	c := &cobra.Command{
+		Use:   "curves RUN...",
+		Short: "Compare training runs: a figure of their evaluations, as a table and a picture",
+		Long: `Read the logs of training runs (folders of --out of train, classify train or classify
+search), print the highest and the last value of a figure of their evaluations, and
+draw its curves into one picture. Runs that go on may be read, too.`,
+		Example: `  scalenet curves --out curves.png runs/resnet38 runs/search38/seed runs/search38/allocated
+  scalenet curves --figure AP50 --json runs/bccd-pretrained runs/bccd-scratch`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, dirs []string) error {
+			var list []train.Curve
+			for _, dir := range dirs {
+				curve, err := train.ReadCurve(dir, figure)
+				if err != nil {
+					return err
+				}
+				figure = curve.Figure
+				list = append(list, curve)
+			}
+			if out != "" {
+				if err := train.PlotRuns(out, list); err != nil {
+					return err
+				}
+			}
+			return printCurves(c.OutOrStdout(), list, asJSON)
+		},
+	}
+	c.Flags().StringVar(&figure, "figure", "", "figure of the evaluations, such as top1 or AP50 (default: the first one of the first run)")
+	c.Flags().StringVar(&out, "out", "", "file for the picture (PNG)")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the values of every epoch")
+	return c
+}
+
+// printCurves prints a row a run.
+func printCurves(w io.Writer, list []train.Curve, asJSON bool) error {
+	if asJSON {
+		type run struct {
+			Run    string    `json:"run"`
+			Figure string    `json:"figure"`
+			Epochs []int     `json:"epochs"`
+			Values []float64 `json:"values"`
+		}
+		var runs []run
+		for _, c := range list {
+			runs = append(runs, run(c))
+		}
+		return json.NewEncoder(w).Encode(runs)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "run\thighest %s\tat epoch\tlast\tat epoch\n", list[0].Figure)
+	for _, c := range list {
+		epoch, highest := c.Highest()
+		last := len(c.Values) - 1
+		fmt.Fprintf(t, "%s\t%.4f\t%d\t%.4f\t%d\n", c.Run, highest, epoch, c.Values[last], c.Epochs[last])
+	}
+	return t.Flush()
+}

@@ -1,0 +1,55 @@
+package train
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestCompareRuns(t *testing.T) {
+	dir := t.TempDir()
+	if keep := os.Getenv("PLOT_DIR"); keep != "" { // to look at them
+		dir = keep
+	}
+	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
+	for _, run := range []string{first, second} {
+		require.NoError(t, os.MkdirAll(run, 0o777))
+		logRun(t, run)
+	}
+	a, err := ReadCurve(first, "")
+	require.NoError(t, err)
+	require.Equal(t, "AP", a.Figure)
+	require.Equal(t, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, a.Epochs)
+	epoch, highest := a.Highest()
+	require.Equal(t, 10, epoch)
+	require.Equal(t, a.Values[9], highest)
+	b, err := ReadCurve(second, "AP75")
+	require.NoError(t, err)
+	require.InDelta(t, 0.9*a.Values[4], b.Values[4], 1e-12)
+	require.NoError(t, PlotRuns(filepath.Join(dir, "runs.png"), []Curve{a, b}))
+	require.FileExists(t, filepath.Join(dir, "runs.png"))
+}
+
+func TestCompareRunsErrors(t *testing.T) {
+	dir := t.TempDir()
+	_, err := ReadCurve(dir, "")
+	require.ErrorContains(t, err, "no run: log.jsonl is missing")
+	path := filepath.Join(dir, logJSONL)
+	for content, want := range map[string]string{
+		"":                       "nothing was evaluated yet",
+		"{\"kind\":\"train\"}\n": "nothing was evaluated yet",
+		"{\"kind\":\"eval\",\"epoch\":1,\"AP\":0.5,\"AP50\":0.6}\n": `no figure "top1", but AP, AP50`,
+		"[1]\n": "line 1",
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o666))
+		_, err := ReadCurve(dir, "top1")
+		require.ErrorContains(t, err, want, content)
+		require.ErrorContains(t, err, path, content)
+	}
+	require.ErrorContains(t, PlotRuns(filepath.Join(dir, "x.png"), nil), "0 runs")
+	require.ErrorContains(t, PlotRuns(filepath.Join(dir, "x.png"), make([]Curve, 8)), "8 runs")
+	require.NoFileExists(t, filepath.Join(dir, "x.png"))
+	require.Zero(t, func() float64 { _, v := Curve{}.Highest(); return v }())
+}
