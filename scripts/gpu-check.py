@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks and times the CUDA device on a machine with a GPU, and writes what came out as JSON and Markdown:
 
-    make gpu-check                        # the table of operations, networks and a detector on the GPU; our times
+    make gpu-check                        # the table of operations, networks and a detector on the GPU; our times, the server's throughput
     make gpu-check PEERS=peers/bin/python # beside PyTorch's, of a Python whose torch has CUDA
 
 `make gpu-check` builds what this needs. The exit status is 1 if a test fails; a goal that is missed is a line in the report.
@@ -28,8 +28,8 @@ TESTS = "^(TestOperations|TestPlans|TestPrecision|TestFaults.*|TestLongTransfers
 NETWORKS = "^(TestTiny.*|Test.*EqualsTorchvision|Test.*EqualTorchvision|TestWholeGraph|TestDevice)$/^cuda"
 
 
-def go_test(run, *packages):
-    """Names of the tests that passed, failed and were skipped, and the lines that they log."""
+def go_test(run, *packages, logged="precision "):
+    """Names of the tests that passed, failed and were skipped, and the lines that they log which begin so."""
     command = ["go", "test", "-count=1", "-json", "-timeout", "30m", "-run", run, *packages]
     found = {"pass": [], "fail": [], "skip": []}
     logs = []
@@ -41,7 +41,7 @@ def go_test(run, *packages):
             found[event["Action"]].append(name)
             if event["Action"] == "fail":
                 print("FAIL", name, file=sys.stderr)
-        elif event.get("Action") == "output" and "precision " in event["Output"]:
+        elif event.get("Action") == "output" and ": " + logged in event["Output"]:
             logs.append(event["Output"].strip().split(": ", 1)[1])
     process.wait()
     if process.returncode and not found["fail"]:
@@ -68,7 +68,7 @@ report["tests"]["operations"], report["precision"] = go_test(TESTS, "./engine/cu
 print("gpu-check: networks and a detector against PyTorch's numbers", file=sys.stderr)
 report["tests"]["networks"], _ = go_test(NETWORKS, "./backbone", "./detector", "./cmd/scalenet")
 
-report["times"] = []
+report["times"], report["server"] = [], []
 if float(a.seconds) > 0:
     command = [a.program, "bench", "--device", a.device, "--json", "--seconds", a.seconds]
     if a.peers:
@@ -77,6 +77,9 @@ if float(a.seconds) > 0:
     report["times"] = [json.loads(line) for line in done.stdout.splitlines()]
     if done.returncode:
         report["times_error"] = "bench ended with an error: see above"
+    print("gpu-check: the server's pictures a second, and the detector's", file=sys.stderr)
+    os.environ["SCALENET_SOAK"] = "1"
+    report["tests"]["server"], report["server"] = go_test("^TestThroughput$/^cuda", "./server", logged="throughput")
 
 failed = [t for group in report["tests"].values() for t in group["fail"]]
 lines = [f"# GPU check of {report['commit'][:12]}, {report['when']}", ""]
@@ -93,6 +96,8 @@ for r in report["times"]:
     lines.append("| {} | {:.2f} | {} | {} | {} |".format(
         r["case"], ours["best_ms"], f"{peer['best_ms']:.2f}" if peer else "not measured", f"{peer['ratio']:.2f}" if peer else "",
         ("met" if goal["pass"] else "missed") + f" ({goal['limit']})" if goal else ""))
+if report["server"]:
+    lines += ["", "The model that ships on the example pictures, in batches of 8, alone and with 24 clients:", ""] + [f"* {line}" for line in report["server"]]
 for name, text in (("report.json", json.dumps(report, indent=1)), ("report.md", "\n".join(lines))):
     part = a.out / (name + ".part")
     part.write_text(text + "\n")

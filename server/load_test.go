@@ -8,9 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,8 +20,6 @@ import (
 	"github.com/stretchr/testify/require"
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
-	"scalenet/detector"
-	"scalenet/imaging"
 	"scalenet/server/models"
 )
 
@@ -334,79 +330,6 @@ func TestSlowBody(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(answer[:n]), "408 Request Timeout")
 	assert.Contains(t, string(answer[:n]), "body_timeout")
-}
-
-// TestThroughput compares with the detector alone, on the same pictures.
-func TestThroughput(t *testing.T) {
-	if os.Getenv("SCALENET_SOAK") == "" {
-		t.Skip("measured by make soak")
-	}
-	registry, err := models.NewRegistry([]models.Source{{Name: "bccd", Path: "../models/bccd.safetensors"}}, openAllCPU)
-	require.NoError(t, err)
-	c := DefaultConfig()
-	c.Models = registry
-	s, err := New(c)
-	require.NoError(t, err)
-	defer s.Close()
-	files, err := filepath.Glob("../examples/*.jpg")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	var pictures []string
-	var decoded []*imaging.Image
-	for _, f := range files {
-		data, err := os.ReadFile(f)
-		require.NoError(t, err)
-		im, err := imaging.Decode(data, imaging.Limits{})
-		require.NoError(t, err)
-		pictures, decoded = append(pictures, string(data)), append(decoded, im)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	h := &http.Server{Handler: s.Handler()}
-	go h.Serve(listener)
-	defer h.Close()
-	const rounds = 5
-	var ratios []float64
-	for range rounds { // turn by turn: both see the same machine
-		own, through := perSecond(20, 1, func(i int) {
-			_, _, err := registry.Acquire("").Detector.Detect(decoded[i%len(decoded)])
-			assert.NoError(t, err)
-			m := registry.Acquire("")
-			m.Release()
-			m.Release()
-		}), perSecond(20, 4, func(i int) {
-			a, err := http.Post("http://"+listener.Addr().String()+"/detect", "image/jpeg", strings.NewReader(pictures[i%len(pictures)]))
-			if assert.NoError(t, err) {
-				assert.Equal(t, 200, a.StatusCode)
-				a.Body.Close()
-			}
-		})
-		t.Logf("detector %.2f pictures/s, through HTTP %.2f: %.3f", own, through, through/own)
-		ratios = append(ratios, through/own)
-	}
-	slices.Sort(ratios)
-	assert.Greater(t, ratios[rounds/2], 0.95)
-}
-
-// perSecond is the rate of n calls by a number of goroutines.
-func perSecond(n, goroutines int, call func(i int)) float64 {
-	var next atomic.Int64
-	var group sync.WaitGroup
-	start := time.Now()
-	for range goroutines {
-		group.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				call(i)
-			}
-		})
-	}
-	group.Wait()
-	return float64(n) / time.Since(start).Seconds()
-}
-
-// openAllCPU puts a model on all processors.
-func openAllCPU(m *detector.Model) (*detector.Detector, func(), error) {
-	return openThreads(m, 0)
 }
 
 // TestBatches: pictures of one size that wait go through the network together,

@@ -36,7 +36,8 @@ func gpuFindings() []finding {
 	return found
 }
 
-// gauges are the GPU's memory, which all that runs on it shares; NaN where it can no longer be asked.
+// gauges are the GPU's memory and how busy it is, which all that runs on it shares; NaN where it can no longer be asked. How busy it is,
+// is left out where nobody knows.
 func (o *deviceOptions) gauges() []server.Gauge {
 	ordinal, err := o.ordinal()
 	if !o.gpu() || err != nil {
@@ -51,8 +52,19 @@ func (o *deviceOptions) gauges() []server.Gauge {
 			return float64(of(m))
 		}
 	}
-	return []server.Gauge{
+	list := []server.Gauge{
 		{Name: "gpu_memory_used_bytes", Help: "Memory of the GPU in use, by this and other programs.", Value: memory(func(m cuda.MemoryUse) int64 { return m.Total - m.Free })},
 		{Name: "gpu_memory_bytes", Help: "Memory of the GPU.", Value: memory(func(m cuda.MemoryUse) int64 { return m.Total })},
 	}
+	if _, err := cuda.Utilization(ordinal); err != nil {
+		return list
+	}
+	return append(list, server.Gauge{Name: "gpu_utilization_ratio", Help: "Share of the last sample, of up to a second, in which the GPU computed, for this and other programs.",
+		Value: func() float64 {
+			share, err := cuda.Utilization(ordinal)
+			if err != nil {
+				return math.NaN()
+			}
+			return share
+		}})
 }

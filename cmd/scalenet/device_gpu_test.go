@@ -77,9 +77,11 @@ func TestDevice(t *testing.T) {
 		status, stdout, stderr := scalenet("doctor")
 		require.Zero(t, status, stderr)
 		require.Contains(t, stdout, "compute capability")
-		for _, g := range (&deviceOptions{name: "cuda"}).gauges() {
+		gauges := (&deviceOptions{name: "cuda"}).gauges()
+		for _, g := range gauges {
 			require.GreaterOrEqual(t, g.Value(), 0.0, g.Name)
 		}
+		require.GreaterOrEqual(t, len(gauges), 2, "its memory, and how busy it is where NVML tells")
 		require.Empty(t, (&deviceOptions{name: "cpu"}).gauges())
 	})
 }

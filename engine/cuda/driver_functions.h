@@ -40,4 +40,4 @@ DRIVER(cuTexRefSetFormat) DRIVER(cuTexRefSetMaxAnisotropy) DRIVER(cuTexRefSetMip
 DRIVER(cuTexRefSetMipmapLevelBias) DRIVER(cuTexRefSetMipmapLevelClamp)
 
 DRIVER(cuMemAllocHost_v2) DRIVER(cuStreamBeginCapture_v2) DRIVER(cuStreamEndCapture) DRIVER(cuGraphInstantiateWithFlags)
-DRIVER(cuGraphLaunch) DRIVER(cuGetErrorString)
+DRIVER(cuGraphLaunch) DRIVER(cuGetErrorString) DRIVER(cuDeviceGetPCIBusId)

@@ -5,7 +5,6 @@ package cuda
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"testing"
 
@@ -51,54 +50,6 @@ func read(t testing.TB, d *Device, x engine.Tensor) []float32 {
 func onTheDouble(t *testing.T) {
 	if all, err := GPUs(); err != nil || all[0].Name != "CUDA double" {
 		t.Skip("not on the double of the CUDA libraries")
-	}
-}
-
-// What is missing or too old is said in one line.
-func TestWhatIsMissingIsSaid(t *testing.T) {
-	onTheDouble(t)
-	for _, c := range []struct{ want, set, to string }{
-		{"cuda: the NVIDIA driver is for CUDA 10.2, 11.0 is needed: install a newer driver", "DRIVER", "10020"},
-		{"cuda: cuDNN is 7.6.5, 8.0.0 is needed: install a newer one", "CUDNN", "7605"},
-		{"cuda: no GPU 0: this machine has 0, numbered from 0", "DEVICES", "0"},
-		{"cuda: GPU 0 (CUDA double) has compute capability 6.1, 7.0 is needed", "CAPABILITY", "61"},
-		{"cuda: GPU 0 (CUDA double) gives no context: the GPU is out of memory", "FAIL", "cuDevicePrimaryCtxRetain"},
-		{"cuda: no memory for 32 MB on GPU 0: ", "MEMORY_MB", "16"},
-		{"cuda: cudnnCreate: ", "FAIL", "cudnnCreate"},
-		{"cuda: cublasCreate_v2: error 3 of cuBLAS", "FAIL", "cublasCreate_v2"},
-		{"cuda: no pinned memory of 8 MB: ", "FAIL", "cuMemAllocHost_v2"},
-		{"cuda: the driver does not compile the kernels for compute capability 8.0", "FAIL", "cuModuleLoadData"},
-	} {
-		t.Run(c.set+"="+c.to, func(t *testing.T) {
-			t.Setenv("SCALENET_DOUBLE_"+c.set, c.to)
-			_, err := New(Options{})
-			require.ErrorContains(t, err, c.want)
-			require.NotContains(t, err.Error(), "\n")
-		})
-	}
-	_, err := New(Options{Ordinal: 2})
-	require.EqualError(t, err, "cuda: no GPU 2: this machine has 1, numbered from 0")
-}
-
-// A driver that is not there, or finds no GPU: a process of its own, since the driver is found once.
-func TestNoDriver(t *testing.T) {
-	if os.Getenv("SCALENET_OPEN") != "" {
-		_, err := New(Options{})
-		os.Stdout.WriteString("<" + err.Error() + ">")
-		return
-	}
-	onTheDouble(t)
-	self, err := os.Executable()
-	require.NoError(t, err)
-	for want, env := range map[string][]string{
-		"<cuda: no NVIDIA driver on this machine (libcuda.so.1: ": {"LD_LIBRARY_PATH="},
-		"<cuda: the NVIDIA driver finds no GPU>":                  {"LD_LIBRARY_PATH=" + os.Getenv("LD_LIBRARY_PATH"), "SCALENET_DOUBLE_NO_DEVICE=1"},
-	} {
-		child := exec.Command(self, "-test.run=^TestNoDriver$")
-		child.Env = append(env, "SCALENET_OPEN=1")
-		out, err := child.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		assert.Contains(t, string(out), want)
 	}
 }
 
@@ -311,25 +262,6 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 	assert.ErrorContains(t, d.Read(make([]float32, 1), free), "memory used after it was freed")
 	assert.EqualError(t, describe(cu.InvalidValue), "error of the CUDA driver: InvalidValue")
 	assert.Equal(t, "9.1.0", CUDNNVersion(90100))
-}
-
-func TestMemory(t *testing.T) {
-	d := newDevice(t)
-	before, err := Memory(0)
-	require.NoError(t, err)
-	x := alloc(t, d, engine.Float32, nil, 1<<20)
-	after, err := Memory(0)
-	require.NoError(t, err)
-	assert.Equal(t, before.Total, after.Total)
-	assert.GreaterOrEqual(t, before.Free-after.Free, int64(x.Bytes()))
-	_, err = Memory(99)
-	assert.ErrorContains(t, err, "cuda: no GPU 99")
-	onTheDouble(t)
-	for _, call := range []string{"cuDevicePrimaryCtxRetain", "cuCtxSetCurrent:1", "cuMemGetInfo_v2"} {
-		t.Setenv("SCALENET_DOUBLE_FAIL", call)
-		_, err = Memory(0)
-		assert.Error(t, err, call)
-	}
 }
 
 func TestClosedDevice(t *testing.T) {

@@ -32,6 +32,9 @@ void *resolve(uint64_t address, size_t bytes, size_t align, const char *what);
 // Puts work at the end of a stream; false where the stream is not one.
 bool enqueue(CUstream stream, std::function<void()> work);
 
+// Where the GPU is on the PCI bus, as driver and NVML name it.
+static const char bus_of_gpu[] = "0000:5e:00.0";
+
 // Whether the calling thread has a context.
 bool has_context();
 

@@ -303,6 +303,11 @@ CUresult cuDeviceGetName(char *name, int n, CUdevice) {
 	snprintf(name, n, "CUDA double");
 	return CUDA_SUCCESS;
 }
+CUresult cuDeviceGetPCIBusId(char *bus, int n, CUdevice) {
+	if (wanted_to_fail(__func__)) return CUDA_ERROR_INVALID_DEVICE;
+	snprintf(bus, n, "%s", bus_of_gpu);
+	return CUDA_SUCCESS;
+}
 CUresult cuDeviceTotalMem_v2(size_t *bytes, CUdevice) { *bytes = total_memory(); return CUDA_SUCCESS; }
 CUresult cuDeviceGetAttribute(int *v, CUdevice_attribute a, CUdevice) {
 	long capability = setting("CAPABILITY", 80);
