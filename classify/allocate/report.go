@@ -107,7 +107,7 @@ func (r *Report) table() [][]string {
 		header = append(header, "of the budget")
 	}
 	if seed {
-		header = append(header, "mean |gamma|")
+		header = append(header, "mean importance")
 	}
 	rows := [][]string{header}
 	sums := make([]int, len(r.Pools))

@@ -94,6 +94,10 @@ func TestAllocationIsReproducible(t *testing.T) {
 		}
 	}
 	require.Equal(t, "[\n  [0, 4, 4, 4],\n  [1, 2, 0, 4]\n]\n", string(first[0]))
+	rows := strings.Split(strings.TrimSpace(string(first[2])), "\n")[2:]
+	for _, row := range rows {
+		require.Equal(t, strings.Count(rows[1], "|"), strings.Count(row, "|"), "a table of Markdown: %s", row)
+	}
 }
 
 func TestReadSeedErrors(t *testing.T) {
