@@ -137,7 +137,8 @@ type Device interface {
 	// SGD makes a step of stochastic gradient descent as PyTorch defines it:
 	// g = GradScale*grad + Decay*w; v = Momentum*v + g; w -= LR*v.
 	SGD(w, grad, v Memory, n int, step SGDStep) error
-	// Blend is dst = a*src + b*dst.
+	// Blend is dst = a*src + b*dst; with b = 0 nothing that dst held counts, NaN
+	// neither.
 	Blend(dst, src Memory, n int, a, b float32) error
 	// SumSquares adds up the squares, in an order that is always the same.
 	SumSquares(src Memory, n int) (float64, error)

@@ -18,7 +18,8 @@ type Spec struct {
 	// Stages lists the outputs of each stage; a stage runs what its outputs
 	// need beyond the stages before it.
 	Stages [][]*nn.Node
-	// Features is the type that features are computed in, Float32 unless set; BFloat16 and Float16 are for inference only.
+	// Features is the type that features and their gradients are computed in, Float32 unless set. Parameters,
+	// their gradients, moments and losses are float32 in any case.
 	Features DType
 	// Native outputs and inputs keep the type that features have within the
 	// plan; without it they are float32.

@@ -7,11 +7,11 @@ import (
 	"scalenet/nn"
 )
 
-// lower makes a float32 program compute in a shorter type: images and features (all
-// values of four dimensions) have it between steps. Parameters, and what
-// is computed from them alone, stay float32: kernels pack what they need. Sums
-// are float32 inside kernels, and what is read from outside or has other
-// dimensions is float32; a step that reads such a feature reads a copy of it.
+// lower makes a float32 program compute in a shorter type: images, features and
+// their gradients (all values of four dimensions) have it between steps. Parameters,
+// what is computed from them alone, and their gradients stay float32: kernels pack
+// what they need. Sums are float32 inside kernels, and what is read from outside or
+// has other dimensions is float32; a step that reads such a feature reads a copy of it.
 func (p *program) lower(features DType, native map[*value]bool) {
 	for v := range native {
 		if v != nil && v.input && isFeature(v) {
@@ -32,6 +32,7 @@ func (p *program) lower(features DType, native map[*value]bool) {
 			l.view(s)
 		default:
 			l.compute(s)
+			l.fixed[s.out] = WeightGradient(s.op)
 		}
 		l.steps = append(l.steps, s)
 	}
@@ -43,7 +44,7 @@ type lowering struct {
 	features DType
 	steps    []*step
 	native   map[*value]bool
-	fixed    map[*value]bool   // computed from parameters alone
+	fixed    map[*value]bool   // computed from parameters, or gradients of them, alone
 	whole    map[*value]bool   // read in float32
 	short    map[*value]*value // the copy of a float32 feature in the shorter type
 }
@@ -63,7 +64,7 @@ func (l *lowering) compute(s *step) {
 		c.uses++
 		s.in[i] = c
 	}
-	if isFeature(s.out) && !l.whole[s.out] && (!s.out.kept || l.native[s.out]) {
+	if isFeature(s.out) && !WeightGradient(s.op) && !l.whole[s.out] && (!s.out.kept || l.native[s.out]) {
 		s.out.Type = l.features
 	}
 }
@@ -99,9 +100,19 @@ func isFeature(v *value) bool { return v.Type == Float32 && len(v.Shape) == 4 }
 // convolution's weight, and the scores and deltas that boxes are chosen by.
 func isWhole(op nn.Op, i int) bool {
 	switch op.(type) {
-	case nn.Conv2D, ConvBlock:
+	case nn.Conv2D, ConvBlock, nn.Conv2DGradInput, ConvBlockGradInput:
 		return i == 1
 	case nn.Proposals:
+		return true
+	}
+	return false
+}
+
+// WeightGradient says whether an operation makes the gradient of a convolution's weight,
+// which is float32 whatever type features have.
+func WeightGradient(op nn.Op) bool {
+	switch op.(type) {
+	case nn.Conv2DGradWeight, ConvBlockGradWeight:
 		return true
 	}
 	return false

@@ -87,6 +87,14 @@ func TestLower(t *testing.T) {
 			op := nn.Proposals{PerCell: 4, Rows: 9}
 			return nodes{nn.Apply(op, conv(g, y, "score"), g.Conv(y, "deltas", 16, 3, conv3x3), g.Input("anchors", 256, 4), g.Input("limits", 1, 6))}
 		}, "Cast f32>bf16; Conv2D bf16,f32>bf16; Conv2D bf16,f32>f32; Conv2D bf16,f32>f32; Proposals f32,f32,f32,f32>f32"},
+		"gradients of features are features, those of weights and of their slices float32": {0, func(g *nn.Graph, x *nn.Node) []*nn.Node {
+			w := g.Param("w", nn.Weight, nn.HeFanOut, 4, 8, 1, 1)
+			part := func(from int) *nn.Node { return nn.Apply(nn.Slice{Axis: 1, From: from, To: from + 4}, w) }
+			y := nn.GlobalAvgPool(nn.Conv(nn.Conv(x, part(0), nil, nn.Conv2D{Stride: 1}), part(4), nil, nn.Conv2D{Stride: 1}))
+			grads, _ := g.Backward(nodes{y}, nodes{g.Input("dy", 1, 4)})
+			return nodes{grads[0].Node}
+		}, "Slice f32>f32; Cast f32>bf16; Conv2D bf16,f32>bf16; Slice f32>f32; GlobalAvgPool2DGrad f32>bf16; " +
+			"Conv2DGradInput bf16,f32>bf16; Conv2DGradWeight bf16,bf16>f32; Embed f32>f32; Conv2DGradWeight bf16,bf16>f32; Embed f32>f32; Add f32,f32>f32"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, c.want, lowered(t, c.native, c.build))

@@ -25,8 +25,8 @@
 // GOMP_SPINCOUNT to 5000 unless it, or OMP_WAIT_POLICY, is set: see system.cc.
 // It can therefore not be part of a shared library.
 //
-// bfloat16 is for inference: gradients whose sums would be rounded at each
-// addition (RoIAlign's) are float32 only. float64 is not supported.
+// Gradients of features may be bfloat16, too; sums of many (RoIAlign's, those of
+// parameters) are float32 until they are complete. float64 is not supported.
 //
 // Kernels print as the oneDNN implementation behind them, for profiles. One with
 // "ref" in its name is a hundred times slower than the others and is used only

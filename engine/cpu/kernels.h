@@ -170,7 +170,7 @@ void sn_resize(int type, const sn_source *sources, int count, int axes, const vo
 typedef struct { int64_t n, h, w, c, rois, size, sampling, aligned; float scale; } sn_roi;
 int64_t sn_roi_scratch(const sn_roi *r, int threads);
 int64_t sn_roi_align(int type, const sn_roi *r, const void *x, const float *rois, void *y, void *scratch);
-void sn_roi_align_grad(int type, const sn_roi *r, const void *dy, const float *rois, void *dx, void *scratch);
+void sn_roi_align_grad(int dy_type, const sn_roi *r, const void *dy, const float *rois, float *dx, void *scratch);
 
 // Losses. The cross entropies return the first row whose label is outside [.., k), -1 when all are good.
 int64_t sn_softmax_cross_entropy(const float *logits, const int32_t *labels, double smoothing, float *loss, int64_t n, int64_t k);

@@ -11,7 +11,7 @@ void sgd(float *w, const float *grad, float *v, int64_t n, float lr, float momen
 
 void blend(float *dst, const float *src, int64_t n, float a, float b) {
 #pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
-  for (int64_t i = 0; i < n; i++) dst[i] = a * src[i] + b * dst[i];
+  for (int64_t i = 0; i < n; i++) dst[i] = b == 0 ? a * src[i] : a * src[i] + b * dst[i];
 }
 
 // In float64, in 8 lanes a block and blocks in order: one thread, and still as fast as memory.

@@ -4,7 +4,6 @@ package cpu
 import "C"
 
 import (
-	"errors"
 	"fmt"
 	"unsafe"
 
@@ -49,16 +48,27 @@ func (c *compiler) roiAlign(op nn.RoIAlign) error {
 
 func (c *compiler) roiAlignGrad(op nn.RoIAlignGrad) error {
 	dy, rois, dx := c.in[0], c.in[1], c.out
-	t, err := feature(dy, dx)
+	from, err := feature(dy)
 	if err != nil {
 		return err
 	}
-	if t != C.SN_F32 {
-		return errors.New("the gradient is float32 only")
+	to, err := feature(dx)
+	if err != nil {
+		return err
 	}
 	r, scratch, err := c.regions(op.RoIAlign, dx, rois)
 	if err != nil {
 		return err
 	}
-	return c.loop(func() { C.sn_roi_align_grad(t, r, at(dy), floats(rois), at(dx), scratch) })
+	if to == C.SN_F32 {
+		return c.loop(func() { C.sn_roi_align_grad(from, r, at(dy), floats(rois), floats(dx), scratch) })
+	}
+	sums, err := c.buffer(4 * dx.Shape.TotalSize())
+	if err != nil {
+		return err
+	}
+	return c.loop(func() {
+		C.sn_roi_align_grad(from, r, at(dy), floats(rois), (*C.float)(sums), scratch)
+		C.sn_cast(C.SN_F32, to, sums, at(dx), size(dx))
+	})
 }

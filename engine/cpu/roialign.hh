@@ -118,8 +118,8 @@ int64_t roi_align(int type, const sn_roi *r, const void *x, const float *rois, v
 }
 
 // Regions overlap: each thread adds up some channels of all regions, in order.
-void roi_align_grad(int type, const sn_roi *r, const void *dy, const float *rois, void *dx, void *scratch) {
-  typed(type, [&](auto t) {
+void roi_align_grad(int dy_type, const sn_roi *r, const void *dy, const float *rois, float *dx, void *scratch) {
+  typed(dy_type, [&](auto t) {
     using T = decltype(t);
 #pragma omp parallel
     {
@@ -127,21 +127,21 @@ void roi_align_grad(int type, const sn_roi *r, const void *dy, const float *rois
       int64_t c = r->c, parts = (c + 15) / 16, threads = omp_get_num_threads(), me = omp_get_thread_num();
       int64_t from = std::min(c, parts * me / threads * 16), to = std::min(c, parts * (me + 1) / threads * 16);
       for (int64_t i = 0; i < r->n * r->h * r->w; i++)
-        for (int64_t k = from; k < to; k++) put(((T *)dx)[i * c + k], 0.0f);
+        for (int64_t k = from; k < to; k++) dx[i * c + k] = 0;
       for (int64_t i = 0; i < r->rois && from < to; i++) {
         const float *roi = rois + 5 * i;
         if (!(roi[0] >= 0 && roi[0] < float(r->n))) continue;
         bins.fill(r, roi);
         const T *in = (const T *)dy + i * r->size * r->size * c;
-        T *image = (T *)dx + int64_t(roi[0]) * r->h * r->w * c;
+        float *image = dx + int64_t(roi[0]) * r->h * r->w * c;
         for (int64_t py = 0; py < r->size; py++)
           for (int64_t px = 0; px < r->size; px++, in += c)
             for (int32_t a = 0; a < bins.rows.count[py]; a++)
               for (int32_t b = 0; b < bins.columns.count[px]; b++) {
-                T *pixel = image + ((bins.rows.first[py] + a) * r->w + bins.columns.first[px] + b) * c;
+                float *pixel = image + ((bins.rows.first[py] + a) * r->w + bins.columns.first[px] + b) * c;
                 float f = bins.rows.of[py][a] * bins.columns.of[px][b];
 #pragma omp simd
-                for (int64_t k = from; k < to; k++) put(pixel[k], float(pixel[k]) + f * float(in[k]));
+                for (int64_t k = from; k < to; k++) pixel[k] += f * float(in[k]);
               }
       }
     }

@@ -95,7 +95,8 @@ double cost(int type) {
   return has(dnnl_cpu_isa_avx512_core_amx) ? 1.0 / 16 : has(dnnl_cpu_isa_avx512_core_bf16) ? 0.5 : 1;
 }
 
-// product is the type of what a forward convolution of features of a type multiplies. Gradients multiply float32.
+// product is the type of what a convolution of features of a type, and its gradient by the input, multiply. The gradient by the
+// weight multiplies float32.
 int product(int type) { return type == SN_BF16 && has(dnnl_cpu_isa_avx512_core_bf16) ? SN_BF16 : SN_F32; }
 
 // The rule: the cheapest of tiles of 2, tiles of 4, and neither. A cost is the number of multiplications for each pair of channels:
@@ -122,7 +123,7 @@ int winograd_tile(const sn_conv_shape &s, int type) {
   return cheapest(s, cost(type), 12);
 }
 
-int winograd_input_gradient_tile(const sn_conv_shape &s, int type) { return cheapest(gradient_shape(s), cost(type), 12); }
+int winograd_input_gradient_tile(const sn_conv_shape &s, int type) { return winograd_tile(gradient_shape(s), type); }
 
 int winograd_gradient_tile(const sn_conv_shape &s, int type) {
   // The direct gradient runs at half the speed of the direct convolution. The sums of 4x4 tiles take 144 bytes a pair of channels.
@@ -139,7 +140,7 @@ sn_kernel *winograd_forward(Device &d, const sn_conv &c, char *error) {
 
 sn_kernel *winograd_backward_input(Device &d, const sn_conv_grad_input &c, char *error) {
   sn_winograd w{};
-  w.shape = gradient_shape(c.shape), w.type = c.type, w.tile = winograd_input_gradient_tile(c.shape, c.type);
+  w.shape = gradient_shape(c.shape), w.type = c.type, w.tile = winograd_tile(w.shape, c.type), w.product = product(c.type);
   w.x = c.dy, w.y = c.dx;
   return make<Winograd>(error, d, w, c.weight, true);
 }

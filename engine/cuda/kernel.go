@@ -164,6 +164,8 @@ func (c *compiler) compileAs() error {
 	switch c.op.(type) {
 	case nn.Conv2D, engine.ConvBlock, nn.GlobalAvgPool2D, engine.Cast:
 		return c.compile() // these convert themselves
+	case nn.Conv2DGradWeight, engine.ConvBlockGradWeight, nn.BiasGrad, nn.Moments2D, nn.BatchNorm2DGradParams:
+		return c.compile() // these have sums of features
 	}
 	if c.out.Type != engine.Float32 {
 		return c.compile()

@@ -50,6 +50,11 @@ func (d *Device) Blend(dst, src engine.Memory, n int, a, b float32) error {
 		if err != nil {
 			return err
 		}
+		if b == 0 && p[0] != p[1] { // the kernel multiplies what may be NaN
+			if err := describe(cu.MemsetD8Async(p[0], 0, int64(4*n), d.stream)); err != nil {
+				return err
+			}
+		}
 		return d.once("blend", n, p[0], p[1], a, b, n)
 	})
 }

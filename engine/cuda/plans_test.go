@@ -20,6 +20,9 @@ func TestPlans(t *testing.T) {
 		"training": {Type: tensor.Float32, Backward: true, Tolerance: 1e-3},
 		"bf16":     {Type: tensor.Float32, Features: engine.BFloat16, Tolerance: 0.05},
 		"f16":      {Type: tensor.Float32, Features: engine.Float16, Tolerance: 0.01},
+
+		"training in bf16": {Type: tensor.Float32, Features: engine.BFloat16, Backward: true, Tolerance: 0.3},
+		"training in f16":  {Type: tensor.Float32, Features: engine.Float16, Backward: true, Tolerance: 0.1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(40) {

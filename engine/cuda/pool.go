@@ -20,7 +20,15 @@ func (c *compiler) pool() error {
 		return c.step("global_avg_pool_"+t, size(y), x, y, x.Shape[3], x.Shape[1]*x.Shape[2], size(y))
 	case nn.GlobalAvgPool2DGrad:
 		t, err := feature(y)
-		if err := errors.Join(err, engine.CheckType(engine.Float32, x)); err != nil {
+		if err != nil {
+			return err
+		}
+		if x.Type.Short() { // a matrix that is a view of features
+			if x, err = c.widened(x); err != nil {
+				return err
+			}
+		}
+		if err := engine.CheckType(engine.Float32, x); err != nil {
 			return err
 		}
 		return c.step("global_avg_pool_grad_"+t, size(y), x, y, y.Shape[3], y.Shape[1]*y.Shape[2], size(y))

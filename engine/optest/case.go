@@ -55,8 +55,6 @@ type Case struct {
 	Op        nn.Op
 	In        []Input
 	Tolerance Tolerance
-	// Training says that the operation has no part in inference: only float32.
-	Training bool
 	// Rows says that each row of the output (its first dimension) has a scale
 	// of its own.
 	Rows bool

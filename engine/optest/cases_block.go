@@ -79,7 +79,7 @@ func convBlockGrads(s convSetting, norm engine.Norm) []Case {
 	}
 	return []Case{
 		convBlockGradInput(s, norm, 0, 0, s.in),
-		{Name: fmt.Sprintf("ConvBlockGradWeight/%v%s", s, when(norm.On, "+norm")), Op: op, In: in, Tolerance: Summed, Training: true},
+		{Name: fmt.Sprintf("ConvBlockGradWeight/%v%s", s, when(norm.On, "+norm")), Op: op, In: in, Tolerance: Summed},
 	}
 }
 
@@ -96,7 +96,7 @@ func convBlockGradInput(s convSetting, norm engine.Norm, from, to, channels int)
 	if to > 0 {
 		name += fmt.Sprintf("/%d-%d", from, to)
 	}
-	return Case{Name: name, Op: op, In: in, Tolerance: Summed, Training: true}
+	return Case{Name: name, Op: op, In: in, Tolerance: Summed}
 }
 
 func otherBlocks() (cases []Case) {
@@ -124,7 +124,7 @@ func otherBlocks() (cases []Case) {
 				in = append(in, feature(x...))
 			}
 			cases = append(cases, Case{Name: fmt.Sprintf("NormBlock/%s%s%s", side(x), when(op.Residual, "+residual"), when(op.ReLU, "+relu")),
-				Op: op, In: in, Tolerance: Summed, Training: true})
+				Op: op, In: in, Tolerance: Summed})
 		}
 		for bits := range 4 {
 			op := engine.ScaleBlock{Residual: bits&1 > 0, ReLU: bits&2 > 0}
@@ -142,7 +142,7 @@ func otherBlocks() (cases []Case) {
 		cases = append(cases,
 			Case{Name: "AddReLU/" + side(x), Op: engine.AddReLU{}, In: []Input{feature(x...), feature(x...)}, Tolerance: Rounded},
 			Case{Name: "AddReLUGrad/" + side(x), Op: engine.AddReLUGrad{},
-				In: []Input{filled(Fill{Kind: Levels}, x...), feature(x...), feature(x...)}, Tolerance: Rounded, Training: true},
+				In: []Input{filled(Fill{Kind: Levels}, x...), feature(x...), feature(x...)}, Tolerance: Rounded},
 		)
 	}
 	return cases

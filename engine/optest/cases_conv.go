@@ -92,14 +92,14 @@ func convolutions() (cases []Case) {
 		}
 		cases = append(cases,
 			Case{Name: fmt.Sprintf("Conv2D/%v%s", s, when(bias, "+bias")), Op: s.Conv2D, In: in, Tolerance: Summed},
-			Case{Name: fmt.Sprintf("Conv2DGradInput/%v", s), Training: true, Tolerance: Summed,
+			Case{Name: fmt.Sprintf("Conv2DGradInput/%v", s), Tolerance: Summed,
 				Op: nn.Conv2DGradInput{Conv2D: s.Conv2D, Height: s.h, Width: s.w}, In: []Input{s.dy(), s.weight()}},
-			Case{Name: fmt.Sprintf("Conv2DGradWeight/%v", s), Training: true, Tolerance: Summed,
+			Case{Name: fmt.Sprintf("Conv2DGradWeight/%v", s), Tolerance: Summed,
 				Op: nn.Conv2DGradWeight{Conv2D: s.Conv2D, Kernel: s.kernel}, In: []Input{s.x(), s.dy()}},
 		)
 	}
 	for _, in := range []Input{feature(2, 5, 4, 17), feature(1, 1, 1, 1), feature(9, 195), feature(1, 30, 31, 3)} {
-		cases = append(cases, Case{Name: "BiasGrad/" + side(in.Shape), Op: nn.BiasGrad{}, In: []Input{in}, Tolerance: Summed, Training: true})
+		cases = append(cases, Case{Name: "BiasGrad/" + side(in.Shape), Op: nn.BiasGrad{}, In: []Input{in}, Tolerance: Summed})
 	}
 	return cases
 }
@@ -115,9 +115,9 @@ func linears() (cases []Case) {
 		cases = append(cases,
 			Case{Name: "Linear/" + name + when(len(in) == 3, "+bias"), Op: nn.Linear{}, In: in, Tolerance: Summed},
 			Case{Name: "LinearGradInput/" + name, Op: nn.LinearGradInput{},
-				In: []Input{feature(n, outs), weight(outs, ins)}, Tolerance: Summed, Training: true},
+				In: []Input{feature(n, outs), weight(outs, ins)}, Tolerance: Summed},
 			Case{Name: "LinearGradWeight/" + name, Op: nn.LinearGradWeight{},
-				In: []Input{feature(n, ins), feature(n, outs)}, Tolerance: Summed, Training: true},
+				In: []Input{feature(n, ins), feature(n, outs)}, Tolerance: Summed},
 		)
 	}
 	return cases

@@ -16,22 +16,22 @@ func norms() (cases []Case) {
 		params := []Input{weight(c), weight(c), weight(c), positive(c)}
 		frozen := append([]Input{feature(x...)}, params...)
 		cases = append(cases,
-			Case{Name: "Moments2D/" + name, Op: nn.Moments2D{}, In: []Input{feature(x...)}, Tolerance: Summed, Training: true, Rows: true},
-			Case{Name: "BatchNorm2D/" + name, Op: nn.BatchNorm2D{Eps: eps}, Tolerance: Summed, Training: true,
+			Case{Name: "Moments2D/" + name, Op: nn.Moments2D{}, In: []Input{feature(x...)}, Tolerance: Summed, Rows: true},
+			Case{Name: "BatchNorm2D/" + name, Op: nn.BatchNorm2D{Eps: eps}, Tolerance: Summed,
 				In: []Input{feature(x...), weight(c), weight(c), moments}},
-			Case{Name: "BatchNorm2DGradParams/" + name, Op: nn.BatchNorm2DGradParams{Eps: eps}, Tolerance: Summed, Training: true,
+			Case{Name: "BatchNorm2DGradParams/" + name, Op: nn.BatchNorm2DGradParams{Eps: eps}, Tolerance: Summed,
 				In: []Input{feature(x...), moments, feature(x...)}},
-			Case{Name: "BatchNorm2DGradInput/" + name, Op: nn.BatchNorm2DGradInput{Eps: eps}, Tolerance: Summed, Training: true,
+			Case{Name: "BatchNorm2DGradInput/" + name, Op: nn.BatchNorm2DGradInput{Eps: eps}, Tolerance: Summed,
 				In: []Input{feature(x...), weight(c), moments, feature(x...), feature(2, c)}},
 			Case{Name: "FrozenBatchNorm2D/" + name, Op: nn.FrozenBatchNorm2D{Eps: eps}, In: frozen, Tolerance: Summed},
 			Case{Name: "FrozenBatchNorm2D/scale/" + name, Op: nn.FrozenBatchNorm2D{Eps: eps, ScaleOnly: true}, In: frozen, Tolerance: Summed},
-			Case{Name: "FrozenBatchNorm2DGrad/" + name, Op: nn.FrozenBatchNorm2DGrad{Eps: eps}, Tolerance: Summed, Training: true,
+			Case{Name: "FrozenBatchNorm2DGrad/" + name, Op: nn.FrozenBatchNorm2DGrad{Eps: eps}, Tolerance: Summed,
 				In: []Input{feature(x...), weight(c), positive(c)}},
 		)
 	}
 	// A mean far from zero takes a sum of squares apart.
 	far := filled(Fill{Kind: Uniform, Low: 50, High: 51}, 2, 8, 7, 5)
-	return append(cases, Case{Name: "Moments2D/far/2x8x7x5", Op: nn.Moments2D{}, In: []Input{far}, Tolerance: Summed, Training: true, Rows: true})
+	return append(cases, Case{Name: "Moments2D/far/2x8x7x5", Op: nn.Moments2D{}, In: []Input{far}, Tolerance: Summed, Rows: true})
 }
 
 func elementwise() (cases []Case) {
@@ -39,7 +39,7 @@ func elementwise() (cases []Case) {
 		gap := filled(Fill{Kind: Gap}, x...)
 		cases = append(cases,
 			Case{Name: "ReLU/" + side(x), Op: nn.ReLU{}, In: []Input{gap}, Tolerance: Exact},
-			Case{Name: "ReLUGrad/" + side(x), Op: nn.ReLUGrad{}, In: []Input{filled(Fill{Kind: Levels}, x...), feature(x...)}, Tolerance: Exact, Training: true},
+			Case{Name: "ReLUGrad/" + side(x), Op: nn.ReLUGrad{}, In: []Input{filled(Fill{Kind: Levels}, x...), feature(x...)}, Tolerance: Exact},
 			Case{Name: "Add/" + side(x), Op: nn.Add{}, In: []Input{feature(x...), feature(x...)}, Tolerance: Rounded},
 		)
 	}
@@ -51,7 +51,7 @@ func excitations() (cases []Case) {
 	for _, x := range []tensor.Shape{{1}, {3, 5}, {2, 1, 1, 17}, {1, 1, 1, 256}, {2, 3, 3, 195}} {
 		cases = append(cases,
 			Case{Name: "Sigmoid/" + side(x), Op: nn.Sigmoid{}, In: []Input{filled(Fill{Kind: Uniform, Low: -8, High: 8}, x...)}, Tolerance: Rounded},
-			Case{Name: "SigmoidGrad/" + side(x), Op: nn.SigmoidGrad{}, Tolerance: Rounded, Training: true,
+			Case{Name: "SigmoidGrad/" + side(x), Op: nn.SigmoidGrad{}, Tolerance: Rounded,
 				In: []Input{filled(Fill{Kind: Uniform, Low: 0, High: 1}, x...), feature(x...)}},
 		)
 	}
@@ -61,7 +61,7 @@ func excitations() (cases []Case) {
 		scale := feature(x[0], 1, 1, x[3])
 		cases = append(cases,
 			Case{Name: "ScaleChannels/" + side(x), Op: nn.ScaleChannels{}, In: []Input{feature(x...), scale}, Tolerance: Rounded},
-			Case{Name: "ScaleChannelsGrad/" + side(x), Op: nn.ScaleChannelsGrad{}, In: []Input{feature(x...), feature(x...)}, Tolerance: Summed, Training: true},
+			Case{Name: "ScaleChannelsGrad/" + side(x), Op: nn.ScaleChannelsGrad{}, In: []Input{feature(x...), feature(x...)}, Tolerance: Summed},
 		)
 	}
 	return cases
@@ -93,11 +93,6 @@ func moves() (cases []Case) {
 	add("Reshape/anchors", nn.Reshape{Shape: "(60, 4)"}, feature(1, 4, 5, 12))
 	add("Row/0", nn.Row{Index: 0}, feature(2, 17))
 	add("Row/1", nn.Row{Index: 1}, feature(2, 17))
-	for i := range cases {
-		_, embeds := cases[i].Op.(nn.Embed)
-		_, row := cases[i].Op.(nn.Row)
-		cases[i].Training = embeds || row || cases[i].In[0].Param
-	}
 	return cases
 }
 
@@ -105,8 +100,8 @@ func losses() (cases []Case) {
 	dloss := filled(Fill{Kind: Given, Values: []float64{0.75}}, 1)
 	add := func(name string, op, grad nn.Op, in ...Input) {
 		cases = append(cases,
-			Case{Name: name, Op: op, In: in, Tolerance: Summed, Training: true},
-			Case{Name: fmt.Sprintf("%T/%s", grad, name)[len("nn."):], Op: grad, In: append(append([]Input{}, in...), dloss), Tolerance: Summed, Training: true},
+			Case{Name: name, Op: op, In: in, Tolerance: Summed},
+			Case{Name: fmt.Sprintf("%T/%s", grad, name)[len("nn."):], Op: grad, In: append(append([]Input{}, in...), dloss), Tolerance: Summed},
 		)
 	}
 	spread := func(low, high float64) Fill { return Fill{Kind: Uniform, Low: low, High: high} }

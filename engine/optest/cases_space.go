@@ -36,12 +36,12 @@ func pools() (cases []Case) {
 			Case{Name: "MaxPool2D/ties/" + name, Op: maximum, In: []Input{levels}, Tolerance: Exact},
 			// Windows overlap where the stride is below the kernel: a sum.
 			Case{Name: "MaxPool2DGrad/" + name, Op: nn.MaxPool2DGrad{MaxPool2D: maximum},
-				In: []Input{distinct, feature(dy...)}, Tolerance: Rounded, Training: true},
+				In: []Input{distinct, feature(dy...)}, Tolerance: Rounded},
 			Case{Name: "MaxPool2DGrad/ties/" + name, Op: nn.MaxPool2DGrad{MaxPool2D: maximum},
-				In: []Input{levels, feature(dy...)}, Tolerance: Rounded, Training: true},
+				In: []Input{levels, feature(dy...)}, Tolerance: Rounded},
 			Case{Name: "AvgPool2D/" + name, Op: mean, In: []Input{feature(s.x...)}, Tolerance: Rounded},
 			Case{Name: "AvgPool2DGrad/" + name, Op: nn.AvgPool2DGrad{AvgPool2D: mean, Height: s.x[1], Width: s.x[2]},
-				In: []Input{feature(dy...)}, Tolerance: Rounded, Training: true},
+				In: []Input{feature(dy...)}, Tolerance: Rounded},
 		)
 	}
 	cases = append(cases, ceilPools()...)
@@ -49,7 +49,7 @@ func pools() (cases []Case) {
 		cases = append(cases,
 			Case{Name: "GlobalAvgPool2D/" + side(x), Op: nn.GlobalAvgPool2D{}, In: []Input{feature(x...)}, Tolerance: Summed},
 			Case{Name: "GlobalAvgPool2DGrad/" + side(x), Op: nn.GlobalAvgPool2DGrad{Height: x[1], Width: x[2]},
-				In: []Input{feature(x[0], x[3])}, Tolerance: Rounded, Training: true},
+				In: []Input{feature(x[0], x[3])}, Tolerance: Rounded},
 		)
 	}
 	return cases
@@ -75,7 +75,7 @@ func ceilPools() (cases []Case) {
 		cases = append(cases,
 			Case{Name: "MaxPool2D/" + name, Op: s.pool, In: []Input{distinct}, Tolerance: Exact},
 			Case{Name: "MaxPool2DGrad/" + name, Op: nn.MaxPool2DGrad{MaxPool2D: s.pool},
-				In: []Input{distinct, feature(dy...)}, Tolerance: Rounded, Training: true},
+				In: []Input{distinct, feature(dy...)}, Tolerance: Rounded},
 		)
 	}
 	return cases
@@ -125,7 +125,7 @@ func resizes() (cases []Case) {
 			Case{Name: fmt.Sprintf("Resize2D/%v", s), Op: s.op(), Tolerance: tolerance,
 				In: []Input{feature(s.n, s.fromH, s.fromW, s.channels)}},
 			Case{Name: fmt.Sprintf("Resize2DGrad/%v", s), Op: nn.Resize2DGrad{Height: s.fromH, Width: s.fromW, Mode: s.mode},
-				Tolerance: Summed, Training: true, In: []Input{feature(s.n, s.toH, s.toW, s.channels)}},
+				Tolerance: Summed, In: []Input{feature(s.n, s.toH, s.toW, s.channels)}},
 		)
 	}
 	return cases
@@ -166,7 +166,7 @@ func regions() (cases []Case) {
 		cases = append(cases,
 			Case{Name: "RoIAlign/" + name, Op: op, In: []Input{feature(2, 9, 11, s.channels), rois}, Tolerance: Summed},
 			Case{Name: "RoIAlignGrad/" + name, Op: nn.RoIAlignGrad{RoIAlign: op, Images: 2, Height: 9, Width: 11},
-				In: []Input{feature(rois.Shape[0], s.size, s.size, s.channels), rois}, Tolerance: Summed, Training: true},
+				In: []Input{feature(rois.Shape[0], s.size, s.size, s.channels), rois}, Tolerance: Summed},
 		)
 	}
 	one := nn.RoIAlign{Size: 2, Scale: 1, Aligned: true}

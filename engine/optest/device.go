@@ -152,7 +152,7 @@ func optimise(t *testing.T, oracle, device engine.Device) {
 		for i, want := range results[0] {
 			got := results[1][i]
 			if err := Compare(wide(got), wide(want), 1e-6); err != nil {
-				t.Errorf("%s of %d: %v", []string{"weights", "velocity", "blend"}[i], n, err)
+				t.Errorf("%s of %d: %v", []string{"weights", "velocity", "blend", "blend onto NaN"}[i], n, err)
 			}
 			if got[n] != want[n] {
 				t.Errorf("%d values: the one after them changes", n)
@@ -165,7 +165,7 @@ func optimise(t *testing.T, oracle, device engine.Device) {
 }
 
 // updates makes two steps on n of n+1 values and gives the weights, the
-// velocity and a blend of the two, and the weights' sum of squares.
+// velocity, a blend of the two and one onto NaN, and the weights' sum of squares.
 func updates(t *testing.T, dev engine.Device, n int) (values [][]float32, sum float64) {
 	must := func(err error) {
 		if err != nil {
@@ -202,6 +202,9 @@ func updates(t *testing.T, dev engine.Device, n int) (values [][]float32, sum fl
 	read(mem[0])
 	read(mem[2])
 	must(dev.Do(func() error { return dev.Blend(mem[0], mem[2], n, 0.25, 0.75) }))
+	read(mem[0])
+	must(dev.Write(mem[0], slices.Repeat([]float32{float32(math.NaN())}, n)))
+	must(dev.Do(func() error { return dev.Blend(mem[0], mem[2], n, -2, 0) }))
 	read(mem[0])
 	return values, sum
 }

@@ -22,14 +22,18 @@ func TestPlans(t *testing.T) {
 	})
 }
 
-// bfloat16 with what is read from outside in float32, fused and not.
+// bfloat16 with what is read from outside in float32, fused and not, without and with gradients.
 func TestPlansInBFloat16(t *testing.T) {
-	for _, fuse := range []bool{false, true} {
-		for seed := range uint64(40) {
-			draw := rand.New(rand.NewPCG(seed, 0)).IntN
-			o := PlanOptions{Type: tensor.Float32, Features: engine.BFloat16, Tolerance: 0.05}
-			if err := ComparePlans(ref.New(ref.Options{}), ref.New(ref.Options{Fuse: fuse}), draw, o); err != nil {
-				t.Errorf("seed %d, fuse %v: %v", seed, fuse, err)
+	for _, o := range []PlanOptions{
+		{Type: tensor.Float32, Features: engine.BFloat16, Tolerance: 0.05},
+		{Type: tensor.Float32, Features: engine.BFloat16, Backward: true, Tolerance: 0.3},
+	} {
+		for _, fuse := range []bool{false, true} {
+			for seed := range uint64(40) {
+				draw := rand.New(rand.NewPCG(seed, 0)).IntN
+				if err := ComparePlans(ref.New(ref.Options{}), ref.New(ref.Options{Fuse: fuse}), draw, o); err != nil {
+					t.Errorf("seed %d, backward %v, fuse %v: %v", seed, o.Backward, fuse, err)
+				}
 			}
 		}
 	}

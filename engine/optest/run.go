@@ -11,7 +11,7 @@ import (
 
 // Options of a run of the table.
 type Options struct {
-	// Features are types that what inference needs also runs with: bfloat16, float16.
+	// Features are types that features may have beside float32: bfloat16, float16.
 	Features []engine.DType
 	// Skip gives the reason why the device is not tested on a case (with
 	// features of that type), or nothing; nil skips none.
@@ -43,14 +43,12 @@ type mode struct {
 	layout
 }
 
-// modes are float32, and for inference the shorter types as engine's plans use them:
-// features (all of four dimensions but parameters) have the type, all else is
-// float32; outputs of four dimensions that are read from outside float32 too.
+// modes are float32, and the shorter types as engine's plans use them: features and
+// their gradients (all of four dimensions but parameters and their gradients) have the
+// type, all else is float32; outputs of four dimensions that are read from outside
+// float32 too.
 func modes(c Case, features []engine.DType) []mode {
 	m := []mode{{"f32", engine.Float32, lay(c, engine.Float32, engine.Float32)}}
-	if c.Training {
-		return m
-	}
 	for _, typ := range features {
 		lowered := lay(c, typ, typ)
 		if slices.Contains(append(lowered.in, lowered.out), typ) {
@@ -77,7 +75,8 @@ func lay(c Case, features, out engine.DType) layout {
 			l.in = append(l.in, engine.Float32)
 		}
 	}
-	if len(c.OutShape()) == 4 {
+	isFeature := func(in Input) bool { return !in.Param }
+	if len(c.OutShape()) == 4 && !engine.WeightGradient(c.Op) && slices.ContainsFunc(c.In, isFeature) {
 		l.out = out
 	}
 	return l

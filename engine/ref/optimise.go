@@ -57,7 +57,11 @@ func (d *Device) Blend(dst, src engine.Memory, n int, a, b float32) error {
 		return err
 	}
 	for i := range n {
-		to.set(i, float64(a)*from.at(i)+float64(b)*to.at(i))
+		v := float64(a) * from.at(i)
+		if b != 0 {
+			v += float64(b) * to.at(i)
+		}
+		to.set(i, v)
 	}
 	return nil
 }
