@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"scalenet/engine"
+	"scalenet/train"
 )
 
 // Case is a comparison.
@@ -55,10 +56,12 @@ func Cases() []Case {
 		list = append(list, classifierCase(network, 1, imageSize{224, 224}, engine.Float32))
 	}
 	return append(list,
-		classifierTrainingCase("scalenet50", 8, 224, 1000, Goal{Peer: "PyTorch", Ratio: 0.9}),
-		classifierTrainingCase("cifar_scalenet38", 64, 32, 100, Goal{Peer: "PyTorch", Ratio: 0.85}),
-		classifierTrainingCase("resnext50", 8, 224, 1000), classifierTrainingCase("xception", 8, 224, 1000),
-		detectorCase(engine.Float32), detectorCase(engine.BFloat16), detectorTrainingCase(),
+		classifierTrainingCase("scalenet50", 8, 224, 1000, train.Float32, Goal{Peer: "PyTorch", Ratio: 0.9}),
+		classifierTrainingCase("scalenet50", 8, 224, 1000, train.BFloat16),
+		classifierTrainingCase("cifar_scalenet38", 64, 32, 100, train.Float32, Goal{Peer: "PyTorch", Ratio: 0.85}),
+		classifierTrainingCase("cifar_scalenet38", 64, 32, 100, train.BFloat16),
+		classifierTrainingCase("resnext50", 8, 224, 1000, train.Float32), classifierTrainingCase("xception", 8, 224, 1000, train.Float32),
+		detectorCase(engine.Float32), detectorCase(engine.BFloat16), detectorTrainingCase(train.Float32), detectorTrainingCase(train.BFloat16),
 		roiAlignCase(), nmsCase())
 }
 
@@ -72,8 +75,10 @@ func GPUCases() []Case {
 			}
 		}
 	}
-	list = append(list, classifierCase("scalenet50", 1, imageSize{608, 1024}, engine.Float16),
-		classifierTrainingCase("scalenet50", 8, 224, 1000), detectorCase(engine.Float32), detectorCase(engine.Float16), detectorTrainingCase())
+	list = append(list, classifierCase("scalenet50", 1, imageSize{608, 1024}, engine.Float16), detectorCase(engine.Float32), detectorCase(engine.Float16))
+	for _, precision := range []train.Precision{train.Float32, train.BFloat16, train.Float16} {
+		list = append(list, classifierTrainingCase("scalenet50", 8, 224, 1000, precision), detectorTrainingCase(precision))
+	}
 	for i := range list {
 		list[i].Peers = slices.DeleteFunc(list[i].Peers, func(p Peer) bool { return p.Name != "PyTorch" })
 		list[i].Goals = []Goal{{Peer: "PyTorch", Ratio: 1.2}}

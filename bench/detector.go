@@ -75,21 +75,21 @@ func startDetector(dev engine.Device, typ engine.DType) (*subject, error) {
 	return &subject{run: run, close: d.Close}, nil
 }
 
-func detectorTrainingCase() Case {
-	return Case{
-		Name:  "detector-train",
-		About: fmt.Sprintf("the same, training step of one picture of %dx%d, 128 regions, f32", picture.H, picture.W),
-		start: startDetectorTraining,
-		Peers: []Peer{pyTorch("detector.py", "--mode", "train", "--dtype", "f32")},
+func detectorTrainingCase(precision train.Precision) Case {
+	return trainingCase("detector-train", Case{
+		About: fmt.Sprintf("the same, training step of one picture of %dx%d, 128 regions, ", picture.H, picture.W),
+		start: func(dev engine.Device) (*subject, error) { return startDetectorTraining(dev, precision) },
+		Peers: []Peer{pyTorch("detector.py", "--mode", "train")},
 		Goals: []Goal{{Peer: "PyTorch", Ratio: 1}},
-	}
+	}, precision)
 }
 
-func startDetectorTraining(dev engine.Device) (*subject, error) {
+func startDetectorTraining(dev engine.Device, precision train.Precision) (*subject, error) {
 	m, err := randomDetector()
 	if err != nil {
 		return nil, err
 	}
+	m.Config.Train.Precision = precision
 	trainer, err := detector.NewTrainer(m, dev, nil, rand.New(rand.NewPCG(1, 5)))
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func startDetectorTraining(dev engine.Device) (*subject, error) {
 	b := &coco.Batch{H: m.PadTo(picture.H), W: m.PadTo(picture.W), Samples: []coco.Sample{sample}}
 	b.Pixels = noise(b.H * b.W * 3)
 	step := func() error {
-		grads, err := trainer.Backward(context.Background(), b)
+		grads, err := trainer.Backward(context.Background(), b, 1)
 		if err != nil {
 			return err
 		}

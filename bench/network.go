@@ -74,21 +74,33 @@ func startClassifier(dev engine.Device, network string, batch int, size imageSiz
 }
 
 // classifierTrainingCase is a training step; classes are the network's data set's.
-func classifierTrainingCase(network string, batch, side, classes int, goals ...Goal) Case {
-	return Case{
-		Name:  network + "-train",
-		About: fmt.Sprintf("%s, training step of %d images of %d, f32", network, batch, side),
+func classifierTrainingCase(network string, batch, side, classes int, precision train.Precision, goals ...Goal) Case {
+	return trainingCase(network+"-train", Case{
+		About: fmt.Sprintf("%s, training step of %d images of %d, ", network, batch, side),
 		start: func(dev engine.Device) (*subject, error) {
-			return startClassifierTraining(dev, network, batch, side, classes)
+			return startClassifierTraining(dev, network, batch, side, classes, precision)
 		},
 		Peers: []Peer{pyTorch("classifier_training.py", "--model", network, "--batch", fmt.Sprint(batch), "--size", fmt.Sprint(side))},
 		Goals: goals,
+	}, precision)
+}
+
+// trainingCase completes a case: in a shorter type than float32 it also has that one's time to beat.
+func trainingCase(name string, c Case, precision train.Precision) Case {
+	c.Name, c.Features = name, precision.Features()
+	c.About += c.Features.String()
+	c.Peers[0].Args = append(c.Peers[0].Args, "--dtype", c.Features.String())
+	if precision != train.Float32 {
+		c.Name += "-" + c.Features.String()
+		c.Peers = append(c.Peers, Peer{Name: "our f32", Case: name})
+		c.Goals = append(c.Goals, Goal{Peer: "our f32", Ratio: 1})
 	}
+	return c
 }
 
 // startClassifierTraining steps as a training does: forward, backward, SGD,
 // running statistics.
-func startClassifierTraining(dev engine.Device, network string, batch, side, classes int) (*subject, error) {
+func startClassifierTraining(dev engine.Device, network string, batch, side, classes int, precision train.Precision) (*subject, error) {
 	n, err := backbone.Config{Name: network}.New()
 	if err != nil {
 		return nil, err
@@ -109,7 +121,7 @@ func startClassifierTraining(dev engine.Device, network string, batch, side, cla
 	for _, gr := range grads {
 		outputs = append(outputs, gr.Node)
 	}
-	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{outputs}})
+	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{outputs}, Features: precision.Features()})
 	if err != nil {
 		return nil, err
 	}

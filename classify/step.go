@@ -7,9 +7,9 @@ import (
 
 // training is the graph, forward and backward, compiled for the configured batch.
 type training struct {
-	plan                      *engine.Plan
-	images, labels, one, loss *nn.Node
-	gradients                 map[*nn.Param]engine.Memory
+	plan                       *engine.Plan
+	images, labels, seed, loss *nn.Node // seed: the gradient of the loss
+	gradients                  map[*nn.Param]engine.Memory
 }
 
 // compileTraining plans a training step.
@@ -20,9 +20,9 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store) (*traini
 	if err := nn.Build(func() {
 		var logits *nn.Node
 		t.images, logits = m.logits(g, m.Config.Batch)
-		t.labels, t.one = g.Labels("labels", m.Config.Batch), g.Input("one", 1)
+		t.labels, t.seed = g.Labels("labels", m.Config.Batch), g.Input("seed", 1)
 		t.loss = nn.Apply(nn.SoftmaxCrossEntropy{Smoothing: m.Config.LabelSmoothing}, logits, t.labels)
-		grads, _ = g.Backward([]*nn.Node{t.loss}, []*nn.Node{t.one})
+		grads, _ = g.Backward([]*nn.Node{t.loss}, []*nn.Node{t.seed})
 	}); err != nil {
 		return nil, err
 	}
@@ -31,18 +31,22 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store) (*traini
 		outputs = append(outputs, gr.Node)
 	}
 	var err error
-	if t.plan, err = engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{outputs}}); err != nil {
+	spec := engine.Spec{Graph: g, Stages: [][]*nn.Node{outputs}, Features: m.Config.Train.Precision.Features()}
+	if t.plan, err = engine.Compile(dev, store, spec); err != nil {
 		return nil, engine.Advise(err, "a smaller batch and smaller pictures (input.size)")
 	}
 	for _, gr := range grads {
 		tensor, _ := t.plan.Tensor(gr.Node)
 		t.gradients[gr.Param] = tensor.Mem
 	}
-	return t, t.plan.Write(t.one, []float32{1})
+	return t, nil
 }
 
-// run computes loss and gradients of a batch.
-func (t *training) run(b *Batch) (loss float32, err error) {
+// run computes a batch's loss, and the gradients of the loss times scale.
+func (t *training) run(b *Batch, scale float32) (loss float32, err error) {
+	if err := t.plan.Write(t.seed, []float32{scale}); err != nil {
+		return 0, err
+	}
 	if err := t.plan.Write(t.images, b.Pixels); err != nil {
 		return 0, err
 	}

@@ -53,12 +53,26 @@ func (s *stopping) Next(ctx context.Context) (*Batch, error) {
 	return s.Prefetch.Next(ctx)
 }
 
+// inEach tests a training in the precisions that the processor has.
+func inEach(t *testing.T, test func(t *testing.T, p train.Precision)) {
+	for _, p := range []train.Precision{train.Float32, train.BFloat16} {
+		t.Run(string(p), func(t *testing.T) {
+			if err := p.On(processor(t)); err != nil {
+				t.Skip(err)
+			}
+			test(t, p)
+		})
+	}
+}
+
 // A training that is stopped after any step, and resumed, ends with the same
 // bits as one that was not.
-func TestResumeIsExact(t *testing.T) {
+func TestResumeIsExact(t *testing.T) { inEach(t, resumeIsExact) }
+
+func resumeIsExact(t *testing.T, p train.Precision) {
 	data, val := openSmall(t, 30, 9)
 	c := small(t)
-	c.Train.EMADecay = 0.9
+	c.Train.EMADecay, c.Train.Precision = 0.9, p
 	c.LabelSmoothing = 0.1
 	whole := filepath.Join(t.TempDir(), "whole")
 	require.NoError(t, run(t, c, data, val, whole, false, 0))
@@ -84,10 +98,14 @@ func TestFit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains")
 	}
+	inEach(t, fit)
+}
+
+func fit(t *testing.T, p train.Precision) {
 	data, _ := openSmall(t, 16, 1)
 	c := small(t)
 	c.Augment = Augment{Crop: CropCentre}
-	c.Train.Epochs, c.Train.EvalEpochs, c.Train.Schedule.Kind = 80, 80, "cosine"
+	c.Train.Epochs, c.Train.EvalEpochs, c.Train.Schedule.Kind, c.Train.Precision = 80, 80, "cosine", p
 	dir := filepath.Join(t.TempDir(), "run")
 	require.NoError(t, run(t, c, data, data, dir, false, 0))
 	m, err := Load(filepath.Join(dir, "best.safetensors"))
@@ -182,6 +200,7 @@ func TestConfigErrors(t *testing.T) {
 		{"label_smoothing=.nan", "label_smoothing = NaN"},
 		{"batch=0", "batch = 0"},
 		{"train.lr=0", "train.lr is 0"},
+		{"train.precision=half", `train.precision is "half", not float32, bfloat16 or float16`},
 	} {
 		config, err := Preset("cifar")
 		require.NoError(t, err)

@@ -34,7 +34,7 @@ func TestPublishedBackbones(t *testing.T) {
 			trainer, err := NewTrainer(m, dev, nil, rand.New(rand.NewPCG(1, 2)))
 			require.NoError(t, err)
 			defer trainer.Close()
-			g, err := trainer.Backward(context.Background(), batch)
+			g, err := trainer.Backward(context.Background(), batch, 1)
 			require.NoError(t, err) // losses that are not finite are an error
 			require.Len(t, g.Losses, 4)
 		})

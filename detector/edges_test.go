@@ -57,7 +57,7 @@ func TestStepEdges(t *testing.T) {
 				trainer, err := NewTrainer(m, dev, nil, rand.New(rand.NewPCG(1, 2)))
 				require.NoError(t, err)
 				defer trainer.Close()
-				g, err := trainer.Backward(context.Background(), batch)
+				g, err := trainer.Backward(context.Background(), batch, 1)
 				require.NoError(t, err)
 				for _, l := range g.Losses {
 					require.False(t, math.IsNaN(l.Value) || math.IsInf(l.Value, 0), "%s is %v", l.Name, l.Value)

@@ -66,12 +66,29 @@ func fit(t *testing.T, c Config, data *coco.Dataset, dir string, resume bool, ba
 	return loop.Run(ctx, resume)
 }
 
+// inEach tests a training in the precisions that the processor has.
+func inEach(t *testing.T, test func(t *testing.T, p train.Precision)) {
+	for _, p := range []train.Precision{train.Float32, train.BFloat16} {
+		t.Run(string(p), func(t *testing.T) {
+			if err := p.On(newCPU(t)); err != nil {
+				t.Skip(err)
+			}
+			test(t, p)
+		})
+	}
+}
+
 // Four pictures are learned by heart from nothing.
 func TestOverfitFourPictures(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for half a minute on two cores")
 	}
+	inEach(t, overfitFourPictures)
+}
+
+func overfitFourPictures(t *testing.T, p train.Precision) {
 	c := cellConfig()
+	c.Train.Precision = p
 	c.Input.FlipHorizontal = false // all four in every batch, always the same
 	c.Batch, c.Train.LR, c.RoI.Targets.PositiveFraction = 4, 0.1, 0.5
 	c.Train.Epochs, c.Train.EvalEpochs = 200, 200
@@ -92,9 +109,11 @@ func TestOverfitFourPictures(t *testing.T) {
 
 // A run that is stopped in the middle of an epoch, twice, and resumed ends with
 // the same bits as one that is not: parameters, velocities and averages.
-func TestResumeIsExact(t *testing.T) {
+func TestResumeIsExact(t *testing.T) { inEach(t, resumeIsExact) }
+
+func resumeIsExact(t *testing.T, p train.Precision) {
 	c := cellConfig()
-	c.Input.Brightness = 0.2
+	c.Input.Brightness, c.Train.Precision = 0.2, p
 	c.Train.Epochs, c.Train.EvalEpochs, c.Train.EMADecay = 3, 0, 0.9
 	data, whole, parts := pictures(t), t.TempDir(), t.TempDir()
 	require.NoError(t, fit(t, c, data, whole, false, 0))

@@ -30,7 +30,7 @@ type training struct {
 	trainsFeatures                  bool     // not where all before the features is frozen
 	toFeatures                      *nn.Node // the same gradient, an output of the second graph
 
-	seeds     []*nn.Node // the gradients of the losses, each 1
+	seeds     []*nn.Node // the gradients of the losses
 	gradients map[*nn.Param]engine.Memory
 	targets   targets
 }
@@ -50,10 +50,14 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 	if err = nn.Build(func() { first, firstGrads = m.buildFirst(t) }); err != nil {
 		return t, err
 	}
-	if t.first, err = engine.Compile(dev, store, engine.Spec{Graph: first, Stages: [][]*nn.Node{
-		{t.features, t.proposing.regions},
-		append([]*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss}, nodes(firstGrads)...),
-	}}); err != nil {
+	precision := m.Config.Train.Precision.Features()
+	if t.first, err = engine.Compile(dev, store, engine.Spec{
+		Graph: first, Features: precision, Native: []*nn.Node{t.features},
+		Stages: [][]*nn.Node{
+			{t.features, t.proposing.regions},
+			append([]*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss}, nodes(firstGrads)...),
+		},
+	}); err != nil {
 		return t, err
 	}
 	var shared *nn.Node
@@ -62,7 +66,7 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 	}
 	features, _ := t.first.Tensor(t.features)
 	if t.second, err = engine.Compile(dev, store, engine.Spec{
-		Graph: second, Shared: map[*nn.Node]engine.Tensor{shared: features},
+		Graph: second, Features: precision, Native: []*nn.Node{shared}, Shared: map[*nn.Node]engine.Tensor{shared: features},
 		Stages: [][]*nn.Node{t.secondOutputs(secondGrads)},
 	}); err != nil {
 		return t, err
@@ -72,10 +76,7 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 	h, w := t.features.Shape()[1], t.features.Shape()[2]
 	t.grid = m.Config.RPN.Anchors.Grid(h, w)
 	t.targets = newTargets(t)
-	if err := t.writeAnchors(t.first, m); err != nil {
-		return t, err
-	}
-	return t, t.writeSeeds()
+	return t, t.writeAnchors(t.first, m)
 }
 
 // buildFirst adds images -> features, RPN losses and the backward graph.
@@ -176,13 +177,14 @@ func (t *training) collect(plan *engine.Plan, grads []nn.Gradient) {
 	}
 }
 
-func (t *training) writeSeeds() error {
+// writeSeeds makes the gradients those of the losses times scale.
+func (t *training) writeSeeds(scale float32) error {
 	for i, n := range t.seeds {
 		plan := t.first
 		if i >= 2 {
 			plan = t.second
 		}
-		if err := plan.Write(n, []float32{1}); err != nil {
+		if err := plan.Write(n, []float32{scale}); err != nil {
 			return err
 		}
 	}
@@ -217,7 +219,10 @@ func (t *training) forward(m *Model, pixels []float32, batch []example) error {
 
 // backward runs the rest: the second graph, the RPN's losses, the first
 // graph's backward pass.
-func (t *training) backward() error {
+func (t *training) backward(scale float32) error {
+	if err := t.writeSeeds(scale); err != nil {
+		return err
+	}
 	for n, v := range map[*nn.Node]any{
 		t.regions: t.targets.regions, t.labels: t.targets.labels, t.boxes: t.targets.boxes, t.weights: t.targets.weights,
 	} {

@@ -72,7 +72,7 @@ func learn(t *testing.T, m *Model, dev engine.Device, b *coco.Batch, steps int) 
 	require.NoError(t, err)
 	defer sgd.Close()
 	for i := range steps {
-		g, err := trainer.Backward(context.Background(), b)
+		g, err := trainer.Backward(context.Background(), b, 1)
 		require.NoError(t, err)
 		end = 0
 		for _, l := range g.Losses {

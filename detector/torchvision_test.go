@@ -17,6 +17,7 @@ import (
 	"scalenet/imaging"
 	"scalenet/nn"
 	"scalenet/rpn"
+	"scalenet/train"
 )
 
 // torchvisionGolden is testdata/torchvision.json, written by testdata/torchvision.py.
@@ -119,25 +120,77 @@ func checkStep(t *testing.T, dev engine.Device, m *Model, want goldenStep, tenso
 	require.NoError(t, err)
 	store := engine.NewStore(dev, m.Params)
 	defer store.Close()
+	step := injectedStep(t, dev, store, m, want, 1, 1e-5)
+	defer step.close()
+	require.NoError(t, store.UpdateRunning(step.first))
+	require.NoError(t, store.UpdateRunning(step.second))
+	require.NoError(t, store.Download())
+	compareStep(t, dev, m, step, file)
+}
+
+// injectedStep makes a step with torchvision's samples, whose gradients are of the losses times scale. The losses are torchvision's
+// but for a part of them.
+func injectedStep(t *testing.T, dev engine.Device, store *engine.Store, m *Model, want goldenStep, scale float32, part float64) *training {
 	batch, examples := torchvisionBatch(t, m)
 	step, err := m.compileTraining(dev, store, batchSize{2, batch.H, batch.W})
 	require.NoError(t, err)
-	defer step.close()
 	require.NoError(t, step.forward(m, batch.Pixels, examples))
 	s := injected(t, m, step, examples, want)
 	require.NoError(t, step.fill(m, s))
-	require.NoError(t, step.backward())
+	require.NoError(t, step.backward(scale))
 	losses, err := step.losses()
 	require.NoError(t, err)
 	require.Len(t, losses, 4)
 	for _, l := range losses {
 		name := map[string]string{"rpn_objectness": "loss_objectness", "rpn_box": "loss_rpn_box_reg", "class": "loss_classifier", "box": "loss_box_reg"}[l.Name]
-		require.InEpsilon(t, want.Losses[name], l.Value, 1e-5, l.Name)
+		require.InEpsilon(t, want.Losses[name], l.Value, part, l.Name)
 	}
-	require.NoError(t, store.UpdateRunning(step.first))
-	require.NoError(t, store.UpdateRunning(step.second))
-	require.NoError(t, store.Download())
-	compareStep(t, dev, m, step, file)
+	return step
+}
+
+// In the shorter types losses are near torchvision's in float32, and the gradients, all together and from scaled losses, have nearly the
+// same direction and length: rectifiers are on other sides. In float32 it is a cosine of 0.991 with pixels off by 2^-11 of their value.
+func TestShortStepEqualsTorchvision(t *testing.T) {
+	golden := readTorchvision(t)
+	onDevices(t, func(t *testing.T, dev engine.Device) {
+		for _, p := range []train.Precision{train.BFloat16, train.Float16} {
+			t.Run(string(p), func(t *testing.T) {
+				if err := p.On(dev); err != nil {
+					t.Skip(err)
+				}
+				checkShortStep(t, dev, p, golden.Frozen, "testdata/torchvision_frozen.safetensors")
+			})
+		}
+	})
+}
+
+func checkShortStep(t *testing.T, dev engine.Device, p train.Precision, want goldenStep, tensors string) {
+	file, err := checkpoint.Load(tensors)
+	require.NoError(t, err)
+	m := torchvisionModel(t, true)
+	m.Config.Train.Precision = p
+	store := engine.NewStore(dev, m.Params)
+	defer store.Close()
+	const scale = 1 << 16
+	step := injectedStep(t, dev, store, m, want, scale, 0.03)
+	defer step.close()
+	var ours, theirs, both float64
+	for q, memory := range step.gradients {
+		tensor, ok := file.Tensor(q.Name)
+		require.True(t, ok, q.Name)
+		want, err := tensor.Float32s()
+		require.NoError(t, err)
+		got := make([]float32, len(want))
+		require.NoError(t, dev.Read(got, memory))
+		for i := range want {
+			a, b := float64(got[i])/scale, float64(want[i])
+			ours, theirs, both = ours+a*a, theirs+b*b, both+a*b
+		}
+	}
+	cosine, length := both/math.Sqrt(ours*theirs), math.Sqrt(ours/theirs)
+	t.Logf("cosine %.5f, length %.4f of torchvision's", cosine, length)
+	require.Greater(t, cosine, 0.98)
+	require.InDelta(t, 1, length, 0.1)
 }
 
 // torchvisionBatch is the first two pictures as the loader makes a batch of them.
@@ -160,7 +213,7 @@ func torchvisionBatch(t *testing.T, m *Model) (*coco.Batch, []example) {
 }
 
 // injected is what torchvision sampled, targets computed here. Proposals of our
-// own must be torchvision's.
+// own must be torchvision's, but for features in shorter types.
 func injected(t *testing.T, m *Model, step *training, batch []example, want goldenStep) (s samples) {
 	c := m.Config
 	for i, e := range batch {
@@ -175,10 +228,15 @@ func injected(t *testing.T, m *Model, step *training, batch []example, want gold
 		s.anchors = append(s.anchors, c.RPN.SampledTargets(step.grid, e.truth, a, positive, negative))
 
 		own := nn.RegionsOf(part(step.targets.proposals, i, len(batch)))
-		require.Len(t, own, len(want.Proposals[i]))
-		proposals := make([]geom.Box, len(own))
+		if c.Train.Precision == train.Float32 {
+			require.Len(t, own, len(want.Proposals[i]))
+		}
+		proposals := make([]geom.Box, len(want.Proposals[i]))
 		for k, v := range want.Proposals[i] {
 			proposals[k] = geom.Box{X1: v[0], Y1: v[1], X2: v[2], Y2: v[3]}
+			if c.Train.Precision != train.Float32 {
+				continue
+			}
 			b := own[k]
 			require.InDeltaSlice(t, v[:], []float32{b.X1, b.Y1, b.X2, b.Y2}, 0.01, "image %d, proposal %d", i, k)
 		}

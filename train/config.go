@@ -28,6 +28,8 @@ type Config struct {
 	// EMADecay is the share that a step leaves of the averaged weights, which
 	// are evaluated and saved instead of the trained ones; 0 is off.
 	EMADecay float64 `yaml:"ema_decay" json:"ema_decay"`
+	// Precision is the type of features and their gradients.
+	Precision Precision `yaml:"precision" json:"precision"`
 	// Seed starts [Rand].
 	Seed uint64 `yaml:"seed" json:"seed"`
 	// LogSteps is the number of steps that a row of the log is the mean of.
@@ -68,6 +70,7 @@ func DefaultConfig() Config {
 		WeightDecay: 1e-4,
 		Groups:      []Group{{Match: "*bias", WeightDecay: &none}},
 		Accumulate:  1,
+		Precision:   Float32,
 		LogSteps:    20,
 		EvalEpochs:  1,
 		Best:        "AP",
@@ -91,6 +94,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("clip_norm is %v, not a number from 0", c.ClipNorm)
 	case !(c.EMADecay >= 0 && c.EMADecay < 1):
 		return fmt.Errorf("ema_decay is %v, not in [0, 1)", c.EMADecay)
+	case c.Precision != Float32 && c.Precision != BFloat16 && c.Precision != Float16:
+		return fmt.Errorf("precision is %q, not float32, bfloat16 or float16", c.Precision)
 	case c.LogSteps < 1:
 		return fmt.Errorf("log_steps is %d, below 1", c.LogSteps)
 	case c.EvalEpochs < 0:

@@ -35,6 +35,17 @@ func (e *NonFiniteError) Error() string {
 		e.Step, e.Loss.Name, e.Loss.Value, strings.Join(e.Images, ", "))
 }
 
+// OverflowError says that gradients in float16 were not finite although losses were no longer multiplied.
+type OverflowError struct {
+	Step   int
+	Images []string
+}
+
+func (e *OverflowError) Error() string {
+	return fmt.Sprintf("step %d: gradients are not finite in float16 on images %s: is the learning rate too high? train.precision bfloat16 has float32's range",
+		e.Step, strings.Join(e.Images, ", "))
+}
+
 // Interruptible returns a context that ends with the first Ctrl-C or SIGTERM.
 // The second one ends the process, as if nobody listened.
 func Interruptible(parent context.Context) (context.Context, context.CancelFunc) {

@@ -37,7 +37,11 @@ func (host) SGD(w, grad, v engine.Memory, n int, s engine.SGDStep) error {
 func (host) Blend(dst, src engine.Memory, n int, a, b float32) error {
 	d, s := dst.(hostMemory), src.(hostMemory)
 	for i := range n {
-		d[i] = a*s[i] + b*d[i]
+		if v := a * s[i]; b == 0 {
+			d[i] = v
+		} else {
+			d[i] = v + b*d[i]
+		}
 	}
 	return nil
 }

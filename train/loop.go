@@ -16,8 +16,8 @@ import (
 type Model[B any] interface {
 	// Params lists the parameters, always the same in the same order.
 	Params() []Param
-	// Backward computes the losses of a batch and their gradients.
-	Backward(ctx context.Context, batch B) (Gradients, error)
+	// Backward computes the losses of a batch, and the gradients of the losses times scale.
+	Backward(ctx context.Context, batch B, scale float32) (Gradients, error)
 	// Images names the images of a batch, for errors, and counts them.
 	Images(batch B) []string
 	// Evaluate measures the model on its validation data. It stops with
@@ -35,7 +35,7 @@ type Model[B any] interface {
 }
 
 // Gradients is the outcome of a batch: the losses, whose sum is minimised, and
-// the gradients of Params, nil where the batch has none. Their memory lasts
+// the (scaled) gradients of Params, nil where the batch has none. Their memory lasts
 // until the next call of Backward.
 type Gradients struct {
 	Losses []Metric
@@ -86,7 +86,8 @@ type Loop[B any] struct {
 // folder that has a run is an error and is left as it is.
 //
 // It returns an [*InterruptedError] when the context ended and the run was
-// saved, and a [*NonFiniteError] when a loss was not finite.
+// saved, a [*NonFiniteError] when a loss was not finite, and an [*OverflowError]
+// when the gradients of a float16 run were not, without a loss scale to blame.
 func (l *Loop[B]) Run(ctx context.Context, resume bool) (err error) {
 	if err := l.start(resume); err != nil {
 		return err
@@ -169,6 +170,8 @@ func (l *Loop[B]) step(ctx context.Context) error {
 	lr := l.Config.LR * l.Config.Schedule.Factor(l.state.Step, l.stepsPerEpoch(), l.totalSteps())
 	batches := min(l.Config.Accumulate, l.Source.Batches()-l.state.Batch)
 	var waited time.Duration
+	var images []string
+	l.sgd.Scaled(l.state.Scale.factor())
 	for range batches {
 		asked := time.Now()
 		batch, err := l.Source.Next(ctx)
@@ -179,12 +182,13 @@ func (l *Loop[B]) step(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		images = append(images, l.Model.Images(batch)...)
 		if err := l.backward(ctx, batch, batches); err != nil {
 			return err
 		}
 	}
-	if err := l.sgd.Step(lr); err != nil {
-		return fmt.Errorf("step %d: %w", l.state.Step+1, err)
+	if err := l.descend(lr, images); err != nil {
+		return err
 	}
 	if l.ema != nil {
 		if err := l.ema.Update(l.state.Step); err != nil {
@@ -193,24 +197,45 @@ func (l *Loop[B]) step(ctx context.Context) error {
 	}
 	l.state.Step++
 	l.state.Batch += batches
+	l.mean.images += len(images)
 	l.mean.time(time.Since(began), waited)
 	return l.report(lr)
 }
 
+// descend makes the optimiser's step, unless gradients of scaled losses are not finite.
+func (l *Loop[B]) descend(lr float64, images []string) error {
+	if scale := l.state.Scale; scale != nil {
+		norm, err := l.sgd.GradNorm()
+		if err != nil {
+			return fmt.Errorf("step %d: %w", l.state.Step+1, err)
+		}
+		finite := !math.IsNaN(norm) && !math.IsInf(norm, 0)
+		if !scale.update(finite) {
+			return &OverflowError{Step: l.state.Step + 1, Images: images}
+		}
+		if !finite {
+			l.sgd.Skip()
+			return nil
+		}
+	}
+	if err := l.sgd.Step(lr); err != nil {
+		return fmt.Errorf("step %d: %w", l.state.Step+1, err)
+	}
+	return nil
+}
+
 // backward adds a batch to the coming step.
 func (l *Loop[B]) backward(ctx context.Context, batch B, batches int) error {
-	images := l.Model.Images(batch)
-	result, err := l.Model.Backward(ctx, batch)
+	result, err := l.Model.Backward(ctx, batch, float32(l.state.Scale.factor()))
 	if err != nil {
 		return fmt.Errorf("step %d: %w", l.state.Step+1, err)
 	}
 	for _, loss := range result.Losses {
 		if math.IsNaN(loss.Value) || math.IsInf(loss.Value, 0) {
-			return &NonFiniteError{Step: l.state.Step + 1, Loss: loss, Images: images}
+			return &NonFiniteError{Step: l.state.Step + 1, Loss: loss, Images: l.Model.Images(batch)}
 		}
 	}
 	l.state.Mean.add(result.Losses, 1/float64(batches))
-	l.mean.images += len(images)
 	return l.sgd.Accumulate(result.Grads)
 }
 

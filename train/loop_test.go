@@ -23,6 +23,7 @@ import (
 type quadratic struct {
 	w, running hostMemory
 	rand       *Rand
+	largest    float32 // gradients beyond are infinite; 0 for none
 	evaluated  int
 	backward   func(batch []float32, losses []Metric) // for mischief
 	evaluate   func(ctx context.Context) error
@@ -39,12 +40,15 @@ func (q *quadratic) Params() []Param {
 	}
 }
 
-func (q *quadratic) Backward(_ context.Context, batch []float32) (Gradients, error) {
+func (q *quadratic) Backward(_ context.Context, batch []float32, scale float32) (Gradients, error) {
 	grad := make(hostMemory, 3)
 	var loss float64
 	for i := range grad {
 		grad[i] = q.w[i] - batch[i] + 0.1*float32(q.rand.NormFloat64())
 		loss += float64(grad[i]*grad[i]) / 2
+		if grad[i] *= scale; q.largest > 0 && max(grad[i], -grad[i]) > q.largest {
+			grad[i] = float32(math.Inf(1))
+		}
 	}
 	q.running[0] += 0.1 * (float32(loss) - q.running[0])
 	losses := []Metric{{"near", loss / 3}, {"far", loss * 2 / 3}}
@@ -178,6 +182,18 @@ func TestRunLearns(t *testing.T) {
 // TestResumeEqualsUninterrupted stops after every step, each time in a new
 // process as it were, and once in each evaluation.
 func TestResumeEqualsUninterrupted(t *testing.T) {
+	for _, precision := range []Precision{Float32, BFloat16, Float16} {
+		t.Run(string(precision), func(t *testing.T) { resumeEqualsUninterrupted(t, precision) })
+	}
+}
+
+func resumeEqualsUninterrupted(t *testing.T, precision Precision) {
+	toy := func(dir string) (*Loop[[]float32], *quadratic) {
+		loop, model := toy(dir)
+		loop.Config.Precision = precision
+		model.largest = 20000 // the scale is halved on the way
+		return loop, model
+	}
 	want := t.TempDir()
 	loop, _ := toy(want)
 	require.NoError(t, loop.Run(context.Background(), false))
@@ -301,11 +317,11 @@ func TestNonFiniteLossSavesNothing(t *testing.T) {
 func TestNonFiniteParameterIsNotSaved(t *testing.T) {
 	dir := t.TempDir()
 	loop, model := toy(dir)
-	model.evaluate = func(context.Context) error {
-		if model.evaluated == 2 {
+	batches := 0
+	model.backward = func([]float32, []Metric) {
+		if batches++; batches == 10 {
 			model.running[0] = float32(math.Inf(1))
 		}
-		return nil
 	}
 	require.ErrorContains(t, loop.Run(context.Background(), false), `parameter "running" is not finite after step 6`)
 	saved, err := checkpoint.Load(filepath.Join(dir, stateFile))
@@ -326,6 +342,8 @@ func TestRunRefuses(t *testing.T) {
 	}{
 		{"has a run already", false, func(*Loop[[]float32]) {}},
 		{"lr = 0.1, now it is 0.2", true, func(l *Loop[[]float32]) { l.Config.LR = 0.2 }},
+		{`precision = "float32", now it is "bfloat16"`, true, func(l *Loop[[]float32]) { l.Config.Precision = BFloat16 }},
+		{`precision is "half", not float32, bfloat16 or float16`, true, func(l *Loop[[]float32]) { l.Config.Precision = "half" }},
 		{"epochs is 0", true, func(l *Loop[[]float32]) { l.Config.Epochs = 0 }},
 		{"5 batches an epoch, the data gives 6", true, func(l *Loop[[]float32]) { l.Source = &counting{batches: 6} }},
 		{"no batch", true, func(l *Loop[[]float32]) { l.Source = &counting{} }},
@@ -363,6 +381,10 @@ func TestParseState(t *testing.T) {
 		`{"version":1,"step":-1}`:              "step -1",
 		`{"version":1,"surprise":1}`:           "unknown field",
 		`{"version":1,"mean":{"names":["a"]}}`: "1 names, 0 sums",
+		`{"version":1,"config":{"precision":"float16"}}`:                                  "precision is float16, and there is a loss scale: false",
+		`{"version":1,"scale":{"factor":8,"good":1}}`:                                     "precision is float32, and there is a loss scale: true",
+		`{"version":1,"config":{"precision":"float16"},"scale":{"factor":0.5}}`:           "loss scale 0.5",
+		`{"version":1,"config":{"precision":"float16"},"scale":{"factor":8,"good":2000}}`: "after 2000 steps",
 	} {
 		_, err := parseState(text)
 		require.ErrorContains(t, err, want, text)

@@ -18,6 +18,7 @@ type SGD struct {
 	trained  []trained
 	sums     bool // gradients are summed over several batches
 	batches  int  // since the last step
+	scale    float64
 }
 
 // trained is a parameter with what the optimiser keeps about it.
@@ -35,7 +36,7 @@ type trained struct {
 // NewSGD makes an optimiser of the learned parameters that no group of the
 // configuration, which must be valid, freezes. Close frees its memory.
 func NewSGD(device Device, params []Param, c Config) (*SGD, error) {
-	s := &SGD{device: device, momentum: c.Momentum, clip: c.ClipNorm, sums: c.Accumulate > 1}
+	s := &SGD{device: device, momentum: c.Momentum, clip: c.ClipNorm, sums: c.Accumulate > 1, scale: 1}
 	for i, p := range params {
 		lrScale, decay, frozen := c.rule(p.Name)
 		if frozen || !p.Learned {
@@ -69,6 +70,9 @@ func (s *SGD) Close() {
 	}
 	s.trained = nil
 }
+
+// Scaled says that gradients from now on are those of losses that were multiplied by a factor.
+func (s *SGD) Scaled(factor float64) { s.scale = factor }
 
 // Accumulate takes the gradients of a batch into the coming step: one for each
 // parameter that NewSGD was given, nil where the batch has none. When a step is
@@ -111,7 +115,7 @@ func (s *SGD) GradNorm() (float64, error) {
 		}
 		sum += squares
 	}
-	return math.Sqrt(sum) / float64(max(s.batches, 1)), nil
+	return math.Sqrt(sum) / float64(max(s.batches, 1)) / s.scale, nil
 }
 
 // Step changes the parameters, with the mean of the gradients accumulated
@@ -121,7 +125,7 @@ func (s *SGD) Step(lr float64) error {
 	if s.batches == 0 {
 		return fmt.Errorf("a step without a batch")
 	}
-	scale := 1 / float64(s.batches)
+	scale := 1 / float64(s.batches) / s.scale
 	if s.clip > 0 {
 		norm, err := s.GradNorm()
 		if err != nil {
@@ -145,12 +149,12 @@ func (s *SGD) Step(lr float64) error {
 		}
 		t.changed()
 	}
-	s.forget()
+	s.Skip()
 	return nil
 }
 
-// forget drops the gradients accumulated so far.
-func (s *SGD) forget() {
+// Skip drops the gradients accumulated so far.
+func (s *SGD) Skip() {
 	for i := range s.trained {
 		s.trained[i].grad = nil
 	}
@@ -177,7 +181,7 @@ func (s *SGD) Restore(get func(name string) (checkpoint.Tensor, error)) error {
 			return err
 		}
 	}
-	s.forget()
+	s.Skip()
 	return nil
 }
 

@@ -38,6 +38,8 @@ type state struct {
 	Best *float64 `json:"best"`
 	Rand []byte   `json:"rand,omitempty"`
 	Mean meanLoss `json:"mean"`
+	// Scale is that of a float16 run, nil otherwise.
+	Scale *LossScale `json:"scale,omitempty"`
 	// TrainRows and EvalRows are those of the log that belong to the state.
 	TrainRows int    `json:"train_rows"`
 	EvalRows  int    `json:"eval_rows"`
@@ -88,7 +90,7 @@ func (l *Loop[B]) start(resume bool) (err error) {
 		}
 	}
 	l.mean = window{}
-	l.state = state{Version: stateVersion, Batches: l.Source.Batches(), Config: l.Config}
+	l.state = state{Version: stateVersion, Batches: l.Source.Batches(), Config: l.Config, Scale: newLossScale(l.Config.Precision)}
 	if saved != nil {
 		defer saved.Close()
 		if err := l.restore(saved); err != nil {
@@ -189,7 +191,10 @@ func parseState(text string) (state, error) {
 	case s.Step < 0 || s.Epoch < 0 || s.Batch < 0 || s.Batch > s.Batches || s.TrainRows < 0 || s.EvalRows < 0:
 		return s, fmt.Errorf("state of the run: step %d, epoch %d, batch %d of %d, rows %d and %d", s.Step, s.Epoch, s.Batch, s.Batches, s.TrainRows, s.EvalRows)
 	}
-	return s, s.Mean.validate()
+	if s.Config.Precision == "" { // the key is younger than the version
+		s.Config.Precision = Float32
+	}
+	return s, errors.Join(s.Mean.validate(), s.Scale.validate(s.Config.Precision))
 }
 
 // firstDifference names the first key, by name, in which configurations differ.

@@ -52,6 +52,14 @@ func TestClassifyTrainEvalPredict(t *testing.T) {
 	data := colourPictures(t)
 	out := filepath.Join(t.TempDir(), "run")
 	args := append([]string{"classify", "train", "--data", data, "--out", out}, tinyBackbone...)
+	for precision, want := range map[string]string{
+		"half":    `train.precision is "half", not float32, bfloat16 or float16`,
+		"float16": "train.precision is float16: cpu does not compute in float16",
+	} {
+		status, _, stderr := scalenet(append(args, "--set", "train.precision="+precision)...)
+		requireError(t, status, stderr, want)
+		require.NoDirExists(t, out, "the folder is free for another try")
+	}
 	status, stdout, stderr := scalenet(args...)
 	require.Zero(t, status, stderr)
 	require.Empty(t, stdout)

@@ -67,14 +67,14 @@ func (o *classifyTrainOptions) fit(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := o.run.begin(errs, model, model.Config.YAML()); err != nil {
-		return err
-	}
-	dev, err := o.device.open()
+	dev, err := o.device.openFor(model.Config.Train.Precision)
 	if err != nil {
 		return err
 	}
 	defer dev.Close()
+	if err := o.run.begin(errs, model, model.Config.YAML()); err != nil {
+		return err
+	}
 	ctx, stop := train.Interruptible(c.Context())
 	defer stop()
 	defer o.pictures.tell(errs)

@@ -10,6 +10,7 @@ import (
 	"scalenet/engine"
 	"scalenet/engine/cpu"
 	"scalenet/engine/ref"
+	"scalenet/train"
 )
 
 // deviceOptions are the flags of every verb that computes.
@@ -69,6 +70,18 @@ func (o *deviceOptions) open() (engine.Device, error) {
 		return openGPU(ordinal, o.tf32)
 	}
 	return nil, fmt.Errorf(`--device %q: want "cpu", "cuda", "cuda:N" or "ref"`, o.name)
+}
+
+// openFor opens it for a training, if it can train in the precision.
+func (o *deviceOptions) openFor(p train.Precision) (engine.Device, error) {
+	dev, err := o.open()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.On(dev); err != nil {
+		return nil, errors.Join(err, dev.Close())
+	}
+	return dev, nil
 }
 
 // ordinal is the number of the GPU, 0 where none is given.

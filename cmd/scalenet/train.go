@@ -68,14 +68,14 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := o.run.begin(errs, model, model.Config.YAML()); err != nil {
-		return err
-	}
-	dev, err := o.device.open()
+	dev, err := o.device.openFor(model.Config.Train.Precision)
 	if err != nil {
 		return err
 	}
 	defer dev.Close()
+	if err := o.run.begin(errs, model, model.Config.YAML()); err != nil {
+		return err
+	}
 	loader, err := model.NewLoader(data)
 	if err != nil {
 		return err
