@@ -10,6 +10,7 @@ import (
 	"scalenet/engine"
 	"scalenet/geom"
 	"scalenet/imaging"
+	"scalenet/raster"
 	"scalenet/train"
 )
 
@@ -63,16 +64,21 @@ func startDetector(dev engine.Device, typ engine.DType) (*subject, error) {
 		return nil, err
 	}
 	d := detector.NewDetector(m, dev, detector.Options{Features: typ})
-	im := imaging.New(picture.W, picture.H)
-	random := rand.New(rand.NewPCG(1, 4))
-	for i := range im.Pix {
-		im.Pix[i] = uint8(random.Uint32())
-	}
+	im := randomPicture()
 	run := func() error {
 		_, _, err := d.Detect(im)
 		return err
 	}
 	return &subject{run: run, close: d.Close}, nil
+}
+
+func randomPicture() *imaging.Image {
+	im := imaging.New(picture.W, picture.H)
+	random := rand.New(rand.NewPCG(1, 4))
+	for i := range im.Pix {
+		im.Pix[i] = uint8(random.Uint32())
+	}
+	return im
 }
 
 func detectorTrainingCase(precision train.Precision) Case {
@@ -108,7 +114,11 @@ func startDetectorTraining(dev engine.Device, precision train.Precision) (*subje
 		sample.Classes = append(sample.Classes, 1+i)
 	}
 	b := &coco.Batch{H: m.PadTo(picture.H), W: m.PadTo(picture.W), Samples: []coco.Sample{sample}}
-	b.Pixels = noise(b.H * b.W * 3)
+	if _, ahead := dev.(engine.Asynchronous); ahead {
+		b.Pictures = []coco.Placed{{Image: randomPicture(), Placing: raster.Placing{W: picture.W, H: picture.H}}}
+	} else {
+		b.Pixels = noise(b.H * b.W * 3)
+	}
 	step := func() error {
 		grads, err := trainer.Backward(context.Background(), b, 1)
 		if err != nil {

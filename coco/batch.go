@@ -7,16 +7,24 @@ import (
 
 	"scalenet/geom"
 	"scalenet/imaging"
+	"scalenet/raster"
 )
 
 // Batch is a number of pictures as one network input. It belongs to the receiver.
 type Batch struct {
 	Epoch, Step int       // where it stands in the data
-	Pixels      []float32 // len(Samples) x H x W x 3, normalised RGB, rows and columns behind each picture are 0
+	Pixels      []float32 // len(Samples) x H x W x 3, normalised RGB, rows and columns behind each picture are 0; nil if Raw
+	Pictures    []Placed  // if Raw
 	H, W        int       // padded, the same for the whole batch
 	Samples     []Sample
 
 	Loading, Filling time.Duration // spent on reading and decoding, and on resizing and normalising, on a goroutine ahead of Next
+}
+
+// Placed is a picture and how it lies in its image. Others may have the same picture, which does not change.
+type Placed struct {
+	Image *imaging.Image
+	raster.Placing
 }
 
 // Sample is one picture of a batch and what is on it. Boxes, Classes and Crowd have the same length; boxes of no area are left
@@ -46,7 +54,9 @@ func (b *Batch) FileNames() []string {
 func (l *Loader) build(epoch, step int, plan *batchPlan) (*Batch, error) {
 	b := &Batch{Epoch: epoch, Step: step, H: plan.size.H, W: plan.size.W, Samples: make([]Sample, len(plan.images))}
 	pitch := b.H * b.W * 3
-	b.Pixels = make([]float32, len(plan.images)*pitch)
+	if !l.cfg.Raw {
+		b.Pixels = make([]float32, len(plan.images)*pitch)
+	}
 	for i, index := range plan.images {
 		change := l.cfg.draw(epoch, step*l.cfg.Batch+i)
 		start := time.Now()
@@ -56,7 +66,10 @@ func (l *Loader) build(epoch, step int, plan *batchPlan) (*Batch, error) {
 			return nil, fmt.Errorf("%s: images[%d]: %w", l.data.Path, index, err)
 		}
 		b.Samples[i] = l.sample(index, plan.shorter, change)
-		if err := l.fill(b.Pixels[i*pitch:(i+1)*pitch], b.W*3, picture, b.Samples[i].Resized, change); err != nil {
+		placed := place(picture, b.Samples[i].Resized, change)
+		if l.cfg.Raw {
+			b.Pictures = append(b.Pictures, placed)
+		} else if err := l.cfg.Normalization.FillResized(b.Pixels[i*pitch:(i+1)*pitch], b.W*3, placed.Image, placed.Placing); err != nil {
 			return nil, fmt.Errorf("%s: images[%d]: %s: %w", l.data.Path, index, b.Samples[i].FileName, err)
 		}
 		b.Loading += loaded.Sub(start)
@@ -65,37 +78,12 @@ func (l *Loader) build(epoch, step int, plan *batchPlan) (*Batch, error) {
 	return b, nil
 }
 
-// fill writes a picture into its place of a batch. Training and detection resize alike: in float32, as torchvision does.
-func (l *Loader) fill(dst []float32, stride int, picture *imaging.Image, size geom.Size, change augmentation) error {
+// place says how a picture lies in its image. Training and detection resize alike: in float32, as torchvision does.
+func place(picture *imaging.Image, size geom.Size, change augmentation) Placed {
 	if change.brightness != 1 {
 		picture = picture.Brightness(change.brightness)
 	}
-	if err := l.cfg.Normalization.FillResized(dst, stride, picture, size.W, size.H); err != nil {
-		return err
-	}
-	if change.flipX {
-		for y := range size.H {
-			flipRow(dst[y*stride : y*stride+size.W*3])
-		}
-	}
-	if change.flipY {
-		for top, bottom := 0, size.H-1; top < bottom; top, bottom = top+1, bottom-1 {
-			a, b := dst[top*stride:top*stride+size.W*3], dst[bottom*stride:bottom*stride+size.W*3]
-			for i := range a {
-				a[i], b[i] = b[i], a[i]
-			}
-		}
-	}
-	return nil
-}
-
-// flipRow mirrors a row of RGB values.
-func flipRow(row []float32) {
-	for a, b := 0, len(row)-3; a < b; a, b = a+3, b-3 {
-		row[a], row[b] = row[b], row[a]
-		row[a+1], row[b+1] = row[b+1], row[a+1]
-		row[a+2], row[b+2] = row[b+2], row[a+2]
-	}
+	return Placed{picture, raster.Placing{W: size.W, H: size.H, FlipX: change.flipX, FlipY: change.flipY}}
 }
 
 // sample describes image index resized to the scale, without its pixels.

@@ -19,6 +19,7 @@ type LoaderConfig struct {
 	MinSide int   // padded sides are at least this long
 	Buckets int   // padded sizes at one scale, at most; default 4
 
+	Raw           bool                  // leave pictures as they are: Batch.Pictures, for devices that make images of them
 	Normalization imaging.Normalization // default imaging.ImageNet()
 	Limits        imaging.Limits        // of a picture; has its own defaults
 

@@ -17,6 +17,7 @@ import (
 
 	"scalenet/geom"
 	"scalenet/imaging"
+	"scalenet/raster"
 )
 
 // pictureSet makes black pictures of the given sizes, each with one red object.
@@ -96,8 +97,28 @@ func TestLoaderPixels(t *testing.T) {
 	picture, err := imaging.Load(d.ImagePath(0), imaging.Limits{})
 	require.NoError(t, err)
 	want := make([]float32, 64*96*3)
-	require.NoError(t, imaging.ImageNet().FillResized(want, 96*3, picture, 84, 60))
+	require.NoError(t, imaging.ImageNet().FillResized(want, 96*3, picture, raster.Placing{W: 84, H: 60}))
 	require.Equal(t, want, b.Pixels, "also that the padding is 0")
+}
+
+// TestRawLoader: pictures as they are become the same images.
+func TestRawLoader(t *testing.T) {
+	d := pictureSet(t, append(repeated(geom.Size{W: 80, H: 50}, 5), repeated(geom.Size{W: 30, H: 90}, 2)...)...)
+	cfg := training()
+	want := rest(t, newLoader(t, d, cfg))
+	cfg.Raw = true
+	got := rest(t, newLoader(t, d, cfg))
+	require.Len(t, got, len(want))
+	for i, b := range got {
+		require.Nil(t, b.Pixels)
+		require.Len(t, b.Pictures, 2)
+		pixels := make([]float32, len(want[i].Pixels))
+		for k, p := range b.Pictures {
+			require.NoError(t, imaging.ImageNet().FillResized(pixels[k*b.H*b.W*3:], b.W*3, p.Image, p.Placing))
+		}
+		b.Pixels, b.Pictures = pixels, nil
+		require.Equal(t, want[i], b)
+	}
 }
 
 // TestLoaderBoxes looks for the red object where its box is, whatever was done to the picture.

@@ -36,6 +36,8 @@ type Detector struct {
 	store   *engine.Store
 	options Options
 	plans   []*sizedInference // the one used last at the end
+	flying  []*flight         // in the order of their start
+	arrived time.Time         // the flight before them
 }
 
 type sizedInference struct {
@@ -60,8 +62,11 @@ func newDetector(m *Model, dev engine.Device, store *engine.Store, o Options) *D
 // Model is what the detector runs.
 func (d *Detector) Model() *Model { return d.model }
 
-// Close frees the compiled plans. The device stays open.
+// Close frees the compiled plans. The device stays open; runs that were started end before.
 func (d *Detector) Close() {
+	for len(d.flying) > 0 {
+		d.land(d.flying[0])
+	}
 	for _, p := range d.plans {
 		p.close()
 	}
@@ -99,82 +104,23 @@ func (d *Detector) Detect(images ...*imaging.Image) ([][]roi.Detection, Timing, 
 // DetectEach is Detect with settings for each picture. Neighbours that are
 // padded to the same size go through the network together, whatever their
 // number: memory grows with it.
-func (d *Detector) DetectEach(queries ...Query) (all [][]roi.Detection, t Timing, err error) {
-	for len(queries) > 0 {
-		size := d.paddedSize(queries[0])
-		n := 1
-		for n < len(queries) && d.paddedSize(queries[n]) == size {
-			n++
-		}
-		part, pt, err := d.detectSame(queries[:n], batchSize{n, size.H, size.W})
-		if err != nil {
-			return nil, t, err
-		}
-		all, queries = append(all, part...), queries[n:]
-		t.Preprocess += pt.Preprocess
-		t.Inference += pt.Inference
-		t.Postprocess += pt.Postprocess
+func (d *Detector) DetectEach(queries ...Query) ([][]roi.Detection, Timing, error) {
+	r, err := d.Start(queries...)
+	if err != nil {
+		return nil, Timing{}, err
 	}
-	return all, t, nil
+	return r.Wait()
 }
 
 func (d *Detector) paddedSize(q Query) geom.Size {
 	return d.model.PaddedSize(geom.Size{W: q.Image.W, H: q.Image.H}, q.Settings)
 }
 
-func (d *Detector) detectSame(queries []Query, size batchSize) ([][]roi.Detection, Timing, error) {
-	start := time.Now()
-	c := d.model.Config.Input
-	normalization := imaging.Normalization{Mean: c.Mean, Std: c.Std}
-	pixels := make([]float32, size.N*size.H*size.W*3)
-	frames := make([]frame, size.N)
-	for i, q := range queries {
-		original := geom.Size{W: q.Image.W, H: q.Image.H}
-		s := q.Settings.resized(original)
-		frames[i] = frame{original, s, q.Settings}
-		part := pixels[i*size.H*size.W*3:]
-		if err := normalization.FillResized(part, size.W*3, q.Image, s.W, s.H); err != nil {
-			return nil, Timing{}, err
-		}
-	}
-	preprocess := time.Since(start)
-	all, t, err := d.run(pixels, size, frames)
-	t.Preprocess = preprocess
-	return all, t, err
-}
-
-// run takes a batch through the network.
-func (d *Detector) run(pixels []float32, size batchSize, frames []frame) ([][]roi.Detection, Timing, error) {
-	var t Timing
-	p, err := d.plan(size, d.model.room(frames))
-	if err != nil {
-		return nil, t, err
-	}
-	start := time.Now()
-	if err := p.propose(d.model, pixels, frames); err != nil {
-		return nil, t, err
-	}
-	if err := p.judge(size.N); err != nil {
-		return nil, t, err
-	}
-	judged := time.Now()
-	all := make([][]roi.Detection, size.N)
-	for i, f := range frames {
-		found, err := p.detections(i, f)
-		if err != nil {
-			return nil, t, fmt.Errorf("detector: %w", err)
-		}
-		all[i] = d.model.inPicture(found, f)
-	}
-	t.Inference, t.Postprocess = judged.Sub(start), time.Since(judged)
-	return all, t, nil
-}
-
 // plan finds or compiles the plans of a size that have room enough; the one unused
 // longest makes room for others.
 func (d *Detector) plan(size batchSize, need room) (*inference, error) {
 	for i, p := range d.plans {
-		if p.size != size {
+		if p.size != size || (p.room.bytes > 0) != (need.bytes > 0) {
 			continue
 		}
 		d.plans = append(d.plans[:i], d.plans[i+1:]...)

@@ -52,7 +52,7 @@ func fit(t *testing.T, c Config, data *coco.Dataset, dir string, resume bool, ba
 	m, err := New(c, data.ClassNames(), c.Train.Seed)
 	require.NoError(t, err)
 	dev := newCPU(t)
-	loader, err := m.NewLoader(data)
+	loader, err := m.NewLoader(data, dev)
 	require.NoError(t, err)
 	defer loader.Close()
 	random := train.NewRand(c.Train.Seed)

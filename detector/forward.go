@@ -11,7 +11,7 @@ const mostAtATime = 512
 // detect is the whole network: a batch -> detections (N, rows, 6), of which nn.Detections says what they
 // are. Regions are judged so many at a time, which memory grows with; 0 is as many as an image has, but not too many.
 func (m *Model) detect(g *nn.Graph, size batchSize, limits *nn.Node, r room, atATime int) (p proposing, detections *nn.Node) {
-	p = m.proposing(g, size, r.proposals)
+	p = m.proposing(g, size, r.proposals, r.bytes)
 	if atATime < 1 {
 		atATime = min(p.regions.Shape()[0]/size.N, mostAtATime)
 	}
@@ -25,14 +25,17 @@ func (m *Model) detect(g *nn.Graph, size batchSize, limits *nn.Node, r room, atA
 
 // proposing is the nodes from a batch to its regions.
 type proposing struct {
-	images, anchors, limits      *nn.Node // inputs: (N, H, W, 3), (h*w*A, 4), (N, nn.Limits)
+	pictures, placements         *nn.Node // inputs where the device makes images, else nil: bytes, (N, nn.PlacementRow)
+	images                       *nn.Node // (N, H, W, 3), else an input
+	anchors, limits              *nn.Node // inputs: (h*w*A, 4), (N, nn.Limits)
 	features, objectness, deltas *nn.Node
 	regions                      *nn.Node // (N*rows, 5: image, x1, y1, x2, y2)
 }
 
-// proposing adds a batch -> regions, of each image as many as rows at most.
-func (m *Model) proposing(g *nn.Graph, size batchSize, rows int) (p proposing) {
-	p.images = g.Input("images", size.N, size.H, size.W, 3)
+// proposing adds a batch -> regions, of each image as many as rows at most. The images are made of pictures of so many bytes, or for 0 an
+// input.
+func (m *Model) proposing(g *nn.Graph, size batchSize, rows, bytes int) (p proposing) {
+	p.addImages(g, m, size, bytes)
 	p.features, p.objectness, p.deltas = m.propose(g, p.images)
 	anchors := p.deltas.Shape().TotalSize() / 4 / size.N
 	p.anchors, p.limits = g.Input("anchors", anchors, 4), g.Input("proposals.limits", size.N, nn.Limits)

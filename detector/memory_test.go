@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"scalenet/engine"
+	"scalenet/engine/ref"
 	"scalenet/imaging"
 	"scalenet/nn"
 )
@@ -93,7 +94,7 @@ func TestMemoryOfTraining(t *testing.T) {
 
 // Batches have no more sizes than plans stay compiled.
 func TestLoaderHasFewSizes(t *testing.T) {
-	loader, err := newModel(t, cellConfig()).NewLoader(pictures(t)) // of three shapes
+	loader, err := newModel(t, cellConfig()).NewLoader(pictures(t), ref.New(ref.Options{})) // of three shapes
 	require.NoError(t, err)
 	defer loader.Close()
 	require.LessOrEqual(t, len(loader.Sizes()), trainingPlans)

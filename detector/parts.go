@@ -20,7 +20,7 @@ func (m *Model) compileParts(p *inference, dev engine.Device, store *engine.Stor
 	var g *nn.Graph
 	if err = nn.Build(func() {
 		g = nn.NewGraph(m.Params, false)
-		p.proposing = m.proposing(g, size, p.room.proposals)
+		p.proposing = m.proposing(g, size, p.room.proposals, p.room.bytes)
 	}); err != nil {
 		return err
 	}
@@ -66,7 +66,6 @@ type parts struct {
 	first, plan            *engine.Plan
 	proposed               *nn.Node // by the first graph
 	regions, logits, boxes *nn.Node
-	judged                 []judgement // by image
 
 	// What is read after a run, allocated once.
 	proposedRows, rows, logitValues, boxValues []float32
@@ -81,30 +80,34 @@ type judgement struct {
 func (j *parts) ask([]frame) error { return nil }
 
 // judge runs the second graph over all regions, as many at a time as it takes.
-func (j *parts) judge(images int) error {
+func (j *parts) judge(images int) (judged, error) {
 	if err := j.first.Read(j.proposed, j.proposedRows); err != nil {
-		return err
+		return judged{}, err
 	}
-	j.judged = make([]judgement, images)
+	all := make([]judgement, images)
 	var rows []float32
-	for i := range j.judged {
+	for i := range all {
 		of := part(j.proposedRows, i, images)
-		j.judged[i].regions = nn.RegionsOf(of)
-		rows = append(rows, of[:5*len(j.judged[i].regions)]...)
+		all[i].regions = nn.RegionsOf(of)
+		rows = append(rows, of[:5*len(all[i].regions)]...)
 	}
 	for len(rows) > 0 {
 		n := copy(j.rows, rows)
 		nn.FillRegions(j.rows[n:], nn.NoImage, nil)
-		if err := j.judgePart(n / 5); err != nil {
-			return err
+		if err := j.judgePart(n/5, all); err != nil {
+			return judged{}, err
 		}
 		rows = rows[n:]
 	}
-	return nil
+	return judged{detections: func(i int, f frame) ([]roi.Detection, error) {
+		c := j.model.Config.RoI
+		c.Detections = f.settings.Detections
+		return c.Detect(all[i].regions, all[i].logits, all[i].deltas, len(j.model.Classes), f.resized)
+	}}, nil
 }
 
-// judgePart runs the second graph over the regions in its rows, of which n are some.
-func (j *parts) judgePart(n int) error {
+// judgePart runs the second graph over the regions in its rows, of which n are some, and adds what it says to their images.
+func (j *parts) judgePart(n int, all []judgement) error {
 	if err := j.plan.Write(j.regions, j.rows); err != nil {
 		return err
 	}
@@ -119,18 +122,11 @@ func (j *parts) judgePart(n int) error {
 	}
 	capacity := len(j.rows) / 5
 	for r := range n {
-		of := &j.judged[int(j.rows[5*r])]
+		of := &all[int(j.rows[5*r])]
 		of.logits = append(of.logits, part(j.logitValues, r, capacity)...)
 		of.deltas = append(of.deltas, part(j.boxValues, r, capacity)...)
 	}
 	return nil
-}
-
-func (j *parts) detections(i int, f frame) ([]roi.Detection, error) {
-	c := j.model.Config.RoI
-	c.Detections = f.settings.Detections
-	of := j.judged[i]
-	return c.Detect(of.regions, of.logits, of.deltas, len(j.model.Classes), f.resized)
 }
 
 func (j *parts) bytes() int { return j.plan.Bytes() }

@@ -12,14 +12,15 @@ import (
 // batchSize is the size of a padded batch: images, height, width.
 type batchSize struct{ N, H, W int }
 
-// room is for how many proposals and detections of an image a plan has memory.
-type room struct{ proposals, detections int }
+// room is for how many proposals and detections of an image, and for how many bytes of pictures a plan has memory; for none if it takes
+// images.
+type room struct{ proposals, detections, bytes int }
 
 // room is what pictures with these settings need, and the model's own. Doubling keeps the number of
 // plans small that requests of more and more detections make.
-func (m *Model) room(frames []frame) room {
+func (m *Model) room(frames []frame, bytes int) room {
 	own := m.Settings()
-	r := room{own.Proposals.AfterNMS, own.Detections.PerImage}
+	r := room{own.Proposals.AfterNMS, own.Detections.PerImage, capacity(bytes)}
 	for _, f := range frames {
 		r.proposals = max(r.proposals, f.settings.Proposals.AfterNMS)
 	}
@@ -33,7 +34,7 @@ func (m *Model) room(frames []frame) room {
 }
 
 func (r room) union(o room) room {
-	return room{max(r.proposals, o.proposals), max(r.detections, o.detections)}
+	return room{max(r.proposals, o.proposals), max(r.detections, o.detections), max(r.bytes, o.bytes)}
 }
 
 // inference is a model compiled for batches of one size: the first graph, and
@@ -49,10 +50,8 @@ type inference struct {
 type judging interface {
 	// ask writes what it needs to know of a batch before the first graph runs.
 	ask(frames []frame) error
-	// judge waits until all is known of the regions.
-	judge(images int) error
-	// detections are those of an image, the i-th of the batch, in the network's pixels.
-	detections(i int, f frame) ([]roi.Detection, error)
+	// judge lets what remains be done after the first graph has run.
+	judge(images int) (judged, error)
 	bytes() int
 	close()
 }
@@ -78,8 +77,8 @@ func (m *Model) compileInference(dev engine.Device, store *engine.Store, size ba
 }
 
 // propose runs the first graph, and all that the device does without the host.
-func (p *inference) propose(m *Model, pixels []float32, frames []frame) error {
-	if err := p.plan.Write(p.images, pixels); err != nil {
+func (p *inference) propose(m *Model, in input, frames []frame) error {
+	if err := p.write(p.plan, in); err != nil {
 		return err
 	}
 	var limits []float32
@@ -124,10 +123,12 @@ func (m *Model) compileWhole(p *inference, dev engine.Device, store *engine.Stor
 	}); err != nil {
 		return err
 	}
-	if p.plan, err = engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{w.found}}, Features: o.Features}); err != nil {
+	if p.plan, err = engine.Compile(dev, store, engine.Spec{
+		Graph: g, Stages: [][]*nn.Node{{p.images}, {w.found}}, Features: o.Features, Native: p.made(),
+	}); err != nil {
 		return err
 	}
-	w.model, w.plan, w.rows = m, p.plan, make([]float32, w.found.Shape().TotalSize())
+	w.model, w.plan = m, p.plan
 	p.judging = w
 	return nil
 }
@@ -138,7 +139,6 @@ type whole struct {
 	model         *Model
 	plan          *engine.Plan
 	limits, found *nn.Node
-	rows          []float32 // of what was found
 }
 
 func (w *whole) ask(frames []frame) error {
@@ -149,10 +149,10 @@ func (w *whole) ask(frames []frame) error {
 	return w.plan.Write(w.limits, limits)
 }
 
-func (w *whole) judge(int) error { return w.plan.Read(w.found, w.rows) }
-
-func (w *whole) detections(i int, _ frame) ([]roi.Detection, error) {
-	return nn.DetectionsOf(part(w.rows, i, w.found.Shape()[0])), nil
+func (w *whole) judge(images int) (judged, error) {
+	rows := make([]float32, w.found.Shape().TotalSize())
+	wait, err := w.plan.Fetch(w.found, rows)
+	return judged{wait, func(i int, _ frame) ([]roi.Detection, error) { return nn.DetectionsOf(part(rows, i, images)), nil }}, err
 }
 
 func (w *whole) bytes() int { return 0 }

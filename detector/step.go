@@ -11,12 +11,13 @@ import (
 )
 
 // training is the two graphs, forward and backward, compiled for batches of a
-// size. The first one runs in two stages: forward, and, once the second one
+// size. The first one runs in stages: to images, forward, and, once the second one
 // has given the gradient of the features, the RPN's losses and backward.
 type training struct {
-	size batchSize
-	dev  engine.Device
-	grid []geom.Box // the anchors
+	size  batchSize
+	bytes int // of pictures; 0 if it takes images
+	dev   engine.Device
+	grid  []geom.Box // the anchors
 
 	first *engine.Plan
 	proposing
@@ -35,9 +36,9 @@ type training struct {
 	targets   targets
 }
 
-// compileTraining plans a training step.
-func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size batchSize) (t *training, err error) {
-	t = &training{size: size, dev: dev, gradients: map[*nn.Param]engine.Memory{}}
+// compileTraining plans a training step on pictures of so many bytes, or on images.
+func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size batchSize, bytes int) (t *training, err error) {
+	t = &training{size: size, bytes: bytes, dev: dev, gradients: map[*nn.Param]engine.Memory{}}
 	defer func() {
 		if err != nil {
 			t.close()
@@ -52,8 +53,9 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 	}
 	precision := m.Config.Train.Precision.Features()
 	if t.first, err = engine.Compile(dev, store, engine.Spec{
-		Graph: first, Features: precision, Native: []*nn.Node{t.features},
+		Graph: first, Features: precision, Native: append(t.made(), t.features),
 		Stages: [][]*nn.Node{
+			{t.images},
 			{t.features, t.proposing.regions},
 			append([]*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss}, nodes(firstGrads)...),
 		},
@@ -82,7 +84,7 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 // buildFirst adds images -> features, RPN losses and the backward graph.
 func (m *Model) buildFirst(t *training) (*nn.Graph, []nn.Gradient) {
 	g := nn.NewGraph(m.Params, true)
-	t.proposing = m.proposing(g, t.size, m.Config.RPN.Proposals.Train.AfterNMS)
+	t.proposing = m.proposing(g, t.size, m.Config.RPN.Proposals.Train.AfterNMS, t.bytes)
 	n := t.deltas.Shape().TotalSize() / 4
 	t.rpnLabels, t.rpnBoxes, t.rpnWeights = g.Labels("rpn.labels", n), g.Input("rpn.boxes", 4*n), g.Input("rpn.weights", 4*n)
 	t.rpnScoreLoss, t.rpnBoxLoss = m.Config.RPN.Losses(t.objectness, t.deltas, t.rpnLabels, t.rpnBoxes, t.rpnWeights)
@@ -199,9 +201,16 @@ func (t *training) close() {
 	}
 }
 
-// forward runs the first graph's first stage and fetches the proposals.
-func (t *training) forward(m *Model, pixels []float32, batch []example) error {
-	if err := t.first.Write(t.images, pixels); err != nil {
+// The stages of the first graph.
+const (
+	makeImages = iota
+	goForward
+	goBackward
+)
+
+// forward runs the first graph up to the proposals and fetches them.
+func (t *training) forward(m *Model, in input, batch []example) error {
+	if err := t.write(t.first, in); err != nil {
 		return err
 	}
 	var limits []float32
@@ -211,8 +220,10 @@ func (t *training) forward(m *Model, pixels []float32, batch []example) error {
 	if err := t.first.Write(t.limits, limits); err != nil {
 		return err
 	}
-	if err := t.first.Run(0); err != nil {
-		return err
+	for _, stage := range []int{makeImages, goForward} {
+		if err := t.first.Run(stage); err != nil {
+			return err
+		}
 	}
 	return t.first.Read(t.proposing.regions, t.targets.proposals)
 }
@@ -247,7 +258,7 @@ func (t *training) backward(scale float32) error {
 			return err
 		}
 	}
-	return t.first.Run(1)
+	return t.first.Run(goBackward)
 }
 
 // losses reads the four losses, which are summed.

@@ -97,9 +97,11 @@ func findSquares(t *testing.T, m *Model, dev engine.Device, b *coco.Batch, o Opt
 	for i, s := range b.Samples {
 		frames[i] = frame{s.Original, s.Resized, m.Settings()}
 	}
-	all, _, err := d.run(b.Pixels, batchSize{len(frames), b.H, b.W}, frames)
+	f, err := d.start(input{b.Pictures, b.Pixels}, batchSize{len(frames), b.H, b.W}, frames)
 	require.NoError(t, err)
-	return all
+	d.land(f)
+	require.NoError(t, f.err)
+	return f.found
 }
 
 func paper(c *Config) {

@@ -131,10 +131,11 @@ func checkStep(t *testing.T, dev engine.Device, m *Model, want goldenStep, tenso
 // injectedStep makes a step with torchvision's samples, whose gradients are of the losses times scale. The losses are torchvision's
 // but for a part of them.
 func injectedStep(t *testing.T, dev engine.Device, store *engine.Store, m *Model, want goldenStep, scale float32, part float64) *training {
-	batch, examples := torchvisionBatch(t, m)
-	step, err := m.compileTraining(dev, store, batchSize{2, batch.H, batch.W})
+	batch, examples := torchvisionBatch(t, m, takesPictures(dev))
+	in := input{batch.Pictures, batch.Pixels}
+	step, err := m.compileTraining(dev, store, batchSize{2, batch.H, batch.W}, capacity(in.bytes()))
 	require.NoError(t, err)
-	require.NoError(t, step.forward(m, batch.Pixels, examples))
+	require.NoError(t, step.forward(m, in, examples))
 	s := injected(t, m, step, examples, want)
 	require.NoError(t, step.fill(m, s))
 	require.NoError(t, step.backward(scale))
@@ -194,13 +195,13 @@ func checkShortStep(t *testing.T, dev engine.Device, p train.Precision, want gol
 }
 
 // torchvisionBatch is the first two pictures as the loader makes a batch of them.
-func torchvisionBatch(t *testing.T, m *Model) (*coco.Batch, []example) {
+func torchvisionBatch(t *testing.T, m *Model, raw bool) (*coco.Batch, []example) {
 	data := pictures(t)
 	data.Images = data.Images[:2]
 	c := m.Config.Input
 	loader, err := coco.NewLoader(data, coco.LoaderConfig{
 		Batch: 2, Buckets: 1, Shorter: c.Shorter, Longest: c.Longest, Divisor: c.Divisor, MinSide: m.PadTo(1),
-		Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
+		Raw: raw, Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
 	})
 	require.NoError(t, err)
 	defer loader.Close()

@@ -42,12 +42,12 @@ func NewTrainer(m *Model, dev engine.Device, val *coco.Dataset, random *rand.Ran
 
 // NewLoader makes the batches that the model's configuration wants, of no more
 // sizes at a scale than plans stay compiled: the first step in new memory is a
-// slow one.
-func (m *Model) NewLoader(data *coco.Dataset) (*coco.Loader, error) {
+// slow one. The device says whether it makes images of the pictures.
+func (m *Model) NewLoader(data *coco.Dataset, dev engine.Device) (*coco.Loader, error) {
 	c := m.Config.Input
 	return coco.NewLoader(data, coco.LoaderConfig{
 		Batch: m.Config.Batch, Shorter: c.Shorter, Longest: c.Longest, Divisor: c.Divisor, MinSide: m.PadTo(1),
-		Buckets: trainingPlans, Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
+		Buckets: trainingPlans, Raw: takesPictures(dev), Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
 		Shuffle: true, Repeat: true, OnlyWithObjects: c.SkipEmpty,
 		FlipHorizontal: c.FlipHorizontal, FlipVertical: c.FlipVertical, Brightness: c.Brightness,
 		Seed: m.Config.Train.Seed, CacheBytes: 1 << 30,
@@ -66,11 +66,12 @@ func (t *Trainer) Backward(_ context.Context, b *coco.Batch, scale float32) (tra
 	if err != nil {
 		return train.Gradients{}, err
 	}
-	p, err := t.plan(batchSize{len(b.Samples), b.H, b.W})
+	in := input{b.Pictures, b.Pixels}
+	p, err := t.plan(batchSize{len(b.Samples), b.H, b.W}, capacity(in.bytes()))
 	if err != nil {
 		return train.Gradients{}, err
 	}
-	if err := p.forward(t.model, b.Pixels, examples); err != nil {
+	if err := p.forward(t.model, in, examples); err != nil {
 		return train.Gradients{}, err
 	}
 	if err := p.fill(t.model, p.sample(t.model, examples, t.random)); err != nil {
@@ -99,19 +100,25 @@ func (t *Trainer) outcome(p *training) (g train.Gradients, err error) {
 	return g, nil
 }
 
-// plan finds or compiles the plans of a size; the one unused longest makes room.
-func (t *Trainer) plan(size batchSize) (*training, error) {
+// plan finds or compiles the plans of a size that take so many bytes of pictures, or images; the one unused longest makes room.
+func (t *Trainer) plan(size batchSize, bytes int) (*training, error) {
 	for i, p := range t.plans {
-		if p.size == size {
-			t.plans = append(append(t.plans[:i], t.plans[i+1:]...), p)
+		if p.size != size || (p.bytes > 0) != (bytes > 0) {
+			continue
+		}
+		t.plans = append(t.plans[:i], t.plans[i+1:]...)
+		if p.bytes >= bytes {
+			t.plans = append(t.plans, p)
 			return p, nil
 		}
+		p.close()
+		break
 	}
 	if len(t.plans) >= trainingPlans {
 		t.plans[0].close()
 		t.plans = t.plans[1:]
 	}
-	p, err := t.model.compileTraining(t.dev, t.store, size)
+	p, err := t.model.compileTraining(t.dev, t.store, size, bytes)
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ func TestWholeGraph(t *testing.T) {
 			require.Greater(t, len(got[0]), own.Detections.PerImage)
 			compareDetections(t, want, got)
 			require.Len(t, d.plans, 1, "one with more room in the other's place")
-			require.Equal(t, room{30, 200}, d.plans[0].room)
+			require.Equal(t, room{30, 200, leastCapacity}, d.plans[0].room)
 		}
 		if _, records := dev.(engine.Recorder); records { // from the second run on
 			d := NewDetector(m, dev, Options{})

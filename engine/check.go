@@ -63,6 +63,8 @@ func HostBytes(data any) ([]byte, error) {
 		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 8*len(s)), nil
 	case []int32:
 		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 4*len(s)), nil
+	case []uint8:
+		return s, nil
 	}
 	return nil, fmt.Errorf("%T is not a slice that a device holds", data)
 }

@@ -18,12 +18,13 @@ const (
 	BFloat16
 	Int32
 	Float16
+	UInt8
 )
 
 // Size is the number of bytes of an element.
-func (t DType) Size() int { return [...]int{4, 8, 2, 4, 2}[t] }
+func (t DType) Size() int { return [...]int{4, 8, 2, 4, 2, 1}[t] }
 
-func (t DType) String() string { return [...]string{"f32", "f64", "bf16", "i32", "f16"}[t] }
+func (t DType) String() string { return [...]string{"f32", "f64", "bf16", "i32", "f16", "u8"}[t] }
 
 // Short says whether the type has two bytes: plans keep it between steps, and no host reads it.
 func (t DType) Short() bool { return t == BFloat16 || t == Float16 }
@@ -37,6 +38,8 @@ func DTypeOf(t tensor.Dtype) (DType, error) {
 		return Float64, nil
 	case tensor.Int32:
 		return Int32, nil
+	case tensor.Uint8:
+		return UInt8, nil
 	}
 	return 0, fmt.Errorf("engine: no device holds elements of type %v", t)
 }
@@ -121,7 +124,7 @@ type Device interface {
 	Part(whole Memory, from, bytes int) (Memory, error)
 	// Free gives memory back; no kernel may use it any more.
 	Free(Memory)
-	// Write copies a []float32, []float64 or []int32 to the start of the memory;
+	// Write copies a []float32, []float64, []int32 or []uint8 to the start of the memory;
 	// Read copies from there. The element type is the slice's own: Cast kernels
 	// convert.
 	Write(dst Memory, src any) error

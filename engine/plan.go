@@ -37,11 +37,22 @@ type Plan struct {
 	memory map[*nn.Node]Tensor // inputs and kept outputs
 	arena  Memory              // all that is not a parameter's or another plan's
 	bytes  int                 // of the arena
+
+	readers map[*nn.Node][]int // the stages that read an input
+	feeds   []*feed            // inputs that are uploaded
 }
 
 type compiled struct {
 	Kernel
 	name string
+}
+
+// String is the step and, where the kernel says it, what computes it.
+func (c compiled) String() string {
+	if s, ok := c.Kernel.(fmt.Stringer); ok {
+		return c.name + " [" + s.String() + "]"
+	}
+	return c.name
 }
 
 // recording is a stage as one kernel, once it was run and then recorded; nil where the device cannot.
@@ -83,6 +94,7 @@ func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
 			made.Close()
 		}
 	}()
+	made.readers = stagesReading(p)
 	tensors, err := made.allocate(p, store, spec.Shared)
 	if err != nil {
 		return nil, err
@@ -185,20 +197,22 @@ func (plan *Plan) Run(stage int) error {
 	if stage < 0 || stage >= len(plan.stages) {
 		return fmt.Errorf("engine: stage %d of a plan that has %d", stage, len(plan.stages))
 	}
-	return plan.dev.Do(func() error {
-		if whole := plan.record(stage); whole != nil {
-			if err := whole.Run(); err != nil {
-				return fmt.Errorf("engine: stage %d: %w", stage, err)
-			}
-			return nil
-		}
-		for _, k := range plan.stages[stage] {
-			if err := k.Run(); err != nil {
-				return fmt.Errorf("engine: %s: %w", k.name, err)
-			}
+	return plan.dev.Do(func() error { return plan.around(stage, func() error { return plan.run(stage) }) })
+}
+
+func (plan *Plan) run(stage int) error {
+	if whole := plan.record(stage); whole != nil {
+		if err := whole.Run(); err != nil {
+			return fmt.Errorf("engine: stage %d: %w", stage, err)
 		}
 		return nil
-	})
+	}
+	for _, k := range plan.stages[stage] {
+		if err := k.Run(); err != nil {
+			return fmt.Errorf("engine: %s: %w", k.name, err)
+		}
+	}
+	return nil
 }
 
 // record makes one kernel of a stage that is run for a second time, if the device can; nil if not.
@@ -232,10 +246,13 @@ func (plan *Plan) Close() error {
 			k.Close()
 		}
 	}
+	for _, f := range plan.feeds {
+		f.Close()
+	}
 	if plan.arena != nil {
 		plan.dev.Free(plan.arena)
 	}
-	plan.stages, plan.whole, plan.arena = nil, nil, nil
+	plan.stages, plan.whole, plan.feeds, plan.arena = nil, nil, nil, nil
 	return nil
 }
 
@@ -250,7 +267,7 @@ func (plan *Plan) Tensor(n *nn.Node) (Tensor, bool) {
 
 var errUnused = errors.New("is neither an input that the plan uses nor one of its outputs")
 
-// Write sets an input: a []float32 or []int32 (or []float64 in a float64
+// Write sets an input: a []float32, []int32 or []uint8 (or []float64 in a float64
 // graph) of the node's size. Inputs that no output depends on are ignored.
 func (plan *Plan) Write(n *nn.Node, data any) error {
 	t, ok := plan.memory[n]
@@ -269,17 +286,26 @@ func (plan *Plan) Write(n *nn.Node, data any) error {
 // Read copies an output into a slice of the node's size and type. Native
 // bfloat16 and float16 outputs are not for reading.
 func (plan *Plan) Read(n *nn.Node, into any) error {
-	t, ok := plan.memory[n]
-	if !ok {
-		return fmt.Errorf("engine: %s %w", n.Name(), errUnused)
-	}
-	if t.Type.Short() {
-		return fmt.Errorf("engine: output %s is %v: keep it on the device or leave it out of Native", n.Name(), t.Desc)
-	}
-	if !fits(into, t.Desc) {
-		return fmt.Errorf("engine: %s for output %s, which is %v", describe(into), n.Name(), t.Desc)
+	t, err := plan.readable(n, into)
+	if err != nil {
+		return err
 	}
 	return plan.dev.Read(into, t.Mem)
+}
+
+// readable is an output that fits a slice.
+func (plan *Plan) readable(n *nn.Node, into any) (t Tensor, err error) {
+	t, ok := plan.memory[n]
+	if !ok {
+		return t, fmt.Errorf("engine: %s %w", n.Name(), errUnused)
+	}
+	if t.Type.Short() {
+		return t, fmt.Errorf("engine: output %s is %v: keep it on the device or leave it out of Native", n.Name(), t.Desc)
+	}
+	if !fits(into, t.Desc) {
+		return t, fmt.Errorf("engine: %s for output %s, which is %v", describe(into), n.Name(), t.Desc)
+	}
+	return t, nil
 }
 
 // fits says whether a slice has the elements of a tensor.
@@ -292,6 +318,8 @@ func fits(data any, d Desc) bool {
 		return d.Type == Float64 && len(s) == n
 	case []int32:
 		return d.Type == Int32 && len(s) == n
+	case []uint8:
+		return d.Type == UInt8 && len(s) == n
 	}
 	return false
 }
@@ -313,17 +341,18 @@ type StepTime struct {
 // Profile runs all stages and times every step.
 func (plan *Plan) Profile() (times []StepTime, err error) {
 	err = plan.dev.Do(func() error {
-		for _, stage := range plan.stages {
-			for _, k := range stage {
-				start := time.Now()
-				if err := cmp.Or(k.Run(), Finish(plan.dev)); err != nil {
-					return fmt.Errorf("engine: %s: %w", k.name, err)
+		for i, stage := range plan.stages {
+			if err := plan.around(i, func() error {
+				for _, k := range stage {
+					start := time.Now()
+					if err := cmp.Or(k.Run(), Finish(plan.dev)); err != nil {
+						return fmt.Errorf("engine: %s: %w", k.name, err)
+					}
+					times = append(times, StepTime{k.String(), time.Since(start)})
 				}
-				name := k.name
-				if s, ok := k.Kernel.(fmt.Stringer); ok {
-					name += " [" + s.String() + "]"
-				}
-				times = append(times, StepTime{name, time.Since(start)})
+				return nil
+			}); err != nil {
+				return err
 			}
 		}
 		return nil

@@ -12,11 +12,11 @@
 //
 // From a picture to a network's input there are two ways, and they are not equal:
 //
-//	n.FillResized(dst, stride, m, w, h)         float32 throughout: what torchvision computes, to 1e-5
+//	n.FillResized(dst, stride, m, placing)      float32 throughout: what torchvision computes, to 1e-5
 //	r, _ := m.Resize(w, h); n.Fill(dst, ...)    rounds to bytes in between: up to 1/255/std away, faster
 //
 // Both write rows of RGB float32 at a stride of the caller's choice, which is how a picture lands in a padded NHWC batch. The
-// padding is not touched. [Fit] is torchvision's rule for the size.
+// padding is not touched. Both are defined in package raster, for devices that do it themselves (nn.Pictures). [Fit] is torchvision's rule for the size.
 //
 // Caveats. A transparent pixel shows the colour stored beneath it; in GIF and in TIFF with premultiplied alpha it is blended
 // with black. Sixteen-bit samples keep their high byte. Colour profiles are ignored. CMYK is converted by formula. A JPEG

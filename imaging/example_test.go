@@ -6,6 +6,7 @@ import (
 
 	"scalenet/geom"
 	"scalenet/imaging"
+	"scalenet/raster"
 )
 
 // A picture, turned upright by its EXIF orientation, becomes the input of a network whose sides are multiples of 32, padded with zeros.
@@ -18,7 +19,7 @@ func Example() {
 	w, h := imaging.Fit(picture.W, picture.H, 60, 100)
 	paddedW, paddedH := (w+31)/32*32, (h+31)/32*32
 	input := make([]float32, paddedH*paddedW*3) // NHWC, N = 1
-	if err := imaging.ImageNet().FillResized(input, paddedW*3, picture, w, h); err != nil {
+	if err := imaging.ImageNet().FillResized(input, paddedW*3, picture, raster.Placing{W: w, H: h}); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -1,57 +1,23 @@
 package imaging
 
-import "fmt"
+import "scalenet/raster"
 
 // Normalization turns bytes into a network's input: (byte/255 - Mean)/Std for red, green and blue.
-type Normalization struct {
-	Mean, Std [3]float32 // in the order red, green, blue
-}
+type Normalization raster.Normalization
 
 // ImageNet returns the mean and deviation of ImageNet's training pictures, as torchvision has them.
 func ImageNet() Normalization {
 	return Normalization{Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225}}
 }
 
-// tables holds the normalised value of every byte for red, green and blue.
-type tables [3][256]float32
-
-// tables rounds after every step as PyTorch does, so that its values are equal bit for bit.
-func (n Normalization) tables() (t tables) {
-	for c := range t {
-		for v := range t[c] {
-			t[c][v] = (float32(v)/255 - n.Mean[c]) / n.Std[c]
-		}
-	}
-	return t
-}
-
 // Fill writes the picture into dst as m.H rows of m.W pixels of red, green and blue, row y beginning at dst[y*stride]. The rest
 // of each row, and of dst, is left as it is. The error says that dst is too short or stride too small.
 func (n Normalization) Fill(dst []float32, stride int, m *Image) error {
-	if err := checkRows(dst, stride, m.W, m.H); err != nil {
-		return err
-	}
-	t := n.tables()
-	for y := range m.H {
-		t.row(dst[y*stride:y*stride+m.W*3], m.Pix[y*m.W*3:(y+1)*m.W*3])
-	}
-	return nil
+	return raster.Normalization(n).Fill(dst, stride, raster.Picture(*m))
 }
 
-// row normalises a row of BGR bytes to RGB.
-func (t *tables) row(dst []float32, bgr []uint8) {
-	for len(bgr) >= 3 && len(dst) >= 3 {
-		dst[0], dst[1], dst[2] = t[0][bgr[2]], t[1][bgr[1]], t[2][bgr[0]]
-		bgr, dst = bgr[3:], dst[3:]
-	}
-}
-
-func checkRows(dst []float32, stride, w, h int) error {
-	if stride < w*3 {
-		return fmt.Errorf("normalise %dx%d pixels: a stride of %d is below the %d values of a row", w, h, stride, w*3)
-	}
-	if need := (h-1)*stride + w*3; len(dst) < need {
-		return fmt.Errorf("normalise %dx%d pixels: %d values for %d", w, h, need, len(dst))
-	}
-	return nil
+// FillResized is Fill of the picture as it is to be placed, in float32 throughout: normalised, then resized bilinearly, equal to
+// torchvision's GeneralizedRCNNTransform to 1e-5.
+func (n Normalization) FillResized(dst []float32, stride int, m *Image, to raster.Placing) error {
+	return raster.Normalization(n).FillResized(dst, stride, raster.Picture(*m), to)
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"scalenet/raster"
 )
 
 func load(t testing.TB, name string) *Image {
@@ -53,7 +55,7 @@ func TestResizeEqualsTorch(t *testing.T) {
 			for i := range dst {
 				dst[i] = 77
 			}
-			require.NoError(t, ImageNet().FillResized(dst, stride, m, w, h))
+			require.NoError(t, ImageNet().FillResized(dst, stride, m, raster.Placing{W: w, H: h}))
 			for y := range h {
 				assert.InDeltaSlice(t, g.NHWC[y*w*3:(y+1)*w*3], dst[y*stride:y*stride+w*3], 1e-5)
 				assert.Equal(t, []float32{77, 77, 77, 77, 77}, dst[y*stride+w*3:(y+1)*stride])
@@ -75,7 +77,7 @@ func TestResizeBounds(t *testing.T) {
 	for _, size := range [][2]int{{0, 5}, {5, 0}, {-1, -1}} {
 		_, err := m.Resize(size[0], size[1])
 		assert.ErrorContains(t, err, "sides must be at least 1")
-		assert.ErrorContains(t, ImageNet().FillResized(nil, 0, m, size[0], size[1]), "sides must be at least 1")
+		assert.ErrorContains(t, ImageNet().FillResized(nil, 0, m, raster.Placing{W: size[0], H: size[1]}), "sides must be at least 1")
 	}
 	for _, name := range []string{"1x1.png", "4000x20.png"} {
 		m := load(t, name)
@@ -83,7 +85,7 @@ func TestResizeBounds(t *testing.T) {
 			r, err := m.Resize(size[0], size[1])
 			require.NoError(t, err)
 			assert.Equal(t, size, [2]int{r.W, r.H})
-			require.NoError(t, ImageNet().FillResized(make([]float32, size[0]*size[1]*3), size[0]*3, m, size[0], size[1]))
+			require.NoError(t, ImageNet().FillResized(make([]float32, size[0]*size[1]*3), size[0]*3, m, raster.Placing{W: size[0], H: size[1]}))
 		}
 	}
 }
@@ -96,10 +98,10 @@ func TestFillPaths(t *testing.T) {
 	require.NoError(t, err)
 	fast, exact := make([]float32, 31*47*3), make([]float32, 31*47*3)
 	require.NoError(t, n.Fill(fast, 31*3, r))
-	require.NoError(t, n.FillResized(exact, 31*3, m, 31, 47))
+	require.NoError(t, n.FillResized(exact, 31*3, m, raster.Placing{W: 31, H: 47}))
 	assert.InDeltaSlice(t, exact, fast, 1.0/255/0.224)
 
-	require.NoError(t, n.FillResized(exact, m.W*3, m, m.W, m.H))
+	require.NoError(t, n.FillResized(exact, m.W*3, m, raster.Placing{W: m.W, H: m.H}))
 	p := m.Pix[(3*m.W+5)*3:]
 	at := exact[(3*m.W+5)*3:]
 	for c := range 3 {
@@ -204,7 +206,7 @@ func BenchmarkInput600x1000(b *testing.B) {
 	})
 	b.Run("fill resized", func(b *testing.B) {
 		for b.Loop() {
-			_ = n.FillResized(dst, w*3, m, w, h)
+			_ = n.FillResized(dst, w*3, m, raster.Placing{W: w, H: h})
 		}
 	})
 }

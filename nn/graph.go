@@ -42,8 +42,11 @@ func NewGraphOf(dtype tensor.Dtype, params *Params, training bool) *Graph {
 // Input adds an input of the graph's float type.
 func (g *Graph) Input(name string, shape ...int) *Node { return g.input(name, g.dtype, shape) }
 
-// Labels adds an input of int32 labels.
+// Labels adds an input of int32 labels, or other whole numbers.
 func (g *Graph) Labels(name string, shape ...int) *Node { return g.input(name, tensor.Int32, shape) }
+
+// Bytes adds an input of bytes.
+func (g *Graph) Bytes(name string, shape ...int) *Node { return g.input(name, tensor.Uint8, shape) }
 
 func (g *Graph) input(name string, dtype tensor.Dtype, shape tensor.Shape) *Node {
 	if g.nodes[name] != nil {

@@ -23,6 +23,12 @@ type Op interface {
 	OutShape(in []tensor.Shape) (tensor.Shape, error)
 }
 
+// typed is an operation whose result has not the type of its first input.
+type typed interface {
+	Op
+	OutType() tensor.Dtype
+}
+
 // Differentiable is an operation with a derivative. Gradients are not: asking
 // for a derivative that needs one of theirs fails.
 type Differentiable interface {
@@ -69,7 +75,11 @@ func Apply(op Op, in ...*Node) *Node {
 	if err != nil {
 		Fail("%s of %v: %w", Name(op), shapes, err)
 	}
-	types[len(in)] = gorgonia.TensorType{Dims: len(out), Of: in[0].Dtype()}
+	of := in[0].Dtype()
+	if t, ok := op.(typed); ok {
+		of = t.OutType()
+	}
+	types[len(in)] = gorgonia.TensorType{Dims: len(out), Of: of}
 	node, err := gorgonia.ApplyOp(&applied{op, hm.NewFnType(types...), len(in)}, in...)
 	if err != nil {
 		Fail("%s of %v: %w", Name(op), shapes, err)
@@ -132,7 +142,7 @@ func (a *applied) DiffWRT(n int) []bool {
 	switch op := a.Op.(type) {
 	case Differentiable:
 		return op.Wrt(n)
-	case Moments2D:
+	case Moments2D, Pictures:
 		return wrt
 	}
 	// Without a derivative, SymDiff says so where one is needed; a false here

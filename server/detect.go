@@ -29,23 +29,40 @@ type job struct {
 	timing detector.Timing
 }
 
-// compute is the worker of the queue: the only one that runs a detector.
-func (s *Server) compute(key batchKey, batch []*job) error {
+// compute is the worker of the queue: the only one that runs a detector. Where the device runs by itself, it returns when the pictures are on
+// their way, and rest waits for what is found.
+func (s *Server) compute(key batchKey, batch []*job) (rest func() error, err error) {
 	start := time.Now()
 	queries := make([]detector.Query, len(batch))
 	for i, j := range batch {
 		queries[i] = j.query
 	}
-	all, t, err := key.model.Detector.DetectEach(queries...)
+	d := key.model.Detector
+	run, err := d.Start(queries...)
+	if err != nil {
+		return nil, s.computed(key, batch, start, err)
+	}
+	wait := func() error {
+		all, t, err := run.Wait()
+		for i := range all {
+			batch[i].found, batch[i].timing = all[i], t
+		}
+		return s.computed(key, batch, start, err)
+	}
+	if d.Ahead() > 0 {
+		return wait, nil
+	}
+	return nil, wait()
+}
+
+// computed notes what became of a batch.
+func (s *Server) computed(key batchKey, batch []*job, start time.Time, err error) error {
 	s.metrics.computed(key.model.Name, len(batch), time.Since(start), err)
 	if err != nil {
 		s.failed(key.model)
 		return err
 	}
 	s.faults.fine()
-	for i, j := range batch {
-		j.found, j.timing = all[i], t
-	}
 	return nil
 }
 

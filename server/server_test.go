@@ -112,7 +112,7 @@ func serve(t testing.TB, change func(*Config)) *served {
 func (s *served) hold() {
 	s.gate = make(chan struct{})
 	s.queue.Close()
-	s.queue = schedule.New(s.config.Queue, func(k batchKey, batch []*job) error {
+	s.queue = schedule.New(s.config.Queue, func(k batchKey, batch []*job) (func() error, error) {
 		<-s.gate
 		return s.compute(k, batch)
 	})

@@ -10,7 +10,7 @@ import (
 func TestBenchList(t *testing.T) {
 	status, stdout, stderr := scalenet("bench", "--list", "--case", "detector-*")
 	require.Zero(t, status, stderr)
-	require.Equal(t, 3, strings.Count(stdout, "\n"))
+	require.Equal(t, 4, strings.Count(stdout, "\n"))
 	require.Contains(t, stdout, "detector-train ")
 }
 

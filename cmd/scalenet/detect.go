@@ -84,16 +84,31 @@ func (o *detectOptions) run(c *cobra.Command, paths []string) error {
 	}
 	defer closeAll()
 	var failed []error
+	note := func(err error) {
+		if err == nil {
+			return
+		}
+		failed = append(failed, err)
+		if len(files) > 1 {
+			fmt.Fprintln(c.ErrOrStderr(), oneLine(err))
+		}
+	}
+	var under []started
 	for _, file := range files {
 		if err := c.Context().Err(); err != nil {
 			return err
 		}
-		if err := o.detect(c, d, file); err != nil {
-			failed = append(failed, err)
-			if len(files) > 1 {
-				fmt.Fprintln(c.ErrOrStderr(), oneLine(err))
-			}
+		next, err := start(d, file)
+		if note(err); err != nil {
+			continue
 		}
+		if under = append(under, next); len(under) > d.Ahead() {
+			note(o.show(c, d, under[0]))
+			under = under[1:]
+		}
+	}
+	for _, s := range under {
+		note(o.show(c, d, s))
 	}
 	switch {
 	case len(failed) == 0:
@@ -133,12 +148,29 @@ func pictures(paths []string) (files []string, err error) {
 	return files, nil
 }
 
-func (o *detectOptions) detect(c *cobra.Command, d *detector.Detector, file string) error {
+// started is a picture that the detector has begun with.
+type started struct {
+	file    string
+	picture *imaging.Image
+	run     *detector.Run
+}
+
+func start(d *detector.Detector, file string) (started, error) {
 	picture, err := imaging.Load(file, imaging.Limits{})
 	if err != nil {
-		return err
+		return started{}, err
 	}
-	all, _, err := d.Detect(picture)
+	run, err := d.Start(detector.Query{Image: picture, Settings: d.Model().Settings()})
+	if err != nil {
+		return started{}, fmt.Errorf("%s: %w", file, err)
+	}
+	return started{file, picture, run}, nil
+}
+
+// show waits for what is found in a picture, and prints and draws it.
+func (o *detectOptions) show(c *cobra.Command, d *detector.Detector, s started) error {
+	file, picture := s.file, s.picture
+	all, _, err := s.run.Wait()
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}

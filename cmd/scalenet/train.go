@@ -76,7 +76,7 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 	if err := o.run.begin(errs, model, model.Config.YAML()); err != nil {
 		return err
 	}
-	loader, err := model.NewLoader(data)
+	loader, err := model.NewLoader(data, dev)
 	if err != nil {
 		return err
 	}

@@ -184,6 +184,8 @@ func (c *compiler) compile() error {
 		return c.roiAlign(op)
 	case nn.RoIAlignGrad:
 		return c.roiAlignGrad(op)
+	case nn.Pictures:
+		return c.pictures(op)
 	case nn.Proposals, nn.Detections:
 		return c.choose()
 	case nn.SoftmaxCrossEntropy, nn.SoftmaxCrossEntropyGrad, nn.SigmoidCrossEntropy, nn.SigmoidCrossEntropyGrad,

@@ -30,7 +30,8 @@ type Device struct {
 	options    Options
 	capability int // 80 is 8.0
 	context    cu.CUContext
-	stream     cu.Stream
+	stream     cu.Stream // of kernels
+	copies     cu.Stream // of what is uploaded beside them
 	module     cu.Module
 	signatures map[string]string
 	functions  map[string]cu.Function
@@ -39,6 +40,8 @@ type Device struct {
 	shared     cu.DevicePtr  // what kernels need while they run
 	sharedSize int
 	transfers  *transfers
+	uploads    *staging
+	results    []*result // that no output is on its way to
 	packed     map[packing]*packed
 	thread     *engine.Thread // the context is its current one
 }
@@ -48,6 +51,7 @@ var (
 	_ engine.HalfPrecision = (*Device)(nil)
 	_ engine.Asynchronous  = (*Device)(nil)
 	_ engine.Recorder      = (*Device)(nil)
+	_ engine.Uploader      = (*Device)(nil)
 )
 
 // The least versions that the device works with: PTX 7.8 is as new as CUDA 11.8.
@@ -101,7 +105,13 @@ func (d *Device) make() error {
 	if d.stream, err = cu.MakeStream(cu.NonBlocking); err != nil {
 		return describe(err)
 	}
+	if d.copies, err = cu.MakeStream(cu.NonBlocking); err != nil {
+		return describe(err)
+	}
 	if err := d.loadKernels(); err != nil {
+		return err
+	}
+	if d.uploads, err = newStaging(d.copies); err != nil {
 		return err
 	}
 	if d.transfers, err = newTransfers(d.stream); err != nil {
@@ -127,9 +137,7 @@ func (d *Device) free() error {
 	}
 	var failures []error
 	note := func(err error) { failures = append(failures, err) }
-	if d.stream != (cu.Stream{}) {
-		note(d.stream.Synchronize())
-	}
+	note(d.idle())
 	if d.libraries != nil {
 		C.sn_library_close(d.libraries)
 	}
@@ -141,13 +149,32 @@ func (d *Device) free() error {
 	if d.transfers != nil {
 		note(d.transfers.close())
 	}
+	if d.uploads != nil {
+		note(d.uploads.close())
+	}
+	for _, r := range d.results {
+		note(r.close())
+	}
 	if d.module != (cu.Module{}) {
 		note(d.module.Unload())
 	}
-	if d.stream != (cu.Stream{}) {
-		note(d.stream.Destroy())
+	for _, s := range []*cu.Stream{&d.copies, &d.stream} {
+		if *s != (cu.Stream{}) {
+			note(s.Destroy())
+		}
 	}
 	note(cu.Device(d.options.Ordinal).ReleasePrimaryCtx())
+	return errors.Join(failures...)
+}
+
+// idle waits for all that was asked for.
+func (d *Device) idle() error {
+	var failures []error
+	for _, s := range []cu.Stream{d.copies, d.stream} {
+		if s != (cu.Stream{}) {
+			failures = append(failures, describe(s.Synchronize()))
+		}
+	}
 	return errors.Join(failures...)
 }
 

@@ -118,7 +118,7 @@ func tryCase(d *Device, c optest.Case) (how string, err error) {
 		return x, err
 	}
 	for _, i := range c.In {
-		typ := engine.Float32
+		typ := i.Type
 		if i.Fill.Kind == optest.Labels {
 			typ = engine.Int32
 		}
@@ -199,6 +199,14 @@ func TestFaultsComeWithTheNextRead(t *testing.T) {
 	require.NoError(t, d.Do(k.Run))
 	assert.EqualError(t, d.Read(make([]float32, 1), loss.Mem), "cuda: read: label 7 of row 2: there are 2 classes")
 	assert.InDelta(t, 1.3132617, read(t, d, loss)[0], 1e-6, "the other rows' loss")
+
+	bytes, images := alloc(t, d, engine.UInt8, make([]uint8, 12), 12), alloc(t, d, engine.Float32, nil, 2, 2, 2, 3)
+	for i, row := range [][]int32{{1, 2, 2, 2, 2, 0}, {0, 2, 2, 3, 2, 0}, {0, 2, 2, 2, 0, 0}, {-1, 1, 1, 1, 1, 0}, {0, 1 << 20, 1 << 20, 1, 1, 0}} {
+		placements := alloc(t, d, engine.Int32, append([]int32{0, 2, 2, 2, 2, 0}, row...), 2, nn.PlacementRow)
+		require.NoError(t, d.Do(compile(t, d, nn.Pictures{Std: [3]float32{1, 1, 1}, Height: 2, Width: 2}, images, bytes, placements).Run))
+		assert.EqualError(t, d.Read(make([]float32, 24), images.Mem), "cuda: read: picture 1 lies outside of its bytes or of its image", i)
+		assert.Equal(t, make([]float32, 24), read(t, d, images))
+	}
 
 	nan := float32(0)
 	nan /= nan

@@ -235,6 +235,8 @@ func (c *compiler) compile() error {
 		return c.roiAlign(op)
 	case nn.RoIAlignGrad:
 		return c.roiAlignGrad(op)
+	case nn.Pictures:
+		return c.pictures(op)
 	case nn.Proposals:
 		return c.proposals(op)
 	case nn.Detections:

@@ -87,7 +87,7 @@ func (d *Device) Free(m engine.Memory) {
 
 // release waits and frees. After an error of the GPU both fail, and there is nothing left to do.
 func (d *Device) release(p cu.DevicePtr) {
-	if d.stream.Synchronize() == nil {
+	if d.idle() == nil {
 		cu.MemFree(p)
 	}
 }

@@ -47,6 +47,8 @@ type Input struct {
 	// Param marks a parameter: it stays float32, and its tensor may count its
 	// changes. Labels are int32 by their fill.
 	Param bool
+	// Type is Float32 unless the operation wants another one, whatever the features.
+	Type engine.DType `json:",omitempty"`
 }
 
 // Case is an operation at shapes and values.
@@ -83,7 +85,7 @@ func (c Case) OutShape() tensor.Shape {
 // Cases is the table.
 func Cases() []Case {
 	return slices.Concat(
-		convolutions(), linears(), pools(), resizes(), norms(), elementwise(), moves(),
+		convolutions(), linears(), pools(), resizes(), pictures(), norms(), elementwise(), moves(),
 		regions(), choices(), losses(), convBlocks(), otherBlocks(),
 	)
 }

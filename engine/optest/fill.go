@@ -19,6 +19,8 @@ const (
 	Levels Kind = "levels"
 	// Labels are integers from -1 (ignored) to Classes-1.
 	Labels Kind = "labels"
+	// Bytes are integers from 0 to 255.
+	Bytes Kind = "bytes"
 	// Given values are listed.
 	Given Kind = "given"
 )
@@ -48,6 +50,8 @@ func (f Fill) Make(n int, seed uint32) []float64 {
 			v[i] = float64(int(hash(seed, i)%3) - 1)
 		case Labels:
 			v[i] = float64(int(hash(seed, i)%uint32(f.Classes+1)) - 1)
+		case Bytes:
+			v[i] = float64(hash(seed, i) % 256)
 		case Given:
 			v[i] = single(f.Values[i])
 		}

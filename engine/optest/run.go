@@ -67,6 +67,8 @@ func lay(c Case, features, out engine.DType) layout {
 	l := layout{out: engine.Float32, inPlace: -1}
 	for _, in := range c.In {
 		switch {
+		case in.Type != engine.Float32:
+			l.in = append(l.in, in.Type)
 		case isLabel(c, len(l.in)):
 			l.in = append(l.in, engine.Int32)
 		case len(in.Shape) == 4 && !in.Param:

@@ -26,6 +26,8 @@ func encode(d engine.Desc, values []float64) []int32 {
 			w[i] = int32(math.Float32bits(float32(v)))
 		case engine.Int32:
 			w[i] = int32(v)
+		case engine.UInt8:
+			w[i/4] |= int32(uint32(v) << (8 * (i % 4)))
 		case engine.Float64:
 			bits := math.Float64bits(v)
 			w[2*i], w[2*i+1] = int32(uint32(bits)), int32(uint32(bits>>32))
@@ -47,6 +49,8 @@ func decode(d engine.Desc, w []int32) []float64 {
 			values[i] = float64(math.Float32frombits(uint32(w[i])))
 		case engine.Int32:
 			values[i] = float64(w[i])
+		case engine.UInt8:
+			values[i] = float64(uint8(uint32(w[i/4]) >> (8 * (i % 4))))
 		case engine.Float64:
 			values[i] = math.Float64frombits(uint64(uint32(w[2*i])) | uint64(uint32(w[2*i+1]))<<32)
 		case engine.BFloat16:

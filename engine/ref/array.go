@@ -47,7 +47,7 @@ func product(shape []int) int {
 	return n
 }
 
-// load reads a tensor; int32 and bfloat16 are exact in float64.
+// load reads a tensor; bytes, int32 and bfloat16 are exact in float64.
 func load(t engine.Tensor) array {
 	b := t.Mem.(*memory).bytes
 	a := zeros(t.Shape...)
@@ -64,6 +64,8 @@ func load(t engine.Tensor) array {
 			a.data[i] = float64(engine.Float16Value(binary.LittleEndian.Uint16(b[2*i:])))
 		case engine.Int32:
 			a.data[i] = float64(int32(binary.LittleEndian.Uint32(b[4*i:])))
+		case engine.UInt8:
+			a.data[i] = float64(b[i])
 		}
 	}
 	return a

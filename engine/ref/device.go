@@ -113,9 +113,9 @@ func (d *Device) Read(dst any, src engine.Memory) error {
 // block is the memory a slice of values is copied to or from.
 func block(m engine.Memory, values any, what string) ([]byte, error) {
 	switch values.(type) {
-	case []float32, []float64, []int32:
+	case []float32, []float64, []int32, []uint8:
 	default:
-		return nil, fmt.Errorf("ref: cannot %s %T, want []float32, []float64 or []int32", what, values)
+		return nil, fmt.Errorf("ref: cannot %s %T, want []float32, []float64, []int32 or []uint8", what, values)
 	}
 	return bytesOf(m, binary.Size(values), what)
 }

@@ -11,10 +11,11 @@ import (
 
 // operation is how an operation is computed and what it accepts beyond shapes.
 type operation struct {
-	least, most int  // number of inputs
-	labels      int  // index of the int32 input, 0 for none
-	moves       bool // copies values, int32 too
-	casts       bool // any float type to any other
+	least, most int            // number of inputs
+	labels      int            // index of the int32 input, 0 for none
+	whole       []engine.DType // of the inputs, where all are whole numbers
+	moves       bool           // copies values, int32 too
+	casts       bool           // any float type to any other
 	// check looks at values that have a range; nil where none have.
 	check func(in []array) error
 	run   func(in []array) array
@@ -28,7 +29,7 @@ func of(n int, run func(in []array) array) operation {
 // operationOf finds the operation in the families, one a file.
 func operationOf(op nn.Op) (operation, bool) {
 	families := []func(nn.Op) (operation, bool){
-		convolution, linear, pool, resize, norm, elementwise, move, roiAlign, choice, loss, fused,
+		convolution, linear, pool, resize, pictures, norm, elementwise, move, roiAlign, choice, loss, fused,
 	}
 	for _, family := range families {
 		if o, ok := family(op); ok {
@@ -97,13 +98,18 @@ func (o operation) fits(op nn.Op, in []engine.Tensor, out engine.Tensor) error {
 func (o operation) accepts(i int, t, out engine.DType) error {
 	isLabel := o.labels > 0 && i == o.labels
 	switch {
+	case i < len(o.whole):
+		if t != o.whole[i] || out == engine.Int32 || out == engine.UInt8 {
+			return fmt.Errorf("input %d is %v, the output %v", i, t, out)
+		}
+		return nil
 	case o.moves && t == out:
 		return nil
 	case isLabel && t != engine.Int32:
 		return fmt.Errorf("labels are %v, want %v", t, engine.Int32)
 	case isLabel:
 		return nil
-	case t == engine.Int32 || out == engine.Int32:
+	case t == engine.Int32 || t == engine.UInt8 || out == engine.Int32 || out == engine.UInt8:
 		return fmt.Errorf("input %d is %v, the output %v: want floats", i, t, out)
 	case !o.casts && (t == engine.Float64) != (out == engine.Float64):
 		return fmt.Errorf("input %d is %v, the output %v: %v does not mix", i, t, out, engine.Float64)

@@ -38,6 +38,7 @@ var order = [][]string{
 	{"engine"},
 	{"nn"},
 	{"imaging"},
+	{"raster"}, // from bytes to a network's input
 	{"figure"}, // the look of plots
 	{"checkpoint"},
 	{"geom"},

@@ -30,10 +30,14 @@ type Options struct {
 	Delay time.Duration
 }
 
+// Work begins with the values of a batch. Where what remains can be waited for later, rest does that, and the next batch, if there is one,
+// is begun before.
+type Work[K comparable, T any] func(key K, values []T) (rest func() error, err error)
+
 // Queue hands jobs to one worker. K says which jobs can be computed together.
 type Queue[K comparable, T any] struct {
 	options Options
-	work    func(K, []T) error
+	work    Work[K, T]
 	wake    chan struct{} // something changed that the worker waits for
 	ended   chan struct{} // the worker has ended
 
@@ -41,7 +45,7 @@ type Queue[K comparable, T any] struct {
 	waiting  []*job[K, T]
 	reserved int // places of tickets that have not become jobs
 	running  int
-	started  time.Time     // when what runs was started
+	started  time.Time     // when the batch that runs was started, or the one before it was done
 	perJob   time.Duration // smoothed time of a job
 	closed   bool
 }
@@ -56,9 +60,9 @@ type job[K comparable, T any] struct {
 	done    chan struct{}
 }
 
-// New starts a queue. The work is called by one goroutine with the values of a
-// batch; its error, or its panic, is that of all of them.
-func New[K comparable, T any](o Options, work func(K, []T) error) *Queue[K, T] {
+// New starts a queue. The work is called by one goroutine, and so is what it
+// leaves; an error, or a panic, is that of all values of the batch.
+func New[K comparable, T any](o Options, work Work[K, T]) *Queue[K, T] {
 	o.Places, o.Batch = max(o.Places, 1), max(o.Batch, 1)
 	q := &Queue[K, T]{options: o, work: work, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	go q.serve()
@@ -201,11 +205,20 @@ func (q *Queue[K, T]) Close() {
 
 func (q *Queue[K, T]) serve() {
 	defer close(q.ended)
+	var before *begun[K, T]
 	for {
 		batch, wait, end := q.take()
 		switch {
 		case len(batch) > 0:
-			q.run(batch)
+			next := q.begin(batch)
+			q.finish(before)
+			if before = next; next.rest == nil {
+				q.finish(next)
+				before = nil
+			}
+		case before != nil:
+			q.finish(before)
+			before = nil
 		case end:
 			return
 		case wait > 0:
@@ -249,38 +262,67 @@ func (q *Queue[K, T]) take() (batch []*job[K, T], wait time.Duration, end bool) 
 	}
 	clear(q.waiting[len(rest):])
 	q.waiting = rest
-	q.running, q.started = len(batch), time.Now()
+	now := time.Now()
+	for _, j := range batch {
+		j.waited = now.Sub(j.since)
+	}
+	if q.running == 0 {
+		q.started = now
+	}
+	q.running += len(batch)
 	return batch, 0, false
 }
 
-func (q *Queue[K, T]) run(batch []*job[K, T]) {
+// begun is a batch whose work was begun.
+type begun[K comparable, T any] struct {
+	batch []*job[K, T]
+	rest  func() error // nil once it is done
+	err   error
+}
+
+func (q *Queue[K, T]) begin(batch []*job[K, T]) *begun[K, T] {
 	values := make([]T, len(batch))
 	for i, j := range batch {
 		values[i] = j.value
-		j.waited = q.started.Sub(j.since)
 	}
-	err := q.safely(batch[0].key, values)
+	b := &begun[K, T]{batch: batch}
+	b.err = safely(func() (err error) {
+		b.rest, err = q.work(batch[0].key, values)
+		return err
+	})
+	return b
+}
+
+// finish waits for a batch, if there is one, and hands it back.
+func (q *Queue[K, T]) finish(b *begun[K, T]) {
+	if b == nil {
+		return
+	}
+	if b.err == nil && b.rest != nil {
+		b.err = safely(b.rest)
+	}
 	q.mu.Lock()
-	took := time.Since(q.started) / time.Duration(len(batch))
+	now := time.Now()
+	took := now.Sub(q.started) / time.Duration(len(b.batch))
 	if q.perJob == 0 {
 		q.perJob = took
 	}
 	q.perJob += (took - q.perJob) / 8
-	q.running = 0
+	q.running, q.started = q.running-len(b.batch), now
 	q.mu.Unlock()
-	for _, j := range batch {
-		j.err = err
+	for _, j := range b.batch {
+		j.err = b.err
 		close(j.done)
 		j.free()
 	}
 }
 
 // safely turns a panic of the work into an error: the next job may do better.
-func (q *Queue[K, T]) safely(key K, values []T) (err error) {
+func safely(work func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return q.work(key, values)
+	return work()
 }

@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,12 +21,12 @@ type recorder struct {
 	batches [][]int
 }
 
-func (r *recorder) work(_ string, values []int) error {
+func (r *recorder) work(_ string, values []int) (func() error, error) {
 	time.Sleep(time.Second)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.batches = append(r.batches, slices.Clone(values))
-	return nil
+	return nil, nil
 }
 
 // submit begins a job in the background.
@@ -152,19 +153,58 @@ func TestContextEnds(t *testing.T) {
 func TestErrorsAndPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("broken")
-		q := New(Options{Places: 5}, func(_ string, values []int) error {
+		q := New(Options{Places: 5}, func(_ string, values []int) (func() error, error) {
 			switch values[0] {
 			case 1:
-				return broken
+				return nil, broken
 			case 2:
 				panic("out of range")
+			case 4:
+				return func() error { return broken }, nil
+			case 5:
+				return func() error { panic("out of memory") }, nil
 			}
-			return nil
+			return nil, nil
 		})
 		require.NoError(t, <-submit(t, q, t.Context(), "a", 0))
 		require.ErrorIs(t, <-submit(t, q, t.Context(), "a", 1), broken)
 		require.ErrorContains(t, <-submit(t, q, t.Context(), "a", 2), "panic: out of range")
+		require.ErrorIs(t, <-submit(t, q, t.Context(), "a", 4), broken)
+		require.ErrorContains(t, <-submit(t, q, t.Context(), "a", 5), "panic: out of memory")
 		require.NoError(t, <-submit(t, q, t.Context(), "a", 3), "the worker goes on")
+		q.Close()
+	})
+}
+
+// Where work leaves something to wait for, the next batch is begun before, if it is there, and not more than that; results come as soon as
+// they can.
+func TestNextIsBegunBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var calls []string
+		note := func(s string, value int) {
+			mu.Lock()
+			defer mu.Unlock()
+			calls = append(calls, fmt.Sprint(s, value))
+		}
+		q := New(Options{Places: 9}, func(_ string, values []int) (func() error, error) {
+			note("begin", values[0])
+			return func() error {
+				time.Sleep(time.Second)
+				note("end", values[0])
+				return nil
+			}, nil
+		})
+		require.NoError(t, <-submit(t, q, t.Context(), "a", 0))
+		var out []<-chan error
+		for i := 1; i < 4; i++ {
+			out = append(out, submit(t, q, t.Context(), "a", i))
+		}
+		for _, o := range out {
+			require.NoError(t, <-o)
+		}
+		assert.Equal(t, []string{"begin0", "end0", "begin1", "end1", "begin2", "begin3", "end2", "end3"}, calls)
+		assert.InDelta(t, time.Second, q.perJob, float64(time.Millisecond))
 		q.Close()
 	})
 }

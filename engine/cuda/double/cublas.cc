@@ -65,7 +65,7 @@ cublasStatus_t cublasGemmEx(cublasHandle_t h, cublasOperation_t ta, cublasOperat
 	if (algo != CUBLAS_GEMM_DEFAULT || (compute != CUBLAS_COMPUTE_32F && !(single && compute == CUBLAS_COMPUTE_32F_FAST_TF32))) fail("cublasGemmEx: algorithm or compute type");
 	if (*(const float *)alpha != 1 || *(const float *)beta != 0) fail("cublasGemmEx: alpha and beta");
 	size_t na = (size_t)lda * (ta ? m : k), nb = (size_t)ldb * (tb ? k : n), nc = (size_t)ldc * n;
-	bool queued = enqueue(h->stream, [=] {
+	bool queued = enqueue(h->stream, __func__, beginnings({a, b, c}), [=] {
 		void *A = resolve((uint64_t)a, na * size_of(at), size_of(at), "A"), *B = resolve((uint64_t)b, nb * size_of(bt), size_of(bt), "B");
 		void *C = resolve((uint64_t)c, nc * size_of(ct), size_of(ct), "C");
 		for (int j = 0; j < n; j++)

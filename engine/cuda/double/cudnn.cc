@@ -223,7 +223,7 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t h, const void *alpha, const 
 	auto X = *xd, Y = *yd;
 	auto W = *wd;
 	auto C = *cd;
-	bool queued = enqueue(h->stream, [=] {
+	bool queued = enqueue(h->stream, __func__, beginnings({x, w, y, space}), [=] {
 		values a = at(X, x, "x"), b = at(W, w, "w"), out = at(Y, y, "y");
 		scribble(space, bytes);
 		std::vector<float> sums(count(Y));
@@ -248,7 +248,7 @@ cudnnStatus_t cudnnConvolutionBiasActivationForward(cudnnHandle_t h, const void 
 	auto X = *xd, Y = *yd, Z = *zd, B = *bd;
 	auto W = *wd;
 	auto C = *cd;
-	bool queued = enqueue(h->stream, [=] {
+	bool queued = enqueue(h->stream, __func__, beginnings({x, w, z, bias, y, space}), [=] {
 		values a = at(X, x, "x"), b = at(W, w, "w"), add = at(Z, z, "z"), shift = at(B, bias, "bias"), out = at(Y, y, "y");
 		scribble(space, bytes);
 		std::vector<float> sums(count(Y));
@@ -270,7 +270,7 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t h, const void *alpha, c
 	auto X = *xd, Y = *yd;
 	auto W = *wd;
 	auto C = *cd;
-	bool queued = enqueue(h->stream, [=] {
+	bool queued = enqueue(h->stream, __func__, beginnings({dx, w, dy, space}), [=] {
 		values out = at(X, dx, "dx"), b = at(W, w, "w"), d = at(Y, dy, "dy");
 		scribble(space, bytes);
 		std::vector<float> sums(count(X));
@@ -289,7 +289,7 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t h, const void *alpha,
 	auto X = *xd, Y = *yd;
 	auto W = *wd;
 	auto C = *cd;
-	bool queued = enqueue(h->stream, [=] {
+	bool queued = enqueue(h->stream, __func__, beginnings({x, dw, dy, space}), [=] {
 		values a = at(X, x, "x"), out = at(W, dw, "dw"), d = at(Y, dy, "dy");
 		scribble(space, bytes);
 		std::vector<double> sums(count(W));

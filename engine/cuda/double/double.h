@@ -3,6 +3,8 @@
 //
 //  * Device addresses are no host addresses: code that reads them outside of a kernel crashes.
 //  * Work in a stream runs when somebody waits for the stream, not before; copies that are not in a stream may not overtake it.
+//  * Copies and kernels of two streams that touch the same memory must be put into an order by events or by the host's waiting, whatever
+//    happens to run first. Of a kernel, that is where its pointers point. Pinned memory must stay as it is until it was copied.
 //  * Memory begins as NaNs, has a margin that must stay as it is and is not given out again; freeing it under work in a stream,
 //    using it afterwards, and all that is left when the context is given back are errors.
 //  * The threads of a kernel run in one order in a first launch and in the reverse in the next; those of a block that wait for each other,
@@ -14,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include <cuda.h>
 
@@ -29,8 +32,15 @@ bool wanted_to_fail(const char *call);
 // The memory behind `bytes` from a device address; ends the process unless all of it is allocated and aligned.
 void *resolve(uint64_t address, size_t bytes, size_t align, const char *what);
 
+// Memory that work touches.
+struct access {
+	uint64_t from, to;
+	bool writes;
+};
 // Puts work at the end of a stream; false where the stream is not one.
-bool enqueue(CUstream stream, std::function<void()> work);
+bool enqueue(CUstream stream, const char *name, std::vector<access> touches, std::function<void()> run);
+// Memory that a library is given, of which only the beginning is known; null is none.
+std::vector<access> beginnings(std::initializer_list<const void *> pointers);
 
 // Where the GPU is on the PCI bus, as driver and NVML name it.
 static const char bus_of_gpu[] = "0000:5e:00.0";

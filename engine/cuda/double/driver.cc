@@ -1,5 +1,5 @@
-// libcuda: contexts, memory, streams, events, modules, launches, graphs.
-#include "double.h"
+// libcuda: contexts, memory, modules, launches.
+#include "streams.h"
 
 #include <cstdarg>
 #include <cstdio>
@@ -7,11 +7,8 @@
 #include <cstring>
 #include <deque>
 #include <map>
-#include <memory>
-#include <mutex>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <sys/mman.h>
@@ -39,8 +36,7 @@ long setting(const char *name, long otherwise) {
 	return value && *value ? atol(value) : otherwise;
 }
 
-static std::recursive_mutex lock;
-#define LOCKED std::lock_guard<std::recursive_mutex> guard(lock)
+std::recursive_mutex lock;
 
 bool wanted_to_fail(const char *call) {
 	LOCKED;
@@ -60,7 +56,7 @@ bool wanted_to_fail(const char *call) {
 struct CUctx_st {
 	int device, users;
 };
-static thread_local CUcontext current;
+thread_local CUcontext current;
 static std::map<CUdevice, CUctx_st> contexts; // primary ones
 static std::map<std::string, int> alive;
 
@@ -69,15 +65,6 @@ void count_alive(const char *what, int change) {
 	LOCKED;
 	if ((alive[what] += change) < 0) fail("%s freed twice", what);
 }
-
-#define NEEDS_CONTEXT                                         \
-	LOCKED;                                                   \
-	if (!current) return CUDA_ERROR_INVALID_CONTEXT;          \
-	if (wanted_to_fail(__func__)) return CUDA_ERROR_LAUNCH_FAILED
-
-#define NEEDS_NO_CONTEXT \
-	LOCKED;              \
-	if (wanted_to_fail(__func__)) return CUDA_ERROR_LAUNCH_FAILED
 
 // Memory.
 
@@ -120,66 +107,6 @@ static bool is_pinned(const void *p, size_t bytes) {
 	if (next == pinned.begin()) return false;
 	auto &[base, size] = *--next;
 	return (char *)p + bytes <= base + size;
-}
-
-// Streams: queues of work that runs when somebody waits.
-
-struct ticket { // of a recorded event
-	bool done = false;
-	CUstream stream;
-};
-struct CUgraph_st {
-	std::vector<std::function<void()>> work;
-};
-struct CUgraphExec_st {
-	std::vector<std::function<void()>> work;
-};
-struct CUstream_st {
-	std::deque<std::function<void()>> queue;
-	std::thread::id owner; // a device's thread
-	CUgraph_st *capture = nullptr;
-	bool running = false;
-};
-struct CUevent_st {
-	std::shared_ptr<ticket> last;
-};
-static std::set<CUstream> streams;
-static std::set<CUevent> events;
-
-bool enqueue(CUstream s, std::function<void()> work) {
-	LOCKED;
-	if (!streams.count(s)) return false;
-	if (s->capture)
-		s->capture->work.push_back(std::move(work));
-	else
-		s->queue.push_back(std::move(work));
-	return true;
-}
-
-static void run_next(CUstream s) {
-	auto work = std::move(s->queue.front());
-	s->queue.pop_front();
-	work();
-}
-static void drain(CUstream s) {
-	if (s->running) fail("streams wait for each other");
-	s->running = true;
-	while (!s->queue.empty()) run_next(s);
-	s->running = false;
-}
-static void drain_until(const std::shared_ptr<ticket> &t) {
-	while (!t->done) {
-		if (!streams.count(t->stream)) fail("an event of a stream that was destroyed");
-		if (t->stream->queue.empty()) fail("an event that never comes");
-		run_next(t->stream);
-	}
-}
-static void want_idle(const char *call) {
-	for (auto s : streams) {
-		if (s->owner != std::this_thread::get_id()) continue;
-		if (s->capture) fail("%s while a stream is captured", call);
-		if (!s->queue.empty()) fail("%s while a stream has work that nobody has waited for", call);
-	}
 }
 
 // Kernels.
@@ -333,8 +260,8 @@ CUresult cuDevicePrimaryCtxRelease_v2(CUdevice d) {
 	current = nullptr;
 	if (!blocks.empty()) fail("%zu blocks of device memory are left, the first of %zu bytes", blocks.size(), blocks.begin()->second.bytes);
 	if (!pinned.empty()) fail("%zu blocks of pinned memory are left", pinned.size());
-	if (!streams.empty()) fail("%zu streams are left", streams.size());
-	if (!events.empty()) fail("%zu events are left", events.size());
+	if (streams_left()) fail("%zu streams are left", streams_left());
+	if (events_left()) fail("%zu events are left", events_left());
 	if (!modules.empty()) fail("%zu modules are left", modules.size());
 	for (auto &[what, n] : alive)
 		if (n) fail("%d of %s are left", n, what.c_str());
@@ -347,15 +274,14 @@ CUresult cuCtxSetCurrent(CUcontext c) {
 }
 CUresult cuCtxSynchronize(void) {
 	NEEDS_CONTEXT;
-	for (auto s : streams) drain(s);
+	drain_all();
 	return CUDA_SUCCESS;
 }
 
 CUresult cuMemAlloc_v2(CUdeviceptr *p, size_t n) {
 	NEEDS_CONTEXT;
 	if (n == 0) return CUDA_ERROR_INVALID_VALUE;
-	for (auto s : streams)
-		if (s->capture) fail("memory is allocated while a stream is captured");
+	if (capturing()) fail("memory is allocated while a stream is captured");
 	if (in_use + n > total_memory()) return CUDA_ERROR_OUT_OF_MEMORY;
 	size_t room = (n + 255) / 256 * 256, pages = (room + page - 1) / page * page;
 	char *m = (char *)mmap(nullptr, pages + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -407,87 +333,35 @@ CUresult cuMemFreeHost(void *p) {
 	return CUDA_SUCCESS;
 }
 
+// A sum of pinned memory: it must not change before it was copied.
+static uint64_t sum_of(const void *p, size_t n) {
+	uint64_t sum = 14695981039346656037u;
+	for (size_t i = 0; i < n; i++) sum = (sum ^ ((const unsigned char *)p)[i]) * 1099511628211u;
+	return sum;
+}
 CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr d, const void *s, size_t n, CUstream stream) {
 	NEEDS_CONTEXT;
 	if (!is_pinned(s, n)) fail("an asynchronous copy of %zu bytes from memory that is not pinned", n);
 	resolve(d, n, 1, __func__);
-	return enqueue(stream, [=] { memcpy(resolve(d, n, 1, "cuMemcpyHtoDAsync"), s, n); }) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+	uint64_t sum = sum_of(s, n);
+	return enqueue(stream, __func__, {{d, d + n, true}}, [=] {
+		if (sum_of(s, n) != sum) fail("pinned memory was changed before it was copied");
+		memcpy(resolve(d, n, 1, "cuMemcpyHtoDAsync"), s, n);
+	}) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
 }
 CUresult cuMemcpyDtoHAsync_v2(void *d, CUdeviceptr s, size_t n, CUstream stream) {
 	NEEDS_CONTEXT;
 	if (!is_pinned(d, n)) fail("an asynchronous copy of %zu bytes to memory that is not pinned", n);
 	resolve(s, n, 1, __func__);
-	return enqueue(stream, [=] { memcpy(d, resolve(s, n, 1, "cuMemcpyDtoHAsync"), n); }) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+	memset(d, 0xa5, n); // who reads it before it is there does not get what was
+	return enqueue(stream, __func__, {{s, s + n, false}}, [=] { memcpy(d, resolve(s, n, 1, "cuMemcpyDtoHAsync"), n); })
+		? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
 }
 CUresult cuMemsetD8Async(CUdeviceptr d, unsigned char v, size_t n, CUstream stream) {
 	NEEDS_CONTEXT;
 	resolve(d, n, 1, __func__);
-	return enqueue(stream, [=] { memset(resolve(d, n, 1, "cuMemsetD8Async"), v, n); }) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
-}
-
-CUresult cuStreamCreate(CUstream *s, unsigned flags) {
-	NEEDS_CONTEXT;
-	if (flags != CU_STREAM_NON_BLOCKING) fail("a stream that waits for the default stream");
-	streams.insert(*s = new CUstream_st);
-	(*s)->owner = std::this_thread::get_id();
-	return CUDA_SUCCESS;
-}
-CUresult cuStreamDestroy_v2(CUstream s) {
-	LOCKED;
-	if (!streams.count(s)) fail("cuStreamDestroy of no stream");
-	if (!s->queue.empty()) fail("a stream is destroyed that has work which nobody has waited for");
-	streams.erase(s);
-	delete s;
-	return CUDA_SUCCESS;
-}
-CUresult cuStreamSynchronize(CUstream s) {
-	NEEDS_CONTEXT;
-	if (!streams.count(s)) return CUDA_ERROR_INVALID_HANDLE;
-	if (s->capture) fail("cuStreamSynchronize while the stream is captured");
-	drain(s);
-	return CUDA_SUCCESS;
-}
-CUresult cuStreamWaitEvent(CUstream s, CUevent e, unsigned) {
-	NEEDS_CONTEXT;
-	if (!events.count(e)) return CUDA_ERROR_INVALID_HANDLE;
-	auto t = e->last;
-	if (!t) return CUDA_SUCCESS;
-	return enqueue(s, [=] { drain_until(t); }) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
-}
-
-CUresult cuEventCreate(CUevent *e, unsigned) {
-	NEEDS_CONTEXT;
-	events.insert(*e = new CUevent_st);
-	return CUDA_SUCCESS;
-}
-CUresult cuEventDestroy_v2(CUevent e) {
-	LOCKED;
-	if (!events.erase(e)) fail("cuEventDestroy of no event");
-	delete e;
-	return CUDA_SUCCESS;
-}
-CUresult cuEventRecord(CUevent e, CUstream s) {
-	NEEDS_CONTEXT;
-	if (!events.count(e) || !streams.count(s)) return CUDA_ERROR_INVALID_HANDLE;
-	if (s->capture) fail("an event is recorded while the stream is captured");
-	auto t = std::make_shared<ticket>();
-	t->stream = s;
-	e->last = t;
-	enqueue(s, [=] { t->done = true; });
-	return CUDA_SUCCESS;
-}
-CUresult cuEventSynchronize(CUevent e) {
-	NEEDS_CONTEXT;
-	if (!events.count(e)) return CUDA_ERROR_INVALID_HANDLE;
-	if (e->last) drain_until(e->last);
-	return CUDA_SUCCESS;
-}
-CUresult cuEventElapsedTime(float *ms, CUevent a, CUevent b) {
-	NEEDS_CONTEXT;
-	if (!events.count(a) || !events.count(b) || !a->last || !b->last) return CUDA_ERROR_INVALID_HANDLE;
-	if (!a->last->done || !b->last->done) return CUDA_ERROR_NOT_READY;
-	*ms = 0.001f;
-	return CUDA_SUCCESS;
+	return enqueue(stream, __func__, {{d, d + n, true}}, [=] { memset(resolve(d, n, 1, "cuMemsetD8Async"), v, n); })
+		? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
 }
 
 CUresult cuModuleLoadData(CUmodule *m, const void *image) {
@@ -533,52 +407,10 @@ CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, uns
 	for (size_t i = 0; i < words.size(); i++) memcpy(&words[i], arguments[i], 8);
 	f->kernel.bind(words.data()); // checks the pointers now, too
 	registered_kernel k = f->kernel;
-	return enqueue(s, [=] { run_kernel(f, k, {gx, gy, gz}, {bx, by, bz}, words); }) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
-}
-
-CUresult cuStreamBeginCapture_v2(CUstream s, CUstreamCaptureMode) {
-	NEEDS_CONTEXT;
-	if (!streams.count(s)) return CUDA_ERROR_INVALID_HANDLE;
-	if (s->capture) fail("a stream is captured twice");
-	s->capture = new CUgraph_st;
-	count_alive("graphs", 1);
-	return CUDA_SUCCESS;
-}
-CUresult cuStreamEndCapture(CUstream s, CUgraph *g) {
-	LOCKED;
-	if (!current || !streams.count(s) || !s->capture) return CUDA_ERROR_ILLEGAL_STATE;
-	*g = s->capture;
-	s->capture = nullptr;
-	if (!wanted_to_fail(__func__)) return CUDA_SUCCESS;
-	count_alive("graphs", -1); // a capture that something has spoiled ends, too
-	delete *g;
-	*g = nullptr;
-	return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
-}
-CUresult cuGraphInstantiateWithFlags(CUgraphExec *e, CUgraph g, unsigned long long) {
-	NEEDS_CONTEXT;
-	*e = new CUgraphExec_st{g->work};
-	count_alive("executable graphs", 1);
-	return CUDA_SUCCESS;
-}
-CUresult cuGraphLaunch(CUgraphExec e, CUstream s) {
-	NEEDS_CONTEXT;
-	auto work = e->work;
-	return enqueue(s, [=] {
-		for (auto &w : work) w();
-	}) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
-}
-CUresult cuGraphDestroy(CUgraph g) {
-	LOCKED;
-	count_alive("graphs", -1);
-	delete g;
-	return CUDA_SUCCESS;
-}
-CUresult cuGraphExecDestroy(CUgraphExec e) {
-	LOCKED;
-	count_alive("executable graphs", -1);
-	delete e;
-	return CUDA_SUCCESS;
+	std::vector<access> touches; // where its pointers point
+	for (size_t i = 0; i < words.size(); i++)
+		if (k.signature[i] == 'p' && words[i]) touches.push_back({words[i], words[i] + 1, true});
+	return enqueue(s, name, touches, [=] { run_kernel(f, k, {gx, gy, gz}, {bx, by, bz}, words); }) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
 }
 
 CUresult cuGetErrorString(CUresult status, const char **text) {

@@ -1,0 +1,21 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"errors"
+
+	"scalenet/engine"
+	"scalenet/nn"
+)
+
+func (c *compiler) pictures(op nn.Pictures) error {
+	bytes, placements, y := c.in[0], c.in[1], c.out
+	t, err := feature(y)
+	if err := errors.Join(err, engine.CheckType(engine.UInt8, bytes), engine.CheckType(engine.Int32, placements)); err != nil {
+		return err
+	}
+	pixels := size(y) / 3
+	return c.step("pictures_"+t, pixels, bytes, placements, y, c.device.transfers.fault, size(bytes), op.Height, op.Width, pixels,
+		op.Mean[0], op.Mean[1], op.Mean[2], op.Std[0], op.Std[1], op.Std[2])
+}

@@ -1,0 +1,45 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"scalenet/engine"
+	"scalenet/nn"
+	"scalenet/raster"
+)
+
+// Images are the host's, bit for bit, whatever the sizes.
+func TestPicturesAreTheHosts(t *testing.T) {
+	d := newDevice(t)
+	random := rand.New(rand.NewPCG(5, 6))
+	for range 40 {
+		n, h, w := 1+random.IntN(3), 1+random.IntN(90), 1+random.IntN(90)
+		op := nn.Pictures{Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225}, Height: h, Width: w}
+		var bytes []uint8
+		var rows []int32
+		var placements []nn.Placement
+		for range n {
+			a := nn.Placement{At: len(bytes), W: 1 + random.IntN(150), H: 1 + random.IntN(150),
+				Placing: raster.Placing{W: 1 + random.IntN(w), H: 1 + random.IntN(h), FlipX: random.IntN(2) > 0, FlipY: random.IntN(2) > 0}}
+			for range 3 * a.W * a.H {
+				bytes = append(bytes, uint8(random.Uint32()))
+			}
+			rows, placements = append(rows, a.Row()...), append(placements, a)
+		}
+		t.Run(fmt.Sprintf("%dx%dx%d", n, h, w), func(t *testing.T) {
+			want := make([]float32, n*h*w*3)
+			for i, a := range placements {
+				require.NoError(t, op.FillRows(want[i*h*w*3:(i+1)*h*w*3], bytes, a, 0, h))
+			}
+			images := alloc(t, d, engine.Float32, nil, n, h, w, 3)
+			k := compile(t, d, op, images, alloc(t, d, engine.UInt8, bytes, len(bytes)), alloc(t, d, engine.Int32, rows, n, nn.PlacementRow))
+			require.NoError(t, d.Do(k.Run))
+			require.Equal(t, want, read(t, d, images), "%+v", placements)
+		})
+	}
+}

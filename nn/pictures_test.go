@@ -1,0 +1,65 @@
+package nn
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+	"scalenet/raster"
+)
+
+func TestPlacement(t *testing.T) {
+	op := Pictures{Height: 8, Width: 9}
+	for _, want := range []Placement{
+		{0, 2, 3, raster.Placing{W: 9, H: 8}},
+		{6, 2, 2, raster.Placing{W: 1, H: 1, FlipX: true}},
+		{6, 2, 2, raster.Placing{W: 1, H: 1, FlipY: true}},
+		{17, 1, 1, raster.Placing{W: 1, H: 1, FlipX: true, FlipY: true}},
+	} {
+		rows := append(make([]int32, PlacementRow), want.Row()...)
+		got, err := op.Placed(20, rows, 1)
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+	for _, wrong := range []Placement{
+		{}, {-1, 2, 2, raster.Placing{W: 1, H: 1}}, {0, 0, 2, raster.Placing{W: 1, H: 1}}, {0, 2, 0, raster.Placing{W: 1, H: 1}},
+		{9, 2, 2, raster.Placing{W: 1, H: 1}}, {0, 1 << 20, 1 << 20, raster.Placing{W: 1, H: 1}},
+		{0, 2, 2, raster.Placing{W: 10, H: 1}}, {0, 2, 2, raster.Placing{W: 1, H: 9}}, {0, 2, 2, raster.Placing{W: 0, H: 1}},
+	} {
+		_, err := op.Placed(20, wrong.Row(), 0)
+		assert.ErrorContains(t, err, "picture 0 of ")
+	}
+}
+
+// An image's rows can be made in any parts.
+func TestFillRowsInParts(t *testing.T) {
+	op := Pictures{Mean: [3]float32{0.5, 0.4, 0.3}, Std: [3]float32{0.2, 0.3, 0.4}, Height: 11, Width: 7}
+	bytes := make([]uint8, 5*6*3)
+	for i := range bytes {
+		bytes[i] = uint8(i * 37)
+	}
+	for _, flip := range []bool{false, true} {
+		a := Placement{0, 5, 6, raster.Placing{W: 6, H: 9, FlipX: flip, FlipY: flip}}
+		whole, parts := make([]float32, 11*7*3), make([]float32, 11*7*3)
+		for i := range whole {
+			whole[i], parts[i] = 9, 9
+		}
+		require.NoError(t, op.FillRows(whole, bytes, a, 0, 11))
+		for y := range 11 {
+			require.NoError(t, op.FillRows(parts, bytes, a, y, y+1))
+		}
+		assert.Equal(t, whole, parts)
+		assert.Equal(t, []float32{0, 0, 0}, whole[18:21], "beside the picture")
+		assert.Equal(t, make([]float32, 2*7*3), whole[9*7*3:], "below it")
+		assert.NotContains(t, whole, float32(9))
+	}
+}
+
+// The result is float32 although no input is.
+func TestPicturesInAGraph(t *testing.T) {
+	g := NewGraph(NewParams(1), false)
+	images := Apply(Pictures{Height: 4, Width: 5}, g.Bytes("bytes", 100), g.Labels("placements", 2, PlacementRow))
+	assert.Equal(t, tensor.Float32, images.Dtype())
+	assert.Equal(t, tensor.Shape{2, 4, 5, 3}, images.Shape())
+}

@@ -1,0 +1,126 @@
+package raster
+
+import "fmt"
+
+// Placing is how a picture lies in a network's input: at W x H pixels, then mirrored left to right (FlipX) or top to bottom (FlipY).
+type Placing struct {
+	W, H         int
+	FlipX, FlipY bool
+}
+
+// tap is where a value between two samples comes from: (1-weight) of the sample at lo and weight of the one at hi.
+type tap struct {
+	lo, hi int
+	weight float32
+}
+
+// tapAt is the tap of sample i of n resized from a line of size samples, as PyTorch's upsample_bilinear2d (align_corners=False) computes
+// it in float32: centres at (i+0.5)*size/n - 0.5, not before the first sample.
+func tapAt(i, size, n int) tap {
+	scale := float32(size) / float32(n)
+	centre := max(0, (float32(i)+0.5)*scale-0.5)
+	lo := min(int(centre), size-1)
+	return tap{lo, min(lo+1, size-1), min(1, centre-float32(lo))}
+}
+
+func taps(size, n int) []tap {
+	line := make([]tap, n)
+	for i := range line {
+		line[i] = tapAt(i, size, n)
+	}
+	return line
+}
+
+// FillResized is Fill of the picture as it is to be placed, in float32 throughout: normalised, then resized bilinearly, equal to
+// torchvision's GeneralizedRCNNTransform to 1e-5.
+func (n Normalization) FillResized(dst []float32, stride int, p Picture, to Placing) error {
+	return n.FillRows(dst, stride, p, to, 0, to.H)
+}
+
+// FillRows writes only the rows of dst from first to before end.
+func (n Normalization) FillRows(dst []float32, stride int, p Picture, to Placing, first, end int) error {
+	if to.W < 1 || to.H < 1 {
+		return fmt.Errorf("resize to %dx%d: sides must be at least 1", to.W, to.H)
+	}
+	if err := checkRows(dst, stride, to.W, to.H); err != nil {
+		return err
+	}
+	if to.FlipY {
+		first, end = to.H-end, to.H-first
+	}
+	row := n.resized(p, to)
+	for y := first; y < end; y++ { // downwards in the picture, whatever dst's order
+		at := y
+		if to.FlipY {
+			at = to.H - 1 - y
+		}
+		d := dst[at*stride : at*stride+to.W*3]
+		row(d, y)
+		if to.FlipX {
+			mirror(d)
+		}
+	}
+	return nil
+}
+
+// resized gives the function that writes row y of the resized picture; rows are asked for downwards.
+func (n Normalization) resized(p Picture, to Placing) func(dst []float32, y int) {
+	t := n.tables()
+	if to.W == p.W && to.H == p.H {
+		return func(dst []float32, y int) { t.row(dst, p.row(y)) }
+	}
+	columns := taps(p.W, to.W)
+	// The two rows of the picture that a row is between, resized horizontally, are kept for the next one.
+	var (
+		source     = make([]float32, p.W*3)
+		lo, hi     = make([]float32, to.W*3), make([]float32, to.W*3)
+		loAt, hiAt = -1, -1
+	)
+	load := func(row []float32, y int) {
+		t.row(source, p.row(y))
+		resizeRow(row, source, columns)
+	}
+	return func(dst []float32, y int) {
+		v := tapAt(y, p.H, to.H)
+		if v.lo == hiAt {
+			lo, hi, loAt, hiAt = hi, lo, hiAt, loAt
+		}
+		if v.lo != loAt {
+			load(lo, v.lo)
+			loAt = v.lo
+		}
+		if v.hi != hiAt {
+			load(hi, v.hi)
+			hiAt = v.hi
+		}
+		blend(dst, lo, hi, v.weight)
+	}
+}
+
+// resizeRow resizes a row of pixels of three values.
+func resizeRow(dst, source []float32, columns []tap) {
+	for _, c := range columns {
+		a, b := source[c.lo*3:c.lo*3+3], source[c.hi*3:c.hi*3+3]
+		dst[0] = (1-c.weight)*a[0] + c.weight*b[0]
+		dst[1] = (1-c.weight)*a[1] + c.weight*b[1]
+		dst[2] = (1-c.weight)*a[2] + c.weight*b[2]
+		dst = dst[3:]
+	}
+}
+
+// blend writes (1-weight)*lo + weight*hi.
+func blend(dst, lo, hi []float32, weight float32) {
+	lo, hi = lo[:len(dst)], hi[:len(dst)]
+	for i := range dst {
+		dst[i] = (1-weight)*lo[i] + weight*hi[i]
+	}
+}
+
+// mirror reverses a row of pixels of three values.
+func mirror(row []float32) {
+	for a, b := 0, len(row)-3; a < b; a, b = a+3, b-3 {
+		row[a], row[b] = row[b], row[a]
+		row[a+1], row[b+1] = row[b+1], row[a+1]
+		row[a+2], row[b+2] = row[b+2], row[a+2]
+	}
+}
