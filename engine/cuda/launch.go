@@ -2,6 +2,9 @@
 
 package cuda
 
+// #include "driver.h"
+import "C"
+
 import (
 	_ "embed"
 	"fmt"
@@ -66,8 +69,7 @@ type launch struct {
 	name   string
 	fn     cu.Function
 	blocks int
-	words  []uint64 // cu reads eight bytes of each argument
-	params []unsafe.Pointer
+	words  []uint64       // of the arguments
 	shared map[int]shared // arguments that lie in the shared memory
 }
 
@@ -88,7 +90,7 @@ func (d *Device) launch(name string, n int, arguments ...any) (*launch, error) {
 		d.functions[name] = fn
 	}
 	l := &launch{device: d, name: name, fn: fn, blocks: (n + threads - 1) / threads, shared: map[int]shared{},
-		words: make([]uint64, len(arguments)), params: make([]unsafe.Pointer, len(arguments))}
+		words: make([]uint64, len(arguments))}
 	have := make([]byte, len(arguments))
 	for i, a := range arguments {
 		var err error
@@ -98,7 +100,6 @@ func (d *Device) launch(name string, n int, arguments ...any) (*launch, error) {
 		if s, ok := a.(shared); ok {
 			l.shared[i] = s
 		}
-		l.params[i] = unsafe.Pointer(&l.words[i])
 	}
 	if want := d.signatures[name]; want != string(have) {
 		return nil, fmt.Errorf("kernel %s has parameters %s, got %s", name, want, have)
@@ -138,8 +139,14 @@ func (l *launch) run() error {
 	for i, s := range l.shared {
 		l.words[i] = uint64(l.device.shared) + uint64(s)
 	}
-	if err := l.fn.Launch(l.blocks, 1, 1, threads, 1, 1, 0, l.device.stream, l.params); err != nil {
-		return fmt.Errorf("kernel %s: %w", l.name, describe(err))
+	// Not by cu's Launch: it writes pointers into memory fresh from malloc, whose garbage Go's collector may then take for pointers.
+	status := C.sn_launch(*(*C.CUfunction)(unsafe.Pointer(&l.fn)), C.uint(l.blocks), threads, C.CUstream(unsafe.Pointer(l.device.stream.C())),
+		(*C.uint64_t)(unsafe.Pointer(&l.words[0])), C.int(len(l.words)))
+	if status != C.CUDA_SUCCESS {
+		return fmt.Errorf("kernel %s: %w", l.name, describe(as(cu.LaunchFailed, status)))
 	}
 	return nil
 }
+
+// as is a status as an error of cu's, whose type has no name outside of cu.
+func as[E ~int, S ~uint32](_ E, status S) E { return E(status) }
