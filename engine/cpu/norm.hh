@@ -47,6 +47,27 @@ void norm_coefficients(const float *weight, const float *bias, const float *mean
   }
 }
 
+// Joined takes rows of few channels several at a time, so that vectors are full: their coefficients stand one behind the other.
+template <int n>
+struct Joined {
+  enum { MOST = 128 };  // channels of joined rows
+  int64_t times;
+  float coefficients[n][MOST];
+
+  Joined(int64_t c, const float *const (&from)[n]) : times(std::max<int64_t>(MOST / std::max<int64_t>(c, 1), 1)) {
+    for (int k = 0; k < n && times > 1; k++)
+      for (int64_t i = 0; i < times * c; i++) coefficients[k][i] = from[k] ? from[k][i % c] : 0.0f;
+  }
+  // each calls f(first row, rows, channels, coefficients) for the joined rows and for those that are left.
+  template <class F>
+  void each(int64_t rows, int64_t c, const float *const (&from)[n], F f) const {
+    const float *joined[n];
+    for (int k = 0; k < n; k++) joined[k] = times > 1 ? coefficients[k] : from[k];
+    f(0, rows / times, c * times, joined);
+    if (rows % times) f(rows / times * times, rows % times, c, from);
+  }
+};
+
 template <class T, class Shift, class Residual, class Rectify>
 static void affine_rows(const T *x, const float *scale, const float *shift, const T *residual, T *y, int64_t rows, int64_t c,
                         Shift, Residual, Rectify) {
@@ -71,7 +92,11 @@ void affine(int type, const void *x, const float *scale, const float *shift, con
     flag(shift, [&](auto shifts) {
       flag(residual, [&](auto adds) {
         flag(relu, [&](auto rectify) {
-          affine_rows((const T *)x, scale, shift, (const T *)residual, (T *)y, rows, c, shifts, adds, rectify);
+          const float *const all[] = {scale, shift};
+          Joined<2>(c, all).each(rows, c, all, [&](int64_t row, int64_t n, int64_t channels, const float *const *by) {
+            const int64_t at = row * c;
+            affine_rows((const T *)x + at, by[0], by[1], (const T *)residual + (adds ? at : 0), (T *)y + at, n, channels, shifts, adds, rectify);
+          });
         });
       });
     });
@@ -100,6 +125,18 @@ void norm_grad_params(int type, const void *x, const float *moments, const void 
   });
 }
 
+template <class T>
+static void norm_grad_input_rows(const T *x, const T *dy, const float *const *by, T *dx, int64_t rows, int64_t c) {
+  const float *scale = by[0], *slope = by[1], *mean = by[2], *constant = by[3];
+#pragma omp parallel for schedule(static) if (rows * c > SN_SMALL)
+  for (int64_t r = 0; r < rows; r++) {
+    const T *a = x + r * c, *d = dy + r * c;
+    T *z = dx + r * c;
+#pragma omp simd
+    for (int64_t i = 0; i < c; i++) put(z[i], scale[i] * float(d[i]) + (slope[i] * (float(a[i]) - mean[i]) + constant[i]));
+  }
+}
+
 // dx = weight * inv * (dy - dbias/rows - (x - mean) * inv * dweight/rows) with inv = 1/sqrt(variance + eps), written as
 // scale * dy + slope * (x - mean) + constant. scratch has 3 c floats.
 void norm_grad_input(int type, const void *x, const float *weight, const float *moments, const void *dy,
@@ -113,14 +150,10 @@ void norm_grad_input(int type, const void *x, const float *weight, const float *
   }
   typed(type, [&](auto t) {
     using T = decltype(t);
-#pragma omp parallel for schedule(static) if (rows * c > SN_SMALL)
-    for (int64_t r = 0; r < rows; r++) {
-      auto a = (const T *)x + r * c, d = (const T *)dy + r * c;
-      auto z = (T *)dx + r * c;
-#pragma omp simd
-      for (int64_t i = 0; i < c; i++)
-        put(z[i], scale[i] * float(d[i]) + (slope[i] * (float(a[i]) - moments[i]) + constant[i]));
-    }
+    const float *const all[] = {scale, slope, moments, constant};
+    Joined<4>(c, all).each(rows, c, all, [&](int64_t row, int64_t n, int64_t channels, const float *const *by) {
+      norm_grad_input_rows((const T *)x + row * c, (const T *)dy + row * c, by, (T *)dx + row * c, n, channels);
+    });
   });
 }
 
