@@ -24,8 +24,8 @@ p.add_argument("--seconds", default="2", help="length of a contestant's turn; 0 
 a = p.parse_args()
 a.out.mkdir(parents=True, exist_ok=True)
 
-TESTS = "^(TestOperations|TestPlans|TestPrecision|TestFaults.*|TestLongTransfers|TestPacked.*|TestPTX.*|TestRecord.*|Test.*AreTheHosts)$"
-NETWORKS = "^(TestTiny.*|Test.*EqualsTorchvision|Test.*EqualTorchvision|TestWholeGraph|TestDevice)$/^cuda"
+TESTS = "^(TestOperations|TestPlans|TestPrecision|TestFaults.*|TestLongTransfers|TestUploadsBesideKernels|TestFetchedFaults|TestPacked.*|TestPTX.*|TestRecord.*|Test.*AreTheHosts)$"
+NETWORKS = "^(TestTiny.*|Test.*EqualsTorchvision|Test.*EqualTorchvision|TestWholeGraph|TestRunsUnderWay|TestDevice)$/^cuda"
 
 
 def go_test(run, *packages, logged="precision "):
