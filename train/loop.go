@@ -253,8 +253,11 @@ func (l *Loop[B]) report(lr float64) error {
 }
 
 // evaluate measures the model, the averaged one if there is one, and keeps it
-// when it is the best.
+// when it is the best. A model with a parameter that is not finite is not measured.
 func (l *Loop[B]) evaluate(ctx context.Context) error {
+	if err := l.finite(); err != nil {
+		return err
+	}
 	return l.averaged(func() error {
 		metrics, err := l.Model.Evaluate(ctx)
 		if err != nil {

@@ -324,6 +324,7 @@ func TestNonFiniteParameterIsNotSaved(t *testing.T) {
 		}
 	}
 	require.ErrorContains(t, loop.Run(context.Background(), false), `parameter "running" is not finite after step 6`)
+	require.Equal(t, 1, model.evaluated, "the model of epoch 2 could have become the best")
 	saved, err := checkpoint.Load(filepath.Join(dir, stateFile))
 	require.NoError(t, err)
 	require.Contains(t, saved.Metadata["state"], `"step":3,`)

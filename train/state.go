@@ -233,14 +233,8 @@ func firstDifference(a, b Config) (key, was, now string) {
 // save writes the state, and then the model of the same step. Only the first
 // matters for resuming. Neither is written when a parameter is not finite.
 func (l *Loop[B]) save() error {
-	for _, p := range l.Model.Params() {
-		squares, err := l.Device.SumSquares(p.Value, p.Len)
-		if err != nil {
-			return fmt.Errorf("parameter %q: %w", p.Name, err)
-		}
-		if math.IsNaN(squares) || math.IsInf(squares, 0) {
-			return fmt.Errorf("parameter %q is not finite after step %d; the last save is kept: is the learning rate too high?", p.Name, l.state.Step)
-		}
+	if err := l.finite(); err != nil {
+		return err
 	}
 	if err := l.log.Sync(); err != nil {
 		return err
@@ -253,6 +247,20 @@ func (l *Loop[B]) save() error {
 		return err
 	}
 	return l.averaged(func() error { return l.saveModel(LastFile) })
+}
+
+// finite is an error when a parameter is not.
+func (l *Loop[B]) finite() error {
+	for _, p := range l.Model.Params() {
+		squares, err := l.Device.SumSquares(p.Value, p.Len)
+		if err != nil {
+			return fmt.Errorf("parameter %q: %w", p.Name, err)
+		}
+		if math.IsNaN(squares) || math.IsInf(squares, 0) {
+			return fmt.Errorf("parameter %q is not finite after step %d; the last save is kept: is the learning rate too high?", p.Name, l.state.Step)
+		}
+	}
+	return nil
 }
 
 // stateFile gathers everything.
