@@ -11,6 +11,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"scalenet/backbone"
+	"scalenet/checkpoint"
+	"scalenet/classify"
+	"scalenet/detector"
 )
 
 // namedNetwork is the network of a namedConfig.
@@ -27,13 +30,35 @@ func namedNetwork(model string) (backbone.Network, error) {
 }
 
 // namedConfig is a published network by its name, or one that a file
-// describes: a backbone.Config in YAML or JSON, or an allocation of neurons (a
-// JSON list of rows) for the published ScaleNet of as many blocks.
+// describes: a backbone.Config in YAML or JSON, an allocation of neurons (a
+// JSON list of rows) for the published ScaleNet of as many blocks, or a model
+// that was trained.
 func namedConfig(model string) (backbone.Config, error) {
 	if slices.Contains(backbone.Names(), model) {
 		return backbone.Config{Name: model}, nil
 	}
+	if strings.HasSuffix(model, ".safetensors") {
+		return trainedNetwork(model)
+	}
 	return readNetwork(model)
+}
+
+// trainedNetwork is the network of a classifier or a detector, from its file's metadata.
+func trainedNetwork(path string) (config backbone.Config, err error) {
+	r, err := checkpoint.Open(path)
+	if err != nil {
+		return config, err
+	}
+	defer r.Close()
+	if text, ok := r.Metadata()[checkpoint.DetectorKey]; ok {
+		c, err := detector.Parse([]byte(text), path)
+		return c.Backbone, err
+	}
+	if text, ok := r.Metadata()[checkpoint.ClassifierKey]; ok {
+		c, err := classify.Parse([]byte(text), path)
+		return c.Backbone, err
+	}
+	return config, fmt.Errorf("%s: neither a detector's nor a classifier's configuration in the file", path)
 }
 
 func readNetwork(path string) (config backbone.Config, err error) {

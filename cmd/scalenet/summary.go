@@ -34,13 +34,14 @@ image and a fully connected layer on top. Multiply-adds are those of convolution
 and linear layers, each at the resolution that the network's definition runs it at.
 
 The model is one of ` + strings.Join(backbone.Names(), ", ") + `,
-or a file: a network's configuration in YAML or JSON, or an allocation of neurons
-as a JSON list of rows.
+or a file: a network's configuration in YAML or JSON, an allocation of neurons
+as a JSON list of rows, or a trained detector or classifier, whose backbone it is.
 
 With --all there is a line for each network that has a name, at the size it was
 made for, beside the parameters (millions), the multiply-adds (billions) and the
 paper's errors (%) that were published of it.`,
 		Example: `  scalenet summary --model scalenet50 --size 224
+  scalenet summary --model models/bccd.safetensors --size 384x512 --classes 3
   scalenet summary --all
   scalenet summary --model scalenet101 --size 600x1000 --json`,
 		Args: cobra.NoArgs,
