@@ -14,13 +14,6 @@ var (
 	colourDeviations = [3]float64{0.2175, 0.0188, 0.0045}
 )
 
-// input is a picture ready to be normalised: Shift, red, green and blue of
-// [0, 1], is added to every pixel.
-type input struct {
-	*imaging.Image
-	shift [3]float32
-}
-
 // forTraining changes a picture at random and cuts the network's input out.
 func (c *Config) forTraining(m *imaging.Image, random *rand.Rand) input {
 	a := c.Augment

@@ -11,18 +11,19 @@ import (
 	"scalenet/engine"
 	"scalenet/imaging"
 	"scalenet/nn"
+	"scalenet/train"
 )
 
 // Classifier runs a model on batches of one size. It is not safe for concurrent use.
 type Classifier struct {
-	model          *Model
-	store          *engine.Store
-	batch          int
-	features       engine.DType
-	plan           *engine.Plan // compiled when first needed
-	images, logits *nn.Node
-	values         []float32
-	dev            engine.Device
+	model    *Model
+	store    *engine.Store
+	batch    int
+	features engine.DType
+	plan     *engine.Plan // compiled when first needed
+	in       inputs
+	logits   *nn.Node
+	dev      engine.Device
 }
 
 // Options of a Classifier.
@@ -52,29 +53,33 @@ func (c *Classifier) Close() {
 	c.store.Close()
 }
 
-// run gives the logits of a batch of pixels: rows of one a class, valid until
-// the next run.
-func (c *Classifier) run(pixels []float32) ([]float32, error) {
-	if c.plan == nil {
-		g := nn.NewGraph(c.model.Params, false)
-		if err := nn.Build(func() { c.images, c.logits = c.model.logits(g, c.batch) }); err != nil {
-			return nil, err
-		}
-		var err error
-		if c.plan, err = engine.Compile(c.dev, c.store, engine.Spec{
-			Graph: g, Stages: [][]*nn.Node{{c.logits}}, Features: c.features,
-		}); err != nil {
-			return nil, engine.Advise(err, "smaller batches (--batch)")
-		}
-		c.values = make([]float32, c.batch*len(c.model.Classes))
+// start begins with a batch; where the device does not run by itself, it is done then. What it returns gives the logits, rows of one a class,
+// and is called before the start after the next.
+func (c *Classifier) start(b *Batch) (logits func() ([]float32, error), err error) {
+	if err := c.compile(); err != nil {
+		return nil, err
 	}
-	if err := c.plan.Write(c.images, pixels); err != nil {
+	if err := c.in.write(c.plan, b, c.model.Config.Input.Size); err != nil {
 		return nil, err
 	}
 	if err := c.plan.RunAll(); err != nil {
 		return nil, err
 	}
-	return c.values, c.plan.Read(c.logits, c.values)
+	values := make([]float32, c.batch*len(c.model.Classes))
+	wait, err := c.plan.Fetch(c.logits, values)
+	return func() ([]float32, error) { return values, wait() }, err
+}
+
+func (c *Classifier) compile() (err error) {
+	if c.plan != nil {
+		return nil
+	}
+	g := nn.NewGraph(c.model.Params, false)
+	if err := nn.Build(func() { c.in, c.logits = c.model.logits(g, c.batch) }); err != nil {
+		return err
+	}
+	c.plan, err = engine.Compile(c.dev, c.store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{c.logits}}, Features: c.features})
+	return engine.Advise(err, "smaller batches (--batch)")
 }
 
 // Prediction is a class and its probability.
@@ -85,10 +90,13 @@ type Prediction struct {
 
 // Classify gives the classes of a picture by falling probability.
 func (c *Classifier) Classify(picture *imaging.Image) ([]Prediction, error) {
-	size := c.model.Config.Input.Size
-	pixels := make([]float32, c.batch*size*size*3)
-	c.model.Config.Input.normalize(pixels[:size*size*3], c.model.Config.forTest(picture))
-	values, err := c.run(pixels)
+	b := newBatch(c.batch, c.model.Config.Input.Size)
+	b.fill(0, c.model.Config.forTest(picture))
+	logits, err := c.start(b)
+	if err != nil {
+		return nil, err
+	}
+	values, err := logits()
 	if err != nil {
 		return nil, err
 	}
@@ -145,34 +153,35 @@ func (c *Classifier) Evaluate(ctx context.Context, data *Dataset, skipped *Skipp
 	}
 	loader := newTestLoader(c.model.Config, data, c.batch, skipped)
 	defer loader.Close()
-	var first, five int
+	var five, first int
+	var before *guess // is computed while the pictures of the next one go up
 	for done := 0; ; {
-		b, err := loader.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			break
-		}
+		next, err := c.next(ctx, loader)
 		if err != nil {
 			return f, err
 		}
-		logits, err := c.run(b.Pixels)
-		if err != nil {
-			return f, fmt.Errorf("%v: %w", b.Names, err)
-		}
-		for i, label := range b.Labels {
-			if label < 0 {
-				continue
+		if before != nil {
+			ranks, err := before.ranks(len(c.model.Classes))
+			if err != nil {
+				return f, err
 			}
-			f.Pictures++
-			switch r := rank(logits[i*len(c.model.Classes):(i+1)*len(c.model.Classes)], int(label)); {
-			case r == 0:
-				first, five = first+1, five+1
-			case r < 5:
-				five++
+			for _, r := range ranks {
+				f.Pictures++
+				if r == 0 {
+					first++
+				}
+				if r < 5 {
+					five++
+				}
+			}
+			if done = min(done+c.batch, data.Len()); progress != nil {
+				progress(done)
 			}
 		}
-		if done = min(done+c.batch, data.Len()); progress != nil {
-			progress(done)
+		if next == nil {
+			break
 		}
+		before = next
 	}
 	f.Skipped = data.Len() - f.Pictures
 	if f.Pictures == 0 {
@@ -180,6 +189,42 @@ func (c *Classifier) Evaluate(ctx context.Context, data *Dataset, skipped *Skipp
 	}
 	f.Top1, f.Top5 = float64(first)/float64(f.Pictures), float64(five)/float64(f.Pictures)
 	return f, nil
+}
+
+// guess is a batch that the device was given.
+type guess struct {
+	batch  *Batch
+	logits func() ([]float32, error)
+}
+
+// next gives the device the next batch; nil after the last.
+func (c *Classifier) next(ctx context.Context, loader *train.Prefetch[*Batch]) (*guess, error) {
+	b, err := loader.Next(ctx)
+	if errors.Is(err, io.EOF) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	logits, err := c.start(b)
+	if err != nil {
+		return nil, fmt.Errorf("%v: %w", b.Names, err)
+	}
+	return &guess{b, logits}, nil
+}
+
+// ranks is how many of so many classes are before the right one, for each picture of the batch.
+func (g *guess) ranks(classes int) (list []int, err error) {
+	logits, err := g.logits()
+	if err != nil {
+		return nil, fmt.Errorf("%v: %w", g.batch.Names, err)
+	}
+	for i, label := range g.batch.Labels {
+		if label >= 0 {
+			list = append(list, rank(logits[i*classes:(i+1)*classes], int(label)))
+		}
+	}
+	return list, nil
 }
 
 // rank is how many classes are before one: those with a larger logit, or an

@@ -5,16 +5,8 @@ import (
 	"runtime"
 	"sync"
 
-	"scalenet/imaging"
 	"scalenet/train"
 )
-
-// Batch is a number of pictures as the network's input. It belongs to the receiver.
-type Batch struct {
-	Pixels []float32 // N x Size x Size x 3, normalised RGB
-	Labels []int32   // -1 where there is no picture
-	Names  []string  // of the pictures
-}
 
 // Skipped collects the pictures that could not be read and were left out. A nil
 // Skipped leaves none out: they are errors.
@@ -94,14 +86,9 @@ func newTestLoader(c Config, data *Dataset, batch int, skipped *Skipped) *train.
 	})
 }
 
-func (b *batches) empty(n int) *Batch {
-	side := b.config.Input.Size
-	return &Batch{Pixels: make([]float32, n*side*side*3), Labels: make([]int32, n), Names: make([]string, n)}
-}
-
 func (b *batches) forTraining(epoch, index int, order []int) (*Batch, error) {
 	n := b.config.Batch
-	batch := b.empty(n)
+	batch := newBatch(n, b.config.Input.Size)
 	for i := range n {
 		place := index*n + i
 		random := train.RandAt(b.config.Train.Seed, epoch, place)
@@ -111,7 +98,7 @@ func (b *batches) forTraining(epoch, index int, order []int) (*Batch, error) {
 			picture, err := b.data.Picture(at)
 			if err == nil {
 				batch.Labels[i], batch.Names[i] = b.data.Labels[at], b.data.Name(at)
-				b.fill(batch, i, b.config.forTraining(picture, random))
+				batch.fill(i, b.config.forTraining(picture, random))
 				break
 			}
 			if !b.skipped.skips(b.data.Name(at), err) {
@@ -126,7 +113,7 @@ func (b *batches) forTraining(epoch, index int, order []int) (*Batch, error) {
 }
 
 func (b *batches) forTest(first, n int) (*Batch, error) {
-	batch := b.empty(n)
+	batch := newBatch(n, b.config.Input.Size)
 	for i := range n {
 		at := first + i
 		batch.Labels[i] = -1
@@ -141,25 +128,7 @@ func (b *batches) forTest(first, n int) (*Batch, error) {
 			return nil, err
 		}
 		batch.Labels[i], batch.Names[i] = b.data.Labels[at], b.data.Name(at)
-		b.fill(batch, i, b.config.forTest(picture))
+		batch.fill(i, b.config.forTest(picture))
 	}
 	return batch, nil
-}
-
-// fill normalises a picture into its place.
-func (b *batches) fill(batch *Batch, i int, in input) {
-	size := b.config.Input.Size
-	b.config.Input.normalize(batch.Pixels[i*size*size*3:(i+1)*size*size*3], in)
-}
-
-// normalize writes a picture of the input's size.
-func (in Input) normalize(dst []float32, picture input) {
-	mean := in.Mean
-	for c := range mean {
-		mean[c] -= picture.shift[c]
-	}
-	n := imaging.Normalization{Mean: mean, Std: in.Std}
-	if err := n.Fill(dst, in.Size*3, picture.Image); err != nil {
-		panic(err) // the picture has the size of its place
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"scalenet/engine/ref"
 	"scalenet/imaging"
 	"scalenet/train"
 )
@@ -97,12 +98,9 @@ func TestTestLoaderIsInOrder(t *testing.T) {
 	require.Len(t, list, 3)
 	require.Equal(t, []int32{8, 9, -1, -1}, list[2].Labels)
 	require.Equal(t, "train.bin[5]", list[1].Names[1])
-	n := imaging.Normalization{Mean: c.Input.Mean, Std: c.Input.Std}
 	m, err := data.Picture(5)
 	require.NoError(t, err)
-	want := make([]float32, 32*32*3)
-	require.NoError(t, n.Fill(want, 96, m))
-	require.Equal(t, want, list[1].Pixels[1*32*32*3:2*32*32*3])
+	require.Equal(t, m.Pix, list[1].Pixels[1*32*32*3:2*32*32*3])
 }
 
 // A corrupt picture is an error that names it, or left out and counted.
@@ -230,9 +228,27 @@ func TestLighting(t *testing.T) {
 		require.InDelta(t, 0, sum[k]/n, 4*math.Sqrt(variance/n))
 		require.InEpsilon(t, variance, squares[k]/n, 0.15)
 	}
-	pixels := make([]float32, 32*32*3)
-	c.Input.normalize(pixels, input{Image: m, shift: [3]float32{0.1, 0.2, 0.3}})
-	for k, v := range []float32{0.1, 0.2, 0.3} {
-		require.InDelta(t, (v-c.Input.Mean[k])/c.Input.Std[k], pixels[k], 1e-6)
+}
+
+// What is added to a picture's colours is what a brighter picture has.
+func TestShiftInTheGraph(t *testing.T) {
+	data, _ := openSmall(t, 10, 1)
+	m, err := New(small(t), data.Classes, 1)
+	require.NoError(t, err)
+	c := NewClassifier(m, ref.New(ref.Options{}), Options{Batch: 2})
+	defer c.Close()
+	b := newBatch(2, 32)
+	dark, bright := imaging.New(32, 32), imaging.New(32, 32)
+	for i := range dark.Pix {
+		dark.Pix[i], bright.Pix[i] = byte(i*i%200), byte(i*i%200)+uint8(10*(3-i%3))
 	}
+	b.fill(0, input{Image: dark, shift: [3]float32{10. / 255, 20. / 255, 30. / 255}})
+	b.fill(1, input{Image: bright})
+	logits, err := c.start(b)
+	require.NoError(t, err)
+	values, err := logits()
+	require.NoError(t, err)
+	classes := len(m.Classes)
+	require.InDeltaSlice(t, values[:classes], values[classes:], 1e-4)
+	require.Greater(t, slices.Max(values[:classes]), float32(1e-3))
 }

@@ -40,12 +40,6 @@ func New(c Config, classes []string, seed uint64) (*Model, error) {
 	return m, nil
 }
 
-// logits is the network on n images: images (n, Size, Size, 3) -> logits (n, K).
-func (m *Model) logits(g *nn.Graph, n int) (images, logits *nn.Node) {
-	images = g.Input("images", n, m.Config.Input.Size, m.Config.Input.Size, 3)
-	return images, backbone.Classifier(g, m.network, images, len(m.Classes))
-}
-
 // Metadata describes the model in its file: the resolved configuration and the
 // class names.
 func (m *Model) Metadata() map[string]string {

@@ -7,19 +7,21 @@ import (
 
 // training is the graph, forward and backward, compiled for the configured batch.
 type training struct {
-	plan                       *engine.Plan
-	images, labels, seed, loss *nn.Node // seed: the gradient of the loss
-	gradients                  map[*nn.Param]engine.Memory
+	plan               *engine.Plan
+	in                 inputs
+	size               int
+	labels, seed, loss *nn.Node // seed: the gradient of the loss
+	gradients          map[*nn.Param]engine.Memory
 }
 
 // compileTraining plans a training step.
 func (m *Model) compileTraining(dev engine.Device, store *engine.Store) (*training, error) {
-	t := &training{gradients: map[*nn.Param]engine.Memory{}}
+	t := &training{size: m.Config.Input.Size, gradients: map[*nn.Param]engine.Memory{}}
 	g := nn.NewGraph(m.Params, true)
 	var grads []nn.Gradient
 	if err := nn.Build(func() {
 		var logits *nn.Node
-		t.images, logits = m.logits(g, m.Config.Batch)
+		t.in, logits = m.logits(g, m.Config.Batch)
 		t.labels, t.seed = g.Labels("labels", m.Config.Batch), g.Input("seed", 1)
 		t.loss = nn.Apply(nn.SoftmaxCrossEntropy{Smoothing: m.Config.LabelSmoothing}, logits, t.labels)
 		grads, _ = g.Backward([]*nn.Node{t.loss}, []*nn.Node{t.seed})
@@ -47,7 +49,7 @@ func (t *training) run(b *Batch, scale float32) (loss float32, err error) {
 	if err := t.plan.Write(t.seed, []float32{scale}); err != nil {
 		return 0, err
 	}
-	if err := t.plan.Write(t.images, b.Pixels); err != nil {
+	if err := t.in.write(t.plan, b, t.size); err != nil {
 		return 0, err
 	}
 	if err := t.plan.Write(t.labels, b.Labels); err != nil {

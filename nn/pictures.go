@@ -9,25 +9,28 @@ import (
 
 // Pictures makes images of pictures as decoders give them, bytes of blue, green and red:
 //
-//	bytes (any number), placements (N, PlacementRow) -> images (N, Height, Width, 3)
+//	bytes (any number), placements (N, PlacementRow)[, shifts (N, 3)] -> images (N, Height, Width, 3)
 //
 // Each picture is normalised, resized and mirrored as package raster does it, and lies in the upper left corner of its image, which is 0
-// beside and below it. The rows of placements are Placement's. There is no derivative.
+// beside and below it. The rows of placements are Placement's; a row of shifts is added to red, green and blue of [0, 1] of a picture before
+// it is normalised. There is no derivative.
 type Pictures struct {
 	Mean, Std     [3]float32 // red, green, blue
 	Height, Width int
 }
 
-// Placement says which of the bytes a picture is, from At on, what its sides are there and how it lies in its image.
+// Placement says which of the bytes a picture is, from At on, what its sides are there, how it lies in its image and what is added to its
+// red, green and blue.
 type Placement struct {
 	At, W, H int
 	raster.Placing
+	Shift [3]float32
 }
 
 // PlacementRow is the length of a row of placements.
 const PlacementRow = 6
 
-// Row is the placement as the operation reads it.
+// Row is the placement as the operation reads it, without the shift.
 func (p Placement) Row() []int32 {
 	flips := int32(0)
 	if p.FlipX {
@@ -40,12 +43,13 @@ func (p Placement) Row() []int32 {
 }
 
 func placementOf(row []int32) Placement {
-	return Placement{int(row[0]), int(row[1]), int(row[2]), raster.Placing{W: int(row[3]), H: int(row[4]), FlipX: row[5]&1 != 0, FlipY: row[5]&2 != 0}}
+	return Placement{At: int(row[0]), W: int(row[1]), H: int(row[2]),
+		Placing: raster.Placing{W: int(row[3]), H: int(row[4]), FlipX: row[5]&1 != 0, FlipY: row[5]&2 != 0}}
 }
 
 // OutShape implements Op.
 func (p Pictures) OutShape(in []tensor.Shape) (tensor.Shape, error) {
-	if err := wantInputs(in, 2, 2); err != nil {
+	if err := wantInputs(in, 2, 3); err != nil {
 		return nil, err
 	}
 	if err := wantSize(p.Height, p.Width); err != nil {
@@ -60,15 +64,23 @@ func (p Pictures) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := wantShape("placements", in[1], in[1][0], PlacementRow); err != nil {
 		return nil, err
 	}
+	if len(in) == 3 {
+		if err := wantShape("shifts", in[2], in[1][0], 3); err != nil {
+			return nil, err
+		}
+	}
 	return tensor.Shape{in[1][0], p.Height, p.Width, 3}, nil
 }
 
-// OutType is float32: the inputs have no float type that the output could take.
+// OutType is float32: bytes and placements have no float type that the output could take.
 func (Pictures) OutType() tensor.Dtype { return tensor.Float32 }
 
-// Placed is the placement in row i, if its picture lies within the bytes and its image.
-func (p Pictures) Placed(bytes int, placements []int32, i int) (Placement, error) {
+// Placed is the placement in row i, if its picture lies within the bytes and its image. There may be no shifts.
+func (p Pictures) Placed(bytes int, placements []int32, shifts []float32, i int) (Placement, error) {
 	a := placementOf(placements[PlacementRow*i:])
+	if len(shifts) > 0 {
+		a.Shift = [3]float32(shifts[3*i:])
+	}
 	fits := a.At >= 0 && a.W > 0 && a.H > 0 && a.At+3*a.W*a.H <= bytes && a.Placing.W > 0 && a.Placing.W <= p.Width && a.Placing.H > 0 && a.Placing.H <= p.Height
 	if !fits {
 		return a, fmt.Errorf("picture %d of %dx%d at %d of %d bytes does not become %dx%d of %dx%d",
@@ -88,5 +100,9 @@ func (p Pictures) FillRows(image []float32, bytes []uint8, a Placement, first, e
 		clear(row)
 	}
 	picture := raster.Picture{W: a.W, H: a.H, Pix: bytes[a.At : a.At+3*a.W*a.H]}
-	return raster.Normalization{Mean: p.Mean, Std: p.Std}.FillRows(image, stride, picture, a.Placing, min(first, a.Placing.H), min(end, a.Placing.H))
+	mean := p.Mean
+	for c, shift := range a.Shift {
+		mean[c] -= shift
+	}
+	return raster.Normalization{Mean: mean, Std: p.Std}.FillRows(image, stride, picture, a.Placing, min(first, a.Placing.H), min(end, a.Placing.H))
 }

@@ -11,23 +11,28 @@ import (
 
 func TestPlacement(t *testing.T) {
 	op := Pictures{Height: 8, Width: 9}
+	at := func(at, w, h int, to raster.Placing) Placement { return Placement{At: at, W: w, H: h, Placing: to} }
+	one := raster.Placing{W: 1, H: 1}
 	for _, want := range []Placement{
-		{0, 2, 3, raster.Placing{W: 9, H: 8}},
-		{6, 2, 2, raster.Placing{W: 1, H: 1, FlipX: true}},
-		{6, 2, 2, raster.Placing{W: 1, H: 1, FlipY: true}},
-		{17, 1, 1, raster.Placing{W: 1, H: 1, FlipX: true, FlipY: true}},
+		at(0, 2, 3, raster.Placing{W: 9, H: 8}),
+		at(6, 2, 2, raster.Placing{W: 1, H: 1, FlipX: true}),
+		at(6, 2, 2, raster.Placing{W: 1, H: 1, FlipY: true}),
+		at(17, 1, 1, raster.Placing{W: 1, H: 1, FlipX: true, FlipY: true}),
 	} {
 		rows := append(make([]int32, PlacementRow), want.Row()...)
-		got, err := op.Placed(20, rows, 1)
+		got, err := op.Placed(20, rows, nil, 1)
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+		want.Shift = [3]float32{0.25, 0.5, 0.75}
+		got, err = op.Placed(20, rows, []float32{1, 2, 3, 0.25, 0.5, 0.75}, 1)
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}
 	for _, wrong := range []Placement{
-		{}, {-1, 2, 2, raster.Placing{W: 1, H: 1}}, {0, 0, 2, raster.Placing{W: 1, H: 1}}, {0, 2, 0, raster.Placing{W: 1, H: 1}},
-		{9, 2, 2, raster.Placing{W: 1, H: 1}}, {0, 1 << 20, 1 << 20, raster.Placing{W: 1, H: 1}},
-		{0, 2, 2, raster.Placing{W: 10, H: 1}}, {0, 2, 2, raster.Placing{W: 1, H: 9}}, {0, 2, 2, raster.Placing{W: 0, H: 1}},
+		{}, at(-1, 2, 2, one), at(0, 0, 2, one), at(0, 2, 0, one), at(9, 2, 2, one), at(0, 1<<20, 1<<20, one),
+		at(0, 2, 2, raster.Placing{W: 10, H: 1}), at(0, 2, 2, raster.Placing{W: 1, H: 9}), at(0, 2, 2, raster.Placing{W: 0, H: 1}),
 	} {
-		_, err := op.Placed(20, wrong.Row(), 0)
+		_, err := op.Placed(20, wrong.Row(), nil, 0)
 		assert.ErrorContains(t, err, "picture 0 of ")
 	}
 }
@@ -40,7 +45,7 @@ func TestFillRowsInParts(t *testing.T) {
 		bytes[i] = uint8(i * 37)
 	}
 	for _, flip := range []bool{false, true} {
-		a := Placement{0, 5, 6, raster.Placing{W: 6, H: 9, FlipX: flip, FlipY: flip}}
+		a := Placement{W: 5, H: 6, Placing: raster.Placing{W: 6, H: 9, FlipX: flip, FlipY: flip}}
 		whole, parts := make([]float32, 11*7*3), make([]float32, 11*7*3)
 		for i := range whole {
 			whole[i], parts[i] = 9, 9

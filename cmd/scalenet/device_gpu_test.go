@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -83,5 +84,52 @@ func TestDevice(t *testing.T) {
 		}
 		require.GreaterOrEqual(t, len(gauges), 2, "its memory, and how busy it is where NVML tells")
 		require.Empty(t, (&deviceOptions{name: "cpu"}).gauges())
+	})
+}
+
+// A classifier is trained on the GPU as on the processor, the light of its pictures changed too, and gives the same probabilities there.
+func TestDeviceClassifies(t *testing.T) {
+	t.Run("cuda", func(t *testing.T) {
+		data := colourPictures(t)
+		losses := map[string][]float64{}
+		var model string
+		for _, device := range []string{"cpu", "cuda"} {
+			out := filepath.Join(t.TempDir(), device)
+			args := append([]string{"classify", "train", "--data", data, "--out", out, "--device", device}, tinyBackbone...)
+			status, _, stderr := scalenet(append(args, "--set", "train.epochs=2", "--set", "train.log_steps=1",
+				"--set", "augment.lighting=0.5", "--set", "augment.brightness=0.4")...)
+			require.Zero(t, status, stderr)
+			log, err := os.ReadFile(filepath.Join(out, "log.jsonl"))
+			require.NoError(t, err)
+			for line := range strings.Lines(string(log)) {
+				var step struct{ Loss float64 }
+				require.NoError(t, json.Unmarshal([]byte(line), &step))
+				losses[device] = append(losses[device], step.Loss)
+			}
+			model = filepath.Join(out, "last.safetensors")
+		}
+		require.Len(t, losses["cpu"], 2*(4+1), "steps and evaluations")
+		require.InDeltaSlice(t, losses["cpu"], losses["cuda"], 1e-3)
+		answers := map[string][]classifiedPicture{}
+		for _, device := range []string{"cpu", "cuda"} {
+			status, stdout, stderr := scalenet("classify", "predict", "--model", model, "--json", "--device", device, filepath.Join(data, "val"))
+			require.Zero(t, status, stderr)
+			for line := range strings.Lines(stdout) {
+				var p classifiedPicture
+				require.NoError(t, json.Unmarshal([]byte(line), &p))
+				answers[device] = append(answers[device], p)
+			}
+			status, stdout, stderr = scalenet("classify", "eval", "--model", model, "--data", data, "--json", "--batch", "3", "--device", device)
+			require.Zero(t, status, stderr)
+			require.Contains(t, stdout, `"pictures":8`)
+		}
+		require.Len(t, answers["cuda"], 8)
+		for i, want := range answers["cpu"] {
+			for k, p := range want.Predictions {
+				got := answers["cuda"][i].Predictions[k]
+				require.Equal(t, p.Class, got.Class)
+				require.InDelta(t, p.Probability, got.Probability, 1e-3)
+			}
+		}
 	})
 }

@@ -11,11 +11,16 @@ import (
 
 func (c *compiler) pictures(op nn.Pictures) error {
 	bytes, placements, y := c.in[0], c.in[1], c.out
+	var shifts any
+	if len(c.in) == 3 {
+		shifts = c.in[2]
+	}
 	t, err := feature(y)
-	if err := errors.Join(err, engine.CheckType(engine.UInt8, bytes), engine.CheckType(engine.Int32, placements)); err != nil {
+	if err := errors.Join(err, engine.CheckType(engine.UInt8, bytes), engine.CheckType(engine.Int32, placements),
+		engine.CheckType(engine.Float32, c.in[2:]...)); err != nil {
 		return err
 	}
 	pixels := size(y) / 3
-	return c.step("pictures_"+t, pixels, bytes, placements, y, c.device.transfers.fault, size(bytes), op.Height, op.Width, pixels,
+	return c.step("pictures_"+t, pixels, bytes, placements, shifts, y, c.device.transfers.fault, size(bytes), op.Height, op.Width, pixels,
 		op.Mean[0], op.Mean[1], op.Mean[2], op.Std[0], op.Std[1], op.Std[2])
 }

@@ -23,13 +23,17 @@ func TestPicturesAreTheHosts(t *testing.T) {
 		var bytes []uint8
 		var rows []int32
 		var placements []nn.Placement
+		var shifts []float32
 		for range n {
 			a := nn.Placement{At: len(bytes), W: 1 + random.IntN(150), H: 1 + random.IntN(150),
 				Placing: raster.Placing{W: 1 + random.IntN(w), H: 1 + random.IntN(h), FlipX: random.IntN(2) > 0, FlipY: random.IntN(2) > 0}}
 			for range 3 * a.W * a.H {
 				bytes = append(bytes, uint8(random.Uint32()))
 			}
-			rows, placements = append(rows, a.Row()...), append(placements, a)
+			for c := range a.Shift {
+				a.Shift[c] = random.Float32() - 0.5
+			}
+			rows, placements, shifts = append(rows, a.Row()...), append(placements, a), append(shifts, a.Shift[:]...)
 		}
 		t.Run(fmt.Sprintf("%dx%dx%d", n, h, w), func(t *testing.T) {
 			want := make([]float32, n*h*w*3)
@@ -37,7 +41,8 @@ func TestPicturesAreTheHosts(t *testing.T) {
 				require.NoError(t, op.FillRows(want[i*h*w*3:(i+1)*h*w*3], bytes, a, 0, h))
 			}
 			images := alloc(t, d, engine.Float32, nil, n, h, w, 3)
-			k := compile(t, d, op, images, alloc(t, d, engine.UInt8, bytes, len(bytes)), alloc(t, d, engine.Int32, rows, n, nn.PlacementRow))
+			k := compile(t, d, op, images, alloc(t, d, engine.UInt8, bytes, len(bytes)), alloc(t, d, engine.Int32, rows, n, nn.PlacementRow),
+				alloc(t, d, engine.Float32, shifts, n, 3))
 			require.NoError(t, d.Do(k.Run))
 			require.Equal(t, want, read(t, d, images), "%+v", placements)
 		})

@@ -44,5 +44,8 @@ func pictures() (cases []Case) {
 	add("an-image-of-one-pixel", plain, 0, picture{5, 4, to(1, 1)})
 	add("bands", nn.Pictures{Mean: op.Mean, Std: op.Std, Height: 200, Width: 32}, 0, picture{25, 170, to(31, 190)},
 		picture{20, 150, raster.Placing{W: 24, H: 131, FlipY: true}})
+	add("shifted", op, 4, picture{64, 40, to(64, 40)}, picture{30, 60, to(20, 40)}, picture{3, 5, raster.Placing{W: 7, H: 9, FlipX: true}})
+	shifted := &cases[len(cases)-1]
+	shifted.In = append(shifted.In, filled(Fill{Kind: Uniform, Low: -0.2, High: 0.2}, 3, 3))
 	return cases
 }

@@ -18,10 +18,19 @@ func pictures(op nn.Op) (operation, bool) {
 		}
 		return rows
 	}
-	return operation{least: 2, most: 2, whole: []engine.DType{engine.UInt8, engine.Int32},
+	placed := func(in []array, i int) (nn.Placement, error) {
+		var shifts []float32
+		for _, a := range in[2:] {
+			for _, v := range a.data {
+				shifts = append(shifts, float32(v))
+			}
+		}
+		return p.Placed(len(in[0].data), placements(in), shifts, i)
+	}
+	return operation{least: 2, most: 3, whole: []engine.DType{engine.UInt8, engine.Int32},
 		check: func(in []array) error {
 			for i := range in[1].rows() {
-				if _, err := p.Placed(len(in[0].data), placements(in), i); err != nil {
+				if _, err := placed(in, i); err != nil {
 					return err
 				}
 			}
@@ -30,7 +39,7 @@ func pictures(op nn.Op) (operation, bool) {
 		run: func(in []array) array {
 			y := zeros(in[1].rows(), p.Height, p.Width, 3)
 			for i := range y.shape[0] {
-				a, _ := p.Placed(len(in[0].data), placements(in), i)
+				a, _ := placed(in, i)
 				for row := range a.Placing.H {
 					for column := range a.Placing.W {
 						at, from := [2]int{row, column}, [2]int{row, column}
@@ -54,7 +63,9 @@ func resizedPixel(p nn.Pictures, bgr []float64, a nn.Placement, row, column int)
 	x0, x1, wx := neighbours(column, a.W, a.Placing.W)
 	pixel := make([]float64, 3)
 	for c := range pixel {
-		value := func(y, x int) float32 { return (float32(bgr[(y*a.W+x)*3+2-c])/255 - p.Mean[c]) / p.Std[c] }
+		value := func(y, x int) float32 {
+			return (float32(bgr[(y*a.W+x)*3+2-c])/255 - (p.Mean[c] - a.Shift[c])) / p.Std[c]
+		}
 		upper := (1-wx)*value(y0, x0) + wx*value(y0, x1)
 		lower := (1-wx)*value(y1, x0) + wx*value(y1, x1)
 		pixel[c] = float64((1-wy)*upper + wy*lower)

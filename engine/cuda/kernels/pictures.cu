@@ -16,10 +16,11 @@ FN tap tap_at(int i, int size, int n) {
 FN float between(float a, float b, float weight) { return (1 - weight) * a + weight * b; }
 
 // y (images, h, w, 3), a thread a pixel, of bytes of blue, green and red. Placements are rows of six: where a picture's bytes begin, its
-// width and height, those that it has in its image, and 1 to mirror it left to right, 2 top to bottom.
+// width and height, those that it has in its image, and 1 to mirror it left to right, 2 top to bottom. Shifts, if there are any, are added to
+// a picture's red, green and blue.
 template <class T>
-FN void pictures_of(const u8 *bytes, const int *placements, T *y, u64 *fault, u32 count, u32 h, u32 w, u32 n, float mean_r, float mean_g,
-                    float mean_b, float deviation_r, float deviation_g, float deviation_b) {
+FN void pictures_of(const u8 *bytes, const int *placements, const float *shifts, T *y, u64 *fault, u32 count, u32 h, u32 w, u32 n,
+                    float mean_r, float mean_g, float mean_b, float deviation_r, float deviation_g, float deviation_b) {
 	u32 i = thread_index();
 	if (i >= n) return;
 	int column = i % w, row = i / w % h;
@@ -38,12 +39,12 @@ FN void pictures_of(const u8 *bytes, const int *placements, T *y, u64 *fault, u3
 	const float mean[3] = {mean_r, mean_g, mean_b}, deviation[3] = {deviation_r, deviation_g, deviation_b};
 	for (int c = 0; c < 3; c++) {
 		int lo = 3 * x.lo + 2 - c, hi = 3 * x.hi + 2 - c;
-		float m = mean[c], d = deviation[c];
+		float m = shifts ? mean[c] - shifts[3 * (i / w / h) + c] : mean[c], d = deviation[c];
 		float above = between(normalised(upper[lo], m, d), normalised(upper[hi], m, d), x.weight);
 		float below = between(normalised(lower[lo], m, d), normalised(lower[hi], m, d), x.weight);
 		store(y + c, between(above, below, z.weight));
 	}
 }
-FEATURES(pictures, (const u8 *bytes, const int *placements, T *y, u64 *fault, u32 count, u32 h, u32 w, u32 n, float mean_r, float mean_g,
-                    float mean_b, float deviation_r, float deviation_g, float deviation_b),
-         (bytes, placements, y, fault, count, h, w, n, mean_r, mean_g, mean_b, deviation_r, deviation_g, deviation_b))
+FEATURES(pictures, (const u8 *bytes, const int *placements, const float *shifts, T *y, u64 *fault, u32 count, u32 h, u32 w, u32 n,
+                    float mean_r, float mean_g, float mean_b, float deviation_r, float deviation_g, float deviation_b),
+         (bytes, placements, shifts, y, fault, count, h, w, n, mean_r, mean_g, mean_b, deviation_r, deviation_g, deviation_b))
