@@ -28,3 +28,5 @@ void drain_all();
 // Streams and events that are alive.
 size_t streams_left();
 size_t events_left();
+// Modules that are loaded.
+size_t modules_left();
