@@ -153,7 +153,7 @@ func (c *Classifier) Evaluate(ctx context.Context, data *Dataset, skipped *Skipp
 	}
 	loader := newTestLoader(c.model.Config, data, c.batch, skipped)
 	defer loader.Close()
-	var five, first int
+	var first, five int
 	var before *guess // is computed while the pictures of the next one go up
 	for done := 0; ; {
 		next, err := c.next(ctx, loader)

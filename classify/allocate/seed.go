@@ -53,6 +53,20 @@ func ReadSeed(path string, model *backbone.Config) (*Seed, error) {
 	return seed, seed.read(r)
 }
 
+// ReadConfig is the network that a classifier's or a detector's safetensors file describes.
+func ReadConfig(path string) (backbone.Config, error) {
+	r, err := checkpoint.Open(path)
+	if err != nil {
+		return backbone.Config{}, err
+	}
+	defer r.Close()
+	config, err := describedBy(r.Metadata())
+	if err != nil {
+		return backbone.Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return *config, nil
+}
+
 // describedBy finds the backbone's configuration in a file's metadata.
 func describedBy(metadata map[string]string) (*backbone.Config, error) {
 	for _, key := range configKeys {

@@ -11,9 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"scalenet/backbone"
-	"scalenet/checkpoint"
-	"scalenet/classify"
-	"scalenet/detector"
+	"scalenet/classify/allocate"
 )
 
 // namedNetwork is the network of a namedConfig.
@@ -38,27 +36,9 @@ func namedConfig(model string) (backbone.Config, error) {
 		return backbone.Config{Name: model}, nil
 	}
 	if strings.HasSuffix(model, ".safetensors") {
-		return trainedNetwork(model)
+		return allocate.ReadConfig(model)
 	}
 	return readNetwork(model)
-}
-
-// trainedNetwork is the network of a classifier or a detector, from its file's metadata.
-func trainedNetwork(path string) (config backbone.Config, err error) {
-	r, err := checkpoint.Open(path)
-	if err != nil {
-		return config, err
-	}
-	defer r.Close()
-	if text, ok := r.Metadata()[checkpoint.DetectorKey]; ok {
-		c, err := detector.Parse([]byte(text), path)
-		return c.Backbone, err
-	}
-	if text, ok := r.Metadata()[checkpoint.ClassifierKey]; ok {
-		c, err := classify.Parse([]byte(text), path)
-		return c.Backbone, err
-	}
-	return config, fmt.Errorf("%s: neither a detector's nor a classifier's configuration in the file", path)
 }
 
 func readNetwork(path string) (config backbone.Config, err error) {
