@@ -42,7 +42,8 @@ var order = [][]string{
 	{"figure"}, // the look of plots
 	{"checkpoint"},
 	{"geom"},
-	{"examples"}, // pictures, embedded
+	{"examples"},          // pictures, embedded
+	{"internal/spelling"}, // of flags, verbs, keys
 }
 
 // allowed names who may import what from outside; a key that ends in a slash stands for all paths below it.

@@ -1,0 +1,22 @@
+package spelling
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestNearest(t *testing.T) {
+	flags := []string{"model", "out", "threads", "threshold", "device", "json"}
+	for typed, want := range map[string]string{
+		"trheshold": "threshold", "THRESHOLD": "threshold", "thresholds": "threshold", "thres": "threshold", "thre": "",
+		"modle": "model", "mod": "model", "m": "model", "devise": "device", "jsno": "json", "ou": "out", "frobnicate": "", "": "",
+		strings.Repeat("x", 1<<20): "",
+	} {
+		require.Equal(t, want, Nearest(typed, flags), "%.40s", typed)
+	}
+	require.Equal(t, "train", Nearest("trian", []string{"eval", "train", "train-images"}))
+	require.Equal(t, `; did you mean "eval"?`, DidYouMean("evl", []string{"eval"}, func(s string) string { return `"` + s + `"` }))
+	require.Empty(t, DidYouMean("nope", []string{"eval"}, strings.ToUpper))
+}
