@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"sort"
+	"sync"
 )
 
 // File is a whole file in memory: tensors in order, and text about them.
@@ -46,11 +47,25 @@ type Reader struct {
 	entries  []entry
 	index    map[string]int
 	metadata map[string]string
+	declared string // the digest in the metadata, "" where there is none
 	close    func() error
+
+	unverified bool
+	summing    sync.Mutex     // holds the fields below
+	sums       map[int]Digest // of the tensors that were read, by their entry
+	digest     *Digest
 }
 
-// Open reads and checks the header of a file. The caller closes the Reader.
-func Open(path string) (*Reader, error) {
+// Option changes how a file is read.
+type Option func(*Reader)
+
+// NoVerify takes a file as it is, also when its content doesn't have the digest
+// that was written with it.
+func NoVerify(r *Reader) { r.unverified = true }
+
+// Open reads and checks the header of a file. The caller closes the Reader, and
+// calls [Reader.Verify] before it uses what it read.
+func Open(path string, options ...Option) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -63,7 +78,7 @@ func Open(path string) (*Reader, error) {
 		f.Close()
 		return nil, err
 	}
-	r, err := NewReader(f, stat.Size(), path)
+	r, err := NewReader(f, stat.Size(), path, options...)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -74,7 +89,7 @@ func Open(path string) (*Reader, error) {
 
 // NewReader is [Open] for size bytes that lie elsewhere; name is how errors
 // call them.
-func NewReader(from io.ReaderAt, size int64, name string) (*Reader, error) {
+func NewReader(from io.ReaderAt, size int64, name string, options ...Option) (*Reader, error) {
 	fail := func(err error) (*Reader, error) { return nil, fmt.Errorf("%s: %w", name, err) }
 	var prefix [8]byte
 	if size < int64(len(prefix)) {
@@ -103,7 +118,15 @@ func NewReader(from io.ReaderAt, size int64, name string) (*Reader, error) {
 	for i, e := range entries {
 		index[e.Name] = i
 	}
-	return &Reader{path: name, from: from, data: data, entries: entries, index: index, metadata: metadata}, nil
+	r := &Reader{path: name, from: from, data: data, entries: entries, index: index, metadata: metadata, sums: map[int]Digest{}}
+	if ours(metadata) {
+		r.declared = metadata[digestKey]
+		delete(metadata, digestKey)
+	}
+	for _, option := range options {
+		option(r)
+	}
+	return r, nil
 }
 
 // Close releases the file. Tensors that were read stay valid.
@@ -114,7 +137,11 @@ func (r *Reader) Close() error {
 	return r.close()
 }
 
-// Metadata is the text part of the header; nil when there is none.
+// Path is how errors call the file.
+func (r *Reader) Path() string { return r.path }
+
+// Metadata is the text part of the header without the digest; nil when there is
+// none.
 func (r *Reader) Metadata() map[string]string { return r.metadata }
 
 // Infos lists the tensors in the order of the header.
@@ -132,15 +159,32 @@ func (r *Reader) Tensor(name string) (Tensor, error) {
 	if !ok {
 		return Tensor{}, fmt.Errorf("%s: no tensor %q", r.path, name)
 	}
-	e := r.entries[i]
-	data := make([]byte, e.end-e.begin)
-	if _, err := r.from.ReadAt(data, r.data+e.begin); err != nil && (err != io.EOF || len(data) > 0) {
-		return Tensor{}, fmt.Errorf("%s: tensor %q: %w", r.path, name, err)
+	data, err := r.read(r.entries[i])
+	if err != nil {
+		return Tensor{}, err
 	}
-	return Tensor{e.Info, data}, nil
+	if r.unverified {
+		return Tensor{r.entries[i].Info, data}, nil
+	}
+	s := sum(data) // while the processor has the data in its cache
+	r.summing.Lock()
+	defer r.summing.Unlock()
+	if r.digest == nil {
+		r.sums[i] = s
+	}
+	return Tensor{r.entries[i].Info, data}, nil
 }
 
-// File reads everything.
+// read fetches the bytes of a tensor.
+func (r *Reader) read(e entry) ([]byte, error) {
+	data := make([]byte, e.end-e.begin)
+	if _, err := r.from.ReadAt(data, r.data+e.begin); err != nil && (err != io.EOF || len(data) > 0) {
+		return nil, fmt.Errorf("%s: tensor %q: %w", r.path, e.Name, err)
+	}
+	return data, nil
+}
+
+// File reads everything and verifies it.
 func (r *Reader) File() (*File, error) {
 	f := &File{Metadata: r.metadata, Tensors: make([]Tensor, len(r.entries))}
 	for i, e := range r.entries {
@@ -150,12 +194,12 @@ func (r *Reader) File() (*File, error) {
 		}
 		f.Tensors[i] = t
 	}
-	return f, nil
+	return f, r.Verify()
 }
 
-// Load reads a whole file.
-func Load(path string) (*File, error) {
-	r, err := Open(path)
+// Load reads a whole file and verifies it.
+func Load(path string, options ...Option) (*File, error) {
+	r, err := Open(path, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +219,9 @@ func Decode(b []byte, name string) (*File, error) {
 // Save writes the file atomically ([WriteAtomic]).
 func Save(path string, f *File) error { return WriteAtomic(path, f.Encode) }
 
-// Encode writes the file as safetensors. The same File gives the same bytes.
+// Encode writes the file as safetensors. The same File gives the same bytes. One
+// with metadata of ours ("scalenet." and more) gets the digest of its content
+// among them.
 // A name that is empty, reserved or there twice, and data that disagrees with
 // dtype and shape, are errors, found before the first byte is written.
 func (f *File) Encode(w io.Writer) error {
@@ -243,9 +289,9 @@ func (f *File) header(begin []int) ([]byte, error) {
 		b.Truncate(b.Len() - 1) // Encode ends with a newline
 		return err
 	}
-	if len(f.Metadata) > 0 {
+	if metadata := f.signed(); len(metadata) > 0 {
 		fmt.Fprintf(&b, "%q:", metadataKey)
-		if err := value(f.Metadata); err != nil {
+		if err := value(metadata); err != nil {
 			return nil, err
 		}
 	}

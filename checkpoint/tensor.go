@@ -74,10 +74,14 @@ func (t Tensor) CopyFloat32s(dst []float32) error {
 		return fmt.Errorf("tensor %q has %d elements, the destination %d", t.Name, t.Len(), len(dst))
 	}
 	le, data := binary.LittleEndian, t.Data
+	if t.DType == F32 { // the usual one, in a loop of its own
+		for i := range dst {
+			dst[i] = math.Float32frombits(le.Uint32(data[4*i:]))
+		}
+		return nil
+	}
 	for i := range dst {
 		switch t.DType {
-		case F32:
-			dst[i] = math.Float32frombits(le.Uint32(data[4*i:]))
 		case F64:
 			dst[i] = float32(math.Float64frombits(le.Uint64(data[8*i:])))
 		case F16:

@@ -21,6 +21,11 @@ type Model struct {
 
 // New makes a model with random parameters that depend on the seed only.
 func New(c Config, classes []string, seed uint64) (*Model, error) {
+	return assemble(c, classes, nn.NewParams(seed))
+}
+
+// assemble makes a model whose parameters go to an empty set.
+func assemble(c Config, classes []string, params *nn.Params) (*Model, error) {
 	c, err := c.Resolve()
 	if err != nil {
 		return nil, err
@@ -32,7 +37,7 @@ func New(c Config, classes []string, seed uint64) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Config: c, Classes: classes, Params: nn.NewParams(seed), network: network}
+	m := &Model{Config: c, Classes: classes, Params: params, network: network}
 	if err := nn.Build(func() { m.logits(nn.NewGraph(m.Params, false), 1) }); err != nil {
 		return nil, err
 	}
@@ -55,9 +60,11 @@ func (m *Model) Save(path string) error {
 // and reports what matched, was missing, left over or of another shape.
 func (m *Model) Init(path string) (checkpoint.Report, error) { return m.Params.Load(path) }
 
-// Load reads a model that Save or a training wrote.
-func Load(path string) (*Model, error) {
-	r, err := checkpoint.Open(path)
+// Load reads a model that Save or a training wrote. The parameters that its
+// configuration needs are held against the tensors of the file before any memory
+// is taken for them.
+func Load(path string, options ...checkpoint.Option) (*Model, error) {
+	r, err := checkpoint.Open(path, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +81,7 @@ func Load(path string) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	m, err := New(c, classes, 0)
+	m, err := assemble(c, classes, nn.NewShapesFor(len(r.Infos())))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -15,6 +15,8 @@ type Model struct {
 	Config  Config
 	Classes []string // class k of a Detection is Classes[k-1]
 	Params  *nn.Params
+	// Digest is that of the file that the model was loaded from.
+	Digest checkpoint.Digest
 
 	network backbone.Network
 	// stages says which stage a parameter belongs to: 0 is the stem, and what is
@@ -24,6 +26,11 @@ type Model struct {
 
 // New makes a model with random parameters that depend on the seed only.
 func New(c Config, classes []string, seed uint64) (*Model, error) {
+	return assemble(c, classes, nn.NewParams(seed))
+}
+
+// assemble makes a model whose parameters go to an empty set.
+func assemble(c Config, classes []string, params *nn.Params) (*Model, error) {
 	c, err := c.Resolve()
 	if err != nil {
 		return nil, err
@@ -35,7 +42,7 @@ func New(c Config, classes []string, seed uint64) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Config: c, Classes: classes, Params: nn.NewParams(seed), network: network, stages: map[string]int{}}
+	m := &Model{Config: c, Classes: classes, Params: params, network: network, stages: map[string]int{}}
 	if err := nn.Build(m.declare); err != nil {
 		return nil, err
 	}
@@ -100,9 +107,11 @@ func (m *Model) Save(path string) error {
 	return checkpoint.Save(path, &checkpoint.File{Metadata: m.Metadata(), Tensors: m.Tensors()})
 }
 
-// Load reads a model that Save or a training wrote.
-func Load(path string) (*Model, error) {
-	r, err := checkpoint.Open(path)
+// Load reads a model that Save or a training wrote. The parameters that its
+// configuration needs are held against the tensors of the file before any memory
+// is taken for them.
+func Load(path string, options ...checkpoint.Option) (*Model, error) {
+	r, err := checkpoint.Open(path, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -119,16 +128,19 @@ func Load(path string) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	m, err := New(c, classes, 0)
+	m, err := assemble(c, classes, nn.NewShapesFor(len(r.Infos())))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if report, err := m.Params.Take(r); err != nil {
-		return nil, err
-	} else if err := report.Err(path); err != nil {
+	report, err := m.Params.Take(r)
+	if err != nil {
 		return nil, err
 	}
-	return m, nil
+	if err := report.Err(path); err != nil {
+		return nil, err
+	}
+	m.Digest, err = r.Digest()
+	return m, err
 }
 
 // Init takes from a file the parameters that have the model's names and shapes

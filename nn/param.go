@@ -45,6 +45,7 @@ type Param struct {
 type Params struct {
 	seed   uint64
 	shapes bool // parameters have no values
+	most   int  // of parameters; 0 is no bound
 	list   []*Param
 	by     map[string]*Param
 }
@@ -56,6 +57,15 @@ func NewParams(seed uint64) *Params { return &Params{seed: seed, by: map[string]
 // NewShapes returns an empty set whose parameters have names and shapes but no
 // values: what counting needs.
 func NewShapes() *Params { return &Params{shapes: true, by: map[string]*Param{}} }
+
+// NewShapesFor is [NewShapes] for a file of so many tensors. Building a network
+// that has far more parameters fails early: what a file asks for costs no more
+// than the file.
+func NewShapesFor(tensors int) *Params {
+	p := NewShapes()
+	p.most = 2*tensors + 1000
+	return p
+}
 
 // All lists the parameters in the order in which the model uses them.
 func (p *Params) All() []*Param { return p.list }
@@ -88,6 +98,9 @@ func (p *Params) ensure(name string, kind Kind, init Init, shape tensor.Shape) *
 			Fail("parameter %s has shape %v, this graph needs %v", name, q.Shape, shape)
 		}
 		return q
+	}
+	if p.most > 0 && len(p.list) >= p.most {
+		Fail("the network has more than %d parameters, far more than the file has tensors", p.most)
 	}
 	q := &Param{Name: name, Shape: shape.Clone(), Kind: kind}
 	if !p.shapes {

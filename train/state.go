@@ -122,6 +122,9 @@ func openState(path string, resume bool) (*checkpoint.Reader, error) {
 
 // restore puts everything back to where it was when the file was saved.
 func (l *Loop[B]) restore(r *checkpoint.Reader) error {
+	if err := r.Verify(); err != nil {
+		return err
+	}
 	s, err := parseState(r.Metadata()["state"])
 	if err != nil {
 		return err

@@ -12,12 +12,14 @@ import (
 // classifierOptions are the flags of the verbs that run a classifier.
 type classifierOptions struct {
 	path     string
+	reading  reading
 	features features
 	device   deviceOptions
 }
 
 func (o *classifierOptions) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.path, "model", "", "model file")
+	o.reading.flags(c)
 	o.features.flags(c)
 	o.device.flags(c)
 	requireFlags(c, "model")
@@ -25,7 +27,7 @@ func (o *classifierOptions) flags(c *cobra.Command) {
 
 // open loads the model onto the device; close frees both.
 func (o *classifierOptions) open(batch int) (m *classify.Model, c *classify.Classifier, close func(), err error) {
-	if m, err = classify.Load(o.path); err != nil {
+	if m, err = classify.Load(o.path, o.reading.options()...); err != nil {
 		return nil, nil, nil, err
 	}
 	var dev engine.Device

@@ -6,12 +6,14 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"scalenet/checkpoint"
 	"scalenet/detector"
 )
 
 // modelOptions are the flags of the verbs that run a model.
 type modelOptions struct {
 	path, size string
+	reading    reading
 	features   features
 	device     deviceOptions
 }
@@ -20,9 +22,24 @@ func (o *modelOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.path, "model", "", "model file")
 	f.StringVar(&o.size, "size", "", "shorter and longest side; the published protocols 600/1000 and 800/1200 come with their 300 and 1000 proposals; default the model's own")
+	o.reading.flags(c)
 	o.features.flags(c)
 	o.device.flags(c)
 	requireFlags(c, "model")
+}
+
+// reading is the flag of the verbs that read a model.
+type reading struct{ unverified bool }
+
+func (o *reading) flags(c *cobra.Command) {
+	c.Flags().BoolVar(&o.unverified, "no-verify", false, "do not hold the model file against the digest that was written with it")
+}
+
+func (o *reading) options() []checkpoint.Option {
+	if o.unverified {
+		return []checkpoint.Option{checkpoint.NoVerify}
+	}
+	return nil
 }
 
 // open puts a loaded model on the device; close frees both.
@@ -47,7 +64,7 @@ func openDetector(m *detector.Model, device deviceOptions, f features, o detecto
 
 // load reads the model, for pictures of another size if one is given.
 func (o *modelOptions) load() (*detector.Model, error) {
-	m, err := detector.Load(o.path)
+	m, err := detector.Load(o.path, o.reading.options()...)
 	if err != nil || o.size == "" {
 		return m, err
 	}

@@ -3,11 +3,8 @@ package models
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,7 +24,7 @@ type Open func(*detector.Model) (d *detector.Detector, close func(), err error)
 // Model is a loaded detector. Only the worker of a queue may run it.
 type Model struct {
 	Name     string
-	Version  string // the first 12 digits of the file's SHA-256
+	Version  string // the first 12 digits of the file's digest
 	Detector *detector.Detector
 
 	path  string
@@ -140,10 +137,6 @@ func (r *Registry) load(s Source) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	version, err := digest(s.Path)
-	if err != nil {
-		return nil, err
-	}
 	loaded, err := detector.Load(s.Path)
 	if err != nil {
 		return nil, err
@@ -156,7 +149,7 @@ func (r *Registry) load(s Source) (*Model, error) {
 		closeAll()
 		return nil, fmt.Errorf("%s: %w", s.Path, err)
 	}
-	return &Model{Name: s.Name, Version: version, Detector: d, path: s.Path, stamp: stamp, close: closeAll}, nil
+	return &Model{Name: s.Name, Version: loaded.Digest.String()[:12], Detector: d, path: s.Path, stamp: stamp, close: closeAll}, nil
 }
 
 // warm runs a detector on an empty picture of a camera's shape, so that its plan
@@ -165,19 +158,6 @@ func warm(d *detector.Detector) error {
 	side := d.Model().Settings().Shorter
 	_, _, err := d.Detect(imaging.New(side*4/3, side))
 	return err
-}
-
-func digest(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
-	}
-	return hex.EncodeToString(h.Sum(nil))[:12], nil
 }
 
 // Default is the name of the model that serves when none is named.
