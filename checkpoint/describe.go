@@ -11,6 +11,10 @@ const (
 	DetectorKey   = "scalenet.detector"
 	ClassifierKey = "scalenet.classifier"
 	classesKey    = "scalenet.classes"
+
+	// StateKey is under which the state of a training run is kept, beside the
+	// configuration of the model that it trains.
+	StateKey = "state"
 )
 
 // Describe is the metadata of a model's file: its configuration under the key of

@@ -41,7 +41,7 @@ func TestDeviceFails(t *testing.T) {
 		path := t.TempDir() + "/m.safetensors"
 		writeModel(t, path, 1, "cat")
 		c.Models.Close()
-		registry, err := models.NewRegistry([]models.Source{{Name: "m", Path: path}}, func(m *detector.Model) (*detector.Detector, func(), error) {
+		registry, err := models.NewRegistry(t.Context(), []models.Source{{Name: "m", Path: path}}, func(m *detector.Model) (*detector.Detector, func(), error) {
 			if allBroken.Load() {
 				return nil, nil, errors.New("no device")
 			}

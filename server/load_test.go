@@ -215,7 +215,7 @@ func TestDrain(t *testing.T) {
 
 // detached is a server of its own with the same configuration and models.
 func (s *served) detached(t *testing.T) *Server {
-	registry, err := models.NewRegistry([]models.Source{{Name: "first", Path: s.files[0]}}, openCPU)
+	registry, err := models.NewRegistry(t.Context(), []models.Source{{Name: "first", Path: s.files[0]}}, openCPU)
 	require.NoError(t, err)
 	c := s.config
 	c.Models = registry

@@ -51,8 +51,8 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		err = s.drain(h)
 	}
 	stopWatching()
+	s.Close() // gives up a reload that is under way
 	<-watched
-	s.Close()
 	return err
 }
 
@@ -72,8 +72,12 @@ func (s *Server) drain(h *http.Server) error {
 	return err
 }
 
-// Reload reads all models again.
+// Reload reads all models again. A server that is ending does not.
 func (s *Server) Reload() {
+	if s.draining.Load() {
+		s.config.Log.Info("no reload: the server is ending")
+		return
+	}
 	for _, r := range s.config.Models.Refresh(true) {
 		s.tell(r)
 	}

@@ -84,7 +84,7 @@ func serve(t testing.TB, change func(*Config)) *served {
 		writeModel(t, path, uint64(i), "cat", "dog", name)
 		s.files, sources = append(s.files, path), append(sources, models.Source{Name: name, Path: path})
 	}
-	registry, err := models.NewRegistry(sources, openCPU)
+	registry, err := models.NewRegistry(t.Context(), sources, openCPU)
 	require.NoError(t, err)
 	c := DefaultConfig()
 	c.Models, c.Log, c.Threshold = registry, logTo(s.log), 0
@@ -387,7 +387,7 @@ func TestStatus(t *testing.T) {
 
 // TestModelThatShips finds in an example what the detector finds.
 func TestModelThatShips(t *testing.T) {
-	registry, err := models.NewRegistry([]models.Source{{Name: "bccd", Path: "../models/bccd.safetensors"}}, openCPU)
+	registry, err := models.NewRegistry(t.Context(), []models.Source{{Name: "bccd", Path: "../models/bccd.safetensors"}}, openCPU)
 	require.NoError(t, err)
 	c := DefaultConfig()
 	c.Models = registry

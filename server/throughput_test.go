@@ -40,7 +40,7 @@ func TestThroughput(t *testing.T) {
 }
 
 func (d throughput) measure(t *testing.T) {
-	registry, err := models.NewRegistry([]models.Source{{Name: "bccd", Path: "../models/bccd.safetensors"}}, d.open)
+	registry, err := models.NewRegistry(t.Context(), []models.Source{{Name: "bccd", Path: "../models/bccd.safetensors"}}, d.open)
 	require.NoError(t, err)
 	c := DefaultConfig()
 	c.Models, c.Queue.Batch = registry, d.batch

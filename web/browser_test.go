@@ -74,13 +74,13 @@ func newBench(t *testing.T) *bench {
 
 func newServer(t *testing.T) *server.Server {
 	t.Helper()
-	sources, err := models.Sources([]string{"../models/bccd.safetensors", "../models/cards.safetensors"})
+	sources, _, err := models.Sources([]string{"../models/bccd.safetensors", "../models/cards.safetensors"})
 	require.NoError(t, err)
 	c := server.DefaultConfig()
 	c.Page = web.Handler()
 	c.Queue.Wait = 0
 	c.Timeout = patience
-	c.Models, err = models.NewRegistry(sources, func(m *detector.Model) (*detector.Detector, func(), error) {
+	c.Models, err = models.NewRegistry(t.Context(), sources, func(m *detector.Model) (*detector.Detector, func(), error) {
 		dev, err := cpu.New(cpu.Options{})
 		if err != nil {
 			return nil, nil, err

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 	"scalenet/detector"
 	"scalenet/server"
@@ -45,6 +46,8 @@ func newServeCommand() *cobra.Command {
 browser, /docs describes the API. docs/serving.md has clients and operation.
 
 --model is a file, NAME=FILE, or a folder of models; the first is the default one.
+A value that exists as a path, or has a / before its first =, is a path. A folder's
+files that are no detectors, such as a training run's state, are skipped.
 A file that changes is loaded and warmed beside the model that serves, then
 swapped; SIGHUP does it at once for all. SIGTERM and Ctrl-C finish what is in
 flight and end with status 0.`,
@@ -101,21 +104,29 @@ func (o *serveOptions) flags(c *cobra.Command) {
 }
 
 func (o *serveOptions) run(c *cobra.Command) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // before all else: it would end the process
+	defer signal.Ignore(syscall.SIGHUP)   // to the process's end, where signal.Stop would let it end so
+	signal.Ignore(syscall.SIGPIPE)        // whoever read the log may be gone before the last request
 	if err := o.configure(c.ErrOrStderr()); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends at once
 	listener, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	s, err := o.server(c.ErrOrStderr())
+	s, err := o.server(ctx, c.ErrOrStderr())
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil // told to end before anything was served
+	}
 	if err != nil {
 		return err
 	}
-	endReloads := reloadOnHangup(s)
+	endReloads := reloadOn(hangup, s)
 	defer endReloads()
 	endProfiles, err := o.profiles()
 	if err != nil {
@@ -124,7 +135,9 @@ func (o *serveOptions) run(c *cobra.Command) error {
 	}
 	defer endProfiles()
 	fmt.Fprintf(c.OutOrStdout(), "serving %s at %s\n", strings.Join(o.config.Models.Names(), ", "), o.address(listener))
-	context.AfterFunc(ctx, stop) // a second signal ends at once
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil { // systemd, if it is there, sends no signals before
+		o.config.Log.Warn("systemd was not notified", "error", err)
+	}
 	return s.Run(ctx, listener)
 }
 
@@ -194,15 +207,18 @@ func (o *serveOptions) open(ctx context.Context) (net.Listener, error) {
 }
 
 // server loads the models and makes the server.
-func (o *serveOptions) server(progress io.Writer) (*server.Server, error) {
-	sources, err := models.Sources(o.models)
+func (o *serveOptions) server(ctx context.Context, progress io.Writer) (*server.Server, error) {
+	sources, skipped, err := models.Sources(o.models)
 	if err != nil {
 		return nil, err
+	}
+	for _, s := range skipped {
+		fmt.Fprintf(progress, "skipping %s: it is %s\n", s.Path, s.Reason)
 	}
 	for _, s := range sources {
 		fmt.Fprintf(progress, "loading %s from %s\n", s.Name, s.Path)
 	}
-	if o.config.Models, err = models.NewRegistry(sources, o.openModel); err != nil {
+	if o.config.Models, err = models.NewRegistry(ctx, sources, o.openModel); err != nil {
 		return nil, err
 	}
 	o.config.Gauges = o.device.gauges()
@@ -232,19 +248,23 @@ func (o *serveOptions) address(listener net.Listener) string {
 	return fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(host, port))
 }
 
-func reloadOnHangup(s *server.Server) (end func()) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	done := make(chan struct{})
+// reloadOn reloads the models on each signal, also on one that came while they
+// were loaded.
+func reloadOn(hangup <-chan os.Signal, s *server.Server) (end func()) {
+	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		for range hangup {
-			s.Reload()
+		for {
+			select {
+			case <-hangup:
+				s.Reload()
+			case <-ended:
+				return
+			}
 		}
 	}()
 	return func() {
-		signal.Stop(hangup)
-		close(hangup)
+		close(ended)
 		<-done
 	}
 }

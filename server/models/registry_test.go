@@ -71,7 +71,7 @@ func TestSources(t *testing.T) {
 		"a bad name":     {[]string{"a b=" + a}, nil, `model name "a b"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Sources(c.values)
+			got, _, err := Sources(c.values)
 			if c.err != "" {
 				require.ErrorContains(t, err, c.err)
 				return
@@ -86,7 +86,7 @@ func TestRegistry(t *testing.T) {
 	var o opened
 	path := filepath.Join(t.TempDir(), "m.safetensors")
 	writeModel(t, path, 1)
-	r, err := NewRegistry([]Source{{"m", path}}, o.open)
+	r, err := NewRegistry(t.Context(), []Source{{"m", path}}, o.open)
 	require.NoError(t, err)
 	assert.Nil(t, r.Acquire("other"))
 	old := r.Acquire("")
@@ -137,12 +137,12 @@ func TestRegistryErrors(t *testing.T) {
 	good, bad := filepath.Join(folder, "good"), filepath.Join(folder, "bad")
 	writeModel(t, good, 1)
 	require.NoError(t, os.WriteFile(bad, []byte("nothing"), 0o644))
-	_, err := NewRegistry(nil, o.open)
+	_, err := NewRegistry(t.Context(), nil, o.open)
 	require.ErrorContains(t, err, "no models")
-	_, err = NewRegistry([]Source{{"good", good}, {"bad", bad}}, o.open)
+	_, err = NewRegistry(t.Context(), []Source{{"good", good}, {"bad", bad}}, o.open)
 	require.ErrorContains(t, err, bad)
 	assert.Zero(t, o.n.Load(), "what was opened is closed")
-	_, err = NewRegistry([]Source{{"good", good}}, func(*detector.Model) (*detector.Detector, func(), error) { return nil, nil, errors.New("no device") })
+	_, err = NewRegistry(t.Context(), []Source{{"good", good}}, func(*detector.Model) (*detector.Detector, func(), error) { return nil, nil, errors.New("no device") })
 	require.ErrorContains(t, err, good+": no device")
 }
 
@@ -151,7 +151,7 @@ func TestWatch(t *testing.T) {
 	var o opened
 	path := filepath.Join(t.TempDir(), "m.safetensors")
 	writeModel(t, path, 1)
-	r, err := NewRegistry([]Source{{"m", path}}, o.open)
+	r, err := NewRegistry(t.Context(), []Source{{"m", path}}, o.open)
 	require.NoError(t, err)
 	reports := make(chan Reload, 100)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -1,0 +1,168 @@
+package models
+
+import (
+	"context"
+	"time"
+)
+
+// Reload is what became of a model's file.
+type Reload struct {
+	Name, Old, New string // versions
+	Err            error  // the old one serves on
+}
+
+// failure is a file that did not load.
+type failure struct {
+	stamp   stamp
+	message string
+	passing bool // it is tried again though it stays the same
+	tries   int
+	looks   int // at which it is not tried again, still to come
+}
+
+// mostLooks bounds how many looks at a file are let pass before it is tried
+// again: loading takes time from the models that serve.
+const mostLooks = 3
+
+// Refresh reloads models, with all set every one and otherwise those whose files
+// have changed, and reports on each. A file that was read and is unsound is left
+// alone until it changes; one that could not be read is tried again, and is
+// reported on again when the error is another. It does nothing once the
+// registry is closed.
+func (r *Registry) Refresh(all bool) []Reload {
+	return r.refresh(all, func(string, stamp) bool { return true })
+}
+
+// Watch refreshes every interval until the context or the registry ends, and
+// tells of each reload. A file that is written in place is read when it has
+// stayed the same for one interval, whatever becomes of others; one that was
+// renamed into its place is whole and read at once.
+func (r *Registry) Watch(ctx context.Context, interval time.Duration, tell func(Reload)) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	last := map[string]stamp{}
+	for _, s := range r.sources {
+		last[s.Path], _ = r.files.stat(s.Path)
+	}
+	settled := func(path string, now stamp) bool {
+		before := last[path]
+		last[path] = now
+		return now == before || now.renamed(before)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.ending.Done():
+			return
+		case <-ticker.C:
+		}
+		for _, report := range r.refresh(false, settled) {
+			tell(report)
+		}
+	}
+}
+
+// refresh reloads all models, or those whose files are settled and due.
+func (r *Registry) refresh(all bool, settled func(path string, now stamp) bool) (done []Reload) {
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-r.ending.Done():
+		return nil
+	}
+	for _, s := range r.sources {
+		if r.ending.Err() != nil {
+			break
+		}
+		now, err := r.files.stat(s.Path)
+		if ready := settled(s.Path, now); !all && (!ready || !r.due(s, now, err)) {
+			continue
+		}
+		report, ok := r.reload(s)
+		if !ok {
+			break
+		}
+		if news := r.note(s.Path, now, report.Err); news || all {
+			done = append(done, report)
+		}
+	}
+	return done
+}
+
+// due tells whether a file is worth a try: it is not the one that serves, nor
+// one that failed and would again.
+func (r *Registry) due(s Source, now stamp, err error) bool {
+	r.mu.Lock()
+	m := r.models[s.Name]
+	r.mu.Unlock()
+	if m != nil && err == nil && now == m.stamp {
+		delete(r.failed, s.Path)
+		return false
+	}
+	f, failed := r.failed[s.Path]
+	switch {
+	case !failed || f.stamp != now:
+		return true
+	case f.passing && f.looks > 0:
+		f.looks--
+		r.failed[s.Path] = f
+		return false
+	}
+	return f.passing
+}
+
+// note keeps what came of a try, and tells whether it is news.
+func (r *Registry) note(path string, tried stamp, err error) bool {
+	if err == nil {
+		delete(r.failed, path)
+		return true
+	}
+	before := r.failed[path]
+	f := failure{stamp: tried, message: err.Error(), passing: passing(err), tries: 1}
+	same := f.stamp == before.stamp && f.message == before.message
+	if same {
+		f.tries = before.tries + 1
+	}
+	f.looks = min(f.tries-1, mostLooks)
+	r.failed[path] = f
+	return !same
+}
+
+// reload loads a file and, if it can, puts its model in the place of the one
+// that serves. It is false if the registry was closed before.
+func (r *Registry) reload(s Source) (report Reload, ok bool) {
+	m, err := r.load(r.ending, s)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		if err == nil {
+			m.close()
+		}
+		return Reload{}, false
+	}
+	old := r.models[s.Name]
+	if err != nil {
+		return Reload{Name: s.Name, Old: old.Version, Err: err}, true
+	}
+	r.models[s.Name] = m
+	r.retire(old)
+	return Reload{Name: s.Name, Old: old.Version, New: m.Version}, true
+}
+
+// Reopen opens a model again, from its file, if it still is the one that serves.
+func (r *Registry) Reopen(m *Model) (report Reload, tried bool) {
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-r.ending.Done():
+		return Reload{}, false
+	}
+	r.mu.Lock()
+	current := r.models[m.Name] == m
+	r.mu.Unlock()
+	if !current {
+		return Reload{}, false
+	}
+	return r.reload(Source{m.Name, m.path})
+}
