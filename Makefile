@@ -3,6 +3,7 @@ SHELL := /bin/bash
 GO := scripts/install.sh && source scripts/env.sh && go
 TESTFLAGS ?=
 LISTEN ?= 127.0.0.1:8080
+SOAK ?= 60s
 ONEDNN3 := $(CURDIR)/build/onednn3
 CUDA := $(CURDIR)/build/cuda
 # Go with the CUDA device, and with the double of the CUDA libraries.
@@ -69,9 +70,11 @@ test-onednn3:
 	{ grep -q avx512bw /proc/cpuinfo || ! grep -q avx2 /proc/cpuinfo || export CGO_CXXFLAGS="$$CGO_CXXFLAGS -DSN_WIDE_ON_AVX2 -Wno-psabi"; } && \
 	go test $(TESTFLAGS) ./engine/cpu/...
 
-# The server under load for minutes: overload, reloads, ends, and its throughput beside the detector's own.
+# The server for minutes. Under load: overload, reloads, ends, and its throughput beside the detector's own. In a storm of signals, model
+# files that are sound or not, and requests: in synthetic time, then the program itself, 200 lives of it and one of $(SOAK).
 soak:
-	@export SCALENET_SOAK=1; $(GO) test $(TESTFLAGS) -count=1 -v -timeout 15m -run 'Overload|Reload|Drain|Gone|Throughput' ./server
+	@export SCALENET_SOAK=$(SOAK); $(GO) test $(TESTFLAGS) -count=1 -v -timeout 30m -run 'Overload|Reload|Drain|Gone|Throughput' ./server
+	@export SCALENET_SOAK=$(SOAK); $(GO) test $(TESTFLAGS) -count=1 -v -timeout 30m -run 'TestBinary/^storm$$' ./cmd/scalenet
 
 bench: build
 	bin/scalenet bench
