@@ -83,7 +83,9 @@ func newStormFiles(t *testing.T) (f stormFiles) {
 		r.Close()
 	}
 	first := f.sound[0]
-	f.unsound = [][]byte{nil, []byte("no model"), first[:len(first)/2], first[:len(first)-1],
+	damaged := bytes.Clone(first)
+	damaged[len(damaged)/2] ^= 1
+	f.unsound = [][]byte{nil, []byte("no model"), first[:len(first)/2], first[:len(first)-1], damaged,
 		bytes.Replace(first, []byte(`"conv1.weight"`), []byte(`"conv9.weight"`), 1)}
 	return f
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"scalenet/detector"
 )
 
 // soak is how long `make soak` lets the storm last, 0 in ordinary tests.
@@ -60,11 +62,20 @@ func testServeStorm(t *testing.T, program string) {
 type stormFiles struct{ sound, unsound []string }
 
 func newStormFiles(t *testing.T) (f stormFiles) {
-	data, err := os.ReadFile(tinyModel(t, t.TempDir()))
+	path := tinyModel(t, t.TempDir())
+	m, err := detector.Load(path)
 	require.NoError(t, err)
-	first := string(data)
-	f.sound = []string{first, strings.Replace(first, "RBC", "rbc", 1)}
-	f.unsound = []string{"", "no model", first[:len(first)/2], first[:len(first)-1], strings.Replace(first, `"conv1.weight"`, `"conv9.weight"`, 1)}
+	saved := func() string {
+		require.NoError(t, m.Save(path))
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		return string(data)
+	}
+	first := saved()
+	m.Classes[0] = "rbc"
+	f.sound = []string{first, saved()}
+	m.Params.All()[0].Data[0] = float32(math.NaN())
+	f.unsound = []string{"", "no model", first[:len(first)/2], first[:len(first)-1], strings.Replace(first, `"conv1.weight"`, `"conv9.weight"`, 1), saved()}
 	return f
 }
 
