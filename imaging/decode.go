@@ -95,11 +95,11 @@ func isWebP(data []byte) bool {
 func formats() []format {
 	return []format{
 		{"JPEG", prefix("\xff\xd8\xff"), inspectJPEG, decodeOpenCV},
-		{"PNG", prefix(pngSignature), inspectPNG, decodeOpenCV},
-		{"WebP", isWebP, inspectWebP, decodeOpenCV},
+		{"PNG", prefix(pngSignature), inspectPNG, decodePNG},
+		{"WebP", isWebP, inspectWebP, decodeWebP},
 		{"GIF", prefix("GIF87a", "GIF89a"), inspectGIF, decodeGIF},
 		{"BMP", prefix("BM"), inspectBMP, decodeBMP},
-		{"TIFF", prefix("II*\x00", "MM\x00*"), inspectTIFF, decodeTIFF},
+		{"TIFF", prefix("II*\x00", "MM\x00*", "II\x00*", "MM*\x00", "II+\x00", "MM\x00+"), inspectTIFF, decodeTIFF},
 	}
 }
 

@@ -1,43 +1,68 @@
 package imaging
 
-import "encoding/binary"
+import (
+	"bytes"
+	"regexp"
+)
 
-// exifOrientation reads the orientation, 1 to 8, from EXIF data, which has the structure of a TIFF file: a byte order, 42, the
-// position of the first directory, and there a count and entries of 12 bytes. Whatever is missing or odd means upright, 1.
-func exifOrientation(data []byte) int {
-	if len(data) < 8 {
+// metadata are the parts of a file that can say how its image is to be turned.
+type metadata struct {
+	exif []byte // EXIF data, with or without the prefix that JPEG has
+	xmp  []byte
+}
+
+// orientation is what Pillow's exif_transpose goes by, 1 to 8: the tag of EXIF, or where EXIF has none that of XMP. Whatever is
+// missing or odd means upright, 1.
+func (m metadata) orientation() int {
+	o, ok := exifOrientation(m.exif)
+	if !ok {
+		o = xmpOrientation(m.xmp)
+	}
+	if o < 1 || o > 8 {
 		return 1
 	}
-	var order binary.ByteOrder = binary.LittleEndian
-	switch string(data[:4]) {
-	case "II*\x00":
-	case "MM\x00*":
-		order = binary.BigEndian
-	default:
-		return 1
+	return o
+}
+
+const (
+	exifPrefix = "Exif\x00\x00"
+	tagXMP     = 700
+)
+
+// exifOrientation reads the orientation as it stands in EXIF data; it is not ok if there is none.
+func exifOrientation(data []byte) (o int, ok bool) {
+	for bytes.HasPrefix(data, []byte(exifPrefix)) { // JPEG has it; some writers put it into PNG and WebP, or twice
+		data = data[len(exifPrefix):]
 	}
-	at := uint64(order.Uint32(data[4:]))
-	if at+2 > uint64(len(data)) {
-		return 1
+	d, err := readDirectory(data)
+	if err != nil {
+		return 0, false
 	}
-	const (
-		entryBytes     = 12
-		tagOrientation = 0x0112
-		typeShort      = 3
-	)
-	entries := data[at+2:]
-	for range order.Uint16(data[at:]) {
-		if len(entries) < entryBytes {
-			return 1
-		}
-		if order.Uint16(entries) == tagOrientation {
-			o := int(order.Uint16(entries[8:]))
-			if order.Uint16(entries[2:]) != typeShort || o < 1 || o > 8 {
-				return 1
-			}
-			return o
-		}
-		entries = entries[entryBytes:]
+	return d.orientation()
+}
+
+// orientation reads the tag of that name. Cameras write a SHORT; any type of numbers is taken but BYTE, as in Pillow.
+func (d *directory) orientation() (o int, ok bool) {
+	e, ok := d.entries[0x0112]
+	if !ok {
+		return 0, false
 	}
-	return 1
+	raw, ok := d.bytes(e, 1)
+	if !ok {
+		return 0, false
+	}
+	v := d.number(e.kind, raw)
+	if e.kind == typeByte || !(v >= 1 && v <= 8) || v != float64(int(v)) {
+		return 0, true
+	}
+	return int(v), true
+}
+
+// xmpOrientation finds the orientation in a packet of XMP: an attribute or an element; 0 if there is none.
+func xmpOrientation(packet []byte) int {
+	found := regexp.MustCompile(`tiff:Orientation(="|>)([0-9])`).FindSubmatch(packet)
+	if found == nil {
+		return 0
+	}
+	return int(found[2][0] - '0')
 }

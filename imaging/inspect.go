@@ -72,7 +72,7 @@ func Size(path string, limits Limits) (geom.Size, error) {
 
 // headJPEG reads the header from the beginning of a JPEG, up to its first scan; it is not ok if that is not in it or unsound.
 func headJPEG(data []byte, limits Limits) (header, bool) {
-	walk := jpegWalk{data: data, pos: 2, header: header{orientation: 1}}
+	walk := jpegWalk{data: data, pos: 2}
 	for walk.scans == 0 {
 		marker, err := walk.next()
 		if err != nil || marker == 0xd9 {
@@ -82,5 +82,5 @@ func headJPEG(data []byte, limits Limits) (header, bool) {
 			return header{}, false
 		}
 	}
-	return walk.header, true
+	return walk.found(), true
 }

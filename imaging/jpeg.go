@@ -14,13 +14,14 @@ type jpegWalk struct {
 	data  []byte
 	pos   int
 	scans int
+	metadata
 	header
 }
 
 // inspectJPEG goes from marker to marker up to the end of the image. The decoder reports neither a file that was cut off nor
 // one that declares thousands of scans; it leaves what was in memory where rows are missing.
 func inspectJPEG(data []byte, limits Limits) (header, error) {
-	walk := jpegWalk{data: data, pos: 2, header: header{orientation: 1}}
+	walk := jpegWalk{data: data, pos: 2}
 	for {
 		marker, err := walk.next()
 		if err != nil {
@@ -36,7 +37,12 @@ func inspectJPEG(data []byte, limits Limits) (header, error) {
 	if walk.scans == 0 {
 		return header{}, fmt.Errorf("%w: no scan before the end-of-image marker", ErrCorrupt)
 	}
-	return walk.header, nil
+	return walk.found(), nil
+}
+
+// found returns the header with the orientation, which the segments before the first scan say.
+func (j *jpegWalk) found() header {
+	return header{j.w, j.h, j.metadata.orientation()}
 }
 
 // next finds the next marker that can begin or end something and moves behind it.
@@ -78,14 +84,25 @@ func (j *jpegWalk) segment(marker byte, limits Limits) error {
 	switch {
 	case marker == 0xda:
 		return j.scan()
-	case marker == 0xe1 && bytes.HasPrefix(payload, []byte("Exif\x00\x00")):
-		j.orientation = exifOrientation(payload[6:])
+	case marker == 0xe1 && j.scans == 0:
+		j.application(payload)
 	case marker >= 0xc0 && marker <= 0xc2:
 		return j.frame(payload, limits)
 	case marker >= 0xc3 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc:
 		return fmt.Errorf("%w: coding process %#x (neither baseline nor progressive)", ErrUnsupported, marker)
 	}
 	return nil
+}
+
+// application keeps EXIF and XMP of an APP1 segment. EXIF that is longer than a segment goes on in the next, which has the
+// prefix again: so the first counts where there are two whole ones, as in Pillow. Of two packets of XMP the last counts.
+func (j *jpegWalk) application(payload []byte) {
+	if data, ok := bytes.CutPrefix(payload, []byte(exifPrefix)); ok {
+		j.exif = append(j.exif, data...)
+	}
+	if data, ok := bytes.CutPrefix(payload, []byte("http://ns.adobe.com/xap/1.0/\x00")); ok {
+		j.xmp = data
+	}
 }
 
 func (j *jpegWalk) scan() error {

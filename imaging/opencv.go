@@ -19,11 +19,9 @@ func OpenCVVersion() string { return gocv.OpenCVVersion() }
 func decodeOpenCV(data []byte, _ header) (*Image, error) {
 	mat := gocv.NewMat()
 	defer mat.Close()
-	if err := gocv.IMDecodeIntoMat(data, gocv.IMReadColor|gocv.IMReadIgnoreOrientation, &mat); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrCorrupt, err)
-	}
-	if mat.Empty() {
-		return nil, fmt.Errorf("%w: cannot be decoded", ErrCorrupt)
+	err := gocv.IMDecodeIntoMat(data, gocv.IMReadColor|gocv.IMReadIgnoreOrientation, &mat)
+	if err != nil || mat.Empty() { // the error's text names functions of OpenCV and no cause
+		return nil, fmt.Errorf("%w: its pixels cannot be decoded", ErrCorrupt)
 	}
 	return fromMat(mat)
 }

@@ -8,9 +8,10 @@ import (
 
 const pngSignature = "\x89PNG\r\n\x1a\n"
 
-// inspectPNG goes from chunk to chunk up to IEND and checks the sums of the critical ones.
+// inspectPNG goes from chunk to chunk up to IEND and checks their sums; an ancillary chunk with a wrong one is left out.
 func inspectPNG(data []byte, limits Limits) (header, error) {
-	found := header{orientation: 1}
+	var found header
+	var extra pngMetadata
 	for pos := len(pngSignature); ; {
 		// A chunk is a length, a name, that many bytes, and the CRC-32 of name and bytes.
 		if len(data)-pos < 12 {
@@ -23,7 +24,8 @@ func inspectPNG(data []byte, limits Limits) (header, error) {
 		chunk := data[pos+4 : pos+8+int(length)]
 		name, payload := string(chunk[:4]), chunk[4:]
 		sum := binary.BigEndian.Uint32(data[pos+8+int(length):])
-		if critical := name[0]&0x20 == 0; critical && crc32.ChecksumIEEE(chunk) != sum {
+		sound := crc32.ChecksumIEEE(chunk) == sum
+		if critical := name[0]&0x20 == 0; critical && !sound {
 			return header{}, fmt.Errorf("%w: chunk %q at byte %d has a wrong checksum", ErrCorrupt, name, pos)
 		}
 		if (pos == len(pngSignature)) != (name == "IHDR") {
@@ -39,11 +41,33 @@ func inspectPNG(data []byte, limits Limits) (header, error) {
 			if err := limits.Check(found.w, found.h); err != nil {
 				return header{}, err
 			}
-		case "eXIf":
-			found.orientation = exifOrientation(payload)
 		case "IEND":
+			found.orientation = extra.metadata().orientation()
 			return found, nil
+		default:
+			if sound {
+				extra.keep(name, payload)
+			}
 		}
 		pos += 12 + int(length)
 	}
+}
+
+// decodePNG gives OpenCV the chunks that make up the pixels. libpng would print warnings about others that are unsound,
+// such as EXIF with a prefix, and newer versions of OpenCV would take the frames of an animation.
+func decodePNG(data []byte, h header) (*Image, error) {
+	pixels := make([]byte, 0, len(data))
+	pixels = append(pixels, data[:len(pngSignature)]...)
+	for rest := data[len(pngSignature):]; len(rest) >= 12; {
+		chunk := rest[:12+int(binary.BigEndian.Uint32(rest))]
+		name := string(chunk[4:8])
+		if critical := name[0]&0x20 == 0; critical || name == "tRNS" {
+			pixels = append(pixels, chunk...)
+		}
+		if name == "IEND" {
+			break
+		}
+		rest = rest[len(chunk):]
+	}
+	return decodeOpenCV(pixels, h)
 }

@@ -1,0 +1,68 @@
+package imaging
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/draw"
+	"io"
+	"strings"
+
+	"golang.org/x/image/bmp"
+)
+
+// inspectBMP reads the header. x/image/bmp reads 1, 2, 4, 8, 24 and 32 bits without compression.
+func inspectBMP(data []byte, limits Limits) (header, error) {
+	config, err := bmp.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return header{}, foreignError(err)
+	}
+	return header{config.Width, config.Height, 1}, limits.Check(config.Width, config.Height)
+}
+
+// foreignError tells an error of a Go decoder in our words.
+func foreignError(err error) error {
+	switch {
+	case errors.Is(err, bmp.ErrUnsupported):
+		return fmt.Errorf("%w: a kind of BMP that is not read (compressed, 16 bits, or of a rare header)", ErrUnsupported)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.HasSuffix(err.Error(), "EOF"):
+		return fmt.Errorf("%w: cut off", ErrCorrupt)
+	}
+	_, text, found := strings.Cut(err.Error(), ": ") // behind the name of a package
+	if !found {
+		text = err.Error()
+	}
+	return fmt.Errorf("%w: %s", ErrCorrupt, text)
+}
+
+func decodeBMP(data []byte, h header) (*Image, error) {
+	m, err := bmp.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, foreignError(err)
+	}
+	return fromGo(m, image.Rect(0, 0, h.w, h.h)), nil
+}
+
+// fromGo converts what a Go decoder returned.
+func fromGo(m image.Image, canvas image.Rectangle) *Image {
+	out := New(canvas.Dx(), canvas.Dy())
+	if straight, ok := m.(*image.NRGBA); ok && straight.Rect == canvas { // keep the colour under alpha, as OpenCV does
+		for y := range out.H {
+			swapRedBlue(out.Pix[y*out.W*3:(y+1)*out.W*3], straight.Pix[y*straight.Stride:])
+		}
+		return out
+	}
+	rgba := image.NewRGBA(canvas)
+	draw.Draw(rgba, m.Bounds().Intersect(canvas), m, m.Bounds().Min, draw.Src)
+	swapRedBlue(out.Pix, rgba.Pix)
+	return out
+}
+
+// swapRedBlue fills bgr from pixels of red, green, blue, alpha.
+func swapRedBlue(bgr, rgba []uint8) {
+	for len(bgr) >= 3 {
+		bgr[0], bgr[1], bgr[2] = rgba[2], rgba[1], rgba[0]
+		bgr, rgba = bgr[3:], rgba[4:]
+	}
+}

@@ -1,0 +1,230 @@
+package imaging
+
+import (
+	"bytes"
+	"compress/zlib"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+
+	"golang.org/x/image/ccitt"
+	"golang.org/x/image/tiff/lzw"
+)
+
+// The compressions that are read.
+const (
+	compressionNone       = 1
+	compressionGroup3     = 3
+	compressionGroup4     = 4
+	compressionLZW        = 5
+	compressionDeflate    = 8
+	compressionPackBits   = 32773
+	compressionOldDeflate = 32946
+)
+
+// decodeTIFF reads the pixels of the first page. golang.org/x/image/tiff is not used: it inverts fax pages of which black is
+// zero, takes reversed bits and planes as they come, and refuses grey with alpha, CMYK and 2 or 4 bits.
+func decodeTIFF(data []byte, h header) (*Image, error) {
+	f, err := readTIFF(data, Limits{Bytes: len(data), Side: max(h.w, h.h), Pixels: h.w * h.h})
+	if err != nil {
+		return nil, err
+	}
+	out := New(f.w, f.h)
+	for block := range f.blocksPer {
+		if err := f.readBlock(out, block); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// readBlock reads a strip or tile of all planes, row by row.
+func (f *tiffFile) readBlock(out *Image, block int) error {
+	x, y := block%f.blocksAcross*f.blockW, block/f.blocksAcross*f.blockH
+	rows := min(f.blockH, f.h-y) // of a tile at the lower edge the rest is filling
+	perPlane := f.samples / f.planes
+	var planes []io.Reader
+	for plane := range f.planes {
+		r, err := f.open(plane*f.blocksPer+block, rows)
+		if err != nil {
+			return f.damaged(block, err)
+		}
+		planes = append(planes, r)
+	}
+	raw := make([]byte, (f.blockW*perPlane*f.bits+7)/8)
+	samples := make([]byte, f.blockW*f.samples)
+	width := min(f.blockW, f.w-x)
+	for row := range rows {
+		for plane, r := range planes {
+			if _, err := io.ReadFull(r, raw); err != nil {
+				return f.damaged(block, err)
+			}
+			if f.predictor == 2 {
+				f.undoPredictor(raw, perPlane)
+			}
+			f.unpack(samples[plane:], raw, perPlane)
+		}
+		at := ((y+row)*f.w + x) * 3
+		f.colour(out.Pix[at:at+3*width], samples)
+	}
+	return nil
+}
+
+func (f *tiffFile) damaged(block int, err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w: block %d of its pixels is cut off", ErrCorrupt, block)
+	}
+	return fmt.Errorf("%w: block %d of its pixels cannot be decompressed", ErrCorrupt, block)
+}
+
+// open returns a reader of the decompressed bytes of a block. Some writers leave lengths out: then a block goes to the end.
+func (f *tiffFile) open(block, rows int) (io.Reader, error) {
+	size := float64(len(f.data))
+	at := f.offsets[block]
+	if !(at >= 0 && at < size) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	end := size
+	if f.counts != nil && f.counts[block] >= 0 {
+		end = min(size, at+f.counts[block])
+	}
+	data := f.data[int(at):int(end)]
+	if f.reversed {
+		data = bytes.Clone(data)
+		for i, b := range data {
+			data[i] = bits.Reverse8(b)
+		}
+	}
+	switch f.compression {
+	case compressionLZW:
+		return lzw.NewReader(bytes.NewReader(data), lzw.MSB, 8), nil
+	case compressionDeflate, compressionOldDeflate:
+		return zlib.NewReader(bytes.NewReader(data))
+	case compressionPackBits:
+		return &packBits{rest: data}, nil
+	case compressionGroup3, compressionGroup4:
+		format := ccitt.Group3
+		if f.compression == compressionGroup4 {
+			format = ccitt.Group4
+		}
+		// White runs become zeros, whatever zero is to be shown as.
+		return ccitt.NewReader(bytes.NewReader(data), ccitt.MSB, format, f.blockW, rows, &ccitt.Options{Invert: true}), nil
+	}
+	return bytes.NewReader(data), nil
+}
+
+// packBits decompresses runs: a byte n up to 127 is followed by n+1 bytes, one above 128 by a byte to be repeated 257-n times.
+type packBits struct {
+	rest  []byte
+	ready []byte
+}
+
+func (p *packBits) Read(b []byte) (int, error) {
+	for len(p.ready) == 0 {
+		if len(p.rest) < 2 {
+			return 0, io.EOF
+		}
+		n := int(p.rest[0])
+		p.rest = p.rest[1:]
+		switch {
+		case n < 128:
+			n = min(n+1, len(p.rest))
+			p.ready, p.rest = p.rest[:n], p.rest[n:]
+		case n > 128:
+			p.ready, p.rest = bytes.Repeat(p.rest[:1], 257-n), p.rest[1:]
+		}
+	}
+	n := copy(b, p.ready)
+	p.ready = p.ready[n:]
+	return n, nil
+}
+
+// undoPredictor adds to each sample the one of the pixel before it.
+func (f *tiffFile) undoPredictor(raw []byte, perPlane int) {
+	if f.bits == 8 {
+		for i := perPlane; i < len(raw); i++ {
+			raw[i] += raw[i-perPlane]
+		}
+		return
+	}
+	for i := 2 * perPlane; i+2 <= len(raw); i += 2 {
+		f.order.PutUint16(raw[i:], f.order.Uint16(raw[i:])+f.order.Uint16(raw[i-2*perPlane:]))
+	}
+}
+
+// unpack writes samples of a row as bytes, perPlane of each pixel: of 16 bits the upper byte, of fewer than 8 the number.
+func (f *tiffFile) unpack(samples, raw []byte, perPlane int) {
+	for i := range f.blockW * perPlane {
+		to := i/perPlane*f.samples + i%perPlane
+		switch f.bits {
+		case 8:
+			samples[to] = raw[i]
+		case 16:
+			samples[to] = byte(f.order.Uint16(raw[2*i:]) >> 8)
+		default:
+			at := i * f.bits
+			samples[to] = raw[at/8] >> (8 - f.bits - at%8) & (1<<f.bits - 1)
+		}
+	}
+}
+
+// colour converts samples of pixels to BGR, in Pillow's arithmetic.
+func (f *tiffFile) colour(bgr, samples []byte) {
+	for ; len(bgr) >= 3; bgr, samples = bgr[3:], samples[f.samples:] {
+		switch f.photometric {
+		case trueColour:
+			bgr[0], bgr[1], bgr[2] = samples[2], samples[1], samples[0]
+		case paletted:
+			i, n := int(samples[0]), len(f.palette)/3
+			bgr[0], bgr[1], bgr[2] = upperByte(f.palette[2*n+i]), upperByte(f.palette[n+i]), upperByte(f.palette[i])
+		case separated:
+			bgr[0], bgr[1], bgr[2] = ink(samples[2], samples[3]), ink(samples[1], samples[3]), ink(samples[0], samples[3])
+		default:
+			v := samples[0]
+			if f.bits < 8 {
+				v = byte(int(v) * 255 / (1<<f.bits - 1))
+			}
+			if f.photometric == whiteIsZero {
+				v = 255 - v
+			}
+			bgr[0], bgr[1], bgr[2] = v, v, v
+		}
+		if f.premultiplied {
+			straighten(bgr[:3], samples[f.colours()])
+		}
+	}
+}
+
+// colours is the number of samples of a pixel before the extra ones.
+func (f *tiffFile) colours() int {
+	switch f.photometric {
+	case whiteIsZero, blackIsZero, paletted:
+		return 1
+	case trueColour:
+		return 3
+	case separated:
+		return 4
+	}
+	return 0 // not read
+}
+
+func upperByte(v float64) byte { return byte(uint16(v) >> 8) }
+
+// ink is what a part of an ink and of black leave of white.
+func ink(part, black byte) byte {
+	left := 255 - int(black)
+	t := int(part)*left + 128
+	return byte(max(0, left-(t>>8+t)>>8))
+}
+
+// straighten divides a colour by the alpha that it was multiplied with.
+func straighten(bgr []byte, alpha byte) {
+	for i, v := range bgr {
+		if alpha == 0 {
+			bgr[i] = 0
+		} else {
+			bgr[i] = byte(min(255, int(v)*255/int(alpha)))
+		}
+	}
+}
