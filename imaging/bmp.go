@@ -2,6 +2,7 @@ package imaging
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"image"
@@ -14,11 +15,25 @@ import (
 
 // inspectBMP reads the header. x/image/bmp reads 1, 2, 4, 8, 24 and 32 bits without compression.
 func inspectBMP(data []byte, limits Limits) (header, error) {
+	if err := checkBMPSize(data, limits); err != nil {
+		return header{}, err
+	}
 	config, err := bmp.DecodeConfig(bytes.NewReader(data))
 	if err != nil {
 		return header{}, foreignError(err)
 	}
 	return header{config.Width, config.Height, 1}, limits.Check(config.Width, config.Height)
+}
+
+// checkBMPSize holds the size against the limits: x/image/bmp says "unsupported" of sizes that it does not like. Height is
+// negative where the rows go down.
+func checkBMPSize(data []byte, limits Limits) error {
+	const oldHeader = 12 // sizes of two bytes, which is refused as a whole
+	if len(data) < 26 || binary.LittleEndian.Uint32(data[14:]) <= oldHeader {
+		return nil
+	}
+	w, h := int(int32(binary.LittleEndian.Uint32(data[18:]))), int(int32(binary.LittleEndian.Uint32(data[22:])))
+	return limits.Check(w, max(h, -h))
 }
 
 // foreignError tells an error of a Go decoder in our words.

@@ -5,7 +5,10 @@
 // for errors.Is: [ErrUnsupported], [ErrTooLarge], [ErrCorrupt].
 //
 //	JPEG, PNG, WebP        OpenCV, after a walk over their markers or chunks
-//	GIF, BMP, TIFF         Go decoders; of an animation or several pages the first is read
+//	GIF, BMP               Go decoders
+//	TIFF                   our own reader over Go decompressors
+//
+// Of an animation or several pages the first is read. docs/data.md lists what is read of each format.
 //
 // An [Image] is a Go slice of BGR bytes, OpenCV's order, so nothing needs closing and no picture outlives its owner. No method
 // changes its receiver, but for the ones that draw: images can be shared between goroutines and cached.
@@ -18,10 +21,13 @@
 // Both write rows of RGB float32 at a stride of the caller's choice, which is how a picture lands in a padded NHWC batch. The
 // padding is not touched. Both are defined in package raster, for devices that do it themselves (nn.Pictures). [Fit] is torchvision's rule for the size.
 //
-// Caveats. A transparent pixel shows the colour stored beneath it; in GIF and in TIFF with premultiplied alpha it is blended
-// with black. Sixteen-bit samples keep their high byte. Colour profiles are ignored. CMYK is converted by formula. A JPEG
-// whose end-of-image marker is there but whose scan data is short decodes with grey blocks, as in any browser; one that was
-// cut off is refused. Animated WebP, AVIF, JPEG 2000, arithmetic-coded, lossless and 12-bit JPEG are unsupported.
+// Pixels and orientation are those of Pillow's ImageOps.exif_transpose(im).convert("RGB"), which testdata/matrix.py generates
+// for every format, mode and compression. Alpha is dropped: a transparent pixel shows the colour stored beneath it. Two things
+// differ: grey of 16 bits keeps its upper byte (Pillow clips it at 255), and EXIF that cannot be read means upright.
+//
+// Caveats. Colour profiles are ignored. CMYK is converted by formula. A JPEG whose end-of-image marker is there but whose scan
+// data is short decodes with grey blocks, as in any browser; one that was cut off is refused. AVIF, JPEG 2000,
+// arithmetic-coded, lossless and 12-bit JPEG are unsupported.
 //
 // Building needs three OpenCV modules and the settings of scripts/env.sh.
 package imaging

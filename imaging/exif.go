@@ -60,6 +60,9 @@ func (d *directory) orientation() (o int, ok bool) {
 
 // xmpOrientation finds the orientation in a packet of XMP: an attribute or an element; 0 if there is none.
 func xmpOrientation(packet []byte) int {
+	if len(packet) == 0 {
+		return 0
+	}
 	found := regexp.MustCompile(`tiff:Orientation(="|>)([0-9])`).FindSubmatch(packet)
 	if found == nil {
 		return 0

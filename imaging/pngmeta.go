@@ -20,7 +20,7 @@ type pngText struct {
 	compressed bool
 }
 
-// maxPNGText is Pillow's bound on a text after decompression.
+// maxPNGText bounds a text in bytes, as in Pillow.
 const maxPNGText = 1 << 20
 
 // keep looks at a chunk. Texts are decompressed by metadata: a file can have thousands.
@@ -71,6 +71,9 @@ func readPNGText(name string, rest []byte) (text pngText, ok bool) {
 
 // value returns the text, decompressed; nil if that is not possible or too long.
 func (t pngText) value() []byte {
+	if len(t.data) > maxPNGText {
+		return nil
+	}
 	if !t.compressed {
 		return t.data
 	}

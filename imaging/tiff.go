@@ -1,6 +1,9 @@
 package imaging
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // The tags of a TIFF file that say how its pixels are stored (TIFF 6.0).
 const (
@@ -118,7 +121,7 @@ func (r *tiffFields) integer(tag uint16, absent int) int {
 	}
 	v := values[0]
 	if !(v >= 0 && v <= 1<<31) || v != float64(int(v)) {
-		r.refuse(ErrCorrupt, "tag %d is %v", tag, v)
+		r.refuse(ErrCorrupt, "tag %d is %s", tag, strconv.FormatFloat(v, 'f', -1, 64))
 		return absent
 	}
 	return int(v)
@@ -214,8 +217,8 @@ func (r *tiffFields) blocks(f *tiffFile) {
 	if _, tiled := r.entries[tagTileWidth]; tiled {
 		f.blockW, f.blockH = r.integer(tagTileWidth, 0), r.integer(tagTileHeight, 0)
 		offsets, counts = tagTileOffsets, tagTileCounts
-		// Tiles have 256 or 512 pixels a side; what is larger than the image only costs time.
-		if most := max(1024, f.w+16, f.h+16); f.blockW < 8 || f.blockH < 8 || f.blockW > most || f.blockH > most {
+		// The sides are multiples of 16, mostly 256 or 512. Smaller tiles and ones beyond the image only cost time.
+		if most := max(1024, f.w+16, f.h+16); f.blockW < 16 || f.blockH < 16 || f.blockW > most || f.blockH > most {
 			r.refuse(ErrCorrupt, "tiles of %dx%d pixels", f.blockW, f.blockH)
 		}
 	}

@@ -1,6 +1,7 @@
 package imaging
 
 import (
+	"bufio"
 	"bytes"
 	"compress/zlib"
 	"errors"
@@ -89,55 +90,79 @@ func (f *tiffFile) open(block, rows int) (io.Reader, error) {
 	if f.counts != nil && f.counts[block] >= 0 {
 		end = min(size, at+f.counts[block])
 	}
-	data := f.data[int(at):int(end)]
+	var data io.Reader = bytes.NewReader(f.data[int(at):int(end)])
 	if f.reversed {
-		data = bytes.Clone(data)
-		for i, b := range data {
-			data[i] = bits.Reverse8(b)
-		}
+		data = reversedBits{data} // as it is read: thousands of blocks may claim the whole file
 	}
 	switch f.compression {
 	case compressionLZW:
-		return lzw.NewReader(bytes.NewReader(data), lzw.MSB, 8), nil
+		return lzw.NewReader(data, lzw.MSB, 8), nil
 	case compressionDeflate, compressionOldDeflate:
-		return zlib.NewReader(bytes.NewReader(data))
+		return zlib.NewReader(data)
 	case compressionPackBits:
-		return &packBits{rest: data}, nil
+		return &packBits{from: bufio.NewReaderSize(data, 512)}, nil
 	case compressionGroup3, compressionGroup4:
 		format := ccitt.Group3
 		if f.compression == compressionGroup4 {
 			format = ccitt.Group4
 		}
 		// White runs become zeros, whatever zero is to be shown as.
-		return ccitt.NewReader(bytes.NewReader(data), ccitt.MSB, format, f.blockW, rows, &ccitt.Options{Invert: true}), nil
+		return ccitt.NewReader(data, ccitt.MSB, format, f.blockW, rows, &ccitt.Options{Invert: true}), nil
 	}
-	return bytes.NewReader(data), nil
+	return data, nil
+}
+
+// reversedBits reads bytes whose lowest bit is the first.
+type reversedBits struct{ from io.Reader }
+
+func (r reversedBits) Read(b []byte) (int, error) {
+	n, err := r.from.Read(b)
+	for i := range b[:n] {
+		b[i] = bits.Reverse8(b[i])
+	}
+	return n, err
 }
 
 // packBits decompresses runs: a byte n up to 127 is followed by n+1 bytes, one above 128 by a byte to be repeated 257-n times.
 type packBits struct {
-	rest  []byte
-	ready []byte
+	from   *bufio.Reader
+	left   int  // bytes of the run that are still to come
+	repeat bool // they are all value
+	value  byte
 }
 
 func (p *packBits) Read(b []byte) (int, error) {
-	for len(p.ready) == 0 {
-		if len(p.rest) < 2 {
-			return 0, io.EOF
+	for i := range b {
+		for p.left == 0 {
+			if err := p.begin(); err != nil {
+				return i, err
+			}
 		}
-		n := int(p.rest[0])
-		p.rest = p.rest[1:]
-		switch {
-		case n < 128:
-			n = min(n+1, len(p.rest))
-			p.ready, p.rest = p.rest[:n], p.rest[n:]
-		case n > 128:
-			p.ready, p.rest = bytes.Repeat(p.rest[:1], 257-n), p.rest[1:]
+		if !p.repeat {
+			v, err := p.from.ReadByte()
+			if err != nil {
+				return i, err
+			}
+			p.value = v
 		}
+		b[i] = p.value
+		p.left--
 	}
-	n := copy(b, p.ready)
-	p.ready = p.ready[n:]
-	return n, nil
+	return len(b), nil
+}
+
+// begin reads how the next run is made; 128 stands for none.
+func (p *packBits) begin() error {
+	n, err := p.from.ReadByte()
+	if err != nil || n == 128 {
+		return err
+	}
+	p.left, p.repeat = int(n)+1, n > 128
+	if p.repeat {
+		p.left = 257 - int(n)
+		p.value, err = p.from.ReadByte()
+	}
+	return err
 }
 
 // undoPredictor adds to each sample the one of the pixel before it.
