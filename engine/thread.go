@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +22,13 @@ type Thread struct {
 
 type threadCall struct {
 	f    func() error
-	done chan error
+	done chan outcome
+}
+
+// outcome is what a call gave, or what it panicked with.
+type outcome struct {
+	err      error
+	panicked any
 }
 
 // NewThread starts a thread. The first function that it runs is open, whose
@@ -49,7 +57,7 @@ func (t *Thread) serve(started chan<- error, open, free func() error) {
 	for {
 		select {
 		case c := <-t.calls:
-			c.done <- c.f()
+			c.done <- outcomeOf(c.f)
 		case <-t.closed:
 			t.left <- free()
 			return
@@ -57,15 +65,31 @@ func (t *Thread) serve(started chan<- error, open, free func() error) {
 	}
 }
 
-// Do runs f and waits for it. Called on the thread itself, it just runs f.
+// outcomeOf runs f. A panic is for the caller: on this goroutine nobody could
+// recover from it.
+func outcomeOf(f func() error) (o outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			o.panicked = fmt.Sprintf("%v\n%s", p, debug.Stack())
+		}
+	}()
+	return outcome{err: f()}
+}
+
+// Do runs f and waits for it; if f panics, so does Do. Called on the thread
+// itself, it just runs f.
 func (t *Thread) Do(f func() error) error {
 	if unix.Gettid() == t.id {
 		return f()
 	}
-	c := threadCall{f, make(chan error, 1)}
+	c := threadCall{f, make(chan outcome, 1)}
 	select {
 	case t.calls <- c:
-		return <-c.done
+		o := <-c.done
+		if o.panicked != nil {
+			panic(o.panicked)
+		}
+		return o.err
 	case <-t.closed:
 		return t.gone
 	}

@@ -23,6 +23,11 @@ func TestThread(t *testing.T) {
 			return thread.Do(func() error { return broken }) // on the thread: at once
 		}), broken)
 	}
+	func() { // a server recovers from it, and the thread goes on
+		defer func() { assert.Contains(t, recover(), "broken") }()
+		thread.Do(func() error { panic("broken") })
+	}()
+	require.NoError(t, thread.Do(func() error { return nil }))
 	require.ErrorIs(t, thread.Close(), last)
 	require.ErrorIs(t, thread.Close(), gone)
 	require.ErrorIs(t, thread.Do(func() error { return nil }), gone)
