@@ -92,6 +92,7 @@ func TestBinary(t *testing.T) {
 	require.ErrorAs(t, err, &exit)
 	require.Equal(t, 1, exit.ExitCode())
 	t.Run("serve", func(t *testing.T) { testServeProcess(t, program) })
+	t.Run("address space", func(t *testing.T) { testAddressSpace(t, program) })
 	t.Run("storm", func(t *testing.T) { testServeStorm(t, program) })
 	t.Run("clients", func(t *testing.T) { testServeClients(t, program) })
 }

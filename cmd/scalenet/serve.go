@@ -108,6 +108,9 @@ func (o *serveOptions) run(c *cobra.Command) error {
 	signal.Notify(hangup, syscall.SIGHUP) // before all else: it would end the process
 	defer signal.Ignore(syscall.SIGHUP)   // to the process's end, where signal.Stop would let it end so
 	signal.Ignore(syscall.SIGPIPE)        // whoever read the log may be gone before the last request
+	if err := checkAddressSpace(); err != nil {
+		return err
+	}
 	if err := o.configure(c.ErrOrStderr()); err != nil {
 		return err
 	}

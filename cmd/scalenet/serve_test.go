@@ -122,6 +122,16 @@ func writeCertificate(t *testing.T, folder string) (cert, key string) {
 	return cert, key
 }
 
+// testAddressSpace: too low a limit is said, where a crash would come later.
+func testAddressSpace(t *testing.T, program string) {
+	out, err := exec.Command("sh", "-c", "ulimit -v 2000000; exec "+program+" serve --model none").CombinedOutput()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, 1, exit.ExitCode())
+	require.Contains(t, string(out), "limited to 1953 MiB (ulimit -v): at least 2048 MiB are needed")
+	require.Equal(t, 1, strings.Count(string(out), "\n"))
+}
+
 // testServeProcess sends real signals: SIGHUP reloads, SIGTERM ends with status
 // 0 and answers what is in flight.
 func testServeProcess(t *testing.T, program string) {
