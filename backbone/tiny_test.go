@@ -229,8 +229,8 @@ func tinyTraining(t *testing.T, dir string, dev engine.Device, net *ScaleNet) {
 				defer dev.Free(velocity[gr.Param])
 			}
 			grad, _ := plan.Tensor(gr.Node)
-			require.NoError(t, dev.SGD(p.Mem, grad.Mem, velocity[gr.Param], len(gr.Param.Data),
-				engine.SGDStep{LR: 0.1, Momentum: 0.9, Decay: 1e-4, GradScale: 1}))
+			require.NoError(t, dev.Update(engine.SGDUpdate{LR: 0.1, Momentum: 0.9, Decay: 1e-4, GradScale: 1},
+				p.Mem, grad.Mem, []engine.Memory{velocity[gr.Param]}, len(gr.Param.Data)))
 			*p.Changes++
 		}
 		require.NoError(t, store.Download())

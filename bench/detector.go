@@ -100,7 +100,7 @@ func startDetectorTraining(dev engine.Device, precision train.Precision) (*subje
 	if err != nil {
 		return nil, err
 	}
-	sgd, err := train.NewSGD(dev, trainer.Params(), m.Config.Train)
+	optimizer, err := train.NewOptimizer(dev, trainer.Params(), m.Config.Train)
 	if err != nil {
 		return nil, err
 	}
@@ -124,10 +124,10 @@ func startDetectorTraining(dev engine.Device, precision train.Precision) (*subje
 		if err != nil {
 			return err
 		}
-		if err := sgd.Accumulate(grads.Grads); err != nil {
+		if err := optimizer.Accumulate(grads.Grads); err != nil {
 			return err
 		}
-		return sgd.Step(1e-3)
+		return optimizer.Step(1e-3)
 	}
-	return &subject{run: step, close: func() { sgd.Close(); trainer.Close() }}, nil
+	return &subject{run: step, close: func() { optimizer.Close(); trainer.Close() }}, nil
 }

@@ -136,7 +136,7 @@ func startClassifierTraining(dev engine.Device, network string, batch, side, cla
 		grad, _ := plan.Tensor(gr.Node)
 		memory = append(memory, grad.Mem)
 	}
-	sgd, err := train.NewSGD(dev, params, train.DefaultConfig())
+	optimizer, err := train.NewOptimizer(dev, params, train.DefaultConfig())
 	if err != nil {
 		return nil, err
 	}
@@ -160,12 +160,12 @@ func startClassifierTraining(dev engine.Device, network string, batch, side, cla
 		if err := store.UpdateRunning(plan); err != nil {
 			return err
 		}
-		if err := sgd.Accumulate(memory); err != nil {
+		if err := optimizer.Accumulate(memory); err != nil {
 			return err
 		}
-		return sgd.Step(1e-3)
+		return optimizer.Step(1e-3)
 	}
-	return &subject{run: step, close: func() { plan.Close(); sgd.Close(); store.Close() }}, nil
+	return &subject{run: step, close: func() { plan.Close(); optimizer.Close(); store.Close() }}, nil
 }
 
 // calm shrinks what each block adds, so that features of random networks stay

@@ -68,9 +68,9 @@ func learn(t *testing.T, m *Model, dev engine.Device, b *coco.Batch, steps int) 
 	trainer, err := NewTrainer(m, dev, nil, rand.New(rand.NewPCG(1, 2)))
 	require.NoError(t, err)
 	defer trainer.Close()
-	sgd, err := train.NewSGD(dev, trainer.Params(), m.Config.Train)
+	optimizer, err := train.NewOptimizer(dev, trainer.Params(), m.Config.Train)
 	require.NoError(t, err)
-	defer sgd.Close()
+	defer optimizer.Close()
 	for i := range steps {
 		g, err := trainer.Backward(context.Background(), b, 1)
 		require.NoError(t, err)
@@ -81,8 +81,8 @@ func learn(t *testing.T, m *Model, dev engine.Device, b *coco.Batch, steps int) 
 		if i == 0 {
 			begin = end
 		}
-		require.NoError(t, sgd.Accumulate(g.Grads))
-		require.NoError(t, sgd.Step(m.Config.Train.LR))
+		require.NoError(t, optimizer.Accumulate(g.Grads))
+		require.NoError(t, optimizer.Step(m.Config.Train.LR))
 	}
 	_, err = trainer.Tensors()
 	require.NoError(t, err)

@@ -135,11 +135,11 @@ type Device interface {
 	// Do runs f on the device's own thread and waits for it.
 	Do(f func() error) error
 
-	// SGD, Blend and SumSquares work on the first n float32 of memory.
+	// Update, Blend and SumSquares work on the first n float32 of memory.
 
-	// SGD makes a step of stochastic gradient descent as PyTorch defines it:
-	// g = GradScale*grad + Decay*w; v = Momentum*v + g; w -= LR*v.
-	SGD(w, grad, v Memory, n int, step SGDStep) error
+	// Update makes a step of an optimiser: it changes w along grad, and the
+	// state that the rule keeps beside w.
+	Update(rule UpdateRule, w, grad Memory, state []Memory, n int) error
 	// Blend is dst = a*src + b*dst; with b = 0 nothing that dst held counts, NaN
 	// neither.
 	Blend(dst, src Memory, n int, a, b float32) error
@@ -159,9 +159,6 @@ type Mapper interface {
 	// The slice's values may change between runs. Free lets go of it.
 	Map(host any) (Memory, error)
 }
-
-// SGDStep holds the coefficients of a step of stochastic gradient descent.
-type SGDStep struct{ LR, Momentum, Decay, GradScale float32 }
 
 // Recorder is a device that makes one kernel of several, which it runs with less to do for the processor. Record returns nil where it
 // cannot. The kernels stay open as long as the recording.

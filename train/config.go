@@ -15,9 +15,17 @@ type Config struct {
 	// LR is the learning rate that [Schedule] multiplies.
 	LR       float64  `yaml:"lr" json:"lr"`
 	Schedule Schedule `yaml:"schedule" json:"schedule"`
-	// Momentum and WeightDecay are those of [SGD]; Groups change them for
-	// parameters by name, the first that matches counts.
-	Momentum    float64 `yaml:"momentum" json:"momentum"`
+	// Optimizer is [SGD] or [AdamW], each as PyTorch defines it.
+	Optimizer string `yaml:"optimizer" json:"optimizer"`
+	// Momentum is that of SGD.
+	Momentum float64 `yaml:"momentum" json:"momentum"`
+	// Betas are the decays of AdamW's averages of gradients and of their squares;
+	// Eps is added to its denominator.
+	Betas [2]float64 `yaml:"betas,flow" json:"betas"`
+	Eps   float64    `yaml:"eps" json:"eps"`
+	// WeightDecay is added to the gradient by SGD and taken off the parameter by
+	// AdamW; Groups change it and the learning rate for parameters by name, the
+	// first that matches counts.
 	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
 	Groups      []Group `yaml:"groups" json:"groups"`
 	// Accumulate is the number of batches whose gradients are averaged to make
@@ -66,7 +74,10 @@ func DefaultConfig() Config {
 		Epochs:      10,
 		LR:          0.01,
 		Schedule:    Schedule{Kind: "step", Milestones: []int{4, 8}, Gamma: 0.1, WarmupFactor: 0.001},
+		Optimizer:   SGD,
 		Momentum:    0.9,
+		Betas:       [2]float64{0.9, 0.999},
+		Eps:         1e-8,
 		WeightDecay: 1e-4,
 		Groups:      []Group{{Match: "*bias", WeightDecay: &none}},
 		Accumulate:  1,
@@ -77,8 +88,14 @@ func DefaultConfig() Config {
 	}
 }
 
+// minEps is far enough from the smallest float32 that no step divides by zero.
+const minEps = 1e-30
+
 // Validate names the key and the value that is out of range.
 func (c Config) Validate() error {
+	if _, err := c.updateRule(); err != nil {
+		return err
+	}
 	switch {
 	case c.Epochs < 1:
 		return fmt.Errorf("epochs is %d, below 1", c.Epochs)
@@ -88,6 +105,12 @@ func (c Config) Validate() error {
 		return fmt.Errorf("momentum is %v, not in [0, 1)", c.Momentum)
 	case !(c.WeightDecay >= 0 && c.WeightDecay < 1):
 		return fmt.Errorf("weight_decay is %v, not in [0, 1)", c.WeightDecay)
+	case !(c.Betas[0] >= 0 && c.Betas[0] < 1):
+		return fmt.Errorf("betas[0] is %v, not in [0, 1)", c.Betas[0])
+	case !(c.Betas[1] >= 0 && c.Betas[1] < 1):
+		return fmt.Errorf("betas[1] is %v, not in [0, 1)", c.Betas[1])
+	case !(c.Eps >= minEps && c.Eps <= 1):
+		return fmt.Errorf("eps is %v, not in [%v, 1]", c.Eps, minEps)
 	case c.Accumulate < 1:
 		return fmt.Errorf("accumulate is %d, below 1", c.Accumulate)
 	case !(c.ClipNorm >= 0) || math.IsInf(c.ClipNorm, 0):
@@ -126,8 +149,8 @@ func (g Group) validate() error {
 	return nil
 }
 
-// rule is what the groups say about a parameter.
-func (c Config) rule(name string) (lrScale, decay float64, frozen bool) {
+// group is what the groups say about a parameter.
+func (c Config) group(name string) (lrScale, decay float64, frozen bool) {
 	for _, g := range c.Groups {
 		if ok, _ := path.Match(g.Match, name); !ok {
 			continue
@@ -147,6 +170,6 @@ func (c Config) rule(name string) (lrScale, decay float64, frozen bool) {
 // Frozen tells whether the groups exclude a parameter from training, so that
 // a model can leave its gradient out.
 func (c Config) Frozen(name string) bool {
-	_, _, frozen := c.rule(name)
+	_, _, frozen := c.group(name)
 	return frozen
 }

@@ -9,7 +9,7 @@ type Device interface {
 	Free(engine.Memory)
 	Write(dst engine.Memory, src any) error
 	Read(dst any, src engine.Memory) error
-	SGD(w, grad, v engine.Memory, n int, step engine.SGDStep) error
+	Update(rule engine.UpdateRule, w, grad engine.Memory, state []engine.Memory, n int) error
 	Blend(dst, src engine.Memory, n int, a, b float32) error
 	SumSquares(src engine.Memory, n int) (float64, error)
 }

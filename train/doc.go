@@ -4,7 +4,7 @@
 // It knows neither detection nor classification. A [Loop] is given a [Model],
 // which computes losses and gradients of a batch and measures itself on its
 // validation data; a [Source], which yields batches; and the [Device] that
-// holds parameters and gradients. The loop owns what lies between: [SGD],
+// holds parameters and gradients. The loop owns what lies between: [Optimizer],
 // [EMA], [Config] and the files of a run:
 //
 //	last.safetensors    the model after the last save

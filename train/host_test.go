@@ -1,6 +1,8 @@
 package train
 
 import (
+	"math"
+
 	"scalenet/engine"
 )
 
@@ -24,12 +26,24 @@ func (host) Read(dst any, src engine.Memory) error {
 	return nil
 }
 
-func (host) SGD(w, grad, v engine.Memory, n int, s engine.SGDStep) error {
-	ww, gg, vv := w.(hostMemory), grad.(hostMemory), v.(hostMemory)
-	for i := range n {
-		g := s.GradScale*gg[i] + s.Decay*ww[i]
-		vv[i] = s.Momentum*vv[i] + g
-		ww[i] -= s.LR * vv[i]
+func (host) Update(rule engine.UpdateRule, w, grad engine.Memory, state []engine.Memory, n int) error {
+	ww, gg := w.(hostMemory), grad.(hostMemory)
+	switch s := rule.(type) {
+	case engine.SGDUpdate:
+		vv := state[0].(hostMemory)
+		for i := range n {
+			g := s.GradScale*gg[i] + s.Decay*ww[i]
+			vv[i] = s.Momentum*vv[i] + g
+			ww[i] -= s.LR * vv[i]
+		}
+	case engine.AdamWUpdate:
+		mean, square, c := state[0].(hostMemory), state[1].(hostMemory), s.Coefficients()
+		for i := range n {
+			g := c.GradScale * gg[i]
+			mean[i] += c.Rest1 * (g - mean[i])
+			square[i] = c.Beta2*square[i] + c.Rest2*g*g
+			ww[i] = c.Keep*ww[i] - c.StepSize*mean[i]/(float32(math.Sqrt(float64(square[i])))*c.InverseRoot+c.Eps)
+		}
 	}
 	return nil
 }

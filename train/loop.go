@@ -75,11 +75,11 @@ type Loop[B any] struct {
 	// Progress is told about everything; nil for silence.
 	Progress *Progress
 
-	sgd   *SGD
-	ema   *EMA
-	log   *Log
-	state state
-	mean  window
+	optimizer *Optimizer
+	ema       *EMA
+	log       *Log
+	state     state
+	mean      window
 }
 
 // Run trains from the beginning, or continues the run in Dir. Without resume a
@@ -94,7 +94,7 @@ func (l *Loop[B]) Run(ctx context.Context, resume bool) (err error) {
 	}
 	defer func() {
 		l.Progress.finish()
-		l.sgd.Close()
+		l.optimizer.Close()
 		if l.ema != nil {
 			l.ema.Close()
 		}
@@ -171,7 +171,7 @@ func (l *Loop[B]) step(ctx context.Context) error {
 	batches := min(l.Config.Accumulate, l.Source.Batches()-l.state.Batch)
 	var waited time.Duration
 	var images []string
-	l.sgd.Scaled(l.state.Scale.factor())
+	l.optimizer.Scaled(l.state.Scale.factor())
 	for range batches {
 		asked := time.Now()
 		batch, err := l.Source.Next(ctx)
@@ -205,7 +205,7 @@ func (l *Loop[B]) step(ctx context.Context) error {
 // descend makes the optimiser's step, unless gradients of scaled losses are not finite.
 func (l *Loop[B]) descend(lr float64, images []string) error {
 	if scale := l.state.Scale; scale != nil {
-		norm, err := l.sgd.GradNorm()
+		norm, err := l.optimizer.GradNorm()
 		if err != nil {
 			return fmt.Errorf("step %d: %w", l.state.Step+1, err)
 		}
@@ -214,11 +214,11 @@ func (l *Loop[B]) descend(lr float64, images []string) error {
 			return &OverflowError{Step: l.state.Step + 1, Images: images}
 		}
 		if !finite {
-			l.sgd.Skip()
+			l.optimizer.Skip()
 			return nil
 		}
 	}
-	if err := l.sgd.Step(lr); err != nil {
+	if err := l.optimizer.Step(lr); err != nil {
 		return fmt.Errorf("step %d: %w", l.state.Step+1, err)
 	}
 	return nil
@@ -236,7 +236,7 @@ func (l *Loop[B]) backward(ctx context.Context, batch B, batches int) error {
 		}
 	}
 	l.state.Mean.add(result.Losses, 1/float64(batches))
-	return l.sgd.Accumulate(result.Grads)
+	return l.optimizer.Accumulate(result.Grads)
 }
 
 // report tells progress and, every few steps, the log.

@@ -183,14 +183,16 @@ func TestRunLearns(t *testing.T) {
 // process as it were, and once in each evaluation.
 func TestResumeEqualsUninterrupted(t *testing.T) {
 	for _, precision := range []Precision{Float32, BFloat16, Float16} {
-		t.Run(string(precision), func(t *testing.T) { resumeEqualsUninterrupted(t, precision) })
+		for _, optimizer := range []string{SGD, AdamW} {
+			t.Run(string(precision)+" "+optimizer, func(t *testing.T) { resumeEqualsUninterrupted(t, precision, optimizer) })
+		}
 	}
 }
 
-func resumeEqualsUninterrupted(t *testing.T, precision Precision) {
+func resumeEqualsUninterrupted(t *testing.T, precision Precision, optimizer string) {
 	toy := func(dir string) (*Loop[[]float32], *quadratic) {
 		loop, model := toy(dir)
-		loop.Config.Precision = precision
+		loop.Config.Precision, loop.Config.Optimizer = precision, optimizer
 		model.largest = 20000 // the scale is halved on the way
 		return loop, model
 	}
@@ -228,6 +230,24 @@ func resumeEqualsUninterrupted(t *testing.T, precision Precision) {
 	}
 	require.Greater(t, stops, 8)
 	require.Equal(t, contents(t, want), contents(t, dir))
+}
+
+// A run that was saved before there was a choice of optimisers goes on to the bits that it would have come to then.
+func TestResumeVersion1(t *testing.T) {
+	want, dir := t.TempDir(), t.TempDir()
+	loop, _ := toy(want)
+	require.NoError(t, loop.Run(context.Background(), false))
+	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/version1")))
+	loop, _ = toy(dir)
+	loop.Config.Optimizer = AdamW
+	require.ErrorContains(t, loop.Run(context.Background(), true), `the run has optimizer = "sgd", now it is "adamw"`)
+	loop, _ = toy(dir)
+	require.NoError(t, loop.Run(context.Background(), true))
+	require.Equal(t, contents(t, want), contents(t, dir))
+	then, err := os.ReadFile("testdata/version1/want.safetensors")
+	require.NoError(t, err)
+	require.Equal(t, string(then), contents(t, dir)[LastFile])
+	require.Contains(t, contents(t, dir)[stateFile], `"optimizer/momentum_buffer/w"`)
 }
 
 // TestKilled resumes from a state that is older than everything else in the
@@ -345,6 +365,8 @@ func TestRunRefuses(t *testing.T) {
 		{"lr = 0.1, now it is 0.2", true, func(l *Loop[[]float32]) { l.Config.LR = 0.2 }},
 		{`precision = "float32", now it is "bfloat16"`, true, func(l *Loop[[]float32]) { l.Config.Precision = BFloat16 }},
 		{`precision is "half", not float32, bfloat16 or float16`, true, func(l *Loop[[]float32]) { l.Config.Precision = "half" }},
+		{`optimizer = "sgd", now it is "adamw"`, true, func(l *Loop[[]float32]) { l.Config.Optimizer = AdamW }},
+		{"betas = [0.9,0.999], now it is [0.9,0.99]", true, func(l *Loop[[]float32]) { l.Config.Betas[1] = 0.99 }},
 		{"epochs is 0", true, func(l *Loop[[]float32]) { l.Config.Epochs = 0 }},
 		{"5 batches an epoch, the data gives 6", true, func(l *Loop[[]float32]) { l.Source = &counting{batches: 6} }},
 		{"no batch", true, func(l *Loop[[]float32]) { l.Source = &counting{} }},

@@ -46,15 +46,27 @@ type state struct {
 	Config    Config `json:"config"`
 }
 
-const stateVersion = 1
+// stateVersion 1 had no other optimiser than SGD and its momentum buffers under
+// velocityPrefix; it is still read.
+const stateVersion = 2
 
-// The tensors of state.safetensors are those of the model, the velocities and
-// the averages, under these prefixes.
+// The tensors of state.safetensors are those of the model, the optimiser's state
+// and the averages, under these prefixes.
 const (
-	modelPrefix    = "model/"
-	velocityPrefix = "velocity/"
-	averagePrefix  = "average/"
+	modelPrefix     = "model/"
+	optimizerPrefix = "optimizer/"
+	averagePrefix   = "average/"
+	velocityPrefix  = "velocity/"
 )
+
+// optimizerTensor is the name in a state file of a tensor of the optimiser's.
+func optimizerTensor(version int, name string) string {
+	if version == 1 {
+		_, parameter, _ := strings.Cut(name, "/")
+		return velocityPrefix + parameter
+	}
+	return optimizerPrefix + name
+}
 
 // start makes ready to train, from the beginning or from the saved state.
 func (l *Loop[B]) start(resume bool) (err error) {
@@ -72,12 +84,12 @@ func (l *Loop[B]) start(resume bool) (err error) {
 		return err
 	}
 	params := l.Model.Params()
-	if l.sgd, err = NewSGD(l.Device, params, l.Config); err != nil {
+	if l.optimizer, err = NewOptimizer(l.Device, params, l.Config); err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			l.sgd.Close()
+			l.optimizer.Close()
 			if l.ema != nil {
 				l.ema.Close()
 			}
@@ -162,24 +174,26 @@ func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 	if err := l.Model.Restore(model); err != nil {
 		return err
 	}
-	get := func(prefix string) func(string) (checkpoint.Tensor, error) {
-		return func(name string) (checkpoint.Tensor, error) { return r.Tensor(prefix + name) }
-	}
-	if err := l.sgd.Restore(get(velocityPrefix)); err != nil {
+	err = l.optimizer.Restore(func(name string) (checkpoint.Tensor, error) { return r.Tensor(optimizerTensor(s.Version, name)) })
+	if err != nil {
 		return err
 	}
 	if l.ema != nil {
-		if err := l.ema.Restore(get(averagePrefix)); err != nil {
+		err = l.ema.Restore(func(name string) (checkpoint.Tensor, error) { return r.Tensor(averagePrefix + name) })
+		if err != nil {
 			return err
 		}
 	}
+	s.Version = stateVersion
 	l.state = s
 	return nil
 }
 
 // parseState reads the JSON and checks what the loop relies on.
 func parseState(text string) (state, error) {
-	var s state
+	// Keys that are younger than the first version.
+	young := DefaultConfig()
+	s := state{Config: Config{Precision: young.Precision, Optimizer: young.Optimizer, Betas: young.Betas, Eps: young.Eps}}
 	if text == "" {
 		return s, errors.New("the metadata has no state of a run")
 	}
@@ -189,13 +203,10 @@ func parseState(text string) (state, error) {
 		return s, fmt.Errorf("state of the run: %w", err)
 	}
 	switch {
-	case s.Version != stateVersion:
-		return s, fmt.Errorf("state of the run: version is %d, this program has %d", s.Version, stateVersion)
+	case s.Version < 1 || s.Version > stateVersion:
+		return s, fmt.Errorf("state of the run: version is %d, this program reads 1 to %d", s.Version, stateVersion)
 	case s.Step < 0 || s.Epoch < 0 || s.Batch < 0 || s.Batch > s.Batches || s.TrainRows < 0 || s.EvalRows < 0:
 		return s, fmt.Errorf("state of the run: step %d, epoch %d, batch %d of %d, rows %d and %d", s.Step, s.Epoch, s.Batch, s.Batches, s.TrainRows, s.EvalRows)
-	}
-	if s.Config.Precision == "" { // the key is younger than the version
-		s.Config.Precision = Float32
 	}
 	return s, errors.Join(s.Mean.validate(), s.Scale.validate(s.Config.Precision))
 }
@@ -288,7 +299,7 @@ func (l *Loop[B]) stateFile() (*checkpoint.File, error) {
 	parts := []struct {
 		prefix  string
 		tensors func() ([]checkpoint.Tensor, error)
-	}{{modelPrefix, l.Model.Tensors}, {velocityPrefix, l.sgd.State}}
+	}{{modelPrefix, l.Model.Tensors}, {optimizerPrefix, l.optimizer.State}}
 	if l.ema != nil {
 		parts = append(parts, struct {
 			prefix  string

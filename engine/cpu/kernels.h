@@ -211,6 +211,11 @@ int64_t sn_winograd_gradient_scratch(const sn_conv_shape *s, int tile);
 
 // Optimisation.
 void sn_sgd(float *w, const float *grad, float *v, int64_t n, float lr, float momentum, float decay, float grad_scale);
+// The coefficients are those of engine.AdamWCoefficients.
+typedef struct {
+  float keep, rest1, beta2, rest2, step_size, inverse_root, eps, grad_scale;
+} sn_adamw_step;
+void sn_adamw(float *w, const float *grad, float *m, float *v, int64_t n, const sn_adamw_step *step);
 void sn_blend(float *dst, const float *src, int64_t n, float a, float b);
 double sn_sum_squares(const float *x, int64_t n);
 

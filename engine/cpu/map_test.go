@@ -36,8 +36,8 @@ func TestMap(t *testing.T) {
 
 	require.NoError(t, d.Write(x.Mem, host), "a write of itself changes nothing")
 	assert.ErrorIs(t, d.Write(x.Mem, []float32{4, 5, 6}), errReadOnly)
-	assert.ErrorIs(t, d.SGD(x.Mem, y.Mem, y.Mem, 3, engine.SGDStep{LR: 1}), errReadOnly)
-	assert.ErrorIs(t, d.SGD(y.Mem, y.Mem, x.Mem, 3, engine.SGDStep{LR: 1}), errReadOnly)
+	assert.ErrorIs(t, d.Update(engine.SGDUpdate{LR: 1}, x.Mem, y.Mem, []engine.Memory{y.Mem}, 3), errReadOnly)
+	assert.ErrorIs(t, d.Update(engine.SGDUpdate{LR: 1}, y.Mem, y.Mem, []engine.Memory{x.Mem}, 3), errReadOnly)
 	assert.ErrorIs(t, d.Blend(x.Mem, y.Mem, 3, 1, 0), errReadOnly)
 	_, err := d.Kernel(nn.ReLU{}, []engine.Tensor{y}, x)
 	assert.ErrorIs(t, err, errReadOnly)
@@ -155,5 +155,5 @@ func TestReadOnlyStore(t *testing.T) {
 	assert.ErrorIs(t, mapped.Upload(p), errReadOnly, "other memory than what the plans read")
 	v, err := mapped.Tensor(p, engine.Float32)
 	require.NoError(t, err)
-	assert.ErrorIs(t, d.SGD(v.Mem, v.Mem, v.Mem, 1, engine.SGDStep{}), errReadOnly, "nothing is trained in it")
+	assert.ErrorIs(t, d.Update(engine.SGDUpdate{}, v.Mem, v.Mem, []engine.Memory{v.Mem}, 1), errReadOnly, "nothing is trained in it")
 }

@@ -34,16 +34,33 @@ func vectors(n int, ms ...engine.Memory) ([]*C.float, error) {
 	return vs, nil
 }
 
-// SGD implements engine.Device.
-func (d *Device) SGD(w, grad, v engine.Memory, n int, step engine.SGDStep) error {
-	p, err := vectors(n, w, grad, v)
-	if err := errors.Join(err, writable(w, v)); err != nil {
+// Update implements engine.Device.
+func (d *Device) Update(rule engine.UpdateRule, w, grad engine.Memory, state []engine.Memory, n int) error {
+	if err := engine.CheckUpdate(rule, state); err != nil {
+		return fmt.Errorf("cpu: %w", err)
+	}
+	p, err := vectors(n, append([]engine.Memory{w, grad}, state...)...)
+	if err := errors.Join(err, writable(append([]engine.Memory{w}, state...)...)); err != nil {
 		return err
 	}
-	return d.Do(func() error {
-		C.sn_sgd(p[0], p[1], p[2], C.int64_t(n), C.float(step.LR), C.float(step.Momentum), C.float(step.Decay), C.float(step.GradScale))
-		return nil
-	})
+	return d.Do(func() error { return update(rule, p, C.int64_t(n)) })
+}
+
+// update calls the loop of a rule for the parameter, its gradient and its state.
+func update(rule engine.UpdateRule, p []*C.float, n C.int64_t) error {
+	switch r := rule.(type) {
+	case engine.SGDUpdate:
+		C.sn_sgd(p[0], p[1], p[2], n, C.float(r.LR), C.float(r.Momentum), C.float(r.Decay), C.float(r.GradScale))
+	case engine.AdamWUpdate:
+		c := r.Coefficients()
+		C.sn_adamw(p[0], p[1], p[2], p[3], n, &C.sn_adamw_step{
+			keep: C.float(c.Keep), rest1: C.float(c.Rest1), beta2: C.float(c.Beta2), rest2: C.float(c.Rest2),
+			step_size: C.float(c.StepSize), inverse_root: C.float(c.InverseRoot), eps: C.float(c.Eps), grad_scale: C.float(c.GradScale),
+		})
+	default:
+		return fmt.Errorf("cpu: %w", engine.NoUpdate(rule))
+	}
+	return nil
 }
 
 // Blend implements engine.Device.

@@ -9,6 +9,23 @@ void sgd(float *w, const float *grad, float *v, int64_t n, float lr, float momen
   }
 }
 
+// In explicit vectors: std::sqrt may set errno, which keeps compilers from vectorising a loop. A value's arithmetic is the same
+// wherever it lies, so that threads change no bits.
+void adamw(float *w, const float *grad, float *m, float *v, int64_t n, const sn_adamw_step *step) {
+  const sn_adamw_step s = *step;
+#pragma omp parallel for schedule(static) if (n > SN_SMALL)
+  for (int64_t i = 0; i < n; i += LANES) {
+    const int64_t left = n - i;
+    auto read = [=](const float *p) { return left >= LANES ? load(p + i) : load_part(p + i, left); };
+    auto write = [=](float *p, Vec x) { left >= LANES ? store(p + i, x) : store_part(p + i, x, left); };
+    const Vec g = s.grad_scale * read(grad), before = read(m);
+    const Vec mean = before + s.rest1 * (g - before), square = s.beta2 * read(v) + s.rest2 * g * g;
+    write(m, mean);
+    write(v, square);
+    write(w, s.keep * read(w) - s.step_size * mean / (root(square) * s.inverse_root + s.eps));
+  }
+}
+
 void blend(float *dst, const float *src, int64_t n, float a, float b) {
 #pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
   for (int64_t i = 0; i < n; i++) dst[i] = b == 0 ? a * src[i] : a * src[i] + b * dst[i];

@@ -12,6 +12,20 @@ static SN_INLINE void store(float *p, Vec v) { *(LooseVec *)p = v; }
 using ::rectified;  // of one float
 static SN_INLINE Vec rectified(Vec v) { return v < 0.0f ? Vec{} : v; }
 
+// The square root of each lane.
+static SN_INLINE Vec root(Vec v) {
+#if SN_BITS == 512 && !defined(SN_WIDE_ON_AVX2)
+  return (Vec)_mm512_maskz_sqrt_ps(0xffff, (__m512)v);  // the plain one warns: GCC 12 finds its header uninitialised
+#elif SN_BITS == 256
+  return (Vec)_mm256_sqrt_ps((__m256)v);
+#else
+  float lanes[LANES];
+  store(lanes, v);
+  for (int i = 0; i < LANES; i += 4) _mm_storeu_ps(lanes + i, _mm_sqrt_ps(_mm_loadu_ps(lanes + i)));
+  return load(lanes);
+#endif
+}
+
 // The first n lanes alone; the others are zero.
 #if SN_BITS == 512 && !defined(SN_WIDE_ON_AVX2)
 static SN_INLINE Vec load_part(const float *p, int64_t n) { return (Vec)_mm512_maskz_loadu_ps(__mmask16((1 << n) - 1), p); }

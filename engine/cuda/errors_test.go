@@ -240,7 +240,7 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 	_, err = d.Kernel(nn.ReLU{}, []engine.Tensor{foreign}, x)
 	assert.ErrorContains(t, err, "input 0: memory of cuda:0 on cuda:0")
 	assert.ErrorContains(t, d.Write(x.Mem, []float32{1, 2, 3}), "cuda: write: 12 bytes for memory of 8")
-	assert.ErrorContains(t, d.SGD(x.Mem, foreign.Mem, x.Mem, 2, engine.SGDStep{}), "memory of cuda:0 on cuda:0")
+	assert.ErrorContains(t, d.Update(engine.SGDUpdate{}, x.Mem, foreign.Mem, []engine.Memory{x.Mem}, 2), "memory of cuda:0 on cuda:0")
 	_, err = d.Alloc(-1)
 	assert.ErrorContains(t, err, "allocation of -1 bytes")
 

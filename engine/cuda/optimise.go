@@ -32,14 +32,25 @@ func (d *Device) once(name string, n int, arguments ...any) error {
 	return l.run()
 }
 
-// SGD implements engine.Device.
-func (d *Device) SGD(w, grad, v engine.Memory, n int, step engine.SGDStep) error {
+// Update implements engine.Device.
+func (d *Device) Update(rule engine.UpdateRule, w, grad engine.Memory, state []engine.Memory, n int) error {
 	return d.optimise(func() error {
-		p, err := d.vectors(n, w, grad, v)
+		if err := engine.CheckUpdate(rule, state); err != nil {
+			return err
+		}
+		p, err := d.vectors(n, append([]engine.Memory{w, grad}, state...)...)
 		if err != nil {
 			return err
 		}
-		return d.once("sgd", n, p[0], p[1], p[2], step.LR, step.Momentum, step.Decay, step.GradScale, n)
+		switch r := rule.(type) {
+		case engine.SGDUpdate:
+			return d.once("sgd", n, p[0], p[1], p[2], r.LR, r.Momentum, r.Decay, r.GradScale, n)
+		case engine.AdamWUpdate:
+			c := r.Coefficients()
+			return d.once("adamw", n, p[0], p[1], p[2], p[3],
+				c.Keep, c.Rest1, c.Beta2, c.Rest2, c.StepSize, c.InverseRoot, c.Eps, c.GradScale, n)
+		}
+		return engine.NoUpdate(rule)
 	})
 }
 

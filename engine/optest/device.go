@@ -16,6 +16,8 @@ func runDevice(t *testing.T, oracle, device engine.Device, features []engine.DTy
 	t.Run("parts", func(t *testing.T) { parts(t, device) })
 	t.Run("refuses", func(t *testing.T) { refuses(t, device) })
 	t.Run("optimise", func(t *testing.T) { optimise(t, oracle, device) })
+	t.Run("updates equal PyTorch's", func(t *testing.T) { goldenUpdates(t, device) })
+	t.Run("updates refuse", func(t *testing.T) { refusedUpdates(t, device) })
 	for _, typ := range features {
 		t.Run("cast "+typ.String(), func(t *testing.T) { cast(t, device, typ) })
 	}
@@ -139,74 +141,6 @@ func refuses(t *testing.T, dev engine.Device) {
 			}
 		})
 	}
-}
-
-// optimise compares SGD, Blend and SumSquares; values beyond n must stay.
-func optimise(t *testing.T, oracle, device engine.Device) {
-	for _, n := range []int{1, 7, 64, 1001} {
-		var results [2][][]float32
-		var sums [2]float64
-		for i, dev := range []engine.Device{oracle, device} {
-			results[i], sums[i] = updates(t, dev, n)
-		}
-		for i, want := range results[0] {
-			got := results[1][i]
-			if err := Compare(wide(got), wide(want), 1e-6); err != nil {
-				t.Errorf("%s of %d: %v", []string{"weights", "velocity", "blend", "blend onto NaN"}[i], n, err)
-			}
-			if got[n] != want[n] {
-				t.Errorf("%d values: the one after them changes", n)
-			}
-		}
-		if math.Abs(sums[1]-sums[0]) > 1e-6*sums[0] {
-			t.Errorf("SumSquares of %d: %g, want %g", n, sums[1], sums[0])
-		}
-	}
-}
-
-// updates makes two steps on n of n+1 values and gives the weights, the
-// velocity, a blend of the two and one onto NaN, and the weights' sum of squares.
-func updates(t *testing.T, dev engine.Device, n int) (values [][]float32, sum float64) {
-	must := func(err error) {
-		if err != nil {
-			t.Helper()
-			t.Fatal(err)
-		}
-	}
-	var mem [3]engine.Memory // weights, gradient, velocity
-	for i := range mem {
-		var err error
-		mem[i], err = dev.Alloc(4 * (n + 1))
-		must(err)
-		defer dev.Free(mem[i])
-		v := make([]float32, n+1)
-		for j, x := range (Fill{Kind: Uniform, Low: -1, High: 1}).Make(n+1, uint32(i)) {
-			v[j] = float32(x)
-		}
-		must(dev.Write(mem[i], v))
-	}
-	must(dev.Do(func() (err error) {
-		for _, step := range []engine.SGDStep{{LR: 0.1, Momentum: 0.9, Decay: 1e-2, GradScale: 0.5}, {LR: 0.05, GradScale: 1}} {
-			if err := dev.SGD(mem[0], mem[1], mem[2], n, step); err != nil {
-				return err
-			}
-		}
-		sum, err = dev.SumSquares(mem[0], n)
-		return err
-	}))
-	read := func(m engine.Memory) {
-		v := make([]float32, n+1)
-		must(dev.Read(v, m))
-		values = append(values, v)
-	}
-	read(mem[0])
-	read(mem[2])
-	must(dev.Do(func() error { return dev.Blend(mem[0], mem[2], n, 0.25, 0.75) }))
-	read(mem[0])
-	must(dev.Write(mem[0], slices.Repeat([]float32{float32(math.NaN())}, n)))
-	must(dev.Do(func() error { return dev.Blend(mem[0], mem[2], n, -2, 0) }))
-	read(mem[0])
-	return values, sum
 }
 
 func wide(v []float32) []float64 {

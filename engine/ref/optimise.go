@@ -2,6 +2,7 @@ package ref
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 
 	"scalenet/engine"
@@ -24,26 +25,46 @@ func (f floats) set(i int, v float64) {
 	binary.LittleEndian.PutUint32(f[4*i:], math.Float32bits(float32(v)))
 }
 
-// SGD implements engine.Device; the step uses the velocity as it was rounded.
-func (d *Device) SGD(w, grad, v engine.Memory, n int, step engine.SGDStep) error {
-	weights, err := floatsOf(w, n, "step")
-	if err != nil {
-		return err
+// Update implements engine.Device; a step uses the state as it was rounded.
+func (d *Device) Update(rule engine.UpdateRule, w, grad engine.Memory, state []engine.Memory, n int) error {
+	if err := engine.CheckUpdate(rule, state); err != nil {
+		return fmt.Errorf("ref: %w", err)
 	}
-	grads, err := floatsOf(grad, n, "step")
-	if err != nil {
-		return err
+	arrays := make([]floats, 2+len(state))
+	for i, m := range append([]engine.Memory{w, grad}, state...) {
+		var err error
+		if arrays[i], err = floatsOf(m, n, "step"); err != nil {
+			return err
+		}
 	}
-	velocity, err := floatsOf(v, n, "step")
-	if err != nil {
-		return err
-	}
-	for i := range n {
-		g := float64(step.GradScale)*grads.at(i) + float64(step.Decay)*weights.at(i)
-		velocity.set(i, float64(step.Momentum)*velocity.at(i)+g)
-		weights.set(i, weights.at(i)-float64(step.LR)*velocity.at(i))
+	switch r := rule.(type) {
+	case engine.SGDUpdate:
+		sgd(r, arrays[0], arrays[1], arrays[2])
+	case engine.AdamWUpdate:
+		adamW(r, arrays[0], arrays[1], arrays[2], arrays[3])
+	default:
+		return fmt.Errorf("ref: %w", engine.NoUpdate(rule))
 	}
 	return nil
+}
+
+func sgd(u engine.SGDUpdate, w, grad, velocity floats) {
+	for i := range w.len() {
+		g := float64(u.GradScale)*grad.at(i) + float64(u.Decay)*w.at(i)
+		velocity.set(i, float64(u.Momentum)*velocity.at(i)+g)
+		w.set(i, w.at(i)-float64(u.LR)*velocity.at(i))
+	}
+}
+
+func adamW(u engine.AdamWUpdate, w, grad, mean, square floats) {
+	correction1, correction2 := 1-math.Pow(u.Beta1, float64(u.Step)), 1-math.Pow(u.Beta2, float64(u.Step))
+	for i := range w.len() {
+		g := u.GradScale * grad.at(i)
+		mean.set(i, u.Beta1*mean.at(i)+(1-u.Beta1)*g)
+		square.set(i, u.Beta2*square.at(i)+(1-u.Beta2)*g*g)
+		kept := (1 - u.LR*u.Decay) * w.at(i)
+		w.set(i, kept-u.LR*mean.at(i)/correction1/(math.Sqrt(square.at(i)/correction2)+u.Eps))
+	}
 }
 
 // Blend implements engine.Device.

@@ -124,8 +124,8 @@ func TestSGD(t *testing.T) {
 	w := tensorOf(t, d, engine.Float32, []float64{1, -2}, 2)
 	g := tensorOf(t, d, engine.Float32, []float64{0.5, 4}, 2)
 	v := tensorOf(t, d, engine.Float32, []float64{0, 1}, 2)
-	step := engine.SGDStep{LR: 0.5, Momentum: 0.5, Decay: 0.25, GradScale: 2}
-	require.NoError(t, d.SGD(w.Mem, g.Mem, v.Mem, 2, step))
+	step := engine.SGDUpdate{LR: 0.5, Momentum: 0.5, Decay: 0.25, GradScale: 2}
+	require.NoError(t, d.Update(step, w.Mem, g.Mem, []engine.Memory{v.Mem}, 2))
 	got := make([]float32, 2)
 	require.NoError(t, d.Read(got, v.Mem))
 	assert.Equal(t, []float32{1.25, 8}, got) // 0*0.5 + 2*0.5 + 0.25*1, 1*0.5 + 2*4 - 0.25*2
@@ -133,7 +133,7 @@ func TestSGD(t *testing.T) {
 	assert.Equal(t, []float32{0.375, -6}, got)
 
 	for _, err := range []error{
-		d.SGD(w.Mem, g.Mem, v.Mem, 3, step), d.Blend(w.Mem, g.Mem, 3, 1, 1), d.Blend(w.Mem, alien{}, 2, 1, 1),
+		d.Update(step, w.Mem, g.Mem, []engine.Memory{v.Mem}, 3), d.Blend(w.Mem, g.Mem, 3, 1, 1), d.Blend(w.Mem, alien{}, 2, 1, 1),
 	} {
 		require.Error(t, err)
 		assert.True(t, strings.HasPrefix(err.Error(), "ref: cannot "), err)

@@ -1,4 +1,4 @@
-"""Writes the golden numbers of this folder with PyTorch: sgd.json, schedule.json."""
+"""Writes the golden numbers of this folder with PyTorch: sgd.json, adamw.json, schedule.json."""
 import json
 from pathlib import Path
 import torch
@@ -9,8 +9,8 @@ torch.manual_seed(3)
 sizes = {"conv.weight": 7, "conv.bias": 3, "frozen.weight": 2, "head.weight": 5, "head.bias": 2}
 
 
-def sgd(accumulate, clip):
-    """Five steps with gradients of given numbers; head.bias has none in step 2."""
+def run(optimizer, accumulate, clip, count):
+    """Steps with gradients of given numbers; head.bias has none in step 2."""
     params = {k: torch.nn.Parameter(torch.randn(n)) for k, n in sizes.items()}
     start = {k: p.detach().tolist() for k, p in params.items()}
     groups = [
@@ -19,9 +19,9 @@ def sgd(accumulate, clip):
         {"params": [params["head.weight"]], "lr_scale": 0.5},
     ]
     trained = [p for g in groups for p in g["params"]]
-    opt = torch.optim.SGD(groups, lr=0.1, momentum=0.9, weight_decay=0.01)
+    opt = optimizer(groups)
     steps = []
-    for step in range(5):
+    for step in range(count):
         lr = 0.1 / (step + 1)
         for g in opt.param_groups:
             g["lr"] = lr * g.get("lr_scale", 1.0)
@@ -39,7 +39,12 @@ def sgd(accumulate, clip):
     return {"accumulate": accumulate, "clip": clip, "start": start, "steps": steps}
 
 
-(here / "sgd.json").write_text(json.dumps([sgd(1, 0.0), sgd(1, 1.5), sgd(3, 0.0), sgd(3, 0.7)]))
+def runs(optimizer, count):
+    return json.dumps([run(optimizer, accumulate, clip, count) for accumulate, clip in [(1, 0.0), (1, 1.5), (3, 0.0), (3, 0.7)]])
+
+
+(here / "sgd.json").write_text(runs(lambda groups: torch.optim.SGD(groups, lr=0.1, momentum=0.9, weight_decay=0.01), 5))
+(here / "adamw.json").write_text(runs(lambda groups: torch.optim.AdamW(groups, lr=0.1, betas=(0.8, 0.99), eps=1e-6, weight_decay=0.01), 12))
 
 
 def rates(epochs, per_epoch, milestones, gamma, warmup, factor, cosine, floor):

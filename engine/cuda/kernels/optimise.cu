@@ -8,6 +8,18 @@ KERNEL(sgd, (float *w, const float *grad, float *v, float lr, float momentum, fl
 	w[i] -= lr * v[i];
 }
 
+// The coefficients are those of engine.AdamWCoefficients.
+KERNEL(adamw, (float *w, const float *grad, float *m, float *v, float keep, float rest1, float beta2, float rest2, float step_size,
+	float inverse_root, float eps, float scale, u32 n)) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	float g = scale * grad[i];
+	float mean = m[i] + rest1 * (g - m[i]), square = beta2 * v[i] + rest2 * g * g;
+	m[i] = mean;
+	v[i] = square;
+	w[i] = keep * w[i] - step_size * mean / (sqrtf(square) * inverse_root + eps);
+}
+
 // dst = a * src + b * dst
 KERNEL(blend, (float *dst, const float *src, float a, float b, u32 n)) {
 	u32 i = thread_index();

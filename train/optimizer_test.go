@@ -2,6 +2,7 @@ package train
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"testing"
@@ -23,7 +24,8 @@ func readJSON(t *testing.T, name string, to any) {
 
 func ptr[T any](v T) *T { return &v }
 
-var sgdNames = []string{"conv.weight", "conv.bias", "frozen.weight", "head.weight", "head.bias"}
+// names are those of the parameters in the golden files of steps.
+var names = []string{"conv.weight", "conv.bias", "frozen.weight", "head.weight", "head.bias"}
 
 // devices are all whose arithmetic is plain Go.
 var devices = map[string]Device{"host": host{}, "ref": ref.New(ref.Options{})}
@@ -39,11 +41,20 @@ func upload(t *testing.T, d Device, values []float32) engine.Memory {
 
 func TestSGDEqualsPyTorch(t *testing.T) {
 	for name, device := range devices {
-		t.Run(name, func(t *testing.T) { requireSGD(t, device) })
+		t.Run(name, func(t *testing.T) { requireSteps(t, device, "sgd.json", 5, DefaultConfig()) })
 	}
 }
 
-func requireSGD(t *testing.T, device Device) {
+func TestAdamWEqualsPyTorch(t *testing.T) {
+	config := DefaultConfig()
+	config.Optimizer, config.Betas, config.Eps = AdamW, [2]float64{0.8, 0.99}, 1e-6
+	for name, device := range devices {
+		t.Run(name, func(t *testing.T) { requireSteps(t, device, "adamw.json", 12, config) })
+	}
+}
+
+// requireSteps makes the steps of a golden file with an optimiser.
+func requireSteps(t *testing.T, device Device, file string, steps int, config Config) {
 	var cases []struct {
 		Accumulate int
 		Clip       float64
@@ -54,14 +65,13 @@ func requireSGD(t *testing.T, device Device) {
 			After    map[string][]float32
 		}
 	}
-	readJSON(t, "sgd.json", &cases)
+	readJSON(t, file, &cases)
 	require.Len(t, cases, 4)
 	for _, c := range cases {
 		var params []Param
-		for _, name := range sgdNames {
+		for _, name := range names {
 			params = append(params, Param{Name: name, Len: len(c.Start[name]), Value: upload(t, device, c.Start[name]), Learned: true, Changes: new(uint64)})
 		}
-		config := DefaultConfig()
 		config.WeightDecay, config.Accumulate, config.ClipNorm = 0.01, c.Accumulate, c.Clip
 		config.Groups = []Group{
 			{Match: "*.bias", WeightDecay: ptr(0.0), LRScale: ptr(2.0)},
@@ -69,8 +79,9 @@ func requireSGD(t *testing.T, device Device) {
 			{Match: "frozen.*", Frozen: true},
 		}
 		require.NoError(t, config.Validate())
-		sgd, err := NewSGD(device, params, config)
+		optimizer, err := NewOptimizer(device, params, config)
 		require.NoError(t, err)
+		require.Len(t, c.Steps, steps)
 		for _, step := range c.Steps {
 			for _, batch := range step.Batches {
 				grads := make([]engine.Memory, len(params))
@@ -79,36 +90,89 @@ func requireSGD(t *testing.T, device Device) {
 						grads[i] = upload(t, device, g)
 					}
 				}
-				require.NoError(t, sgd.Accumulate(grads))
+				require.NoError(t, optimizer.Accumulate(grads))
 			}
-			norm, err := sgd.GradNorm()
+			norm, err := optimizer.GradNorm()
 			require.NoError(t, err)
 			require.InEpsilon(t, step.Norm, norm, 1e-6)
-			require.NoError(t, sgd.Step(step.LR))
+			require.NoError(t, optimizer.Step(step.LR))
 			for _, p := range params {
 				got := make([]float32, p.Len)
 				require.NoError(t, device.Read(got, p.Value))
 				require.InDeltaSlice(t, step.After[p.Name], got, 1e-6, p.Name)
 			}
 		}
-		require.Equal(t, uint64(5), *params[0].Changes)
+		require.Equal(t, uint64(steps), *params[0].Changes)
 		require.Equal(t, uint64(0), *params[2].Changes, "frozen")
-		require.Equal(t, uint64(4), *params[4].Changes, "no gradient in one step")
+		require.Equal(t, uint64(steps-1), *params[4].Changes, "no gradient in one step")
 	}
 }
 
-func TestSGDRefuses(t *testing.T) {
+// What an optimiser saves is what a new one goes on from.
+func TestOptimizerState(t *testing.T) {
 	config := DefaultConfig()
-	_, err := NewSGD(host{}, []Param{{Name: "running_mean", Len: 1, Value: hostMemory{0}}}, config)
+	for optimizer, want := range map[string][]string{
+		SGD:   {"momentum_buffer/a", "momentum_buffer/b"},
+		AdamW: {"exp_avg/a", "exp_avg_sq/a", "step/a", "exp_avg/b", "exp_avg_sq/b", "step/b"},
+	} {
+		config.Optimizer = optimizer
+		a, b := hostMemory{1, 2}, hostMemory{3}
+		params := []Param{{Name: "a", Len: 2, Value: a, Learned: true}, {Name: "b", Len: 1, Value: b, Learned: true}}
+		steps := func(o *Optimizer, n int) {
+			for range n {
+				require.NoError(t, o.Accumulate([]engine.Memory{hostMemory{0.5, -1}, nil}))
+				require.NoError(t, o.Step(0.1))
+			}
+		}
+		first, err := NewOptimizer(host{}, params, config)
+		require.NoError(t, err)
+		steps(first, 3)
+		saved, err := first.State()
+		require.NoError(t, err)
+		tensors := map[string]checkpoint.Tensor{}
+		var names []string
+		for _, tensor := range saved {
+			names, tensors[tensor.Name] = append(names, tensor.Name), tensor
+		}
+		require.Equal(t, want, names)
+		before := append(hostMemory{}, a...)
+		steps(first, 2)
+		after := append(hostMemory{}, a...)
+		copy(a, before)
+		second, err := NewOptimizer(host{}, params, config)
+		require.NoError(t, err)
+		get := func(name string) (checkpoint.Tensor, error) {
+			tensor, ok := tensors[name]
+			if !ok {
+				return tensor, fmt.Errorf("no %s", name)
+			}
+			return tensor, nil
+		}
+		require.NoError(t, second.Restore(get))
+		steps(second, 2)
+		require.Equal(t, after, a)
+		require.Equal(t, hostMemory{3}, b)
+		if optimizer == AdamW {
+			tensors["step/b"] = checkpoint.Int64Tensor("step/b", []int{1}, []int64{-1})
+			require.ErrorContains(t, second.Restore(get), `"step/b" holds [-1], not a number of steps`)
+		}
+		delete(tensors, want[1])
+		require.ErrorContains(t, second.Restore(get), "no "+want[1])
+	}
+}
+
+func TestOptimizerRefuses(t *testing.T) {
+	config := DefaultConfig()
+	_, err := NewOptimizer(host{}, []Param{{Name: "running_mean", Len: 1, Value: hostMemory{0}}}, config)
 	require.ErrorContains(t, err, "none of the 1 parameters")
 
 	config.ClipNorm = 1
 	w := hostMemory{1}
-	sgd, err := NewSGD(host{}, []Param{{Name: "w", Len: 1, Value: w, Learned: true}}, config)
+	optimizer, err := NewOptimizer(host{}, []Param{{Name: "w", Len: 1, Value: w, Learned: true}}, config)
 	require.NoError(t, err)
-	require.ErrorContains(t, sgd.Step(0.1), "without a batch")
-	require.NoError(t, sgd.Accumulate([]engine.Memory{hostMemory{float32(math.NaN())}}))
-	require.ErrorContains(t, sgd.Step(0.1), "NaN")
+	require.ErrorContains(t, optimizer.Step(0.1), "without a batch")
+	require.NoError(t, optimizer.Accumulate([]engine.Memory{hostMemory{float32(math.NaN())}}))
+	require.ErrorContains(t, optimizer.Step(0.1), "NaN")
 	require.Equal(t, hostMemory{1}, w)
 }
 
@@ -177,6 +241,13 @@ func TestConfigValidate(t *testing.T) {
 		{"lr is NaN", func(c *Config) { c.LR = nan }},
 		{"lr is +Inf", func(c *Config) { c.LR = math.Inf(1) }},
 		{"momentum is 1,", func(c *Config) { c.Momentum = 1 }},
+		{`optimizer is "adam", not sgd or adamw`, func(c *Config) { c.Optimizer = "adam" }},
+		{`optimizer is "", not`, func(c *Config) { c.Optimizer = "" }},
+		{"betas[0] is 1,", func(c *Config) { c.Betas[0] = 1 }},
+		{"betas[0] is NaN", func(c *Config) { c.Betas[0] = nan }},
+		{"betas[1] is -0.1", func(c *Config) { c.Betas[1] = -0.1 }},
+		{"eps is 0, not in [1e-30, 1]", func(c *Config) { c.Eps = 0 }},
+		{"eps is NaN", func(c *Config) { c.Eps = nan }},
 		{"weight_decay is -0.1", func(c *Config) { c.WeightDecay = -0.1 }},
 		{"accumulate is 0", func(c *Config) { c.Accumulate = 0 }},
 		{"clip_norm is NaN", func(c *Config) { c.ClipNorm = nan }},

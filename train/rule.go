@@ -1,0 +1,63 @@
+package train
+
+import (
+	"fmt"
+
+	"scalenet/engine"
+)
+
+// The optimisers, as [Config.Optimizer] names them.
+const (
+	SGD   = "sgd"
+	AdamW = "adamw"
+)
+
+// updateRule is how an optimiser changes a parameter, with the coefficients that
+// are the same in all steps.
+type updateRule interface {
+	// update is a step as devices make it.
+	update(c coefficients) engine.UpdateRule
+	// state names the arrays that the rule keeps beside a parameter.
+	state() []string
+	// countsSteps says whether update depends on the number of steps, which is
+	// state then, too.
+	countsSteps() bool
+}
+
+// coefficients are those of a step of one parameter.
+type coefficients struct {
+	lr, decay, gradScale float64
+	step                 int // from 1; a step without a gradient does not count
+}
+
+// updateRule is the rule that the configuration names.
+func (c Config) updateRule() (updateRule, error) {
+	switch c.Optimizer {
+	case SGD:
+		return sgd{c.Momentum}, nil
+	case AdamW:
+		return adamW{c.Betas, c.Eps}, nil
+	}
+	return nil, fmt.Errorf("optimizer is %q, not %s or %s", c.Optimizer, SGD, AdamW)
+}
+
+type sgd struct{ momentum float64 }
+
+func (r sgd) update(c coefficients) engine.UpdateRule {
+	return engine.SGDUpdate{LR: float32(c.lr), Momentum: float32(r.momentum), Decay: float32(c.decay), GradScale: float32(c.gradScale)}
+}
+
+func (sgd) state() []string   { return engine.SGDUpdate{}.State() }
+func (sgd) countsSteps() bool { return false }
+
+type adamW struct {
+	betas [2]float64
+	eps   float64
+}
+
+func (r adamW) update(c coefficients) engine.UpdateRule {
+	return engine.AdamWUpdate{LR: c.lr, Beta1: r.betas[0], Beta2: r.betas[1], Eps: r.eps, Decay: c.decay, GradScale: c.gradScale, Step: c.step}
+}
+
+func (adamW) state() []string   { return engine.AdamWUpdate{}.State() }
+func (adamW) countsSteps() bool { return true }
