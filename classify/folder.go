@@ -19,7 +19,8 @@ func (f *folder) load(i int) (*imaging.Image, error) {
 }
 
 // openFolder reads a folder that has a folder of pictures for each class. The
-// classes are in the order of their names, and so are the pictures of each.
+// classes are in the order of their names, and so are the pictures of each;
+// subfolders are entered, links to folders too (imaging.List).
 func openFolder(path string) (*Dataset, error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -32,15 +33,12 @@ func openFolder(path string) (*Dataset, error) {
 		if strings.HasPrefix(e.Name(), ".") || !isFolder(class) {
 			continue
 		}
-		inside, err := os.ReadDir(class)
+		inside, err := imaging.List(class)
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range inside {
-			if strings.HasPrefix(p.Name(), ".") || p.IsDir() || !imaging.IsPicture(p.Name()) {
-				continue
-			}
-			files.files = append(files.files, filepath.Join(class, p.Name()))
+		for _, file := range inside {
+			files.files = append(files.files, file)
 			d.Labels = append(d.Labels, int32(len(d.Classes)))
 		}
 		d.Classes = append(d.Classes, e.Name())

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -131,19 +130,14 @@ func pictures(paths []string) (files []string, err error) {
 			files = append(files, path)
 			continue
 		}
-		before := len(files)
-		err = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
-			if err == nil && !e.IsDir() && imaging.IsPicture(p) {
-				files = append(files, p)
-			}
-			return err
-		})
+		inside, err := imaging.List(path)
 		if err != nil {
 			return nil, err
 		}
-		if len(files) == before {
+		if len(inside) == 0 {
 			return nil, fmt.Errorf("%s: no pictures in the folder (%s)", path, strings.Join(imaging.Extensions(), ", "))
 		}
+		files = append(files, inside...)
 	}
 	return files, nil
 }
