@@ -22,6 +22,8 @@ type Dataset struct {
 
 	byImage   []int32 // annotation indices, grouped by image, in file order
 	imageFrom []int32 // byImage[imageFrom[i]:imageFrom[i+1]] belongs to image i
+
+	leftImages, leftAnnotations leftOut // entries of the file that are not here, for messages
 }
 
 // Image is one picture. Width and Height are as annotated, in pixels; 0 if the file does not say.
@@ -76,6 +78,12 @@ func (d *Dataset) ImagePath(i int) string {
 	return filepath.Join(d.ImagesDir, name)
 }
 
+// ImagePlace is the index that image i has in the file, which has the entries, too, that were left out.
+func (d *Dataset) ImagePlace(i int) int { return d.leftImages.place(i) }
+
+// AnnotationPlace is the index that annotation i has in the file.
+func (d *Dataset) AnnotationPlace(i int) int { return d.leftAnnotations.place(i) }
+
 // Objects are the indices of image i's annotations, in file order. The slice belongs to the data set.
 func (d *Dataset) Objects(i int) []int32 { return d.byImage[d.imageFrom[i]:d.imageFrom[i+1]] }
 
@@ -97,14 +105,14 @@ func (d *Dataset) CheckImages() error {
 		path := d.ImagePath(i)
 		info, err := os.Stat(path)
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
+		case d.Images[i].FileName == "" || errors.Is(err, fs.ErrNotExist):
 		case err != nil:
-			return fmt.Errorf("%s: images[%d].file_name: %w", d.Path, i, err)
+			return fmt.Errorf("%s: images[%d].file_name: %.300s", d.Path, d.ImagePlace(i), err.Error())
 		case info.Mode().IsRegular():
 			continue
 		}
 		if missing++; first == "" {
-			first = fmt.Sprintf("images[%d].file_name: no picture at %s", i, path)
+			first = d.Missing(i)
 		}
 	}
 	switch missing {
@@ -114,6 +122,14 @@ func (d *Dataset) CheckImages() error {
 		return fmt.Errorf("%s: %s", d.Path, first)
 	}
 	return fmt.Errorf("%s: %s (and %d more)", d.Path, first, missing-1)
+}
+
+// Missing says that the picture of image i is not there.
+func (d *Dataset) Missing(i int) string {
+	if d.Images[i].FileName == "" {
+		return fmt.Sprintf("images[%d].file_name: missing", d.ImagePlace(i))
+	}
+	return fmt.Sprintf("images[%d].file_name: no picture at %.200s", d.ImagePlace(i), d.ImagePath(i))
 }
 
 // index groups the annotations by image; every reader ends with it.
@@ -141,7 +157,7 @@ func (d *Dataset) useClasses(names []string) error {
 	position := make(map[string]int, len(names)) // class number by name
 	for i, name := range names {
 		if position[name] != 0 {
-			return fmt.Errorf("%s: class %q is listed twice", d.Path, name)
+			return fmt.Errorf("%s: class %s is listed twice", d.Path, cut(name))
 		}
 		position[name] = i + 1
 	}
@@ -165,8 +181,8 @@ func (d *Dataset) useClasses(names []string) error {
 		a := &d.Annotations[i]
 		c := class[a.Class]
 		if c == 0 {
-			return fmt.Errorf("%s: annotations[%d].category_id: unknown class %q, the classes are %q",
-				d.Path, i, d.Categories[a.Class-1].Name, names)
+			return fmt.Errorf("%s: annotations[%d].category_id: unknown class %s, the classes are %s",
+				d.Path, d.AnnotationPlace(i), cut(d.Categories[a.Class-1].Name), cutList(names))
 		}
 		a.Class = c
 	}
@@ -198,10 +214,10 @@ func (d *Dataset) NumberByName() error {
 		name := stem(filepath.FromSlash(d.Images[i].FileName))
 		id, err := strconv.ParseUint(name, 10, 63)
 		if err != nil {
-			return fmt.Errorf("%s: images[%d].file_name: %q is no number", d.Path, i, d.Images[i].FileName)
+			return fmt.Errorf("%s: images[%d].file_name: %s is no number", d.Path, i, cut(d.Images[i].FileName))
 		}
 		if other, ok := first[int64(id)]; ok {
-			return fmt.Errorf("%s: images[%d].file_name: %q and %q of images[%d] are the same number", d.Path, i, d.Images[i].FileName, d.Images[other].FileName, other)
+			return fmt.Errorf("%s: images[%d].file_name: %s and %s of images[%d] are the same number", d.Path, i, cut(d.Images[i].FileName), cut(d.Images[other].FileName), other)
 		}
 		first[int64(id)] = i
 		d.Images[i].ID = int64(id)

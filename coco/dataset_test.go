@@ -123,6 +123,102 @@ func TestReportCOCO(t *testing.T) {
 	require.Equal(t, 3, duplicates)
 }
 
+// A value of another kind is one fault of its entry, and reading goes on behind it; places are those of the file.
+func TestReportValues(t *testing.T) {
+	for name, c := range map[string]struct {
+		images, annotations string // behind or instead of a good entry
+		want                []string
+		left                int // annotations
+	}{
+		"null in a box":       {"", `{"id": 2, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, null]}, {}`, []string{"annotations[1].bbox: [3]: byte", "annotations[2].id: missing"}, 1},
+		"a string in a box":   {"", `{"id": 2, "image_id": 1, "category_id": 1, "bbox": ["1", {"x": [2]}, [3], true]}`, []string{`annotations[1].bbox: [0]: byte 221: a string where a number was expected: "1"`}, 1},
+		"null for a box":      {"", `{"id": 2, "image_id": 1, "category_id": 1, "bbox": null}`, []string{"annotations[1].bbox: byte 220: null where a list of numbers was expected"}, 1},
+		"an object for a box": {"", `{"id": 2, "image_id": 1, "category_id": 1, "bbox": {"x": 1}}`, []string{"annotations[1].bbox: byte"}, 1},
+		"no numbers":          {"", `{"id": 2, "image_id": 1, "category_id": 1, "bbox": []}`, []string{"annotations[1].bbox: a list of 0 numbers, want 4"}, 1},
+		"NaN":                 {"", `{"id": 2, "image_id": 1, "category_id": 1, "bbox": [NaN, Infinity, 1, 2]}`, []string{"annotations[1].bbox: [0]: NaN is not"}, 1},
+		"two fields":          {"", `{"id": 2, "image_id": "1", "category_id": 1, "bbox": [1, 2, 3, 4], "area": "x"}`, []string{"annotations[1].image_id: byte", "annotations[1].area: byte"}, 1},
+		"behind it":           {"", `null, 5, [], {"id": 9, "image_id": 7, "category_id": 1, "bbox": [1, 2, 3, 4]}`, []string{"annotations[1]: byte", "annotations[2]: byte", "annotations[3]: byte", "annotations[4].image_id: no image has the id 7"}, 1},
+		"crowd":               {"", `{"id": 2, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "iscrowd": "yes"}`, []string{"annotations[1].iscrowd: byte"}, 1},
+		"nulls that are none": {"", `{"id": 2, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "area": null, "iscrowd": null, "segmentation": null, "ignore": null}`, nil, 2},
+		"a file name":         {`{"id": 2, "file_name": 5}, {"id": 3, "file_name": "c", "width": true}`, `{"id": 2, "image_id": 2, "category_id": 1, "bbox": [1, 2, 3, 4]}, {"id": 3, "image_id": 3, "category_id": 1, "bbox": [1, 2, 3, 4]}`, []string{"images[1].file_name: byte", "images[2].width: byte"}, 2},
+		"an id":               {`{"id": null, "file_name": "b"}, {"id": 1, "file_name": "c"}`, `{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}`, []string{"images[1].id: byte", "images[2].id: 1 is the id of images[0] already", "annotations[1].id: 1 is the id of annotations[0] already"}, 1},
+		"nulls of an image":   {`{"id": 2, "file_name": null, "width": null, "height": null, "license": null, "coco_url": null}`, "", nil, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := `{"categories": [{"id": 1, "name": null}], "images": [{"id": 1, "file_name": "a.jpg"}` + strings.TrimSuffix(", "+c.images, ", ") +
+				`], "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}` + strings.TrimSuffix(", "+c.annotations, ", ") + `]}`
+			var faults []string
+			d, err := readInstances(strings.NewReader(text), 0, Options{Report: func(err error) { faults = append(faults, err.Error()) }})
+			require.NoError(t, err)
+			require.Len(t, faults, len(c.want), "%q", faults)
+			for i, want := range c.want {
+				require.Contains(t, faults[i], want)
+			}
+			require.Len(t, d.Annotations, c.left)
+			_, err = readInstances(strings.NewReader(text), 0, Options{})
+			require.Equal(t, len(c.want) > 0, err != nil, "%v", err)
+		})
+	}
+}
+
+// A list of another kind is one fault, not one for each entry that refers to it.
+func TestReportLists(t *testing.T) {
+	var faults []string
+	tell := func(err error) { faults = append(faults, err.Error()) }
+	d, err := readInstances(strings.NewReader(`{"images": {"1": 2}, "categories": [{"id": 1}], "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}]}`), 0, Options{Report: tell})
+	require.NoError(t, err)
+	require.Equal(t, []string{"images: byte 11: '{' where a list was expected"}, faults)
+	require.Empty(t, d.Annotations)
+}
+
+func TestByteOrderMark(t *testing.T) {
+	want, err := readInstances(strings.NewReader(tinyInstances), 0, Options{})
+	require.NoError(t, err)
+	d, err := readInstances(strings.NewReader("\ufeff"+strings.ReplaceAll(tinyInstances, "\n", "\r\n")), 0, Options{})
+	require.NoError(t, err)
+	require.Equal(t, want, d)
+	_, err = readInstances(strings.NewReader("\xff\xfe{\x00}\x00"), 0, Options{})
+	require.EqualError(t, err, "byte 0: this is UTF-16: save the file as UTF-8")
+}
+
+func TestUnsized(t *testing.T) {
+	var told []string
+	tell := func(err error) { told = append(told, err.Error()) }
+	_, err := readInstances(strings.NewReader(`{"images": [{"id": 1, "width": 0, "height": 5}, {"id": 2}, {"id": 3, "width": 5, "height": null}], "annotations": [], "categories": []}`), 0, Options{Unsized: tell})
+	require.NoError(t, err)
+	require.Len(t, told, 2)
+	require.Contains(t, told[0], `images[0]: "" has 0x5 pixels`)
+
+	d := &Dataset{Path: "x", ImagesDir: t.TempDir(), Images: []Image{{1, "a.png", 0, 0}, {2, "b.png", 7, 8}, {3, "none.png", 0, 0}}}
+	writePicture(t, filepath.Join(d.ImagesDir, "a.png"), 30, 20)
+	filled, unread := d.FillSizes()
+	require.Equal(t, 1, filled)
+	require.Len(t, unread, 1)
+	require.ErrorContains(t, unread[0], "images[2]")
+	require.Equal(t, []Image{{1, "a.png", 30, 20}, {2, "b.png", 7, 8}, {3, "none.png", 0, 0}}, d.Images)
+}
+
+// Messages do not grow with what is wrong.
+func TestLongValues(t *testing.T) {
+	long := strings.Repeat("x", 1<<19)
+	for _, text := range []string{
+		`{"images": [{"id": "` + long + `"}]}`,
+		`{"images": [{"id": 1` + strings.Repeat("0", 1<<19) + `}]}`,
+		`{"images": [{"id": -` + long + `}]}`,
+		`{"images": [{"file_name": "` + long + `\x"}]}`,
+		`{"images": [], "annotations": [], "categories": [{"id": 1, "name": "` + long + `"}, {"id": 2, "name": "` + long + `"}]}`,
+	} {
+		_, err := readInstances(strings.NewReader(text), 0, Options{})
+		require.Error(t, err)
+		require.Less(t, len(err.Error()), 400)
+	}
+	d, err := readInstances(strings.NewReader(`{"images": [{"id": 1, "file_name": "`+long+`"}], "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}], "categories": [{"id": 1, "name": "`+long+`"}]}`), 0, Options{})
+	require.NoError(t, err)
+	require.Less(t, len(d.CheckImages().Error()), 400)
+	require.Less(t, len(d.useClasses(strings.Split(strings.Repeat("a,", 99_999), ",")).Error()), 400)
+	require.Less(t, len(d.NumberByName().Error()), 400)
+}
+
 // Fields that COCO does not define may hold anything.
 func TestForeignFields(t *testing.T) {
 	d, err := readInstances(strings.NewReader(`{"images": [{"id": 1}], "categories": [{"id": 1}], "annotations": [

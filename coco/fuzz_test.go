@@ -17,14 +17,27 @@ func FuzzInstances(f *testing.F) {
 	f.Add(`{"images": [], "annotations": [], "categories": []}`)
 	f.Add(`{"images": [{"id": 1e400}]}`)
 	f.Add(`{"images": [{"id": "\ud800"}], "annotations": [{"bbox": [[]]}]}`)
+	f.Add(`{"images": [{"id": 1, "width": null}, null], "annotations": [{"bbox": [null, "x", {}]}, 5], "categories": {"a": 1}}`)
+	f.Add("\ufeff{}")
 	f.Fuzz(func(t *testing.T, text string) {
 		var d *Dataset
 		var err error
 		requireFrugal(t, text, func() { d, err = readInstances(strings.NewReader(text), int64(len(text)), Options{}) })
 		requireFrugal(t, text, func() { readInstances(strings.NewReader(text), int64(len(text)), Options{quirks: true}) })
+		// A caller who is told of faults gets what is right, and faults where the other gets an error.
+		var faults []error
+		told, toldErr := readInstances(strings.NewReader(text), int64(len(text)), Options{Report: func(err error) { faults = append(faults, err) }})
+		require.Equal(t, err == nil, toldErr == nil && len(faults) == 0, "%v, %v, %v", err, toldErr, faults)
+		for _, err := range append(faults, err, toldErr) {
+			require.True(t, err == nil || len(err.Error()) < 1000)
+		}
+		if toldErr == nil {
+			require.Equal(t, len(told.Images), len(told.imageFrom)-1)
+		}
 		if err != nil {
 			return
 		}
+		require.Equal(t, d, told)
 		for i := range d.Images {
 			for _, a := range d.Objects(i) {
 				require.Equal(t, i, d.Annotations[a].Image)
@@ -56,7 +69,7 @@ func FuzzResults(f *testing.F) {
 		require.Equal(t, r, slow)
 		require.NoError(t, r.check())
 		if !strings.Contains(text, "NaN") && !strings.Contains(text, "Infinity") && !strings.Contains(text, `\`) {
-			require.True(t, json.Valid([]byte(text)))
+			require.True(t, json.Valid([]byte(strings.TrimPrefix(text, "\ufeff"))))
 		}
 	})
 }

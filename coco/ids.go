@@ -12,6 +12,8 @@ type idTables struct {
 	data *Dataset
 	refs []annotationRef // of each annotation
 	opt  *Options
+
+	lostImages, lostCategories *lostIDs
 }
 
 type annotationRef struct{ image, category int64 }
@@ -20,10 +22,10 @@ type annotationRef struct{ image, category int64 }
 func (t *idTables) resolve() (err error) {
 	d := t.data
 	t.sortCategories()
-	if d.Images, err = unique(d.Images, t.imageIDs(), t.opt, "images"); err != nil {
+	if d.Images, d.leftImages, err = unique(d.Images, t.imageIDs(), t.opt, "images", d.leftImages); err != nil {
 		return err
 	}
-	if d.Categories, err = unique(d.Categories, t.categoryIDs(), t.opt, "categories"); err != nil {
+	if d.Categories, _, err = unique(d.Categories, t.categoryIDs(), t.opt, "categories", nil); err != nil {
 		return err
 	}
 	if err := t.checkNames(); err != nil {
@@ -35,23 +37,27 @@ func (t *idTables) resolve() (err error) {
 	for i, ref := range t.refs {
 		img, ok := images.find(ref.image)
 		class, listed := categories.find(ref.category)
-		first := int32(i)
+		first, lost := int32(i), false
 		if twice {
 			first, _ = annotations.find(d.Annotations[i].ID)
 		}
 		switch {
 		case int(first) != i:
-			err = fmt.Errorf("annotations[%d].id: %w", i, duplicate(d.Annotations[i].ID, "annotations", first))
+			err = fmt.Errorf("annotations[%d].id: %w", d.AnnotationPlace(i), duplicate(d.Annotations[i].ID, "annotations", d.AnnotationPlace(int(first))))
 		case !ok:
-			err = fmt.Errorf("annotations[%d].image_id: no image has the id %d", i, ref.image)
+			err = fmt.Errorf("annotations[%d].image_id: no image has the id %d", d.AnnotationPlace(i), ref.image)
+			lost = t.lostImages.has(ref.image)
 		case !listed:
-			err = fmt.Errorf("annotations[%d].category_id: no category has the id %d", i, ref.category)
+			err = fmt.Errorf("annotations[%d].category_id: no category has the id %d", d.AnnotationPlace(i), ref.category)
+			lost = t.lostCategories.has(ref.category)
 		default:
 			d.Annotations[i].Image, d.Annotations[i].Class = int(img), int(class)+1
 			continue
 		}
-		if err := t.opt.fault(err); err != nil {
-			return err
+		if !lost {
+			if err := t.opt.fault(err); err != nil {
+				return err
+			}
 		}
 		if drop == nil {
 			drop = make([]bool, len(t.refs))
@@ -59,15 +65,15 @@ func (t *idTables) resolve() (err error) {
 		drop[i] = true
 	}
 	if drop != nil {
-		d.Annotations = leaveOut(d.Annotations, drop)
+		d.Annotations, d.leftAnnotations = keep(d.Annotations, drop), d.leftAnnotations.and(drop)
 	}
 	return nil
 }
 
 // unique checks the ids of a list. Entries whose id is there already are left out, if the caller is told of them.
-func unique[T any](list []T, ids idTable, opt *Options, name string) ([]T, error) {
+func unique[T any](list []T, ids idTable, opt *Options, name string, left leftOut) ([]T, leftOut, error) {
 	if _, _, twice := ids.duplicate(); !twice {
-		return list, nil
+		return list, left, nil
 	}
 	drop := make([]bool, len(list))
 	for i := range list {
@@ -77,26 +83,15 @@ func unique[T any](list []T, ids idTable, opt *Options, name string) ([]T, error
 			continue
 		}
 		drop[i] = true
-		err := fmt.Errorf("%s[%d].id: %w", name, i, duplicate(id, name, first))
+		err := fmt.Errorf("%s[%d].id: %w", name, left.place(i), duplicate(id, name, left.place(int(first))))
 		if name == "categories" { // sorted by then: the index would mislead
 			err = &duplicateError{fmt.Sprintf("%s: the id %d is there twice", name, id)}
 		}
 		if err := opt.fault(err); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return leaveOut(list, drop), nil
-}
-
-// leaveOut moves the entries that stay together.
-func leaveOut[T any](list []T, drop []bool) []T {
-	kept := list[:0]
-	for i, entry := range list {
-		if !drop[i] {
-			kept = append(kept, entry)
-		}
-	}
-	return kept
+	return keep(list, drop), left.and(drop), nil
 }
 
 // duplicateError is an ErrDuplicateID with its own words.
@@ -105,7 +100,7 @@ type duplicateError struct{ msg string }
 func (e *duplicateError) Error() string { return e.msg }
 func (e *duplicateError) Unwrap() error { return ErrDuplicateID }
 
-func duplicate(id int64, list string, first int32) error {
+func duplicate(id int64, list string, first int) error {
 	return &duplicateError{fmt.Sprintf("%d is the id of %s[%d] already", id, list, first)}
 }
 
@@ -149,7 +144,7 @@ func (t *idTables) checkNames() error {
 	slices.SortStableFunc(byName, func(a, b Category) int { return cmp.Compare(a.Name, b.Name) })
 	for i := 1; i < len(byName); i++ {
 		if a, b := byName[i-1], byName[i]; a.Name == b.Name && a.Name != "" {
-			if err := t.opt.fault(fmt.Errorf("categories: ids %d and %d have the same name %q", a.ID, b.ID, a.Name)); err != nil {
+			if err := t.opt.fault(fmt.Errorf("categories: ids %d and %d have the same name %s", a.ID, b.ID, cut(a.Name))); err != nil {
 				return err
 			}
 		}
@@ -225,5 +220,5 @@ func lastOfEachID[T any](items []T, ids idTable) []T {
 		last, _ := ids.findLast(ids.id(int32(i)))
 		drop[i] = int(last) != i
 	}
-	return leaveOut(items, drop)
+	return keep(items, drop)
 }

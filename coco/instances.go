@@ -13,8 +13,9 @@ import (
 // "" takes the folder "images" beside the file, or the file's own folder where there is none. Class numbers follow the category
 // ids upwards. Without "area" it is width*height, without "iscrowd" the object is no crowd, without "ignore" it counts. Masks and everything else are skipped.
 //
-// Unknown and duplicate ids, boxes that are not four finite numbers, and broken JSON are errors that name the file, the index
-// and the field, or the byte.
+// Of "width", "height", "file_name", "name", "area", "iscrowd" and of what COCO does not define, null is as if the field were not
+// there. Unknown and duplicate ids, boxes that are not four finite numbers, other values of the wrong kind, and broken JSON are
+// errors that name the file, the index and the field, or the byte.
 func ReadCOCO(path, imagesDir string) (*Dataset, error) {
 	return readCOCO(path, Options{Images: imagesDir})
 }
@@ -36,8 +37,10 @@ func readCOCO(path string, opt Options) (*Dataset, error) {
 			imagesDir = sub
 		}
 	}
-	if report := opt.Report; report != nil {
-		opt.Report = func(err error) { report(fmt.Errorf("%s: %w", path, err)) }
+	for _, told := range []*func(error){&opt.Report, &opt.Unsized} {
+		if tell := *told; tell != nil {
+			*told = func(err error) { tell(fmt.Errorf("%s: %w", path, err)) }
+		}
 	}
 	d, err := readInstances(f, info.Size(), opt)
 	if err != nil {
@@ -56,6 +59,11 @@ type instancesReader struct {
 	annotations pile[Annotation]
 	refs        pile[annotationRef] // of each annotation, until ids can be looked up
 	masks       int
+	entry       int     // index of what is read in its list
+	faults      []error // of the entry
+	left        bool    // the entry is left out, unless a reader takes it
+
+	lostImages, lostCategories, lostAnnotations lostIDs
 }
 
 // readInstances reads a document of about size bytes.
@@ -65,7 +73,11 @@ func readInstances(src io.Reader, size int64, opt Options) (*Dataset, error) {
 	sections := [...]struct {
 		name string
 		item func() error
-	}{{"images", r.image}, {"categories", r.category}, {"annotations", r.annotation}}
+		lost *lostIDs
+	}{{"images", r.image, &r.lostImages}, {"categories", r.category, &r.lostCategories}, {"annotations", r.annotation, &r.lostAnnotations}}
+	if err := r.begin(); err != nil {
+		return nil, err
+	}
 	err := r.object(func(key []byte) error {
 		for i, sec := range sections {
 			if string(key) != sec.name {
@@ -75,7 +87,7 @@ func readInstances(src io.Reader, size int64, opt Options) (*Dataset, error) {
 				return fmt.Errorf("%s: the list is there twice", sec.name)
 			}
 			seen[i] = true
-			return r.section(sec.name, sec.item)
+			return r.section(sec.name, sec.item, sec.lost)
 		}
 		return r.skip()
 	})
@@ -90,8 +102,9 @@ func readInstances(src io.Reader, size int64, opt Options) (*Dataset, error) {
 			return nil, fmt.Errorf("%s: the list is missing, this is no COCO instances file", sections[i].name)
 		}
 	}
-	d := &Dataset{Images: r.images.join(), Categories: r.categories.join(), Annotations: r.annotations.join(), Masks: r.masks}
-	t := idTables{d, r.refs.join(), &r.opt}
+	d := &Dataset{Images: r.images.join(), Categories: r.categories.join(), Annotations: r.annotations.join(), Masks: r.masks,
+		leftImages: r.lostImages.places, leftAnnotations: r.lostAnnotations.places}
+	t := idTables{d, r.refs.join(), &r.opt, &r.lostImages, &r.lostCategories}
 	if opt.quirks {
 		t.resolveQuirks()
 	} else if err := t.resolve(); err != nil {
@@ -101,19 +114,50 @@ func readInstances(src io.Reader, size int64, opt Options) (*Dataset, error) {
 	return d, nil
 }
 
-func (r *instancesReader) section(name string, item func() error) error {
-	return r.array(func(i int) error {
-		err := item()
-		if err == nil {
-			return nil
+// section reads a list. An entry with something wrong is left out, or what is wrong of it, if the caller is told; else it is the error.
+func (r *instancesReader) section(name string, item func() error, lost *lostIDs) error {
+	err := r.array(func(i int) error {
+		r.entry, r.faults, r.left = i, r.faults[:0], true
+		if err := r.wrong("", item()); err != nil {
+			return fmt.Errorf("%s%w", name, atIndex(i, err))
 		}
-		whole := errors.Is(err, errMissing) // the entry was read to its end: it can be left out
-		err = fmt.Errorf("%s%w", name, atIndex(i, err))
-		if whole {
-			return r.opt.fault(err)
+		if r.left {
+			lost.places = append(lost.places, i)
 		}
-		return err
+		for _, err := range r.faults {
+			if err := r.opt.fault(fmt.Errorf("%s%w", name, atIndex(i, err))); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+	if r.opt.Report != nil && isValueError(err) { // no list
+		lost.all = true
+		return r.opt.fault(inField(name, err))
+	}
+	return err
+}
+
+// wrong notes an error of a field, or of a whole entry, behind which reading can go on; others it returns.
+func (r *instancesReader) wrong(field string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if field != "" {
+		err = inField(field, err)
+	}
+	if !isValueError(err) {
+		return err
+	}
+	r.faults = append(r.faults, err)
+	return nil
+}
+
+// missing notes a field that an entry must have and has not, if nothing else is wrong with it.
+func (r *instancesReader) missing(field string) {
+	if len(r.faults) == 0 {
+		r.faults = append(r.faults, inField(field, errMissing))
+	}
 }
 
 // fieldError names the field that an error is about.
@@ -136,65 +180,98 @@ var errMissing = errors.New("missing")
 
 func (r *instancesReader) image() error {
 	var img Image
-	var hasID bool
+	var hasID, known, unnamed, hasSize bool
 	err := r.object(func(key []byte) (err error) {
 		switch string(key) {
 		case "id":
 			hasID = true
 			img.ID, err = r.integer()
-			return inField("id", err)
+			known = err == nil
+			return r.wrong("id", err)
 		case "file_name":
-			img.FileName, err = r.text()
-			return inField("file_name", err)
+			img.FileName, err = r.optionalText()
+			unnamed = err != nil
+			return r.wrong("file_name", err)
 		case "width":
+			hasSize = true
 			img.Width, err = r.side()
-			return inField("width", err)
+			return r.wrong("width", err)
 		case "height":
+			hasSize = true
 			img.Height, err = r.side()
-			return inField("height", err)
+			return r.wrong("height", err)
 		}
 		return r.skip()
 	})
-	if err == nil && !hasID {
-		err = inField("id", errMissing)
+	if err != nil {
+		return err
 	}
-	if err == nil {
+	if !hasID {
+		r.missing("id")
+	}
+	if hasSize && len(r.faults) == 0 && (img.Width == 0 || img.Height == 0) {
+		r.opt.unsized(fmt.Errorf("images[%d]: %s has %dx%d pixels, so the size of the image is taken", r.entry, cut(img.FileName), img.Width, img.Height))
+	}
+	switch {
+	case known && !unnamed:
+		r.left = false
 		r.images.add(img)
+	case known:
+		r.lostImages.add(img.ID)
 	}
-	return err
+	return nil
 }
 
-// side reads a width or height.
+// optionalText reads a string; null is as if it were not there.
+func (r *instancesReader) optionalText() (string, error) {
+	if r.null() {
+		return "", nil
+	}
+	return r.text()
+}
+
+// side reads a width or height; null is as if it were not there.
 func (r *instancesReader) side() (int, error) {
+	if r.null() {
+		return 0, nil
+	}
 	v, err := r.integer()
 	if err == nil && (v < 0 || v > math.MaxInt32) {
-		err = fmt.Errorf("%d pixels", v)
+		err = wrongValue("%d pixels", v)
 	}
-	return int(v), err
+	if err != nil {
+		return 0, err
+	}
+	return int(v), nil
 }
 
 func (r *instancesReader) category() error {
 	var c Category
-	var hasID bool
+	var hasID, known bool
 	err := r.object(func(key []byte) (err error) {
 		switch string(key) {
 		case "id":
 			hasID = true
 			c.ID, err = r.integer()
-			return inField("id", err)
+			known = err == nil
+			return r.wrong("id", err)
 		case "name":
-			c.Name, err = r.text()
-			return inField("name", err)
+			c.Name, err = r.optionalText()
+			return r.wrong("name", err)
 		}
 		return r.skip()
 	})
-	if err == nil && !hasID {
-		err = inField("id", errMissing)
+	if err != nil {
+		return err
 	}
-	if err == nil {
+	if !hasID {
+		r.missing("id")
+	}
+	if known {
+		r.left = false
 		r.categories.add(c)
 	}
-	return err
+	return nil
 }
 
 func (r *instancesReader) annotation() error {
@@ -206,57 +283,63 @@ func (r *instancesReader) annotation() error {
 		case "id":
 			hasID = true
 			a.ID, err = r.integer()
-			return inField("id", err)
+			return r.wrong("id", err)
 		case "image_id":
 			hasImage = true
 			ref.image, err = r.integer()
-			return inField("image_id", err)
+			return r.wrong("image_id", err)
 		case "category_id":
 			hasCategory = true
 			ref.category, err = r.integer()
-			return inField("category_id", err)
+			return r.wrong("category_id", err)
 		case "bbox":
 			hasBox = true
-			return inField("bbox", r.numbers(a.Box[:]))
+			return r.wrong("bbox", r.numbers(a.Box[:]))
 		case "area":
-			hasArea = true
-			a.Area, err = r.finite()
-			return inField("area", err)
+			if hasArea = !r.null(); hasArea {
+				a.Area, err = r.finite()
+			}
+			return r.wrong("area", err)
 		case "iscrowd":
-			a.Crowd, err = r.flag()
-			return inField("iscrowd", err)
+			if !r.null() {
+				a.Crowd, err = r.flag()
+			}
+			return r.wrong("iscrowd", err)
 		case "ignore":
 			a.Ignore, err = r.foreignFlag()
-			return inField("ignore", err)
+			return err
 		case "difficult":
 			a.Difficult, err = r.foreignFlag()
-			return inField("difficult", err)
+			return err
 		case "truncated":
 			a.Truncated, err = r.foreignFlag()
-			return inField("truncated", err)
+			return err
 		case "segmentation":
 			return r.mask()
 		}
 		return r.skip()
 	})
-	switch {
-	case err != nil:
-	case !hasID:
-		err = inField("id", errMissing)
-	case !hasImage:
-		err = inField("image_id", errMissing)
-	case !hasCategory:
-		err = inField("category_id", errMissing)
-	case !hasBox:
-		err = inField("bbox", errMissing)
-	case !hasArea:
+	if err != nil {
+		return err
+	}
+	for _, field := range [...]struct {
+		name string
+		has  bool
+	}{{"id", hasID}, {"image_id", hasImage}, {"category_id", hasCategory}, {"bbox", hasBox}} {
+		if !field.has {
+			r.missing(field.name)
+		}
+	}
+	if len(r.faults) > 0 {
+		return nil
+	}
+	if !hasArea {
 		a.Area = a.Box[2] * a.Box[3]
 	}
-	if err == nil {
-		r.annotations.add(a)
-		r.refs.add(ref)
-	}
-	return err
+	r.left = false
+	r.annotations.add(a)
+	r.refs.add(ref)
+	return nil
 }
 
 // foreignFlag reads a field that COCO does not define: true or a number other than 0 sets it, anything else is skipped.

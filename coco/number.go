@@ -1,7 +1,6 @@
 package coco
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 )
@@ -72,8 +71,8 @@ func (s *scanner) slowNumber() (float64, error) {
 		v = math.Inf(-1)
 	default:
 		if !validNumber(tok) {
-			if tok == "" {
-				return 0, s.unexpected("a number")
+			if tok == "" || otherKind(tok[0]) {
+				return 0, s.wrongKind("a number")
 			}
 			return 0, s.fail("%.40q is not a number", tok)
 		}
@@ -88,7 +87,9 @@ func (s *scanner) slowNumber() (float64, error) {
 
 // integer reads a whole number; 7.0 is 7.
 func (s *scanner) integer() (int64, error) {
-	s.peek()
+	if otherKind(s.peek()) {
+		return 0, s.wrongKind("a whole number")
+	}
 	n := s.token() // moves the buffer: before slicing it
 	tok := s.buf[s.pos : s.pos+n]
 	if len(tok) > 15 && validNumber(string(tok)) {
@@ -97,17 +98,23 @@ func (s *scanner) integer() (int64, error) {
 			return v, nil
 		}
 	}
-	if s.pos < s.end && s.buf[s.pos] == '"' {
-		return 0, s.fail("a string where a whole number was expected")
-	}
 	v, err := s.number()
 	if err != nil {
 		return 0, err
 	}
 	if v != math.Trunc(v) || math.Abs(v) > 1<<53 {
-		return 0, fmt.Errorf("%v is not a whole number", v)
+		return 0, wrongValue("%v is not a whole number", v)
 	}
 	return int64(v), nil
+}
+
+// otherKind tells whether a value that begins so is none of a number.
+func otherKind(c byte) bool {
+	switch c {
+	case '"', '{', '[', 't', 'f', 'n':
+		return true
+	}
+	return false
 }
 
 // token is the length of the run of number-like bytes at pos.

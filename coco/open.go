@@ -23,6 +23,9 @@ type Options struct {
 	// Report, where there is one, is told what is wrong with an entry (an unknown or duplicate id, a broken box, a missing
 	// file, ...), which is then left out. Without it the first such entry is the error of Open.
 	Report func(error)
+	// Unsized, where there is one, is told of images whose annotation has no size or a side of 0: such images are looked at here,
+	// other readers divide by it. A COCO file whose images have no "width" and "height" at all is none of these.
+	Unsized func(error)
 
 	quirks bool // ids that are unknown or there twice are what they are to pycocotools, and no faults
 }
@@ -34,6 +37,13 @@ func (o *Options) fault(err error) error {
 	}
 	o.Report(err)
 	return nil
+}
+
+// unsized tells the caller of an image without a size.
+func (o *Options) unsized(err error) {
+	if o.Unsized != nil {
+		o.Unsized(err)
+	}
 }
 
 // Open reads the data set at path: a COCO instances file, a folder in Pascal VOC's layout, or a YOLO data set, which is named by its

@@ -2,6 +2,7 @@ package coco
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"scalenet/geom"
@@ -67,4 +68,27 @@ func pictureSizes(d *Dataset, images []int, limits imaging.Limits) ([]geom.Size,
 		}
 	}
 	return sizes, nil
+}
+
+// FillSizes gives the images whose annotation does not say their size that of their files, upright. It returns how many these
+// were; images that cannot be read keep what they have and are errors that name them.
+func (d *Dataset) FillSizes() (filled int, unread []error) {
+	var unknown []int
+	for i, img := range d.Images {
+		if img.Width < 1 || img.Height < 1 {
+			unknown = append(unknown, i)
+		}
+	}
+	errs := make([]error, len(unknown))
+	parallel(len(unknown), func(_ *struct{}, k int) {
+		img := &d.Images[unknown[k]]
+		size, err := imaging.Size(d.ImagePath(unknown[k]), imaging.Limits{})
+		if err != nil {
+			errs[k] = fmt.Errorf("%s: images[%d]: %w", d.Path, unknown[k], err)
+			return
+		}
+		img.Width, img.Height = size.W, size.H
+	})
+	unread = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	return len(unknown) - len(unread), unread
 }

@@ -16,12 +16,15 @@ type RemarkKind struct {
 	First []string `json:"first"` // the words: file, index, field, value
 }
 
+// maxRemark is how much of a remark is kept, in characters: a file's name can have a megabyte.
+const maxRemark = 1000
+
 // Add makes a remark.
 func (r *Remarks) Add(kind, format string, args ...any) {
 	k := r.kind(kind)
 	k.Count++
 	if r.Keep < 0 || len(k.First) < r.Keep {
-		k.First = append(k.First, fmt.Sprintf(format, args...))
+		k.First = append(k.First, fmt.Sprintf("%.*s", maxRemark, fmt.Sprintf(format, args...)))
 	}
 }
 

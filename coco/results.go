@@ -135,6 +135,9 @@ func (r *resultsReader) reserve(read, size int64) {
 // readResults reads a document of about size bytes (0: unknown).
 func readResults(src io.Reader, size int64) (*Results, error) {
 	r := newResultsReader(newScanner(src, size))
+	if err := r.begin(); err != nil {
+		return nil, err
+	}
 	if r.peek(); r.pos < r.end && r.buf[r.pos] != '[' {
 		return nil, r.fail("a results file is a list of detections, this one starts with %q", r.buf[r.pos])
 	}

@@ -58,7 +58,7 @@ func readResultsParts(f io.ReaderAt, size int64, parts int) (*Results, bool) {
 // part reads the detections from byte start up to the one at byte end, or, the last part, to the end of the file. It is true
 // if the part ends exactly there.
 func (r *resultsReader) part(first bool, start, end, room int64, last bool) bool {
-	if first && r.expect('[', "a list") != nil {
+	if first && (r.begin() != nil || r.expect('[', "a list") != nil) {
 		return false
 	}
 	for {

@@ -1,6 +1,8 @@
 package coco
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,29 +37,28 @@ func newScanner(r io.Reader, size int64) *scanner {
 	return &scanner{r: r, buf: make([]byte, n)}
 }
 
-// syntaxError is a broken document; Offset counts bytes from its start.
-type syntaxError struct {
-	offset int64
-	msg    string
+// begin skips a byte order mark.
+func (s *scanner) begin() error {
+	for s.end-s.pos < 3 && s.fill() {
+	}
+	switch start := s.buf[s.pos:s.end]; {
+	case bytes.HasPrefix(start, []byte("\xef\xbb\xbf")):
+		s.pos += 3
+	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
+		return s.fail("this is UTF-16: save the file as UTF-8")
+	}
+	return nil
 }
-
-func (e *syntaxError) Error() string { return fmt.Sprintf("byte %d: %s", e.offset, e.msg) }
 
 func (s *scanner) offset() int64 { return s.base + int64(s.pos) }
 
-func (s *scanner) fail(format string, args ...any) error {
-	if s.readErr != nil && !errors.Is(s.readErr, io.EOF) {
-		return s.readErr
+// open enters an object or a list.
+func (s *scanner) open(c byte, want string) error {
+	if s.peek() != c {
+		return s.wrongKind(want)
 	}
-	return &syntaxError{s.offset(), fmt.Sprintf(format, args...)}
-}
-
-// unexpected reports the byte at pos, or the end of the file, where want was wanted.
-func (s *scanner) unexpected(want string) error {
-	if s.pos >= s.end {
-		return s.fail("the file ends where %s was expected", want)
-	}
-	return s.fail("%q where %s was expected", s.buf[s.pos], want)
+	s.pos++
+	return nil
 }
 
 // fill reads more bytes behind end and keeps everything from pos on; it is false at the end of the stream.
@@ -124,7 +125,7 @@ func (s *scanner) done() error {
 
 // object calls field for each key; field must consume the value. key is valid until then only.
 func (s *scanner) object(field func(key []byte) error) error {
-	if err := s.expect('{', "an object"); err != nil {
+	if err := s.open('{', "an object"); err != nil {
 		return err
 	}
 	if s.peek() == '}' {
@@ -165,7 +166,7 @@ func (s *scanner) object(field func(key []byte) error) error {
 
 // array calls item for each element with its index; item must consume it.
 func (s *scanner) array(item func(i int) error) error {
-	if err := s.expect('[', "a list"); err != nil {
+	if err := s.open('[', "a list"); err != nil {
 		return err
 	}
 	if s.peek() == ']' {
@@ -188,12 +189,13 @@ func (s *scanner) array(item func(i int) error) error {
 	}
 }
 
-// numbers reads a list of exactly len(dst) finite numbers into dst.
+// numbers reads a list of exactly len(dst) finite numbers into dst. The list is read to its end also where one is wrong.
 func (s *scanner) numbers(dst []float64) error {
-	if err := s.expect('[', "a list of numbers"); err != nil {
+	if err := s.open('[', "a list of numbers"); err != nil {
 		return err
 	}
 	n := 0
+	var wrong error // the first
 	for s.peek() != ']' {
 		if n > 0 {
 			if err := s.expect(',', "a comma or the end of the list"); err != nil {
@@ -202,7 +204,11 @@ func (s *scanner) numbers(dst []float64) error {
 		}
 		v, err := s.finite()
 		if err != nil {
-			return fmt.Errorf("[%d]: %w", n, err)
+			err = fmt.Errorf("[%d]: %w", n, err)
+			if !isValueError(err) {
+				return err
+			}
+			wrong = cmp.Or(wrong, err)
 		}
 		if n < len(dst) {
 			dst[n] = v
@@ -210,10 +216,10 @@ func (s *scanner) numbers(dst []float64) error {
 		n++
 	}
 	s.pos++
-	if n != len(dst) {
-		return fmt.Errorf("a list of %d numbers, want %d", n, len(dst))
+	if wrong == nil && n != len(dst) {
+		wrong = wrongValue("a list of %d numbers, want %d", n, len(dst))
 	}
-	return nil
+	return wrong
 }
 
 // rawString reads a string without its quotes, escapes untouched; the result is valid until the next read.
@@ -248,7 +254,7 @@ func (s *scanner) rawString() ([]byte, error) {
 // text reads a string with its escapes resolved.
 func (s *scanner) text() (string, error) {
 	if s.peek() != '"' {
-		return "", s.unexpected("a string")
+		return "", s.wrongKind("a string")
 	}
 	raw, err := s.rawString()
 	if err != nil {
@@ -258,7 +264,7 @@ func (s *scanner) text() (string, error) {
 		if c == '\\' {
 			var out string
 			if err := json.Unmarshal(append(append([]byte{'"'}, raw...), '"'), &out); err != nil {
-				return "", s.fail("a string with a bad escape: %v", err)
+				return "", s.fail("a string with an escape that JSON does not have: %s", cut(string(raw)))
 			}
 			return out, nil
 		}
@@ -278,6 +284,9 @@ func (s *scanner) literal(word string) bool {
 	return true
 }
 
+// null consumes a null if it is next.
+func (s *scanner) null() bool { return s.peek() == 'n' && s.literal("null") }
+
 // flag reads true, false, 0 or 1.
 func (s *scanner) flag() (bool, error) {
 	switch s.peek() {
@@ -292,7 +301,7 @@ func (s *scanner) flag() (bool, error) {
 	}
 	v, err := s.number()
 	if err == nil && v != 0 && v != 1 {
-		err = fmt.Errorf("%v, want 0 or 1", v)
+		err = wrongValue("%v, want 0 or 1", v)
 	}
 	return v == 1, err
 }
@@ -301,7 +310,7 @@ func (s *scanner) flag() (bool, error) {
 func (s *scanner) finite() (float64, error) {
 	v, err := s.number()
 	if err == nil && (math.IsNaN(v) || math.IsInf(v, 0)) {
-		err = fmt.Errorf("%v is not a finite number", v)
+		err = wrongValue("%v is not a finite number", v)
 	}
 	return v, err
 }

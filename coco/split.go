@@ -8,8 +8,9 @@ import (
 // Split divides the pictures in two: a first part and the given fraction of
 // them in the second. Every class is divided in the same proportion as well as
 // can be (iterative stratification: Sechidis et al. 2011), since pictures stay
-// whole; the rarest class is dealt out first. Equal seeds give equal parts.
-// Both parts keep the ids, the order and the categories.
+// whole; the rarest class is dealt out first. Pictures whose files have the same
+// bytes go to the same part, or the second would hold what the first shows. Equal
+// seeds give equal parts. Both parts keep the ids, the order and the categories.
 func (d *Dataset) Split(fraction float64, seed uint64) (first, second *Dataset, err error) {
 	if !(fraction > 0 && fraction < 1) {
 		return nil, nil, fmt.Errorf("%s: fraction %v to split off: want a number between 0 and 1", d.Path, fraction)
@@ -18,13 +19,18 @@ func (d *Dataset) Split(fraction float64, seed uint64) (first, second *Dataset, 
 		return nil, nil, fmt.Errorf("%s: %d pictures cannot be divided", d.Path, len(d.Images))
 	}
 	s := newStratifier(d, fraction, rand.New(rand.NewPCG(seed, 0)))
+	if s.copies, err = d.copies(); err != nil {
+		return nil, nil, err
+	}
 	for {
 		class := s.rarest()
 		if class < 0 {
 			break
 		}
 		for _, i := range s.left(class) {
-			s.deal(i, class)
+			if s.side[i] < 0 { // not with a copy of it
+				s.deal(i, class)
+			}
 		}
 	}
 	return d.part(s.side, 0), d.part(s.side, 1), nil
@@ -38,6 +44,7 @@ type stratifier struct {
 	todo    []int        // pictures of each class not yet dealt
 	side    []int        // of each picture; -1 not yet dealt
 	order   []int        // in which pictures are dealt within a class
+	copies  map[int][]int
 }
 
 func newStratifier(d *Dataset, fraction float64, random *rand.Rand) *stratifier {
@@ -92,13 +99,23 @@ func (s *stratifier) left(class int) (list []int) {
 	return list
 }
 
-// deal gives a picture to the side that wants its class most, then pictures most.
+// deal gives a picture to the side that wants its class most, then pictures most,
+// and its copies with it.
 func (s *stratifier) deal(picture, class int) {
 	side := 0
 	a, b := s.wanted[0][class], s.wanted[1][class]
 	if b > a || b == a && s.wanted[1][0] > s.wanted[0][0] {
 		side = 1
 	}
+	s.put(picture, side)
+	for _, other := range s.copies[picture] {
+		if other != picture {
+			s.put(other, side)
+		}
+	}
+}
+
+func (s *stratifier) put(picture, side int) {
 	s.side[picture] = side
 	for _, c := range s.classes[picture] {
 		s.wanted[side][c]--

@@ -41,6 +41,35 @@ func TestSplitKeepsEveryPictureAndTheProportions(t *testing.T) {
 	})
 }
 
+// Pictures of the same bytes are never on both sides, and the share is kept.
+func TestSplitKeepsCopiesTogether(t *testing.T) {
+	d := &Dataset{Path: "x.json", ImagesDir: t.TempDir(), Categories: []Category{{1, "a"}, {2, "b"}}}
+	content := func(i int) string { return fmt.Sprintf("picture %03d", i/3) } // three of each, all of one length
+	for i := range 90 {
+		d.Images = append(d.Images, Image{ID: int64(i), FileName: fmt.Sprintf("%d.jpg", i)})
+		if i%10 != 0 { // a file that is missing is no copy
+			writeFile(t, d.ImagePath(i), content(i))
+		}
+		d.Annotations = append(d.Annotations, Annotation{ID: int64(i), Image: i, Class: 1 + i%2})
+	}
+	d.index()
+	for seed := range uint64(5) {
+		a, b, err := d.Split(0.3, seed)
+		require.NoError(t, err)
+		require.Len(t, append(a.Images[:len(a.Images):len(a.Images)], b.Images...), 90)
+		require.InDelta(t, 27, len(b.Images), 3)
+		in := map[string]bool{}
+		for _, img := range a.Images {
+			if img.ID%10 != 0 {
+				in[content(int(img.ID))] = true
+			}
+		}
+		for _, img := range b.Images {
+			require.False(t, img.ID%10 != 0 && in[content(int(img.ID))], "%d", img.ID)
+		}
+	}
+}
+
 func TestSplitRefuses(t *testing.T) {
 	one := &Dataset{Path: "one.json", Images: []Image{{ID: 1}}}
 	one.index()

@@ -109,10 +109,11 @@ func (o *yoloObject) box(w, h float64) [4]float64 {
 
 // readLabels reads the objects of one picture. What is wrong with a line is a fault, and the line is left out.
 func (f *yoloFile) readLabels(path string) (objects []yoloObject, faults []error) {
-	if info, err := os.Stat(path); err == nil && info.Size() > maxAnnotationFile {
-		return nil, []error{fmt.Errorf("%s: more than %d bytes for one picture", path, maxAnnotationFile)}
+	text, err := readText(path, maxAnnotationFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		path = strings.TrimSuffix(path, ".txt") + ".TXT" // never read past: a picture without labels is one without objects
+		text, err = readText(path, maxAnnotationFile)
 	}
-	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -125,7 +126,7 @@ func (f *yoloFile) readLabels(path string) (objects []yoloObject, faults []error
 // parseLabels reads the text of a label file.
 func (f *yoloFile) parseLabels(text []byte, path string) (objects []yoloObject, faults []error) {
 	n := 0
-	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\ufeff"))) {
+	for line := range bytes.Lines(text) {
 		n++
 		fields := bytes.Fields(line)
 		if len(fields) == 0 {
@@ -194,7 +195,7 @@ func (f *yoloFile) pictures(path, root, split string) (files []string, err error
 		split = have[0]
 	}
 	if !slices.Contains(have, split) {
-		return nil, fmt.Errorf("%s: split %q: there are %q", path, split, have)
+		return nil, fmt.Errorf("%s: split %s: there are %q", path, cut(split), have)
 	}
 	for i, entry := range f.sources(split) {
 		at := f.resolve(root, entry)
@@ -202,50 +203,19 @@ func (f *yoloFile) pictures(path, root, split string) (files []string, err error
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s[%d]: %w", path, split, i, err)
 		}
-		list := walkPictures
-		if !info.IsDir() {
-			list = listedPictures
+		var found []string
+		if info.IsDir() {
+			found, err = imaging.List(at)
+		} else {
+			found, err = listedPictures(at, root)
 		}
-		found, err := list(at)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s[%d]: %w", path, split, i, err)
 		}
 		files = append(files, found...)
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("%s: %s: no pictures in %q", path, split, f.sources(split))
-	}
-	return files, nil
-}
-
-// walkPictures lists the pictures of a folder and its subfolders, sorted by path.
-func walkPictures(dir string) (files []string, err error) {
-	dir += string(filepath.Separator) // or WalkDir would not enter a link
-	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() && imaging.IsPicture(path) {
-			files = append(files, path)
-		}
-		return err
-	})
-	slices.Sort(files)
-	return files, err
-}
-
-// listedPictures lists the pictures that a text file names, a line each; those that begin with ./ lie beside it.
-func listedPictures(path string) (files []string, err error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
-		line = strings.TrimSpace(line)
-		if line == "" {
-			continue
-		}
-		if rest, ok := strings.CutPrefix(line, "./"); ok {
-			line = filepath.Join(filepath.Dir(path), rest)
-		}
-		files = append(files, filepath.FromSlash(line))
+		return nil, fmt.Errorf("%s: %s: no pictures in %s", path, split, cutList(f.sources(split)))
 	}
 	return files, nil
 }

@@ -3,6 +3,7 @@ package coco
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -134,6 +135,134 @@ func TestReadYOLOErrors(t *testing.T) {
 	require.Len(t, d.Annotations, 1)
 }
 
+// A class keeps its number and the text that it has in the file, whatever YAML takes it for.
+func TestYOLONames(t *testing.T) {
+	for yaml, want := range map[string]string{
+		"names: [cat, null, dog]":                 "cat null dog",
+		"names: {0: cat, 1: null, 2: dog}":        "cat null dog",
+		"names:\n- cat\n-\n- ~x\n":                "cat null ~x",
+		"names: [yes, no, true, Off]":             "yes no true Off",
+		"names: [1, 2.50, 0x10, 1e3, 2020-01-01]": "1 2.50 0x10 1e3 2020-01-01",
+		`names: ["null", 'no', "1"]`:              "null no 1",
+		"names: {'1': b, \"0\": a}":               "a b",
+		"names: {1.0: b, 0: a}":                   "a b",
+		"nc: 2":                                   "class_0 class_1",
+		"nc: 2.0\nnames: null":                    "class_0 class_1",
+		"nc: null\nnames: [a]":                    "a",
+		"x: &n [a, b]\nnames: *n":                 "a b",
+		"x: &n a\nnames: [*n, b]":                 "a b",
+		"x: &n {names: [a]}\n<<: *n":              "a",
+		"\ufeffnames: [a]":                        "a",
+		"names: [a]\r\nnc: 1\r\n":                 "a",
+	} {
+		f, err := parseYOLOFile(decodeText([]byte(yaml)))
+		require.NoError(t, err, yaml)
+		require.Equal(t, want, strings.Join(f.Names, " "), yaml)
+	}
+	for yaml, want := range map[string]string{
+		"names: [a, [b], c]":            "names[1]: line 1: a list where a name was expected",
+		"names:\n- a\n- b: c\n":         "names[1]: line 3: a mapping where a name was expected",
+		"names: [a, null, ~]":           `names: classes 1 and 2 are both "null"`,
+		"names: [null, 'null']":         `names: classes 0 and 1 are both "null"`,
+		"names: cat":                    `names: line 1: "cat" where a list or a mapping was expected`,
+		"names: {cat: 0}":               `names: line 1: "cat" where the number of a class was expected`,
+		"names: {0: a, null: b}":        "names: line 1: \"null\" where the number of a class was expected",
+		"names: {-1: a, 0: b}":          `names: line 1: "-1" where the number of a class was expected`,
+		"names: {1: a, 2: b}":           "2 names, one for class 2, without one for class 0",
+		"names:\n  0: a\n  00: b\n":     `names: line 3: class 0 is there already, as "a"`,
+		"names: {0: a, 0: b}":           `names: line 1: class 0 is there already, as "a"`,
+		"names: &a [*a]":                "names[0]: line 1: a list where a name was expected",
+		"names: []":                     "names: missing",
+		"names: {}":                     "names: missing",
+		"nc: many\nnames: [a]":          `nc: "many" is not a whole number`,
+		"nc: [1]\nnames: [a]":           "nc: line 1: a list where a text was expected",
+		"nc: 1e9":                       "nc: 1000000000 classes",
+		"train: {a: b}\nnames: [a]":     "train: line 1: a mapping where a text was expected",
+		"train: [a, null]\nnames: a":    "train: [1]: line 1: no path",
+		"path: [a]\nnames: [a]":         "path: line 1: a list where a text was expected",
+		"names: [\xd6l]":                "this is not UTF-8",
+		"kpt_shape: [a, 3]\nnames: [a]": `kpt_shape: "a" is not a whole number`,
+		"cat":                           `yaml: line 1: "cat" where a mapping`,
+		"names: [a":                     "yaml: line 1: did not find expected",
+		"names: [" + strings.Repeat("x", 1<<18) + ", " + strings.Repeat("x", 1<<18) + "]": "names: classes 0 and 1 are both",
+	} {
+		_, err := parseYOLOFile([]byte(yaml))
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "unmarshal")
+		require.Less(t, len(err.Error()), 400)
+	}
+}
+
+// The ways in which the lines of a list can say where pictures are.
+func TestYOLOLists(t *testing.T) {
+	for name, c := range map[string]struct{ at, line, want string }{
+		"beside the list":        {"train.txt", "images/train/a.png", "images/train/a.png"},
+		"dot":                    {"train.txt", "./images/train/a.png", "images/train/a.png"},
+		"data/":                  {"train.txt", "data/images/train/a.png", "images/train/a.png"},
+		"of the data set":        {"lists/train.txt", "images/train/a.png", "images/train/a.png"},
+		"of the data set, data/": {"lists/train.txt", "data/images/train/a.png", "images/train/a.png"},
+		"up":                     {"lists/train.txt", "../images/train/a.png", "images/train/a.png"},
+		"Windows":                {"train.txt", `images\train\a.png`, "images/train/a.png"},
+		"a blank":                {"train.txt", "  images/train/b c.png\t", "images/train/b c.png"},
+		"the current folder":     {"train.txt", "here/images/x.png", "HERE/images/x.png"},
+		"not the current folder": {"train.txt", "images/train/both.png", "images/train/both.png"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := yoloFolder(t, "path: ./\ntrain: "+c.at+"\nnames: [cat]\n", "0 0.5 0.5 0.1 0.2\n")
+			here := t.TempDir()
+			for _, path := range []string{filepath.Join(dir, "images/train/b c.png"), filepath.Join(dir, "images/train/both.png"),
+				filepath.Join(here, "here/images/x.png"), filepath.Join(here, "images/train/both.png")} {
+				writePicture(t, path, 20, 10)
+			}
+			t.Chdir(here)
+			writeFile(t, filepath.Join(dir, c.at), "\ufeff"+c.line+"\r\n\r\n")
+			d, err := Open(dir, Options{Split: "train"})
+			require.NoError(t, err)
+			require.Equal(t, strings.Replace(c.want, "HERE", filepath.Join(here, "here"), 1), d.Images[0].FileName)
+			require.NoError(t, d.CheckImages())
+			if strings.HasSuffix(c.want, "a.png") {
+				require.Len(t, d.Annotations, 1)
+			}
+		})
+	}
+	dir := yoloFolder(t, "train: list.txt\nnames: [cat]\n", "")
+	writeFile(t, filepath.Join(dir, "list.txt"), "images/train/none.png\n")
+	_, err := Open(dir, Options{})
+	require.ErrorContains(t, err, filepath.Join(dir, "images/train/none.png"))
+}
+
+// Ultralytics reads "path" relative to the current folder.
+func TestYOLOPathFromHere(t *testing.T) {
+	here := t.TempDir()
+	t.Chdir(here)
+	writePicture(t, filepath.Join(here, "sets", "a", "images", "x.png"), 20, 10)
+	writeFile(t, filepath.Join(here, "cfg", "a.yaml"), "path: sets/a\ntrain: images\nnames: [cat]\n")
+	d, err := Open(filepath.Join("cfg", "a.yaml"), Options{})
+	require.NoError(t, err)
+	require.NoError(t, d.CheckImages())
+	writeFile(t, filepath.Join(here, "b", "data.yaml"), "path: ..\\sets\\a\ntrain: images\nnames: [cat]\n")
+	d, err = Open("b", Options{})
+	require.NoError(t, err)
+	require.Equal(t, "images/x.png", d.Images[0].FileName)
+}
+
+// Folders by links, labels of Windows, hidden files.
+func TestYOLOFiles(t *testing.T) {
+	dir := yoloFolder(t, "train: images\nnames: [cat]\n", "")
+	out := t.TempDir()
+	writePicture(t, filepath.Join(out, "c.PNG"), 20, 10)
+	require.NoError(t, os.Symlink(out, filepath.Join(dir, "images", "more")))
+	require.NoError(t, os.Symlink(dir, filepath.Join(out, "loop")))
+	writeFile(t, filepath.Join(dir, "labels", "more", "c.TXT"), "\xff\xfe0\x00 \x000\x00.\x005\x00 \x000\x00.\x005\x00 \x001\x00 \x001\x00\r\x00\n\x00")
+	writeFile(t, filepath.Join(dir, "images", "train", "._a.png"), "of a Mac")
+	writeFile(t, filepath.Join(dir, "images", "train", "a.json"), "{}")
+	d, err := Open(dir, Options{})
+	require.NoError(t, err)
+	require.Equal(t, []Image{{1, "images/more/c.PNG", 20, 10}, {2, "images/train/a.png", 100, 50}, {3, "images/train/b.jpg", 30, 20}}, d.Images)
+	require.Len(t, d.Annotations, 1)
+	require.Equal(t, [4]float64{0, 0, 20, 10}, d.Annotations[0].Box)
+}
+
 func TestYOLOKeypoints(t *testing.T) {
 	dir := yoloFolder(t, "train: images\nnames: [cat]\nkpt_shape: [2, 3]\n", "0 0.5 0.5 0.1 0.2 0.4 0.4 2 0.6 0.6 1\n")
 	d, err := Open(dir, Options{})
@@ -164,6 +293,22 @@ func FuzzYOLO(f *testing.F) {
 				require.True(t, v >= -700 && v <= 1500, "box %v", box)
 				require.False(t, i > 1 && v < 0, "box %v", box)
 			}
+		}
+	})
+}
+
+// FuzzYOLOList looks for the pictures of a list: each line has a path, and no message is long.
+func FuzzYOLOList(f *testing.F) {
+	f.Add("./images/a.jpg\r\n\ndata/x.png\n")
+	f.Add("\xff\xfea\x00")
+	f.Add("..\\..\\x.jpg")
+	f.Fuzz(func(t *testing.T, text string) {
+		dir := t.TempDir()
+		path := writeFile(t, filepath.Join(dir, "list.txt"), text)
+		files, err := listedPictures(path, dir)
+		require.NoError(t, err)
+		for _, file := range files {
+			require.NotEmpty(t, file)
 		}
 	})
 }

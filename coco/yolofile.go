@@ -3,70 +3,43 @@ package coco
 import (
 	"errors"
 	"fmt"
-	"os"
+	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
 
+// maxYOLOFile bounds data.yaml, in bytes: its reader takes a hundred times that.
+const maxYOLOFile = 4 << 20
+
 // yoloFile is data.yaml. Other keys are skipped.
 type yoloFile struct {
-	Path       string     `yaml:"path"` // folder that the splits are relative to; default the file's own
-	Train      stringList `yaml:"train"`
-	Val        stringList `yaml:"val"`
-	Validation stringList `yaml:"validation"` // another name of val
-	Test       stringList `yaml:"test"`
-	Names      classNames `yaml:"names"`
-	Count      *int       `yaml:"nc"`
-	Keypoints  []int      `yaml:"kpt_shape"` // number of keypoints, values of each
+	Path             string // folder that the splits are relative to; default the file's own
+	Train, Val, Test []string
+	Names            []string
 
 	keypoints int // values behind the box in a line
 }
 
-// stringList is a string or a list of strings.
-type stringList []string
-
-func (l *stringList) UnmarshalYAML(node *yaml.Node) error {
-	if node.Kind == yaml.ScalarNode {
-		if node.Tag == "!!null" {
-			return nil
-		}
-		*l = stringList{node.Value}
-		return nil
-	}
-	return node.Decode((*[]string)(l))
-}
-
-// classNames are a list, or a mapping from 0, 1, ... to names.
-type classNames []string
-
-func (c *classNames) UnmarshalYAML(node *yaml.Node) error {
-	if node.Kind != yaml.MappingNode {
-		return node.Decode((*[]string)(c))
-	}
-	var byNumber map[int]string
-	if err := node.Decode(&byNumber); err != nil {
-		return err
-	}
-	*c = make(classNames, len(byNumber))
-	for i := range *c {
-		name, ok := byNumber[i]
-		if !ok {
-			return fmt.Errorf("line %d: %d names without one for class %d", node.Line, len(byNumber), i)
-		}
-		(*c)[i] = name
-	}
-	return nil
+// yoloKeys are the keys of data.yaml that are read.
+type yoloKeys struct {
+	Path       yaml.Node `yaml:"path"`
+	Train      yaml.Node `yaml:"train"`
+	Val        yaml.Node `yaml:"val"`
+	Validation yaml.Node `yaml:"validation"` // another name of val
+	Test       yaml.Node `yaml:"test"`
+	Names      yaml.Node `yaml:"names"`
+	Count      yaml.Node `yaml:"nc"`
+	Keypoints  yaml.Node `yaml:"kpt_shape"` // number of keypoints, values of each
 }
 
 // readYOLOFile reads data.yaml.
 func readYOLOFile(path string) (*yoloFile, error) {
-	if info, err := os.Stat(path); err == nil && info.Size() > maxAnnotationFile {
-		return nil, fmt.Errorf("%s: more than %d bytes", path, maxAnnotationFile)
-	}
-	text, err := os.ReadFile(path)
+	text, err := readText(path, maxYOLOFile)
 	if err != nil {
 		return nil, fmt.Errorf("data set: %w", err)
 	}
@@ -78,41 +51,143 @@ func readYOLOFile(path string) (*yoloFile, error) {
 }
 
 func parseYOLOFile(text []byte) (*yoloFile, error) {
-	var f yoloFile
-	if err := yaml.Unmarshal(text, &f); err != nil {
-		return nil, err
+	if !utf8.Valid(text) {
+		return nil, errors.New("this is not UTF-8: save the file as UTF-8")
 	}
-	if f.Names == nil && f.Count != nil {
-		if *f.Count < 0 || *f.Count > 1<<16 {
-			return nil, fmt.Errorf("nc: %d classes", *f.Count)
-		}
-		for i := range *f.Count {
-			f.Names = append(f.Names, fmt.Sprintf("class_%d", i))
-		}
+	var root yaml.Node
+	err := yaml.Unmarshal(text, &root)
+	if err != nil {
+		return nil, yamlError(err)
 	}
-	if len(f.Names) == 0 {
+	if root.Kind == 0 {
 		return nil, errors.New("names: missing, this is no YOLO data set")
 	}
-	if f.Count != nil && *f.Count != len(f.Names) {
-		return nil, fmt.Errorf("nc: %d, and there are %d names", *f.Count, len(f.Names))
+	if top := root.Content[0]; top.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("yaml: line %d: %s where a mapping with train, val and names was expected", top.Line, describe(top))
 	}
-	seen := make(map[string]int, len(f.Names))
-	for i, name := range f.Names {
-		if first, ok := seen[name]; ok {
-			return nil, fmt.Errorf("names: classes %d and %d are both %q", first, i, name)
+	var keys yoloKeys
+	if err := root.Decode(&keys); err != nil {
+		return nil, yamlError(err)
+	}
+	var f yoloFile
+	if f.Path, err = yamlString(&keys.Path); err != nil {
+		return nil, inField("path", err)
+	}
+	for _, split := range []struct {
+		name  string
+		node  *yaml.Node
+		paths *[]string
+	}{{"train", &keys.Train, &f.Train}, {"validation", &keys.Validation, &f.Val}, {"val", &keys.Val, &f.Val}, {"test", &keys.Test, &f.Test}} {
+		paths, err := yamlPaths(split.node)
+		if err != nil {
+			return nil, inField(split.name, err)
 		}
-		seen[name] = i
-	}
-	if f.Val == nil {
-		f.Val = f.Validation
-	}
-	if f.Keypoints != nil {
-		if len(f.Keypoints) != 2 || f.Keypoints[0] < 1 || f.Keypoints[0] > 1<<16 || f.Keypoints[1] < 2 || f.Keypoints[1] > 3 {
-			return nil, fmt.Errorf("kpt_shape: %v, want a number of keypoints and 2 or 3", f.Keypoints)
+		if paths != nil {
+			*split.paths = paths
 		}
-		f.keypoints = f.Keypoints[0] * f.Keypoints[1]
+	}
+	if f.Names, err = classNames(&keys.Names, &keys.Count); err != nil {
+		return nil, err
+	}
+	if f.keypoints, err = keypoints(&keys.Keypoints); err != nil {
+		return nil, inField("kpt_shape", err)
 	}
 	return &f, nil
+}
+
+// yamlError is what the library says of broken YAML, on one line.
+func yamlError(err error) error {
+	var typed *yaml.TypeError
+	if errors.As(err, &typed) && len(typed.Errors) > 0 {
+		return fmt.Errorf("yaml: %.200s", typed.Errors[0])
+	}
+	return fmt.Errorf("%.200s", err.Error())
+}
+
+// yamlString is a scalar as it is written; null and what is not there are "".
+func yamlString(node *yaml.Node) (string, error) {
+	switch node = target(node); {
+	case node.Kind == 0 || node.Tag == "!!null":
+		return "", nil
+	case node.Kind != yaml.ScalarNode:
+		return "", fmt.Errorf("line %d: %s where a text was expected", node.Line, describe(node))
+	}
+	return node.Value, nil
+}
+
+// yamlPaths is a path or a list of paths.
+func yamlPaths(node *yaml.Node) (paths []string, err error) {
+	node = target(node)
+	if node.Kind != yaml.SequenceNode {
+		path, err := yamlString(node)
+		if path == "" || err != nil {
+			return nil, err
+		}
+		return []string{path}, nil
+	}
+	for i, item := range node.Content {
+		path, err := yamlString(item)
+		if err == nil && path == "" {
+			err = fmt.Errorf("line %d: no path", item.Line)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("[%d]: %w", i, err)
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
+
+// yamlInt is a whole number; it is not there where the node is null.
+func yamlInt(node *yaml.Node) (n int, there bool, err error) {
+	text, err := yamlString(node)
+	if text == "" || err != nil {
+		return 0, false, err
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || v != math.Trunc(v) || math.Abs(v) > 1<<30 {
+		return 0, false, fmt.Errorf("%s is not a whole number", cut(text))
+	}
+	return int(v), true, nil
+}
+
+// target is what an alias stands for.
+func target(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
+	}
+	return node
+}
+
+// describe names a node's kind, and its value where that is short.
+func describe(node *yaml.Node) string {
+	switch node.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	return cut(node.Value)
+}
+
+// keypoints is the number of values behind the box in a line.
+func keypoints(node *yaml.Node) (int, error) {
+	node = target(node)
+	if node.Kind == 0 || node.Tag == "!!null" {
+		return 0, nil
+	}
+	var shape []int
+	for _, item := range node.Content {
+		n, _, err := yamlInt(item)
+		if err != nil {
+			return 0, err
+		}
+		shape = append(shape, n)
+	}
+	if node.Kind != yaml.SequenceNode || len(shape) != 2 || shape[0] < 1 || shape[0] > 1<<16 || shape[1] < 2 || shape[1] > 3 {
+		return 0, fmt.Errorf("%v, want a number of keypoints and 2 or 3", shape[:min(len(shape), 9)])
+	}
+	return shape[0] * shape[1], nil
 }
 
 // splits are the keys of pictures that the file has.
@@ -134,27 +209,49 @@ func (f *yoloFile) sources(split string) []string {
 
 // root is the folder that the splits are relative to. A "path" of another machine, which is not here, is as if left out.
 func (f *yoloFile) root(dir string) string {
-	path := filepath.FromSlash(f.Path)
-	if path != "" && !filepath.IsAbs(path) {
-		path = filepath.Join(dir, path)
-	}
-	if path == "" || !isDir(path) {
-		return dir
-	}
-	return path
-}
-
-// resolve is where an entry of a split is. Roboflow writes "../train/images" for a folder beside data.yaml.
-func (f *yoloFile) resolve(root, entry string) string {
-	entry = filepath.FromSlash(entry)
-	if filepath.IsAbs(entry) {
-		return entry
-	}
-	path := filepath.Join(root, entry)
-	if _, err := os.Stat(path); err != nil {
-		if rest, ok := strings.CutPrefix(entry, filepath.FromSlash("../")); ok {
-			return filepath.Join(root, rest)
+	for _, path := range spellings(f.Path) {
+		if at := within(dir, path); isDir(at) {
+			return at
 		}
 	}
-	return path
+	return dir
+}
+
+// resolve is where an entry of a split is. Roboflow writes "../train/images" for a folder beside data.yaml; to Ultralytics a
+// relative "path" is one in the current folder.
+func (f *yoloFile) resolve(root, entry string) string {
+	for _, path := range spellings(entry) {
+		if at := within(root, path); exists(at) {
+			return at
+		}
+		if rest, ok := strings.CutPrefix(path, filepath.FromSlash("../")); ok && exists(filepath.Join(root, rest)) {
+			return filepath.Join(root, rest)
+		}
+		for _, folder := range spellings(f.Path) {
+			if at := within(folder, path); exists(at) {
+				return fromHere(at)
+			}
+		}
+	}
+	return within(root, filepath.FromSlash(entry))
+}
+
+// spellings are a path as it is written, and with the other slashes if it has backslashes: data sets come from Windows.
+func spellings(path string) []string {
+	if path == "" {
+		return nil
+	}
+	list := []string{filepath.FromSlash(path)}
+	if slashed := filepath.FromSlash(strings.ReplaceAll(path, `\`, "/")); slashed != list[0] {
+		list = append(list, slashed)
+	}
+	return list
+}
+
+// within is a path in a folder; an absolute one is what it is.
+func within(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
 }

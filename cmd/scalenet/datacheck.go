@@ -96,7 +96,7 @@ func (o *dataCheckOptions) run(c *cobra.Command, paths []string) error {
 // open reads the data sets; one that cannot be read is a fault like others.
 func (o *dataCheckOptions) open(paths []string, checker *check.Checker) (all []layout.Part, total int) {
 	for i, path := range paths {
-		opt := coco.Options{Devkit: o.devkit, Report: checker.Fault}
+		opt := coco.Options{Devkit: o.devkit, Report: checker.Fault, Unsized: checker.Unsized}
 		switch {
 		case len(o.images) == 1:
 			opt.Images = o.images[0]

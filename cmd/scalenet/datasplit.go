@@ -47,6 +47,7 @@ func (o *dataSplitOptions) run(c *cobra.Command, path string) error {
 	if err != nil {
 		return err
 	}
+	filled, unread := d.FillSizes()
 	a, b, err := d.Split(o.fraction, o.seed)
 	if err != nil {
 		return err
@@ -75,6 +76,12 @@ func (o *dataSplitOptions) run(c *cobra.Command, path string) error {
 	fmt.Fprintf(w, "the pictures are in %s\n", d.ImagesDir)
 	if d.Masks > 0 {
 		fmt.Fprintf(w, "%d outlines (segmentation) were not kept\n", d.Masks)
+	}
+	if filled > 0 {
+		fmt.Fprintf(w, "%d sizes were not annotated and were read from the images\n", filled)
+	}
+	if len(unread) > 0 {
+		fmt.Fprintf(w, "%d sizes are not annotated and could not be read from the images, one of them: %s\n", len(unread), oneLine(unread[0]))
 	}
 	return nil
 }

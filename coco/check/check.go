@@ -38,6 +38,7 @@ type Checker struct {
 	errors, warnings coco.Remarks
 	parts            []Part
 	classes          []*Class
+	byName           map[string]*Class
 	sides            sides
 	listed           map[string]place // by path
 	content          map[[sha256.Size]byte]place
@@ -61,12 +62,17 @@ func New(o Options) *Checker {
 		o.Shorter, o.Longest = 600, 1000
 	}
 	return &Checker{opt: o, errors: coco.Remarks{Keep: o.Keep}, warnings: coco.Remarks{Keep: o.Keep},
-		listed: make(map[string]place), content: make(map[[sha256.Size]byte]place)}
+		byName: make(map[string]*Class), listed: make(map[string]place), content: make(map[[sha256.Size]byte]place)}
 }
 
 // Fault takes an error of coco.Open, or what it reports.
 func (c *Checker) Fault(err error) {
 	c.errors.Add(faultKind(err), "%s", err)
+}
+
+// Unsized takes what coco.Open tells of sizes.
+func (c *Checker) Unsized(err error) {
+	c.warnings.Add("size not annotated", "%s", err)
 }
 
 func faultKind(err error) string {
@@ -133,7 +139,11 @@ func (c *Checker) look(ctx context.Context, d *coco.Dataset) ([]seenPicture, err
 // picture says what is wrong with a file.
 func (c *Checker) picture(part string, d *coco.Dataset, i int, s *seenPicture) {
 	img := d.Images[i]
-	where := fmt.Sprintf("%s: images[%d]", d.Path, i)
+	where := fmt.Sprintf("%s: images[%d]", d.Path, d.ImagePlace(i))
+	if img.FileName == "" {
+		c.errors.Add("missing picture", "%s: %s", d.Path, d.Missing(i))
+		return
+	}
 	path := filepath.Clean(d.ImagePath(i))
 	if first, ok := c.listed[path]; ok {
 		c.warnings.Add("picture listed twice", "%s: %s is listed %s already", where, path, first.in(part))
@@ -142,7 +152,7 @@ func (c *Checker) picture(part string, d *coco.Dataset, i int, s *seenPicture) {
 	c.listed[path] = place{part, img.FileName}
 	switch {
 	case errors.Is(s.err, fs.ErrNotExist):
-		c.errors.Add("missing picture", "%s.file_name: no picture at %s", where, path)
+		c.errors.Add("missing picture", "%s: %s", d.Path, d.Missing(i))
 		return
 	case s.err != nil:
 		c.errors.Add(faultKind(s.err), "%s: %s", where, s.err)
@@ -177,6 +187,13 @@ func (p place) in(part string) string {
 	return "in " + p.part
 }
 
+// object is what makes two annotations of an image the same.
+type object struct {
+	box   [4]float64
+	class int
+	crowd bool
+}
+
 // boxes says what is wrong with the boxes of an image.
 func (c *Checker) boxes(d *coco.Dataset, i int, s *seenPicture) {
 	img := d.Images[i]
@@ -184,11 +201,11 @@ func (c *Checker) boxes(d *coco.Dataset, i int, s *seenPicture) {
 	if s.err == nil {
 		w, h = float64(s.size.W), float64(s.size.H)
 	}
-	objects := d.Objects(i)
-	for n, at := range objects {
-		a := &d.Annotations[at]
+	first := make(map[object]int) // annotation
+	for _, index := range d.Objects(i) {
+		a, at := &d.Annotations[index], d.AnnotationPlace(int(index))
 		b := a.Box
-		where := fmt.Sprintf("%s: %s: annotations[%d].bbox", d.Path, img.FileName, at)
+		where := fmt.Sprintf("%s: %.200s: annotations[%d].bbox", d.Path, img.FileName, at)
 		switch {
 		case a.Empty():
 			c.warnings.Add("box of no area", "%s: %v", where, b)
@@ -198,11 +215,11 @@ func (c *Checker) boxes(d *coco.Dataset, i int, s *seenPicture) {
 		case b[0] < -1 || b[1] < -1 || b[0]+b[2] > w+1 || b[1]+b[3] > h+1:
 			c.warnings.Add("box reaches out of the picture by more than a pixel", "%s: %v in %vx%v pixels", where, b, w, h)
 		}
-		for _, other := range objects[:n] {
-			if o := &d.Annotations[other]; o.Box == b && o.Class == a.Class && o.Crowd == a.Crowd {
-				c.warnings.Add("box that is there twice", "%s: %v is annotations[%d] already", where, b, other)
-				break
-			}
+		same := object{b, a.Class, a.Crowd}
+		if other, ok := first[same]; ok {
+			c.warnings.Add("box that is there twice", "%s: %v is annotations[%d] already", where, b, other)
+		} else {
+			first[same] = at
 		}
 		if !a.Empty() && !a.Crowd {
 			c.sides.add(b[2], b[3], w, h, c.opt.Shorter, c.opt.Longest)
@@ -242,12 +259,12 @@ func (c *Checker) class(k coco.Category) *Class {
 	if name == "" {
 		name = fmt.Sprint(k.ID)
 	}
-	at := slices.IndexFunc(c.classes, func(row *Class) bool { return row.Name == name })
-	if at < 0 {
-		at = len(c.classes)
-		c.classes = append(c.classes, &Class{Name: name, Parts: make(map[string]int)})
+	row := c.byName[name]
+	if row == nil {
+		row = &Class{Name: name, Parts: make(map[string]int)}
+		c.classes, c.byName[name] = append(c.classes, row), row
 	}
-	return c.classes[at]
+	return row
 }
 
 // Report is what was found so far.

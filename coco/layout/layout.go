@@ -52,6 +52,7 @@ func (w *Writer) COCO(ctx context.Context, file string, d *coco.Dataset) error {
 		return err
 	}
 	w.masks(d)
+	w.sizes(d)
 	if w.Pictures == Leave {
 		w.Images, w.Boxes = len(d.Images), len(d.Annotations)
 		return coco.WriteCOCO(file, d)
@@ -73,6 +74,7 @@ func (w *Writer) COCOFolder(ctx context.Context, dir string, parts []Part) error
 				return err
 			}
 			w.masks(p.Data)
+			w.sizes(p.Data)
 			if err := w.move(ctx, file, filepath.Join(dir, "images", p.Name), p); err != nil {
 				return err
 			}
@@ -245,6 +247,15 @@ func (w *Writer) put(d *coco.Dataset, i int, to string) error {
 // masks remarks on what coco.Open does not read.
 func (w *Writer) masks(d *coco.Dataset) {
 	w.Remarks.AddCount("outline (segmentation), not kept", d.Masks)
+}
+
+// sizes completes what readers of COCO divide by.
+func (w *Writer) sizes(d *coco.Dataset) {
+	filled, unread := d.FillSizes()
+	w.Remarks.AddCount("size not annotated, read from the image", filled)
+	for _, err := range unread {
+		w.Remarks.Add("size not annotated and image not readable, written as 0", "%s", err)
+	}
 }
 
 // size is the annotated size of a picture, or the one that its file says.

@@ -235,9 +235,9 @@ func TestRefusals(t *testing.T) {
 	require.ErrorContains(t, w.VOC(t.Context(), dir, []Part{{"train", &twice}}), "images[2].file_name: ./7.jpg would be 7.jpg, as images[1] is")
 	blank := *d
 	blank.Images = slices.Clone(d.Images)
-	require.NoError(t, os.Rename(d.ImagePath(1), filepath.Join(d.ImagesDir, "a b.jpg")))
-	blank.Images[1].FileName = "a b.jpg"
-	require.ErrorContains(t, w.VOC(t.Context(), dir, []Part{{"train", &blank}}), `"a b.jpg": the lists of Pascal VOC take no names with blanks`)
+	require.NoError(t, os.Rename(d.ImagePath(1), filepath.Join(d.ImagesDir, " a b.jpg")))
+	blank.Images[1].FileName = " a b.jpg"
+	require.ErrorContains(t, w.VOC(t.Context(), dir, []Part{{"train", &blank}}), `" a b.jpg": the lists of Pascal VOC take no names with blanks at an end`)
 	require.NoDirExists(t, dir)
 
 	// 7.jpg is gone: it is left out and named. When all are gone, the folder of pictures is wrong.

@@ -53,8 +53,8 @@ func (w *Writer) vocFree(ctx context.Context, dir string, p Part) error {
 	}
 	quiet := Writer{nested: w.nested}
 	return quiet.each(ctx, p.Data, func(i int, name string) error {
-		if len(strings.Fields(name)) != 1 {
-			return fmt.Errorf("%s: images[%d].file_name: %q: the lists of Pascal VOC take no names with blanks", p.Data.Path, i, name)
+		if line := stem(name); strings.TrimSpace(line) != line || strings.ContainsAny(line, "\r\n") {
+			return fmt.Errorf("%s: images[%d].file_name: %.100q: the lists of Pascal VOC take no names with blanks at an end or line breaks", p.Data.Path, i, name)
 		}
 		for _, file := range []string{filepath.Join(dir, "JPEGImages", name), filepath.Join(dir, "Annotations", stem(name)+".xml")} {
 			if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
