@@ -140,9 +140,13 @@ func (r *instancesReader) section(name string, item func() error, lost *lostIDs)
 
 // wrong notes an error of a field, or of a whole entry, behind which reading can go on; others it returns.
 func (r *instancesReader) wrong(field string, err error) error {
-	if err == nil {
+	if err == nil { // short, to be put in line: it is asked at every field
 		return nil
 	}
+	return r.note(field, err)
+}
+
+func (r *instancesReader) note(field string, err error) error {
 	if field != "" {
 		err = inField(field, err)
 	}
@@ -322,13 +326,15 @@ func (r *instancesReader) annotation() error {
 	if err != nil {
 		return err
 	}
-	for _, field := range [...]struct {
-		name string
-		has  bool
-	}{{"id", hasID}, {"image_id", hasImage}, {"category_id", hasCategory}, {"bbox", hasBox}} {
-		if !field.has {
-			r.missing(field.name)
-		}
+	switch {
+	case !hasID:
+		r.missing("id")
+	case !hasImage:
+		r.missing("image_id")
+	case !hasCategory:
+		r.missing("category_id")
+	case !hasBox:
+		r.missing("bbox")
 	}
 	if len(r.faults) > 0 {
 		return nil
