@@ -107,11 +107,20 @@ func ReadSearch(dir string) (Search, error) {
 	return s, nil
 }
 
-// Begin makes the folder of a new search. One that has a search is an error.
-func (s Search) Begin(dir string) error {
+// New is an error when the folder has a search.
+func (s Search) New(dir string) error {
 	path := filepath.Join(dir, searchFile)
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("%s: a search is there already; continue it with --resume or choose another --out", path)
+	}
+	return nil
+}
+
+// Begin makes the folder of a new search. One that has a search is an error.
+func (s Search) Begin(dir string) error {
+	path := filepath.Join(dir, searchFile)
+	if err := s.New(dir); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

@@ -78,8 +78,14 @@ func (t *Trainer) Tensors() ([]checkpoint.Tensor, error) {
 // Metadata implements train.Model.
 func (t *Trainer) Metadata() map[string]string { return t.model.Metadata() }
 
-// Restore implements train.Model.
-func (t *Trainer) Restore(f *checkpoint.File) error { return train.RestoreParams(t.store, f) }
+// Restore implements train.Model. Another configuration and other classes are
+// an error.
+func (t *Trainer) Restore(f *checkpoint.File) error {
+	if err := train.Resumable(f.Metadata, checkpoint.ClassifierKey, Parse, t.model.Config, t.model.Classes); err != nil {
+		return err
+	}
+	return train.RestoreParams(t.store, f)
+}
 
 // Changed implements train.Model: running statistics are continued from the
 // host's values.

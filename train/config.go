@@ -136,6 +136,12 @@ func (c Config) Validate() error {
 	return c.Schedule.Validate()
 }
 
+// Matches tells whether the pattern is the parameter's name.
+func (g Group) Matches(name string) bool {
+	ok, _ := path.Match(g.Match, name)
+	return ok
+}
+
 func (g Group) validate() error {
 	if _, err := path.Match(g.Match, ""); err != nil || g.Match == "" {
 		return fmt.Errorf("match is %q, not a pattern", g.Match)
@@ -152,7 +158,7 @@ func (g Group) validate() error {
 // group is what the groups say about a parameter.
 func (c Config) group(name string) (lrScale, decay float64, frozen bool) {
 	for _, g := range c.Groups {
-		if ok, _ := path.Match(g.Match, name); !ok {
+		if !g.Matches(name) {
 			continue
 		}
 		lrScale, decay = 1, c.WeightDecay

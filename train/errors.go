@@ -3,10 +3,12 @@ package train
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // InterruptedError says that a run was stopped by the end of its context,
@@ -46,10 +48,37 @@ func (e *OverflowError) Error() string {
 		e.Step, strings.Join(e.Images, ", "))
 }
 
-// Interruptible returns a context that ends with the first Ctrl-C or SIGTERM.
-// The second one ends the process, as if nobody listened.
-func Interruptible(parent context.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
+// Interruptible returns a context that ends with the first Ctrl-C or SIGTERM,
+// which it acknowledges at once on w with what happens now. The second signal
+// ends the process, as if nobody listened.
+func Interruptible(parent context.Context, w io.Writer, what string) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		defer signal.Stop(signals)
+		select {
+		case s := <-signals:
+			cancel()
+			time.Sleep(oneSignal)
+			signal.Stop(signals) // the next one ends the process
+			if isTerminal(w) {
+				fmt.Fprintln(w) // a bar, or the ^C, is on the line
+			}
+			fmt.Fprintf(w, "%s: %s; a second one ends the process at once\n", signalName(s), what)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// oneSignal is how long the same signal may come again: timeout(1) and others
+// send it to a process and to its group.
+const oneSignal = 100 * time.Millisecond
+
+func signalName(s os.Signal) string {
+	if s == os.Interrupt {
+		return "Ctrl-C"
+	}
+	return "SIGTERM"
 }

@@ -17,13 +17,10 @@ import (
 // that only the second one can end it.
 func TestCtrlC(t *testing.T) {
 	if os.Getenv("TRAIN_TEST_HANG") != "" {
-		ctx, stop := Interruptible(context.Background())
+		ctx, stop := Interruptible(context.Background(), os.Stdout, "stopping")
 		defer stop()
 		fmt.Println("ready")
 		<-ctx.Done()
-		// The handler is given back right after the context has ended.
-		time.Sleep(100 * time.Millisecond)
-		fmt.Println("finishing the step")
 		time.Sleep(time.Minute)
 		return
 	}
@@ -34,7 +31,7 @@ func TestCtrlC(t *testing.T) {
 	require.NoError(t, command.Start())
 	defer command.Process.Kill()
 	lines := bufio.NewScanner(out)
-	for _, want := range []string{"ready", "finishing the step"} {
+	for _, want := range []string{"ready", "Ctrl-C: stopping; a second one ends the process at once"} {
 		require.True(t, lines.Scan())
 		require.Equal(t, want, lines.Text())
 		require.NoError(t, command.Process.Signal(os.Interrupt))

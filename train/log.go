@@ -1,21 +1,11 @@
 package train
 
 import (
-	"bytes"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
-
-	"scalenet/checkpoint"
 )
 
 // The logs of a run.
@@ -56,19 +46,20 @@ type Log struct {
 }
 
 // openLog opens the logs in a folder and cuts them to the rows that belong to
-// the state of the run: what was logged after it is done again.
-func openLog(dir string, trainRows, evalRows int) (*Log, error) {
+// the state of the run: what was logged after it is done again. What is missing
+// or damaged is told, and the run goes on without it.
+func openLog(dir string, s *state, tell func(string)) (*Log, error) {
 	var l Log
 	for _, f := range []struct {
-		to           **table
-		name         string
-		header, rows int
+		to   **table
+		name string
+		keep keeper
 	}{
-		{&l.train, trainCSV, 1, trainRows},
-		{&l.eval, evalCSV, 1, evalRows},
-		{&l.jsonl, logJSONL, 0, trainRows + evalRows},
+		{&l.train, trainCSV, &csvKeeper{last: s.Step, rows: s.TrainRows}},
+		{&l.eval, evalCSV, &csvKeeper{last: s.Step, rows: s.EvalRows}},
+		{&l.jsonl, logJSONL, &jsonKeeper{last: s.Step, rows: map[string]int{"train": s.TrainRows, "eval": s.EvalRows}}},
 	} {
-		t, err := openTable(filepath.Join(dir, f.name), f.header, f.rows)
+		t, err := openTable(filepath.Join(dir, f.name), f.keep, tell)
 		if err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
@@ -135,102 +126,4 @@ func (c cell) text() string {
 		return strconv.FormatFloat(f, 'g', -1, 64)
 	}
 	return fmt.Sprint(c.value)
-}
-
-// table is a file of lines that only grows, with a header line or none.
-type table struct {
-	*os.File
-	columns []string // of the header; nil before it is written
-	rows    int
-}
-
-// openTable opens a file to append to, after cutting it to its first rows.
-func openTable(path string, header, rows int) (*table, error) {
-	old, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	keep := rows
-	if rows > 0 {
-		keep += header
-	}
-	kept, ok := firstLines(old, keep)
-	if !ok {
-		return nil, fmt.Errorf("%s: has fewer rows than the %d that the saved run has written", path, rows)
-	}
-	if len(kept) != len(old) {
-		err := checkpoint.WriteAtomic(path, func(w io.Writer) error {
-			_, err := w.Write(kept)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	t := &table{rows: rows}
-	if header > 0 && rows > 0 {
-		if t.columns, err = csv.NewReader(bytes.NewReader(kept)).Read(); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	t.File, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
-	return t, err
-}
-
-// firstLines cuts text after n lines; false when there are fewer whole ones.
-func firstLines(text []byte, n int) ([]byte, bool) {
-	at := 0
-	for range n {
-		end := bytes.IndexByte(text[at:], '\n')
-		if end < 0 {
-			return nil, false
-		}
-		at += end + 1
-	}
-	return text[:at], true
-}
-
-// csv appends a row, and the header before the first.
-func (t *table) csv(cells []cell) error {
-	columns, texts := make([]string, len(cells)), make([]string, len(cells))
-	for i, c := range cells {
-		columns[i], texts[i] = c.column, c.text()
-	}
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	if t.columns == nil {
-		t.columns = columns
-		w.Write(columns)
-	}
-	if !slices.Equal(columns, t.columns) {
-		return fmt.Errorf("%s: a row has the columns %s, the file %s", t.Name(), strings.Join(columns, ","), strings.Join(t.columns, ","))
-	}
-	w.Write(texts)
-	w.Flush()
-	return t.line(b.Bytes())
-}
-
-// json appends an object with its keys in order. What JSON has no number for,
-// NaN and infinities, is null.
-func (t *table) json(cells []cell) error {
-	var b bytes.Buffer
-	for i, c := range cells {
-		if f, ok := c.value.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
-			c.value = nil
-		}
-		key, _ := json.Marshal(c.column) // strings and finite numbers cannot fail
-		value, _ := json.Marshal(c.value)
-		b.WriteByte("{,"[min(i, 1)])
-		fmt.Fprintf(&b, "%s:%s", key, value)
-	}
-	b.WriteString("}\n")
-	return t.line(b.Bytes())
-}
-
-func (t *table) line(b []byte) error {
-	if _, err := t.Write(b); err != nil {
-		return err
-	}
-	t.rows++
-	return nil
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"time"
 
 	"scalenet/checkpoint"
@@ -61,7 +64,7 @@ type Source[B any] interface {
 	Next(ctx context.Context) (B, error)
 }
 
-// Loop trains a model. Every field but Rand and Progress must be set.
+// Loop trains a model. Config, Device, Model, Source and Dir must be set.
 type Loop[B any] struct {
 	Config Config
 	Device Device
@@ -70,8 +73,15 @@ type Loop[B any] struct {
 	// Rand is the source of random numbers that the model draws from while
 	// training; nil when it draws none.
 	Rand *Rand
-	// Dir is the folder of the run, made when it isn't there.
+	// Dir is the folder of the run, made when it isn't there. Hold it with
+	// [LockFolder] where other processes may want it.
 	Dir string
+	// Described is the whole configuration, of the model too, as the text of
+	// config.yaml; "" writes none.
+	Described string
+	// Data are digests of the data by what they are for ("training",
+	// "validation"): a run is resumed with the same ones.
+	Data map[string]string
 	// Progress is told about everything; nil for silence.
 	Progress *Progress
 
@@ -132,6 +142,9 @@ func (l *Loop[B]) endEpoch(ctx context.Context) (done bool, err error) {
 		return true, nil
 	}
 	if n := l.Config.EvalEpochs; n > 0 && (last || (l.state.Epoch+1)%n == 0) {
+		if err := l.saveFirst(); err != nil {
+			return false, err
+		}
 		if err := l.evaluate(ctx); err != nil {
 			if ctx.Err() != nil {
 				return false, l.interrupt()
@@ -154,6 +167,16 @@ func (l *Loop[B]) endEpoch(ctx context.Context) (done bool, err error) {
 		return true, nil
 	}
 	return false, l.Source.Seek(l.state.Epoch, 0)
+}
+
+// saveFirst saves a run that has no state yet. So no other file of models and no
+// evaluation is ever there without a state, and a folder without any is safe to
+// start in again.
+func (l *Loop[B]) saveFirst() error {
+	if _, err := os.Stat(filepath.Join(l.Dir, StateFile)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return l.save()
 }
 
 // stepsPerEpoch counts optimiser steps.

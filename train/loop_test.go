@@ -136,7 +136,7 @@ var timing = regexp.MustCompile(`(?m)(,[0-9.e+]+,[0-9.e+]+$|"images_per_second":
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	for _, name := range []string{LastFile, bestFile, stateFile, trainCSV, evalCSV, logJSONL} {
+	for _, name := range []string{LastFile, bestFile, StateFile, trainCSV, evalCSV, logJSONL} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
 		files[name] = string(b)
@@ -169,7 +169,7 @@ func TestRunLearns(t *testing.T) {
 	last, err := checkpoint.Load(filepath.Join(dir, LastFile))
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"classes": "a,b"}, last.Metadata)
-	saved, err := checkpoint.Load(filepath.Join(dir, stateFile))
+	saved, err := checkpoint.Load(filepath.Join(dir, StateFile))
 	require.NoError(t, err)
 	require.Equal(t, "a,b", saved.Metadata["classes"])
 	average, _ := last.Tensor("w")
@@ -292,9 +292,9 @@ func TestKilled(t *testing.T) {
 		}
 		require.ErrorIs(t, err, killed)
 		if stop == 3 && old != nil { // last.safetensors is a save ahead or behind
-			require.NoError(t, os.WriteFile(filepath.Join(dir, stateFile), old, 0o644))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, StateFile), old, 0o644))
 		}
-		old, err = os.ReadFile(filepath.Join(dir, stateFile))
+		old, err = os.ReadFile(filepath.Join(dir, StateFile))
 		require.NoError(t, err)
 	}
 	t.Fatal("does not get to the end")
@@ -326,7 +326,7 @@ func TestNonFiniteLossSavesNothing(t *testing.T) {
 	require.ErrorAs(t, err, &bad)
 	require.Equal(t, []string{"0.42857143.jpg", "other.jpg"}, bad.Images)
 	require.EqualError(t, err, "step 5: loss far is NaN on images 0.42857143.jpg, other.jpg: is the learning rate too high or a box broken?")
-	saved, err := checkpoint.Load(filepath.Join(dir, stateFile))
+	saved, err := checkpoint.Load(filepath.Join(dir, StateFile))
 	require.NoError(t, err)
 	require.Contains(t, saved.Metadata["state"], `"step":3,`)
 	// The same run without the mischief goes on from the end of epoch 1.
@@ -345,7 +345,7 @@ func TestNonFiniteParameterIsNotSaved(t *testing.T) {
 	}
 	require.ErrorContains(t, loop.Run(context.Background(), false), `parameter "running" is not finite after step 6`)
 	require.Equal(t, 1, model.evaluated, "the model of epoch 2 could have become the best")
-	saved, err := checkpoint.Load(filepath.Join(dir, stateFile))
+	saved, err := checkpoint.Load(filepath.Join(dir, StateFile))
 	require.NoError(t, err)
 	require.Contains(t, saved.Metadata["state"], `"step":3,`)
 }
@@ -379,7 +379,7 @@ func TestRunRefuses(t *testing.T) {
 	}
 	require.Equal(t, before, contents(t, dir))
 
-	path := filepath.Join(dir, stateFile)
+	path := filepath.Join(dir, StateFile)
 	whole, err := os.ReadFile(path)
 	require.NoError(t, err)
 	loop, _ = toy(dir)
@@ -387,7 +387,7 @@ func TestRunRefuses(t *testing.T) {
 	require.ErrorContains(t, loop.Run(context.Background(), true), "truncated")
 	require.NoError(t, os.WriteFile(path, whole, 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, trainCSV), []byte("step\n1\n"), 0o644))
-	require.ErrorContains(t, loop.Run(context.Background(), true), "fewer rows than the 6")
+	require.NoError(t, loop.Run(context.Background(), true), "a log that is behind does not stop a run")
 }
 
 func TestBestMustExist(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 
 	"scalenet/checkpoint"
 	"scalenet/engine"
+	"scalenet/nn"
 )
 
 // Params lists a store's parameters in their order, all of them uploaded.
@@ -35,4 +36,19 @@ func RestoreParams(store *engine.Store, f *checkpoint.File) error {
 		}
 	}
 	return store.Upload()
+}
+
+// Untrained lists the parameters that are frozen and still random: not among
+// the names of those taken from a trained model.
+func Untrained(params *nn.Params, taken []string) (names []string) {
+	has := make(map[string]bool, len(taken))
+	for _, name := range taken {
+		has[name] = true
+	}
+	for _, p := range params.All() {
+		if p.Frozen && !has[p.Name] {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }

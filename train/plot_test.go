@@ -17,7 +17,7 @@ import (
 // logRun writes the log of an imagined run.
 func logRun(t *testing.T, dir string) {
 	t.Helper()
-	log, err := openLog(dir, 0, 0)
+	log, err := openLog(dir, &state{}, func(string) {})
 	require.NoError(t, err)
 	r := NewRand(1)
 	for step := 1; step <= 600; step++ {
@@ -77,7 +77,7 @@ func TestSmooth(t *testing.T) {
 // A run of one evaluation, or of losses that are all 0, has a range of nothing.
 func TestPlotOfOnePoint(t *testing.T) {
 	dir := t.TempDir()
-	log, err := openLog(dir, 0, 0)
+	log, err := openLog(dir, &state{}, func(string) {})
 	require.NoError(t, err)
 	require.NoError(t, log.Train(Row{Step: 1, Epoch: 1, Losses: []Metric{{"a", 0}}}))
 	require.NoError(t, log.Eval(EvalRow{Step: 1, Epoch: 1, Metrics: []Metric{{"AP", 0}}}))
@@ -128,7 +128,7 @@ func TestLogCutsWhatIsDoneAgain(t *testing.T) {
 		}
 		return all
 	}
-	log, err := openLog(dir, 0, 0)
+	log, err := openLog(dir, &state{}, func(string) {})
 	require.NoError(t, err)
 	write(log, 1, 4)
 	want := read()
@@ -139,13 +139,22 @@ func TestLogCutsWhatIsDoneAgain(t *testing.T) {
 		require.NoError(t, err)
 		fmt.Fprint(f, "7,half a li") // the process was killed while writing
 		require.NoError(t, f.Close())
-		log, err := openLog(dir, keep, keep)
+		log, err := openLog(dir, &state{Step: keep, TrainRows: keep, EvalRows: keep}, func(string) {})
 		require.NoError(t, err)
 		write(log, keep+1, 4)
 		require.Equal(t, want, read())
 	}
-	log, err = openLog(dir, 4, 4)
+	// Other columns are no dead end: the old file is kept, and a new one begun.
+	var told []string
+	log, err = openLog(dir, &state{Step: 4, TrainRows: 4, EvalRows: 4}, func(s string) { told = append(told, s) })
 	require.NoError(t, err)
-	require.ErrorContains(t, log.Train(Row{Losses: []Metric{{"other", 1}}}), "a row has the columns")
+	before, err := os.ReadFile(filepath.Join(dir, trainCSV))
+	require.NoError(t, err)
+	require.NoError(t, log.Train(Row{Step: 5, Losses: []Metric{{"other", 1}}}))
 	require.NoError(t, log.Close())
+	require.Len(t, told, 1)
+	require.Contains(t, told[0], "train.csv: has the columns")
+	kept, err := os.ReadFile(filepath.Join(dir, trainCSV+".1"))
+	require.NoError(t, err)
+	require.Equal(t, before, kept)
 }

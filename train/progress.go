@@ -24,9 +24,25 @@ type Progress struct {
 }
 
 // NewProgress writes to a file, usually os.Stderr; on what is no terminal at
-// most a line an interval.
-func NewProgress(to *os.File, interval time.Duration) *Progress {
-	return &Progress{to: to, terminal: term.IsTerminal(int(to.Fd())), interval: interval}
+// most one line per interval.
+func NewProgress(to io.Writer, interval time.Duration) *Progress {
+	return &Progress{to: to, terminal: isTerminal(to), interval: interval}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// Note tells something in a line of its own.
+func (p *Progress) Note(text string) {
+	if p == nil {
+		return
+	}
+	if p.bar != nil {
+		p.bar.Clear()
+	}
+	fmt.Fprintln(p.to, text)
 }
 
 func (p *Progress) step(r Row, total, epochs int) {

@@ -26,7 +26,7 @@ type Result struct {
 
 // ReadResult looks at the run in a folder; nil when there is none to resume.
 func ReadResult(dir string) (*Result, error) {
-	r, err := checkpoint.Open(filepath.Join(dir, stateFile))
+	r, err := checkpoint.Open(filepath.Join(dir, StateFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -36,7 +36,7 @@ func ReadResult(dir string) (*Result, error) {
 	defer r.Close()
 	s, err := parseState(r.Metadata()["state"])
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, stateFile), err)
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, StateFile), err)
 	}
 	result := &Result{Step: s.Step, Done: s.Done && writtenAfter(dir)}
 	if s.EvalRows > 0 {
@@ -47,7 +47,7 @@ func ReadResult(dir string) (*Result, error) {
 
 // writtenAfter tells whether the model was written after the state, as the loop does.
 func writtenAfter(dir string) bool {
-	state, err1 := os.Stat(filepath.Join(dir, stateFile))
+	state, err1 := os.Stat(filepath.Join(dir, StateFile))
 	last, err2 := os.Stat(filepath.Join(dir, LastFile))
 	return err1 == nil && err2 == nil && !last.ModTime().Before(state.ModTime())
 }

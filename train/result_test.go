@@ -68,9 +68,9 @@ func TestReadResult(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(dir, evalCSV)))
 	_, err = ReadResult(dir)
 	require.True(t, errors.Is(err, os.ErrNotExist))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, stateFile), []byte("broken"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, StateFile), []byte("broken"), 0o644))
 	_, err = ReadResult(dir)
-	require.ErrorContains(t, err, stateFile)
+	require.ErrorContains(t, err, StateFile)
 }
 
 // A list that YAML reads back as empty is the one that was never there.
@@ -78,6 +78,6 @@ func TestResumeAfterYAML(t *testing.T) {
 	a, b := DefaultConfig(), DefaultConfig()
 	a.Groups, b.Groups = nil, []Group{}
 	a.Schedule.Milestones, b.Schedule.Milestones = []int{}, nil
-	key, _, _ := firstDifference(a, b)
+	key, _, _ := Difference(a, b)
 	require.Empty(t, key)
 }

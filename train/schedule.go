@@ -45,6 +45,14 @@ func (s Schedule) Validate() error {
 	return nil
 }
 
+// fits is an error when the warm-up is longer than the run.
+func (s Schedule) fits(steps int) error {
+	if s.WarmupSteps > steps {
+		return fmt.Errorf("train.schedule.warmup_steps is %d, but the whole run has %d steps: make the warm-up shorter or the run longer (train.epochs)", s.WarmupSteps, steps)
+	}
+	return nil
+}
+
 // Factor is what the learning rate is multiplied by in a step, counted from 0,
 // of a run of total steps with perEpoch steps an epoch.
 //

@@ -6,20 +6,45 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
 // Merge changes the fields of a configuration, a pointer to a struct, that YAML
-// text has keys for. An unknown key is an error that names the text's origin.
+// text has keys for. An error names the text's origin, the key, its value and
+// what is wanted; of an unknown key, the nearest known one.
 func Merge(config any, text []byte, origin string) error {
 	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(config); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: %s", origin, strings.Join(strings.Fields(err.Error()), " "))
+	var document yaml.Node
+	switch err := d.Decode(&document); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%s: not YAML: %s", origin, yamlProblem(err))
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: has more than one YAML document: want one", origin)
+	}
+	return merge(config, &document, origin)
+}
+
+// merge decodes a node that was found to fit.
+func merge(config any, n *yaml.Node, origin string) error {
+	if err := check(config, n); err != nil {
+		return fmt.Errorf("%s: %w", origin, err)
+	}
+	if err := n.Decode(config); err != nil {
+		return fmt.Errorf("%s: %s", origin, yamlProblem(err))
 	}
 	return nil
+}
+
+// yamlProblem is what the YAML library says, in a line without its name.
+func yamlProblem(err error) string {
+	text := strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), "yaml: ")
+	return cut(strings.TrimPrefix(text, "unmarshal errors: "))
 }
 
 // MergeFile is Merge of a file's text.
@@ -33,19 +58,25 @@ func MergeFile(config any, path string) error {
 
 // Assign changes one value: "train.lr=0.02", the value in YAML.
 func Assign(config any, assignment string) error {
-	key, value, ok := strings.Cut(assignment, "=")
+	key, text, ok := strings.Cut(assignment, "=")
+	origin := "--set " + cut(assignment)
 	if !ok || key == "" {
-		return fmt.Errorf("--set %q: want key=value, such as train.lr=0.02", assignment)
+		return fmt.Errorf("%s: want key=value, such as train.lr=0.02", origin)
 	}
-	var text strings.Builder
+	var value yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+		return fmt.Errorf("%s: the value is not YAML: %s", origin, yamlProblem(err))
+	}
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
+	if value.Kind == yaml.DocumentNode {
+		n = value.Content[0]
+	}
 	keys := strings.Split(key, ".")
-	for i, k := range keys {
-		fmt.Fprintf(&text, "%s%s:", strings.Repeat("  ", i), k)
-		if i < len(keys)-1 {
-			text.WriteByte('\n')
-		}
+	slices.Reverse(keys)
+	for _, k := range keys {
+		n = &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.TrimSpace(k)}, n}}
 	}
-	return Merge(config, []byte(text.String()+" "+value), "--set "+assignment)
+	return merge(config, n, origin)
 }
 
 // YAML is a configuration as text that Merge reads.

@@ -4,12 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
-	"reflect"
-	"slices"
 	"strings"
 
 	"scalenet/checkpoint"
@@ -18,9 +17,10 @@ import (
 // The files of a run.
 const (
 	// LastFile is the model after the last save.
-	LastFile  = "last.safetensors"
-	bestFile  = "best.safetensors"
-	stateFile = "state.safetensors"
+	LastFile = "last.safetensors"
+	bestFile = "best.safetensors"
+	// StateFile is all that a resumed run needs.
+	StateFile = "state.safetensors"
 )
 
 // state is what a run knows besides its tensors. It is the JSON in the
@@ -44,6 +44,8 @@ type state struct {
 	TrainRows int    `json:"train_rows"`
 	EvalRows  int    `json:"eval_rows"`
 	Config    Config `json:"config"`
+	// Data are the digests of the data that the run began with, by what it is for.
+	Data map[string]string `json:"data,omitempty"`
 }
 
 // stateVersion 1 had no other optimiser than SGD and its momentum buffers under
@@ -76,7 +78,7 @@ func (l *Loop[B]) start(resume bool) (err error) {
 	if l.Source.Batches() < 1 {
 		return errors.New("the training data has no batch")
 	}
-	saved, err := openState(filepath.Join(l.Dir, stateFile), resume)
+	saved, err := openState(filepath.Join(l.Dir, StateFile), resume)
 	if err != nil {
 		return err
 	}
@@ -102,19 +104,64 @@ func (l *Loop[B]) start(resume bool) (err error) {
 		}
 	}
 	l.mean = window{}
-	l.state = state{Version: stateVersion, Batches: l.Source.Batches(), Config: l.Config, Scale: newLossScale(l.Config.Precision)}
-	if saved != nil {
+	l.state = state{Version: stateVersion, Batches: l.Source.Batches(), Config: l.Config, Scale: newLossScale(l.Config.Precision), Data: l.Data}
+	if saved == nil {
+		if err := l.Config.Schedule.fits(l.totalSteps()); err != nil {
+			return err
+		}
+	} else {
 		defer saved.Close()
 		if err := l.restore(saved); err != nil {
-			return fmt.Errorf("%s: %w", filepath.Join(l.Dir, stateFile), err)
+			return fmt.Errorf("%s: %w", filepath.Join(l.Dir, StateFile), err)
 		}
 		// The run may have been killed between the two files.
 		if err := l.averaged(func() error { return l.saveModel(LastFile) }); err != nil {
 			return err
 		}
+		if err := l.mendBest(); err != nil {
+			return err
+		}
 	}
-	l.log, err = openLog(l.Dir, l.state.TrainRows, l.state.EvalRows)
+	if err := l.writeConfig(saved == nil); err != nil {
+		return err
+	}
+	l.log, err = openLog(l.Dir, &l.state, l.Progress.Note)
 	return err
+}
+
+// writeConfig writes the whole configuration into the folder: anew for a new
+// run, where it is gone for one that is resumed.
+func (l *Loop[B]) writeConfig(anew bool) error {
+	path := filepath.Join(l.Dir, ConfigFile)
+	if l.Described == "" {
+		return nil
+	}
+	if info, err := os.Stat(path); !anew && err == nil && info.Size() > 0 {
+		return nil
+	}
+	return checkpoint.WriteAtomic(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, l.Described)
+		return err
+	})
+}
+
+// mendBest makes the run end with a best model although its file is gone: the
+// next evaluation's, or, when there is none to come, the last model.
+func (l *Loop[B]) mendBest() error {
+	if l.state.Best == nil {
+		return nil
+	}
+	path := filepath.Join(l.Dir, bestFile)
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if l.state.Done {
+		l.Progress.Note(path + ": is gone; the last model takes its place")
+		return l.averaged(func() error { return l.saveModel(bestFile) })
+	}
+	l.Progress.Note(path + ": is gone; the best model from here on is kept")
+	l.state.Best = nil
+	return nil
 }
 
 // openState opens the saved state to resume, or makes sure that there is none.
@@ -141,8 +188,14 @@ func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 	if err != nil {
 		return err
 	}
-	if key, was, now := firstDifference(s.Config, l.Config); key != "" {
-		return fmt.Errorf("the run has %s = %s, now it is %s: a run is resumed as it was", key, was, now)
+	if err := Unchanged(s.Config, l.Config); err != nil {
+		return err
+	}
+	if err := l.restoreModel(r); err != nil { // first: it names classes and keys that are others
+		return err
+	}
+	if err := l.sameData(s); err != nil {
+		return err
 	}
 	if s.Batches != l.Source.Batches() {
 		return fmt.Errorf("the run has %d batches an epoch, the data gives %d now", s.Batches, l.Source.Batches())
@@ -155,6 +208,34 @@ func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 			return err
 		}
 	}
+	err = l.optimizer.Restore(func(name string) (checkpoint.Tensor, error) { return r.Tensor(optimizerTensor(s.Version, name)) })
+	if err != nil {
+		return err
+	}
+	if l.ema != nil {
+		err = l.ema.Restore(func(name string) (checkpoint.Tensor, error) { return r.Tensor(averagePrefix + name) })
+		if err != nil {
+			return err
+		}
+	}
+	s.Version = stateVersion
+	l.state = s
+	l.state.Data = l.Data
+	return nil
+}
+
+// sameData is an error when the run began with other data.
+func (l *Loop[B]) sameData(s state) error {
+	for name, digest := range l.Data {
+		if was, ok := s.Data[name]; ok && was != digest { // older states have none
+			return fmt.Errorf("the %s data are not those that the run began with (other images, labels or boxes, or another order): a run is resumed with the same data", name)
+		}
+	}
+	return nil
+}
+
+// restoreModel gives the model its tensors and metadata.
+func (l *Loop[B]) restoreModel(r *checkpoint.Reader) error {
 	model := &checkpoint.File{Metadata: map[string]string{}}
 	for key, value := range r.Metadata() {
 		if key != "state" {
@@ -171,22 +252,7 @@ func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 			model.Tensors = append(model.Tensors, tensor)
 		}
 	}
-	if err := l.Model.Restore(model); err != nil {
-		return err
-	}
-	err = l.optimizer.Restore(func(name string) (checkpoint.Tensor, error) { return r.Tensor(optimizerTensor(s.Version, name)) })
-	if err != nil {
-		return err
-	}
-	if l.ema != nil {
-		err = l.ema.Restore(func(name string) (checkpoint.Tensor, error) { return r.Tensor(averagePrefix + name) })
-		if err != nil {
-			return err
-		}
-	}
-	s.Version = stateVersion
-	l.state = s
-	return nil
+	return l.Model.Restore(model)
 }
 
 // parseState reads the JSON and checks what the loop relies on.
@@ -211,39 +277,6 @@ func parseState(text string) (state, error) {
 	return s, errors.Join(s.Mean.validate(), s.Scale.validate(s.Config.Precision))
 }
 
-// firstDifference names the first key, by name, in which configurations differ.
-func firstDifference(a, b Config) (key, was, now string) {
-	fields := func(c Config) map[string]json.RawMessage {
-		if len(c.Groups) == 0 {
-			c.Groups = nil // what YAML reads back of no groups is a list of none
-		}
-		if len(c.Schedule.Milestones) == 0 {
-			c.Schedule.Milestones = nil
-		}
-		m := map[string]json.RawMessage{}
-		text, err := json.Marshal(c)
-		if err == nil {
-			err = json.Unmarshal(text, &m)
-		}
-		if err != nil {
-			panic(err) // a valid configuration has finite numbers only
-		}
-		return m
-	}
-	x, y := fields(a), fields(b)
-	keys := make([]string, 0, len(x))
-	for k := range x {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	for _, k := range keys {
-		if !reflect.DeepEqual(x[k], y[k]) {
-			return k, string(x[k]), string(y[k])
-		}
-	}
-	return "", "", ""
-}
-
 // save writes the state, and then the model of the same step. Only the first
 // matters for resuming. Neither is written when a parameter is not finite.
 func (l *Loop[B]) save() error {
@@ -253,11 +286,11 @@ func (l *Loop[B]) save() error {
 	if err := l.log.Sync(); err != nil {
 		return err
 	}
-	f, err := l.stateFile()
+	f, err := l.gather()
 	if err != nil {
 		return err
 	}
-	if err := checkpoint.Save(filepath.Join(l.Dir, stateFile), f); err != nil {
+	if err := checkpoint.Save(filepath.Join(l.Dir, StateFile), f); err != nil {
 		return err
 	}
 	return l.averaged(func() error { return l.saveModel(LastFile) })
@@ -277,8 +310,8 @@ func (l *Loop[B]) finite() error {
 	return nil
 }
 
-// stateFile gathers everything.
-func (l *Loop[B]) stateFile() (*checkpoint.File, error) {
+// gather makes the state's file of everything.
+func (l *Loop[B]) gather() (*checkpoint.File, error) {
 	l.state.TrainRows, l.state.EvalRows = l.log.rows()
 	if l.Rand != nil {
 		var err error

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -80,6 +78,16 @@ func (o *classifySearchOptions) run(c *cobra.Command) error {
 	}
 	defer dev.Close()
 	if !o.resume {
+		if err := search.New(o.out); err != nil {
+			return err
+		}
+	}
+	lock, err := train.LockFolder(o.out)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if !o.resume {
 		if err := search.Begin(o.out); err != nil {
 			return err
 		}
@@ -88,29 +96,24 @@ func (o *classifySearchOptions) run(c *cobra.Command) error {
 			return err
 		}
 	}
-	ctx, stop := train.Interruptible(c.Context())
+	errs := c.ErrOrStderr()
+	ctx, stop := train.Interruptible(c.Context(), errs, "the search is saved and ends after this step")
 	defer stop()
-	defer o.pictures.tell(c.ErrOrStderr())
+	defer o.pictures.tell(errs)
+	f := classifierFit{errs, dev, data, val, o.pictures.skipped}
 	fit := func(ctx context.Context, config classify.Config, dir string, resume bool) error {
 		model, err := classify.New(config, data.Classes, config.Train.Seed)
 		if err != nil {
 			return err
 		}
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		lock, err := train.LockFolder(dir)
+		if err != nil {
 			return err
 		}
-		if !resume {
-			path := filepath.Join(dir, "config.yaml")
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that saved nothing
-				return err
-			}
-			if err := writeNew(path, model.Config.YAML()); err != nil {
-				return err
-			}
-		}
-		return fitClassifier(ctx, model, dev, data, val, o.pictures.skipped, dir, resume)
+		defer lock.Close()
+		return f.run(ctx, model, dir, resume)
 	}
-	found, err := search.Run(ctx, o.out, len(data.Classes), fit, func(what string) { fmt.Fprintln(c.ErrOrStderr(), what) })
+	found, err := search.Run(ctx, o.out, len(data.Classes), fit, func(what string) { fmt.Fprintln(errs, what) })
 	if err != nil {
 		return err
 	}
@@ -138,8 +141,8 @@ func (o *classifySearchOptions) search(c *cobra.Command) (search classify.Search
 	if !o.resume {
 		return asked, nil
 	}
-	if asked.YAML() != search.YAML() {
-		return search, fmt.Errorf("%s: the search there was begun otherwise: resume it by --out and --resume alone", o.out)
+	if err := train.Unchanged(search, asked); err != nil {
+		return search, fmt.Errorf("%s: the search there was begun otherwise: %w; resume it by --out and --resume alone", o.out, err)
 	}
 	return search, nil
 }
@@ -165,7 +168,10 @@ func (o *classifySearchOptions) asked(c *cobra.Command) (asked classify.Search, 
 	for _, n := range o.networks {
 		asked.Networks = append(asked.Networks, allocate.Method(n))
 	}
-	if asked.Config, err = classifierConfig(&o.settings); err != nil {
+	if asked.Config, err = classify.Preset(o.settings.preset); err != nil {
+		return asked, err
+	}
+	if err := o.settings.change(&asked.Config); err != nil {
 		return asked, err
 	}
 	return asked.Resolve()

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"scalenet/checkpoint"
 	"scalenet/classify"
 	"scalenet/engine"
 	"scalenet/train"
@@ -33,15 +33,18 @@ binary version (its folder, or the archive as downloaded), or a folder with a fo
 of pictures for each class in train/ and in val/, as ImageNet is laid out.
 
 The preset (%s) is changed by the keys of a YAML file (--config) and then
-by --set; the resolved configuration is printed and saved with the model. Ctrl-C
-saves and ends; --resume continues a run and gives what the uninterrupted one would
-have.
+by --set; the resolved configuration is printed and saved with the model.
+
+The first Ctrl-C finishes the step, saves and ends; the second one ends at once.
+--resume continues a run and gives what the uninterrupted one would have. What is
+not given then is the run's own; another configuration or other data are an error.
+A run that has saved nothing yet starts again.
 
 DIR gets best.safetensors, last.safetensors, state.safetensors, config.yaml, the
 logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(classify.Presets(), ", ")),
 		Example: `  scalenet classify train --data cifar-100-binary.tar.gz --preset cifar --out runs/scalenet38
   scalenet classify train --data imagenet --preset imagenet --set backbone.name=scalenet101 --out runs/scalenet101
-  scalenet classify train --data imagenet --preset imagenet --set backbone.name=scalenet101 --out runs/scalenet101 --resume`,
+  scalenet classify train --data imagenet --out runs/scalenet101 --resume`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.fit(c) },
 	}
@@ -55,7 +58,11 @@ logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(classify.Presets(
 
 func (o *classifyTrainOptions) fit(c *cobra.Command) error {
 	errs := c.ErrOrStderr()
-	config, err := classifierConfig(&o.settings)
+	begun, err := o.run.look()
+	if err != nil {
+		return err
+	}
+	config, err := configure(c, &o.settings, classifiers(), o.run.out, o.run.resume, begun)
 	if err != nil {
 		return err
 	}
@@ -72,30 +79,47 @@ func (o *classifyTrainOptions) fit(c *cobra.Command) error {
 		return err
 	}
 	defer dev.Close()
-	if err := o.run.begin(errs, model, model.Config.YAML()); err != nil {
+	lock, err := o.run.begin(errs, begun, model, model.Config.YAML())
+	if err != nil {
 		return err
 	}
-	ctx, stop := train.Interruptible(c.Context())
-	defer stop()
+	defer lock.Close()
 	defer o.pictures.tell(errs)
-	return fitClassifier(ctx, model, dev, data, val, o.pictures.skipped, o.run.out, o.run.resume)
+	f := classifierFit{errs, dev, data, val, o.pictures.skipped}
+	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
+	defer stop()
+	return f.run(ctx, model, o.run.out, begun.Saved != nil)
 }
 
-// fitClassifier trains a model in a folder.
-func fitClassifier(ctx context.Context, model *classify.Model, dev engine.Device, data, val *classify.Dataset, skipped *classify.Skipped, dir string, resume bool) error {
-	loader, err := classify.NewLoader(model.Config, data, skipped)
+// classifiers is how configurations of classifiers are read.
+func classifiers() kind[classify.Config] {
+	return kind[classify.Config]{checkpoint.ClassifierKey, classify.Preset, classify.Parse}
+}
+
+// classifierFit trains classifiers on the same data.
+type classifierFit struct {
+	errs      io.Writer
+	dev       engine.Device
+	data, val *classify.Dataset
+	skipped   *classify.Skipped
+}
+
+// run trains a model in a folder.
+func (f *classifierFit) run(ctx context.Context, model *classify.Model, dir string, resume bool) error {
+	loader, err := classify.NewLoader(model.Config, f.data, f.skipped)
 	if err != nil {
 		return err
 	}
 	defer loader.Close()
-	trainer, err := classify.NewTrainer(model, dev, val, skipped)
+	trainer, err := classify.NewTrainer(model, f.dev, f.val, f.skipped)
 	if err != nil {
 		return err
 	}
 	defer trainer.Close()
 	loop := train.Loop[*classify.Batch]{
-		Config: model.Config.Train, Device: dev, Model: trainer, Source: loader, Dir: dir,
-		Progress: train.NewProgress(os.Stderr, 10*time.Second),
+		Config: model.Config.Train, Device: f.dev, Model: trainer, Source: loader,
+		Dir: dir, Described: model.Config.YAML(), Data: dataDigests(f.data, f.val),
+		Progress: train.NewProgress(f.errs, 10*time.Second),
 	}
 	return loop.Run(ctx, resume)
 }
@@ -127,17 +151,18 @@ func (o *trainingPictures) both(w io.Writer) (data, val *classify.Dataset, err e
 	if !slices.Equal(data.Classes, val.Classes) {
 		return nil, nil, fmt.Errorf("%s has %d classes and %s has %d: they must be the same ones", data.Path, len(data.Classes), val.Path, len(val.Classes))
 	}
-	if o.val == "" && data.Len() == val.Len() && data.Name(0) == val.Name(0) {
-		return nil, nil, fmt.Errorf("%s: has no val/ or test/ beside the classes: give validation data with --val", data.Path)
+	if sameNames(data, val) {
+		return nil, nil, fmt.Errorf("%s: has no val/ or test/ beside the classes, and its pictures would be trained on and tested: give validation data with --val", data.Path)
 	}
 	return data, val, nil
 }
 
-// classifierConfig is the preset and its changes.
-func classifierConfig(o *settings) (classify.Config, error) {
-	config, err := classify.Preset(o.preset)
-	if err != nil {
-		return config, err
+// sameNames tells whether two data sets have the same pictures.
+func sameNames(a, b *classify.Dataset) bool {
+	for i := range min(a.Len(), b.Len()) {
+		if realPath(a.Name(i)) != realPath(b.Name(i)) {
+			return false
+		}
 	}
-	return config, o.change(&config)
+	return a.Len() == b.Len()
 }

@@ -70,7 +70,7 @@ func (o *dataCheckOptions) run(c *cobra.Command, paths []string) error {
 	checker := check.New(check.Options{Keep: keep, Shorter: shorter, Longest: longest, Progress: func(done int) { told.done(done) }})
 	parts, total := o.open(paths, checker)
 	told = newProgress(c.ErrOrStderr(), "pictures", total)
-	ctx, stop := train.Interruptible(c.Context())
+	ctx, stop := train.Interruptible(c.Context(), c.ErrOrStderr(), "stopping after this image")
 	defer stop()
 	for _, p := range parts {
 		if err := checker.Check(ctx, p.Name, p.Data); err != nil {

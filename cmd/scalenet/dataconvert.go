@@ -82,7 +82,7 @@ func (o *dataConvertOptions) run(c *cobra.Command, in, out string) error {
 	told := newProgress(c.ErrOrStderr(), "pictures", total)
 	w := layout.Writer{Pictures: layout.Pictures(o.pictures), Devkit: o.devkit, Add: o.add, Overwrite: o.force,
 		Remarks: coco.Remarks{Keep: o.names}, Progress: told.done}
-	ctx, stop := train.Interruptible(c.Context())
+	ctx, stop := train.Interruptible(c.Context(), c.ErrOrStderr(), "stopping after this image")
 	defer stop()
 	switch {
 	case single:

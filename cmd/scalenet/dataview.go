@@ -94,7 +94,7 @@ func (o *dataViewOptions) run(c *cobra.Command, path string) error {
 			return fmt.Errorf("%s: is there already; --force replaces it", files[i])
 		}
 	}
-	ctx, stop := train.Interruptible(c.Context())
+	ctx, stop := train.Interruptible(c.Context(), c.ErrOrStderr(), "stopping after this image")
 	defer stop()
 	told := newProgress(c.ErrOrStderr(), "pages", pages)
 	for i, file := range files {

@@ -24,10 +24,10 @@ backbone: {name: scalenet, stem: {channels: 8, kernel: 3}, blocks: [1, 1, 1, 1],
   structure: [[3, 2, 16], [3, 2, 8], [6, 3, 4], [6, 3, 2]]}
 rpn: {channels: 16, anchors: {sizes: [16, 32]}, proposals: {train: {after_nms: 40}, test: {after_nms: 40}}}
 roi: {align: {size: 4}, targets: {samples: 16}}
-frozen: {stages: -1}
+frozen: {stages: -1, norms: false}
 input: {shorter: [64], longest: 128, test_shorter: 64, test_longest: 128}
 batch: 2
-train: {epochs: 2, lr: 0.01}
+train: {epochs: 2, lr: 0.01, schedule: {warmup_steps: 0}}
 `
 
 // tinyRun is a folder with a configuration and the command line of a training.

@@ -75,7 +75,7 @@ func (o *evalOptions) run(c *cobra.Command) error {
 	defer closeAll()
 	in := model.Config.Input
 	fmt.Fprintf(errs, "pictures at %d/%d, %d proposals\n", in.TestShorter, in.TestLongest, model.Config.RPN.Proposals.Test.AfterNMS)
-	ctx, stop := train.Interruptible(c.Context())
+	ctx, stop := train.Interruptible(c.Context(), errs, o.stopping())
 	defer stop()
 	told := newProgress(errs, "pictures", len(data.Images))
 	done, before := 0, -1
@@ -140,6 +140,14 @@ type stoppedError struct{ msg string }
 
 func (e *stoppedError) Error() string { return e.msg }
 func (e *stoppedError) ExitCode() int { return 130 } // as a process that Ctrl-C ended
+
+// stopping says what the first Ctrl-C does.
+func (o *evalOptions) stopping() string {
+	if o.results == "" {
+		return "stopping after this image"
+	}
+	return "stopping after this image; its detections and those before are kept"
+}
 
 func (o *evalOptions) stopped(done, total int) error {
 	msg := fmt.Sprintf("stopped after %d of %d pictures", done, total)

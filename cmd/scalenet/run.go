@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -54,48 +52,79 @@ func (o *runFolder) flags(c *cobra.Command) {
 	requireFlags(c, "out")
 }
 
+// look finds out what there is of the run that is to be resumed. One that has
+// saved nothing begins anew, with --resume or without.
+func (o *runFolder) look() (b train.Begun, err error) {
+	if !o.resume {
+		return b, nil
+	}
+	if b, err = o.read(); err == nil && b.Saved == nil && !b.Started {
+		err = fmt.Errorf("%s: there is no run to resume", filepath.Join(o.out, train.StateFile))
+	}
+	return b, err
+}
+
+// read is an error when a run in the folder can neither go on nor begin.
+func (o *runFolder) read() (train.Begun, error) {
+	b, err := train.ReadBegun(o.out)
+	if err != nil { // a damaged state is a run, too
+		return b, fmt.Errorf("%w; the run in %s cannot go on from there, and nothing is written over: choose another --out", err, o.out)
+	}
+	if b.Saved == nil && b.Kept != "" {
+		return b, fmt.Errorf("%s: is missing, and %s is there: the run cannot go on without its state, and nothing is written over: choose another --out",
+			filepath.Join(o.out, train.StateFile), b.Kept)
+	}
+	return b, nil
+}
+
 // startingModel is a model that a run begins with.
 type startingModel interface {
 	Init(path string) (checkpoint.Report, error)
+	Untrained(taken []string) error
 }
 
-// begin takes --init's parameters, says on w with what configuration the run
-// begins, and makes its folder.
-func (o *runFolder) begin(w io.Writer, model startingModel, config string) error {
-	if o.init != "" && !o.resume {
+// begin locks the folder, takes --init's parameters, and says on w how the run
+// begins: with what configuration, and from the start if it was to be resumed.
+// A run that trains some parameters only must be given the others.
+func (o *runFolder) begin(w io.Writer, b train.Begun, model startingModel, config string) (*train.Lock, error) {
+	var taken []string
+	if o.init != "" && b.Saved == nil {
 		report, err := model.Init(o.init)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		fmt.Fprintf(w, "%s: %s\n", o.init, report)
 		if len(report.Matched) == 0 {
-			return fmt.Errorf("%s: no parameter has the name and shape of one of this model's", o.init)
+			return nil, fmt.Errorf("%s: no parameter has the name and shape of one of this model's", o.init)
+		}
+		taken = report.Matched
+	}
+	if b.Saved == nil {
+		if err := model.Untrained(taken); err != nil {
+			return nil, err
 		}
 	}
-	fmt.Fprint(w, config)
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
-		return err
+	if !o.resume {
+		var err error
+		if b, err = o.read(); err != nil {
+			return nil, err
+		}
+		if b.Saved != nil {
+			return nil, fmt.Errorf("%s: a run is there already; continue it with --resume or choose another --out", filepath.Join(o.out, train.ConfigFile))
+		}
 	}
-	if o.resume {
-		return nil
-	}
-	return writeNew(filepath.Join(o.out, "config.yaml"), config)
-}
-
-// writeNew writes a file that must not exist yet.
-func writeNew(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s: a run is there already; continue it with --resume or choose another --out", path)
-	}
+	lock, err := train.LockFolder(o.out)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := f.WriteString(text); err != nil {
-		f.Close()
-		return err
+	fmt.Fprint(w, config)
+	switch {
+	case b.Saved != nil:
+		fmt.Fprintf(w, "%s: the run goes on after step %d\n", o.out, b.Step)
+	case b.Started:
+		fmt.Fprintf(w, "%s: the run there has saved nothing: it starts from step 0\n", o.out)
 	}
-	return f.Close()
+	return lock, nil
 }
 
 // requireFlags marks flags as required.

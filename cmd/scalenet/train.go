@@ -2,11 +2,14 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"scalenet/checkpoint"
 	"scalenet/coco"
 	"scalenet/detector"
 	"scalenet/train"
@@ -30,15 +33,21 @@ it.
 
 The preset (%s) is changed by the keys of a
 YAML file (--config) and then by --set; the resolved configuration is printed
-and saved with the model. Ctrl-C saves and ends; --resume continues a run and
-gives what the uninterrupted one would have.
+and saved with the model. The presets default and paper freeze the first stage and
+every BatchNorm: they start from a trained backbone (--init FILE), or train
+everything (--set frozen.stages=-1 --set frozen.norms=false).
+
+The first Ctrl-C finishes the step, saves and ends; the second one ends at once.
+--resume continues a run and gives what the uninterrupted one would have. What is
+not given then is the run's own; another configuration or other data are an error.
+A run that has saved nothing yet starts again.
 
 DIR gets best.safetensors, last.safetensors, state.safetensors, config.yaml, the
 logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(detector.Presets(), ", ")),
 		Example: `  scalenet train --train data/bccd --val data/bccd --preset bccd --out runs/bccd
   scalenet train --train train.json --train-images train2017 --val val.json --val-images val2017 \
-      --preset default --set backbone.name=scalenet101 --set train.lr=0.005 --out runs/coco
-  scalenet train --train data/bccd --val data/bccd --preset bccd --out runs/bccd --resume`,
+      --preset default --set backbone.name=scalenet101 --init scalenet101.safetensors --set train.lr=0.005 --out runs/coco
+  scalenet train --train data/bccd --val data/bccd --out runs/bccd --resume`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.fit(c) },
 	}
@@ -52,15 +61,15 @@ logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(detector.Presets(
 
 func (o *trainOptions) fit(c *cobra.Command) error {
 	errs := c.ErrOrStderr()
-	config, err := o.configuration()
+	begun, err := o.run.look()
 	if err != nil {
 		return err
 	}
-	data, err := o.train.open(errs, nil)
+	config, err := configure(c, &o.settings, detectors(), o.run.out, o.run.resume, begun)
 	if err != nil {
 		return err
 	}
-	val, err := o.val.open(errs, data.ClassNames())
+	data, val, err := o.data(errs)
 	if err != nil {
 		return err
 	}
@@ -73,9 +82,11 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 		return err
 	}
 	defer dev.Close()
-	if err := o.run.begin(errs, model, model.Config.YAML()); err != nil {
+	lock, err := o.run.begin(errs, begun, model, model.Config.YAML())
+	if err != nil {
 		return err
 	}
+	defer lock.Close()
 	loader, err := model.NewLoader(data, dev)
 	if err != nil {
 		return err
@@ -88,22 +99,82 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 	}
 	defer trainer.Close()
 	loop := train.Loop[*coco.Batch]{
-		Config: model.Config.Train, Device: dev, Model: trainer, Source: loader, Rand: random, Dir: o.run.out,
-		Progress: train.NewProgress(os.Stderr, 10*time.Second),
+		Config: model.Config.Train, Device: dev, Model: trainer, Source: loader, Rand: random,
+		Dir: o.run.out, Described: model.Config.YAML(), Data: dataDigests(data, val),
+		Progress: train.NewProgress(errs, 10*time.Second),
 	}
-	ctx, stop := train.Interruptible(c.Context())
+	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
 	defer stop()
-	return loop.Run(ctx, o.run.resume)
+	return loop.Run(ctx, begun.Saved != nil)
 }
 
-// configuration resolves the preset and its changes.
-func (o *trainOptions) configuration() (detector.Config, error) {
-	config, err := detector.Preset(o.settings.preset)
+// stopsTraining says what the first Ctrl-C does to a run.
+const stopsTraining = "the run is saved and ends after this step"
+
+// detectors is how configurations of detectors are read.
+func detectors() kind[detector.Config] {
+	return kind[detector.Config]{checkpoint.DetectorKey, detector.Preset, detector.Parse}
+}
+
+// data opens training and validation data.
+func (o *trainOptions) data(w io.Writer) (data, val *coco.Dataset, err error) {
+	if data, err = o.train.open(w, nil); err != nil {
+		return nil, nil, err
+	}
+	if val, err = o.val.open(w, data.ClassNames()); err != nil {
+		return nil, nil, err
+	}
+	return data, val, checkApart(w, data, val)
+}
+
+// checkApart is an error when a folder without lists was given for both: it
+// would be measured on what it was trained on. An annotation file or a list may
+// be named twice; how many images are in both is told.
+func checkApart(w io.Writer, data, val *coco.Dataset) error {
+	trained := map[string]bool{}
+	for i := range data.Images {
+		trained[realPath(data.ImagePath(i))] = true
+	}
+	both := 0
+	for i := range val.Images {
+		if trained[realPath(val.ImagePath(i))] {
+			both++
+		}
+	}
+	if both == 0 {
+		return nil
+	}
+	same, err := samePath(data.Path, val.Path)
 	if err != nil {
-		return config, err
+		return err
 	}
-	if err := o.settings.change(&config); err != nil {
-		return config, err
+	info, err := os.Stat(data.Path)
+	if err != nil {
+		return err
 	}
-	return config.Resolve()
+	splits, err := coco.Splits(data.Path)
+	if err != nil {
+		return err
+	}
+	if same && info.IsDir() && len(splits) == 0 {
+		return fmt.Errorf("%s: has no lists of its own for training and validation (ImageSets/Main), and is given for both: all %d validation images would be trained on; divide it with \"scalenet data split\", or name other validation data with --val",
+			data.Path, both)
+	}
+	fmt.Fprintf(w, "%d of the %d validation images are training images, too: the evaluation measures how well they are known\n", both, len(val.Images))
+	return nil
+}
+
+// realPath is a path without links, or as it is where it cannot be followed.
+func realPath(path string) string {
+	if followed, err := filepath.EvalSymlinks(path); err == nil {
+		path = followed
+	}
+	if whole, err := filepath.Abs(path); err == nil {
+		path = whole
+	}
+	return path
+}
+
+func dataDigests(data, val interface{ Digest() string }) map[string]string {
+	return map[string]string{"training": data.Digest(), "validation": val.Digest()}
 }

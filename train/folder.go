@@ -1,0 +1,167 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"scalenet/checkpoint"
+)
+
+const lockFile = ".lock"
+
+// ConfigFile is the resolved configuration of a run, in its folder.
+const ConfigFile = "config.yaml"
+
+// Lock keeps other processes from writing to the folder of a run. It goes with
+// its process, however that ends.
+type Lock struct{ f *os.File }
+
+// LockFolder makes a folder, if it isn't there, and locks it. If another
+// process has it, the error names the folder and the process. On a file system
+// without locks the folder is not locked.
+func LockFolder(dir string) (*Lock, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, lockFile)
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			return nil, err
+		}
+		switch err := LockFile(f); {
+		case errors.Is(err, ErrLocked):
+			defer f.Close()
+			return nil, fmt.Errorf("%s: %s writes to this folder: wait until it ends, stop it, or choose another --out", dir, owner(f))
+		case err != nil:
+			return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+		}
+		if current, err := isAt(f, path); err != nil || !current { // its last owner has just removed it
+			if err := errors.Join(err, f.Close()); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		host, _ := os.Hostname() // for people only
+		if err := rewrite(f, fmt.Sprintf("%d %s\n", os.Getpid(), host)); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		return &Lock{f}, nil
+	}
+}
+
+// isAt tells whether an open file is the one at a path.
+func isAt(f *os.File, path string) (bool, error) {
+	open, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	there, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return os.SameFile(open, there), err
+}
+
+// ErrLocked says that another process has a lock.
+var ErrLocked = errors.New("another process has locked it")
+
+// LockFile locks an open file until it is closed. The error is ErrLocked if
+// another process has it; a file system without locks is none.
+func LockFile(f *os.File) error {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return ErrLocked
+	case errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.ENOLCK):
+		return nil
+	}
+	return err
+}
+
+// owner names the process in a lock file.
+func owner(f *os.File) string {
+	text, err := io.ReadAll(io.LimitReader(f, 300))
+	pid, host, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+	if err != nil || pid == "" { // it has just been locked
+		return "another process"
+	}
+	if here, _ := os.Hostname(); host == here {
+		return "process " + pid
+	}
+	return fmt.Sprintf("process %s on %s", pid, host)
+}
+
+func rewrite(f *os.File, text string) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt([]byte(text), 0)
+	return err
+}
+
+// Close unlocks the folder.
+func (l *Lock) Close() error { return errors.Join(os.Remove(l.f.Name()), l.f.Close()) }
+
+// Begun says what there is of a run in a folder.
+type Begun struct {
+	// Saved is the state's metadata; nil before the first save.
+	Saved map[string]string
+	// Step is that of the state.
+	Step int
+	// Config is the text of config.yaml; "" if there is none.
+	Config string
+	// Started says that a run was started, whether or not it has saved anything:
+	// one that fails early leaves an empty folder.
+	Started bool
+	// Kept is a file of a run whose state is gone, "" if there is none: a run
+	// writes it after its first state only.
+	Kept string
+}
+
+// ReadBegun looks at the run in a folder, which need not be there.
+func ReadBegun(dir string) (Begun, error) {
+	var b Begun
+	text, err := os.ReadFile(filepath.Join(dir, ConfigFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return b, err
+	}
+	b.Config = string(text)
+	entries, errDir := os.ReadDir(dir)
+	if errDir != nil && !errors.Is(errDir, fs.ErrNotExist) {
+		return b, errDir
+	}
+	b.Started = errDir == nil && len(entries) == 0
+	for _, e := range entries {
+		b.Started = b.Started || slices.Contains([]string{ConfigFile, lockFile, trainCSV, logJSONL}, e.Name())
+	}
+	path := filepath.Join(dir, StateFile)
+	r, err := checkpoint.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		for _, name := range []string{LastFile, bestFile, evalCSV} {
+			if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Size() > 0 {
+				b.Kept = name
+				break
+			}
+		}
+		return b, nil
+	}
+	if err != nil {
+		return b, err
+	}
+	defer r.Close()
+	s, err := parseState(r.Metadata()["state"])
+	if err != nil {
+		return b, fmt.Errorf("%s: %w", path, err)
+	}
+	b.Saved, b.Step, b.Started = r.Metadata(), s.Step, true
+	return b, nil
+}

@@ -1,0 +1,296 @@
+package train
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestLockFolder runs itself as a process that locks a folder and hangs.
+func TestLockFolder(t *testing.T) {
+	if dir := os.Getenv("TRAIN_TEST_LOCK"); dir != "" {
+		_, err := LockFolder(dir)
+		fmt.Println(err)
+		select {}
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	command := exec.Command(os.Args[0], "-test.run=^TestLockFolder$")
+	command.Env = append(os.Environ(), "TRAIN_TEST_LOCK="+dir)
+	out, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	lines := bufio.NewScanner(out)
+	require.True(t, lines.Scan())
+	require.Equal(t, "<nil>", lines.Text())
+	_, err = LockFolder(dir)
+	require.ErrorContains(t, err, fmt.Sprintf("%s: process %d writes to this folder", dir, command.Process.Pid))
+
+	// A lock whose owner is gone, however it went, is taken over.
+	require.NoError(t, command.Process.Kill())
+	require.Error(t, command.Wait())
+	require.FileExists(t, filepath.Join(dir, lockFile))
+	lock, err := LockFolder(dir)
+	require.NoError(t, err)
+	_, err = LockFolder(dir)
+	require.ErrorContains(t, err, fmt.Sprintf("process %d writes", os.Getpid()))
+	require.NoError(t, lock.Close())
+	require.NoFileExists(t, filepath.Join(dir, lockFile))
+}
+
+// One at a time has the folder, also while others let go of it.
+func TestLockFolderRace(t *testing.T) {
+	dir := t.TempDir()
+	var holders, taken atomic.Int32
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 200 {
+				lock, err := LockFolder(dir)
+				if err != nil {
+					continue
+				}
+				if holders.Add(1) != 1 {
+					t.Error("two have the folder")
+				}
+				taken.Add(1)
+				holders.Add(-1)
+				if err := lock.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	require.Positive(t, taken.Load())
+}
+
+func TestReadBegun(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	b, err := ReadBegun(dir)
+	require.NoError(t, err)
+	require.Equal(t, Begun{}, b)
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	b, err = ReadBegun(dir)
+	require.NoError(t, err)
+	require.Equal(t, Begun{Started: true}, b)
+
+	loop, _ := toy(dir)
+	loop.Described = "a: 1\n"
+	require.NoError(t, loop.Run(context.Background(), false))
+	b, err = ReadBegun(dir)
+	require.NoError(t, err)
+	require.Equal(t, "a: 1\n", b.Config)
+	require.Equal(t, 12, b.Step)
+	require.Equal(t, "a,b", b.Saved["classes"])
+	require.Empty(t, b.Kept)
+
+	require.NoError(t, os.Remove(filepath.Join(dir, StateFile)))
+	for _, name := range []string{LastFile, bestFile, evalCSV} {
+		b, err = ReadBegun(dir)
+		require.NoError(t, err)
+		require.Equal(t, name, b.Kept)
+		require.NoError(t, os.Remove(filepath.Join(dir, name)))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, StateFile), []byte("broken"), 0o644))
+	_, err = ReadBegun(dir)
+	require.ErrorContains(t, err, StateFile)
+}
+
+// notes are what a run tells.
+type notes struct{ strings.Builder }
+
+func noted(l *Loop[[]float32]) *notes {
+	var n notes
+	l.Progress = NewProgress(&n, 0)
+	return &n
+}
+
+// An evaluation that fails, or a kill in it, leaves a state to go on from, and
+// no model without a state.
+func TestFirstSaveIsBeforeTheFirstEvaluation(t *testing.T) {
+	want, dir := t.TempDir(), t.TempDir()
+	loop, _ := toy(want)
+	require.NoError(t, loop.Run(context.Background(), false))
+	loop, model := toy(dir)
+	model.evaluate = func(context.Context) error { return errors.New("a broken image") }
+	require.EqualError(t, loop.Run(context.Background(), false), "a broken image")
+	require.NoFileExists(t, filepath.Join(dir, bestFile))
+	loop, _ = toy(dir)
+	require.NoError(t, loop.Run(context.Background(), true))
+	require.Equal(t, contents(t, want), contents(t, dir))
+}
+
+func TestLogsAreMended(t *testing.T) {
+	want := t.TempDir()
+	loop, _ := toy(want)
+	loop.Config.SaveSteps = 2
+	require.NoError(t, loop.Run(context.Background(), false))
+	whole := contents(t, want)
+	stopped := t.TempDir()
+	loop, model := toy(stopped)
+	loop.Config.SaveSteps = 2
+	batches := 0
+	model.backward = func([]float32, []Metric) {
+		if batches++; batches == 13 {
+			panic("killed")
+		}
+	}
+	require.Panics(t, func() { loop.Run(context.Background(), false) })
+
+	lines := func(text string, keep ...int) string {
+		all, b := strings.SplitAfter(text, "\n"), ""
+		for _, i := range keep {
+			b += all[i]
+		}
+		return b
+	}
+	for name, c := range map[string]struct {
+		damage func(train, eval, jsonl string) (string, string, string)
+		want   string // a note
+		same   bool   // the outcome is that of the uninterrupted run
+	}{
+		"ahead": {func(train, eval, jsonl string) (string, string, string) {
+			return train + "99,9,1,1,1,1,1,1\n", eval + "99,9,1,1,true\n", jsonl + `{"kind":"train","step":99}` + "\n"
+		}, "", true},
+		"torn": {func(train, eval, jsonl string) (string, string, string) {
+			return train + "99,9,1", eval + "\x00\x00", jsonl + `{"kind":"tr`
+		}, "", true},
+		"twice": {func(train, eval, jsonl string) (string, string, string) {
+			return lines(train, 0, 1, 1, 2, 1, 2, 3), lines(eval, 0, 1, 1, 2), jsonl + jsonl
+		}, "", true},
+		"a row is missing": {func(train, eval, jsonl string) (string, string, string) {
+			return lines(train, 0, 2, 3), eval, jsonl
+		}, "train.csv: 1 of the 3 rows that the saved run has written are missing or damaged", false},
+		"gone": {func(train, eval, jsonl string) (string, string, string) {
+			return "", "", ""
+		}, "log.jsonl: 5 of the 5 rows", false},
+		"a broken row": {func(train, eval, jsonl string) (string, string, string) {
+			return strings.Replace(train, "\n4,", "\n\",", 1), eval, jsonl
+		}, "train.csv: ", false},
+		"other columns": {func(train, eval, jsonl string) (string, string, string) {
+			return strings.Replace(train, "near", "far away", 1), eval, jsonl
+		}, "train.csv: has the columns step,epoch,lr,loss,far away", false},
+		"no header": {func(train, eval, jsonl string) (string, string, string) {
+			return "\xff\xfe" + train, strings.Repeat("\x00", 100), jsonl
+		}, "eval.csv: has no header with a column step; it is kept as ", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, os.CopyFS(dir, os.DirFS(stopped)))
+			var texts [3]string
+			for i, name := range []string{trainCSV, evalCSV, logJSONL} {
+				b, err := os.ReadFile(filepath.Join(dir, name))
+				require.NoError(t, err)
+				texts[i] = string(b)
+			}
+			texts[0], texts[1], texts[2] = c.damage(texts[0], texts[1], texts[2])
+			for i, name := range []string{trainCSV, evalCSV, logJSONL} {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(texts[i]), 0o644))
+			}
+			loop, _ := toy(dir)
+			loop.Config.SaveSteps = 2
+			notes := noted(loop)
+			require.NoError(t, loop.Run(context.Background(), true))
+			require.Contains(t, notes.String(), c.want)
+			got := contents(t, dir)
+			if c.same {
+				require.Equal(t, whole, got)
+				require.NotContains(t, notes.String(), "missing")
+			}
+			require.Equal(t, whole[LastFile], got[LastFile])
+			require.Equal(t, whole[bestFile], got[bestFile])
+		})
+	}
+}
+
+func TestBestIsWrittenAgain(t *testing.T) {
+	for _, batches := range []int{13, 0} { // stopped in the third epoch, or done
+		dir := t.TempDir()
+		loop, model := toy(dir)
+		ctx, cancel := context.WithCancel(context.Background())
+		n := 0
+		model.backward = func([]float32, []Metric) {
+			if n++; n == batches {
+				cancel()
+			}
+		}
+		err := loop.Run(ctx, false)
+		require.Equal(t, batches > 0, err != nil)
+		require.NoError(t, os.Remove(filepath.Join(dir, bestFile)))
+		loop, model = toy(dir)
+		notes := noted(loop)
+		require.NoError(t, loop.Run(context.Background(), true))
+		require.Contains(t, notes.String(), "best.safetensors: is gone")
+		require.FileExists(t, filepath.Join(dir, bestFile))
+		cancel()
+	}
+}
+
+func TestOtherDataAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	loop, _ := toy(dir) // as older programs save it, without digests
+	require.NoError(t, loop.Run(context.Background(), false))
+	loop, _ = toy(dir)
+	loop.Data = map[string]string{"training": "a"}
+	require.NoError(t, loop.Run(context.Background(), true), "an older state is taken")
+
+	dir = t.TempDir()
+	loop, _ = toy(dir)
+	loop.Data = map[string]string{"training": "a", "validation": "b"}
+	require.NoError(t, loop.Run(context.Background(), false))
+	for _, name := range []string{"training", "validation"} {
+		loop, _ = toy(dir)
+		loop.Data = map[string]string{"training": "a", "validation": "b"}
+		loop.Data[name] = "c"
+		require.ErrorContains(t, loop.Run(context.Background(), true), "the "+name+" data are not those that the run began with")
+	}
+}
+
+func TestWarmUp(t *testing.T) {
+	dir := t.TempDir()
+	loop, _ := toy(dir)
+	loop.Config.Schedule.WarmupSteps = 13
+	loop.Described = "a: 1\n"
+	require.ErrorContains(t, loop.Run(context.Background(), false), "warmup_steps is 13, but the whole run has 12 steps")
+	require.NoFileExists(t, filepath.Join(dir, ConfigFile))
+	loop, _ = toy(dir)
+	loop.Config.Schedule.WarmupSteps = 12
+	require.NoError(t, loop.Run(context.Background(), false))
+}
+
+func TestDifference(t *testing.T) {
+	a := whole{Train: DefaultConfig(), Mean: [3]float32{0.1, 0.2, 0.3}}
+	for want, edit := range map[string]func(*whole){
+		": ":                                    func(*whole) {},
+		"train.lr: 0.01 0.5":                    func(w *whole) { w.Train.LR = 0.5 },
+		"mean: [0.1, 0.2, 0.3] [0.1, 0.2, 0.4]": func(w *whole) { w.Mean[2] = 0.4 },
+		"train.schedule.milestones: [4, 8] [4, 9]":               func(w *whole) { w.Train.Schedule.Milestones = []int{4, 9} },
+		"train.schedule.milestones: [4, 8] none":                 func(w *whole) { w.Train.Schedule.Milestones = nil },
+		"train.groups[0].frozen: none true":                      func(w *whole) { w.Train.Groups[0].Frozen = true },
+		`train.best: "AP" "AP50"`:                                func(w *whole) { w.Train.Best = "AP50" },
+		"flip: false true":                                       func(w *whole) { w.Flip = true },
+		"sizes: none [1]":                                        func(w *whole) { w.Sizes = []int{1} },
+		"train.ema_decay: 0 0.9":                                 func(w *whole) { w.Train.EMADecay = 0.9 },
+		`train.groups: [{match: "*bias", weight_decay: 0}] none`: func(w *whole) { w.Train.Groups = []Group{} },
+	} {
+		b := whole{Train: DefaultConfig(), Mean: a.Mean}
+		edit(&b)
+		key, was, now := Difference(a, b)
+		require.Equal(t, want, strings.TrimRight(key+": "+was+" "+now, " ")+map[bool]string{true: " "}[key == ""])
+	}
+	long := whole{Sizes: make([]int, 9000)}
+	_, was, _ := Difference(long, a)
+	require.Less(t, len(was), 100)
+	require.False(t, math.IsNaN(a.Train.LR))
+}

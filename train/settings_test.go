@@ -1,0 +1,146 @@
+package train
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// whole is a configuration with one key of each kind.
+type whole struct {
+	Train  Config     `yaml:"train"`
+	Sizes  []int      `yaml:"sizes"`
+	Mean   [3]float32 `yaml:"mean,flow"`
+	Flip   bool       `yaml:"flip"`
+	Count  uint       `yaml:"count"`
+	Scales [][]int    `yaml:"scales"`
+}
+
+func TestMergeErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"train: {epochs: ten}":             `f.yaml: train.epochs is "ten": want a whole number`,
+		"train: {epochs: 1.5}":             "train.epochs is 1.5: want a whole number",
+		"train: {epochs: 1e30}":            "train.epochs is 1e30: want a whole number",
+		"train: {epochs: .nan}":            "train.epochs is .nan: want a whole number",
+		"train: {epochs: [1]}":             "train.epochs is [1]: want a whole number",
+		"train: {epochs: }":                "train.epochs is empty: want a whole number",
+		"train: {lr: fast}":                `train.lr is "fast": want a number`,
+		"train: {lr: {a: 1}}":              "train.lr is {a: 1}: want a number",
+		"train: {nope: 1}":                 "train.nope: unknown key; want epochs, lr, schedule",
+		"train: {epoch: 1}":                "train.epoch: unknown key; the nearest one is train.epochs",
+		"train: {Epochs: 1}":               "train.Epochs: unknown key; the nearest one is train.epochs",
+		"trian: {epochs: 1}":               "trian: unknown key; the nearest one is train",
+		"lr: 1":                            "lr: unknown key; there is train.lr",
+		"warmup_steps: 1":                  "warmup_steps: unknown key; there is train.schedule.warmup_steps",
+		"train: {warmup_steps: 1}":         "train.warmup_steps: unknown key; there is train.schedule.warmup_steps",
+		"train: {schedule: {kind: [1]}}":   "train.schedule.kind is [1]: want text",
+		"train: {groups: [{math: a}]}":     "train.groups[0].math: unknown key; the nearest one is train.groups[0].match",
+		"train: {groups: [{lr_scale: a}]}": `train.groups[0].lr_scale is "a": want a number`,
+		"train: {groups: {match: a}}":      `train.groups is {match: "a"}: want a list`,
+		"train: {epochs: 1, epochs: 2}":    "train.epochs: is there twice",
+		"train: 3":                         "train is 3: want keys such as epochs, lr",
+		"sizes: 600":                       "sizes is 600: want a list of whole numbers",
+		"sizes: [600, x]":                  `sizes[1] is "x": want a whole number`,
+		"sizes: [600, ~]":                  "sizes[1] is empty: want a whole number",
+		"mean: [1, 2]":                     "mean is [1, 2]: want a list of numbers, 3 of them",
+		"mean: ~":                          "mean is empty: want a list of numbers, 3 of them",
+		"flip: 2":                          "flip is 2: want true or false",
+		"count: -1":                        "count is -1: want a whole number from 0",
+		"scales: [[1], 2]":                 "scales[1] is 2: want a list of whole numbers",
+		"- 1":                              "is [1]: want keys such as train, sizes",
+		"text":                             `is "text": want keys such as train`,
+		"a: [":                             "f.yaml: not YAML: line 1: did not find expected node content",
+		"a: b: c":                          "f.yaml: not YAML: mapping values are not allowed in this context",
+		"flip: true\n---\nflip: false":     "more than one YAML document",
+		"flip: *none":                      "not YAML: unknown anchor 'none' referenced",
+		"train: &a {schedule: *a}":         "train.schedule.schedule: unknown key",
+		"train: {groups: &a [*a]}":         "train.groups[0] is",
+		"<<: {flip: 3}":                    "flip is 3",
+		"? [a]\n: 1":                       "want keys such as train",
+		"sizes: [" + strings.Repeat("7,", 500) + "x]":                                `sizes[500] is "x"`,
+		"flip: " + strings.Repeat("x", 9000):                                         `xxx...: want true or false`,
+		strings.Repeat("x", 900) + ": 1":                                             "xxx...: unknown key",
+		"train: {best: " + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "}": "want text",
+	} {
+		c := whole{Train: DefaultConfig(), Flip: true, Sizes: []int{1}}
+		before := YAML(c)
+		err := Merge(&c, []byte(text), "f.yaml")
+		require.ErrorContains(t, err, want, cut(text))
+		require.Less(t, len(err.Error()), 400)
+		require.NotRegexp(t, `!!|unmarshal|train\.Config|[^.]yaml: |\n`, err.Error())
+		require.Equal(t, before, YAML(c), "nothing is changed: %s", cut(text))
+	}
+}
+
+func TestMergeTakes(t *testing.T) {
+	for _, text := range []string{
+		"", "# nothing", "~", "train:\n", "train: {groups: ~, epochs: 3}", "sizes: ~", "train: {epochs: 1e1}", "count: 4.0", "train: {lr: 1}",
+		"train: {best: 50}", "sizes: [0x10, 1_000]", "mean: [1, 2.5, 1e-3]", "train: &t {schedule: {kind: cosine}}\n", "<<: {flip: true}",
+		"sizes: &s [1, 2]\nscales: [*s, *s]",
+	} {
+		c := whole{Train: DefaultConfig()}
+		require.NoError(t, Merge(&c, []byte(text), "f.yaml"), text)
+	}
+}
+
+func TestMergeBoundsAliases(t *testing.T) {
+	text := "scales:\n - &a0 [1,1,1,1,1,1,1,1,1,1]\n"
+	for i := range 9 {
+		text += strings.Replace(" - &aN [*aM,*aM,*aM,*aM,*aM,*aM,*aM,*aM,*aM,*aM]\n", "N", string(rune('1'+i)), 1)
+		text = strings.ReplaceAll(text, "aM", "a"+string(rune('0'+i)))
+	}
+	var c whole
+	require.Error(t, Merge(&c, []byte(text), "f.yaml"))
+	var deep struct {
+		Any []any `yaml:"any"`
+	}
+	require.ErrorContains(t, Merge(&deep, []byte(strings.Replace(text, "scales", "any", 1)), "f.yaml"), "f.yaml: ")
+}
+
+func TestAssign(t *testing.T) {
+	c := whole{Train: DefaultConfig()}
+	for _, text := range []string{"train.lr=0.5", "train.schedule={kind: cosine}", "sizes=[1, 2]", "train.schedule.warmup_steps = 7", "train.best=a=b"} {
+		require.NoError(t, Assign(&c, text), text)
+	}
+	require.Equal(t, []any{0.5, "cosine", 7, "a=b"}, []any{c.Train.LR, c.Train.Schedule.Kind, c.Train.Schedule.WarmupSteps, c.Train.Best})
+	require.Equal(t, []int{1, 2}, c.Sizes)
+	for text, want := range map[string]string{
+		"train.lr":         "--set train.lr: want key=value",
+		"=3":               "want key=value",
+		"train.lr=":        "--set train.lr=: train.lr is empty: want a number",
+		"train.lr=fast":    `train.lr is "fast": want a number`,
+		"train.lr=[1":      "--set train.lr=[1: the value is not YAML",
+		"train.lr: 1=2":    "train.lr: 1: unknown key; want epochs",
+		"lr=3":             "there is train.lr",
+		"train..lr=3":      "train.: unknown key",
+		"train.lr.x=3":     "train.lr is {x: 3}: want a number",
+		"train.groups[0]=": "unknown key; the nearest one is train.groups",
+	} {
+		require.ErrorContains(t, Assign(&c, text), want, text)
+	}
+}
+
+func TestMergeFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("train: {epochs: ten}"), 0o644))
+	var c whole
+	require.EqualError(t, MergeFile(&c, path), path+`: train.epochs is "ten": want a whole number`)
+	require.ErrorContains(t, MergeFile(&c, path+"x"), "configuration: ")
+}
+
+// What check lets through, the library decodes.
+func FuzzMerge(f *testing.F) {
+	for _, text := range []string{"train: {epochs: 1.5}", "mean: [1,2]", "<<: [{flip: true}]", "sizes: &a [*a]", "? [a]\n: 1", "train: {groups: [{match: a, lr_scale: 1}]}"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var c whole
+		if err := Merge(&c, text, "f.yaml"); err != nil {
+			require.NotRegexp(t, `!!\w|unmarshal|train\.Config|reflect`, strings.ReplaceAll(err.Error(), string(text), ""))
+			require.Less(t, len(err.Error()), 1000)
+		}
+	})
+}
