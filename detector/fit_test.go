@@ -115,6 +115,7 @@ func resumeIsExact(t *testing.T, p train.Precision) {
 	c := cellConfig()
 	c.Input.Brightness, c.Train.Precision = 0.2, p
 	c.Train.Epochs, c.Train.EvalEpochs, c.Train.EMADecay = 3, 0, 0.9
+	c.Train.Schedule.WarmupSteps = 5
 	data, whole, parts := pictures(t), t.TempDir(), t.TempDir()
 	require.NoError(t, fit(t, c, data, whole, false, 0))
 	var interrupted *train.InterruptedError
