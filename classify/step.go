@@ -3,6 +3,7 @@ package classify
 import (
 	"scalenet/engine"
 	"scalenet/nn"
+	"scalenet/train"
 )
 
 // training is the graph, forward and backward, compiled for the configured batch.
@@ -14,11 +15,20 @@ type training struct {
 	gradients          map[*nn.Param]engine.Memory
 }
 
-// compileTraining plans a training step.
-func (m *Model) compileTraining(dev engine.Device, store *engine.Store) (*training, error) {
-	t := &training{size: m.Config.Input.Size, gradients: map[*nn.Param]engine.Memory{}}
+// TrainingBytes is the least memory in bytes that training takes on the device:
+// what a step keeps, and the parameters with what belongs to them.
+func (m *Model) TrainingBytes(dev engine.Device) (int, error) {
+	spec, _, err := m.trainingSpec(&training{})
+	if err != nil {
+		return 0, err
+	}
+	n, err := engine.Measure(dev, spec)
+	return n + train.ParamsBytes(m.Params, m.Config.Train), err
+}
+
+// trainingSpec is a training step as it is compiled.
+func (m *Model) trainingSpec(t *training) (spec engine.Spec, grads []nn.Gradient, err error) {
 	g := nn.NewGraph(m.Params, true)
-	var grads []nn.Gradient
 	if err := nn.Build(func() {
 		var logits *nn.Node
 		t.in, logits = m.logits(g, m.Config.Batch)
@@ -26,14 +36,22 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store) (*traini
 		t.loss = nn.Apply(nn.SoftmaxCrossEntropy{Smoothing: m.Config.LabelSmoothing}, logits, t.labels)
 		grads, _ = g.Backward([]*nn.Node{t.loss}, []*nn.Node{t.seed})
 	}); err != nil {
-		return nil, err
+		return spec, nil, err
 	}
 	outputs := []*nn.Node{t.loss}
 	for _, gr := range grads {
 		outputs = append(outputs, gr.Node)
 	}
-	var err error
-	spec := engine.Spec{Graph: g, Stages: [][]*nn.Node{outputs}, Features: m.Config.Train.Precision.Features()}
+	return engine.Spec{Graph: g, Stages: [][]*nn.Node{outputs}, Features: m.Config.Train.Precision.Features()}, grads, nil
+}
+
+// compileTraining plans a training step.
+func (m *Model) compileTraining(dev engine.Device, store *engine.Store) (*training, error) {
+	t := &training{size: m.Config.Input.Size, gradients: map[*nn.Param]engine.Memory{}}
+	spec, grads, err := m.trainingSpec(t)
+	if err != nil {
+		return nil, err
+	}
 	if t.plan, err = engine.Compile(dev, store, spec); err != nil {
 		return nil, engine.Advise(err, "a smaller batch and smaller pictures (input.size)")
 	}

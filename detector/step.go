@@ -46,31 +46,19 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 			t, err = nil, fmt.Errorf("detector: training on %d images of %dx%d: %w", size.N, size.W, size.H, err)
 		}
 	}()
-	var first, second *nn.Graph
-	var firstGrads, secondGrads []nn.Gradient
-	if err = nn.Build(func() { first, firstGrads = m.buildFirst(t) }); err != nil {
+	first, firstGrads, err := m.firstSpec(t)
+	if err != nil {
 		return t, err
 	}
-	precision := m.Config.Train.Precision.Features()
-	if t.first, err = engine.Compile(dev, store, engine.Spec{
-		Graph: first, Features: precision, Native: append(t.made(), t.features),
-		Stages: [][]*nn.Node{
-			{t.images},
-			{t.features, t.proposing.regions},
-			append([]*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss}, nodes(firstGrads)...),
-		},
-	}); err != nil {
-		return t, err
-	}
-	var shared *nn.Node
-	if err = nn.Build(func() { second, shared, secondGrads = m.buildSecond(t) }); err != nil {
+	if t.first, err = engine.Compile(dev, store, first); err != nil {
 		return t, err
 	}
 	features, _ := t.first.Tensor(t.features)
-	if t.second, err = engine.Compile(dev, store, engine.Spec{
-		Graph: second, Features: precision, Native: []*nn.Node{shared}, Shared: map[*nn.Node]engine.Tensor{shared: features},
-		Stages: [][]*nn.Node{t.secondOutputs(secondGrads)},
-	}); err != nil {
+	second, secondGrads, err := m.secondSpec(t, features)
+	if err != nil {
+		return t, err
+	}
+	if t.second, err = engine.Compile(dev, store, second); err != nil {
 		return t, err
 	}
 	t.collect(t.first, firstGrads)
@@ -79,6 +67,30 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 	t.grid = m.Config.RPN.Anchors.Grid(h, w)
 	t.targets = newTargets(t)
 	return t, t.writeAnchors(t.first, m)
+}
+
+// firstSpec is the first graph as it is compiled.
+func (m *Model) firstSpec(t *training) (spec engine.Spec, grads []nn.Gradient, err error) {
+	err = nn.Build(func() { spec.Graph, grads = m.buildFirst(t) })
+	spec.Features, spec.Native = m.Config.Train.Precision.Features(), append(t.made(), t.features)
+	spec.Stages = [][]*nn.Node{
+		{t.images},
+		{t.features, t.proposing.regions},
+		append([]*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss}, nodes(grads)...),
+	}
+	return spec, grads, err
+}
+
+// secondSpec is the second graph as it is compiled, on the features of the first.
+func (m *Model) secondSpec(t *training, features engine.Tensor) (spec engine.Spec, grads []nn.Gradient, err error) {
+	var shared *nn.Node
+	if err := nn.Build(func() { spec.Graph, shared, grads = m.buildSecond(t) }); err != nil {
+		return spec, nil, err
+	}
+	spec.Features, spec.Native = m.Config.Train.Precision.Features(), []*nn.Node{shared}
+	spec.Shared = map[*nn.Node]engine.Tensor{shared: features}
+	spec.Stages = [][]*nn.Node{t.secondOutputs(grads)}
+	return spec, grads, nil
 }
 
 // buildFirst adds images -> features, RPN losses and the backward graph.

@@ -65,6 +65,47 @@ var _ gorgonia.VM = (*Plan)(nil)
 
 // Compile plans the running of a graph on a device with the parameters of a store.
 func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
+	p, err := programOf(dev, spec)
+	if err != nil {
+		return nil, err
+	}
+	made := &Plan{dev: dev, graph: spec.Graph, memory: map[*nn.Node]Tensor{}, stages: make([][]compiled, len(spec.Stages)), whole: make([]recording, len(spec.Stages))}
+	defer func() {
+		if err != nil {
+			made.Close()
+		}
+	}()
+	made.readers = stagesReading(p)
+	tensors, err := made.allocate(p, store, spec.Shared)
+	if err != nil {
+		return nil, err
+	}
+	if err = made.compile(p, tensors); err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+// Measure is the memory in bytes that the plan of a Spec has for its inputs,
+// outputs and intermediate values. It allocates none; of Shared only the keys
+// count.
+func Measure(dev Device, spec Spec) (int, error) {
+	p, err := programOf(dev, spec)
+	if err != nil {
+		return 0, err
+	}
+	l := newLayout(p)
+	for _, n := range p.order {
+		v := p.nodes[n]
+		if _, shared := spec.Shared[n]; v.input && !shared && (v.uses > 0 || v.kept) {
+			l.keep(v)
+		}
+	}
+	return l.arrange(), nil
+}
+
+// programOf is the program of a Spec as the device runs it.
+func programOf(dev Device, spec Spec) (*program, error) {
 	if err := Supports(dev, spec.Features); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
@@ -88,21 +129,7 @@ func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
 	if spec.Features != Float32 {
 		p.lower(spec.Features, native)
 	}
-	made := &Plan{dev: dev, graph: spec.Graph, memory: map[*nn.Node]Tensor{}, stages: make([][]compiled, len(spec.Stages)), whole: make([]recording, len(spec.Stages))}
-	defer func() {
-		if err != nil {
-			made.Close()
-		}
-	}()
-	made.readers = stagesReading(p)
-	tensors, err := made.allocate(p, store, spec.Shared)
-	if err != nil {
-		return nil, err
-	}
-	if err = made.compile(p, tensors); err != nil {
-		return nil, err
-	}
-	return made, nil
+	return p, nil
 }
 
 // allocate gives every value its memory: a part of one block, but for parameters and what another plan has.

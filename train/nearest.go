@@ -3,14 +3,15 @@ package train
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
+
+	"scalenet/internal/spelling"
 )
 
 // unknown is the error of a key that a struct has no field for.
 func (c *checker) unknown(at, parent, key string, t reflect.Type) error {
-	if near := nearest(key, fieldNames(t)); near != "" {
-		return fmt.Errorf("%s: unknown key; the nearest one is %s", at, join(parent, near))
+	if near := spelling.Nearest(key, fieldNames(t)); near != "" {
+		return fmt.Errorf("%s: unknown key; did you mean %s?", at, join(parent, near))
 	}
 	// The right name in the wrong place: lr for train.lr.
 	var elsewhere []string
@@ -20,7 +21,7 @@ func (c *checker) unknown(at, parent, key string, t reflect.Type) error {
 		}
 	}
 	if len(elsewhere) > 0 {
-		return fmt.Errorf("%s: unknown key; there is %s", at, strings.Join(elsewhere, ", "))
+		return fmt.Errorf("%s: unknown key; did you mean %s?", at, strings.Join(elsewhere, " or "))
 	}
 	return fmt.Errorf("%s: unknown key; want %s", at, strings.Join(fieldNames(t), ", "))
 }
@@ -70,39 +71,4 @@ func paths(t reflect.Type, under string) (list []string) {
 		}
 	}
 	return list
-}
-
-// nearest is the name in a list that a mistyped one most likely means: it takes
-// the fewest edits, at most a third of the letters; "" if none is near.
-func nearest(name string, list []string) string {
-	best, edits := "", 0
-	for _, candidate := range list {
-		if n := distance(strings.ToLower(name), candidate); n <= (max(len(name), len(candidate))+1)/3 && (best == "" || n < edits) {
-			best, edits = candidate, n
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's between two short names, in bytes.
-func distance(a, b string) int {
-	if len(a) > longest || len(b) > longest {
-		return max(len(a), len(b))
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := slices.Clone(row)
-		row[0] = i + 1
-		for j := range len(b) {
-			change := 1
-			if a[i] == b[j] {
-				change = 0
-			}
-			row[j+1] = min(before[j]+change, before[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -52,3 +52,20 @@ func Untrained(params *nn.Params, taken []string) (names []string) {
 	}
 	return names
 }
+
+// ParamsBytes is the memory in bytes of parameters and of what a training has
+// for each: velocity, the sum of gradients if there are several batches in a
+// step, and the average.
+func ParamsBytes(params *nn.Params, c Config) (bytes int) {
+	arrays := 2
+	if c.Accumulate > 1 {
+		arrays++
+	}
+	if c.EMADecay > 0 {
+		arrays++
+	}
+	for _, p := range params.All() {
+		bytes += 4 * arrays * len(p.Data)
+	}
+	return bytes
+}

@@ -100,7 +100,7 @@ func (o *classifySearchOptions) run(c *cobra.Command) error {
 	ctx, stop := train.Interruptible(c.Context(), errs, "the search is saved and ends after this step")
 	defer stop()
 	defer o.pictures.tell(errs)
-	f := classifierFit{errs, dev, data, val, o.pictures.skipped}
+	f := classifierFit{errs, o.device, dev, data, val, o.pictures.skipped}
 	fit := func(ctx context.Context, config classify.Config, dir string, resume bool) error {
 		model, err := classify.New(config, data.Classes, config.Train.Seed)
 		if err != nil {

@@ -85,7 +85,7 @@ func (o *classifyTrainOptions) fit(c *cobra.Command) error {
 	}
 	defer lock.Close()
 	defer o.pictures.tell(errs)
-	f := classifierFit{errs, dev, data, val, o.pictures.skipped}
+	f := classifierFit{errs, o.device, dev, data, val, o.pictures.skipped}
 	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
 	defer stop()
 	return f.run(ctx, model, o.run.out, begun.Saved != nil)
@@ -99,6 +99,7 @@ func classifiers() kind[classify.Config] {
 // classifierFit trains classifiers on the same data.
 type classifierFit struct {
 	errs      io.Writer
+	device    deviceOptions
 	dev       engine.Device
 	data, val *classify.Dataset
 	skipped   *classify.Skipped
@@ -111,6 +112,9 @@ func (f *classifierFit) run(ctx context.Context, model *classify.Model, dir stri
 		return err
 	}
 	defer loader.Close()
+	if err := f.fits(model); err != nil {
+		return err
+	}
 	trainer, err := classify.NewTrainer(model, f.dev, f.val, f.skipped)
 	if err != nil {
 		return err
@@ -122,6 +126,17 @@ func (f *classifierFit) run(ctx context.Context, model *classify.Model, dir stri
 		Progress: train.NewProgress(f.errs, 10*time.Second),
 	}
 	return loop.Run(ctx, resume)
+}
+
+// fits is an error when the training needs more memory than there is.
+func (f *classifierFit) fits(model *classify.Model) error {
+	need, err := model.TrainingBytes(f.dev)
+	if err != nil {
+		return err
+	}
+	c := model.Config
+	what := fmt.Sprintf("training on batches of %d images of %dx%d", c.Batch, c.Input.Size, c.Input.Size)
+	return f.device.fits(need, what, "a smaller batch (with train.accumulate) and smaller images (input.size)")
 }
 
 // trainingPictures are the flags that name training and validation data.

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -63,7 +63,7 @@ func diagnose() []finding {
 		{Topic: "processor", Value: processorName(readOrEmpty("/proc/cpuinfo"))},
 		{Topic: "instructions", Value: instructions(), Problem: missingInstructions()},
 		{Topic: "threads", Value: threads()},
-		{Topic: "memory", Value: memory(readOrEmpty("/proc/meminfo"))},
+		{Topic: "memory", Value: memory(os.DirFS("/"))},
 		{Topic: "OpenCV", Value: imaging.OpenCVVersion(), Problem: picturesProblem()},
 		{Topic: "oneDNN", Value: cpu.Version() + ", " + cpu.ISA()},
 	}, gpuFindings()...)
@@ -163,18 +163,12 @@ func threads() string {
 	return text
 }
 
-func memory(meminfo string) string {
-	gigabytes := func(name string) (float64, bool) {
-		value, _ := field(meminfo, name)
-		kilobytes, err := strconv.ParseFloat(strings.TrimSuffix(value, " kB"), 64)
-		return kilobytes / (1 << 20), err == nil
-	}
-	total, ok := gigabytes("MemTotal")
-	available, okToo := gigabytes("MemAvailable")
-	if !ok || !okToo {
+func memory(root fs.FS) string {
+	m, ok := readMemory(root)
+	if !ok {
 		return "unknown"
 	}
-	return fmt.Sprintf("%.1f GiB, %.1f GiB available", total, available)
+	return m.String()
 }
 
 // picturesProblem writes a picture to memory in each format and reads it back.

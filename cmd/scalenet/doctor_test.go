@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -41,8 +42,9 @@ func TestWriteFindingsShowsProblems(t *testing.T) {
 func TestProcFields(t *testing.T) {
 	assert.Equal(t, "Fast 9000", processorName("processor\t: 0\nmodel name\t: Fast 9000\n"))
 	assert.Equal(t, "unknown", processorName(""))
-	assert.Equal(t, "2.0 GiB, 1.0 GiB available", memory("MemTotal:       2097152 kB\nMemAvailable:  1048576 kB\n"))
+	memoryOf := func(meminfo string) string { return memory(fstest.MapFS{"proc/meminfo": {Data: []byte(meminfo)}}) }
+	assert.Equal(t, "2.0 GiB, 1.0 GiB available", memoryOf("MemTotal:       2097152 kB\nMemAvailable:  1048576 kB\n"))
 	for _, text := range []string{"", "MemTotal: many", "MemTotal: 5 kB"} {
-		assert.Equal(t, "unknown", memory(text))
+		assert.Equal(t, "unknown", memoryOf(text))
 	}
 }

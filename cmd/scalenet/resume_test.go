@@ -77,7 +77,7 @@ func TestResumeAsItWas(t *testing.T) {
 		"network":    {[]string{"--set", "backbone.planes=[4, 4, 8, 16]"}, "backbone.planes = [4, 4, 8, 8], now it is [4, 4, 8, 16]"},
 		"a --set":    {[]string{"--config", config}, "train.epochs = 1, now it is 2"},
 		"preset":     {[]string{"--preset", "bccd"}, "the run has backbone."},
-		"mistake":    {[]string{"--set", "train.lrr=1"}, "the nearest one is train.lr"},
+		"mistake":    {[]string{"--set", "train.lrr=1"}, "did you mean train.lr?"},
 		"classes":    {[]string{"--train", changed(`"name": "king"`, `"name": "queen"`), "--val", changed(`"name": "king"`, `"name": "queen"`)}, `class 4 of the run is "king", now it is "queen"`},
 		"boxes":      {[]string{"--train", changed("151.5", "150.5")}, "the training data are not those that the run began with"},
 		"validation": {[]string{"--val", changed("151.5", "150.5")}, "the validation data are not those that the run began with"},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 	"scalenet/checkpoint"
 	"scalenet/coco"
 	"scalenet/detector"
+	"scalenet/engine"
+	"scalenet/geom"
 	"scalenet/train"
 )
 
@@ -92,6 +95,9 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 		return err
 	}
 	defer loader.Close()
+	if err := o.fits(model, dev, loader); err != nil {
+		return err
+	}
 	random := train.NewRand(model.Config.Train.Seed)
 	trainer, err := detector.NewTrainer(model, dev, val, random.Rand)
 	if err != nil {
@@ -106,6 +112,17 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
 	defer stop()
 	return loop.Run(ctx, begun.Saved != nil)
+}
+
+// fits is an error when the training needs more memory than there is.
+func (o *trainOptions) fits(model *detector.Model, dev engine.Device, loader *coco.Loader) error {
+	need, err := model.TrainingBytes(dev, loader.Sizes())
+	if err != nil {
+		return err
+	}
+	largest := slices.MaxFunc(loader.Sizes(), func(a, b geom.Size) int { return a.W*a.H - b.W*b.H })
+	what := fmt.Sprintf("training on batches of %d images, padded to %dx%d,", model.Config.Batch, largest.W, largest.H)
+	return o.device.fits(need, what, "a smaller batch (with train.accumulate) and smaller images (input.shorter, input.longest)")
 }
 
 // stopsTraining says what the first Ctrl-C does to a run.

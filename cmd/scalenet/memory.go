@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// hostMemory is the memory of the machine that this process may have, in bytes.
+type hostMemory struct {
+	total, available int64
+	limit            int64 // of a control group; 0 without
+}
+
+// readMemory reads /proc and /sys below a root; ok is false where they do not
+// say. Swap is no memory to train in.
+func readMemory(root fs.FS) (m hostMemory, ok bool) {
+	text, err := fs.ReadFile(root, "proc/meminfo")
+	if err != nil {
+		return m, false
+	}
+	m.total, ok = kilobytes(string(text), "MemTotal")
+	available, okToo := kilobytes(string(text), "MemAvailable")
+	if !ok || !okToo {
+		return m, false
+	}
+	m.available = available
+	groups, err := fs.ReadFile(root, "proc/self/cgroup")
+	if err != nil {
+		return m, true
+	}
+	for line := range strings.Lines(string(groups)) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) != 3 {
+			continue
+		}
+		switch {
+		case parts[0] == "0":
+			m.within(root, "sys/fs/cgroup", parts[2], cgroupFiles{"memory.max", "memory.current", "inactive_file"})
+		case strings.Contains(","+parts[1]+",", ",memory,"):
+			m.within(root, "sys/fs/cgroup/memory", parts[2], cgroupFiles{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"})
+		}
+	}
+	return m, true
+}
+
+// cgroupFiles are the names in a version of control groups: the files of the
+// limit and of what is used, and the key in memory.stat of what the kernel gives
+// back when asked.
+type cgroupFiles struct{ limit, used, inactive string }
+
+// within takes the limits of a control group and those around it into account.
+func (m *hostMemory) within(root fs.FS, mount, group string, files cgroupFiles) {
+	for {
+		dir := path.Join(mount, path.Clean("/"+group))
+		limit, ok := number(root, path.Join(dir, files.limit))
+		used, okToo := number(root, path.Join(dir, files.used))
+		if ok && okToo && limit < m.total {
+			stat, _ := fs.ReadFile(root, path.Join(dir, "memory.stat"))
+			for line := range strings.Lines(string(stat)) {
+				if key, value, _ := strings.Cut(strings.TrimSpace(line), " "); key == files.inactive {
+					cache, _ := strconv.ParseInt(value, 10, 64)
+					used -= cache
+				}
+			}
+			m.available = min(m.available, max(0, limit-used))
+			if m.limit == 0 || limit < m.limit {
+				m.limit = limit
+			}
+		}
+		if group == "/" || group == "." || group == "" {
+			return
+		}
+		group = path.Dir(group)
+	}
+}
+
+// number reads a file with one number; "max" is none.
+func number(root fs.FS, name string) (int64, bool) {
+	text, err := fs.ReadFile(root, name)
+	if err != nil {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	return n, err == nil
+}
+
+// kilobytes is a value of /proc/meminfo in bytes.
+func kilobytes(meminfo, name string) (int64, bool) {
+	value, _ := field(meminfo, name)
+	n, err := strconv.ParseInt(strings.TrimSuffix(value, " kB"), 10, 64)
+	return n << 10, err == nil && n >= 0 && n < math.MaxInt64>>10
+}
+
+func (m hostMemory) String() string {
+	text := fmt.Sprintf("%s, %s available", gibibytes(m.total), gibibytes(m.available))
+	if m.limit > 0 {
+		text += fmt.Sprintf(" (the process is limited to %s)", gibibytes(m.limit))
+	}
+	return text
+}
+
+func gibibytes(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }
+
+// fits is an error when a training needs more memory than there is. What
+// advises names the settings that need less.
+func (o *deviceOptions) fits(need int, what, advice string) error {
+	m, ok := readMemory(os.DirFS("/"))
+	if o.gpu() || !ok || int64(need) <= m.available {
+		return nil // a GPU says itself when its memory is too small
+	}
+	return fmt.Errorf("%s needs at least %s of memory, and %s are available of %s: %s need less",
+		what, gibibytes(int64(need)), gibibytes(m.available), gibibytes(m.total), advice)
+}
