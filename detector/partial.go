@@ -16,6 +16,7 @@ import (
 	"os"
 
 	"scalenet/coco"
+	"scalenet/train"
 )
 
 // partial is a file of the detections of an evaluation in progress: a line that
@@ -47,6 +48,10 @@ func (d *Detector) openPartial(data *coco.Dataset, o EvaluateOptions, results *c
 		f, err := os.OpenFile(o.Partial, os.O_RDWR, 0)
 		if err == nil {
 			p := &partial{f}
+			if err := p.lock(); err != nil {
+				p.close()
+				return nil, 0, err
+			}
 			if done, err = p.resume(head, data, results); err != nil {
 				p.close()
 				return nil, 0, fmt.Errorf("%s: %w", o.Partial, err)
@@ -65,11 +70,23 @@ func (d *Detector) openPartial(data *coco.Dataset, o EvaluateOptions, results *c
 		return nil, 0, err
 	}
 	p = &partial{f}
-	if err := p.write(head); err != nil {
+	if err = p.lock(); err == nil {
+		err = p.write(head)
+	}
+	if err != nil {
 		p.close()
 		return nil, 0, err
 	}
 	return p, 0, nil
+}
+
+// lock keeps other evaluations from the file.
+func (p *partial) lock() error {
+	err := train.LockFile(p.f)
+	if errors.Is(err, train.ErrLocked) {
+		return fmt.Errorf("%s: an evaluation in another process writes to it: wait until it ends, or write other --results", p.f.Name())
+	}
+	return err
 }
 
 // resume reads what is there, cuts off a torn last line, and leaves the file

@@ -11,11 +11,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// check is an error that names the first key of YAML that a configuration, a
-// pointer to a struct, has no field or another type for.
+// check is an error that names the first key of YAML, and its line if there are
+// several, that a configuration, a pointer to a struct, has no field or another
+// type for.
 func check(config any, n *yaml.Node) error {
 	c := &checker{root: reflect.TypeOf(config).Elem(), left: mostNodes}
-	return c.value("", n, c.root)
+	err := c.value("", n, c.root)
+	if err != nil && c.line > 0 {
+		return fmt.Errorf("line %d: %w", c.line, err)
+	}
+	return err
 }
 
 // mostNodes bounds the values of a configuration, each counted as often as an
@@ -25,6 +30,7 @@ const mostNodes = 200_000
 type checker struct {
 	root reflect.Type
 	left int // values that may still come
+	line int // of what is checked; 0 if it is of no file
 }
 
 // value checks a node against the type of its field.
@@ -32,6 +38,7 @@ func (c *checker) value(path string, n *yaml.Node, t reflect.Type) error {
 	if c.left--; c.left < 0 {
 		return errors.New("has too many values for a configuration")
 	}
+	c.line = n.Line
 	switch n.Kind {
 	case yaml.DocumentNode:
 		return c.value(path, n.Content[0], t)
@@ -81,6 +88,7 @@ func (c *checker) mapping(path string, n *yaml.Node, t reflect.Type) error {
 	seen := map[string]bool{}
 	for i := 0; i < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
+		c.line = key.Line
 		if key.ShortTag() == "!!merge" { // <<: *anchor
 			if err := c.merged(path, value, t); err != nil {
 				return err

@@ -70,6 +70,7 @@ func Assign(config any, assignment string) error {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
 	if value.Kind == yaml.DocumentNode {
 		n = value.Content[0]
+		unline(n)
 	}
 	keys := strings.Split(key, ".")
 	slices.Reverse(keys)
@@ -77,6 +78,14 @@ func Assign(config any, assignment string) error {
 		n = &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.TrimSpace(k)}, n}}
 	}
 	return merge(config, n, origin)
+}
+
+// unline forgets the lines of a value: that of a flag has one.
+func unline(n *yaml.Node) {
+	n.Line = 0
+	for _, c := range n.Content {
+		unline(c)
+	}
 }
 
 // YAML is a configuration as text that Merge reads.

@@ -21,7 +21,7 @@ type whole struct {
 
 func TestMergeErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"train: {epochs: ten}":             `f.yaml: train.epochs is "ten": want a whole number`,
+		"train: {epochs: ten}":             `f.yaml: line 1: train.epochs is "ten": want a whole number`,
 		"train: {epochs: 1.5}":             "train.epochs is 1.5: want a whole number",
 		"train: {epochs: 1e30}":            "train.epochs is 1e30: want a whole number",
 		"train: {epochs: .nan}":            "train.epochs is .nan: want a whole number",
@@ -50,6 +50,8 @@ func TestMergeErrors(t *testing.T) {
 		"flip: 2":                          "flip is 2: want true or false",
 		"count: -1":                        "count is -1: want a whole number from 0",
 		"scales: [[1], 2]":                 "scales[1] is 2: want a list of whole numbers",
+		"flip: true\nmean: [1,\n  x, 2]\n": `f.yaml: line 3: mean[1] is "x"`,
+		"flip: true\ntrain:\n  lrr: 2\n":   `f.yaml: line 3: train.lrr: unknown key; did you mean train.lr?`,
 		"- 1":                              "is [1]: want keys such as train, sizes",
 		"text":                             `is "text": want keys such as train`,
 		"a: [":                             "f.yaml: not YAML: line 1: did not find expected node content",
@@ -127,7 +129,7 @@ func TestMergeFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.yaml")
 	require.NoError(t, os.WriteFile(path, []byte("train: {epochs: ten}"), 0o644))
 	var c whole
-	require.EqualError(t, MergeFile(&c, path), path+`: train.epochs is "ten": want a whole number`)
+	require.EqualError(t, MergeFile(&c, path), path+`: line 1: train.epochs is "ten": want a whole number`)
 	require.ErrorContains(t, MergeFile(&c, path+"x"), "configuration: ")
 }
 

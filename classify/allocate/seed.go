@@ -1,10 +1,7 @@
 package allocate
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"path/filepath"
 	"regexp"
@@ -14,6 +11,7 @@ import (
 
 	"scalenet/backbone"
 	"scalenet/checkpoint"
+	"scalenet/train"
 )
 
 // Seed is a trained network as the allocation sees it.
@@ -78,7 +76,7 @@ func describedBy(metadata map[string]string) (*backbone.Config, error) {
 			Backbone yaml.Node `yaml:"backbone"`
 		}
 		if err := yaml.Unmarshal([]byte(text), &whole); err != nil {
-			return nil, fmt.Errorf("metadata %s: %w", key, err)
+			return nil, fmt.Errorf("metadata %s: not a configuration in YAML", key)
 		}
 		if whole.Backbone.IsZero() {
 			return nil, fmt.Errorf("metadata %s: backbone is missing", key)
@@ -88,10 +86,8 @@ func describedBy(metadata map[string]string) (*backbone.Config, error) {
 			return nil, fmt.Errorf("metadata %s: backbone: %w", key, err)
 		}
 		config := &backbone.Config{}
-		d := yaml.NewDecoder(bytes.NewReader(part))
-		d.KnownFields(true)
-		if err := d.Decode(config); err != nil && !errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("metadata %s: backbone: %w", key, err)
+		if err := train.Merge(config, part, "metadata "+key+": backbone"); err != nil {
+			return nil, err
 		}
 		return config, nil
 	}

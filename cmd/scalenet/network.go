@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
 	"scalenet/backbone"
 	"scalenet/classify/allocate"
+	"scalenet/train"
 )
 
 // namedNetwork is the network of a namedConfig.
@@ -52,14 +51,13 @@ func readNetwork(path string) (config backbone.Config, err error) {
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
 		return structureNetwork(path)
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	switch err := decoder.Decode(&config); {
-	case err == io.EOF:
+	if len(bytes.TrimSpace(data)) == 0 {
 		return config, fmt.Errorf("%s is empty", path)
-	case err != nil:
-		return config, fmt.Errorf("%s: %w", path, err)
-	case config.Name == "":
+	}
+	if err := train.Merge(&config, data, path); err != nil {
+		return config, err
+	}
+	if config.Name == "" {
 		return config, fmt.Errorf("%s: name is missing", path)
 	}
 	return config, nil
