@@ -247,7 +247,7 @@ func TestResumeVersion1(t *testing.T) {
 	then, err := os.ReadFile("testdata/version1/want.safetensors")
 	require.NoError(t, err)
 	require.Equal(t, string(then), contents(t, dir)[LastFile])
-	require.Contains(t, contents(t, dir)[stateFile], `"optimizer/momentum_buffer/w"`)
+	require.Contains(t, contents(t, dir)[StateFile], `"optimizer/momentum_buffer/w"`)
 }
 
 // TestKilled resumes from a state that is older than everything else in the
@@ -366,7 +366,7 @@ func TestRunRefuses(t *testing.T) {
 		{`precision = "float32", now it is "bfloat16"`, true, func(l *Loop[[]float32]) { l.Config.Precision = BFloat16 }},
 		{`precision is "half", not float32, bfloat16 or float16`, true, func(l *Loop[[]float32]) { l.Config.Precision = "half" }},
 		{`optimizer = "sgd", now it is "adamw"`, true, func(l *Loop[[]float32]) { l.Config.Optimizer = AdamW }},
-		{"betas = [0.9,0.999], now it is [0.9,0.99]", true, func(l *Loop[[]float32]) { l.Config.Betas[1] = 0.99 }},
+		{"betas = [0.9, 0.999], now it is [0.9, 0.99]", true, func(l *Loop[[]float32]) { l.Config.Betas[1] = 0.99 }},
 		{"epochs is 0", true, func(l *Loop[[]float32]) { l.Config.Epochs = 0 }},
 		{"5 batches an epoch, the data gives 6", true, func(l *Loop[[]float32]) { l.Source = &counting{batches: 6} }},
 		{"no batch", true, func(l *Loop[[]float32]) { l.Source = &counting{} }},

@@ -54,10 +54,13 @@ func Untrained(params *nn.Params, taken []string) (names []string) {
 }
 
 // ParamsBytes is the memory in bytes of parameters and of what a training has
-// for each: velocity, the sum of gradients if there are several batches in a
-// step, and the average.
+// for each: what the optimiser keeps, the sum of gradients if there are several
+// batches in a step, and the average.
 func ParamsBytes(params *nn.Params, c Config) (bytes int) {
 	arrays := 2
+	if c.Optimizer == AdamW {
+		arrays++
+	}
 	if c.Accumulate > 1 {
 		arrays++
 	}
