@@ -24,7 +24,7 @@ demo: build
 	@for need in models/bccd.safetensors examples; do \
 		[ -e $$need ] || { echo "make demo: $$need is not in this checkout" >&2; exit 1; }; \
 	done
-	bin/scalenet detect --model models/bccd.safetensors --out runs/demo examples/
+	bin/scalenet detect --force --model models/bccd.safetensors --out runs/demo examples/
 	@echo "annotated pictures are in $(CURDIR)/runs/demo; now the server, until Ctrl-C:"
 	bin/scalenet serve --model models --listen $(LISTEN)
 

@@ -24,6 +24,9 @@ const (
 	importancePNG  = "importance.png"
 )
 
+// PlotFiles are the names of the files that [Allocation.Plot] writes.
+func PlotFiles() []string { return []string{proportionsPNG, receptivePNG, importancePNG} }
+
 const (
 	width  = 9 * vg.Inch
 	height = 5.2 * vg.Inch

@@ -180,14 +180,21 @@ func (r *Report) WriteText(w io.Writer) error {
 	return t.Flush()
 }
 
+// Files are those that [Allocation.Write] writes for the path of a structure:
+// the reports as JSON and as Markdown, and the structure.
+func Files(path string) []string {
+	beside := strings.TrimSuffix(path, filepath.Ext(path))
+	return []string{beside + ".report.json", beside + ".report.md", path}
+}
+
 // Write writes the structure to a JSON file, after the report, which goes
 // beside it as JSON and as Markdown.
 func (a *Allocation) Write(path string) error {
-	report, beside := a.Report(), strings.TrimSuffix(path, filepath.Ext(path))
-	if err := report.writeJSON(beside + ".report.json"); err != nil {
+	report, files := a.Report(), Files(path)
+	if err := report.writeJSON(files[0]); err != nil {
 		return err
 	}
-	if err := report.writeMarkdown(beside + ".report.md"); err != nil {
+	if err := report.writeMarkdown(files[1]); err != nil {
 		return err
 	}
 	return backbone.WriteStructure(path, a.Config.Structure)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"scalenet/backbone"
@@ -18,6 +19,7 @@ type allocateOptions struct {
 	scales                 []int
 	size                   int
 	out, plots             string
+	output                 outputs
 	json                   bool
 }
 
@@ -30,7 +32,8 @@ type budgetOptions struct {
 
 func (o *budgetOptions) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.kind, "budget", string(allocate.MACs), "what is bounded: macs, block (conv3 counts too) or neurons")
+	choose(f, &o.kind, "budget", string(allocate.MACs), "what is bounded: macs, block (conv3 counts too) or neurons",
+		string(allocate.MACs), string(allocate.BlockMACs), string(allocate.Neurons))
 	f.Float64Var(&o.factor, "factor", 1, "budget of multiply-adds, in parts of what a ResNet's block has")
 	f.IntSliceVar(&o.neurons, "neurons", nil, "budget of neurons: how many in each block, a number a stage")
 }
@@ -61,7 +64,8 @@ func newAllocateCommand() *cobra.Command {
 of its BatchNorm channel, and keep in each SA block the neurons that matter most
 within a budget (Algorithm 1 of the paper). --out gets the structure, a JSON row
 a block (neurons at each scale, side), which a network's configuration names as
-structure_file; the report goes beside it (.report.json, .report.md).
+structure_file; the report goes beside it (.report.json, .report.md). A file that
+exists is an error unless --force is given.
 
 The checkpoint is a classifier's or a detector's; one without metadata, such as a
 converted .pth, needs --model: a network by name, or a file that describes one.
@@ -74,7 +78,7 @@ per scale and block, receptive fields, and the histograms of importance.`,
   scalenet allocate --seed seed.safetensors --neurons 88,175,349,697 --out structure.json
   scalenet allocate --even --model cifar_scalenet38 --budget block --out even.json
   scalenet allocate --structure scalenet50 --plots plots`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	f := c.Flags()
@@ -88,6 +92,7 @@ per scale and block, receptive fields, and the histograms of importance.`,
 	f.IntVar(&o.size, "size", 0, "with --even: side of the images; default 224, or 32 where the stem keeps the size")
 	f.StringVar(&o.out, "out", "", "file for the structure (JSON)")
 	f.StringVar(&o.plots, "plots", "", "folder for pictures")
+	o.output.flags(c, "out", "plots")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
 	c.AddCommand(newAllocateSeedCommand())
 	return c
@@ -96,6 +101,9 @@ per scale and block, receptive fields, and the histograms of importance.`,
 func (o *allocateOptions) run(c *cobra.Command) error {
 	budget, err := o.budget.budget(c)
 	if err != nil {
+		return err
+	}
+	if err := o.check(); err != nil {
 		return err
 	}
 	var a *allocate.Allocation
@@ -114,20 +122,50 @@ func (o *allocateOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if o.out != "" {
-		if err := a.Write(o.out); err != nil {
-			return err
-		}
-	}
-	if o.plots != "" {
-		if err := a.Plot(o.plots); err != nil {
-			return err
-		}
+	if err := o.write(a); err != nil {
+		return err
 	}
 	if o.json {
 		return json.NewEncoder(c.OutOrStdout()).Encode(a.Report())
 	}
 	return a.Report().WriteText(c.OutOrStdout())
+}
+
+// check holds the files that are written to the rule of outputs.
+func (o *allocateOptions) check() error {
+	read := slices.Concat([]string{o.seed, o.model, o.structure}, structureFile(o.model), structureFile(o.structure))
+	var written []output
+	if o.out != "" {
+		for _, file := range allocate.Files(o.out) {
+			written = append(written, output{of: "--out", path: file})
+		}
+	}
+	if o.plots != "" {
+		written = append(written, in(o.plots, "--plots", allocate.PlotFiles()...)...)
+	}
+	return o.output.check(read, written...)
+}
+
+func (o *allocateOptions) write(a *allocate.Allocation) error {
+	if o.out != "" {
+		if err := o.output.write(o.out, a.Write); err != nil {
+			return err
+		}
+	}
+	if o.plots == "" {
+		return nil
+	}
+	return o.output.writeInto(o.plots, a.Plot)
+}
+
+// structureFile is the file of the allocation that the description of a network
+// names, if it names one.
+func structureFile(model string) []string {
+	config, err := namedConfig(model)
+	if err != nil || config.StructureFile == "" {
+		return nil
+	}
+	return []string{config.StructureFile}
 }
 
 // describe reads an allocation that exists.
@@ -207,6 +245,7 @@ func scaledConfig(model string, scales []int) (backbone.Config, error) {
 func newAllocateSeedCommand() *cobra.Command {
 	var (
 		model, out string
+		files      outputs
 		scales     []int
 		size       int
 		share      float64
@@ -219,8 +258,11 @@ every scale: as many as the stage has planes, times --share. With a share of 1 t
 neurons of any one scale alone could use up the budget of the 3x3 convolution.`,
 		Example: `  scalenet allocate seed --model cifar_scalenet38 --out seed.json
   scalenet allocate seed --model scalenet50 --scales 1,2,4 --share 0.5 --out seed.json`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := files.check(append(structureFile(model), model), output{of: "--out", path: out}); err != nil {
+				return err
+			}
 			config, err := scaledConfig(model, scales)
 			if err != nil {
 				return err
@@ -228,7 +270,7 @@ neurons of any one scale alone could use up the budget of the 3x3 convolution.`,
 			if config, err = allocate.Seeded(config, size, share); err != nil {
 				return fmt.Errorf("%s: %w", model, err)
 			}
-			return backbone.WriteStructure(out, config.Structure)
+			return files.write(out, func(path string) error { return backbone.WriteStructure(path, config.Structure) })
 		},
 	}
 	f := c.Flags()
@@ -237,6 +279,7 @@ neurons of any one scale alone could use up the budget of the 3x3 convolution.`,
 	f.IntVar(&size, "size", 0, "side of the images; default 224, or 32 where the stem keeps the size")
 	f.Float64Var(&share, "share", 1, "neurons of a scale in parts of the stage's planes")
 	f.StringVar(&out, "out", "", "file for the structure (JSON)")
+	files.flags(c, "out")
 	requireFlags(c, "model", "out")
 	return c
 }

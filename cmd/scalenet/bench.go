@@ -43,7 +43,7 @@ that others use.`,
 		Example: `  scalenet bench --case scalenet50-224-f32
   bench/peers/setup.sh peers && scalenet bench --peers peers/bin/python --case 'scalenet50-*' --json
   scalenet bench --list`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if o.options.Rounds < 1 {
 				return fmt.Errorf("--rounds %d: want at least 1", o.options.Rounds)

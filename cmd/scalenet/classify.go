@@ -12,7 +12,7 @@ func newClassifyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "classify",
 		Short: "Train, test and run classifiers",
-		Args:  cobra.NoArgs,
+		Args:  takes(),
 	}
 	c.AddCommand(newClassifyTrainCommand(), newClassifyEvalCommand(), newClassifyPredictCommand(), newClassifySearchCommand())
 	return c

@@ -60,7 +60,7 @@ print the share that the most probable class, or one of the five most probable, 
 right for, and the errors as the paper gives them.`,
 		Example: `  scalenet classify eval --model runs/scalenet38/best.safetensors --data cifar-100-binary.tar.gz
   scalenet classify eval --model scalenet50.safetensors --data imagenet --json`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if batch < 1 {
 				return fmt.Errorf("--batch %d: want at least 1", batch)

@@ -33,12 +33,12 @@ func newClassifyPredictCommand() *cobra.Command {
 pictures.`,
 		Example: `  scalenet classify predict --model runs/scalenet38/best.safetensors photo.png
   scalenet classify predict --model scalenet50.safetensors --top 1 --json photos/`,
-		Args: cobra.MinimumNArgs(1),
+		Args: takes("PATH..."),
 		RunE: func(c *cobra.Command, args []string) error {
 			if top < 1 {
 				return fmt.Errorf("--top %d: want at least 1", top)
 			}
-			files, err := pictures(args)
+			list, err := pictures(args, "")
 			if err != nil {
 				return err
 			}
@@ -48,7 +48,8 @@ pictures.`,
 			}
 			defer closeAll()
 			w := c.OutOrStdout()
-			for _, file := range files {
+			for _, p := range list {
+				file := p.file
 				picture, err := imaging.Load(file, imaging.Limits{})
 				if err != nil {
 					return err
@@ -67,9 +68,12 @@ pictures.`,
 					}
 					continue
 				}
-				fmt.Fprintln(w, file)
+				text := fmt.Appendln(nil, file)
 				for _, p := range line.Predictions {
-					fmt.Fprintf(w, "  %-20s %.4f\n", p.Label, p.Probability)
+					text = fmt.Appendf(text, "  %-20s %.4f\n", p.Label, p.Probability)
+				}
+				if _, err := w.Write(text); err != nil {
+					return err
 				}
 			}
 			return nil

@@ -44,12 +44,12 @@ kill, does nothing again that is done, and needs no flag but --out.`,
 		Example: `  scalenet classify search --data cifar-100-binary.tar.gz --preset cifar --budget block --out runs/search
   scalenet classify search --data cifar-100-binary.tar.gz --preset cifar --set backbone.scales=[1,2] --networks allocated --out runs/two
   scalenet classify search --out runs/search --resume`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	f := c.Flags()
 	o.pictures.flags(c)
-	o.settings.flags(c, "imagenet")
+	o.settings.flags(c, "imagenet", classify.Presets())
 	f.StringVar(&o.out, "out", "", "folder of the search")
 	f.BoolVar(&o.resume, "resume", false, "continue the search in --out")
 	f.Float64Var(&o.share, "share", 1, "the seed's neurons at each scale, in parts of the stage's planes")

@@ -45,11 +45,11 @@ logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(classify.Presets(
 		Example: `  scalenet classify train --data cifar-100-binary.tar.gz --preset cifar --out runs/scalenet38
   scalenet classify train --data imagenet --preset imagenet --set backbone.name=scalenet101 --out runs/scalenet101
   scalenet classify train --data imagenet --out runs/scalenet101 --resume`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error { return o.fit(c) },
 	}
 	o.pictures.flags(c)
-	o.settings.flags(c, "imagenet")
+	o.settings.flags(c, "imagenet", classify.Presets())
 	o.run.flags(c)
 	o.device.flags(c)
 	requireFlags(c, "data")

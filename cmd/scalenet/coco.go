@@ -18,7 +18,7 @@ func newCocoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "coco",
 		Short: "Evaluate detections as COCO does",
-		Args:  cobra.NoArgs,
+		Args:  takes(),
 	}
 	c.AddCommand(newCocoEvalCommand(), newCocoCompareCommand())
 	return c
@@ -53,6 +53,7 @@ func (e *belowMinimum) ExitCode() int { return 3 }
 
 type cocoEvalOptions struct {
 	gt, dt, report, images string
+	output                 outputs
 	json, quirks           bool
 	minAP, score           float64
 	worst                  int
@@ -75,7 +76,7 @@ Exit status: 0; 1 for input that cannot be evaluated; 3 for an AP below --min-ap
 		Example: `  scalenet coco eval --gt instances_val2017.json --dt results.json
   scalenet coco eval --gt instances_val2017.json --dt results.json --json --min-ap 0.3
   scalenet coco eval --gt instances_val2017.json --dt results.json --report runs/report --images val2017`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	f := c.Flags()
@@ -88,6 +89,7 @@ Exit status: 0; 1 for input that cannot be evaluated; 3 for an AP below --min-ap
 	f.StringVar(&o.images, "images", "", "folder of the pictures, for the report; without it boxes are drawn on a blank canvas")
 	f.Float64Var(&o.score, "score", 0, "the report's operating point: the least score that counts (default: where F1 is largest)")
 	f.IntVar(&o.worst, "worst", 24, "pictures with most mistakes that the report shows")
+	o.output.flags(c, "report")
 	requireFlags(c, "gt", "dt")
 	return c
 }
@@ -102,6 +104,9 @@ func (o *cocoEvalOptions) run(c *cobra.Command) error {
 	}
 	if o.worst < 0 {
 		return fmt.Errorf("--worst %d: no number of pictures", o.worst)
+	}
+	if err := o.checkReport(); err != nil {
+		return err
 	}
 	v := coco.Evaluator{ReferenceQuirks: o.quirks}
 	gt, dt, err := v.ReadFiles(o.gt, o.dt)
@@ -134,19 +139,37 @@ func (o *cocoEvalOptions) run(c *cobra.Command) error {
 	return err
 }
 
-func (o *cocoEvalOptions) writeReport(c *cobra.Command, v coco.Evaluator, gt *coco.Dataset, dt *coco.Results) error {
-	gt.ImagesDir = "" // without --images none is looked for
+func (o *cocoEvalOptions) reportFiles() []output {
+	return in(o.report, "--report", analysis.ReportFiles()...)
+}
+
+// checkReport is for what can be said before files are read.
+func (o *cocoEvalOptions) checkReport() error {
+	if o.report == "" {
+		return nil
+	}
 	if o.images != "" {
 		if info, err := os.Stat(o.images); err != nil || !info.IsDir() {
 			return errors.Join(err, fmt.Errorf("--images %s is no folder", o.images))
 		}
+	}
+	return o.output.check([]string{o.gt, o.dt}, o.reportFiles()...)
+}
+
+func (o *cocoEvalOptions) writeReport(c *cobra.Command, v coco.Evaluator, gt *coco.Dataset, dt *coco.Results) error {
+	gt.ImagesDir = "" // without --images none is looked for
+	if o.images != "" {
 		gt.ImagesDir = o.images
+	}
+	if err := o.output.check(gt.Files(), o.reportFiles()...); err != nil {
+		return err
 	}
 	a, err := analysis.Analyse(gt, dt, analysis.Options{Evaluator: v, Score: o.score})
 	if err != nil {
 		return err
 	}
-	if err := a.WriteReport(o.report, o.worst); err != nil {
+	err = o.output.writeInto(o.report, func(dir string) error { return a.WriteReport(dir, o.worst) })
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(c.ErrOrStderr(), "report: %s\n", analysis.ReportPath(o.report))

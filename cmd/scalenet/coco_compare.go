@@ -33,7 +33,7 @@ change 95 times of 100 when other pictures of the same kind are annotated. A cha
 whose interval holds 0 is marked "~": it may be chance.`,
 		Example: `  scalenet coco compare --gt instances_val2017.json before.json after.json
   scalenet coco compare --gt instances_val2017.json before.json after.json --json`,
-		Args: cobra.ExactArgs(2),
+		Args: takes("FIRST", "SECOND"),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0], args[1]) },
 	}
 	f := c.Flags()

@@ -13,7 +13,10 @@ import (
 )
 
 func newConvertCommand() *cobra.Command {
-	var dtype, like string
+	var (
+		dtype, like string
+		files       outputs
+	)
 	command := &cobra.Command{
 		Use:   "convert IN OUT",
 		Short: "Convert checkpoints between safetensors and PyTorch's .pth",
@@ -29,20 +32,24 @@ nothing is written unless all that the other one has is there.`,
 		Example: `  scalenet convert resnet50.pth resnet50.safetensors
   scalenet convert --dtype bf16 model.safetensors small.safetensors
   scalenet convert --like scalenet50.safetensors theirs.pth ours.safetensors`,
-		Args: cobra.ExactArgs(2),
+		Args: takes("IN", "OUT"),
 		RunE: func(command *cobra.Command, args []string) error {
-			return convert(args[0], args[1], dtype, like, command.ErrOrStderr())
+			return convert(args[0], args[1], dtype, like, files, command.ErrOrStderr())
 		},
 	}
 	command.Flags().StringVar(&dtype, "dtype", "", "round floating-point tensors to f32, f16 or bf16")
+	files.flags(command)
 	command.Flags().StringVar(&like, "like", "", "a checkpoint whose names and shapes must all be in IN")
 	return command
 }
 
 // convert does the work and reports on it, a line or a few.
-func convert(in, out, dtype, like string, report io.Writer) error {
+func convert(in, out, dtype, like string, files outputs, report io.Writer) error {
 	if ending := filepath.Ext(out); ending != ".safetensors" && ending != ".pth" {
 		return fmt.Errorf("%s: OUT ends in %q, not in .safetensors or .pth", out, ending)
+	}
+	if err := files.check([]string{in, like}, output{of: "OUT", path: out}); err != nil {
+		return err
 	}
 	var to checkpoint.DType
 	if dtype != "" {
@@ -78,7 +85,7 @@ func convert(in, out, dtype, like string, report io.Writer) error {
 	if len(skipped) > 0 {
 		fmt.Fprintf(report, "%s: left out what is no tensor: %s\n", in, strings.Join(skipped, ", "))
 	}
-	if err := save(out, file); err != nil {
+	if err := files.write(out, func(path string) error { return save(path, file) }); err != nil {
 		return err
 	}
 	stat, err := os.Stat(out)

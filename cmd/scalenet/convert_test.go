@@ -61,6 +61,8 @@ func TestConvertRefuses(t *testing.T) {
 	original := "../../checkpoint/testdata/small.safetensors"
 	kept := filepath.Join(dir, "kept.safetensors")
 	require.NoError(t, os.WriteFile(kept, []byte("kept"), 0o644))
+	bad := filepath.Join(dir, "bad.safetensors")
+	require.NoError(t, os.WriteFile(bad, []byte("bad"), 0o644))
 	for _, c := range []struct {
 		want string
 		args []string
@@ -68,13 +70,13 @@ func TestConvertRefuses(t *testing.T) {
 		{"not in .safetensors or .pth", []string{original, filepath.Join(dir, "a.onnx")}},
 		{`ends in ".onnx"`, []string{"a.onnx", kept}},
 		{"no such file", []string{filepath.Join(dir, "none.pth"), kept}},
-		{"not a safetensors file", []string{kept, kept}},
+		{"not a safetensors file", []string{bad, kept}},
 		{`--dtype: dtype "int4"`, []string{"--dtype", "int4", original, kept}},
 		{"only F32, F16 and BF16", []string{"--dtype", "i64", original, kept}},
 		{`is missing`, []string{"--like", original, "../../checkpoint/testdata/views.pth", kept}},
-		{"accepts 2 arg(s)", []string{original}},
+		{"OUT is missing", []string{original}},
 	} {
-		_, err := runConvert(t, c.args...)
+		_, err := runConvert(t, append([]string{"--force"}, c.args...)...)
 		require.ErrorContains(t, err, c.want)
 	}
 	b, err := os.ReadFile(kept)

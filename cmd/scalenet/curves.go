@@ -13,6 +13,7 @@ import (
 func newCurvesCommand() *cobra.Command {
 	var (
 		figure, out string
+		files       outputs
 		asJSON      bool
 	)
 	c := &cobra.Command{
@@ -23,8 +24,13 @@ search), print the highest and the last value of a figure of their evaluations, 
 draw its curves into one picture. Runs that go on may be read, too.`,
 		Example: `  scalenet curves --out curves.png runs/resnet38 runs/search38/seed runs/search38/allocated
   scalenet curves --figure AP50 --json runs/bccd-pretrained runs/bccd-scratch`,
-		Args: cobra.MinimumNArgs(1),
+		Args: takes("RUN..."),
 		RunE: func(c *cobra.Command, dirs []string) error {
+			if out != "" {
+				if err := files.check(dirs, output{of: "--out", path: out}); err != nil {
+					return err
+				}
+			}
 			var list []train.Curve
 			for _, dir := range dirs {
 				curve, err := train.ReadCurve(dir, figure)
@@ -35,7 +41,7 @@ draw its curves into one picture. Runs that go on may be read, too.`,
 				list = append(list, curve)
 			}
 			if out != "" {
-				if err := train.PlotRuns(out, list); err != nil {
+				if err := files.write(out, func(path string) error { return train.PlotRuns(path, list) }); err != nil {
 					return err
 				}
 			}
@@ -44,6 +50,7 @@ draw its curves into one picture. Runs that go on may be read, too.`,
 	}
 	c.Flags().StringVar(&figure, "figure", "", "figure of the evaluations, such as top1 or AP50 (default: the first one of the first run)")
 	c.Flags().StringVar(&out, "out", "", "file for the picture (PNG)")
+	files.flags(c, "out")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the values of every epoch")
 	return c
 }

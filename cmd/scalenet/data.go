@@ -14,7 +14,7 @@ func newDataCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "data",
 		Short: "Check, look at, convert and divide data sets",
-		Args:  cobra.NoArgs,
+		Args:  takes(),
 	}
 	c.AddCommand(newDataCheckCommand(), newDataViewCommand(), newDataConvertCommand(), newDataSplitCommand())
 	return c

@@ -18,6 +18,7 @@ type dataCheckOptions struct {
 	images      []string
 	split, size string
 	plots       string
+	output      outputs
 	devkit      bool
 	json        bool
 	names       int
@@ -40,7 +41,7 @@ reaching out of it, or there twice; pictures that are listed twice, identical, o
 in two splits; classes without objects.`,
 		Example: `  scalenet data check data/bccd
   scalenet data check --images train2017 --images val2017 --plots plots instances_train2017.json instances_val2017.json`,
-		Args: cobra.MinimumNArgs(1),
+		Args: takes("PATH..."),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
@@ -49,6 +50,7 @@ in two splits; classes without objects.`,
 	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC's corners as its devkit counts them: pixels from 1, the last one included")
 	f.StringVar(&o.size, "size", "600/1000", "shorter and longest side at which pictures enter the network, for the sizes of boxes")
 	f.StringVar(&o.plots, "plots", "", "folder for sizes.png and classes.png")
+	o.output.flags(c, "plots")
 	f.BoolVar(&o.json, "json", false, "print JSON, with all errors and warnings")
 	f.IntVar(&o.names, "names", 5, "how many errors and warnings of each kind to name; -1 is all")
 	return c
@@ -62,6 +64,13 @@ func (o *dataCheckOptions) run(c *cobra.Command, paths []string) error {
 	if err != nil {
 		return err
 	}
+	var read []string
+	for _, path := range paths {
+		read = append(read, coco.Sources(path)...)
+	}
+	if err := o.checkPlots(read); err != nil {
+		return err
+	}
 	keep := o.names
 	if o.json {
 		keep = -1
@@ -69,6 +78,12 @@ func (o *dataCheckOptions) run(c *cobra.Command, paths []string) error {
 	var told *progress
 	checker := check.New(check.Options{Keep: keep, Shorter: shorter, Longest: longest, Progress: func(done int) { told.done(done) }})
 	parts, total := o.open(paths, checker)
+	for _, p := range parts {
+		read = append(read, p.Data.Files()...)
+	}
+	if err := o.checkPlots(read); err != nil {
+		return err
+	}
 	told = newProgress(c.ErrOrStderr(), "pictures", total)
 	ctx, stop := train.Interruptible(c.Context(), c.ErrOrStderr(), "stopping after this image")
 	defer stop()
@@ -80,7 +95,7 @@ func (o *dataCheckOptions) run(c *cobra.Command, paths []string) error {
 	}
 	r := checker.Report()
 	if o.plots != "" {
-		if err := r.Plot(o.plots); err != nil {
+		if err := o.output.writeInto(o.plots, r.Plot); err != nil {
 			return err
 		}
 	}
@@ -91,6 +106,14 @@ func (o *dataCheckOptions) run(c *cobra.Command, paths []string) error {
 		return fmt.Errorf("%d errors would stop a training", n)
 	}
 	return nil
+}
+
+// checkPlots holds the files that are written to the rule of outputs.
+func (o *dataCheckOptions) checkPlots(inputs []string) error {
+	if o.plots == "" {
+		return nil
+	}
+	return o.output.check(inputs, in(o.plots, "--plots", check.PlotFiles()...)...)
 }
 
 // open reads the data sets; one that cannot be read is a fault like others.

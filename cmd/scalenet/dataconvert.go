@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -16,7 +19,8 @@ type dataConvertOptions struct {
 	pictures              string
 	classes               []string
 	devkit, numericIDs    bool
-	add, force            bool
+	add                   bool
+	output                outputs
 	names                 int
 }
 
@@ -35,20 +39,21 @@ cannot hold is counted and named: docs/data.md says what is kept, how exactly.`,
 		Example: `  scalenet data convert data/bccd bccd-yolo --to yolo
   scalenet data convert --split val data/bccd val.json
   scalenet data convert --images val2017 instances_val2017.json coco-voc --to voc --as val --pictures copy`,
-		Args: cobra.ExactArgs(2),
+		Args: takes("IN", "OUT"),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0], args[1]) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.to, "to", "", `layout of OUT: "coco", "voc" or "yolo"; default "coco" where it ends in .json`)
+	choose(f, &o.to, "to", "", `layout of OUT: "coco", "voc" or "yolo"; default "coco" where it ends in .json`, "coco", "voc", "yolo")
 	f.StringVar(&o.images, "images", "", "folder of the pictures of IN (COCO)")
 	f.StringVar(&o.split, "split", "", "split of IN (Pascal VOC, YOLO); default all")
 	f.StringVar(&o.as, "as", "", `name of the split in OUT; default as in IN, or "train" for a COCO file`)
-	f.StringVar(&o.pictures, "pictures", "", `what becomes of the pictures: "link" (symbolic links; default for folders), "copy", or "leave" (where they are; default for a .json)`)
+	choose(f, &o.pictures, "pictures", "", `what becomes of the pictures: "link" (symbolic links; default for folders), "copy", or "leave" (where they are; default for a .json)`,
+		string(layout.Link), string(layout.Copy), string(layout.Leave))
 	f.StringSliceVar(&o.classes, "classes", nil, "the classes in this order, separated by commas; default the order of IN")
 	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC's corners as its devkit counts them: whole pixels from 1, the last one included")
 	f.BoolVar(&o.numericIDs, "numeric-ids", false, "take the numbers that files are named by as the ids of images, as in COCO")
 	f.BoolVar(&o.add, "add", false, "add a split to a folder that is there")
-	f.BoolVar(&o.force, "force", false, "replace a .json that is there")
+	o.output.flags(c)
 	f.IntVar(&o.names, "names", 5, "how many of each kind of remark to name; -1 is all")
 	return c
 }
@@ -58,10 +63,8 @@ func (o *dataConvertOptions) run(c *cobra.Command, in, out string) error {
 	if err := o.check(single, out); err != nil {
 		return err
 	}
-	if same, err := samePath(in, out); err != nil {
+	if err := o.checkOutput(in, out, single, coco.Sources(in)); err != nil {
 		return err
-	} else if same {
-		return fmt.Errorf("%s: is the input", out)
 	}
 	parts, err := openParts(in, o.split, coco.Options{Images: o.images, Classes: o.classes, Devkit: o.devkit})
 	if err != nil {
@@ -71,7 +74,9 @@ func (o *dataConvertOptions) run(c *cobra.Command, in, out string) error {
 		return err
 	}
 	total := 0
+	read := coco.Sources(in)
 	for _, p := range parts {
+		read = append(read, p.Data.Files()...)
 		total += len(p.Data.Images)
 		if o.numericIDs {
 			if err := p.Data.NumberByName(); err != nil {
@@ -79,12 +84,17 @@ func (o *dataConvertOptions) run(c *cobra.Command, in, out string) error {
 			}
 		}
 	}
+	if err := o.checkOutput(in, out, single, read); err != nil {
+		return err
+	}
 	told := newProgress(c.ErrOrStderr(), "pictures", total)
-	w := layout.Writer{Pictures: layout.Pictures(o.pictures), Devkit: o.devkit, Add: o.add, Overwrite: o.force,
+	w := layout.Writer{Pictures: layout.Pictures(o.pictures), Devkit: o.devkit, Add: o.add, Overwrite: o.output.force,
 		Remarks: coco.Remarks{Keep: o.names}, Progress: told.done}
 	ctx, stop := train.Interruptible(c.Context(), c.ErrOrStderr(), "stopping after this image")
 	defer stop()
 	switch {
+	case single && w.Pictures == layout.Leave:
+		err = o.output.write(out, func(path string) error { return w.COCO(ctx, path, parts[0].Data) })
 	case single:
 		err = w.COCO(ctx, out, parts[0].Data)
 	case o.to == "coco":
@@ -100,6 +110,25 @@ func (o *dataConvertOptions) run(c *cobra.Command, in, out string) error {
 	}
 	o.report(c, out, parts, &w)
 	return nil
+}
+
+// checkOutput holds OUT to the rule of outputs; read is what IN is found to be
+// made of. A folder is never replaced, --add adds to it.
+func (o *dataConvertOptions) checkOutput(in, out string, single bool, read []string) error {
+	if single {
+		return o.output.check(read, output{of: "OUT", path: out})
+	}
+	if same, err := samePath(in, out); err != nil {
+		return err
+	} else if same {
+		return fmt.Errorf("%s: is the input", out)
+	}
+	if _, err := os.Lstat(out); o.add || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s: is there already; --add adds a split to a data set, a folder is never replaced", out)
 }
 
 // check completes and checks the flags.

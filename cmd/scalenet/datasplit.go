@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
@@ -13,7 +11,7 @@ type dataSplitOptions struct {
 	images, split, first, second string
 	fraction                     float64
 	seed                         uint64
-	force                        bool
+	output                       outputs
 }
 
 func newDataSplitCommand() *cobra.Command {
@@ -27,7 +25,7 @@ stay whole and where they are, and every class is divided in the same proportion
 as well as can be; equal seeds give equal parts. The input is not changed, an
 output that exists is an error.`,
 		Example: `  scalenet data split --first train.json --second val.json --fraction 0.2 --seed 1 instances.json`,
-		Args:    cobra.ExactArgs(1),
+		Args:    takes("PATH"),
 		RunE:    func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
 	}
 	f := c.Flags()
@@ -37,12 +35,20 @@ output that exists is an error.`,
 	f.StringVar(&o.second, "second", "", "file for the part that is split off")
 	f.Float64Var(&o.fraction, "fraction", 0.2, "share of the pictures that is split off")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the division")
-	f.BoolVar(&o.force, "force", false, "replace outputs that exist")
+	o.output.flags(c, "first", "second")
 	requireFlags(c, "first", "second")
 	return c
 }
 
+// check holds the files that are written to the rule of outputs.
+func (o *dataSplitOptions) check(inputs []string) error {
+	return o.output.check(inputs, output{of: "--first", path: o.first}, output{of: "--second", path: o.second})
+}
+
 func (o *dataSplitOptions) run(c *cobra.Command, path string) error {
+	if err := o.check(coco.Sources(path)); err != nil {
+		return err
+	}
 	d, err := coco.Open(path, coco.Options{Images: o.images, Split: o.split})
 	if err != nil {
 		return err
@@ -52,23 +58,15 @@ func (o *dataSplitOptions) run(c *cobra.Command, path string) error {
 	if err != nil {
 		return err
 	}
-	if same, err := samePath(o.first, o.second); err != nil || same {
-		return errors.Join(err, fmt.Errorf("--first and --second are both %s", o.first))
-	}
-	for _, file := range []string{o.first, o.second} {
-		if same, err := samePath(file, path); err != nil || same {
-			return errors.Join(err, fmt.Errorf("%s: is the input", file))
-		}
-		if _, err := os.Lstat(file); !o.force && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("%s: is there already; --force replaces it", file)
-		}
+	if err := o.check(d.Files()); err != nil {
+		return err
 	}
 	w := c.OutOrStdout()
 	for _, part := range []struct {
 		file string
 		data *coco.Dataset
 	}{{o.first, a}, {o.second, b}} {
-		if err := coco.WriteCOCO(part.file, part.data); err != nil {
+		if err := o.output.write(part.file, func(path string) error { return coco.WriteCOCO(path, part.data) }); err != nil {
 			return err
 		}
 		fmt.Fprintf(w, "%s: %d pictures, %d boxes\n", part.file, len(part.data.Images), len(part.data.Annotations))

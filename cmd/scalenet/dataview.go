@@ -1,10 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,7 +14,8 @@ import (
 
 type dataViewOptions struct {
 	images, split, out string
-	devkit, force      bool
+	devkit             bool
+	output             outputs
 	pages              int
 	view               view.Options
 }
@@ -34,7 +32,7 @@ legend of the classes. Several pages are written as SHEET-1.png, SHEET-2.png, ..
 A picture that cannot be read is drawn as the error that it is.`,
 		Example: `  scalenet data view data/bccd --split train --out sheet.png
   scalenet data view --images val2017 instances_val2017.json --class giraffe --pages 3 --out giraffes.png`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("PATH"),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
 	}
 	f := c.Flags()
@@ -42,7 +40,7 @@ A picture that cannot be read is drawn as the error that it is.`,
 	f.StringVar(&o.split, "split", "", "split of a Pascal VOC or YOLO data set; default the first")
 	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC's corners as its devkit counts them: pixels from 1, the last one included")
 	f.StringVar(&o.out, "out", "", "picture to write, .png or .jpg")
-	f.BoolVar(&o.force, "force", false, "replace a picture that is there")
+	o.output.flags(c, "out")
 	f.IntVar(&o.pages, "pages", 1, "how many sheets; 0 is as many as there are pictures for")
 	f.IntVar(&o.view.Rows, "rows", 3, "rows of a sheet")
 	f.IntVar(&o.view.Columns, "columns", 4, "pictures in a row")
@@ -83,16 +81,17 @@ func (o *dataViewOptions) run(c *cobra.Command, path string) error {
 	if o.pages > 0 {
 		pages = min(pages, o.pages)
 	}
-	files := make([]string, pages)
+	files, written := make([]string, pages), make([]output, pages)
 	for i := range files {
 		files[i] = o.out
 		if pages > 1 {
 			ext := filepath.Ext(o.out)
 			files[i] = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(o.out, ext), i+1, ext)
 		}
-		if _, err := os.Lstat(files[i]); !o.force && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: is there already; --force replaces it", files[i])
-		}
+		written[i] = output{of: fmt.Sprintf("page %d", i+1), path: files[i]}
+	}
+	if err := o.output.check(d.Files(), written...); err != nil {
+		return err
 	}
 	ctx, stop := train.Interruptible(c.Context(), c.ErrOrStderr(), "stopping after this image")
 	defer stop()
@@ -102,7 +101,7 @@ func (o *dataViewOptions) run(c *cobra.Command, path string) error {
 		if err != nil {
 			return err
 		}
-		if err := sheet.Save(file); err != nil {
+		if err := o.output.write(file, sheet.Save); err != nil {
 			return err
 		}
 		told.done(i + 1)

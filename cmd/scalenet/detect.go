@@ -2,11 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"scalenet/detector"
@@ -17,6 +16,7 @@ import (
 type detectOptions struct {
 	model     modelOptions
 	out       string
+	output    outputs
 	threshold float64
 	json      bool
 }
@@ -28,19 +28,24 @@ func newDetectCommand() *cobra.Command {
 		Short: "Find objects in pictures",
 		Long: `Find objects in pictures: files, or all pictures of a folder and its subfolders.
 Detections are printed, boxes as x1 y1 x2 y2 in pixels of the upright picture;
-with --out, the pictures are also written there with the boxes drawn.
+with --out, the pictures are also written there with the boxes drawn, as JPEGs of
+the same names: a.png as a.jpg, or as a.png.jpg where there is an a.jpg, too. The
+subfolders of a folder are kept, and where pictures of several folders have the
+same name, so are these. A file that exists is an error unless --force is given,
+and a picture that is read is never written over.
 
 A picture that cannot be read is an error that names it; the others are done
 first, and the exit status is 1.`,
 		Example: `  scalenet detect --model models/bccd.safetensors examples/
   scalenet detect --model models/bccd.safetensors --threshold 0.5 --json --out boxes photo.jpg`,
-		Args: cobra.MinimumNArgs(1),
+		Args: takes("PATH..."),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
 	f.Float64Var(&o.threshold, "threshold", 0.5, "show detections scored at least this")
 	f.BoolVar(&o.json, "json", false, "print a JSON object a picture")
 	f.StringVar(&o.out, "out", "", "folder for pictures with the boxes drawn")
+	o.output.flags(c, "out")
 	o.model.flags(c)
 	return c
 }
@@ -64,7 +69,11 @@ func (o *detectOptions) run(c *cobra.Command, paths []string) error {
 	if !(o.threshold >= 0 && o.threshold <= 1) {
 		return fmt.Errorf("--threshold %v: want a number from 0 to 1", o.threshold)
 	}
-	files, err := pictures(paths)
+	list, err := pictures(paths, o.out)
+	if err != nil {
+		return err
+	}
+	drawn, err := o.outputs(list)
 	if err != nil {
 		return err
 	}
@@ -72,84 +81,101 @@ func (o *detectOptions) run(c *cobra.Command, paths []string) error {
 	if err != nil {
 		return err
 	}
-	if o.out != "" {
-		if err := os.MkdirAll(o.out, 0o755); err != nil {
-			return err
-		}
-	}
 	d, closeAll, err := o.model.open(model)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	var failed []error
-	note := func(err error) {
-		if err == nil {
-			return
-		}
-		failed = append(failed, err)
-		if len(files) > 1 {
-			fmt.Fprintln(c.ErrOrStderr(), oneLine(err))
-		}
-	}
+	return o.all(c, d, list, drawn)
+}
+
+// all detects on the pictures in turn.
+func (o *detectOptions) all(c *cobra.Command, d *detector.Detector, list []listed, drawn []string) error {
+	failed := pictureErrors{to: c.ErrOrStderr(), of: len(list)}
 	var under []started
-	for _, file := range files {
+	show := func(s started) error { return failed.add(o.show(c.OutOrStdout(), d, s)) }
+	for i, p := range list {
 		if err := c.Context().Err(); err != nil {
 			return err
 		}
-		next, err := start(d, file)
-		if note(err); err != nil {
+		next, err := start(d, p.file, drawn[i])
+		if err != nil {
+			failed.add(err)
 			continue
 		}
 		if under = append(under, next); len(under) > d.Ahead() {
-			note(o.show(c, d, under[0]))
+			if err := show(under[0]); err != nil {
+				return err
+			}
 			under = under[1:]
 		}
 	}
 	for _, s := range under {
-		note(o.show(c, d, s))
+		if err := show(s); err != nil {
+			return err
+		}
 	}
-	switch {
-	case len(failed) == 0:
-		return nil
-	case len(files) == 1:
-		return failed[0]
-	}
-	return fmt.Errorf("%d of %d pictures failed", len(failed), len(files))
+	return failed.err()
 }
 
-// pictures lists the files that the arguments name: files as they are, of
-// folders those with a picture's extension.
-func pictures(paths []string) (files []string, err error) {
-	for _, path := range paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, err
-		}
-		if !info.IsDir() {
-			files = append(files, path)
+// pictureErrors are errors that concern a picture each. Those of several
+// pictures are told at once.
+type pictureErrors struct {
+	to   io.Writer
+	of   int // pictures
+	list []error
+}
+
+// add gives the error back if it is none of the picture's.
+func (e *pictureErrors) add(err error) error {
+	if err == nil || errors.As(err, new(*printError)) {
+		return err
+	}
+	if e.list = append(e.list, err); e.of > 1 {
+		fmt.Fprintln(e.to, oneLine(err))
+	}
+	return nil
+}
+
+func (e *pictureErrors) err() error {
+	switch {
+	case len(e.list) == 0:
+		return nil
+	case e.of == 1:
+		return e.list[0]
+	}
+	return fmt.Errorf("%d of %d pictures failed", len(e.list), e.of)
+}
+
+// outputs are the files for the pictures with boxes, "" for none, which it
+// checks.
+func (o *detectOptions) outputs(list []listed) (files []string, err error) {
+	if o.out == "" {
+		return make([]string, len(list)), nil
+	}
+	if files, err = drawnNames(list); err != nil {
+		return nil, err
+	}
+	read, written := []string{o.model.path}, []output(nil)
+	for i, p := range list {
+		read = append(read, p.file)
+		if files[i] == "" {
 			continue
 		}
-		inside, err := imaging.List(path)
-		if err != nil {
-			return nil, err
-		}
-		if len(inside) == 0 {
-			return nil, fmt.Errorf("%s: no pictures in the folder (%s)", path, strings.Join(imaging.Extensions(), ", "))
-		}
-		files = append(files, inside...)
+		written = append(written, in(o.out, p.file, files[i])...)
+		files[i] = within(o.out, files[i])
 	}
-	return files, nil
+	return files, o.output.check(read, written...)
 }
 
 // started is a picture that the detector has begun with.
 type started struct {
-	file    string
-	picture *imaging.Image
-	run     *detector.Run
+	file, drawn string
+	picture     *imaging.Image
+	run         *detector.Run
 }
 
-func start(d *detector.Detector, file string) (started, error) {
+func start(d *detector.Detector, file, drawn string) (started, error) {
 	picture, err := imaging.Load(file, imaging.Limits{})
 	if err != nil {
 		return started{}, err
@@ -158,44 +184,42 @@ func start(d *detector.Detector, file string) (started, error) {
 	if err != nil {
 		return started{}, fmt.Errorf("%s: %w", file, err)
 	}
-	return started{file, picture, run}, nil
+	return started{file, drawn, picture, run}, nil
 }
 
-// show waits for what is found in a picture, and prints and draws it.
-func (o *detectOptions) show(c *cobra.Command, d *detector.Detector, s started) error {
-	file, picture := s.file, s.picture
+// show waits for what is found in a picture, and draws and prints it.
+func (o *detectOptions) show(w io.Writer, d *detector.Detector, s started) error {
 	all, _, err := s.run.Wait()
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", s.file, err)
 	}
 	found := slices.DeleteFunc(all[0], func(x roi.Detection) bool { return float64(x.Score) < o.threshold })
 	classes := d.Model().Classes
-	if o.out != "" {
-		if err := o.draw(picture, found, classes, file); err != nil {
+	if s.drawn != "" {
+		if err := o.draw(s, found, classes); err != nil {
 			return err
 		}
 	}
-	w := c.OutOrStdout()
 	if !o.json {
-		fmt.Fprintf(w, "%s: %d objects\n", file, len(found))
+		text := fmt.Appendf(nil, "%s: %d objects\n", s.file, len(found))
 		for _, x := range found {
-			fmt.Fprintf(w, "  %-12s %.3f  %7.1f %7.1f %7.1f %7.1f\n", classes[x.Class-1], x.Score, x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2)
+			text = fmt.Appendf(text, "  %-12s %.3f  %7.1f %7.1f %7.1f %7.1f\n", classes[x.Class-1], x.Score, x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2)
 		}
-		return nil
+		_, err := w.Write(text)
+		return err
 	}
-	line := detectedPicture{File: file, Width: picture.W, Height: picture.H, Detections: []detectedObject{}}
+	line := detectedPicture{File: s.file, Width: s.picture.W, Height: s.picture.H, Detections: []detectedObject{}}
 	for _, x := range found {
 		line.Detections = append(line.Detections, detectedObject{x.Class, classes[x.Class-1], x.Score, [4]float32{x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2}})
 	}
 	return json.NewEncoder(w).Encode(line)
 }
 
-// draw writes the picture with its boxes as a JPEG of the same name.
-func (o *detectOptions) draw(picture *imaging.Image, found []roi.Detection, classes []string, file string) error {
-	drawn := picture.Clone()
+// draw writes the picture with its boxes.
+func (o *detectOptions) draw(s started, found []roi.Detection, classes []string) error {
+	drawn := s.picture.Clone()
 	if err := drawn.Draw(detector.Annotations(found, classes)...); err != nil {
 		return err
 	}
-	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) + ".jpg"
-	return drawn.Save(filepath.Join(o.out, name))
+	return o.output.write(s.drawn, drawn.Save)
 }

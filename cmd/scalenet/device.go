@@ -10,6 +10,7 @@ import (
 	"scalenet/engine"
 	"scalenet/engine/cpu"
 	"scalenet/engine/ref"
+	"scalenet/internal/spelling"
 	"scalenet/train"
 )
 
@@ -48,28 +49,51 @@ func (f *features) on(dev engine.Device) (engine.DType, error) {
 }
 
 func (o *deviceOptions) flags(c *cobra.Command) {
-	c.Flags().StringVar(&o.name, "device", "cpu", `where to compute: "cpu", "cuda" or "cuda:N" (a GPU; needs scalenet-cuda), or "ref", plain Go that is slow and obviously right`)
+	o.name = "cpu"
+	c.Flags().Var(&checked{&o.name, checkDevice}, "device", `where to compute: "cpu", "cuda" or "cuda:N" (a GPU; needs scalenet-cuda), or "ref", plain Go that is slow and obviously right`)
 	c.Flags().IntVar(&o.threads, "threads", 0, "threads of the CPU; 0 is one for each core")
 	c.Flags().BoolVar(&o.tf32, "tf32", false, "on a GPU, compute float32 products in TF32: faster, with 10 bits of mantissa")
+}
+
+// checkDevice gives a device's name back, or says what is wrong with it.
+func checkDevice(name string) (string, error) {
+	number, numbered := strings.CutPrefix(name, "cuda:")
+	switch {
+	case numbered:
+		if ordinal, err := strconv.Atoi(number); err != nil || ordinal < 0 {
+			return "", errors.New(`want "cuda:N", N being the number of a GPU from 0`)
+		}
+		return name, nil
+	case name == "cpu" || name == "cuda" || name == "ref":
+		return name, nil
+	}
+	// Others call a GPU so.
+	meant := strings.Replace(spelling.Nearest(name, []string{"cpu", "cuda", "ref", "gpu"}), "gpu", "cuda", 1)
+	err := `want "cpu", "cuda", "cuda:N" or "ref"`
+	if meant != "" {
+		err += fmt.Sprintf("; did you mean %q?", meant)
+	}
+	return "", errors.New(err)
 }
 
 // gpu says whether the name is a GPU's.
 func (o *deviceOptions) gpu() bool { return o.name == "cuda" || strings.HasPrefix(o.name, "cuda:") }
 
 func (o *deviceOptions) open() (engine.Device, error) {
-	switch {
-	case o.name == "cpu":
-		return cpu.New(cpu.Options{Threads: o.threads})
-	case o.name == "ref":
-		return ref.New(ref.Options{}), nil
-	case o.gpu():
-		ordinal, err := o.ordinal()
-		if err != nil {
-			return nil, err
-		}
-		return openGPU(ordinal, o.tf32)
+	if _, err := checkDevice(o.name); err != nil {
+		return nil, fmt.Errorf("--device %q: %w", o.name, err)
 	}
-	return nil, fmt.Errorf(`--device %q: want "cpu", "cuda", "cuda:N" or "ref"`, o.name)
+	switch o.name {
+	case "cpu":
+		return cpu.New(cpu.Options{Threads: o.threads})
+	case "ref":
+		return ref.New(ref.Options{}), nil
+	}
+	ordinal, err := o.ordinal()
+	if err != nil {
+		return nil, err
+	}
+	return openGPU(ordinal, o.tf32)
 }
 
 // openFor opens it for a training, if it can train in the precision.

@@ -34,7 +34,7 @@ func newDoctorCommand() *cobra.Command {
 		Long: `Shows the versions of what the program is built from and runs on, what the processor can do, and how many threads and how much
 memory there are, and tries the picture library out. Exit status 1 if something that is needed does not work.`,
 		Example: "  scalenet doctor\n  scalenet doctor --json",
-		Args:    cobra.NoArgs,
+		Args:    takes(),
 		RunE: func(command *cobra.Command, _ []string) error {
 			findings := diagnose()
 			if err := writeFindings(command.OutOrStdout(), findings, asJSON); err != nil {

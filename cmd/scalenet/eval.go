@@ -21,6 +21,7 @@ type evalOptions struct {
 	model   modelOptions
 	data    annotatedData
 	results string
+	output  outputs
 	resume  bool
 	json    bool
 }
@@ -38,11 +39,11 @@ in Pascal VOC's layout or YOLO's data.yaml, with a split of it.
 With --results FILE, detections are kept in FILE.partial as they are made. After
 Ctrl-C or worse, --resume goes on from there, and gives what the uninterrupted
 evaluation would have; another model or other data are an error. 'coco eval' of
-FILE gives the same figures.`,
+FILE gives the same figures. A FILE that exists is an error unless --force is given.`,
 		Example: `  scalenet eval --model models/bccd.safetensors --data data/bccd --split val
   scalenet eval --model runs/coco/best.safetensors --data instances_val2017.json --images val2017 \
       --size 800/1200 --results results.json --json`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	f := c.Flags()
@@ -50,6 +51,7 @@ FILE gives the same figures.`,
 	f.StringVar(&o.results, "results", "", "write the detections to this COCO results file")
 	f.BoolVar(&o.resume, "resume", false, "go on with a stopped evaluation of the same --results")
 	f.BoolVar(&o.json, "json", false, "print JSON")
+	o.output.flags(c, "results")
 	o.model.flags(c)
 	return c
 }
@@ -57,6 +59,9 @@ FILE gives the same figures.`,
 func (o *evalOptions) run(c *cobra.Command) error {
 	partial, err := o.partial()
 	if err != nil {
+		return err
+	}
+	if err := o.check(partial, append(coco.Sources(o.data.path), o.model.path)); err != nil {
 		return err
 	}
 	model, err := o.model.load()
@@ -68,6 +73,9 @@ func (o *evalOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := o.check(partial, data.Files()); err != nil {
+		return err
+	}
 	d, closeAll, err := o.model.open(model)
 	if err != nil {
 		return err
@@ -77,6 +85,11 @@ func (o *evalOptions) run(c *cobra.Command) error {
 	fmt.Fprintf(errs, "pictures at %d/%d, %d proposals\n", in.TestShorter, in.TestLongest, model.Config.RPN.Proposals.Test.AfterNMS)
 	ctx, stop := train.Interruptible(c.Context(), errs, o.stopping())
 	defer stop()
+	if o.output.force && !o.resume && partial != "" {
+		if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 	told := newProgress(errs, "pictures", len(data.Images))
 	done, before := 0, -1
 	e, err := d.Evaluate(ctx, data, detector.EvaluateOptions{Partial: partial, Resume: o.resume, Progress: func(n int) {
@@ -95,8 +108,9 @@ func (o *evalOptions) run(c *cobra.Command) error {
 		return err
 	}
 	if o.results != "" {
-		if err := coco.WriteResults(o.results, e.Results); err != nil {
-			return err
+		write := o.writing()
+		if err := write.write(o.results, func(path string) error { return coco.WriteResults(path, e.Results) }); err != nil {
+			return fmt.Errorf("%w; the detections are in %s", err, partial)
 		}
 		if err := os.Remove(partial); err != nil {
 			return err
@@ -125,8 +139,8 @@ func (o *evalOptions) partial() (string, error) {
 	_, err := os.Stat(path)
 	there := err == nil
 	switch {
-	case there && !o.resume:
-		return "", fmt.Errorf("%s: a stopped evaluation is there: go on with it with --resume, or remove the file", path)
+	case there && !o.resume && !o.output.force:
+		return "", fmt.Errorf("%s: a stopped evaluation is there: go on with it with --resume, or replace it with --force", path)
 	case !there && o.resume:
 		if _, err := os.Stat(o.results); !errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("%s: is complete, there is nothing to resume", o.results)
@@ -134,6 +148,19 @@ func (o *evalOptions) partial() (string, error) {
 	}
 	return path, nil
 }
+
+// check holds the files that are written to the rule of outputs.
+func (o *evalOptions) check(partial string, inputs []string) error {
+	if o.results == "" {
+		return nil
+	}
+	write := o.writing()
+	return write.check(inputs, output{of: "--results", path: o.results}, output{of: "the partial results", path: partial})
+}
+
+// writing is the rule of outputs, in which an evaluation that is resumed
+// replaces what the one that was stopped was to replace.
+func (o *evalOptions) writing() outputs { return outputs{force: o.output.force || o.resume} }
 
 // stoppedError says that a person stopped an evaluation.
 type stoppedError struct{ msg string }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -23,17 +24,53 @@ func main() {
 
 // run executes a command line and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := newRootCommand()
+	if args == nil {
+		args = []string{} // of nil cobra makes the process's own
+	}
+	root, printed := newRootCommand(), &printer{to: stdout}
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(printed)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	err := checkVerb(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
+	if err == nil {
+		err = printed.err
+	}
 	if err == nil {
 		return 0
 	}
 	fmt.Fprintln(stderr, "scalenet:", oneLine(err))
 	return exitStatus(err)
 }
+
+// printer is standard output. It keeps the error of a write that failed, as on
+// a full disk: results that nobody got are no success.
+type printer struct {
+	to  io.Writer
+	err error
+}
+
+func (p *printer) Write(text []byte) (n int, err error) {
+	if p.err != nil {
+		return 0, p.err
+	}
+	if n, err = p.to.Write(text); err != nil {
+		var of *fs.PathError
+		if errors.As(err, &of) {
+			err = of.Err
+		}
+		p.err = &printError{err}
+	}
+	return n, p.err
+}
+
+// printError is an error of standard output.
+type printError struct{ err error }
+
+func (e *printError) Error() string { return "standard output: " + e.err.Error() }
+func (e *printError) Unwrap() error { return e.err }
 
 // exitStatus is 1, what an error with its own code says, or 130 after Ctrl-C.
 func exitStatus(err error) int {
@@ -72,6 +109,7 @@ func newRootCommand() *cobra.Command {
 		newBenchCommand(),
 		newDoctorCommand(),
 	)
+	checkUsage(root)
 	return root
 }
 

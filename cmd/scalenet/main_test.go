@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -25,8 +26,50 @@ func TestUsageErrors(t *testing.T) {
 		{"frobnicate", `unknown command "frobnicate" for "scalenet"`},
 		{"--frobnicate", "unknown flag: --frobnicate"},
 		{"summary --frobnicate", "unknown flag: --frobnicate"},
-		{"summary extra", `unknown command "extra" for "scalenet summary"`},
-		{"summary --classes many", "many"},
+		{"summary extra", `unexpected argument "extra": scalenet summary takes only flags`},
+		{"summary --classes many", "--classes \"many\": want a whole number\n"},
+		{"evl", `unknown command "evl" for "scalenet"; did you mean "eval"?`},
+		{"classify trian", `unknown command "trian" for "scalenet classify"; did you mean "train"?`},
+		{"data chek x --images y", `unknown command "chek" for "scalenet data"; did you mean "check"?`},
+		{"coco evl --gt x", `did you mean "eval"?`},
+		{"help trian", `unknown command "trian" for "scalenet"; did you mean "train"?`},
+		{"help classify prdict", `did you mean "predict"?`},
+		{"help detect x", `unknown command "x": scalenet detect has no verbs`},
+		{"completion bsh", `did you mean "bash"?`},
+		{"detect --trheshold 0.5 x", "unknown flag: --trheshold; did you mean --threshold?\n"},
+		{"detect --trheshold=0.5 x", "unknown flag: --trheshold; did you mean --threshold?\n"},
+		{"detect -model x", "unknown flag: -model; did you mean --model?"},
+		{"detect -q x", "unknown flag: -q\n"},
+		{"classify train --rsume", "did you mean --resume?"},
+		{"detect ---x", "---x: a flag is written --name or --name=value"},
+		{"detect --model", "--model: the value is missing\n"},
+		{"detect x", "--model is missing: scalenet detect --model FILE PATH..."},
+		{"detect --model x", "PATH is missing: scalenet detect --model FILE PATH..."},
+		{"coco eval", "--dt and --gt are missing"},
+		{"convert", "IN and OUT are missing: scalenet convert IN OUT\n"},
+		{"convert a", "OUT is missing"},
+		{"convert a b c", `unexpected argument "c": scalenet convert takes IN and OUT`},
+		{"coco compare --gt x a", "SECOND is missing"},
+		{"detect --threads abc --model x y", "--threads \"abc\": want a whole number\n"},
+		{"detect --threads 9999999999999999999 --model x y", `--threads "9999999999999999999": out of range, want a whole number`},
+		{"detect --threshold x --model x y", `--threshold "x": want a number`},
+		{"detect --threshold NaN --model x y", "--threshold NaN: want a finite number"},
+		{"data split --fraction -inf --first a --second b c", "--fraction -Inf: want a finite number"},
+		{"detect --json=maybe", `--json "maybe": want true or false`},
+		{"allocate --neurons 1,x", `--neurons "1,x": want whole numbers, with commas between`},
+		{"allocate --budget mac", `--budget "mac": want macs, block or neurons; did you mean "macs"?`},
+		{"serve --max-wait 5 --model x", `--max-wait "5": want a time such as 500ms, 10s or 2m`},
+		{"serve --deepstack-label x --model x", `--deepstack-label "x": want NAME=VALUE`},
+		{"serve --log-level wran --model x", `did you mean "warn"?`},
+		{"detect --device gpu --model x y", `did you mean "cuda"?`},
+		{"detect --device cpuu --model x y", `did you mean "cpu"?`},
+		{"detect --device cuda:x --model x y", `--device "cuda:x": want "cuda:N"`},
+		{"train --preset defualt", `did you mean "default"?`},
+		{"classify train --preset cifra", `did you mean "cifar"?`},
+		{"data convert --to yol a b", `--to "yol": want coco, voc or yolo; did you mean "yolo"?`},
+		{"summary --model scalnet50", `did you mean "scalenet50"?`},
+		{"summary --all --size 5", "--all and --size: want one of them"},
+		{"detect --" + strings.Repeat("x", 1000), strings.Repeat("x", 80) + "...\n"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			status, stdout, stderr := scalenet(strings.Fields(c.args)...)
@@ -34,6 +77,7 @@ func TestUsageErrors(t *testing.T) {
 			require.Empty(t, stdout)
 			require.Equal(t, 1, strings.Count(stderr, "\n"), "one line: %q", stderr)
 			require.Contains(t, stderr, c.want)
+			require.NotRegexp(t, `strconv|parsing|flag needs|invalid argument|arg\(s\)`, stderr, "words of the libraries")
 		})
 	}
 }
@@ -60,6 +104,25 @@ func TestEveryVerbHasAnExample(t *testing.T) {
 		}
 	}
 	verbs(newRootCommand())
+}
+
+// full is a disk without space.
+type full struct{}
+
+func (full) Write([]byte) (int, error) {
+	return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}
+}
+
+// Results that could not be printed are no success.
+func TestStandardOutputThatIsFull(t *testing.T) {
+	for _, args := range [][]string{
+		{"--help"}, {"--version"}, {"summary"}, {"summary", "--all", "--json"}, {"doctor"}, {"bench", "--list"}, {"help", "detect"},
+		{"detect", "--model", "../../models/bccd.safetensors", picturesDir}, {"detect", "--json", "--model", "../../models/bccd.safetensors", picturesDir},
+	} {
+		var stderr bytes.Buffer
+		require.Equal(t, 1, run(t.Context(), args, full{}, &stderr), args)
+		require.Equal(t, "scalenet: standard output: no space left on device\n", stderr.String(), args)
+	}
 }
 
 type codedError struct{}

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"scalenet/backbone"
 	"scalenet/classify/allocate"
+	"scalenet/internal/spelling"
 	"scalenet/train"
 )
 
@@ -43,7 +45,8 @@ func namedConfig(model string) (backbone.Config, error) {
 func readNetwork(path string) (config backbone.Config, err error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return config, fmt.Errorf("model %q is neither a file nor one of %s", path, strings.Join(backbone.Names(), ", "))
+		return config, fmt.Errorf("model %q is neither a file nor one of %s%s", path, strings.Join(backbone.Names(), ", "),
+			spelling.DidYouMean(path, backbone.Names(), strconv.Quote))
 	}
 	if err != nil {
 		return config, err

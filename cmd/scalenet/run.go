@@ -16,9 +16,9 @@ type settings struct {
 	set            []string
 }
 
-func (o *settings) flags(c *cobra.Command, preset string) {
+func (o *settings) flags(c *cobra.Command, preset string, presets []string) {
 	f := c.Flags()
-	f.StringVar(&o.preset, "preset", preset, "configuration to start from")
+	choose(f, &o.preset, "preset", preset, "configuration to start from", presets...)
 	f.StringVar(&o.config, "config", "", "YAML file with changes to the preset")
 	f.StringArrayVar(&o.set, "set", nil, "change one key, such as train.lr=0.02 (repeatable)")
 }

@@ -54,7 +54,7 @@ flight and end with status 0.`,
 		Example: `  scalenet serve --model models/bccd.safetensors
   scalenet serve --model cells=models/bccd.safetensors --model models/cards.safetensors --listen :8080
   curl -F image=@photo.jpg http://127.0.0.1:8080/detect`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	o.flags(c)
@@ -96,8 +96,8 @@ func (o *serveOptions) flags(c *cobra.Command) {
 	f.DurationVar(&d.ReloadEvery, "reload-every", d.ReloadEvery, "how often models' files are looked at; 0 is only on SIGHUP")
 	f.DurationVar(&d.DrainDelay, "drain-delay", 0, "on SIGTERM, serve on for so long while /readyz says no")
 	f.DurationVar(&d.DrainTimeout, "drain-timeout", d.DrainTimeout, "then wait at most so long for requests in flight")
-	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
-	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	choose(f, &o.logFormat, "log-format", "text", "text or json", "text", "json")
+	choose(f, &o.logLevel, "log-level", "info", "debug, info, warn or error", "debug", "info", "warn", "error")
 	f.StringVar(&o.pprof, "pprof", "", "loopback address for profiles, such as 127.0.0.1:6060")
 	o.device.flags(c)
 	requireFlags(c, "model")

@@ -44,8 +44,13 @@ paper's errors (%) that were published of it.`,
   scalenet summary --model models/bccd.safetensors --size 384x512 --classes 3
   scalenet summary --all
   scalenet summary --model scalenet101 --size 600x1000 --json`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
+			for _, one := range []string{"model", "size", "classes"} {
+				if all && c.Flags().Changed(one) {
+					return fmt.Errorf("--all and --%s: want one of them", one)
+				}
+			}
 			if all {
 				return summarizeAll(c.OutOrStdout(), asJSON)
 			}
@@ -75,9 +80,6 @@ paper's errors (%) that were published of it.`,
 	c.Flags().IntVar(&classes, "classes", 1000, "outputs of the fully connected layer")
 	c.Flags().BoolVar(&all, "all", false, "every network that has a name, beside what was published")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	for _, one := range []string{"model", "size", "classes"} {
-		c.MarkFlagsMutuallyExclusive("all", one)
-	}
 	return c
 }
 

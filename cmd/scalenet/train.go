@@ -51,12 +51,12 @@ logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(detector.Presets(
   scalenet train --train train.json --train-images train2017 --val val.json --val-images val2017 \
       --preset default --set backbone.name=scalenet101 --init scalenet101.safetensors --set train.lr=0.005 --out runs/coco
   scalenet train --train data/bccd --val data/bccd --out runs/bccd --resume`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error { return o.fit(c) },
 	}
 	o.train.flags(c, "train", "training data", "train-", "train")
 	o.val.flags(c, "val", "validation data", "val-", "val")
-	o.settings.flags(c, "default")
+	o.settings.flags(c, "default", detector.Presets())
 	o.run.flags(c)
 	o.device.flags(c)
 	return c

@@ -22,7 +22,16 @@ import (
 const (
 	reportHTML = "report.html"
 	reportJSON = "report.json"
+	curvesPNG  = "precision_recall.png"
+	sizesPNG   = "sizes.png"
+	errorsPNG  = "errors.png"
+	confusePNG = "confusion.png"
 )
+
+// ReportFiles are the names of the files that [Analysis.WriteReport] writes.
+func ReportFiles() []string {
+	return []string{reportHTML, reportJSON, curvesPNG, sizesPNG, errorsPNG, confusePNG}
+}
 
 //go:embed report.html.tmpl
 var reportTemplate string
@@ -44,10 +53,10 @@ func (a *Analysis) WriteReport(dir string, worst int) error {
 		draw func() ([]byte, error)
 		into *template.URL
 	}{
-		{"precision_recall.png", a.curveChart, &page.Charts.Curves},
-		{"sizes.png", a.sizeChart, &page.Charts.Sizes},
-		{"errors.png", a.errorChart, &page.Charts.Errors},
-		{"confusion.png", a.confusionChart, &page.Charts.Confusion},
+		{curvesPNG, a.curveChart, &page.Charts.Curves},
+		{sizesPNG, a.sizeChart, &page.Charts.Sizes},
+		{errorsPNG, a.errorChart, &page.Charts.Errors},
+		{confusePNG, a.confusionChart, &page.Charts.Confusion},
 	} {
 		png, err := c.draw()
 		if err != nil {

@@ -16,6 +16,15 @@ import (
 	"scalenet/figure"
 )
 
+// The pictures in a folder.
+const (
+	sizesPNG   = "sizes.png"
+	classesPNG = "classes.png"
+)
+
+// PlotFiles are the names of the files that [Report.Plot] writes.
+func PlotFiles() []string { return []string{sizesPNG, classesPNG} }
+
 // Plot draws the histogram of box sizes (sizes.png) and the objects of each class (classes.png) into a folder, which is made. A
 // picture with nothing to show is not written.
 func (r *Report) Plot(dir string) error {
@@ -23,12 +32,12 @@ func (r *Report) Plot(dir string) error {
 		return err
 	}
 	if r.Sides.Boxes > 0 {
-		if err := r.plotSizes(filepath.Join(dir, "sizes.png")); err != nil {
+		if err := r.plotSizes(filepath.Join(dir, sizesPNG)); err != nil {
 			return err
 		}
 	}
 	if len(r.Classes) > 0 {
-		return r.plotClasses(filepath.Join(dir, "classes.png"))
+		return r.plotClasses(filepath.Join(dir, classesPNG))
 	}
 	return nil
 }

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"scalenet/imaging"
+)
+
+// listed is a picture that an argument names, or one in a folder that an
+// argument names.
+type listed struct {
+	file   string
+	folder string // the argument, or the folder of the file that it names
+}
+
+// pictures lists what the arguments name: files as they are, of folders and
+// their subfolders the files with a picture's extension, those in the folder
+// except left out.
+func pictures(paths []string, except string) (list []listed, err error) {
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			folder, _ := filepath.Split(path)
+			list = append(list, listed{path, folder})
+			continue
+		}
+		files, err := walkPictures(path, except)
+		if err != nil {
+			return nil, err
+		}
+		if len(files) == 0 {
+			return nil, fmt.Errorf("%s: no pictures in the folder (%s)", path, strings.Join(imaging.Extensions(), ", "))
+		}
+		for _, file := range files {
+			list = append(list, listed{file, path})
+		}
+	}
+	return list, nil
+}
+
+// walkPictures lists the pictures of a folder and its subfolders. The folder of
+// the outputs is left out.
+func walkPictures(dir, except string) ([]string, error) {
+	files, err := imaging.List(dir)
+	if err != nil || except == "" {
+		return files, err
+	}
+	out := resolve(except)
+	if out == resolve(dir) {
+		return files, nil
+	}
+	inside := make(map[string]bool) // of folders
+	return slices.DeleteFunc(files, func(file string) bool {
+		folder := filepath.Dir(file)
+		skip, known := inside[folder]
+		if !known {
+			relative, err := filepath.Rel(out, resolve(folder))
+			skip = err == nil && filepath.IsLocal(relative)
+			inside[folder] = skip
+		}
+		return skip
+	}), nil
+}
+
+// drawnNames are where pictures with boxes go below --out, one for each of the
+// list and all different, "" for a picture that is listed again. A folder's
+// pictures keep their places in it. Pictures of several folders that would get
+// the same name keep the folders below the one that they have in common, and
+// those of one folder keep their extensions.
+func drawnNames(list []listed) ([]string, error) {
+	names, absolute := make([]string, len(list)), make([]string, len(list))
+	for i, p := range list {
+		var err error
+		if absolute[i], err = filepath.Abs(p.file); err != nil {
+			return nil, err
+		}
+	}
+	nameBelow := func(folder func(listed) string) error {
+		for i, p := range list {
+			above, err := filepath.Abs(folder(p))
+			if err != nil {
+				return err
+			}
+			if names[i], err = filepath.Rel(above, absolute[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := nameBelow(func(p listed) string { return p.folder }); err != nil {
+		return nil, err
+	}
+	for _, same := range sameButEnding(names) {
+		if !slices.ContainsFunc(same, func(i int) bool { return filepath.Dir(absolute[i]) != filepath.Dir(absolute[same[0]]) }) {
+			continue
+		}
+		common := commonFolder(absolute)
+		if err := nameBelow(func(listed) string { return common }); err != nil {
+			return nil, err
+		}
+		break
+	}
+	extend(names, absolute)
+	return names, nil
+}
+
+// extend makes the names those of the JPEGs that are written.
+func extend(names, absolute []string) {
+	keep, seen := make(map[int]bool), make(map[string]bool)
+	for _, same := range sameButEnding(names) {
+		for _, i := range same {
+			keep[i] = slices.ContainsFunc(same, func(j int) bool { return names[j] != names[i] })
+		}
+	}
+	for i, name := range names {
+		switch again := seen[absolute[i]]; {
+		case again:
+			names[i] = ""
+		case !keep[i]:
+			names[i] = jpegName(name)
+		case filepath.Ext(name) != ".jpg":
+			names[i] = name + ".jpg"
+		}
+		seen[absolute[i]] = true
+	}
+}
+
+// sameButEnding are the groups of several names that are the same but for their
+// extensions.
+func sameButEnding(names []string) (groups [][]int) {
+	by := make(map[string][]int, len(names))
+	for i, name := range names {
+		by[jpegName(name)] = append(by[jpegName(name)], i)
+	}
+	for i, name := range names { // in the list's order
+		if group := by[jpegName(name)]; len(group) > 1 && group[0] == i {
+			groups = append(groups, group)
+		}
+	}
+	return groups
+}
+
+func jpegName(name string) string { return strings.TrimSuffix(name, filepath.Ext(name)) + ".jpg" }
+
+// commonFolder is the deepest folder that all files are in.
+func commonFolder(files []string) string {
+	common := filepath.Dir(files[0])
+	for _, file := range files {
+		for {
+			relative, err := filepath.Rel(common, file)
+			if err != nil || filepath.IsLocal(relative) {
+				break
+			}
+			common = filepath.Dir(common)
+		}
+	}
+	return common
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"scalenet/internal/spelling"
+)
+
+// This file has what is said of a command line that is not understood: verbs,
+// flags, their values and arguments.
+
+// checkUsage makes a tree of commands answer in our words.
+func checkUsage(root *cobra.Command) {
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		if err := missingFlags(c); err != nil {
+			return err
+		}
+		return notFinite(c)
+	}
+	root.SetHelpCommand(&cobra.Command{
+		Use:   "help [VERB...]",
+		Short: "Show the help of a verb",
+		RunE: func(c *cobra.Command, args []string) error {
+			about, rest, err := c.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownVerb(about, rest)
+			}
+			about.InitDefaultHelpFlag()
+			about.InitDefaultVersionFlag()
+			return about.Help()
+		},
+		Example: "  scalenet help detect\n  scalenet help classify train",
+	})
+}
+
+// checkVerb is an error where the command line names a verb that there is not.
+// Cobra shows the help of the verb above instead, and succeeds.
+func checkVerb(root *cobra.Command, args []string) error {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd(args...)
+	above, rest, err := root.Find(args)
+	if err == nil && above.Runnable() || len(rest) == 0 || strings.HasPrefix(rest[0], "-") || strings.HasPrefix(rest[0], cobra.ShellCompRequestCmd) {
+		return nil
+	}
+	return unknownVerb(above, rest)
+}
+
+func unknownVerb(above *cobra.Command, rest []string) error {
+	name := shortened(rest[0])
+	var verbs []string
+	for _, c := range above.Commands() {
+		if !c.Hidden {
+			verbs = append(verbs, c.Name())
+		}
+	}
+	if len(verbs) == 0 {
+		return fmt.Errorf("unknown command %q: %s has no verbs", name, above.CommandPath())
+	}
+	return fmt.Errorf("unknown command %q for %q%s", name, above.CommandPath(), spelling.DidYouMean(name, verbs, strconv.Quote))
+}
+
+// flagError says in our words what cobra's library has against a flag.
+func flagError(c *cobra.Command, err error) error {
+	var (
+		unknown *pflag.NotExistError
+		missing *pflag.ValueRequiredError
+		invalid *pflag.InvalidValueError
+		syntax  *pflag.InvalidSyntaxError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return unknownFlag(c, unknown)
+	case errors.As(err, &missing):
+		return fmt.Errorf("--%s: the value is missing", missing.GetFlag().Name)
+	case errors.As(err, &invalid):
+		return invalidValue(invalid)
+	case errors.As(err, &syntax):
+		return fmt.Errorf("%s: a flag is written --name or --name=value", shortened(syntax.GetSpecifiedFlag()))
+	}
+	return err
+}
+
+func unknownFlag(c *cobra.Command, e *pflag.NotExistError) error {
+	name := e.GetSpecifiedName()
+	if letters := e.GetSpecifiedShortnames(); letters != "" { // such as -model or -t, of which it says the first letter
+		return fmt.Errorf("unknown flag: -%s%s", shortened(letters), spelling.DidYouMean(letters, flagNames(c), dashed))
+	}
+	return fmt.Errorf("unknown flag: --%s%s", shortened(name), spelling.DidYouMean(name, flagNames(c), dashed))
+}
+
+func dashed(name string) string { return "--" + name }
+
+func flagNames(c *cobra.Command) (names []string) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	return names
+}
+
+func invalidValue(e *pflag.InvalidValueError) error {
+	flag, value := e.GetFlag(), shortened(e.GetValue())
+	if _, ours := flag.Value.(*checked); ours {
+		return fmt.Errorf("--%s %q: %w", flag.Name, value, e.Unwrap())
+	}
+	if errors.Is(e, strconv.ErrRange) {
+		return fmt.Errorf("--%s %q: out of range, want %s", flag.Name, value, wanted(flag))
+	}
+	return fmt.Errorf("--%s %q: want %s", flag.Name, value, wanted(flag))
+}
+
+// wanted says what values a flag takes.
+func wanted(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "int":
+		return "a whole number"
+	case "uint64":
+		return "a whole number that is not negative"
+	case "float64":
+		return "a number"
+	case "bool":
+		return "true or false"
+	case "duration":
+		return "a time such as 500ms, 10s or 2m"
+	case "intSlice":
+		return "whole numbers, with commas between"
+	case "stringToString":
+		return "NAME=VALUE"
+	case "stringSlice":
+		return "words with commas between"
+	}
+	return "a text"
+}
+
+// missingFlags names the flags that a verb needs and that are not given.
+func missingFlags(c *cobra.Command) error {
+	var missing []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if needed := f.Annotations[cobra.BashCompOneRequiredFlag]; len(needed) > 0 && needed[0] == "true" && !f.Changed {
+			missing = append(missing, "--"+f.Name)
+		}
+	})
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s missing: %s", are(missing), usage(c))
+}
+
+func usage(c *cobra.Command) string { return strings.TrimSuffix(c.UseLine(), " [flags]") }
+
+// are joins a subject's words and its verb.
+func are(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0] + " is"
+	}
+	return strings.Join(words[:last], ", ") + " and " + words[last] + " are"
+}
+
+// notFinite is an error if a number is none: no flag takes NaN or an infinity.
+func notFinite(c *cobra.Command) (err error) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() != "float64" {
+			return
+		}
+		if v, parseErr := strconv.ParseFloat(f.Value.String(), 64); parseErr != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			err = errors.Join(err, fmt.Errorf("--%s %s: want a finite number", f.Name, f.Value))
+		}
+	})
+	return err
+}
+
+// takes are the arguments of a verb by name; a last one that ends in dots
+// stands for one or more. Without any the verb takes none.
+func takes(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		many := len(names) > 0 && strings.HasSuffix(names[len(names)-1], "...")
+		switch {
+		case len(args) < len(names):
+			missing := slices.Clone(names[len(args):])
+			for i, name := range missing {
+				missing[i] = strings.TrimSuffix(name, "...")
+			}
+			return fmt.Errorf("%s missing: %s", are(missing), usage(c))
+		case many || len(args) == len(names):
+			return nil
+		case len(names) == 0:
+			return fmt.Errorf("unexpected argument %q: %s takes only flags", shortened(args[0]), c.CommandPath())
+		}
+		return fmt.Errorf("unexpected argument %q: %s takes %s", shortened(args[len(names)]), c.CommandPath(), strings.Join(names, " and "))
+	}
+}
+
+// checked is the text of a flag that is refused where it is given rather than
+// where it is used.
+type checked struct {
+	to    *string
+	check func(text string) (value string, err error) // says what is wanted
+}
+
+func (v *checked) String() string { return *v.to }
+func (v *checked) Type() string   { return "string" }
+
+func (v *checked) Set(text string) error {
+	value, err := v.check(text)
+	if err == nil {
+		*v.to = value
+	}
+	return err
+}
+
+// choose defines a flag whose value is one of some words, in any case.
+func choose(f *pflag.FlagSet, to *string, name, preset, usage string, words ...string) {
+	*to = preset
+	f.Var(&checked{to, func(text string) (string, error) {
+		if at := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, text) }); at >= 0 {
+			return words[at], nil
+		}
+		return "", errors.New("want " + alternatives(words) + spelling.DidYouMean(text, words, strconv.Quote))
+	}}, name, usage)
+}
+
+// alternatives are words to choose from.
+func alternatives(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// shortened bounds what a message repeats of a command line.
+func shortened(text string) string {
+	const most = 80
+	if r := []rune(text); len(r) > most {
+		return string(r[:most]) + "..."
+	}
+	return text
+}

@@ -1,0 +1,30 @@
+package coco
+
+import "path/filepath"
+
+// Sources are the files and folders that the data set at path is read from, as far as its layout says: a COCO file, the folders of a
+// Pascal VOC data set, YOLO's data.yaml. [Dataset.Files] has the pictures as well.
+func Sources(path string) []string {
+	layout, at, err := layoutOf(path)
+	switch {
+	case err != nil:
+		return nil // whoever opens it says so
+	case layout == layoutVOC:
+		return []string{filepath.Join(at, "Annotations"), filepath.Join(at, "ImageSets"), filepath.Join(at, "JPEGImages")}
+	}
+	return []string{at}
+}
+
+// Files are all files and folders that the data set was read from, and its pictures.
+func (d *Dataset) Files() []string {
+	files := Sources(d.Path)
+	layout, _, err := layoutOf(d.Path)
+	for i := range d.Images {
+		picture := d.ImagePath(i)
+		files = append(files, picture)
+		if err == nil && layout == layoutYOLO {
+			files = append(files, labelsOf(picture))
+		}
+	}
+	return files
+}
