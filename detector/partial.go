@@ -97,6 +97,9 @@ func (p *partial) resume(head partialHead, data *coco.Dataset, results *coco.Res
 	for n := 1; ; n++ {
 		line, err := r.ReadBytes('\n')
 		if errors.Is(err, io.EOF) { // also of a line without its end: torn
+			if n == 1 && !head.begins(line) {
+				return 0, errNoPartial
+			}
 			break
 		}
 		if err != nil {
@@ -133,10 +136,19 @@ type mismatchError struct{ msg string }
 
 func (e *mismatchError) Error() string { return e.msg }
 
+// errNoPartial is of a file of something else, which is not written into.
+var errNoPartial = errors.New("line 1: no partial results of an evaluation")
+
+// begins tells whether a first line without its end is what a write of it left.
+func (h partialHead) begins(line []byte) bool {
+	whole, err := json.Marshal(h)
+	return err == nil && bytes.HasPrefix(whole, line)
+}
+
 func (h partialHead) check(line []byte, data *coco.Dataset) error {
 	var have partialHead
 	if err := json.Unmarshal(line, &have); err != nil || have.Model == "" || have.Data == "" {
-		return errors.New("line 1: no partial results of an evaluation")
+		return errNoPartial
 	}
 	switch {
 	case have.Model != h.Model:

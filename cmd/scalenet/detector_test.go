@@ -87,6 +87,12 @@ func TestTrainEvalDetect(t *testing.T) {
 	status, stdout, stderr = scalenet(append(again, "--resume")...)
 	require.Zero(t, status, stderr)
 	require.Contains(t, stdout, "detect")
+	// Nor is a file of something else gone on with.
+	mine := write(t, filepath.Join(t.TempDir(), "mine.partial"), "no line end")
+	again[len(again)-1] = strings.TrimSuffix(mine, ".partial")
+	status, _, stderr = scalenet(append(again, "--resume")...)
+	requireError(t, status, stderr, "mine.partial: line 1: no partial results of an evaluation")
+	require.Equal(t, "no line end", contents(t, filepath.Dir(mine))["mine.partial"])
 	status, _, stderr = scalenet("eval", "--model", model, "--data", instancesFile, "--images", picturesDir, "--resume")
 	requireError(t, status, stderr, "--resume: needs the --results")
 

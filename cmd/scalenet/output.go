@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -93,7 +94,7 @@ func (o *outputs) free(path string) error {
 		info, err = os.Lstat(path) // a link to nothing
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // of the latter tryFolder says more
 		return nil
 	case err != nil:
 		return err
@@ -114,25 +115,19 @@ func thereError(path string) error {
 // tryFolder is an error if no file can be made in the output's folder, or in
 // the one that the folder will be made in. Folders of before are in tried.
 func (f *output) tryFolder(tried map[string]bool) error {
-	dir, _ := filepath.Split(f.path)
-	if dir == "" {
-		dir = "."
-	}
+	dir := above(f.path)
 	info, err := os.Stat(dir)
-	for f.made && errors.Is(err, fs.ErrNotExist) {
-		dir, _ = filepath.Split(strings.TrimRight(dir, string(filepath.Separator)))
-		if dir == "" {
-			dir = "."
-		}
+	for f.made && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
+		dir = above(dir)
 		info, err = os.Stat(dir)
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s: the folder %s is not there", f.path, dir)
-	case err != nil: // of a file in place of a folder it says so
-		return fmt.Errorf("%s: %w", f.path, err)
-	case !info.IsDir():
+	case errors.Is(err, syscall.ENOTDIR), err == nil && !info.IsDir():
 		return fmt.Errorf("%s: %s is no folder", f.path, dir)
+	case err != nil:
+		return fmt.Errorf("%s: %w", f.path, err)
 	case tried[dir]:
 		return nil
 	}
@@ -142,6 +137,20 @@ func (f *output) tryFolder(tried map[string]bool) error {
 		return fmt.Errorf("%s: cannot be written: %w", f.path, errors.Unwrap(err))
 	}
 	return os.Remove(probe)
+}
+
+// above is the folder that a path is in. Unlike that of filepath.Dir it is where
+// the system finds it, with ".." behind a link.
+func above(path string) string {
+	separator := string(filepath.Separator)
+	dir, _ := filepath.Split(strings.TrimRight(path, separator))
+	if dir == "" {
+		return "."
+	}
+	if dir = strings.TrimRight(dir, separator); dir == "" {
+		return separator
+	}
+	return dir
 }
 
 // stagingPattern names the folders that outputs are written in before they are

@@ -266,8 +266,8 @@ func TestOutputsThatCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()
 	file := write(t, filepath.Join(dir, "file"), "")
 	for path, want := range map[string]string{
-		filepath.Join(dir, "none", "x"): "the folder " + filepath.Join(dir, "none") + "/ is not there",
-		filepath.Join(file, "x"):        "not a directory",
+		filepath.Join(dir, "none", "x"): "the folder " + filepath.Join(dir, "none") + " is not there",
+		filepath.Join(file, "x"):        filepath.Join(file, "x") + ": " + file + " is no folder",
 		dir:                             "is a folder",
 		"":                              "want the name of a file",
 		dir + "/":                       "want the name of a file",
@@ -279,7 +279,8 @@ func TestOutputsThatCannotBeWritten(t *testing.T) {
 	o := outputs{}
 	require.NoError(t, o.check(nil, in(filepath.Join(dir, "a", "b"), "--out", "c/d.jpg")...))
 	require.NoDirExists(t, filepath.Join(dir, "a"), "checking makes nothing")
-	require.ErrorContains(t, o.check(nil, in(file, "--out", "d.jpg")...), "not a directory")
+	require.ErrorContains(t, o.check(nil, in(file, "--out", "d.jpg", "a/d.jpg")...), file+" is no folder")
+	require.ErrorContains(t, o.check(nil, in(within(file, "b"), "--out", "a/d.jpg")...), file+" is no folder")
 	require.ErrorContains(t, o.check(nil, output{of: "--out", path: "x"}, output{of: "--plots", path: "./x/y", made: true}), "x: is the output of --out, not a folder for that of --plots")
 }
 
@@ -342,6 +343,7 @@ func TestDrawnNames(t *testing.T) {
 		"twice":            {append(list("in", "a/1.jpg"), append(list("in/a", "1.jpg"), list("./in/../in", "a/1.jpg")...)...), "a/1.jpg  "},
 		"no extension":     {list("", "photo", "photo.webp"), "photo.jpg photo.webp.jpg"},
 		"hidden in a name": {list("in", "1.png.jpg", "1.png"), "1.png.jpg 1.jpg"},
+		"all the same":     {list("in", "1.png.jpg", "1.png", "1.jpg", "2.png"), "1.png.jpg.jpg 1.png.jpg 1.jpg.jpg 2.png.jpg"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := drawnNames(c.list)
@@ -355,4 +357,43 @@ func wd(t *testing.T) string {
 	dir, err := os.Getwd()
 	require.NoError(t, err)
 	return dir
+}
+
+// Whatever pictures are named, none is drawn over another, nor outside --out.
+func FuzzDrawnNames(f *testing.F) {
+	f.Add("in", "a/1.jpg", "b/1.png", "1.png.jpg")
+	f.Add("..", "1.jpg", "../1.jpg", "x/../1")
+	f.Add("", ".jpg", "..jpg", ".")
+	f.Fuzz(func(t *testing.T, folder, a, b, c string) {
+		var list []listed
+		for _, name := range []string{a, b, c} {
+			if name == "" || strings.ContainsRune(folder+name, 0) {
+				return
+			}
+			if path := filepath.Join(folder, name); strings.HasPrefix(path, filepath.Clean(folder)+"/") {
+				list = append(list, listed{path, folder})
+			}
+			if dir, last := filepath.Split(name); last != "" && last != "." && last != ".." {
+				list = append(list, listed{name, dir})
+			}
+		}
+		if len(list) == 0 {
+			return
+		}
+		names, err := drawnNames(list)
+		require.NoError(t, err)
+		seen, pictures := map[string]bool{}, map[string]bool{}
+		for i, name := range names {
+			absolute, err := filepath.Abs(list[i].file)
+			require.NoError(t, err)
+			require.Equal(t, pictures[absolute], name == "", "drawn once: %q", list)
+			pictures[absolute] = true
+			if name == "" {
+				continue
+			}
+			require.True(t, filepath.IsLocal(name) && strings.HasSuffix(name, ".jpg"), "%q: %q", list, name)
+			require.False(t, seen[name], "%q: %q is there twice", list, name)
+			seen[name] = true
+		}
+	})
 }

@@ -111,21 +111,37 @@ func drawnNames(list []listed) ([]string, error) {
 	return names, nil
 }
 
-// extend makes the names those of the JPEGs that are written.
+// extend makes the names those of the JPEGs that are written, "" for a picture
+// that is listed again.
 func extend(names, absolute []string) {
-	keep, seen := make(map[int]bool), make(map[string]bool)
+	keep := make([]bool, len(names))
 	for _, same := range sameButEnding(names) {
 		for _, i := range same {
 			keep[i] = slices.ContainsFunc(same, func(j int) bool { return names[j] != names[i] })
 		}
 	}
+	drawn, taken := make([]string, len(names)), make(map[string]string, len(names))
+	distinct := true
+	for i, name := range names {
+		if drawn[i] = name; filepath.Ext(name) != ".jpg" {
+			drawn[i] = name + ".jpg"
+		}
+		if !keep[i] {
+			drawn[i] = jpegName(name)
+		}
+		if other, ok := taken[drawn[i]]; ok && other != absolute[i] { // such as a.png.jpg beside a.png and a.jpg
+			distinct = false
+		}
+		taken[drawn[i]] = absolute[i]
+	}
+	seen := make(map[string]bool, len(names))
 	for i, name := range names {
 		switch again := seen[absolute[i]]; {
 		case again:
 			names[i] = ""
-		case !keep[i]:
-			names[i] = jpegName(name)
-		case filepath.Ext(name) != ".jpg":
+		case distinct:
+			names[i] = drawn[i]
+		default:
 			names[i] = name + ".jpg"
 		}
 		seen[absolute[i]] = true

@@ -1,6 +1,7 @@
 package spelling
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,4 +20,17 @@ func TestNearest(t *testing.T) {
 	require.Equal(t, "train", Nearest("trian", []string{"eval", "train", "train-images"}))
 	require.Equal(t, `; did you mean "eval"?`, DidYouMean("evl", []string{"eval"}, func(s string) string { return `"` + s + `"` }))
 	require.Empty(t, DidYouMean("nope", []string{"eval"}, strings.ToUpper))
+}
+
+func FuzzNearest(f *testing.F) {
+	f.Add("trheshold", "threshold", "threads")
+	f.Add("\xff", "ü", "")
+	f.Fuzz(func(t *testing.T, word, a, b string) {
+		known := []string{a, b}
+		near := Nearest(word, known)
+		require.True(t, near == "" || slices.Contains(known, near))
+		if a != "" && len(a) < 100 {
+			require.Equal(t, strings.ToLower(a), strings.ToLower(Nearest(a, known)), "itself is nearest")
+		}
+	})
 }
