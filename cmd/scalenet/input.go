@@ -62,7 +62,7 @@ func (r *readFiles) refuse(path string) error {
 	}
 	real := resolve(path)
 	for _, folder := range r.folders {
-		if relative, err := filepath.Rel(folder.real, real); err == nil && filepath.IsLocal(relative) {
+		if isBelow(real, folder.real) {
 			return fmt.Errorf("%s: is part of the input %s", path, folder.named)
 		}
 	}

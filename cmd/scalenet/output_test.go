@@ -236,6 +236,10 @@ func TestDetectIntoTheFolderItself(t *testing.T) {
 	status, _, stderr := scalenet("detect", "--model", model, "--out", album, album+"/a")
 	require.Zero(t, status, stderr)
 	require.FileExists(t, filepath.Join(album, "1.jpg"))
+	// The folder above is not that of the outputs alone.
+	status, stdout, stderr := scalenet("detect", "--model", model, "--out", dir, album+"/a")
+	require.Zero(t, status, stderr)
+	require.Equal(t, 1, strings.Count(stdout, "objects"))
 	// By a link that is a folder of the inputs.
 	write(t, filepath.Join(album, "a", "2.jpg"), string(text))
 	require.NoError(t, os.Symlink(album, filepath.Join(dir, "out")))

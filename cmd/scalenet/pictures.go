@@ -52,21 +52,24 @@ func walkPictures(dir, except string) ([]string, error) {
 	if err != nil || except == "" {
 		return files, err
 	}
-	out := resolve(except)
-	if out == resolve(dir) {
+	out, root := resolve(except), resolve(dir)
+	if out == root || !isBelow(out, root) {
 		return files, nil
 	}
-	inside := make(map[string]bool) // of folders
+	skip := make(map[string]bool) // folders
 	return slices.DeleteFunc(files, func(file string) bool {
 		folder := filepath.Dir(file)
-		skip, known := inside[folder]
-		if !known {
-			relative, err := filepath.Rel(out, resolve(folder))
-			skip = err == nil && filepath.IsLocal(relative)
-			inside[folder] = skip
+		if _, known := skip[folder]; !known {
+			skip[folder] = isBelow(resolve(folder), out)
 		}
-		return skip
+		return skip[folder]
 	}), nil
+}
+
+// isBelow tells whether a path is the folder or in it, links aside.
+func isBelow(path, folder string) bool {
+	relative, err := filepath.Rel(folder, path)
+	return err == nil && filepath.IsLocal(relative)
 }
 
 // drawnNames are where pictures with boxes go below --out, one for each of the
