@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"scalenet/engine"
 	"scalenet/engine/ref"
+	"scalenet/geom"
 	"scalenet/imaging"
 	"scalenet/nn"
 )
@@ -38,6 +39,17 @@ func (d *counting) Map(host any) (engine.Memory, error) {
 func (d *counting) Free(m engine.Memory) {
 	d.bytes.Add(-int64(m.Bytes()))
 	d.Mapper.Free(m)
+}
+
+// What a detection will take is known before anything is allocated.
+func TestDetectionBytes(t *testing.T) {
+	d := NewDetector(newModel(t, smallConfig()), newCPU(t), Options{})
+	defer d.Close()
+	need, err := d.DetectionBytes(geom.Size{W: 128, H: 64})
+	require.NoError(t, err)
+	_, _, err = d.Detect(imaging.New(128, 64))
+	require.NoError(t, err)
+	require.Equal(t, d.Bytes(), need)
 }
 
 // Pictures of more sizes than plans are kept for: memory stays what the

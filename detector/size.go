@@ -5,6 +5,7 @@ import (
 
 	"scalenet/engine"
 	"scalenet/geom"
+	"scalenet/nn"
 	"scalenet/train"
 )
 
@@ -41,4 +42,34 @@ func (m *Model) stepBytes(dev engine.Device, size batchSize) (int, error) {
 	}
 	second, err := engine.Measure(dev, spec)
 	return first + second, err
+}
+
+// DetectionBytes is the least memory in bytes that an image of the given size
+// takes on the device when objects are found in it, the parameters not counted.
+func (d *Detector) DetectionBytes(original geom.Size) (int, error) {
+	padded := d.model.PaddedSize(original, d.model.Settings())
+	var first, second engine.Spec
+	if err := nn.Build(func() {
+		first.Graph = nn.NewGraph(d.model.Params, false)
+		p := d.model.proposing(first.Graph, batchSize{1, padded.H, padded.W}, d.model.Settings().Proposals.AfterNMS, 0)
+		first.Stages, first.Native = [][]*nn.Node{{p.features, p.regions}}, []*nn.Node{p.features}
+
+		second.Graph = nn.NewGraph(d.model.Params, false)
+		features := second.Graph.Input("features", p.features.Shape()...)
+		logits, boxes := d.model.judge(second.Graph, features, second.Graph.Input("regions", regionsAtATime, 5))
+		second.Stages, second.Native = [][]*nn.Node{{logits, boxes}}, []*nn.Node{features}
+		second.Shared = map[*nn.Node]engine.Tensor{features: {}}
+	}); err != nil {
+		return 0, err
+	}
+	total := 0
+	for _, spec := range []engine.Spec{first, second} {
+		spec.Features = d.options.Features
+		n, err := engine.Measure(d.dev, spec)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 	"scalenet/detector"
+	"scalenet/geom"
 	"scalenet/server"
 	"scalenet/server/models"
 	"scalenet/web"
@@ -233,9 +234,24 @@ func (o *serveOptions) server(ctx context.Context, progress io.Writer) (*server.
 }
 
 // openModel gives a model a device of its own, so that one can be warmed while
-// another serves.
+// another serves. One whose images need more memory than there is would end the
+// process, and with it those that serve.
 func (o *serveOptions) openModel(m *detector.Model) (*detector.Detector, func(), error) {
-	return openDetector(m, o.device, o.features, detector.Options{Plans: o.plans})
+	d, closeAll, err := openDetector(m, o.device, o.features, detector.Options{Plans: o.plans})
+	if err != nil {
+		return nil, nil, err
+	}
+	camera := geom.Size{W: 640, H: 480}
+	need, err := d.DetectionBytes(camera)
+	if err == nil {
+		size := m.PaddedSize(camera, m.Settings())
+		err = o.device.fits(need, fmt.Sprintf("the model, with images of %dx%d pixels,", size.W, size.H), "smaller images (input.test_shorter, input.test_longest)")
+	}
+	if err != nil {
+		closeAll()
+		return nil, nil, err
+	}
+	return d, closeAll, nil
 }
 
 // address is what to open in a browser.

@@ -25,6 +25,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"scalenet/detector"
 )
 
 func TestServeErrors(t *testing.T) {
@@ -56,6 +57,21 @@ func TestServeErrors(t *testing.T) {
 			require.Contains(t, stderr, want)
 		})
 	}
+}
+
+// A model whose images need more memory than any machine has is an error, as is
+// any other that does not load; it would end the server.
+func TestServeModelThatDoesNotFit(t *testing.T) {
+	m, err := detector.Load(tinyModel(t, t.TempDir()))
+	require.NoError(t, err)
+	o := serveOptions{device: deviceOptions{name: "cpu"}}
+	_, closeAll, err := o.openModel(m)
+	require.NoError(t, err)
+	closeAll()
+	m.Config.SetTestSize(1<<19, 1<<20)
+	_, _, err = o.openModel(m)
+	require.ErrorContains(t, err, "the model, with images of 699072x524288 pixels, needs at least ")
+	require.ErrorContains(t, err, "smaller images (input.test_shorter, input.test_longest) need less")
 }
 
 // announced starts the verb in this process and waits for the address it prints.
