@@ -212,6 +212,24 @@ func TestOpenFolder(t *testing.T) {
 	require.ErrorContains(t, err, "no pictures in the folders of its 1 classes")
 }
 
+// A class may be a link to a folder, have subfolders, and links in a loop.
+func TestOpenFolderByLinks(t *testing.T) {
+	dir, out := t.TempDir(), t.TempDir()
+	picturesIn(t, out, 2, "x")
+	picturesIn(t, filepath.Join(dir, "b"), 1, "sub")
+	require.NoError(t, os.Symlink(filepath.Join(out, "x"), filepath.Join(dir, "a")))
+	require.NoError(t, os.Symlink(out, filepath.Join(dir, "b", "more")))
+	require.NoError(t, os.Symlink(dir, filepath.Join(dir, "b", "loop")))
+	d, err := Open(dir, Train)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b"}, d.Classes)
+	require.Equal(t, []int32{0, 0, 1, 1, 1}, d.Labels)
+	for i := range d.Len() {
+		_, err := d.Picture(i)
+		require.NoError(t, err)
+	}
+}
+
 // Any bytes give an error that names the file, or a data set whose pictures load.
 func FuzzCIFAR(f *testing.F) {
 	f.Add(cifarFile(2, 2, 100), names(100))

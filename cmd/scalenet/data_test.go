@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,6 +68,24 @@ func TestDataSplit(t *testing.T) {
 	requireError(t, status, stderr, "a.json: is there already")
 	status, _, stderr = scalenet(append(args, "--force")...)
 	require.Zero(t, status, stderr)
+	pictures := t.TempDir()
+	var images []string
+	for i := range 8 { // four pictures twice
+		text, err := os.ReadFile(filepath.Join(picturesDir, "IMG_2385.png"))
+		require.NoError(t, err)
+		name := fmt.Sprintf("%d.png", i)
+		write(t, filepath.Join(pictures, name), string(append(text, byte(i/2))))
+		images = append(images, fmt.Sprintf(`{"id": %d, "file_name": %q}`, i, name))
+	}
+	copies := write(t, filepath.Join(pictures, "gt.json"), `{"images": [`+strings.Join(images, ", ")+`], "annotations": [], "categories": []}`)
+	status, stdout, stderr = scalenet("data", "split", "--force", "--first", first, "--second", second, "--fraction", "0.25", copies)
+	require.Zero(t, status, stderr)
+	require.Contains(t, stdout, "8 sizes were not annotated and were read from the images")
+	text, err := os.ReadFile(second)
+	require.NoError(t, err)
+	for i := range 4 {
+		require.Equal(t, strings.Contains(string(text), fmt.Sprintf("%d.png", 2*i)), strings.Contains(string(text), fmt.Sprintf("%d.png", 2*i+1)), "copies are together")
+	}
 	args[5], args[7] = filepath.Join(dir, "c.json"), filepath.Join(dir, ".", "c.json")
 	status, _, stderr = scalenet(args...)
 	requireError(t, status, stderr, "--first and --second are both")
@@ -107,6 +126,19 @@ func TestDataCheck(t *testing.T) {
 	requireError(t, status, stderr, "--images: 2 folders for 1 data sets")
 	status, _, stderr = scalenet("data", "check", "--size", "5", instancesFile)
 	requireError(t, status, stderr, `--size "5"`)
+}
+
+// A check goes on behind a wrong value, looks at the images, and counts all.
+func TestDataCheckGoesOn(t *testing.T) {
+	file := write(t, filepath.Join(t.TempDir(), "x.json"), `{"images": [{"id": 1, "file_name": "none.jpg", "width": 0, "height": 0}], "categories": [{"id": 1, "name": "c"}],
+		"annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, null]}, {"id": 2, "image_id": 1, "category_id": 1, "bbox": ["1", 2, 3, 4]},
+		{"id": 3, "image_id": 9, "category_id": 1, "bbox": [1, 2, 3, 4]}]}`)
+	status, stdout, stderr := scalenet("data", "check", file)
+	requireError(t, status, stderr, "4 errors would stop a training")
+	for _, want := range []string{"3: unreadable entry", "annotations[0].bbox: [3]: byte", "annotations[1].bbox: [0]: byte", "annotations[2].image_id: no image has the id 9",
+		"1: missing picture", "images[0].file_name: no picture at", "1: size not annotated"} {
+		require.Contains(t, stdout, want)
+	}
 }
 
 func TestDataView(t *testing.T) {

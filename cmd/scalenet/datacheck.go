@@ -33,12 +33,13 @@ func newDataCheckCommand() *cobra.Command {
 VOC folder or YOLO's data.yaml; several, such as a COCO train and val, are checked
 against each other), and count classes and sizes.
 
-Errors are what would stop a training: an entry that cannot be read, a duplicate
+Errors are what would stop a training: an entry that cannot be read or has a value
+of the wrong kind (each is counted, the rest is checked without it), a duplicate
 id, a picture that is missing, corrupt, of an unknown format, too large, or of
 another size than its annotation says, upright as EXIF has it. With any, the exit
 status is 1. Warnings are all else: boxes of no area, outside the picture,
 reaching out of it, or there twice; pictures that are listed twice, identical, or
-in two splits; classes without objects.`,
+in two splits; sizes that are not annotated; classes without objects.`,
 		Example: `  scalenet data check data/bccd
   scalenet data check --images train2017 --images val2017 --plots plots instances_train2017.json instances_val2017.json`,
 		Args: takes("PATH..."),

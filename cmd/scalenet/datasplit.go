@@ -22,8 +22,8 @@ func newDataSplitCommand() *cobra.Command {
 		Long: `Divide the pictures of a data set (a COCO instances file, a Pascal VOC folder or
 YOLO's data.yaml) in two and write both parts as COCO instances files. Pictures
 stay whole and where they are, and every class is divided in the same proportion
-as well as can be; equal seeds give equal parts. The input is not changed, an
-output that exists is an error.`,
+as well as can be; identical images stay together; equal seeds give equal parts.
+The input is not changed, an output that exists is an error.`,
 		Example: `  scalenet data split --first train.json --second val.json --fraction 0.2 --seed 1 instances.json`,
 		Args:    takes("PATH"),
 		RunE:    func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },

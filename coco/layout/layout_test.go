@@ -216,6 +216,63 @@ func TestCOCO(t *testing.T) {
 	}
 }
 
+// Names with blanks go through every layout, one that ends in a number beside one that does not.
+func TestBlanks(t *testing.T) {
+	d := tiny(t)
+	d.Images = slices.Clone(d.Images)
+	for i, name := range []string{"my photo.jpg", "my photo 1.jpg", "my  photo\t0.jpg"} {
+		require.NoError(t, os.Rename(d.ImagePath(i), filepath.Join(d.ImagesDir, name)))
+		d.Images[i].FileName = name
+	}
+	dir := t.TempDir()
+	w := Writer{Pictures: Link}
+	require.NoError(t, w.VOC(t.Context(), filepath.Join(dir, "voc"), []Part{{"train", d}}))
+	require.NoError(t, w.YOLO(t.Context(), filepath.Join(dir, "yolo"), []Part{{"train", d}}))
+	for _, layout := range []string{"voc", "yolo"} {
+		back, err := coco.Open(filepath.Join(dir, layout), coco.Options{Split: "train"})
+		require.NoError(t, err)
+		require.NoError(t, back.CheckImages())
+		var names []string
+		for _, img := range back.Images {
+			names = append(names, filepath.Base(img.FileName))
+		}
+		require.ElementsMatch(t, []string{"my photo.jpg", "my photo 1.jpg", "my  photo\t0.jpg"}, names)
+	}
+}
+
+// Sizes that are not annotated are read from the images and written.
+func TestSizes(t *testing.T) {
+	for name, write := range map[string]func(w *Writer, dir string, d *coco.Dataset) (file string, err error){
+		"file": func(w *Writer, dir string, d *coco.Dataset) (string, error) {
+			w.Pictures = Leave
+			return filepath.Join(dir, "x.json"), w.COCO(t.Context(), filepath.Join(dir, "x.json"), d)
+		},
+		"folder": func(w *Writer, dir string, d *coco.Dataset) (string, error) {
+			return filepath.Join(dir, "x", "instances_train.json"), w.COCOFolder(t.Context(), filepath.Join(dir, "x"), []Part{{"train", d}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := tiny(t)
+			d.Images = slices.Clone(d.Images)
+			d.Images[0].Width, d.Images[2].Width, d.Images[2].Height = 0, 0, 0
+			w := Writer{Pictures: Link, Remarks: coco.Remarks{Keep: 3}}
+			file, err := write(&w, t.TempDir(), d)
+			require.NoError(t, err)
+			require.Equal(t, 3, counts(&w)["size not annotated, read from the image"])
+			back, err := coco.ReadCOCO(file, "")
+			require.NoError(t, err)
+			for i, want := range [][2]int{{640, 480}, {33, 70}, {50, 51}} {
+				require.Equal(t, want, [2]int{back.Images[i].Width, back.Images[i].Height})
+			}
+		})
+	}
+	d := tiny(t)
+	require.NoError(t, os.Remove(d.ImagePath(1)))
+	w := Writer{Pictures: Leave, Remarks: coco.Remarks{Keep: 3}}
+	require.NoError(t, w.COCO(t.Context(), filepath.Join(t.TempDir(), "x.json"), d))
+	require.Equal(t, 1, counts(&w)["size not annotated and image not readable, written as 0"])
+}
+
 func TestRefusals(t *testing.T) {
 	d := tiny(t)
 	dir := filepath.Join(t.TempDir(), "out")

@@ -77,7 +77,7 @@ func readYOLOData(file string) (data yoloData, err error) {
 	d := yaml.NewDecoder(f)
 	d.KnownFields(true)
 	if err := d.Decode(&data); err != nil {
-		return data, fmt.Errorf("%s: cannot be added to: %w", file, err)
+		return data, fmt.Errorf("%s: cannot be added to: it is not as it is written here, with the keys train, val, test and names only", file)
 	}
 	return data, nil
 }
