@@ -41,6 +41,12 @@ func TestLoadKeepsValuesAndDigest(t *testing.T) {
 	require.Equal(t, got.Digest, again.Digest)
 }
 
+func TestLoadRefusesTheStateOfARun(t *testing.T) {
+	path := changed(t, newModel(t, smallConfig()), func(f *checkpoint.File) { f.Metadata[checkpoint.StateKey] = "{}" })
+	_, err := Load(path)
+	require.ErrorContains(t, err, path+": the state of a training run, not a model")
+}
+
 func TestLoadRefusesDamage(t *testing.T) {
 	path := changed(t, newModel(t, smallConfig()), func(*checkpoint.File) {})
 	b, err := os.ReadFile(path)

@@ -120,6 +120,9 @@ func Load(path string, options ...checkpoint.Option) (*Model, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: no detector's configuration in the file; is it a classifier's? (use it with train --init)", path)
 	}
+	if _, ok := r.Metadata()[checkpoint.StateKey]; ok {
+		return nil, fmt.Errorf("%s: the state of a training run, not a model; best.safetensors and last.safetensors beside it are models", path)
+	}
 	c, err := Parse([]byte(text), path)
 	if err != nil {
 		return nil, err

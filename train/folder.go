@@ -158,7 +158,7 @@ func ReadBegun(dir string) (Begun, error) {
 		return b, err
 	}
 	defer r.Close()
-	s, err := parseState(r.Metadata()["state"])
+	s, err := parseState(r.Metadata()[checkpoint.StateKey])
 	if err != nil {
 		return b, fmt.Errorf("%s: %w", path, err)
 	}

@@ -34,7 +34,7 @@ func ReadResult(dir string) (*Result, error) {
 		return nil, err
 	}
 	defer r.Close()
-	s, err := parseState(r.Metadata()["state"])
+	s, err := parseState(r.Metadata()[checkpoint.StateKey])
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, StateFile), err)
 	}

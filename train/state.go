@@ -24,7 +24,7 @@ const (
 )
 
 // state is what a run knows besides its tensors. It is the JSON in the
-// metadata of state.safetensors, under "state".
+// metadata of state.safetensors, under checkpoint.StateKey.
 type state struct {
 	Version int `json:"version"`
 	// Step counts optimiser steps done; Epoch, from 0, and Batch say which
@@ -184,7 +184,7 @@ func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 	if err := r.Verify(); err != nil {
 		return err
 	}
-	s, err := parseState(r.Metadata()["state"])
+	s, err := parseState(r.Metadata()[checkpoint.StateKey])
 	if err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func (l *Loop[B]) sameData(s state) error {
 func (l *Loop[B]) restoreModel(r *checkpoint.Reader) error {
 	model := &checkpoint.File{Metadata: map[string]string{}}
 	for key, value := range r.Metadata() {
-		if key != "state" {
+		if key != checkpoint.StateKey {
 			model.Metadata[key] = value
 		}
 	}
@@ -323,9 +323,9 @@ func (l *Loop[B]) gather() (*checkpoint.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &checkpoint.File{Metadata: map[string]string{"state": string(text)}}
+	f := &checkpoint.File{Metadata: map[string]string{checkpoint.StateKey: string(text)}}
 	for key, value := range l.Model.Metadata() {
-		if key != "state" {
+		if key != checkpoint.StateKey {
 			f.Metadata[key] = value
 		}
 	}
