@@ -107,7 +107,7 @@ func answerFormat(f form, accept string) (string, error) {
 	}
 	switch {
 	case !slices.Contains([]string{formatJSON, formatCOCO, formatImage}, format):
-		return "", badRequest("format = %q: want json, coco or image", displayName(format))
+		return "", badRequest("format = %q: want json, coco or image", shown(format))
 	case format == formatImage && f.several:
 		return "", badRequest("format = image answers one picture, the request has %d", len(f.uploads))
 	}
@@ -125,7 +125,7 @@ func (s *Server) answer(c *gin.Context, format string, m *models.Model, all []fo
 		for _, f := range all {
 			r := PictureResult{Name: f.name}
 			if f.err != nil {
-				r.Error = s.pictureError(c, f.err)
+				r.Error = s.requestError(c, f.err)
 			} else {
 				p := f.answer(m)
 				r.Picture = &p
@@ -136,14 +136,6 @@ func (s *Server) answer(c *gin.Context, format string, m *models.Model, all []fo
 	default:
 		c.JSON(http.StatusOK, Answer{requestID(c), tag(m), all[0].answer(m)})
 	}
-}
-
-// pictureError is the error of one picture of several.
-func (s *Server) pictureError(c *gin.Context, err error) *Error {
-	e := *asError(err)
-	e.RequestID = requestID(c)
-	s.noteError(c, &e)
-	return &e
 }
 
 func tag(m *models.Model) ModelTag { return ModelTag{m.Name, m.Version} }

@@ -11,9 +11,14 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// readBody reads the whole body, so that from then on the connection tells when
+// readBody reads the whole body and undoes its Content-Encoding, so that from then on the connection tells when
 // the client goes. Memory is taken as it comes in.
 func (s *Server) readBody(c *gin.Context, l *lease) ([]byte, error) {
+	encoding := encodingOf(c.Request.Header)
+	if _, err := unpacker(encoding, http.NoBody); errors.As(err, new(*Error)) {
+		c.Header("Accept-Encoding", encodings)
+		return nil, err
+	}
 	limit := int64(s.config.Limits.Body)
 	if c.Request.ContentLength > limit {
 		return nil, &http.MaxBytesError{Limit: limit}
@@ -25,7 +30,8 @@ func (s *Server) readBody(c *gin.Context, l *lease) ([]byte, error) {
 	switch {
 	case err == nil:
 		_ = connection.SetReadDeadline(time.Time{}) // from here on a read only waits for the client to go
-		return data, nil
+		connOf(c.Request.Context()).wait()
+		return unpack(encoding, data, s.config.Limits.Body, l)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, &Error{Status: http.StatusRequestTimeout, Code: "body_timeout", Message: "the body did not arrive in time", cause: err}
 	case errors.Is(err, io.ErrUnexpectedEOF), c.Request.Context().Err() != nil:

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"scalenet/imaging"
@@ -122,8 +121,8 @@ func (c Config) validate() error {
 		}
 	}
 	for _, key := range c.Keys {
-		if strings.TrimSpace(key) != key || key == "" {
-			return fmt.Errorf("server: an API key is empty or has blanks around it")
+		if err := soundKey(key); err != nil {
+			return fmt.Errorf("server: %w", err)
 		}
 	}
 	return c.DeepStack.validate(c.Models)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -128,14 +127,14 @@ func deepStackStatus(e *Error) int {
 
 func (s *Server) deepStackRoutes(e *gin.Engine) {
 	for _, path := range []string{"/v1/status/ping", "/v1/server/status/ping"} {
-		e.GET(path, s.handlePing)
+		get(e, path, s.handlePing)
 		e.POST(path, s.handlePing)
 	}
 	// They look for the key themselves, in other places too.
 	vision := e.Group("/v1/vision", s.limited)
 	vision.POST("/detection", s.leased(s.handleDeepStack))
 	vision.POST("/custom/:model", s.leased(s.handleDeepStack))
-	vision.GET("/custom/list", s.handleCustomList)
+	get(vision, "/custom/list", s.handleCustomList)
 	vision.POST("/custom/list", s.handleCustomList)
 }
 
@@ -194,7 +193,7 @@ func (s *Server) checkFormKey(c *gin.Context) error {
 	if s.checkKey(c, c.Query("api_key")) == nil {
 		return nil
 	}
-	_, params, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
+	_, boundary, err := contentType(c.GetHeader("Content-Type"))
 	if err != nil {
 		return s.checkKey(c, "")
 	}
@@ -204,7 +203,10 @@ func (s *Server) checkFormKey(c *gin.Context) error {
 		io.Reader
 		io.Closer
 	}{body, c.Request.Body}
-	return s.checkKey(c, formKey(start, params["boundary"]))
+	if r, err := unpacker(encodingOf(c.Request.Header), bytes.NewReader(start)); err == nil {
+		start, _ = io.ReadAll(io.LimitReader(r, keyWithin)) // as far as it goes
+	}
+	return s.checkKey(c, formKey(start, boundary))
 }
 
 // formKey is the field api_key of a form that begins so; "" if there is none
@@ -229,6 +231,9 @@ func formKey(start []byte, boundary string) string {
 // deepStackQuery reads min_confidence and what else /detect knows; the rest of
 // what clients send (api_key, ...) says nothing about detections.
 func (s *Server) deepStackQuery(sent url.Values, m *models.Model) (query, error) {
+	if err := once(sent, "min_confidence"); err != nil {
+		return query{}, err
+	}
 	least, err := unitParameter(sent, "min_confidence", s.config.Threshold)
 	if err != nil {
 		return query{}, err

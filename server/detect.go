@@ -159,11 +159,19 @@ func (s *Server) decode(ctx context.Context, l *lease, data []byte) (*imaging.Im
 }
 
 // leased gives a handler of pictures its deadline and its memory, and answers
-// its error.
+// its error. The context ends when the client has gone, and not when it has only
+// closed its sending half, which ends that of net/http.
 func (s *Server) leased(handle func(ctx context.Context, c *gin.Context, l *lease) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		ctx, cancel := context.WithTimeout(c.Request.Context(), s.config.Timeout)
+		closed := c.Request.Context()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(closed), s.config.Timeout)
 		defer cancel()
+		stop := context.AfterFunc(closed, func() {
+			if connOf(closed).gone(ctx) {
+				cancel()
+			}
+		})
+		defer stop()
 		l := s.memory.lease()
 		defer l.end()
 		if err := handle(ctx, c, l); err != nil {
@@ -216,14 +224,18 @@ func (s *Server) readForm(c *gin.Context, l *lease, pictures int) (form, error) 
 	if !l.take(int64(len(body))) { // its parts are copies
 		return form{}, errMemory
 	}
-	return parseForm(c.GetHeader("Content-Type"), body, c.Request.URL.Query(), pictures)
+	query, err := addressQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return form{}, err
+	}
+	return parseForm(c.GetHeader("Content-Type"), body, query, pictures)
 }
 
 // model finds a model by name; release it.
 func (s *Server) model(name string) (*models.Model, error) {
 	m := s.config.Models.Acquire(name)
 	if m == nil {
-		return nil, &Error{Status: http.StatusNotFound, Code: "model_not_found", Message: "there is no model \"" + displayName(name) + "\""}
+		return nil, &Error{Status: http.StatusNotFound, Code: "model_not_found", Message: "there is no model \"" + shown(name) + "\""}
 	}
 	return m, nil
 }

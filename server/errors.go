@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -28,12 +29,29 @@ func (e *Error) Error() string { return e.Message }
 func (e *Error) Unwrap() error { return e.cause }
 
 // statusClientGone is how a request is logged and counted whose client has gone.
-// Nobody reads it.
+// No client is answered with it.
 const statusClientGone = 499
 
 func badRequest(format string, args ...any) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: "bad_request", Message: fmt.Sprintf(format, args...)}
 }
+
+// shown is a client's value as an error or the log repeats it: as it was sent,
+// but not long.
+func shown[T ~string | ~[]byte](text T) string { return cut(text, 100) }
+
+func quoted(text string) string { return strconv.Quote(shown(text)) }
+
+// cut leaves at most so many bytes of a text.
+func cut[T ~string | ~[]byte](text T, most int) string {
+	if len(text) <= most {
+		return string(text)
+	}
+	return strings.ToValidUTF8(string(text[:most]), "") + "..."
+}
+
+// longestMessage of an error, in bytes.
+const longestMessage = 1000
 
 var (
 	errMemory = &Error{Status: http.StatusServiceUnavailable, Code: "queue_full", Message: "the server holds as many pictures as it has memory for; try again later"}
@@ -72,11 +90,22 @@ func asError(err error) *Error {
 
 // fail answers an error and ends the request's handlers.
 func (s *Server) fail(c *gin.Context, err error) {
-	e := *asError(err)
-	e.RequestID = requestID(c)
-	s.noteError(c, &e)
-	status, body := inForm(c.Request.URL.Path, &e)
+	e := s.requestError(c, err)
+	sent := *e
+	if sent.Status == statusClientGone { // who reads it has sent a request that ends early
+		sent.Status = http.StatusBadRequest
+	}
+	status, body := inForm(c.Request.URL.Path, &sent)
 	c.AbortWithStatusJSON(status, body)
+}
+
+// requestError is an error as its request is answered it, not long, whatever it
+// repeats.
+func (s *Server) requestError(c *gin.Context, err error) *Error {
+	e := *asError(err)
+	e.Message, e.RequestID = cut(e.Message, longestMessage), requestID(c)
+	s.noteError(c, &e)
+	return &e
 }
 
 // inForm is an error as the protocol of the address has it.

@@ -2,11 +2,8 @@ package server
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"io"
-	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -35,31 +32,26 @@ type form struct {
 	values  url.Values
 }
 
-const (
-	pictureField   = "image"
-	longestValue   = 4 << 10
-	mostFormValues = 64
-)
+const pictureField = "image"
 
 // parseForm takes a body apart according to its content type. The values are
 // those of the query string and, before them, of the body.
-func parseForm(contentType string, body []byte, query url.Values, pictures int) (form, error) {
-	kind, params, err := mime.ParseMediaType(contentType)
+func parseForm(header string, body []byte, query url.Values, pictures int) (form, error) {
+	kind, boundary, err := contentType(header)
 	if err != nil {
-		return form{}, &Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
-			Message: "the Content-Type is missing or unsound; send multipart/form-data, application/json or image/*"}
+		return form{}, err
 	}
 	f := form{values: url.Values{}}
 	switch {
 	case kind == "multipart/form-data":
-		err = f.multipart(body, params["boundary"], pictures)
+		err = f.multipart(body, boundary, pictures)
 	case kind == "application/json":
-		err = f.json(body)
+		err = f.json(body, pictures)
 	case strings.HasPrefix(kind, "image/"), kind == "application/octet-stream":
 		f.uploads = []upload{{data: body}}
 	default:
 		err = &Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
-			Message: "Content-Type " + kind + " is not taken: send multipart/form-data with a field \"image\", application/json with a field \"image\" in base64, or the picture itself as image/jpeg"}
+			Message: "Content-Type " + shown(kind) + " is not taken: send multipart/form-data with a field \"image\", application/json with a field \"image\" in base64, or the picture itself as image/jpeg"}
 	}
 	if err != nil {
 		return f, err
@@ -68,6 +60,9 @@ func parseForm(contentType string, body []byte, query url.Values, pictures int) 
 		if _, set := f.values[key]; !set {
 			f.values[key] = list
 		}
+	}
+	if err := once(f.values, "url"); err != nil {
+		return f, err
 	}
 	if link := f.values.Get("url"); link != "" {
 		f.uploads = append(f.uploads, upload{url: link})
@@ -91,129 +86,115 @@ func (f *form) multipart(body []byte, boundary string, pictures int) error {
 	r := multipart.NewReader(bytes.NewReader(body), boundary)
 	for n := 0; ; n++ {
 		part, err := r.NextRawPart()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { // else wrapped
 			return nil
 		}
 		if err != nil {
-			return badRequest("the multipart body is unsound: %v", err)
+			return unsoundPart(n+1, err)
 		}
-		if n >= mostFormValues+pictures {
-			return badRequest("more than %d parts in the request", mostFormValues+pictures)
+		if n >= mostFields+pictures {
+			return badRequest("more than %d parts in the request", mostFields+pictures)
 		}
-		if err := f.part(part, pictures); err != nil {
+		if err := f.part(part, n+1, pictures); err != nil {
 			return err
 		}
 	}
 }
 
-func (f *form) part(part *multipart.Part, pictures int) error {
-	name := part.FormName()
+// unsoundPart is the error where a part, by its number, could not be read.
+func unsoundPart(n int, err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return badRequest("the multipart body is unsound: it ends before the boundary that closes part %d", n)
+	}
+	return badRequest("the multipart body is unsound: the header of part %d cannot be read", n)
+}
+
+// part reads a part; n is its number.
+func (f *form) part(part *multipart.Part, n, pictures int) error {
+	header := part.Header.Get("Content-Disposition")
+	if len(header) > longestValue {
+		return badRequest("part %d of the form: its Content-Disposition is longer than %d bytes", n, longestValue)
+	}
+	name, file, ok := disposition(header)
+	if !ok {
+		return badRequest("part %d of the form: its Content-Disposition %s names no field; want form-data; name=%q", n, quoted(header), pictureField)
+	}
 	if name == pictureField {
 		if len(f.uploads) >= pictures {
 			return badRequest("more than the %d pictures allowed in one request", pictures)
 		}
 		data, err := io.ReadAll(part)
 		if err != nil {
-			return badRequest("the multipart body is unsound: %v", err)
+			return unsoundPart(n, err)
 		}
-		f.uploads = append(f.uploads, upload{name: displayName(part.FileName()), data: data})
+		f.uploads = append(f.uploads, upload{name: displayName(file), data: data})
 		return nil
 	}
-	if part.FileName() != "" {
-		return badRequest("field %q: pictures go into the field %q", displayName(name), pictureField)
+	if file != "" {
+		return badRequest("field %q: pictures go into the field %q", shown(name), pictureField)
 	}
 	value, err := io.ReadAll(io.LimitReader(part, longestValue+1))
 	if err != nil {
-		return badRequest("the multipart body is unsound: %v", err)
+		return unsoundPart(n, err)
 	}
 	if len(value) > longestValue {
-		return badRequest("field %q: longer than %d bytes", displayName(name), longestValue)
+		return badRequest("field %q: longer than %d bytes", shown(name), longestValue)
 	}
 	f.values.Add(name, string(value))
 	return nil
 }
 
-// json reads {"image": base64, or "images": [...], and parameters beside it}.
-func (f *form) json(body []byte) error {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil {
-		return badRequest("the JSON body is unsound: %v", err)
+// json reads {"image": base64, or "images": [...], and parameters beside it}. It
+// changes the body.
+func (f *form) json(body []byte, pictures int) error {
+	if err := checkJSON(body); err != nil {
+		return err
 	}
-	for key, raw := range fields {
-		switch key {
-		case "image", "images":
-			var list []string
-			if key == "image" {
-				list = make([]string, 1)
-				if err := json.Unmarshal(raw, &list[0]); err != nil {
-					return badRequest("field %q: want a string of base64", key)
-				}
-			} else if err := json.Unmarshal(raw, &list); err != nil {
-				return badRequest("field %q: want a list of strings of base64", key)
-			}
-			f.several = f.several || key == "images"
-			for _, text := range list {
-				data, err := decodeBase64(text)
-				if err != nil {
-					return badRequest("field %q: %v", key, err)
-				}
-				f.uploads = append(f.uploads, upload{data: data})
+	list, err := fields(body)
+	if err != nil {
+		return badRequest("the JSON body: %v", err)
+	}
+	for _, sent := range list {
+		switch sent.key {
+		case "image":
+			err = f.base64(sent.value)
+		case "images":
+			f.several = true
+			var list [][]byte
+			list, err = elements(sent.value, pictures)
+			for i := 0; err == nil && i < len(list); i++ {
+				err = f.base64(list[i])
 			}
 		default:
-			value, err := jsonValue(raw)
-			if err != nil {
-				return badRequest("field %q: %v", displayName(key), err)
-			}
-			f.values.Set(key, value)
+			var value string
+			value, err = jsonValue(sent.value)
+			f.values.Set(sent.key, value)
+		}
+		if err != nil {
+			return badRequest("field %q: %v", shown(sent.key), err)
 		}
 	}
 	return nil
 }
 
-// jsonValue is a parameter as a query string has it; a list has commas.
-func jsonValue(raw json.RawMessage) (string, error) {
-	var list []json.RawMessage
-	if json.Unmarshal(raw, &list) == nil && list != nil {
-		var texts []string
-		for _, item := range list {
-			text, err := jsonValue(item)
-			if err != nil {
-				return "", err
-			}
-			texts = append(texts, text)
-		}
-		return strings.Join(texts, ","), nil
-	}
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return text, nil
-	}
-	if raw = bytes.TrimSpace(raw); len(raw) > longestValue || len(raw) > 0 && raw[0] == '{' {
-		return "", errors.New("want a string, a number or a list of them")
-	}
-	return string(raw), nil
+func (f *form) base64(text []byte) error {
+	data, err := stringBase64(text)
+	f.uploads = append(f.uploads, upload{data: data})
+	return err
 }
 
-// decodeBase64 takes standard and URL alphabets, with or without padding, line
-// breaks, and a data URL around them.
-func decodeBase64(text string) ([]byte, error) {
-	if rest, ok := strings.CutPrefix(text, "data:"); ok {
-		head, data, found := strings.Cut(rest, ",")
-		if !found || !strings.HasSuffix(head, ";base64") {
-			return nil, errors.New("a data URL has to be in base64")
+// once refuses a value that stands twice where one is meant, of the names given.
+func once(values url.Values, names ...string) error {
+	for _, name := range names {
+		if list := values[name]; len(list) > 1 {
+			return badRequest("%s is there %d times, as %s and %s: want it once", name, len(list), quoted(list[0]), quoted(list[1]))
 		}
-		text = data
 	}
-	text = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "", " ", "").Replace(text), "=")
-	data, err := base64.RawStdEncoding.DecodeString(text)
-	if err != nil {
-		return nil, errors.New("not base64")
-	}
-	return data, nil
+	return nil
 }
 
-// displayName is a name from outside as it is sent back: no path, no control
-// characters, not long.
+// displayName is a file's name from outside as it is sent back: no path, no
+// control characters, not long.
 func displayName(name string) string {
 	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
 		name = name[i+1:]

@@ -83,11 +83,11 @@ func FuzzBase64(f *testing.F) {
 			base64.StdEncoding.EncodeToString(data), base64.URLEncoding.EncodeToString(data), base64.RawURLEncoding.EncodeToString(data),
 			"data:x;base64," + base64.StdEncoding.EncodeToString(data),
 		} {
-			got, err := decodeBase64(text)
+			got, err := decodeBase64([]byte(text))
 			if err != nil || !bytes.Equal(got, data) {
 				t.Fatalf("%q: %q, %v", text, got, err)
 			}
 		}
-		_, _ = decodeBase64(string(data))
+		_, _ = decodeBase64(data)
 	})
 }

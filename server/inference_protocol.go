@@ -27,20 +27,20 @@ type protocolError struct {
 }
 
 func (s *Server) protocolRoutes(e *gin.Engine, api *gin.RouterGroup) {
-	e.GET("/v2/health/live", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"live": true}) })
-	e.GET("/v2/health/ready", func(c *gin.Context) {
+	get(e, "/v2/health/live", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"live": true}) })
+	get(e, "/v2/health/ready", func(c *gin.Context) {
 		if err := s.unready(); err != nil {
 			s.fail(c, err)
 			return
 		}
 		c.JSON(http.StatusOK, gin.H{"ready": true})
 	})
-	api.GET("/v2", func(c *gin.Context) {
+	get(api, "/v2", func(c *gin.Context) {
 		c.JSON(http.StatusOK, gin.H{"name": "scalenet", "version": s.config.Version, "extensions": []string{"binary_tensor_data"}})
 	})
 	for _, path := range []string{"/v2/models/:model", "/v2/models/:model/versions/:version"} {
-		api.GET(path, s.handleModelMetadata)
-		api.GET(path+"/ready", s.handleModelReady)
+		get(api, path, s.handleModelMetadata)
+		get(api, path+"/ready", s.handleModelReady)
 		api.POST(path+"/infer", s.leased(s.handleInfer))
 	}
 }
@@ -162,17 +162,18 @@ func (s *Server) handleInfer(ctx context.Context, c *gin.Context, l *lease) erro
 // has none.
 func (s *Server) readInference(c *gin.Context, l *lease) (inference, error) {
 	body, err := s.readBody(c, l)
-	if err == nil {
-		body, err = unpack(c.GetHeader("Content-Encoding"), body, s.config.Limits.Body, l)
-	}
 	if err != nil {
 		return inference{}, err
 	}
-	if !l.take(2 * int64(len(body))) { // its JSON in parts, and what base64 has in it
+	if !l.take(int64(len(body))) { // what base64 has in it
 		return inference{}, errMemory
 	}
+	query, err := addressQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return inference{}, err
+	}
 	r, err := parseInference(body, c.GetHeader(lengthHeader), s.config.Limits.Picture, l.take)
-	for key, list := range c.Request.URL.Query() {
+	for key, list := range query {
 		if _, set := r.values[key]; !set && err == nil {
 			r.values[key] = list
 		}

@@ -341,8 +341,8 @@ func TestInferRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "longer than memory" {
-				require.True(t, s.memory.take(300_000))
-				defer s.memory.give(300_000)
+				require.True(t, s.memory.take(350_000))
+				defer s.memory.give(350_000)
 			}
 			status, _, text := s.post(t, "/v2/models/first/infer", "application/json", c.body, c.header...)
 			assert.Equal(t, c.status, status, text)

@@ -41,23 +41,12 @@ const (
 
 var outputNames = []string{outputBoxes, outputScores, outputIDs, outputLabels}
 
-// inferenceJSON is the JSON part of a request.
-type inferenceJSON struct {
-	ID         string                     `json:"id"`
-	Parameters map[string]json.RawMessage `json:"parameters"`
-	Inputs     []inputTensor              `json:"inputs"`
-	Outputs    []struct {
-		Name       string                     `json:"name"`
-		Parameters map[string]json.RawMessage `json:"parameters"`
-	} `json:"outputs"`
-}
-
+// inputTensor is the one input of a request; its values are parts of the JSON.
 type inputTensor struct {
-	Name       string                     `json:"name"`
-	Datatype   string                     `json:"datatype"`
-	Shape      []int64                    `json:"shape"`
-	Parameters map[string]json.RawMessage `json:"parameters"`
-	Data       json.RawMessage            `json:"data"`
+	name, datatype string
+	shape          []int64
+	parameters     []field
+	data           []byte
 }
 
 // parseInference takes a body apart. jsonLength is the header
@@ -69,125 +58,172 @@ func parseInference(body []byte, jsonLength string, limits imaging.Limits, take 
 	if jsonLength != "" {
 		n, err := strconv.Atoi(jsonLength)
 		if err != nil || n < 1 || n > len(body) {
-			return inference{}, badRequest("Inference-Header-Content-Length = %q: want the length of the JSON, from 1 to the body's %d bytes", displayName(jsonLength), len(body))
+			return inference{}, badRequest("Inference-Header-Content-Length = %q: want the length of the JSON, from 1 to the body's %d bytes", shown(jsonLength), len(body))
 		}
 		text, data = body[:n], body[n:]
 	}
-	var r inferenceJSON
-	if err := json.Unmarshal(text, &r); err != nil {
-		return inference{}, badRequest("the JSON is unsound: %v", err)
+	if err := checkJSON(text); err != nil {
+		return inference{}, err
 	}
-	if len(r.ID) > longestValue {
-		return inference{}, badRequest("id: longer than %d bytes", longestValue)
+	request, err := fields(text)
+	if err != nil {
+		return inference{}, badRequest("the JSON: %v", err)
 	}
-	q := inference{id: r.ID, values: url.Values{}}
-	byDefault, err := q.parameters(r.Parameters)
+	q := inference{values: url.Values{}}
+	if q.id, err = textOf(request, "id"); err != nil {
+		return q, err
+	}
+	byDefault, err := q.parameters(request)
 	if err != nil {
 		return q, err
 	}
-	for _, o := range r.Outputs {
-		if !slices.Contains(outputNames, o.Name) {
-			return q, badRequest("output %q is not known; there are %s", displayName(o.Name), strings.Join(outputNames, ", "))
+	if err := q.readOutputs(request, byDefault); err != nil {
+		return q, err
+	}
+	input, err := readInput(request)
+	if err != nil {
+		return q, err
+	}
+	q.upload, err = input.picture(data, limits, take)
+	return q, err
+}
+
+// readOutputs reads which tensors are asked for; none is all.
+func (q *inference) readOutputs(request []field, byDefault bool) error {
+	list, err := listOf(request, "outputs", len(outputNames))
+	if err != nil {
+		return err
+	}
+	for _, output := range list {
+		o, err := fields(output)
+		if err != nil {
+			return badRequest("outputs: %v", err)
 		}
-		if slices.ContainsFunc(q.outputs, func(other requestedOutput) bool { return other.name == o.Name }) {
-			return q, badRequest("output %q is there twice", o.Name)
+		name, err := textOf(o, "name")
+		if err != nil {
+			return err
 		}
-		for key := range o.Parameters {
-			if key == "classification" || strings.HasPrefix(key, "shared_memory_") {
-				return q, badRequest("output %q: %s is not supported", o.Name, displayName(key))
+		if !slices.Contains(outputNames, name) {
+			return badRequest("output %q is not known; there are %s", shown(name), strings.Join(outputNames, ", "))
+		}
+		if slices.ContainsFunc(q.outputs, func(other requestedOutput) bool { return other.name == name }) {
+			return badRequest("output %q is there twice", name)
+		}
+		parameters, err := objectOf(o, "parameters")
+		if err != nil {
+			return badRequest("output %q: %v", name, err)
+		}
+		binary := byDefault
+		for _, p := range parameters {
+			switch {
+			case p.key == "classification" || strings.HasPrefix(p.key, "shared_memory_"):
+				return badRequest("output %q: %s is not supported", name, shown(p.key))
+			case p.key == "binary_data":
+				if binary, err = p.flag(); err != nil {
+					return badRequest("output %q: %v", name, err)
+				}
 			}
 		}
-		binary, err := flag(o.Parameters, "binary_data", byDefault)
-		if err != nil {
-			return q, fmt.Errorf("output %q: %w", o.Name, err)
-		}
-		q.outputs = append(q.outputs, requestedOutput{o.Name, binary})
+		q.outputs = append(q.outputs, requestedOutput{name, binary})
 	}
-	if len(r.Outputs) == 0 {
+	if len(list) == 0 {
 		for _, name := range outputNames {
 			q.outputs = append(q.outputs, requestedOutput{name, byDefault})
 		}
 	}
-	if len(r.Inputs) != 1 || r.Inputs[0].Name != inputImage {
-		return q, badRequest("want one input, %q", inputImage)
+	return nil
+}
+
+// readInput reads all of the input but its data.
+func readInput(request []field) (t inputTensor, err error) {
+	list, err := listOf(request, "inputs", 1)
+	if err != nil || len(list) != 1 {
+		return t, badRequest("want one input, %q", inputImage)
 	}
-	q.upload, err = r.Inputs[0].picture(data, limits, take)
-	return q, err
+	input, err := fields(list[0])
+	if err != nil {
+		return t, badRequest("inputs: %v", err)
+	}
+	if t.name, err = textOf(input, "name"); err != nil {
+		return t, err
+	}
+	if t.name != inputImage {
+		return t, badRequest("want one input, %q, not %q", inputImage, shown(t.name))
+	}
+	if t.datatype, err = textOf(input, "datatype"); err != nil {
+		return t, err
+	}
+	if t.parameters, err = objectOf(input, "parameters"); err != nil {
+		return t, badRequest("input %q: %v", t.name, err)
+	}
+	const mostSides = 8
+	if shape := valueOf(input, "shape"); shape != nil {
+		if _, err := elements(shape, mostSides); err != nil || json.Unmarshal(shape, &t.shape) != nil {
+			return t, badRequest("input %q: shape %s: want a list of at most %d whole numbers", t.name, shown(shape), mostSides)
+		}
+	}
+	t.data = valueOf(input, "data")
+	return t, nil
 }
 
 // parameters takes those of the protocol and leaves the model's in values.
-func (q *inference) parameters(list map[string]json.RawMessage) (binary bool, err error) {
-	for key, raw := range list {
+func (q *inference) parameters(request []field) (binary bool, err error) {
+	list, err := objectOf(request, "parameters")
+	if err != nil {
+		return false, badRequest("%v", err)
+	}
+	for _, p := range list {
 		switch {
-		case key == "binary_data_output":
-			binary, err = flag(list, key, false)
-		case key == "timeout": // microseconds
+		case p.key == "binary_data_output":
+			binary, err = p.flag()
+		case p.key == "timeout": // microseconds
 			var n int64
-			if err = json.Unmarshal(raw, &n); err != nil || n < 0 || n > int64(time.Hour/time.Microsecond) {
-				err = badRequest("parameter timeout: want microseconds, not negative and at most an hour")
+			if json.Unmarshal(p.value, &n) != nil || n < 0 || n > int64(time.Hour/time.Microsecond) {
+				err = errors.New("want microseconds, not negative and at most an hour")
 			}
 			q.timeout = time.Duration(n) * time.Microsecond
-		case key == "priority", strings.HasPrefix(key, "sequence_"), strings.HasPrefix(key, "triton_"):
+		case p.key == "priority", strings.HasPrefix(p.key, "sequence_"), strings.HasPrefix(p.key, "triton_"):
 			// Of a server that has priorities, sequences or traces.
-		case key == "model", key == "format":
-			err = badRequest("parameter %q is none of this protocol", key)
+		case p.key == "model", p.key == "format":
+			err = errors.New("it is none of this protocol")
 		default:
 			var value string
-			if value, err = jsonValue(raw); err != nil {
-				err = badRequest("parameter %q: %v", displayName(key), err)
-			}
-			q.values.Set(key, value)
+			value, err = jsonValue(p.value)
+			q.values.Set(p.key, value)
 		}
 		if err != nil {
-			return false, err
+			return false, badRequest("parameter %q: %v", shown(p.key), err)
 		}
 	}
 	return binary, nil
 }
 
-// flag is a parameter that is true or false.
-func flag(parameters map[string]json.RawMessage, key string, otherwise bool) (bool, error) {
-	raw, ok := parameters[key]
-	if !ok {
-		return otherwise, nil
-	}
-	var v bool
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return false, badRequest("parameter %s: want true or false", key)
-	}
-	return v, nil
-}
-
 // picture is the input's: a file in BYTES, or pixels in UINT8.
 func (t inputTensor) picture(data []byte, limits imaging.Limits, take func(int64) bool) (upload, error) {
 	fail := func(format string, args ...any) (upload, error) {
-		return upload{}, badRequest("input %q: %s", t.Name, fmt.Sprintf(format, args...))
+		return upload{}, badRequest("input %q: %s", t.name, fmt.Sprintf(format, args...))
 	}
-	if _, shared := t.Parameters["shared_memory_region"]; shared {
+	if valueOf(t.parameters, "shared_memory_region") != nil {
 		return fail("shared memory is not supported")
 	}
-	binary := false
-	if raw, ok := t.Parameters["binary_data_size"]; ok {
-		var n int64
-		if err := json.Unmarshal(raw, &n); err != nil || n != int64(len(data)) {
-			return fail("binary_data_size is %s, after the JSON are %d bytes", displayName(string(raw)), len(data))
-		}
-		if t.Data != nil && string(t.Data) != "null" {
-			return fail("has both data and binary_data_size")
-		}
-		binary = true
-	} else if len(data) > 0 {
+	size := valueOf(t.parameters, "binary_data_size")
+	switch {
+	case size == nil && len(data) > 0:
 		return fail("has no binary_data_size, after the JSON are %d bytes", len(data))
+	case size != nil && string(size) != strconv.Itoa(len(data)):
+		return fail("binary_data_size is %s, after the JSON are %d bytes", shown(size), len(data))
+	case size != nil && t.data != nil:
+		return fail("has both data and binary_data_size")
 	}
-	switch t.Datatype {
+	switch t.datatype {
 	case "BYTES":
-		file, err := t.file(data, binary)
+		file, err := t.file(data, size != nil)
 		if err != nil {
 			return fail("%v", err)
 		}
 		return upload{data: file}, nil
 	case "UINT8":
-		im, err := t.pixels(data, binary, limits, take)
+		im, err := t.pixels(data, size != nil, limits, take)
 		var known *Error
 		switch {
 		case errors.As(err, &known), errors.Is(err, imaging.ErrTooLarge):
@@ -197,15 +233,15 @@ func (t inputTensor) picture(data []byte, limits imaging.Limits, take func(int64
 		}
 		return upload{picture: im}, nil
 	}
-	return fail("datatype %q: want BYTES, a picture's file, or UINT8, its pixels", displayName(t.Datatype))
+	return fail("datatype %q: want BYTES, a picture's file, or UINT8, its pixels", shown(t.datatype))
 }
 
 // file is the one element of a BYTES tensor: after its length in binary form, in
 // base64 in JSON.
 func (t inputTensor) file(data []byte, isBinary bool) ([]byte, error) {
-	for _, n := range t.Shape {
+	for _, n := range t.shape {
 		if n != 1 {
-			return nil, fmt.Errorf("shape %v: want one picture, [1]", t.Shape)
+			return nil, fmt.Errorf("shape %v: want one picture, [1]", t.shape)
 		}
 	}
 	if isBinary {
@@ -214,28 +250,30 @@ func (t inputTensor) file(data []byte, isBinary bool) ([]byte, error) {
 		}
 		return data[4:], nil
 	}
-	var list []string
-	if err := json.Unmarshal(t.Data, &list); err != nil {
-		var nested [][]string
-		if err := json.Unmarshal(t.Data, &nested); err != nil || len(nested) != 1 {
+	value := t.data
+	for range max(2, len(t.shape)) {
+		list, err := elements(value, 1)
+		switch {
+		case kindOf(value) != '[' || len(list) == 0 && err == nil:
 			return nil, errors.New("want data in a list with one string, in base64")
+		case err != nil:
+			return nil, errors.New("want one picture, not several")
 		}
-		list = nested[0]
+		if value = list[0]; kindOf(value) == '"' {
+			break
+		}
 	}
-	if len(list) != 1 {
-		return nil, fmt.Errorf("want one picture, not %d", len(list))
-	}
-	return decodeBase64(list[0])
+	return stringBase64(value)
 }
 
 // pixels reads rows of red, green and blue.
 func (t inputTensor) pixels(data []byte, isBinary bool, limits imaging.Limits, take func(int64) bool) (*imaging.Image, error) {
-	shape := t.Shape
+	shape := t.shape
 	if len(shape) == 4 && shape[0] == 1 {
 		shape = shape[1:]
 	}
 	if len(shape) != 3 || shape[2] != 3 || shape[0] < 1 || shape[1] < 1 {
-		return nil, fmt.Errorf("shape %v: want [height, width, 3] or [1, height, width, 3]", t.Shape)
+		return nil, fmt.Errorf("shape %v: want [height, width, 3] or [1, height, width, 3]", t.shape)
 	}
 	const most = 1 << 31
 	if err := limits.Check(int(min(shape[1], most)), int(min(shape[0], most))); err != nil {
@@ -243,10 +281,10 @@ func (t inputTensor) pixels(data []byte, isBinary bool, limits imaging.Limits, t
 	}
 	w, h := int(shape[1]), int(shape[0])
 	if isBinary && len(data) != 3*w*h {
-		return nil, fmt.Errorf("%d bytes for %v", len(data), t.Shape)
+		return nil, fmt.Errorf("%d bytes for %v", len(data), t.shape)
 	}
-	if !isBinary && len(t.Data) < 2*3*w*h+1 { // a digit for each, and commas or brackets around them
-		return nil, fmt.Errorf("not as many values in data as in %v", t.Shape)
+	if !isBinary && len(t.data) < 2*3*w*h+1 { // a digit for each, and commas or brackets around them
+		return nil, fmt.Errorf("not as many values in data as in %v", t.shape)
 	}
 	if !take(2 * 3 * int64(w) * int64(h)) {
 		return nil, errMemory
@@ -254,7 +292,7 @@ func (t inputTensor) pixels(data []byte, isBinary bool, limits imaging.Limits, t
 	im := imaging.New(w, h)
 	if isBinary {
 		copy(im.Pix, data)
-	} else if err := readUint8s(im.Pix, t.Data); err != nil {
+	} else if err := readUint8s(im.Pix, t.data); err != nil {
 		return nil, err
 	}
 	for i := 0; i < len(im.Pix); i += 3 {

@@ -3,8 +3,6 @@ package server
 import (
 	"cmp"
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"log/slog"
 	"net"
@@ -39,6 +37,16 @@ func identify(c *gin.Context) {
 	c.Header("X-Content-Type-Options", "nosniff")
 }
 
+// lingering lets a client read the answer to a request that is not read.
+func lingering(c *gin.Context) {
+	if connection := connOf(c.Request.Context()); connection != nil {
+		request, done := connection.watch(c.Request)
+		c.Request = request
+		defer done()
+	}
+	c.Next()
+}
+
 func requestID(c *gin.Context) string { return c.GetString(requestIDKey) }
 
 // observe counts and logs each request when it has ended.
@@ -54,7 +62,7 @@ func (s *Server) observe(c *gin.Context) {
 		if status >= http.StatusInternalServerError && e.Code == "internal" {
 			level = slog.LevelError
 		}
-		attributes = append(attributes, slog.String("code", e.Code), slog.String("error", cmp.Or(causeOf(e), e.Message)))
+		attributes = append(attributes, slog.String("code", e.Code), slog.String("error", cut(cmp.Or(causeOf(e), e.Message), longestCause)))
 	}
 	took := time.Since(start)
 	s.metrics.request(endpoint, status, took)
@@ -62,10 +70,13 @@ func (s *Server) observe(c *gin.Context) {
 		level = slog.LevelDebug
 	}
 	s.config.Log.LogAttrs(c.Request.Context(), level, "request", append([]slog.Attr{
-		slog.String("id", requestID(c)), slog.String("method", c.Request.Method), slog.String("path", c.Request.URL.Path),
+		slog.String("id", requestID(c)), slog.String("method", shown(c.Request.Method)), slog.String("path", cut(c.Request.URL.Path, longestMessage)),
 		slog.Int("status", status), slog.Duration("took", took), slog.Int("bytes", c.Writer.Size()), slog.String("client", c.ClientIP()),
 	}, attributes...)...)
 }
+
+// longestCause of an error in the log, in bytes; a panic's has its stack.
+const longestCause = 8 << 10
 
 func causeOf(e *Error) string {
 	if e.cause == nil {
@@ -105,46 +116,6 @@ func (s *Server) allowedHost(c *gin.Context) {
 	if !slices.ContainsFunc(s.config.Hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
 		s.fail(c, &Error{Status: http.StatusForbidden, Code: "forbidden_host", Message: "the server does not serve this host name; --allowed-hosts lists those it does"})
 	}
-}
-
-// authorized refuses requests without a key.
-func (s *Server) authorized(c *gin.Context) {
-	if err := s.checkKey(c, ""); err != nil {
-		s.fail(c, err)
-	}
-}
-
-// checkKey holds the key against all there are, in a time that tells nothing. It
-// is in a header, or given where a protocol has another place for it.
-func (s *Server) checkKey(c *gin.Context, given string) error {
-	if header := c.GetHeader("X-API-Key"); header != "" {
-		given = header
-	}
-	if bearer, ok := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer "); ok {
-		given = bearer
-	}
-	if len(s.keys) == 0 || s.keys.have(given) {
-		return nil
-	}
-	return &Error{Status: http.StatusUnauthorized, Code: "unauthorized", Message: "an API key is needed, as Authorization: Bearer KEY or X-API-Key: KEY"}
-}
-
-// keys are the SHA-256 of the API's keys.
-type keys [][sha256.Size]byte
-
-func hashKeys(plain []string) (k keys) {
-	for _, p := range plain {
-		k = append(k, sha256.Sum256([]byte(p)))
-	}
-	return k
-}
-
-func (k keys) have(key string) bool {
-	sum, found := sha256.Sum256([]byte(key)), 0
-	for _, known := range k {
-		found |= subtle.ConstantTimeCompare(sum[:], known[:])
-	}
-	return found == 1
 }
 
 // rates holds a limiter for each of the clients seen last.

@@ -58,7 +58,11 @@ func checkDescribed(t testing.TB, r *http.Request, body []byte, status int, head
 			r.Header.Set("Content-Type", "application/json")
 		}
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	if status < 300 { // described is what is within the encoding
+		body, err = unpack(encodingOf(r.Header), body, 1<<30, (&budget{limit: 1 << 40}).lease())
+		require.NoError(t, err)
+	}
+	r.Body, r.GetBody = io.NopCloser(bytes.NewReader(body)), nil
 	options := &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, MultiError: true}
 	in := &openapi3filter.RequestValidationInput{Request: r, PathParams: path, Route: route, Options: options}
 	if status < 300 {
@@ -88,13 +92,18 @@ func TestDescribed(t *testing.T) {
 	}
 	names := regexp.MustCompile(`:(\w+)`)
 	for _, route := range s.handler.(*gin.Engine).Routes() {
+		if route.Method == http.MethodHead { // TestHead holds it against GET
+			continue
+		}
 		there = append(there, route.Method+" "+names.ReplaceAllString(route.Path, "{$1}"))
 	}
 	assert.ElementsMatch(t, there, described)
 
 	var listed []string
 	for _, p := range doc.Paths.Find("/detect").Post.Parameters {
-		listed = append(listed, p.Value.Name)
+		if p.Value.In == openapi3.ParameterInQuery {
+			listed = append(listed, p.Value.Name)
+		}
 	}
 	assert.ElementsMatch(t, append(slices.Clone(parameters), "url"), listed)
 }

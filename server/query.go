@@ -24,12 +24,44 @@ type query struct {
 // parameters are the names that /detect knows.
 var parameters = []string{"classes", "format", "max", "model", "nms", "size", "threshold"}
 
+// addressQuery reads the query string of an address. Unlike URL.Query, it drops
+// nothing.
+func addressQuery(raw string) (url.Values, error) {
+	values := url.Values{}
+	for part := range strings.SplitSeq(raw, "&") {
+		if part == "" {
+			continue
+		}
+		if strings.Contains(part, ";") {
+			return nil, badRequest("the query has a semicolon in %s: parameters have & between them, a value has %%3B", quoted(part))
+		}
+		key, value, _ := strings.Cut(part, "=")
+		for _, text := range []*string{&key, &value} {
+			plain, err := url.QueryUnescape(*text)
+			if err != nil {
+				return nil, badRequest("the query has %s: a %% is followed by two hexadecimal digits, a value has %%25", quoted(part))
+			}
+			*text = plain
+		}
+		values.Add(key, value)
+	}
+	return values, nil
+}
+
 // parseQuery reads the parameters that concern a model. The error names the
 // parameter and the value.
 func parseQuery(values url.Values, m *models.Model, threshold float64) (query, error) {
 	for key := range values {
 		if !slices.Contains(parameters, key) {
-			return query{}, badRequest("parameter %q is not known; known are %s", displayName(key), strings.Join(parameters, ", "))
+			return query{}, badRequest("parameter %q is not known; known are %s", shown(key), strings.Join(parameters, ", "))
+		}
+	}
+	for _, key := range parameters {
+		if key == "classes" { // a list
+			continue
+		}
+		if err := once(values, key); err != nil {
+			return query{}, err
 		}
 	}
 	q := query{settings: m.Detector.Model().Settings()}
@@ -47,7 +79,7 @@ func parseQuery(values url.Values, m *models.Model, threshold float64) (query, e
 	q.most = q.settings.Detections.PerImage
 	if text := values.Get("max"); text != "" {
 		if q.most, err = strconv.Atoi(text); err != nil || q.most < 1 {
-			return q, badRequest("max = %q: want a number from 1", displayName(text))
+			return q, badRequest("max = %q: want a number from 1", shown(text))
 		}
 	}
 	if err := q.setSize(values.Get("size")); err != nil {
@@ -75,7 +107,7 @@ func unitParameter(values url.Values, key string, otherwise float64) (float32, e
 	}
 	v, err := strconv.ParseFloat(text, 32)
 	if err != nil || !(v >= 0 && v <= 1) {
-		return 0, badRequest("%s = %q: want a number from 0 to 1", key, displayName(text))
+		return 0, badRequest("%s = %q: want a number from 0 to 1", key, shown(text))
 	}
 	return float32(v), nil
 }
@@ -90,7 +122,7 @@ func (q *query) setSize(text string) error {
 	case "800/1200":
 		q.settings.SetSize(800, 1200)
 	default:
-		return badRequest("size = %q: want 600/1000, 800/1200 or model", displayName(text))
+		return badRequest("size = %q: want 600/1000, 800/1200 or model", shown(text))
 	}
 	return nil
 }
@@ -109,7 +141,7 @@ func parseClasses(lists []string, names []string) ([]bool, error) {
 			}
 		}
 		if at < 0 {
-			return nil, badRequest("classes: the model has no class %q; it has %s", displayName(text), someOf(names))
+			return nil, badRequest("classes: the model has no class %q; it has %s", shown(text), someOf(names))
 		}
 		if classes == nil {
 			classes = make([]bool, len(names)+1)

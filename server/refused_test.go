@@ -93,7 +93,7 @@ func TestRefused(t *testing.T) {
 		"format":                 {"/detect?format=xml", jpegKind(good), 400, "bad_request", "json, coco or image"},
 		"one picture of two":     {"/detect?format=image", multi(file, file), 400, "bad_request", "one picture"},
 		"COCO with a failure":    {"/detect?format=coco", multi(file, [3]string{"image", "y", "text"}), 415, "unsupported_image", ""},
-		"model":                  {"/detect?model=../etc/passwd", jpegKind(good), 404, "model_not_found", `no model "passwd"`},
+		"model":                  {"/detect?model=../etc/passwd", jpegKind(good), 404, "model_not_found", `no model "../etc/passwd"`},
 		"url":                    {"/detect", jsonKind(`{"url": "http://example.org/x.jpg"}`), 403, "url_not_allowed", "--allow-url"},
 		"no such address":        {"/v1/nothing", jpegKind(good), 404, "not_found", ""},
 		"no such page":           {"/nothing", jpegKind(good), 404, "not_found", ""},

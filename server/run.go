@@ -20,12 +20,9 @@ const (
 	writeTimeout  = time.Minute // of the answer alone
 )
 
-// Run serves on a listener until the context ends, and watches the models'
-// files. Then it is not ready, serves on for the drain delay, finishes what is
-// in flight, and closes. The error is nil unless listening failed or requests
-// were cut off by the drain timeout.
-func (s *Server) Run(ctx context.Context, listener net.Listener) error {
-	h := &http.Server{
+// server is what serves connections of clients.
+func (s *Server) server() *http.Server {
+	return &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       headerTimeout + bodyTimeout,
@@ -33,9 +30,23 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug), // of scanners and broken connections
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+		ConnState: func(c net.Conn, state http.ConnState) {
+			if c, ok := c.(*clientConn); ok && state == http.StateIdle {
+				c.unread.Store(false) // it was little, and net/http has read it
+			}
+		},
 	}
+}
+
+// Run serves on a listener until the context ends, and watches the models'
+// files. Then it is not ready, serves on for the drain delay, finishes what is
+// in flight, and closes. The error is nil unless listening failed or requests
+// were cut off by the drain timeout.
+func (s *Server) Run(ctx context.Context, listener net.Listener) error {
+	h := s.server()
 	failed := make(chan error, 1)
-	go func() { failed <- h.Serve(listener) }()
+	go func() { failed <- h.Serve(clients{listener}) }()
 	watching, stopWatching := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {

@@ -88,7 +88,7 @@ func (s *Server) routes() (http.Handler, error) {
 	if err := e.SetTrustedProxies(s.config.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("server: trusted-proxies = %v: %w", s.config.TrustedProxies, err)
 	}
-	e.Use(func(c *gin.Context) { c.Set(outcomeKey, (*Error)(nil)) }, identify, s.observe, s.recovered, s.allowedHost)
+	e.Use(func(c *gin.Context) { c.Set(outcomeKey, (*Error)(nil)) }, lingering, identify, s.observe, s.recovered, s.allowedHost)
 	if len(s.config.Origins) > 0 {
 		o := cors.DefaultConfig()
 		o.AllowOrigins = s.config.Origins
@@ -99,22 +99,27 @@ func (s *Server) routes() (http.Handler, error) {
 		}
 		e.Use(cors.New(o))
 	}
-	e.GET("/healthz", s.handleHealth)
-	e.GET("/readyz", s.handleReady)
-	e.GET("/openapi.yaml", handleOpenAPI)
+	get(e, "/healthz", s.handleHealth)
+	get(e, "/readyz", s.handleReady)
+	get(e, "/openapi.yaml", handleOpenAPI)
 	api := e.Group("", s.limited, s.authorized)
-	api.GET("/metrics", gin.WrapH(s.metrics.handler()))
-	api.GET("/models", s.handleModels)
+	get(api, "/metrics", gin.WrapH(s.metrics.handler()))
+	get(api, "/models", s.handleModels)
 	for _, path := range []string{"/detect", "/v1/detect"} {
 		api.POST(path, s.leased(s.handleDetect))
 	}
 	s.deepStackRoutes(e)
 	s.protocolRoutes(e, api)
 	e.NoMethod(func(c *gin.Context) {
-		s.fail(c, &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: c.Request.Method + " is not a method of this address"})
+		s.fail(c, &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: shown(c.Request.Method) + " is not a method of this address"})
 	})
 	e.NoRoute(s.handleElse)
 	return e, nil
+}
+
+// get answers GET, and HEAD, of which net/http sends the header alone.
+func get(routes gin.IRoutes, path string, handle gin.HandlerFunc) {
+	routes.Match([]string{http.MethodGet, http.MethodHead}, path, handle)
 }
 
 // handleElse answers what is not the API's: the page.

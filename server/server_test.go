@@ -93,7 +93,9 @@ func serve(t testing.TB, change func(*Config)) *served {
 	}
 	s.Server, err = New(c)
 	require.NoError(t, err)
-	h := httptest.NewServer(s.Handler())
+	h := httptest.NewUnstartedServer(nil)
+	h.Config, h.Listener = s.server(), clients{h.Listener} // as Run does
+	h.Start()
 	s.url = h.URL
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()

@@ -84,7 +84,7 @@ func (o *serveOptions) flags(c *cobra.Command) {
 	f.IntVar(&d.Limits.Pictures, "max-pictures", d.Limits.Pictures, "pictures in one request")
 	f.IntVar(&o.memory, "memory", int(d.Limits.Memory>>20), "MiB of bodies and decoded pictures in flight")
 
-	f.StringVar(&o.keyFile, "api-keys", "", "file with an API key a line; also the variable SCALENET_API_KEYS, keys with commas between")
+	f.StringVar(&o.keyFile, "api-keys", "", "file with one API key per line, # begins a line of comment; also the variable SCALENET_API_KEYS, keys with commas between")
 	f.StringSliceVar(&d.Hosts, "allowed-hosts", nil, "names in the Host header that are served; default on a loopback address its names, otherwise all")
 	f.StringSliceVar(&d.Origins, "cors", nil, "origins whose pages may call the API, such as https://example.org")
 	f.StringSliceVar(&d.TrustedProxies, "trusted-proxies", nil, "addresses or networks whose X-Forwarded-For is believed")
@@ -153,21 +153,37 @@ func (o *serveOptions) configure(log io.Writer) error {
 	if len(o.config.Hosts) == 0 {
 		o.config.Hosts = server.LoopbackHosts(o.listen)
 	}
-	keys := os.Getenv("SCALENET_API_KEYS")
-	if o.keyFile != "" {
-		data, err := os.ReadFile(o.keyFile)
-		if err != nil {
-			return err
-		}
-		keys += "\n" + string(data)
-	}
-	o.config.Keys = strings.FieldsFunc(keys, func(r rune) bool { return strings.ContainsRune(",\n\r", r) })
-	if o.keyFile != "" && len(o.config.Keys) == 0 {
-		return fmt.Errorf("%s: no API key in the file", o.keyFile)
-	}
 	var err error
+	if o.config.Keys, err = readKeys(o.keyFile); err != nil {
+		return err
+	}
 	o.config.Log, err = o.logger(log)
 	return err
+}
+
+// keysVariable has API keys with commas between.
+const keysVariable = "SCALENET_API_KEYS"
+
+// readKeys reads the keys of the API, of the environment and of a file, "" being
+// none.
+func readKeys(path string) ([]string, error) {
+	keys, err := server.SplitKeys(os.Getenv(keysVariable))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", keysVariable, err)
+	}
+	if path == "" {
+		return keys, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("--api-keys: %w", err)
+	}
+	defer file.Close()
+	more, err := server.ReadKeys(file)
+	if err != nil {
+		return nil, fmt.Errorf("--api-keys %s: %w", path, err)
+	}
+	return append(keys, more...), nil
 }
 
 func (o *serveOptions) logger(w io.Writer) (*slog.Logger, error) {

@@ -35,9 +35,13 @@ func TestServeErrors(t *testing.T) {
 	defer taken.Close()
 	empty := filepath.Join(t.TempDir(), "keys")
 	require.NoError(t, os.WriteFile(empty, []byte("\n"), 0o600))
+	unsound := filepath.Join(t.TempDir(), "unsound")
+	require.NoError(t, os.WriteFile(unsound, []byte("# ours\nfirst\nsecond key\n"), 0o600))
 	for args, want := range map[string]string{
-		"":                            "model",
-		"--model nothing.safetensors": "nothing.safetensors",
+		"": "model",
+		"--model " + model + " --api-keys " + unsound:                      unsound + ": line 3: an API key has a blank in it",
+		"--model " + model + " --api-keys nowhere":                         "--api-keys: open nowhere: no such file",
+		"--model nothing.safetensors":                                      "nothing.safetensors",
 		"--model " + model + " --listen " + taken.Addr().String():          "--listen " + taken.Addr().String(),
 		"--model " + model + " --log-level loud":                           `--log-level "loud"`,
 		"--model " + model + " --log-format xml":                           `--log-format "xml"`,
@@ -98,7 +102,7 @@ func TestServeTLSAndKeys(t *testing.T) {
 	folder := t.TempDir()
 	cert, key := writeCertificate(t, folder)
 	keys := filepath.Join(folder, "keys")
-	require.NoError(t, os.WriteFile(keys, []byte("first\nsecond\n"), 0o600))
+	require.NoError(t, os.WriteFile(keys, []byte("# ours\nfirst,third\nsecond\n"), 0o600))
 	address, end := announced(t, "--model", "cells="+tinyModel(t, folder), "--tls-cert", cert, "--tls-key", key, "--api-keys", keys, "--log-format", "json", "--pprof", "127.0.0.1:0")
 	require.True(t, strings.HasPrefix(address, "https://127.0.0.1:"), address)
 	roots := x509.NewCertPool()
@@ -116,7 +120,8 @@ func TestServeTLSAndKeys(t *testing.T) {
 		a.Body.Close()
 		return a.StatusCode
 	}
-	assert.Equal(t, []int{401, 200, 200}, []int{get(""), get("first"), get("second")})
+	assert.Equal(t, []int{401, 200, 200}, []int{get(""), get("first,third"), get("second")})
+	assert.Equal(t, []int{401, 401, 401}, []int{get("first"), get("third"), get("# ours")})
 	status, log := end()
 	assert.Zero(t, status, "it ends as it should")
 	assert.Contains(t, log, `"msg":"draining"`)

@@ -1,0 +1,119 @@
+package server
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
+
+// longestKeyFile is the most bytes of a file with keys.
+const longestKeyFile = 1 << 20
+
+// ReadKeys reads a file with one API key per line. Empty lines and lines that
+// begin with # are passed over. The error names the line, and never a key.
+func ReadKeys(file io.Reader) ([]string, error) {
+	data, err := io.ReadAll(io.LimitReader(file, longestKeyFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > longestKeyFile {
+		return nil, fmt.Errorf("longer than %d bytes", longestKeyFile)
+	}
+	var all []string
+	number := 0
+	for line := range bytes.Lines(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) {
+		number++
+		key := strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r")
+		if text := strings.TrimSpace(key); text == "" || text[0] == '#' {
+			continue
+		}
+		if err := soundKey(key); err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
+		}
+		all = append(all, key)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("no API key in it")
+	}
+	return all, nil
+}
+
+// SplitKeys reads API keys with commas or ends of lines between. The error names
+// the key by its number.
+func SplitKeys(list string) ([]string, error) {
+	if list == "" {
+		return nil, nil
+	}
+	all := strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(",\n\r", r) })
+	for i, key := range all {
+		if err := soundKey(key); err != nil {
+			return nil, fmt.Errorf("key %d: %w", i+1, err)
+		}
+	}
+	if len(all) == 0 {
+		return nil, errors.New("no API key in it")
+	}
+	return all, nil
+}
+
+// soundKey checks that clients can send a key in a header.
+func soundKey(key string) error {
+	switch {
+	case key == "":
+		return errors.New("an API key is empty")
+	case strings.TrimSpace(key) != key:
+		return errors.New("an API key has blanks around it")
+	case strings.ContainsAny(key, " \t"):
+		return errors.New("an API key has a blank in it; a comment has a line of its own, which begins with #")
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return errors.New("an API key has a character that is not printable ASCII")
+	}
+	return nil
+}
+
+// authorized refuses requests without a key.
+func (s *Server) authorized(c *gin.Context) {
+	if err := s.checkKey(c, ""); err != nil {
+		s.fail(c, err)
+	}
+}
+
+// checkKey holds the keys that a request has against all there are, in a time that
+// tells nothing. They are in headers, or given where a protocol has another place
+// for one.
+func (s *Server) checkKey(c *gin.Context, given string) error {
+	sent := []string{given, c.GetHeader("X-API-Key")}
+	if scheme, bearer, _ := strings.Cut(c.GetHeader("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+		sent = append(sent, strings.TrimLeft(bearer, " "))
+	}
+	if len(s.keys) == 0 || slices.ContainsFunc(sent, s.keys.have) {
+		return nil
+	}
+	return &Error{Status: http.StatusUnauthorized, Code: "unauthorized", Message: "an API key is needed, as Authorization: Bearer KEY or X-API-Key: KEY"}
+}
+
+// keys are the SHA-256 of the API's keys.
+type keys [][sha256.Size]byte
+
+func hashKeys(plain []string) (k keys) {
+	for _, p := range plain {
+		k = append(k, sha256.Sum256([]byte(p)))
+	}
+	return k
+}
+
+func (k keys) have(key string) bool {
+	sum, found := sha256.Sum256([]byte(key)), 0
+	for _, known := range k {
+		found |= subtle.ConstantTimeCompare(sum[:], known[:])
+	}
+	return found == 1
+}
