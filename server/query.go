@@ -33,13 +33,13 @@ func addressQuery(raw string) (url.Values, error) {
 			continue
 		}
 		if strings.Contains(part, ";") {
-			return nil, badRequest("the query has a semicolon in %s: parameters have & between them, a value has %%3B", quoted(part))
+			return nil, badRequest("the query has a semicolon in %s: an ampersand goes between parameters, and %%3B into a value", quoted(part))
 		}
 		key, value, _ := strings.Cut(part, "=")
 		for _, text := range []*string{&key, &value} {
 			plain, err := url.QueryUnescape(*text)
 			if err != nil {
-				return nil, badRequest("the query has %s: a %% is followed by two hexadecimal digits, a value has %%25", quoted(part))
+				return nil, badRequest("the query has %s: two hexadecimal digits follow a percent sign, which is %%25 itself", quoted(part))
 			}
 			*text = plain
 		}

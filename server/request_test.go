@@ -217,3 +217,36 @@ func FuzzContentType(f *testing.F) {
 		_, _, _ = disposition(header)
 	})
 }
+
+// TestLongValues: neither an answer nor a line of the log repeats more of a
+// client's value than tells which it is.
+func TestLongValues(t *testing.T) {
+	s := serve(t, nil)
+	long := strings.Repeat("x", 40_000)
+	for _, r := range [][4]string{
+		{http.MethodPost, "/detect?model=" + long, "image/jpeg"},
+		{http.MethodPost, "/detect?" + long + "=1", "image/jpeg"},
+		{http.MethodPost, "/detect", long + "/" + long[:10_000]},
+		{http.MethodPost, "/detect", "multipart/form-data; boundary=" + long},
+		{http.MethodPost, "/detect", "image/jpeg", long},
+		{http.MethodPost, "/v1/vision/custom/" + long, "image/jpeg"},
+		{http.MethodGet, "/v2/models/" + long},
+		{http.MethodGet, "/" + long},
+		{long, "/detect"},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), r[0], s.url+r[1], strings.NewReader("picture"))
+		require.NoError(t, err)
+		request.Header.Set("Content-Type", r[2])
+		request.Header.Set("Content-Encoding", r[3])
+		a, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		text, err := io.ReadAll(a.Body)
+		require.NoError(t, err)
+		a.Body.Close()
+		assert.GreaterOrEqual(t, a.StatusCode, 400)
+		assert.Less(t, len(text), 1500, string(text[:100]))
+	}
+	for line := range strings.Lines(s.log.String()) {
+		assert.Less(t, len(line), 3000)
+	}
+}

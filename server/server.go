@@ -92,7 +92,7 @@ func (s *Server) routes() (http.Handler, error) {
 	if len(s.config.Origins) > 0 {
 		o := cors.DefaultConfig()
 		o.AllowOrigins = s.config.Origins
-		o.AllowHeaders = []string{"Authorization", "Content-Type", lengthHeader, "X-API-Key", "X-Request-ID"}
+		o.AllowHeaders = []string{"Authorization", "Content-Encoding", "Content-Type", lengthHeader, "X-API-Key", "X-Request-ID"}
 		o.ExposeHeaders = []string{lengthHeader, "Retry-After", "X-Request-ID"}
 		if err := o.Validate(); err != nil {
 			return nil, fmt.Errorf("server: cors = %v: %w", s.config.Origins, err)
