@@ -107,11 +107,16 @@ func ReadSearch(dir string) (Search, error) {
 	return s, nil
 }
 
-// New is an error when the folder has a search.
+// New is an error when the folder has a search, or what one would write over.
 func (s Search) New(dir string) error {
 	path := filepath.Join(dir, searchFile)
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("%s: a search is there already; continue it with --resume or choose another --out", path)
+	}
+	for _, name := range []string{seedFolder, string(allocate.ByImportance), string(allocate.Evenly), allocationFolder, foundFile + ".json", foundFile + ".md"} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			return fmt.Errorf("%s: is there already and is not of a search: choose another --out", filepath.Join(dir, name))
+		}
 	}
 	return nil
 }

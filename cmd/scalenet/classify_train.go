@@ -58,7 +58,7 @@ logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(classify.Presets(
 
 func (o *classifyTrainOptions) fit(c *cobra.Command) error {
 	errs := c.ErrOrStderr()
-	begun, err := o.run.look()
+	begun, err := o.run.look(classifiers().wrote, o.settings.config)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 // classifier.
 type configuration[C any] interface {
 	Resolve() (C, error)
+	YAML() string
 }
 
 // kind says how the configurations of one kind of model are found and read.
@@ -19,6 +20,12 @@ type kind[C configuration[C]] struct {
 	key    string // of a file's metadata
 	preset func(name string) (C, error)
 	parse  func(text []byte, origin string) (C, error)
+}
+
+// wrote tells whether a text is the whole configuration that a run writes.
+func (k kind[C]) wrote(text string) bool {
+	config, err := k.parse([]byte(text), train.ConfigFile)
+	return err == nil && config.YAML() == text
 }
 
 // configure resolves the preset and its changes. Of a run that is resumed, what

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,27 @@ func TestFailedStartIsNoDeadEnd(t *testing.T) {
 	require.Zero(t, status, stderr)
 	require.Contains(t, stderr, "it starts from step 0")
 	require.Equal(t, cells(t, out), cells(t, again))
+}
+
+// What is none of a run's is not written over by one, nor is what it reads.
+func TestRunWritesOverNothing(t *testing.T) {
+	_, args := tinyRun(t)
+	for name, text := range map[string]string{"train.csv": "image,label\n", "config.yaml": "mine: 1\n", "loss.png": "mine", "log.jsonl": "{}\n", "best.safetensors": "mine"} {
+		out := t.TempDir()
+		file := write(t, filepath.Join(out, name), text)
+		for _, more := range [][]string{nil, {"--resume"}} {
+			status, _, stderr := scalenet(append(append(slices.Clone(args), "--out", out), more...)...)
+			require.Equal(t, 1, status, stderr)
+			if more == nil {
+				require.Contains(t, stderr, filepath.Base(file))
+			}
+			require.Equal(t, map[string]string{name: text}, contents(t, out), "%s %v", file, more)
+		}
+	}
+	out := t.TempDir()
+	config := write(t, filepath.Join(out, "config.yaml"), "train: {epochs: 1}\n")
+	status, _, stderr := scalenet(append(slices.Clone(args), "--out", out, "--config", config)...)
+	requireError(t, status, stderr, config+": is the input")
 }
 
 // cells is train.csv without the columns of times.

@@ -53,15 +53,33 @@ func (o *runFolder) flags(c *cobra.Command) {
 }
 
 // look finds out what there is of the run that is to be resumed. One that has
-// saved nothing begins anew, with --resume or without.
-func (o *runFolder) look() (b train.Begun, err error) {
+// saved nothing begins anew, with --resume or without. A new run that would
+// write over a file that is none of a run's, which wrote tells of config.yaml, or
+// over one of the inputs is an error.
+func (o *runFolder) look(wrote func(config string) bool, inputs ...string) (b train.Begun, err error) {
 	if !o.resume {
-		return b, nil
+		return b, o.new(wrote, inputs)
 	}
-	if b, err = o.read(); err == nil && b.Saved == nil && !b.Started {
-		err = fmt.Errorf("%s: there is no run to resume", filepath.Join(o.out, train.StateFile))
+	b, err = o.read()
+	switch {
+	case err != nil || b.Saved != nil:
+		return b, err
+	case !b.Started:
+		return b, fmt.Errorf("%s: there is no run to resume", filepath.Join(o.out, train.StateFile))
 	}
-	return b, err
+	return b, train.CheckNew(o.out, wrote)
+}
+
+// new is an error when the folder has what a new run must not write over.
+func (o *runFolder) new(wrote func(config string) bool, inputs []string) error {
+	if b, err := o.read(); err != nil || b.Saved != nil { // of a run begin says more
+		return err
+	}
+	unasked := outputs{force: true} // what a run that failed has left is replaced
+	if err := unasked.check(append(inputs, o.init), in(o.out, "the run", train.Files()...)...); err != nil {
+		return err
+	}
+	return train.CheckNew(o.out, wrote)
 }
 
 // read is an error when a run in the folder can neither go on nor begin.

@@ -64,7 +64,7 @@ logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(detector.Presets(
 
 func (o *trainOptions) fit(c *cobra.Command) error {
 	errs := c.ErrOrStderr()
-	begun, err := o.run.look()
+	begun, err := o.run.look(detectors().wrote, slices.Concat([]string{o.settings.config}, coco.Sources(o.train.path), coco.Sources(o.val.path))...)
 	if err != nil {
 		return err
 	}
