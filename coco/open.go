@@ -12,6 +12,9 @@ import (
 // ErrDuplicateID is what the error of an id that is there twice wraps.
 var ErrDuplicateID = errors.New("duplicate id")
 
+// ErrNoPicture is what the error of an image whose file is not there wraps, where reading needs the file.
+var ErrNoPicture = errors.New("no picture")
+
 // Options say how a data set is opened; the zero value is fine for a COCO file with its pictures beside it.
 type Options struct {
 	Images  string   // COCO: folder of the pictures; see ReadCOCO for the default

@@ -40,6 +40,9 @@ func ReadYOLO(path string, opt Options) (*Dataset, error) {
 	}
 	for i, p := range file.readPictures(pictures) {
 		for _, err := range p.faults {
+			if errors.Is(err, ErrNoPicture) {
+				err = fmt.Errorf("%s: %w", path, err)
+			}
 			if err := opt.fault(err); err != nil {
 				return nil, err
 			}
@@ -75,7 +78,10 @@ func (f *yoloFile) readPictures(paths []string) []yoloPicture {
 	parallel(len(paths), func(_ *struct{}, i int) {
 		p := &pictures[i]
 		var err error
-		if p.size, err = imaging.Size(paths[i], imaging.Limits{}); err != nil {
+		if p.size, err = imaging.Size(paths[i], imaging.Limits{}); errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w at %.300s", ErrNoPicture, paths[i])
+		}
+		if err != nil {
 			p.faults = append(p.faults, err)
 			return
 		}

@@ -228,7 +228,8 @@ func TestYOLOLists(t *testing.T) {
 	dir := yoloFolder(t, "train: list.txt\nnames: [cat]\n", "")
 	writeFile(t, filepath.Join(dir, "list.txt"), "images/train/none.png\n")
 	_, err := Open(dir, Options{})
-	require.ErrorContains(t, err, filepath.Join(dir, "images/train/none.png"))
+	require.ErrorContains(t, err, "data.yaml: no picture at "+filepath.Join(dir, "images/train/none.png"))
+	require.ErrorIs(t, err, ErrNoPicture)
 }
 
 // Ultralytics reads "path" relative to the current folder.

@@ -13,8 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxYOLOFile bounds data.yaml, in bytes: its reader takes a hundred times that.
-const maxYOLOFile = 4 << 20
+// maxYOLOFile bounds data.yaml, in bytes: its reader takes up to 170 times that.
+const maxYOLOFile = 2 << 20
 
 // yoloFile is data.yaml. Other keys are skipped.
 type yoloFile struct {

@@ -79,6 +79,8 @@ func faultKind(err error) string {
 	switch {
 	case errors.Is(err, coco.ErrDuplicateID):
 		return "duplicate id"
+	case errors.Is(err, coco.ErrNoPicture):
+		return "missing picture"
 	case errors.Is(err, imaging.ErrCorrupt):
 		return "corrupt picture"
 	case errors.Is(err, imaging.ErrUnsupported):
