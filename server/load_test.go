@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -211,6 +212,39 @@ func TestDrain(t *testing.T) {
 	assert.Positive(t, answered.Load())
 	_, err = http.Get(url + "/healthz")
 	require.Error(t, err, "it listens no more")
+}
+
+// TestDrainIdleConnection: a connection that was idle when the end began takes
+// one more request, whose answer says that it is the last.
+func TestDrainIdleConnection(t *testing.T) {
+	s := serve(t, func(c *Config) { c.DrainDelay = time.Second })
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	inner := s.detached(t)
+	go func() { ended <- inner.Run(ctx, listener) }()
+	connection, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	defer connection.Close()
+	answers := bufio.NewReader(connection)
+	get := func() *http.Response {
+		_, err := fmt.Fprint(connection, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		require.NoError(t, err)
+		a, err := http.ReadResponse(answers, nil)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, a.Body)
+		require.NoError(t, err)
+		return a
+	}
+	require.False(t, get().Close)
+	end()
+	wait(t, "it is ending", inner.draining.Load)
+	time.Sleep(50 * time.Millisecond)
+	last := get()
+	require.Equal(t, 200, last.StatusCode)
+	require.True(t, last.Close)
+	require.NoError(t, <-ended)
 }
 
 // detached is a server of its own with the same configuration and models.

@@ -23,7 +23,7 @@ const (
 // server is what serves connections of clients.
 func (s *Server) server() *http.Server {
 	return &http.Server{
-		Handler:           s.handler,
+		Handler:           s.closing(),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       headerTimeout + bodyTimeout,
 		WriteTimeout:      headerTimeout + bodyTimeout + s.config.Timeout + writeTimeout,
@@ -37,6 +37,18 @@ func (s *Server) server() *http.Server {
 			}
 		},
 	}
+}
+
+// closing is the handler, whose answers, once the server is ending, tell the
+// client to connect anew, elsewhere. SetKeepAlivesEnabled would close idle
+// connections as well, on which a request may be under way.
+func (s *Server) closing() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		s.handler.ServeHTTP(w, r)
+	})
 }
 
 // Run serves on a listener until the context ends, and watches the models'
@@ -70,7 +82,6 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 // drain ends serving without losing a request.
 func (s *Server) drain(h *http.Server) error {
 	s.draining.Store(true)
-	h.SetKeepAlivesEnabled(false) // each answer tells its client to connect anew, elsewhere
 	s.config.Log.Info("draining", "delay", s.config.DrainDelay, "queued", s.queue.Depth())
 	time.Sleep(s.config.DrainDelay)
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
