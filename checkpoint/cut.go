@@ -6,7 +6,7 @@ import (
 )
 
 // mostShown bounds what a message shows of a value of a file, in bytes.
-const mostShown = 80
+const mostShown = 200
 
 // cut shortens text of a file for a message.
 func cut(s string) string {

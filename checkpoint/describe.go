@@ -29,8 +29,12 @@ func Describe(key, config string, classes []string) map[string]string {
 
 // Classes are the class names that Describe put into a file's metadata.
 func (r *Reader) Classes() (names []string, err error) {
-	if err := json.Unmarshal([]byte(r.Metadata()[classesKey]), &names); err != nil {
-		return nil, fmt.Errorf("metadata %s: %w", classesKey, err)
+	text, ok := r.Metadata()[classesKey]
+	if !ok {
+		return nil, fmt.Errorf("metadata %s: not there", classesKey)
+	}
+	if err := json.Unmarshal([]byte(text), &names); err != nil {
+		return nil, fmt.Errorf("metadata %s: %s is not a JSON list of strings", classesKey, cut(text))
 	}
 	return names, nil
 }

@@ -10,26 +10,35 @@ type DType string
 
 // The element types that are read and written.
 const (
-	F64  DType = "F64"
-	F32  DType = "F32"
-	F16  DType = "F16"
-	BF16 DType = "BF16"
-	I64  DType = "I64"
-	I32  DType = "I32"
-	U8   DType = "U8"
-	Bool DType = "BOOL"
+	F64    DType = "F64"
+	F32    DType = "F32"
+	F16    DType = "F16"
+	BF16   DType = "BF16"
+	F8E4M3 DType = "F8_E4M3"
+	F8E5M2 DType = "F8_E5M2"
+	F8E8M0 DType = "F8_E8M0" // a power of two
+	C64    DType = "C64"     // two F32, real and imaginary
+	I64    DType = "I64"
+	I32    DType = "I32"
+	I16    DType = "I16"
+	I8     DType = "I8"
+	U64    DType = "U64"
+	U32    DType = "U32"
+	U16    DType = "U16"
+	U8     DType = "U8"
+	Bool   DType = "BOOL"
 )
 
 // Size is the number of bytes of an element, 0 for a type that is not known.
 func (d DType) Size() int {
 	switch d {
-	case F64, I64:
+	case F64, I64, U64, C64:
 		return 8
-	case F32, I32:
+	case F32, I32, U32:
 		return 4
-	case F16, BF16:
+	case F16, BF16, I16, U16:
 		return 2
-	case U8, Bool:
+	case F8E4M3, F8E5M2, F8E8M0, I8, U8, Bool:
 		return 1
 	}
 	return 0
@@ -37,7 +46,11 @@ func (d DType) Size() int {
 
 // IsFloat tells whether elements are floating-point numbers.
 func (d DType) IsFloat() bool {
-	return d == F64 || d == F32 || d == F16 || d == BF16
+	switch d {
+	case F64, F32, F16, BF16, F8E4M3, F8E5M2, F8E8M0:
+		return true
+	}
+	return false
 }
 
 // ParseDType reads a type in any case: "f32", "BF16", "bool".

@@ -73,22 +73,32 @@ func checkLayout(entries []entry, dataSize int64) error {
 		if err != nil {
 			return err
 		}
-		switch {
-		case e.end < e.begin:
-			return fmt.Errorf("tensor %q: data_offsets [%d, %d] run backwards", e.Name, e.begin, e.end)
-		case e.end > dataSize:
-			return fmt.Errorf("tensor %q: data_offsets [%d, %d] leave the %d bytes of data (is the file truncated?)", e.Name, e.begin, e.end, dataSize)
-		case int64(want) != e.end-e.begin:
-			return fmt.Errorf("tensor %q: %s %v takes %d bytes, data_offsets [%d, %d] give %d", e.Name, e.DType, e.Shape, want, e.begin, e.end, e.end-e.begin)
-		case e.begin < at:
-			return fmt.Errorf("tensor %q: data_offsets [%d, %d] overlap another tensor's, which end at %d", e.Name, e.begin, e.end, at)
-		case e.begin > at:
-			return fmt.Errorf("tensor %q: data_offsets [%d, %d] leave a hole after byte %d", e.Name, e.begin, e.end, at)
+		if err := e.checkRange(int64(want), at, dataSize); err != nil {
+			return fmt.Errorf("tensor %q: %w", cut(e.Name), err)
 		}
 		at = e.end
 	}
 	if at != dataSize {
 		return fmt.Errorf("%d bytes after the last tensor belong to none", dataSize-at)
+	}
+	return nil
+}
+
+// checkRange holds where an entry's bytes are against how many it has, where the
+// entry before it ends and how long the data are.
+func (e entry) checkRange(want, at, dataSize int64) error {
+	offsets := fmt.Sprintf("data_offsets [%d, %d]", e.begin, e.end)
+	switch {
+	case e.end < e.begin:
+		return fmt.Errorf("%s run backwards", offsets)
+	case e.end > dataSize:
+		return fmt.Errorf("%s leave the %d bytes of data (is the file truncated?)", offsets, dataSize)
+	case want != e.end-e.begin:
+		return fmt.Errorf("%s %s takes %d bytes, %s give %d", e.DType, cut(fmt.Sprint(e.Shape)), want, offsets, e.end-e.begin)
+	case e.begin < at:
+		return fmt.Errorf("%s overlap another tensor's, which end at %d", offsets, at)
+	case e.begin > at:
+		return fmt.Errorf("%s leave a hole after byte %d", offsets, at)
 	}
 	return nil
 }
@@ -109,10 +119,10 @@ func (p headerParser) object(what string, value func(key string) error) error {
 		}
 		key, ok := token.(string)
 		if !ok {
-			return fmt.Errorf("%s has a key that is no string: %v", what, token)
+			return fmt.Errorf("%s has a key that is no string: %s", what, shown(token))
 		}
 		if seen[key] {
-			return fmt.Errorf("%s has the key %q twice", what, key)
+			return fmt.Errorf("%s has the key %q twice", what, cut(key))
 		}
 		seen[key] = true
 		if err := value(key); err != nil {
@@ -124,7 +134,7 @@ func (p headerParser) object(what string, value func(key string) error) error {
 
 func (p headerParser) entry(name string) (entry, error) {
 	e := entry{Info: Info{Name: name}}
-	what := fmt.Sprintf("tensor %q", name)
+	what := fmt.Sprintf("tensor %q", cut(name))
 	fields := 0
 	err := p.object(what, func(key string) error {
 		fields++
@@ -151,7 +161,7 @@ func (p headerParser) entry(name string) (entry, error) {
 			e.begin, e.end = offsets[0], offsets[1]
 			return nil
 		}
-		return fmt.Errorf("%s has the unknown key %q", what, key)
+		return fmt.Errorf("%s has the unknown key %q", what, cut(key))
 	})
 	if err == nil && fields != 3 {
 		err = fmt.Errorf("%s lacks dtype, shape or data_offsets", what)
@@ -162,7 +172,7 @@ func (p headerParser) entry(name string) (entry, error) {
 func (p headerParser) metadata() (map[string]string, error) {
 	metadata := map[string]string{}
 	err := p.object(metadataKey, func(key string) (err error) {
-		metadata[key], err = p.text(metadataKey + ": " + strconv.Quote(key))
+		metadata[key], err = p.text(metadataKey + ": " + strconv.Quote(cut(key)))
 		return err
 	})
 	return metadata, err
@@ -175,7 +185,7 @@ func (p headerParser) text(what string) (string, error) {
 	}
 	s, ok := token.(string)
 	if !ok {
-		return "", fmt.Errorf("%s is %v instead of a string", what, token)
+		return "", fmt.Errorf("%s is %s instead of a string", what, shown(token))
 	}
 	return s, nil
 }
@@ -194,7 +204,7 @@ func (p headerParser) integers(what string) ([]int64, error) {
 		number, _ := token.(json.Number)
 		v, err := strconv.ParseInt(number.String(), 10, 64)
 		if err != nil || v < 0 {
-			return nil, fmt.Errorf("%s[%d] is %v instead of an integer from 0", what, len(values), token)
+			return nil, fmt.Errorf("%s[%d] is %s instead of an integer from 0", what, len(values), shown(token))
 		}
 		values = append(values, v)
 	}
@@ -207,10 +217,13 @@ func (p headerParser) delim(want json.Delim, what string) error {
 		return p.broken(err)
 	}
 	if token != want {
-		return fmt.Errorf("%s: %v instead of %q", what, token, want.String())
+		return fmt.Errorf("%s: %s instead of %q", what, shown(token), want.String())
 	}
 	return nil
 }
+
+// shown is a token for a message.
+func shown(token json.Token) string { return cut(fmt.Sprint(token)) }
 
 func (p headerParser) broken(err error) error {
 	if err == io.EOF {

@@ -68,10 +68,10 @@ func (r Report) Err(path string) error {
 	var first string
 	if len(r.WrongShape) > 0 {
 		w := r.WrongShape[0]
-		first = fmt.Sprintf("tensor %q has shape %v, the model wants %v", w.Name, w.Have, w.Want)
+		first = fmt.Sprintf("tensor %q has shape %s, the model wants %v", cut(w.Name), cut(fmt.Sprint(w.Have)), w.Want)
 	} else {
 		w := r.Missing[0]
-		first = fmt.Sprintf("tensor %q of shape %v is missing", w.Name, w.Shape)
+		first = fmt.Sprintf("tensor %q of shape %v is missing", cut(w.Name), w.Shape)
 	}
 	return fmt.Errorf("%s: %s (%d matched, %d missing, %d of wrong shape, %d left over): is it a checkpoint of another structure?",
 		path, first, len(r.Matched), len(r.Missing), len(r.WrongShape), len(r.LeftOver))
@@ -83,18 +83,18 @@ func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d matched, %d missing, %d left over, %d of wrong shape, %d ignored",
 		len(r.Matched), len(r.Missing), len(r.LeftOver), len(r.WrongShape), len(r.Ignored))
-	named := func(i Info) string { return fmt.Sprintf("%s %v", i.Name, i.Shape) }
-	list(&b, "missing", r.Missing, named)
-	list(&b, "left over", r.LeftOver, named)
-	list(&b, "wrong shape", r.WrongShape, func(m Mismatch) string {
-		return fmt.Sprintf("%s has %v, wanted %v", m.Name, m.Have, m.Want)
+	named := func(i Info) string { return cut(fmt.Sprintf("%s %v", i.Name, i.Shape)) }
+	listLine(&b, "missing", r.Missing, named)
+	listLine(&b, "left over", r.LeftOver, named)
+	listLine(&b, "wrong shape", r.WrongShape, func(m Mismatch) string {
+		return cut(fmt.Sprintf("%s has %v, wanted %v", m.Name, m.Have, m.Want))
 	})
-	list(&b, "ignored", r.Ignored, func(name string) string { return name })
+	listLine(&b, "ignored", r.Ignored, cut)
 	return b.String()
 }
 
-// list adds a line "title: a; b; ... and n more".
-func list[T any](b *strings.Builder, title string, items []T, text func(T) string) {
+// listLine adds a line "title: a; b; ... and n more".
+func listLine[T any](b *strings.Builder, title string, items []T, text func(T) string) {
 	const shown = 4
 	if len(items) == 0 {
 		return

@@ -6,26 +6,32 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"math/big"
 	"os"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/nlpodyssey/gopickle/types"
 )
 
-// maxPTH bounds a .pth and the tensors read from it together, in bytes.
-const maxPTH = 16 << 30
+// What reading a .pth may take, in bytes. PyTorch's files need less memory than
+// they have bytes; those that need far more are made to harm.
+const (
+	maxPTH    = 16 << 30 // of the file
+	maxPickle = 64 << 20 // of the part that is a program: a thousand tensors take 100 kB
+	// memory for the program's objects, the tensors and the storages read
+	roomFactor = 5
+	leastRoom  = 48 << 20
+)
+
+func roomFor(size int64) int64 { return max(roomFactor*size, leastRoom) }
 
 // LoadPTH reads the tensors of a file that PyTorch's torch.save wrote, in the
-// zip format or the one before 1.6: a state dict, or a dict that has one under
-// "state_dict" or "model". A prefix "module." that all names have, from
-// DataParallel, is taken off, and the layers of torchvision's first DenseNets get
-// their present names. Entries of the state dict that are no tensors
-// are left out; skipped has their names.
-func LoadPTH(file string) (f *File, skipped []string, err error) {
+// zip format or the one before 1.6: a state dict, or a dict that has one, as
+// training scripts save it. Notes say what was left out and changed.
+//
+// A file that asks for more than a few times its size, in memory or in work, is
+// an error.
+func LoadPTH(file string) (f *File, notes Notes, err error) {
 	defer func() {
 		if err != nil && !strings.HasPrefix(err.Error(), "open ") {
 			err = fmt.Errorf("%s: %w", file, err)
@@ -33,54 +39,98 @@ func LoadPTH(file string) (f *File, skipped []string, err error) {
 	}()
 	r, err := os.Open(file)
 	if err != nil {
-		return nil, nil, err
+		return nil, notes, err
 	}
 	defer r.Close()
 	stat, err := r.Stat()
 	if err != nil {
-		return nil, nil, err
+		return nil, notes, err
+	}
+	if !stat.Mode().IsRegular() {
+		return nil, notes, errors.New("not a regular file")
 	}
 	if stat.Size() > maxPTH {
-		return nil, nil, fmt.Errorf("%d bytes are above the limit of %d", stat.Size(), int64(maxPTH))
+		return nil, notes, fmt.Errorf("%d bytes are above the limit of %d", stat.Size(), int64(maxPTH))
 	}
 	return readPTH(r, stat.Size())
 }
 
+// container is an opened .pth: its object, its storages by key, and the room that
+// the object left.
+type container struct {
+	root    any
+	room    int64
+	storage func(key string) ([]byte, error)
+}
+
 // readPTH is [LoadPTH] for size bytes that lie elsewhere.
-func readPTH(r io.ReaderAt, size int64) (*File, []string, error) {
-	var root any
-	var read func(*storage) ([]byte, error)
+func readPTH(r io.ReaderAt, size int64) (*File, Notes, error) {
+	var c container
 	archive, err := zip.NewReader(r, size)
 	if err == nil {
-		root, read, err = openArchive(archive)
+		c, err = openArchive(archive, size)
 	} else {
-		root, read, err = openLegacy(io.NewSectionReader(r, 0, size))
+		c, err = openLegacy(r, size)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, Notes{}, err
 	}
-	names, views, skipped, err := stateDict(root)
+	s, err := findState(c.root)
 	if err != nil {
-		return nil, nil, err
+		return nil, Notes{}, err
 	}
-	f := &File{}
-	left := int64(maxPTH)
-	for i, v := range views {
-		t, err := v.tensor(names[i], read)
+	f, err := c.tensors(s)
+	return f, s.notes, err
+}
+
+// pay takes from the room.
+func (c *container) pay(bytes int, name string) error {
+	if c.room -= int64(bytes); c.room < 0 {
+		return fmt.Errorf("tensor %q: the tensors and their storages take far more memory than the file has bytes", cut(name))
+	}
+	return nil
+}
+
+// tensors gathers all tensors, of one storage after the other, so that each is
+// read once.
+func (c *container) tensors(s *stateDict) (*File, error) {
+	order := make([]int, len(s.views))
+	for i, v := range s.views {
+		bytes, err := v.check(s.names[i])
+		if err == nil {
+			err = c.pay(bytes, s.names[i])
+		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		if left -= int64(len(t.Data)); left < 0 {
-			return nil, nil, fmt.Errorf("tensor %q: the tensors take more than %d bytes together", t.Name, int64(maxPTH))
-		}
-		f.Tensors = append(f.Tensors, t)
+		order[i] = i
 	}
-	return f, skipped, nil
+	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(s.views[a].storage.key, s.views[b].storage.key) })
+	f := &File{Tensors: make([]Tensor, len(s.views))}
+	var key string
+	var bytes []byte
+	for n, i := range order {
+		v, name := s.views[i], s.names[i]
+		var err error
+		if n == 0 || v.storage.key != key {
+			key = v.storage.key
+			if bytes, err = c.storage(key); err == nil {
+				err = c.pay(len(bytes), name)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		if f.Tensors[i], err = v.tensor(name, bytes); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
 }
 
 // openArchive reads the zip format: <name>/data.pkl is the program,
 // <name>/data/<key> are storages, not compressed.
-func openArchive(archive *zip.Reader) (any, func(*storage) ([]byte, error), error) {
+func openArchive(archive *zip.Reader, size int64) (container, error) {
 	records := map[string]*zip.File{}
 	var folder string
 	for _, record := range archive.File {
@@ -89,248 +139,114 @@ func openArchive(archive *zip.Reader) (any, func(*storage) ([]byte, error), erro
 			folder = path.Dir(record.Name)
 		}
 	}
-	get := func(name string, limit uint64) ([]byte, error) {
+	get := func(name string, limit int64) ([]byte, error) {
 		record, ok := records[folder+"/"+name]
-		switch {
-		case !ok:
-			return nil, fmt.Errorf("no record %q in the archive: is it a file of torch.save?", name)
-		case record.Method != zip.Store:
-			return nil, fmt.Errorf("record %q is compressed, which torch.save never does", name)
-		case record.UncompressedSize64 > limit:
-			return nil, fmt.Errorf("record %q has %d bytes, above %d", name, record.UncompressedSize64, limit)
+		if !ok {
+			return nil, fmt.Errorf("no record %q in the archive: is it a file of torch.save?", cut(name))
 		}
-		r, err := record.Open()
-		if err != nil {
-			return nil, fmt.Errorf("record %q: %w", name, err)
-		}
-		defer r.Close()
-		b, err := io.ReadAll(r) // the archive's size bounds what is not compressed
-		if err != nil {
-			return nil, fmt.Errorf("record %q: %w", name, err)
-		}
-		return b, nil
+		return readRecord(record, min(limit, size))
 	}
 	if _, ok := records[folder+"/constants.pkl"]; ok {
-		return nil, nil, errors.New("a TorchScript file; save the state dict of its model instead")
+		return container{}, errors.New("a TorchScript file; save the state dict of its model instead")
 	}
 	program, err := get("data.pkl", maxPickle)
 	if err != nil {
-		return nil, nil, err
+		return container{}, err
 	}
 	if order, err := get("byteorder", 16); err == nil && string(order) != "little" {
-		return nil, nil, fmt.Errorf("the byte order is %q, not little", order)
+		return container{}, fmt.Errorf("the byte order is %q, not little", order)
 	}
-	root, _, err := unpickle(program)
-	return root, func(s *storage) ([]byte, error) { return get("data/"+s.key, maxPTH) }, err
+	u := newUnpickler(program, roomFor(size))
+	root, err := u.run()
+	return container{root, u.room, func(key string) ([]byte, error) { return get("data/"+key, size) }}, err
 }
+
+// readRecord reads a record that is not compressed, and checks its sum.
+func readRecord(record *zip.File, limit int64) ([]byte, error) {
+	name := cut(record.Name)
+	switch {
+	case record.Method != zip.Store || record.UncompressedSize64 != record.CompressedSize64:
+		return nil, fmt.Errorf("record %q is compressed, which torch.save never does", name)
+	case record.UncompressedSize64 > uint64(limit):
+		return nil, fmt.Errorf("record %q has %d bytes, above %d", name, record.UncompressedSize64, limit)
+	}
+	r, err := record.Open()
+	if err != nil {
+		return nil, fmt.Errorf("record %q: %w", name, err)
+	}
+	defer r.Close()
+	b := make([]byte, record.UncompressedSize64)
+	if _, err = io.ReadFull(r, b); err == nil {
+		_, err = r.Read(make([]byte, 1)) // at the end the sum is compared
+	}
+	if err != nil && err != io.EOF {
+		return nil, fmt.Errorf("record %q: %w", name, err)
+	}
+	return b, nil
+}
+
+// legacyMagic is the number that a file of the format before 1.6 begins with.
+const legacyMagic = "119547037146038801333356"
 
 // openLegacy reads the format before PyTorch 1.6: five programs (a magic
 // number, a version, the system, the object, the keys of the storages), then
 // for each key its number of elements and the elements.
-func openLegacy(r *io.SectionReader) (any, func(*storage) ([]byte, error), error) {
-	b, err := io.ReadAll(r)
-	if err != nil {
-		return nil, nil, err
-	}
+func openLegacy(r io.ReaderAt, size int64) (container, error) {
 	foreign := errors.New("not a file of torch.save")
+	b := make([]byte, size)
+	if _, err := r.ReadAt(b, 0); err != nil && err != io.EOF {
+		return container{}, err
+	}
+	u := newUnpickler(b, roomFor(size))
 	var parts [5]any
 	for i := range parts {
-		var n int
-		if parts[i], n, err = unpickle(b); err != nil {
+		u.stack, u.marks, u.memo, u.highest = nil, nil, map[int]any{}, 0
+		u.code = b[:min(len(b), u.at+maxPickle)]
+		var err error
+		if parts[i], err = u.run(); err != nil {
 			if i == 0 {
 				err = foreign
 			}
-			return nil, nil, err
+			return container{}, err
 		}
-		b = b[n:]
-		if i == 0 && fmt.Sprint(parts[0]) != "119547037146038801333356" {
-			return nil, nil, foreign
+		if magic, _ := parts[0].(*big.Int); magic == nil || magic.String() != legacyMagic {
+			return container{}, foreign
 		}
 	}
-	keys, ok := parts[4].(*types.List)
+	keys, ok := parts[4].(*list)
 	if !ok {
-		return nil, nil, errors.New("broken pickle: the keys of the storages are no list")
+		return container{}, errors.New("broken pickle: the keys of the storages are no list")
 	}
-	sizes := map[string]int{} // of an element
-	collectStorages(parts[3], sizes, 8)
+	storages, err := legacyStorages(b[u.at:], keys.items, u.storages)
+	return container{parts[3], u.room, func(key string) ([]byte, error) { return storages[key], nil }}, err
+}
+
+// legacyStorages finds the bytes of the storages, one after the other.
+func legacyStorages(b []byte, keys []any, known map[string]*storage) (map[string][]byte, error) {
 	storages := map[string][]byte{}
-	for _, k := range *keys {
+	for _, k := range keys {
 		key, _ := k.(string)
 		if len(b) < 8 {
-			return nil, nil, fmt.Errorf("storage %q is not there (is the file truncated?)", key)
+			return nil, fmt.Errorf("storage %q is not there (is the file truncated?)", cut(key))
 		}
 		n := binary.LittleEndian.Uint64(b)
 		b = b[8:]
-		size, ok := sizes[key]
-		if !ok || n > uint64(len(b)/size) {
-			return nil, nil, fmt.Errorf("storage %q of %d elements is unknown or not there (is the file truncated?)", key, n)
+		s, ok := known[key]
+		if !ok {
+			return nil, fmt.Errorf("storage %q of %d elements is unknown", cut(key), n)
+		}
+		size := s.dtype.Size()
+		if size == 0 {
+			return nil, fmt.Errorf("storage %q is a torch.%s, which is not supported", cut(key), cut(s.class))
+		}
+		if n > uint64(len(b)/size) {
+			return nil, fmt.Errorf("storage %q of %d elements is not there (is the file truncated?)", cut(key), n)
 		}
 		storages[key], b = b[:int(n)*size], b[int(n)*size:]
 	}
-	return parts[3], func(s *storage) ([]byte, error) { return storages[s.key], nil }, nil
+	return storages, nil
 }
 
-// collectStorages finds the element sizes of all storages in an object, to
-// some depth; the file has no other list of them.
-func collectStorages(v any, sizes map[string]int, depth int) {
-	if t, ok := v.(*view); ok {
-		sizes[t.storage.key] = legacySize(t.storage.class)
-		return
-	}
-	if depth == 0 {
-		return
-	}
-	_, values, _ := entries(v)
-	if l, ok := v.(*types.List); ok {
-		values = *l
-	}
-	if t, ok := v.(*types.Tuple); ok {
-		values = *t
-	}
-	for _, value := range values {
-		collectStorages(value, sizes, depth-1)
-	}
-}
-
-// legacySize is the element size of any storage class of that time.
-func legacySize(class string) int {
-	switch class {
-	case "CharStorage":
-		return 1
-	case "ShortStorage":
-		return 2
-	}
-	return max(storageTypes[class].Size(), 1)
-}
-
-// entries are the keys and values of a dict in order.
-func entries(v any) (keys, values []any, ok bool) {
-	switch d := v.(type) {
-	case *types.Dict:
-		for _, e := range *d {
-			keys, values = append(keys, e.Key), append(values, e.Value)
-		}
-		return keys, values, true
-	case *types.OrderedDict:
-		for e := d.List.Front(); e != nil; e = e.Next() {
-			entry := e.Value.(*types.OrderedDictEntry)
-			keys, values = append(keys, entry.Key), append(values, entry.Value)
-		}
-		return keys, values, true
-	}
-	return nil, nil, false
-}
-
-// stateDict finds the tensors in the object of a file.
-func stateDict(root any) (names []string, views []*view, skipped []string, err error) {
-	keys, values, ok := entries(root)
-	if !ok {
-		return nil, nil, nil, fmt.Errorf("the file has a %T instead of a dict of tensors: save model.state_dict()", root)
-	}
-	isView := func(v any) bool { _, ok := v.(*view); return ok }
-	if !slices.ContainsFunc(values, isView) {
-		for _, nested := range []any{"state_dict", "model"} {
-			if i := slices.Index(keys, nested); i >= 0 {
-				if keys, values, ok = entries(values[i]); !ok {
-					return nil, nil, nil, fmt.Errorf("%q in the file is no dict: save model.state_dict()", nested)
-				}
-				break
-			}
-		}
-	}
-	for i, key := range keys {
-		name, ok := key.(string)
-		if v, isTensor := values[i].(*view); ok && isTensor {
-			names, views = append(names, name), append(views, v)
-		} else {
-			skipped = append(skipped, fmt.Sprint(key))
-		}
-	}
-	if len(names) == 0 {
-		return nil, nil, nil, fmt.Errorf("no tensors in the file, neither directly nor under state_dict or model; its keys are %v", keys)
-	}
-	const wrapped = "module."
-	if !slices.ContainsFunc(names, func(s string) bool { return !strings.HasPrefix(s, wrapped) }) {
-		for i := range names {
-			names[i] = strings.TrimPrefix(names[i], wrapped)
-		}
-	}
-	for i := range names {
-		names[i] = dottedDenseLayer.ReplaceAllString(names[i], "$1$2")
-	}
-	return names, views, skipped, nil
-}
-
-// dottedDenseLayer finds the names norm.1, conv.2, ... that torchvision's published
-// DenseNets have for what its code calls norm1, conv2, and renames as we do.
-var dottedDenseLayer = regexp.MustCompile(`^(.*denselayer\d+\.(?:norm|conv))\.([12]\.(?:weight|bias|running_mean|running_var))$`)
-
-// tensor reads a view into a tensor of its own in row-major order.
-func (v *view) tensor(name string, read func(*storage) ([]byte, error)) (Tensor, error) {
-	dtype, ok := storageTypes[v.storage.class]
-	if !ok {
-		return Tensor{}, fmt.Errorf("tensor %q is a torch.%s, which is not supported", name, v.storage.class)
-	}
-	t := Tensor{Info: Info{name, dtype, v.shape}}
-	want, err := t.bytes()
-	if err != nil {
-		return t, err
-	}
-	size := dtype.Size()
-	if v.storage.len > math.MaxInt/size || want > v.storage.len*size {
-		return t, fmt.Errorf("tensor %q: shape %v is larger than its storage of %d elements", name, v.shape, v.storage.len)
-	}
-	if want == 0 {
-		return t, nil
-	}
-	if err := v.inside(); err != nil {
-		return t, fmt.Errorf("tensor %q: %w", name, err)
-	}
-	b, err := read(v.storage)
-	if err != nil {
-		return t, fmt.Errorf("tensor %q: %w", name, err)
-	}
-	if len(b) < v.storage.len*size {
-		return t, fmt.Errorf("tensor %q: its storage has %d bytes instead of %d (is the file truncated?)", name, len(b), v.storage.len*size)
-	}
-	t.Data = make([]byte, 0, want)
-	v.gather(b, size, v.offset, 0, &t.Data)
-	return t, nil
-}
-
-// inside makes sure that no element lies outside of the storage.
-func (v *view) inside() error {
-	last := v.offset
-	for i, side := range v.shape {
-		if v.stride[i] < 0 || v.stride[i] > v.storage.len {
-			return fmt.Errorf("stride %v", v.stride)
-		}
-		step := v.stride[i]
-		if step > 0 && side-1 > v.storage.len/step {
-			return fmt.Errorf("shape %v with stride %v leaves its storage of %d elements", v.shape, v.stride, v.storage.len)
-		}
-		last += (side - 1) * step
-		if last < 0 || last >= v.storage.len {
-			return fmt.Errorf("offset %d and shape %v with stride %v leave its storage of %d elements", v.offset, v.shape, v.stride, v.storage.len)
-		}
-	}
-	if v.offset < 0 || last >= v.storage.len {
-		return fmt.Errorf("offset %d is outside of its storage of %d elements", v.offset, v.storage.len)
-	}
-	return nil
-}
-
-// gather appends the elements from an axis on, rows that are contiguous at once.
-func (v *view) gather(b []byte, size, at, axis int, to *[]byte) {
-	if axis == len(v.shape) {
-		*to = append(*to, b[at*size:(at+1)*size]...)
-		return
-	}
-	if axis == len(v.shape)-1 && v.stride[axis] == 1 {
-		*to = append(*to, b[at*size:(at+v.shape[axis])*size]...)
-		return
-	}
-	for i := range v.shape[axis] {
-		v.gather(b, size, at+i*v.stride[axis], axis+1, to)
-	}
+func newUnpickler(code []byte, room int64) *unpickler {
+	return &unpickler{code: code, memo: map[int]any{}, storages: map[string]*storage{}, room: room}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,9 +13,9 @@ import (
 func TestReadsPTH(t *testing.T) {
 	for _, name := range []string{"plain.pth", "nested.pth", "legacy.pth"} {
 		t.Run(name, func(t *testing.T) {
-			f, skipped, err := LoadPTH("testdata/" + name)
+			f, notes, err := LoadPTH("testdata/" + name)
 			require.NoError(t, err)
-			require.Empty(t, skipped)
+			require.Empty(t, notes.Skipped)
 			requireSmall(t, f)
 		})
 	}
@@ -56,9 +57,9 @@ func TestNamesOfFirstDenseNets(t *testing.T) {
 }
 
 func TestPTHEqualsSafetensors(t *testing.T) {
-	pth, skipped, err := LoadPTH(sharedFile(t, "reference/scalenet-tiny/tiny.pth"))
+	pth, notes, err := LoadPTH(sharedFile(t, "reference/scalenet-tiny/tiny.pth"))
 	require.NoError(t, err)
-	require.Empty(t, skipped)
+	require.Empty(t, notes)
 	want, err := Load(sharedFile(t, "reference/scalenet-tiny/tiny.safetensors"))
 	require.NoError(t, err)
 	require.Len(t, pth.Tensors, len(want.Tensors))
@@ -121,26 +122,33 @@ func TestCorruptPTH(t *testing.T) {
 }
 
 func TestViewBounds(t *testing.T) {
-	read := func(*storage) ([]byte, error) { return make([]byte, 24), nil }
-	for _, v := range []view{
-		{&storage{"FloatStorage", "0", 6}, -1, []int{2}, []int{1}},
-		{&storage{"FloatStorage", "0", 6}, 6, nil, nil},
-		{&storage{"FloatStorage", "0", 6}, 5, []int{2}, []int{1}},
-		{&storage{"FloatStorage", "0", 6}, 0, []int{2, 3}, []int{4, 1}},
-		{&storage{"FloatStorage", "0", 6}, 0, []int{2}, []int{-1}},
-		{&storage{"FloatStorage", "0", 6}, 0, []int{2}, []int{1 << 62}},
-		{&storage{"FloatStorage", "0", 6}, 1 << 62, []int{2}, []int{1}},
-		{&storage{"FloatStorage", "0", 6}, 0, []int{1 << 40, 1 << 20}, []int{0, 0}},
-		{&storage{"FloatStorage", "0", 1 << 62}, 0, []int{1}, []int{1}},
-		{&storage{"FloatStorage", "0", 7}, 0, []int{7}, []int{1}},
-		{&storage{"ShortStorage", "0", 6}, 0, []int{6}, []int{1}},
-	} {
-		_, err := v.tensor("t", read)
-		require.ErrorContains(t, err, `tensor "t"`, "%+v", v)
+	gather := func(s storage, offset int, shape, stride []int) error {
+		c := container{room: 1 << 20, storage: func(string) ([]byte, error) { return make([]byte, 24), nil }}
+		_, err := c.tensors(&stateDict{names: []string{"t"}, views: []*view{{&s, s.dtype, offset, shape, stride}}})
+		return err
 	}
-	v := view{&storage{"FloatStorage", "0", 6}, 0, []int{3, 2}, []int{0, 3}}
-	_, err := v.tensor("t", read)
-	require.NoError(t, err, "expanded, but not above its storage")
+	six := storage{"0", "FloatStorage", F32, 6}
+	for _, v := range []struct {
+		storage       storage
+		offset        int
+		shape, stride []int
+	}{
+		{six, -1, []int{2}, []int{1}},
+		{six, 6, nil, nil},
+		{six, 5, []int{2}, []int{1}},
+		{six, 0, []int{2, 3}, []int{4, 1}},
+		{six, 0, []int{2}, []int{-1}},
+		{six, 0, []int{1 << 62}, []int{1}},
+		{six, 1 << 62, []int{2}, []int{1}},
+		{six, 0, []int{1 << 40, 1 << 20}, []int{0, 0}},
+		{storage{"0", "FloatStorage", F32, 1 << 62}, 0, []int{1}, []int{1}},
+		{storage{"0", "FloatStorage", F32, 7}, 0, []int{7}, []int{1}},
+		{storage{"0", "QInt8Storage", "", 6}, 0, []int{6}, []int{1}},
+	} {
+		require.ErrorContains(t, gather(v.storage, v.offset, v.shape, v.stride), `tensor "t"`, "%+v", v)
+	}
+	require.NoError(t, gather(six, 0, []int{3, 2}, []int{0, 3}), "expanded")
+	require.NoError(t, gather(six, 0, []int{3, 20}, []int{0, 0}), "expanded, above its storage")
 }
 
 func FuzzPTH(f *testing.F) {
@@ -164,16 +172,28 @@ func FuzzPTH(f *testing.F) {
 	})
 }
 
-// FuzzUnpickle is the same without the archive's checksums in the way.
+// FuzzUnpickle is the same without the archive's checksums in the way. What the
+// program makes takes no more than it was allowed.
 func FuzzUnpickle(f *testing.F) {
 	small, err := Load("testdata/small.safetensors")
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(small.pickle())
-	f.Fuzz(func(_ *testing.T, b []byte) {
-		if root, _, err := unpickle(b); err == nil {
-			stateDict(root)
+	for _, program := range hostilePickles() {
+		f.Add(program)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		const room = 1 << 20
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if root, err := newUnpickler(b, room).run(); err == nil {
+			findState(root)
+		}
+		runtime.ReadMemStats(&after)
+		// Slices grow by copying: what was allocated together is some times what is held.
+		if took := after.TotalAlloc - before.TotalAlloc; took > 6*(room+uint64(len(b)))+1<<16 {
+			t.Fatalf("%d bytes of program took %d of memory", len(b), took)
 		}
 	})
 }

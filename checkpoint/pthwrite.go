@@ -67,33 +67,56 @@ func (a *archiveWriter) add(name string, data []byte) {
 // pickle is the program, in protocol 2, that builds
 //
 //	OrderedDict(name = _rebuild_tensor_v2(storage, 0, shape, stride, False, OrderedDict()), ...)
+//
+// Types that have no class of storage are written with _rebuild_tensor_v3, which
+// takes an UntypedStorage and the type.
 func (f *File) pickle() []byte {
-	classes := map[DType]string{}
-	for class, dtype := range storageTypes {
-		classes[dtype] = class
-	}
 	p := &pickler{}
 	p.WriteString("\x80\x02")
 	p.orderedDict()
 	p.WriteString("(")
 	for i, t := range f.Tensors {
+		class, untyped := torchClass(t.DType)
+		version, module, n := "2", "torch", t.Len()
+		if untyped != "" {
+			version, module, n = "3", "torch.storage", len(t.Data)
+		}
 		p.text(t.Name)
-		p.WriteString("ctorch._utils\n_rebuild_tensor_v2\n((")
+		p.WriteString("ctorch._utils\n_rebuild_tensor_v" + version + "\n((")
 		p.text("storage")
-		p.WriteString("ctorch\n" + classes[t.DType] + "\n")
+		p.WriteString("c" + module + "\n" + class + "Storage\n")
 		p.text(strconv.Itoa(i))
 		p.text("cpu")
-		p.integer(t.Len())
+		p.integer(n)
 		p.WriteString("tQ") // the tuple names a storage
 		p.integer(0)
 		p.tuple(t.Shape)
 		p.tuple(rowMajor(t.Shape))
 		p.WriteString("\x89") // requires no gradient
 		p.orderedDict()
+		if untyped != "" {
+			p.WriteString("ctorch\n" + untyped + "\n")
+		}
 		p.WriteString("tR") // call
 	}
 	p.WriteString("u.") // set the items, stop
 	return p.Bytes()
+}
+
+// torchClass is PyTorch's class of storage for a type; those of an Untyped one
+// have a name of their own.
+func torchClass(d DType) (class, untyped string) {
+	for name, dtype := range storageTypes {
+		if dtype == d {
+			return name, ""
+		}
+	}
+	for name, dtype := range untypedTypes {
+		if dtype == d {
+			return "Untyped", name
+		}
+	}
+	return "", ""
 }
 
 // rowMajor are the strides of a contiguous array, in elements.

@@ -98,6 +98,9 @@ func NewReader(from io.ReaderAt, size int64, name string, options ...Option) (*R
 	if _, err := from.ReadAt(prefix[:], 0); err != nil {
 		return fail(err)
 	}
+	if err := foreign(prefix[:], name); err != nil {
+		return fail(err)
+	}
 	length := binary.LittleEndian.Uint64(prefix[:])
 	if length > maxHeader {
 		return fail(fmt.Errorf("not a safetensors file: header length %d is above %d", length, maxHeader))

@@ -149,7 +149,7 @@ func TestCorrupt(t *testing.T) {
 		{"duplicate field", `key "dtype" twice`, raw(`{"a":{"dtype":"F32","dtype":"F32","shape":[],"data_offsets":[0,4]}}`, 4)},
 		{"unknown field", `unknown key "stride"`, raw(`{"a":{"stride":1}}`, 4)},
 		{"missing field", "lacks", raw(`{"a":{"dtype":"F32","shape":[1]}}`, 4)},
-		{"unknown dtype", `unknown dtype "F8_E4M3"`, raw(`{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}`, 1)},
+		{"unknown dtype", `unknown dtype "F7_E4M2"`, raw(`{"a":{"dtype":"F7_E4M2","shape":[1],"data_offsets":[0,1]}}`, 1)},
 		{"dtype a number", "instead of a string", raw(`{"a":{"dtype":3,"shape":[1],"data_offsets":[0,1]}}`, 1)},
 		{"negative side", "shape[1] is -1", raw(`{"a":{"dtype":"F32","shape":[1,-1],"data_offsets":[0,4]}}`, 4)},
 		{"fraction", "shape[0] is 1.5", raw(`{"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}}`, 4)},

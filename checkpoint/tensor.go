@@ -54,8 +54,8 @@ func (i Info) Len() int {
 	return n
 }
 
-// Float32s returns the elements as float32: exact from F32, F16, BF16, U8 and
-// BOOL (0 or 1), rounded from F64, I64 and I32.
+// Float32s returns the elements as float32: exact from floats and integers of up
+// to 16 bits and from BOOL (0 or 1), rounded from the others. C64 is an error.
 func (t Tensor) Float32s() ([]float32, error) {
 	out := make([]float32, t.Len())
 	if err := t.CopyFloat32s(out); err != nil {
@@ -73,51 +73,82 @@ func (t Tensor) CopyFloat32s(dst []float32) error {
 	if len(dst) != t.Len() {
 		return fmt.Errorf("tensor %q has %d elements, the destination %d", t.Name, t.Len(), len(dst))
 	}
-	le, data := binary.LittleEndian, t.Data
 	if t.DType == F32 { // the usual one, in a loop of its own
 		for i := range dst {
-			dst[i] = math.Float32frombits(le.Uint32(data[4*i:]))
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
 		}
 		return nil
 	}
+	convert, err := t.DType.converter()
+	if err != nil {
+		return fmt.Errorf("tensor %q: %w", cut(t.Name), err)
+	}
+	size := t.DType.Size()
 	for i := range dst {
-		switch t.DType {
-		case F64:
-			dst[i] = float32(math.Float64frombits(le.Uint64(data[8*i:])))
-		case F16:
-			dst[i] = halfToFloat(le.Uint16(data[2*i:]))
-		case BF16:
-			dst[i] = bfloatToFloat(le.Uint16(data[2*i:]))
-		case I64:
-			dst[i] = float32(int64(le.Uint64(data[8*i:])))
-		case I32:
-			dst[i] = float32(int32(le.Uint32(data[4*i:])))
-		case U8:
-			dst[i] = float32(data[i])
-		case Bool:
-			dst[i] = float32(min(data[i], 1))
-		}
+		dst[i] = convert(t.Data[i*size:])
 	}
 	return nil
 }
 
-// Int64s returns the elements of an I64, I32, U8 or BOOL tensor.
+// converter makes a float32 of the bytes of an element.
+func (d DType) converter() (func([]byte) float32, error) {
+	le := binary.LittleEndian
+	switch d {
+	case F64:
+		return func(b []byte) float32 { return float32(math.Float64frombits(le.Uint64(b))) }, nil
+	case F16:
+		return func(b []byte) float32 { return halfToFloat(le.Uint16(b)) }, nil
+	case BF16:
+		return func(b []byte) float32 { return bfloatToFloat(le.Uint16(b)) }, nil
+	case F8E5M2: // the upper half of an F16
+		return func(b []byte) float32 { return halfToFloat(uint16(b[0]) << 8) }, nil
+	case F8E4M3:
+		return func(b []byte) float32 { return e4m3ToFloat(b[0]) }, nil
+	case F8E8M0:
+		return func(b []byte) float32 { return e8m0ToFloat(b[0]) }, nil
+	case U64:
+		return func(b []byte) float32 { return float32(le.Uint64(b)) }, nil
+	case Bool:
+		return func(b []byte) float32 { return float32(min(b[0], 1)) }, nil
+	}
+	integer, err := d.integer()
+	return func(b []byte) float32 { return float32(integer(b)) }, err
+}
+
+// integer makes an int64 of the bytes of an element.
+func (d DType) integer() (func([]byte) int64, error) {
+	le := binary.LittleEndian
+	switch d {
+	case I64:
+		return func(b []byte) int64 { return int64(le.Uint64(b)) }, nil
+	case I32:
+		return func(b []byte) int64 { return int64(int32(le.Uint32(b))) }, nil
+	case I16:
+		return func(b []byte) int64 { return int64(int16(le.Uint16(b))) }, nil
+	case I8:
+		return func(b []byte) int64 { return int64(int8(b[0])) }, nil
+	case U32:
+		return func(b []byte) int64 { return int64(le.Uint32(b)) }, nil
+	case U16:
+		return func(b []byte) int64 { return int64(le.Uint16(b)) }, nil
+	case U8, Bool:
+		return func(b []byte) int64 { return int64(b[0]) }, nil
+	}
+	return nil, fmt.Errorf("it is %s, not integers", d)
+}
+
+// Int64s returns the elements of a tensor of integers, which U64 is not, or BOOL.
 func (t Tensor) Int64s() ([]int64, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	le, out := binary.LittleEndian, make([]int64, t.Len())
+	integer, err := t.DType.integer()
+	if err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", cut(t.Name), err)
+	}
+	out, size := make([]int64, t.Len()), t.DType.Size()
 	for i := range out {
-		switch t.DType {
-		case I64:
-			out[i] = int64(le.Uint64(t.Data[8*i:]))
-		case I32:
-			out[i] = int64(int32(le.Uint32(t.Data[4*i:])))
-		case U8, Bool:
-			out[i] = int64(t.Data[i])
-		default:
-			return nil, fmt.Errorf("tensor %q is %s, not integers", t.Name, t.DType)
-		}
+		out[i] = integer(t.Data[i*size:])
 	}
 	return out, nil
 }
@@ -166,11 +197,11 @@ func (t Tensor) check() error {
 func (i Info) bytes() (int, error) {
 	size := i.DType.Size()
 	if size == 0 {
-		return 0, fmt.Errorf("tensor %q: unknown dtype %q", i.Name, i.DType)
+		return 0, fmt.Errorf("tensor %q: unknown dtype %q", cut(i.Name), cut(string(i.DType)))
 	}
 	n, ok := elements(i.Shape)
 	if !ok || n > math.MaxInt/size {
-		return 0, fmt.Errorf("tensor %q: shape %v is negative or too large", i.Name, i.Shape)
+		return 0, fmt.Errorf("tensor %q: shape %s is negative or too large", cut(i.Name), cut(fmt.Sprint(i.Shape)))
 	}
 	return n * size, nil
 }

@@ -1,0 +1,86 @@
+package checkpoint
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// What files begin with that are no safetensors files. As the length of a header
+// each would be absurd.
+var (
+	zipMagic    = []byte("PK\x03\x04")
+	legacyStart = []byte("\x80\x02\x8a\x0al\xfc\x9c")
+)
+
+// otherMagics are of files that someone may take for a checkpoint.
+var otherMagics = []struct{ magic, kind string }{
+	{"\x1f\x8b", "a gzip file: unpack it first"},
+	{"\xfd7zXZ", "an xz file: unpack it first"},
+	{"\x89HDF", "an HDF5 file, as Keras writes them"},
+	{"GGUF", "a GGUF file"},
+}
+
+// isPTH tells whether a file begins as torch.save writes it.
+func isPTH(head []byte) bool {
+	return bytes.HasPrefix(head, zipMagic) || bytes.HasPrefix(head, legacyStart)
+}
+
+// foreign is an error where a file begins like one of another format.
+func foreign(head []byte, name string) error {
+	if isPTH(head) {
+		return fmt.Errorf("a checkpoint of PyTorch; convert it first: scalenet convert %s %s", name, withoutEnding(name)+".safetensors")
+	}
+	for _, m := range otherMagics {
+		if bytes.HasPrefix(head, []byte(m.magic)) {
+			return fmt.Errorf("not a safetensors file but %s", m.kind)
+		}
+	}
+	return nil
+}
+
+// withoutEnding takes off the ending, and both of .pth.tar.
+func withoutEnding(path string) string {
+	path = strings.TrimSuffix(path, ".tar")
+	return strings.TrimSuffix(path, filepath.Ext(path))
+}
+
+// LoadAny reads a safetensors file, or one of PyTorch ([LoadPTH]): what the file
+// begins with tells which, not its name.
+func LoadAny(path string, options ...Option) (*File, Notes, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, Notes{}, err
+	}
+	defer f.Close()
+	head := make([]byte, 8)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, Notes{}, err
+	}
+	head = head[:n]
+	if isPTH(head) || foreign(head, path) == nil && !startsHeader(head) && isPTHName(path) {
+		return LoadPTH(path)
+	}
+	file, err := Load(path, options...)
+	return file, Notes{}, err
+}
+
+// startsHeader tells whether a file may begin with the length of a header.
+func startsHeader(head []byte) bool {
+	return len(head) == 8 && bytes.Equal(head[4:], make([]byte, 4))
+}
+
+// isPTHName tells whether a file is called as those of PyTorch are, whose pickle
+// may begin in another way.
+func isPTHName(path string) bool {
+	switch filepath.Ext(path) {
+	case ".pth", ".pt", ".bin", ".ckpt", ".tar":
+		return true
+	}
+	return false
+}
