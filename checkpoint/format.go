@@ -66,6 +66,9 @@ func LoadAny(path string, options ...Option) (*File, Notes, error) {
 	if isPTH(head) || foreign(head, path) == nil && !startsHeader(head) && isPTHName(path) {
 		return LoadPTH(path)
 	}
+	if !startsHeader(head) && filepath.Ext(path) != ".safetensors" {
+		return nil, Notes{}, fmt.Errorf("%s: neither a safetensors file nor one of torch.save, and its name ends in %q", path, filepath.Ext(path))
+	}
 	file, err := Load(path, options...)
 	return file, Notes{}, err
 }

@@ -155,7 +155,7 @@ func (t Tensor) Int64s() ([]int64, error) {
 
 // Convert returns the tensor as F32, F16 or BF16. Tensors that are no
 // floating-point numbers, and those that have the type already, are returned
-// as they are.
+// as they are. A number that the type has no room for is an error.
 func (t Tensor) Convert(to DType) (Tensor, error) {
 	if to != F32 && to != F16 && to != BF16 {
 		return Tensor{}, fmt.Errorf("tensor %q: conversion to %q; only F32, F16 and BF16 are offered", t.Name, to)
@@ -170,13 +170,17 @@ func (t Tensor) Convert(to DType) (Tensor, error) {
 	if to == F32 {
 		return Float32Tensor(t.Name, t.Shape, values), nil
 	}
-	narrow := floatToBFloat
+	narrow, infinity := floatToBFloat, uint16(0x7f80)
 	if to == F16 {
-		narrow = floatToHalf
+		narrow, infinity = floatToHalf, 0x7c00
 	}
 	data := make([]byte, 2*len(values))
 	for i, v := range values {
-		binary.LittleEndian.PutUint16(data[2*i:], narrow(v))
+		h := narrow(v)
+		if h&0x7fff == infinity && !math.IsInf(float64(v), 0) {
+			return Tensor{}, fmt.Errorf("tensor %q has the value %v at [%d], which %s has no room for", cut(t.Name), v, i, to)
+		}
+		binary.LittleEndian.PutUint16(data[2*i:], h)
 	}
 	return Tensor{Info{t.Name, to, slices.Clone(t.Shape)}, data}, nil
 }

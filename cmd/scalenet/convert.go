@@ -12,19 +12,26 @@ import (
 	"scalenet/checkpoint"
 )
 
+// convertOptions are the flags of convert.
+type convertOptions struct {
+	dtype, like string
+	from        reading
+	files       outputs
+}
+
 func newConvertCommand() *cobra.Command {
-	var (
-		dtype, like string
-		files       outputs
-	)
+	var o convertOptions
 	command := &cobra.Command{
 		Use:   "convert IN OUT",
 		Short: "Convert checkpoints between safetensors and PyTorch's .pth",
-		Long: `Reads IN and writes OUT; the endings .safetensors and .pth say what they are. Tensors keep their names, shapes and order.
+		Long: `Reads IN, whose content says what it is, and writes OUT, whose ending says it: .safetensors or .pth. Tensors keep their names,
+types, shapes and order.
 
-A .pth is read as PyTorch's torch.save writes it: a state dict, or a dict that has one under "state_dict" or "model"; a prefix
-"module." of all names is taken off. Nothing in it is executed. A .pth that is written is a plain state dict that
-torch.load(weights_only=True) reads; it has no place for the metadata (configuration, class names) of a safetensors file.
+A .pth is read as PyTorch's torch.save writes it: a state dict, or a dict that has one, as training scripts save it ("state_dict",
+"model_state_dict", "model", ...). Prefixes "module." and "_orig_mod." of all names are taken off. Remarks say what was left out and
+renamed. Nothing in the file is executed, and one that needs far more memory than it has bytes is refused. A .pth that is written
+is a plain state dict that torch.load(weights_only=True) reads; it has no place for the metadata (configuration, class names) of a
+safetensors file.
 
 With --dtype floating-point tensors are rounded to that type; integers stay as they are. With --like the tensors are compared by
 name and shape with those of another checkpoint, and the report says what matched, is missing, is left over, has another shape;
@@ -34,36 +41,37 @@ nothing is written unless all that the other one has is there.`,
   scalenet convert --like scalenet50.safetensors theirs.pth ours.safetensors`,
 		Args: takes("IN", "OUT"),
 		RunE: func(command *cobra.Command, args []string) error {
-			return convert(args[0], args[1], dtype, like, files, command.ErrOrStderr())
+			return o.convert(args[0], args[1], command.ErrOrStderr())
 		},
 	}
-	command.Flags().StringVar(&dtype, "dtype", "", "round floating-point tensors to f32, f16 or bf16")
-	files.flags(command)
-	command.Flags().StringVar(&like, "like", "", "a checkpoint whose names and shapes must all be in IN")
+	command.Flags().StringVar(&o.dtype, "dtype", "", "round floating-point tensors to f32, f16 or bf16")
+	o.files.flags(command)
+	command.Flags().StringVar(&o.like, "like", "", "a checkpoint whose names and shapes must all be in IN")
+	o.from.flags(command)
 	return command
 }
 
 // convert does the work and reports on it, a line or a few.
-func convert(in, out, dtype, like string, files outputs, report io.Writer) error {
+func (o *convertOptions) convert(in, out string, report io.Writer) error {
 	if ending := filepath.Ext(out); ending != ".safetensors" && ending != ".pth" {
 		return fmt.Errorf("%s: OUT ends in %q, not in .safetensors or .pth", out, ending)
 	}
-	if err := files.check([]string{in, like}, output{of: "OUT", path: out}); err != nil {
+	if err := o.files.check([]string{in, o.like}, output{of: "OUT", path: out}); err != nil {
 		return err
 	}
 	var to checkpoint.DType
-	if dtype != "" {
+	if o.dtype != "" {
 		var err error
-		if to, err = checkpoint.ParseDType(dtype); err != nil {
+		if to, err = checkpoint.ParseDType(o.dtype); err != nil {
 			return fmt.Errorf("--dtype: %w", err)
 		}
 	}
-	file, skipped, err := loadCheckpoint(in)
+	file, notes, err := checkpoint.LoadAny(in, o.from.options()...)
 	if err != nil {
 		return err
 	}
-	if like != "" {
-		if err := matchLike(file, in, like, report); err != nil {
+	if o.like != "" {
+		if err := matchLike(file, in, o.like, report); err != nil {
 			return err
 		}
 	}
@@ -82,10 +90,10 @@ func convert(in, out, dtype, like string, files outputs, report io.Writer) error
 			fmt.Fprintf(report, "%s: left out %d entries of metadata, which a .pth has no place for\n", out, len(file.Metadata))
 		}
 	}
-	if len(skipped) > 0 {
-		fmt.Fprintf(report, "%s: left out what is no tensor: %s\n", in, strings.Join(skipped, ", "))
+	for _, line := range notes.Lines() {
+		fmt.Fprintf(report, "%s: %s\n", in, line)
 	}
-	if err := files.write(out, func(path string) error { return save(path, file) }); err != nil {
+	if err := o.files.write(out, func(path string) error { return save(path, file) }); err != nil {
 		return err
 	}
 	stat, err := os.Stat(out)
@@ -100,21 +108,9 @@ func convert(in, out, dtype, like string, files outputs, report io.Writer) error
 	return nil
 }
 
-// loadCheckpoint reads a file of either format, told apart by its ending.
-func loadCheckpoint(path string) (*checkpoint.File, []string, error) {
-	switch filepath.Ext(path) {
-	case ".pth", ".pt", ".bin", ".ckpt":
-		return checkpoint.LoadPTH(path)
-	case ".safetensors":
-		file, err := checkpoint.Load(path)
-		return file, nil, err
-	}
-	return nil, nil, fmt.Errorf("%s: ends in %q, not in .safetensors, .pth, .pt, .bin or .ckpt", path, filepath.Ext(path))
-}
-
 // matchLike reports how the tensors fit those of another checkpoint.
 func matchLike(file *checkpoint.File, in, like string, report io.Writer) error {
-	model, _, err := loadCheckpoint(like)
+	model, _, err := checkpoint.LoadAny(like)
 	if err != nil {
 		return err
 	}

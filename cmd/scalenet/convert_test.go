@@ -63,12 +63,14 @@ func TestConvertRefuses(t *testing.T) {
 	require.NoError(t, os.WriteFile(kept, []byte("kept"), 0o644))
 	bad := filepath.Join(dir, "bad.safetensors")
 	require.NoError(t, os.WriteFile(bad, []byte("bad"), 0o644))
+	other := filepath.Join(dir, "a.onnx")
+	require.NoError(t, os.WriteFile(other, []byte("\x08\x07\x12\x07pytorch"), 0o644))
 	for _, c := range []struct {
 		want string
 		args []string
 	}{
 		{"not in .safetensors or .pth", []string{original, filepath.Join(dir, "a.onnx")}},
-		{`ends in ".onnx"`, []string{"a.onnx", kept}},
+		{`ends in ".onnx"`, []string{other, kept}},
 		{"no such file", []string{filepath.Join(dir, "none.pth"), kept}},
 		{"not a safetensors file", []string{bad, kept}},
 		{`--dtype: dtype "int4"`, []string{"--dtype", "int4", original, kept}},

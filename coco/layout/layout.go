@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"scalenet/checkpoint"
 	"scalenet/coco"
 	"scalenet/geom"
 	"scalenet/imaging"
@@ -129,19 +130,17 @@ func newFolder(dir string, add bool, write func(dir string) error) (err error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	temporary, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".tmp-*")
+	temporary, release, err := checkpoint.TemporaryFolder(dir)
 	if err != nil {
 		return err
 	}
 	defer func() {
+		release()
 		if err != nil {
 			os.RemoveAll(temporary)
 			err = &renamedError{err, strings.ReplaceAll(err.Error(), temporary, dir)}
 		}
 	}()
-	if err := os.Chmod(temporary, 0o755); err != nil {
-		return err
-	}
 	if err := write(temporary); err != nil {
 		return err
 	}
