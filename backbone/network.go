@@ -6,11 +6,16 @@ import (
 	"scalenet/nn"
 )
 
-// mostChannels bounds channels and neurons, and mostBlocks the blocks of a
-// stage, so that a wrong number in a file is an error and not an allocation.
+// What a file may ask for, so that a wrong number in it is an error and not an
+// allocation.
 const (
-	mostChannels = 1 << 14
-	mostBlocks   = 1 << 10
+	mostChannels = 1 << 14 // and neurons
+	mostStages   = 8
+	mostBlocks   = 1 << 9 // of all stages
+	mostStride   = 4      // of a stage
+	mostScales   = 8
+	mostPool     = 1 << 8
+	mostSide     = 1 << 13 // of an image
 )
 
 // Network is a convolutional network in stages.
@@ -55,20 +60,27 @@ func head(g *nn.Graph, n Network, x *nn.Node, classes int) *nn.Node {
 // checkStages checks what describes a network of any kind; the slices have an
 // entry a stage.
 func checkStages(stem Stem, blocks, planes, strides []int) error {
+	if len(blocks) > mostStages || len(planes) > mostStages || len(strides) > mostStages {
+		return fmt.Errorf("%d blocks, %d planes, %d strides: want at most %d stages", len(blocks), len(planes), len(strides), mostStages)
+	}
 	if len(blocks) == 0 || len(planes) != len(blocks) || len(strides) != len(blocks) {
 		return fmt.Errorf("blocks %v, planes %v, strides %v: want one of each a stage", blocks, planes, strides)
 	}
 	if err := stem.check(); err != nil {
 		return err
 	}
+	total := 0
 	for i := range blocks {
 		switch {
 		case blocks[i] < 1 || blocks[i] > mostBlocks:
 			return fmt.Errorf("stage %d: %d blocks, want 1 to %d", i+1, blocks[i], mostBlocks)
 		case planes[i] < 1 || planes[i] > mostChannels:
 			return fmt.Errorf("stage %d: %d planes, want 1 to %d", i+1, planes[i], mostChannels)
-		case strides[i] < 1:
-			return fmt.Errorf("stage %d: stride %d, want at least 1", i+1, strides[i])
+		case strides[i] < 1 || strides[i] > mostStride:
+			return fmt.Errorf("stage %d: stride %d, want 1 to %d", i+1, strides[i], mostStride)
+		}
+		if total += blocks[i]; total > mostBlocks {
+			return fmt.Errorf("stage %d: %d blocks up to here, want at most %d", i+1, total, mostBlocks)
 		}
 	}
 	return nil

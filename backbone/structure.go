@@ -3,12 +3,14 @@ package backbone
 import (
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
 	"scalenet/checkpoint"
+	"scalenet/internal/brief"
 )
 
 // Structure is a neuron allocation: a row for each block, the neurons at each
@@ -32,8 +34,18 @@ func PublishedStructure(name string) (Structure, error) {
 	return parseStructure(data, name)
 }
 
+// mostStructure bounds the file of a structure, in bytes.
+const mostStructure = 1 << 20
+
 // ReadStructure reads an allocation from a JSON file.
 func ReadStructure(path string) (Structure, error) {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() > mostStructure {
+		err = fmt.Errorf("%s: %d bytes are too many for a structure, want at most %d", path, info.Size(), mostStructure)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading a structure: %w", err)
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading a structure: %w", err)
@@ -66,7 +78,7 @@ func WriteStructure(path string, s Structure) error {
 func parseStructure(data []byte, name string) (Structure, error) {
 	var s Structure
 	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, fmt.Errorf("structure %s: %w", name, err)
+		return nil, fmt.Errorf("structure %s: %s", name, notRows(err))
 	}
 	if len(s) == 0 {
 		return nil, fmt.Errorf("structure %s has no rows", name)
@@ -77,15 +89,31 @@ func parseStructure(data []byte, name string) (Structure, error) {
 	return s, nil
 }
 
+// notRows says in our words why a text is no list of rows of integers.
+func notRows(err error) string {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Sprintf("broken JSON after %d bytes: %s", syntax.Offset, syntax)
+	}
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		return fmt.Sprintf("a JSON %s at byte %d, want rows of integers such as [[64, 64, 0, 0, 56], ...]", brief.Text(kind.Value), kind.Offset)
+	}
+	return err.Error()
+}
+
 // check holds a structure against the number of blocks and of scales. Rows and
 // scales are counted from 1 in its errors.
 func (s Structure) check(blocks, scales int) error {
+	if len(s) > mostBlocks {
+		return fmt.Errorf("%d rows, want at most %d", len(s), mostBlocks)
+	}
 	if len(s) != blocks {
 		return fmt.Errorf("%d rows for %d blocks", len(s), blocks)
 	}
 	for i, row := range s {
-		if len(row) != scales+1 || len(row) < 2 {
-			return fmt.Errorf("row %d has %d numbers, want %d scales and the side", i+1, len(row), max(scales, 1))
+		if len(row) != scales+1 || len(row) < 2 || scales > mostScales {
+			return fmt.Errorf("row %d has %d numbers, want %d scales and the side", i+1, len(row), min(max(scales, 1), mostScales))
 		}
 		sum := 0
 		for j, c := range row[:scales] {
@@ -97,8 +125,8 @@ func (s Structure) check(blocks, scales int) error {
 		if sum == 0 {
 			return fmt.Errorf("row %d has no neurons", i+1)
 		}
-		if row[scales] < 1 {
-			return fmt.Errorf("row %d: side %d, want at least 1", i+1, row[scales])
+		if row[scales] < 1 || row[scales] > mostSide {
+			return fmt.Errorf("row %d: side %d, want 1 to %d", i+1, row[scales], mostSide)
 		}
 	}
 	return nil

@@ -3,6 +3,8 @@ package checkpoint
 import (
 	"encoding/json"
 	"fmt"
+
+	"scalenet/internal/brief"
 )
 
 // The keys of a model file's metadata: what kind of model the configuration
@@ -34,7 +36,7 @@ func (r *Reader) Classes() (names []string, err error) {
 		return nil, fmt.Errorf("metadata %s: not there", classesKey)
 	}
 	if err := json.Unmarshal([]byte(text), &names); err != nil {
-		return nil, fmt.Errorf("metadata %s: %s is not a JSON list of strings", classesKey, cut(text))
+		return nil, fmt.Errorf("metadata %s: %s is not a JSON list of strings", classesKey, brief.Text(text))
 	}
 	return names, nil
 }

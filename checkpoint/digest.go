@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/zeebo/xxh3"
+
+	"scalenet/internal/brief"
 )
 
 // digestKey is where the metadata of our own files has their digest, written as
@@ -129,7 +131,7 @@ func (r *Reader) Verify() error {
 	}
 	if have := digestPrefix + d.String(); have != r.declared {
 		return fmt.Errorf("%s: the file is damaged, or another program changed it: its content has the digest %s, its metadata say %s (--no-verify takes it as it is)",
-			r.path, have, cut(r.declared))
+			r.path, have, brief.Text(r.declared))
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"sort"
 	"strconv"
 	"unicode/utf8"
+
+	"scalenet/internal/brief"
 )
 
 // maxHeader bounds the JSON header, as the reference implementation does.
@@ -74,7 +76,7 @@ func checkLayout(entries []entry, dataSize int64) error {
 			return err
 		}
 		if err := e.checkRange(int64(want), at, dataSize); err != nil {
-			return fmt.Errorf("tensor %q: %w", cut(e.Name), err)
+			return fmt.Errorf("tensor %q: %w", brief.Text(e.Name), err)
 		}
 		at = e.end
 	}
@@ -94,7 +96,7 @@ func (e entry) checkRange(want, at, dataSize int64) error {
 	case e.end > dataSize:
 		return fmt.Errorf("%s leave the %d bytes of data (is the file truncated?)", offsets, dataSize)
 	case want != e.end-e.begin:
-		return fmt.Errorf("%s %s takes %d bytes, %s give %d", e.DType, cut(fmt.Sprint(e.Shape)), want, offsets, e.end-e.begin)
+		return fmt.Errorf("%s %s takes %d bytes, %s give %d", e.DType, brief.Value(e.Shape), want, offsets, e.end-e.begin)
 	case e.begin < at:
 		return fmt.Errorf("%s overlap another tensor's, which end at %d", offsets, at)
 	case e.begin > at:
@@ -122,7 +124,7 @@ func (p headerParser) object(what string, value func(key string) error) error {
 			return fmt.Errorf("%s has a key that is no string: %s", what, shown(token))
 		}
 		if seen[key] {
-			return fmt.Errorf("%s has the key %q twice", what, cut(key))
+			return fmt.Errorf("%s has the key %q twice", what, brief.Text(key))
 		}
 		seen[key] = true
 		if err := value(key); err != nil {
@@ -134,7 +136,7 @@ func (p headerParser) object(what string, value func(key string) error) error {
 
 func (p headerParser) entry(name string) (entry, error) {
 	e := entry{Info: Info{Name: name}}
-	what := fmt.Sprintf("tensor %q", cut(name))
+	what := fmt.Sprintf("tensor %q", brief.Text(name))
 	fields := 0
 	err := p.object(what, func(key string) error {
 		fields++
@@ -161,7 +163,7 @@ func (p headerParser) entry(name string) (entry, error) {
 			e.begin, e.end = offsets[0], offsets[1]
 			return nil
 		}
-		return fmt.Errorf("%s has the unknown key %q", what, cut(key))
+		return fmt.Errorf("%s has the unknown key %q", what, brief.Text(key))
 	})
 	if err == nil && fields != 3 {
 		err = fmt.Errorf("%s lacks dtype, shape or data_offsets", what)
@@ -172,7 +174,7 @@ func (p headerParser) entry(name string) (entry, error) {
 func (p headerParser) metadata() (map[string]string, error) {
 	metadata := map[string]string{}
 	err := p.object(metadataKey, func(key string) (err error) {
-		metadata[key], err = p.text(metadataKey + ": " + strconv.Quote(cut(key)))
+		metadata[key], err = p.text(metadataKey + ": " + strconv.Quote(brief.Text(key)))
 		return err
 	})
 	return metadata, err
@@ -223,7 +225,7 @@ func (p headerParser) delim(want json.Delim, what string) error {
 }
 
 // shown is a token for a message.
-func shown(token json.Token) string { return cut(fmt.Sprint(token)) }
+func shown(token json.Token) string { return brief.Value(token) }
 
 func (p headerParser) broken(err error) error {
 	if err == io.EOF {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"scalenet/internal/brief"
 )
 
 // Report says how the tensors of a file fit those that a model wants.
@@ -68,10 +70,10 @@ func (r Report) Err(path string) error {
 	var first string
 	if len(r.WrongShape) > 0 {
 		w := r.WrongShape[0]
-		first = fmt.Sprintf("tensor %q has shape %s, the model wants %v", cut(w.Name), cut(fmt.Sprint(w.Have)), w.Want)
+		first = fmt.Sprintf("tensor %q has shape %s, the model wants %v", brief.Text(w.Name), brief.Value(w.Have), w.Want)
 	} else {
 		w := r.Missing[0]
-		first = fmt.Sprintf("tensor %q of shape %v is missing", cut(w.Name), w.Shape)
+		first = fmt.Sprintf("tensor %q of shape %v is missing", brief.Text(w.Name), w.Shape)
 	}
 	return fmt.Errorf("%s: %s (%d matched, %d missing, %d of wrong shape, %d left over): is it a checkpoint of another structure?",
 		path, first, len(r.Matched), len(r.Missing), len(r.WrongShape), len(r.LeftOver))
@@ -83,13 +85,13 @@ func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d matched, %d missing, %d left over, %d of wrong shape, %d ignored",
 		len(r.Matched), len(r.Missing), len(r.LeftOver), len(r.WrongShape), len(r.Ignored))
-	named := func(i Info) string { return cut(fmt.Sprintf("%s %v", i.Name, i.Shape)) }
+	named := func(i Info) string { return brief.Text(fmt.Sprintf("%s %v", i.Name, i.Shape)) }
 	listLine(&b, "missing", r.Missing, named)
 	listLine(&b, "left over", r.LeftOver, named)
 	listLine(&b, "wrong shape", r.WrongShape, func(m Mismatch) string {
-		return cut(fmt.Sprintf("%s has %v, wanted %v", m.Name, m.Have, m.Want))
+		return brief.Text(fmt.Sprintf("%s has %v, wanted %v", m.Name, m.Have, m.Want))
 	})
-	listLine(&b, "ignored", r.Ignored, cut)
+	listLine(&b, "ignored", r.Ignored, brief.Text)
 	return b.String()
 }
 

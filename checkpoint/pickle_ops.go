@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"scalenet/internal/brief"
 )
 
 // step executes an instruction.
@@ -107,7 +109,7 @@ func (u *unpickler) written(op byte) (any, error) {
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		return nil, fmt.Errorf("broken pickle: %q is no number", cut(text))
+		return nil, fmt.Errorf("broken pickle: %q is no number", brief.Text(text))
 	}
 	return v, nil
 }
@@ -121,7 +123,7 @@ func (u *unpickler) text(op byte) (err error) {
 		s, err = u.line()
 		if n := len(s); err == nil && op == 'S' {
 			if n < 2 || s[0] != s[n-1] {
-				return fmt.Errorf("broken pickle: the string %s has no quotes", cut(s))
+				return fmt.Errorf("broken pickle: the string %s has no quotes", brief.Text(s))
 			}
 			s = s[1 : n-1]
 		}
@@ -236,7 +238,7 @@ func (u *unpickler) memory(op byte) error {
 		var text string
 		if text, err = u.line(); err == nil {
 			if i, err = strconv.Atoi(text); err != nil {
-				err = fmt.Errorf("broken pickle: %q is no place in the memo", cut(text))
+				err = fmt.Errorf("broken pickle: %q is no place in the memo", brief.Text(text))
 			}
 		}
 	case 'h', 'q':

@@ -11,6 +11,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"scalenet/internal/brief"
 )
 
 // What reading a .pth may take, in bytes. PyTorch's files need less memory than
@@ -86,7 +88,7 @@ func readPTH(r io.ReaderAt, size int64) (*File, Notes, error) {
 // pay takes from the room.
 func (c *container) pay(bytes int, name string) error {
 	if c.room -= int64(bytes); c.room < 0 {
-		return fmt.Errorf("tensor %q: the tensors and their storages take far more memory than the file has bytes", cut(name))
+		return fmt.Errorf("tensor %q: the tensors and their storages take far more memory than the file has bytes", brief.Text(name))
 	}
 	return nil
 }
@@ -142,7 +144,7 @@ func openArchive(archive *zip.Reader, size int64) (container, error) {
 	get := func(name string, limit int64) ([]byte, error) {
 		record, ok := records[folder+"/"+name]
 		if !ok {
-			return nil, fmt.Errorf("no record %q in the archive: is it a file of torch.save?", cut(name))
+			return nil, fmt.Errorf("no record %q in the archive: is it a file of torch.save?", brief.Text(name))
 		}
 		return readRecord(record, min(limit, size))
 	}
@@ -163,7 +165,7 @@ func openArchive(archive *zip.Reader, size int64) (container, error) {
 
 // readRecord reads a record that is not compressed, and checks its sum.
 func readRecord(record *zip.File, limit int64) ([]byte, error) {
-	name := cut(record.Name)
+	name := brief.Text(record.Name)
 	switch {
 	case record.Method != zip.Store || record.UncompressedSize64 != record.CompressedSize64:
 		return nil, fmt.Errorf("record %q is compressed, which torch.save never does", name)
@@ -227,20 +229,20 @@ func legacyStorages(b []byte, keys []any, known map[string]*storage) (map[string
 	for _, k := range keys {
 		key, _ := k.(string)
 		if len(b) < 8 {
-			return nil, fmt.Errorf("storage %q is not there (is the file truncated?)", cut(key))
+			return nil, fmt.Errorf("storage %q is not there (is the file truncated?)", brief.Text(key))
 		}
 		n := binary.LittleEndian.Uint64(b)
 		b = b[8:]
 		s, ok := known[key]
 		if !ok {
-			return nil, fmt.Errorf("storage %q of %d elements is unknown", cut(key), n)
+			return nil, fmt.Errorf("storage %q of %d elements is unknown", brief.Text(key), n)
 		}
 		size := s.dtype.Size()
 		if size == 0 {
-			return nil, fmt.Errorf("storage %q is a torch.%s, which is not supported", cut(key), cut(s.class))
+			return nil, fmt.Errorf("storage %q is a torch.%s, which is not supported", brief.Text(key), brief.Text(s.class))
 		}
 		if n > uint64(len(b)/size) {
-			return nil, fmt.Errorf("storage %q of %d elements is not there (is the file truncated?)", cut(key), n)
+			return nil, fmt.Errorf("storage %q of %d elements is not there (is the file truncated?)", brief.Text(key), n)
 		}
 		storages[key], b = b[:int(n)*size], b[int(n)*size:]
 	}

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"scalenet/internal/brief"
 )
 
 // Notes are what [LoadPTH] left out and changed.
@@ -22,13 +24,13 @@ type Notes struct {
 // Lines are the notes for people, one line each.
 func (n Notes) Lines() (lines []string) {
 	if n.Under != "" {
-		lines = append(lines, fmt.Sprintf("took the tensors under %q", cut(n.Under)))
+		lines = append(lines, fmt.Sprintf("took the tensors under %q", brief.Text(n.Under)))
 	}
 	if len(n.Prefixes) > 0 {
 		lines = append(lines, fmt.Sprintf("took %q off the names", strings.Join(n.Prefixes, "")))
 	}
 	if len(n.Skipped) > 0 {
-		lines = append(lines, "left out what is no tensor: "+cutList(n.Skipped))
+		lines = append(lines, "left out what is no tensor: "+brief.List(n.Skipped))
 	}
 	return lines
 }
@@ -72,7 +74,7 @@ func findState(root any) (*stateDict, error) {
 	s.take(d)
 	if len(s.names) == 0 {
 		return nil, fmt.Errorf("no tensors in the file, neither directly nor under %s; its keys are %s",
-			strings.Join(stateKeys, ", "), cutList(s.notes.Skipped))
+			strings.Join(stateKeys, ", "), brief.List(s.notes.Skipped))
 	}
 	s.rename()
 	return s, nil
@@ -96,7 +98,7 @@ func inside(d *dict) (key string, inner *dict, err error) {
 	case len(nested) == 1:
 		return nested[0], dicts[nested[0]], nil
 	}
-	return "", nil, fmt.Errorf("the file has tensors under several keys, %s: save the state dict of one of them alone", cutList(nested))
+	return "", nil, fmt.Errorf("the file has tensors under several keys, %s: save the state dict of one of them alone", brief.List(nested))
 }
 
 // nestedStates are the dicts in a dict that have tensors, themselves or one dict
@@ -161,7 +163,7 @@ func kindOf(v any) string {
 	case inert:
 		return "Python object"
 	default:
-		return fmt.Sprintf("number %s", cut(fmt.Sprint(v)))
+		return fmt.Sprintf("number %s", brief.Value(v))
 	}
 }
 

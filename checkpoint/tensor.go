@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"scalenet/internal/brief"
 )
 
 // Info describes a tensor without its data. A nil or empty Shape is a scalar.
@@ -81,7 +83,7 @@ func (t Tensor) CopyFloat32s(dst []float32) error {
 	}
 	convert, err := t.DType.converter()
 	if err != nil {
-		return fmt.Errorf("tensor %q: %w", cut(t.Name), err)
+		return fmt.Errorf("tensor %q: %w", brief.Text(t.Name), err)
 	}
 	size := t.DType.Size()
 	for i := range dst {
@@ -144,7 +146,7 @@ func (t Tensor) Int64s() ([]int64, error) {
 	}
 	integer, err := t.DType.integer()
 	if err != nil {
-		return nil, fmt.Errorf("tensor %q: %w", cut(t.Name), err)
+		return nil, fmt.Errorf("tensor %q: %w", brief.Text(t.Name), err)
 	}
 	out, size := make([]int64, t.Len()), t.DType.Size()
 	for i := range out {
@@ -178,7 +180,7 @@ func (t Tensor) Convert(to DType) (Tensor, error) {
 	for i, v := range values {
 		h := narrow(v)
 		if h&0x7fff == infinity && !math.IsInf(float64(v), 0) {
-			return Tensor{}, fmt.Errorf("tensor %q has the value %v at [%d], which %s has no room for", cut(t.Name), v, i, to)
+			return Tensor{}, fmt.Errorf("tensor %q has the value %v at [%d], which %s has no room for", brief.Text(t.Name), v, i, to)
 		}
 		binary.LittleEndian.PutUint16(data[2*i:], h)
 	}
@@ -201,11 +203,11 @@ func (t Tensor) check() error {
 func (i Info) bytes() (int, error) {
 	size := i.DType.Size()
 	if size == 0 {
-		return 0, fmt.Errorf("tensor %q: unknown dtype %q", cut(i.Name), cut(string(i.DType)))
+		return 0, fmt.Errorf("tensor %q: unknown dtype %q", brief.Text(i.Name), brief.Text(string(i.DType)))
 	}
 	n, ok := elements(i.Shape)
 	if !ok || n > math.MaxInt/size {
-		return 0, fmt.Errorf("tensor %q: shape %s is negative or too large", cut(i.Name), cut(fmt.Sprint(i.Shape)))
+		return 0, fmt.Errorf("tensor %q: shape %s is negative or too large", brief.Text(i.Name), brief.Value(i.Shape))
 	}
 	return n * size, nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"scalenet/internal/brief"
 )
 
 // storageTypes are PyTorch's classes of storage, by the name before "Storage".
@@ -58,7 +60,7 @@ func (u *unpickler) reference(op byte) error {
 		return errors.New("broken pickle: a reference to a storage without class, key or number of elements")
 	}
 	if len(fields) > 5 && fields[5] != nil {
-		return fmt.Errorf("storage %q is a view of another one, as PyTorch before 0.4 saved it: save the file anew", cut(key))
+		return fmt.Errorf("storage %q is a view of another one, as PyTorch before 0.4 saved it: save the file anew", brief.Text(key))
 	}
 	s := &storage{key, class.name, storageTypes[strings.TrimSuffix(class.name, "Storage")], n}
 	if class.name == "UntypedStorage" {
@@ -176,12 +178,12 @@ func (v *view) tensor(name string, b []byte) (Tensor, error) {
 	}
 	declared := v.storage.dtype.Size()
 	if v.storage.len > len(b)/declared {
-		return t, fmt.Errorf("tensor %q: its storage has %d bytes instead of %d elements (is the file truncated?)", cut(name), len(b), v.storage.len)
+		return t, fmt.Errorf("tensor %q: its storage has %d bytes instead of %d elements (is the file truncated?)", brief.Text(name), len(b), v.storage.len)
 	}
 	b = b[:v.storage.len*declared]
 	size := v.dtype.Size()
 	if err := v.inside(len(b) / size); err != nil {
-		return t, fmt.Errorf("tensor %q: %w", cut(name), err)
+		return t, fmt.Errorf("tensor %q: %w", brief.Text(name), err)
 	}
 	t.Data = make([]byte, 0, want)
 	v.gather(b, size, v.offset, 0, &t.Data)
@@ -195,7 +197,7 @@ func (v *view) check(name string) (bytes int, err error) {
 		if v.dtype != "" {
 			what = string(v.dtype)
 		}
-		return 0, fmt.Errorf("tensor %q is a torch.%s, which is not supported", cut(name), cut(what))
+		return 0, fmt.Errorf("tensor %q is a torch.%s, which is not supported", brief.Text(name), brief.Text(what))
 	}
 	return Info{name, v.dtype, v.shape}.bytes()
 }

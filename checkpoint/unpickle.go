@@ -8,6 +8,8 @@ import (
 	"math"
 	"math/big"
 	"strconv"
+
+	"scalenet/internal/brief"
 )
 
 // unpickler runs a pickle, which is a program for a machine with a stack, marks
@@ -209,7 +211,7 @@ func decimal(text string) (any, error) {
 	}
 	n, ok := new(big.Int).SetString(text, 10)
 	if !ok {
-		return nil, fmt.Errorf("broken pickle: %q is no integer", cut(text))
+		return nil, fmt.Errorf("broken pickle: %q is no integer", brief.Text(text))
 	}
 	return n, nil
 }

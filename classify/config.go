@@ -8,6 +8,7 @@ import (
 
 	"scalenet/backbone"
 	"scalenet/imaging"
+	"scalenet/internal/brief"
 	"scalenet/train"
 )
 
@@ -120,6 +121,15 @@ func Parse(data []byte, name string) (Config, error) {
 // YAML is the configuration as text that Parse reads.
 func (c Config) YAML() string { return train.YAML(c) }
 
+func finite(v [3]float32) bool {
+	for _, x := range v {
+		if x-x != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Resolve fills in what names stand for and checks ranges; the error names the
 // key and the value.
 func (c Config) Resolve() (Config, error) {
@@ -143,7 +153,8 @@ func (c Config) Resolve() (Config, error) {
 		{"input.size", in.Size, in.Size > 0 && in.Size <= 1<<13, "from 1 to 8192"},
 		{"input.size", in.Size, in.Size >= network.MinSide(network.Stages()), fmt.Sprintf("at least %d for this network", network.MinSide(network.Stages()))},
 		{"input.test_resize", in.TestResize, in.TestResize >= in.Size && in.TestResize <= 1<<13, "from input.size to 8192"},
-		{"input.std", in.Std, in.Std[0] > 0 && in.Std[1] > 0 && in.Std[2] > 0, "above 0"},
+		{"input.mean", in.Mean, finite(in.Mean), "finite numbers"},
+		{"input.std", in.Std, finite(in.Std) && min(in.Std[0], in.Std[1], in.Std[2]) > 0, "above 0"},
 		{"augment.crop", a.Crop, a.Crop == CropResized || a.Crop == CropPad || a.Crop == CropCentre, "resized, pad or centre"},
 		{"augment.pad", a.Pad, a.Pad >= 0 && a.Pad <= in.Size, "from 0 to input.size"},
 		{"augment.brightness", a.Brightness, share(a.Brightness), "in [0, 1)"},
@@ -154,7 +165,7 @@ func (c Config) Resolve() (Config, error) {
 		{"batch", c.Batch, c.Batch > 0 && c.Batch <= 1<<16, "from 1 to 65536"},
 	} {
 		if !k.valid {
-			return c, fmt.Errorf("%s = %v: must be %s", k.key, k.value, k.need)
+			return c, fmt.Errorf("%s = %s: must be %s", k.key, brief.Value(k.value), k.need)
 		}
 	}
 	if err := c.Train.Validate(); err != nil {

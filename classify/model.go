@@ -69,6 +69,12 @@ func Load(path string, options ...checkpoint.Option) (*Model, error) {
 		return nil, err
 	}
 	defer r.Close()
+	return read(r)
+}
+
+// read is Load of an opened file.
+func read(r *checkpoint.Reader) (*Model, error) {
+	path := r.Path()
 	text, ok := r.Metadata()[checkpoint.ClassifierKey]
 	if !ok {
 		return nil, errors.New(path + ": no classifier's configuration in the file")
@@ -89,5 +95,8 @@ func Load(path string, options ...checkpoint.Option) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m, report.Err(path)
+	if err := report.Err(path); err != nil {
+		return nil, err
+	}
+	return m, nil
 }

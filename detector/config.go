@@ -10,6 +10,7 @@ import (
 	"scalenet/backbone"
 	"scalenet/geom"
 	"scalenet/imaging"
+	"scalenet/internal/brief"
 	"scalenet/roi"
 	"scalenet/rpn"
 	"scalenet/train"
@@ -151,6 +152,43 @@ func Parse(data []byte, name string) (Config, error) {
 // YAML is the configuration as text that Parse reads.
 func (c Config) YAML() string { return train.YAML(c) }
 
+// What a configuration may ask for: more than any detector has, and little enough
+// that a wrong number in a file is an error and not an allocation.
+const (
+	// MostSide is the longest side of an image in the network, in pixels.
+	MostSide    = 1 << 13
+	mostSides   = 64 // to draw one from
+	mostDivisor = 1 << 10
+	mostAnchors = 1 << 23 // of an image
+)
+
+func side(v int) bool { return v >= 1 && v <= MostSide }
+
+func finite(v [3]float32) bool {
+	for _, x := range v {
+		if x-x != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// checkAnchors bounds the anchors of the largest image.
+func (c Config) checkAnchors(network backbone.Network) error {
+	least := network.MinSide(c.FeatureStage)
+	if least > MostSide {
+		return fmt.Errorf("backbone: needs images of at least %d pixels a side: must be at most %d", least, MostSide)
+	}
+	longest := max(c.Input.Longest, c.Input.TestLongest, least)
+	shorter := min(longest, max(slices.Max(c.Input.Shorter), c.Input.TestShorter, least))
+	stride := c.RPN.Anchors.Stride
+	if n := (longest/stride + 1) * (shorter/stride + 1) * c.RPN.Anchors.PerCell(); n > mostAnchors {
+		return fmt.Errorf("rpn.anchors: %d on each of the cells of %d pixels of an image of %d x %d are %d together: must be at most %d",
+			c.RPN.Anchors.PerCell(), stride, longest, shorter, n, mostAnchors)
+	}
+	return nil
+}
+
 // Resolve fills in what names stand for, makes parts agree and checks ranges;
 // the error names the key and the value.
 func (c Config) Resolve() (Config, error) {
@@ -165,6 +203,7 @@ func (c Config) Resolve() (Config, error) {
 		return c, err
 	}
 	in := c.Input
+	sides := fmt.Sprintf("from 1 to %d", MostSide)
 	for _, k := range []struct {
 		key   string
 		value any
@@ -173,23 +212,28 @@ func (c Config) Resolve() (Config, error) {
 	}{
 		{"feature_stage", c.FeatureStage, c.FeatureStage >= 1 && c.FeatureStage < network.Stages(), fmt.Sprintf("from 1 to %d, so that one stage is left for regions", network.Stages()-1)},
 		{"frozen.stages", c.Frozen.Stages, c.Frozen.Stages >= -1 && c.Frozen.Stages <= network.Stages(), fmt.Sprintf("from -1 to %d", network.Stages())},
-		{"input.std", in.Std, in.Std[0] > 0 && in.Std[1] > 0 && in.Std[2] > 0, "above 0"},
-		{"input.shorter", in.Shorter, len(in.Shorter) > 0 && slices.Min(in.Shorter) > 0, "a list of positive sides"},
-		{"input.longest", in.Longest, in.Longest > 0, "above 0"},
-		{"input.test_shorter", in.TestShorter, in.TestShorter > 0, "above 0"},
-		{"input.test_longest", in.TestLongest, in.TestLongest > 0, "above 0"},
-		{"input.divisor", in.Divisor, in.Divisor > 0, "above 0"},
+		{"input.mean", in.Mean, finite(in.Mean), "finite numbers"},
+		{"input.std", in.Std, finite(in.Std) && min(in.Std[0], in.Std[1], in.Std[2]) > 0, "above 0"},
+		{"input.shorter", in.Shorter, len(in.Shorter) > 0 && len(in.Shorter) <= mostSides && side(slices.Min(in.Shorter)) && side(slices.Max(in.Shorter)),
+			fmt.Sprintf("a list of 1 to %d sides from 1 to %d", mostSides, MostSide)},
+		{"input.longest", in.Longest, side(in.Longest), sides},
+		{"input.test_shorter", in.TestShorter, side(in.TestShorter), sides},
+		{"input.test_longest", in.TestLongest, side(in.TestLongest), sides},
+		{"input.divisor", in.Divisor, in.Divisor > 0 && in.Divisor <= mostDivisor, fmt.Sprintf("from 1 to %d", mostDivisor)},
 		{"input.brightness", in.Brightness, in.Brightness >= 0 && in.Brightness < 1, "in [0, 1)"},
-		{"batch", c.Batch, c.Batch > 0, "above 0"},
+		{"batch", c.Batch, c.Batch > 0 && c.Batch <= 1<<16, "from 1 to 65536"},
 	} {
 		if !k.valid {
-			return c, fmt.Errorf("%s = %v: must be %s", k.key, k.value, k.need)
+			return c, fmt.Errorf("%s = %s: must be %s", k.key, brief.Value(k.value), k.need)
 		}
 	}
 	if stride := network.Stride(c.FeatureStage); c.RPN.Anchors.Stride != stride {
 		return c, fmt.Errorf("rpn.anchors.stride = %d: features of stage %d have stride %d", c.RPN.Anchors.Stride, c.FeatureStage, stride)
 	}
 	if err := c.RPN.Validate(); err != nil {
+		return c, err
+	}
+	if err := c.checkAnchors(network); err != nil {
 		return c, err
 	}
 	if err := c.RoI.Validate(); err != nil {

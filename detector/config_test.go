@@ -49,5 +49,5 @@ func TestSet(t *testing.T) {
 	require.Equal(t, []int{480, 512}, c.Input.Shorter)
 	require.NoError(t, train.Assign(&c, "input.divisor=0"))
 	_, err := c.Resolve()
-	require.EqualError(t, err, "input.divisor = 0: must be above 0")
+	require.EqualError(t, err, "input.divisor = 0: must be from 1 to 1024")
 }

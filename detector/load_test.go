@@ -1,16 +1,20 @@
 package detector
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"scalenet/checkpoint"
+	"scalenet/train"
 )
 
 // changed is a file of the model with its configuration or tensors changed, as
@@ -88,6 +92,36 @@ func TestLoadRefusesValuesThatNoTrainingGives(t *testing.T) {
 	require.ErrorContains(t, err, "a variance is not negative")
 }
 
+// Sizes that no detector has are refused by their keys, in a line.
+func TestLoadBoundsWhatTheConfigurationAsksFor(t *testing.T) {
+	m := newModel(t, smallConfig())
+	text := m.Metadata()[checkpoint.DetectorKey]
+	long := strings.TrimSuffix(strings.Repeat("7, ", 300_000), ", ")
+	for key, value := range map[string]string{
+		"rpn.channels": "200000000", "rpn.anchors.sizes": "[" + long + "]", "rpn.anchors.ratios": "[" + long + "]",
+		"rpn.anchors.stride": "1000000000", "rpn.objectness": strings.Repeat("x", 1<<20), "rpn.box_weights": "[.inf, 1, 1, 1]",
+		"rpn.proposals.test.before_nms": "1000000000", "rpn.proposals.test.after_nms": "1000000000", "rpn.proposals.train.after_nms": "1000000000",
+		"rpn.targets.samples": "1000000000", "roi.targets.samples": "1000000000", "roi.align.size": "100000",
+		"roi.align.sampling_ratio": "100000", "roi.detections.per_image": "1000000000",
+		"input.test_shorter": "200000", "input.test_longest": "200000", "input.longest": "200000", "input.shorter": "[" + long + "]",
+		"input.divisor": "1000000000", "input.mean": "[.nan, 0, 0]", "input.std": "[.inf, 1, 1]", "batch": "1000000000", "feature_stage": "1000000000",
+		"backbone.stem.channels": "1000000000", "backbone.stem.kernel": "1000000001", "backbone.blocks": "[1000000000, 1, 1, 1]",
+		"backbone.planes": "[1000000000, 4, 8, 8]", "backbone.strides": "[1000000000, 1, 1, 1]", "backbone.scales": "[1, 1000000000]",
+		"backbone.structure": "[[3, 2, 1000000000], [3, 2, 8], [6, 3, 4], [6, 3, 2]]",
+	} {
+		c, err := Parse([]byte(text), "")
+		require.NoError(t, err)
+		err = train.Assign(&c, key+"="+value)
+		require.NoError(t, err, key)
+		begin := time.Now()
+		_, err = Load(changed(t, m, func(f *checkpoint.File) { f.Metadata[checkpoint.DetectorKey] = c.YAML() }))
+		require.Error(t, err, key)
+		require.Less(t, len(err.Error()), 700, key)
+		require.NotContains(t, err.Error(), "\n", key)
+		require.Less(t, time.Since(begin), 5*time.Second, key)
+	}
+}
+
 // What a configuration needs is compared with the file before memory is taken
 // for it: the shapes below ask for up to 10^15 bytes.
 func TestLoadComparesBeforeItAllocates(t *testing.T) {
@@ -105,4 +139,32 @@ func TestLoadComparesBeforeItAllocates(t *testing.T) {
 		f.Metadata["scalenet.classes"] = `["` + strings.Repeat(`x","`, 1e6) + `"]`
 	}))
 	require.ErrorContains(t, err, "the model wants [1000002 ")
+}
+
+// FuzzLoad changes the configuration and the classes of a model's file. Loading it
+// takes no more than the file's parameters do.
+func FuzzLoad(f *testing.F) {
+	m, err := New(smallConfig(), []string{"a", "b"}, 3)
+	require.NoError(f, err)
+	text := m.Config.YAML()
+	f.Add(text, `["a", "b"]`)
+	f.Add(strings.Replace(text, "channels: 16", "channels: 16384", 1), `["a"]`)
+	f.Add(strings.Replace(text, "blocks: [1", "blocks: [500", 1), `["a"]`)
+	f.Add(strings.Replace(text, "test_shorter: 64", "test_shorter: 8192", 1), `{}`)
+	f.Fuzz(func(t *testing.T, config, classes string) {
+		file := &checkpoint.File{Tensors: m.Tensors(), Metadata: map[string]string{checkpoint.DetectorKey: config, "scalenet.classes": classes}}
+		var b bytes.Buffer
+		require.NoError(t, file.Encode(&b))
+		r, err := checkpoint.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()), "fuzz")
+		if err != nil {
+			return // text that is not UTF-8
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		begin := time.Now()
+		_, err = read(r)
+		if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 256<<20 || time.Since(begin) > 10*time.Second {
+			t.Fatalf("%d bytes and %v for a file of %d: %v", after.TotalAlloc-before.TotalAlloc, time.Since(begin), b.Len(), err)
+		}
+	})
 }

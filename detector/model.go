@@ -116,6 +116,12 @@ func Load(path string, options ...checkpoint.Option) (*Model, error) {
 		return nil, err
 	}
 	defer r.Close()
+	return read(r)
+}
+
+// read is Load of an opened file.
+func read(r *checkpoint.Reader) (*Model, error) {
+	path := r.Path()
 	text, ok := r.Metadata()[checkpoint.DetectorKey]
 	if !ok {
 		return nil, fmt.Errorf("%s: no detector's configuration in the file; is it a classifier's? (use it with train --init)", path)

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"scalenet/geom"
+	"scalenet/internal/brief"
 )
 
 // Config holds the numbers of the box head.
@@ -82,6 +83,11 @@ func (c Config) Columns(classes int) int {
 	return 4 * (classes + 1)
 }
 
+// mostBoxes bounds the boxes of an image that a configuration may ask for: more
+// than anyone has asked for, and little enough that a wrong number in a file is
+// an error and not an allocation.
+const mostBoxes = 1 << 16
+
 // Validate checks the ranges; the error names the key and the value.
 func (c Config) Validate() error {
 	t, d := c.Targets, c.Detections
@@ -91,22 +97,22 @@ func (c Config) Validate() error {
 		valid bool
 		need  string
 	}{
-		{"align.size", c.Align.Size, c.Align.Size >= 1, "at least 1"},
-		{"align.sampling_ratio", c.Align.SamplingRatio, c.Align.SamplingRatio >= 0, "at least 0"},
-		{"box_weights", c.BoxWeights, positive(float64(min(c.BoxWeights[0], c.BoxWeights[1], c.BoxWeights[2], c.BoxWeights[3]))), "above 0"},
+		{"align.size", c.Align.Size, c.Align.Size >= 1 && c.Align.Size <= 64, "from 1 to 64"},
+		{"align.sampling_ratio", c.Align.SamplingRatio, c.Align.SamplingRatio >= 0 && c.Align.SamplingRatio <= 64, "from 0 to 64"},
+		{"box_weights", c.BoxWeights, positive(float64(min(c.BoxWeights[0], c.BoxWeights[1], c.BoxWeights[2], c.BoxWeights[3]))) && positive(float64(max(c.BoxWeights[0], c.BoxWeights[1], c.BoxWeights[2], c.BoxWeights[3]))), "above 0"},
 		{"loss_beta", c.LossBeta, positive(c.LossBeta), "above 0"},
 		{"targets.foreground_iou", t.ForegroundIoU, t.ForegroundIoU > 0 && t.ForegroundIoU <= 1, "in (0, 1]"},
 		{"targets.background_iou", t.BackgroundIoU, t.BackgroundIoU >= 0 && t.BackgroundIoU <= t.ForegroundIoU, "in [0, foreground_iou]"},
-		{"targets.samples", t.Samples, t.Samples >= 1, "at least 1"},
+		{"targets.samples", t.Samples, t.Samples >= 1 && t.Samples <= mostBoxes, "from 1 to 65536"},
 		{"targets.positive_fraction", t.PositiveFraction, inUnit(t.PositiveFraction), "in [0, 1]"},
 		{"targets.crowd_share", t.CrowdShare, inUnit(t.CrowdShare), "in [0, 1]"},
 		{"detections.score", d.Score, inUnit(d.Score), "in [0, 1]"},
 		{"detections.nms_iou", d.NMSIoU, inUnit(d.NMSIoU), "in [0, 1]"},
 		{"detections.min_size", d.MinSize, d.MinSize >= 0 && d.MinSize <= math.MaxFloat32, "at least 0"},
-		{"detections.per_image", d.PerImage, d.PerImage >= 1, "at least 1"},
+		{"detections.per_image", d.PerImage, d.PerImage >= 1 && d.PerImage <= mostBoxes, "from 1 to 65536"},
 	} {
 		if !k.valid {
-			return fmt.Errorf("roi.%s = %v: must be %s", k.key, k.value, k.need)
+			return fmt.Errorf("roi.%s = %s: must be %s", k.key, brief.Value(k.value), k.need)
 		}
 	}
 	return nil

@@ -121,19 +121,19 @@ func TestValidate(t *testing.T) {
 	require.NoError(t, Default().Validate())
 	require.NoError(t, Paper().Validate())
 	for want, change := range map[string]func(*Config){
-		"roi.align.size = 0: must be at least 1": func(c *Config) { c.Align.Size = 0 },
-		"roi.align.sampling_ratio = -1":          func(c *Config) { c.Align.SamplingRatio = -1 },
-		"roi.box_weights = [10 10 5 0]":          func(c *Config) { c.BoxWeights[3] = 0 },
-		"roi.loss_beta = -1":                     func(c *Config) { c.LossBeta = -1 },
-		"roi.targets.foreground_iou = 0":         func(c *Config) { c.Targets.ForegroundIoU = 0 },
-		"roi.targets.background_iou = 0.6":       func(c *Config) { c.Targets.BackgroundIoU = 0.6 },
-		"roi.targets.samples = 0":                func(c *Config) { c.Targets.Samples = 0 },
-		"roi.targets.positive_fraction = 1.1":    func(c *Config) { c.Targets.PositiveFraction = 1.1 },
-		"roi.targets.crowd_share = 7":            func(c *Config) { c.Targets.CrowdShare = 7 },
-		"roi.detections.score = -1":              func(c *Config) { c.Detections.Score = -1 },
-		"roi.detections.nms_iou = NaN":           func(c *Config) { c.Detections.NMSIoU = math.NaN() },
-		"roi.detections.min_size = NaN":          func(c *Config) { c.Detections.MinSize = math.NaN() },
-		"roi.detections.per_image = 0":           func(c *Config) { c.Detections.PerImage = 0 },
+		"roi.align.size = 0: must be from 1 to 64": func(c *Config) { c.Align.Size = 0 },
+		"roi.align.sampling_ratio = -1":            func(c *Config) { c.Align.SamplingRatio = -1 },
+		"roi.box_weights = [10 10 5 0]":            func(c *Config) { c.BoxWeights[3] = 0 },
+		"roi.loss_beta = -1":                       func(c *Config) { c.LossBeta = -1 },
+		"roi.targets.foreground_iou = 0":           func(c *Config) { c.Targets.ForegroundIoU = 0 },
+		"roi.targets.background_iou = 0.6":         func(c *Config) { c.Targets.BackgroundIoU = 0.6 },
+		"roi.targets.samples = 0":                  func(c *Config) { c.Targets.Samples = 0 },
+		"roi.targets.positive_fraction = 1.1":      func(c *Config) { c.Targets.PositiveFraction = 1.1 },
+		"roi.targets.crowd_share = 7":              func(c *Config) { c.Targets.CrowdShare = 7 },
+		"roi.detections.score = -1":                func(c *Config) { c.Detections.Score = -1 },
+		"roi.detections.nms_iou = NaN":             func(c *Config) { c.Detections.NMSIoU = math.NaN() },
+		"roi.detections.min_size = NaN":            func(c *Config) { c.Detections.MinSize = math.NaN() },
+		"roi.detections.per_image = 0":             func(c *Config) { c.Detections.PerImage = 0 },
 	} {
 		c := Default()
 		change(&c)

@@ -95,12 +95,12 @@ func (a Anchors) validate() error {
 		key    string
 		values []float64
 	}{{"anchors.sizes", a.Sizes}, {"anchors.ratios", a.Ratios}} {
-		if len(list.values) == 0 {
-			return invalid(list.key, list.values, "a list of at least one number")
+		if !within(len(list.values), mostPerCell) {
+			return invalid(list.key, list.values, fmt.Sprintf("a list of 1 to %d numbers", mostPerCell))
 		}
 		for i, v := range list.values {
-			if !positive(v) {
-				return invalid(fmt.Sprintf("%s[%d]", list.key, i), v, "above 0")
+			if !positive(v) || v > mostSide {
+				return invalid(fmt.Sprintf("%s[%d]", list.key, i), v, fmt.Sprintf("above 0 and at most %d", mostSide))
 			}
 		}
 	}

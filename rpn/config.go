@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"scalenet/geom"
+	"scalenet/internal/brief"
 )
 
 // Config holds the numbers of the region proposal network.
@@ -100,6 +101,15 @@ func Paper() Config {
 	return c
 }
 
+// What a configuration may ask for: far more than anyone has asked for, and little
+// enough that a wrong number in a file is an error and not an allocation.
+const (
+	mostChannels = 1 << 14
+	mostBoxes    = 1 << 16 // of an image
+	mostPerCell  = 256     // anchors
+	mostSide     = 1 << 16 // of an anchor, pixels
+)
+
 // Validate checks the ranges; the error names the key and the value.
 func (c Config) Validate() error {
 	if err := c.Anchors.validate(); err != nil {
@@ -112,21 +122,21 @@ func (c Config) Validate() error {
 		valid bool
 		need  string
 	}{
-		{"channels", c.Channels, c.Channels >= 1, "at least 1"},
+		{"channels", c.Channels, within(c.Channels, mostChannels), "from 1 to 16384"},
 		{"objectness", c.Objectness, c.Objectness == Sigmoid || c.Objectness == Softmax, "sigmoid or softmax"},
 		{"loss_beta", c.LossBeta, positive(c.LossBeta), "above 0"},
-		{"box_weights", c.BoxWeights, positive(float64(min(c.BoxWeights[0], c.BoxWeights[1], c.BoxWeights[2], c.BoxWeights[3]))), "above 0"},
+		{"box_weights", c.BoxWeights, positive(float64(min(c.BoxWeights[0], c.BoxWeights[1], c.BoxWeights[2], c.BoxWeights[3]))) && positive(float64(max(c.BoxWeights[0], c.BoxWeights[1], c.BoxWeights[2], c.BoxWeights[3]))), "above 0"},
 		{"targets.foreground_iou", t.ForegroundIoU, t.ForegroundIoU > 0 && t.ForegroundIoU <= 1, "in (0, 1]"},
 		{"targets.background_iou", t.BackgroundIoU, t.BackgroundIoU >= 0 && t.BackgroundIoU <= t.ForegroundIoU, "in [0, foreground_iou]"},
-		{"targets.samples", t.Samples, t.Samples >= 1, "at least 1"},
+		{"targets.samples", t.Samples, within(t.Samples, mostBoxes), "from 1 to 65536"},
 		{"targets.positive_fraction", t.PositiveFraction, inUnit(t.PositiveFraction), "in [0, 1]"},
 		{"targets.crowd_share", t.CrowdShare, inUnit(t.CrowdShare), "in [0, 1]"},
 		{"proposals.nms_iou", p.NMSIoU, inUnit(p.NMSIoU), "in [0, 1]"},
 		{"proposals.min_size", p.MinSize, p.MinSize >= 0 && p.MinSize <= math.MaxFloat32, "at least 0"},
-		{"proposals.train.before_nms", p.Train.BeforeNMS, p.Train.BeforeNMS >= 1, "at least 1"},
-		{"proposals.train.after_nms", p.Train.AfterNMS, p.Train.AfterNMS >= 1, "at least 1"},
-		{"proposals.test.before_nms", p.Test.BeforeNMS, p.Test.BeforeNMS >= 1, "at least 1"},
-		{"proposals.test.after_nms", p.Test.AfterNMS, p.Test.AfterNMS >= 1, "at least 1"},
+		{"proposals.train.before_nms", p.Train.BeforeNMS, within(p.Train.BeforeNMS, mostBoxes), "from 1 to 65536"},
+		{"proposals.train.after_nms", p.Train.AfterNMS, within(p.Train.AfterNMS, mostBoxes), "from 1 to 65536"},
+		{"proposals.test.before_nms", p.Test.BeforeNMS, within(p.Test.BeforeNMS, mostBoxes), "from 1 to 65536"},
+		{"proposals.test.after_nms", p.Test.AfterNMS, within(p.Test.AfterNMS, mostBoxes), "from 1 to 65536"},
 	} {
 		if !k.valid {
 			return invalid(k.key, k.value, k.need)
@@ -136,9 +146,10 @@ func (c Config) Validate() error {
 }
 
 func invalid(key string, value any, need string) error {
-	return fmt.Errorf("rpn.%s = %v: must be %s", key, value, need)
+	return fmt.Errorf("rpn.%s = %s: must be %s", key, brief.Value(value), need)
 }
 
+func within(v, most int) bool { return v >= 1 && v <= most }
 func inUnit(v float64) bool   { return v >= 0 && v <= 1 }
 func positive(v float64) bool { return v > 0 && !math.IsInf(v, 1) }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"scalenet/checkpoint"
 	"scalenet/detector"
+	"scalenet/internal/brief"
 )
 
 // modelOptions are the flags of the verbs that run a model.
@@ -81,8 +82,8 @@ func parseSides(text string) (shorter, longest int, err error) {
 	a, b, ok := strings.Cut(text, "/")
 	shorter, errA := strconv.Atoi(a)
 	longest, errB := strconv.Atoi(b)
-	if !ok || errA != nil || errB != nil || shorter < 1 || longest < shorter {
-		return 0, 0, fmt.Errorf("--size %q: want SHORTER/LONGEST, such as 600/1000", text)
+	if !ok || errA != nil || errB != nil || shorter < 1 || longest < shorter || longest > detector.MostSide {
+		return 0, 0, fmt.Errorf("--size %q: want SHORTER/LONGEST, such as 600/1000, at most %d", brief.Text(text), detector.MostSide)
 	}
 	return shorter, longest, nil
 }

@@ -44,6 +44,7 @@ var order = [][]string{
 	{"geom"},
 	{"examples"},          // pictures, embedded
 	{"internal/spelling"}, // of flags, verbs, keys
+	{"internal/brief"},    // values in messages
 }
 
 // allowed names who may import what from outside; a key that ends in a slash stands for all paths below it.
