@@ -75,7 +75,10 @@ func Load(path string, options ...checkpoint.Option) (*Model, error) {
 // read is Load of an opened file.
 func read(r *checkpoint.Reader) (*Model, error) {
 	path := r.Path()
-	text, ok := r.Metadata()[checkpoint.ClassifierKey]
+	text, ok, err := checkpoint.Config(r.Metadata(), checkpoint.ClassifierKey)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	if !ok {
 		return nil, errors.New(path + ": no classifier's configuration in the file")
 	}

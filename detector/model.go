@@ -122,7 +122,10 @@ func Load(path string, options ...checkpoint.Option) (*Model, error) {
 // read is Load of an opened file.
 func read(r *checkpoint.Reader) (*Model, error) {
 	path := r.Path()
-	text, ok := r.Metadata()[checkpoint.DetectorKey]
+	text, ok, err := checkpoint.Config(r.Metadata(), checkpoint.DetectorKey)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	if !ok {
 		return nil, fmt.Errorf("%s: no detector's configuration in the file; is it a classifier's? (use it with train --init)", path)
 	}

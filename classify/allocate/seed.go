@@ -48,7 +48,10 @@ func ReadSeed(path string, model *backbone.Config) (*Seed, error) {
 	if seed.Config, seed.Blocks, err = describe(*model); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return seed, seed.read(r)
+	if err := seed.read(r); err != nil {
+		return nil, err
+	}
+	return seed, r.Verify()
 }
 
 // ReadConfig is the network that a classifier's or a detector's safetensors file describes.
@@ -62,13 +65,16 @@ func ReadConfig(path string) (backbone.Config, error) {
 	if err != nil {
 		return backbone.Config{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return *config, nil
+	return *config, r.Verify()
 }
 
 // describedBy finds the backbone's configuration in a file's metadata.
 func describedBy(metadata map[string]string) (*backbone.Config, error) {
 	for _, key := range configKeys {
-		text, ok := metadata[key]
+		text, ok, err := checkpoint.Config(metadata, key)
+		if err != nil {
+			return nil, err
+		}
 		if !ok {
 			continue
 		}
