@@ -1,6 +1,8 @@
 package classify
 
 import (
+	"context"
+
 	"scalenet/engine"
 	"scalenet/nn"
 	"scalenet/train"
@@ -63,7 +65,7 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store) (*traini
 }
 
 // run computes a batch's loss, and the gradients of the loss times scale.
-func (t *training) run(b *Batch, scale float32) (loss float32, err error) {
+func (t *training) run(ctx context.Context, b *Batch, scale float32) (loss float32, err error) {
 	if err := t.plan.Write(t.seed, []float32{scale}); err != nil {
 		return 0, err
 	}
@@ -73,7 +75,7 @@ func (t *training) run(b *Batch, scale float32) (loss float32, err error) {
 	if err := t.plan.Write(t.labels, b.Labels); err != nil {
 		return 0, err
 	}
-	if err := t.plan.RunAll(); err != nil {
+	if err := t.plan.RunAllWithin(ctx); err != nil {
 		return 0, err
 	}
 	var v [1]float32

@@ -42,8 +42,8 @@ func (t *Trainer) Params() []train.Param { return t.params }
 func (t *Trainer) Images(b *Batch) []string { return b.Names }
 
 // Backward implements train.Model.
-func (t *Trainer) Backward(_ context.Context, b *Batch, scale float32) (g train.Gradients, err error) {
-	loss, err := t.step.run(b, scale)
+func (t *Trainer) Backward(ctx context.Context, b *Batch, scale float32) (g train.Gradients, err error) {
+	loss, err := t.step.run(ctx, b, scale)
 	if err != nil {
 		return g, err
 	}

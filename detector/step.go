@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -221,7 +222,7 @@ const (
 )
 
 // forward runs the first graph up to the proposals and fetches them.
-func (t *training) forward(m *Model, in input, batch []example) error {
+func (t *training) forward(ctx context.Context, m *Model, in input, batch []example) error {
 	if err := t.write(t.first, in); err != nil {
 		return err
 	}
@@ -233,7 +234,7 @@ func (t *training) forward(m *Model, in input, batch []example) error {
 		return err
 	}
 	for _, stage := range []int{makeImages, goForward} {
-		if err := t.first.Run(stage); err != nil {
+		if err := t.first.RunWithin(ctx, stage); err != nil {
 			return err
 		}
 	}
@@ -242,7 +243,7 @@ func (t *training) forward(m *Model, in input, batch []example) error {
 
 // backward runs the rest: the second graph, the RPN's losses, the first
 // graph's backward pass.
-func (t *training) backward(scale float32) error {
+func (t *training) backward(ctx context.Context, scale float32) error {
 	if err := t.writeSeeds(scale); err != nil {
 		return err
 	}
@@ -260,7 +261,7 @@ func (t *training) backward(scale float32) error {
 			return err
 		}
 	}
-	if err := t.second.RunAll(); err != nil {
+	if err := t.second.RunAllWithin(ctx); err != nil {
 		return err
 	}
 	if t.trainsFeatures {
@@ -270,7 +271,7 @@ func (t *training) backward(scale float32) error {
 			return err
 		}
 	}
-	return t.first.Run(goBackward)
+	return t.first.RunWithin(ctx, goBackward)
 }
 
 // losses reads the four losses, which are summed.

@@ -135,10 +135,10 @@ func injectedStep(t *testing.T, dev engine.Device, store *engine.Store, m *Model
 	in := input{batch.Pictures, batch.Pixels}
 	step, err := m.compileTraining(dev, store, batchSize{2, batch.H, batch.W}, capacity(in.bytes()))
 	require.NoError(t, err)
-	require.NoError(t, step.forward(m, in, examples))
+	require.NoError(t, step.forward(t.Context(), m, in, examples))
 	s := injected(t, m, step, examples, want)
 	require.NoError(t, step.fill(m, s))
-	require.NoError(t, step.backward(scale))
+	require.NoError(t, step.backward(t.Context(), scale))
 	losses, err := step.losses()
 	require.NoError(t, err)
 	require.Len(t, losses, 4)

@@ -61,7 +61,7 @@ func (t *Trainer) Params() []train.Param { return t.params }
 func (t *Trainer) Images(b *coco.Batch) []string { return b.FileNames() }
 
 // Backward implements train.Model.
-func (t *Trainer) Backward(_ context.Context, b *coco.Batch, scale float32) (train.Gradients, error) {
+func (t *Trainer) Backward(ctx context.Context, b *coco.Batch, scale float32) (train.Gradients, error) {
 	examples, err := t.model.examples(b)
 	if err != nil {
 		return train.Gradients{}, err
@@ -71,13 +71,13 @@ func (t *Trainer) Backward(_ context.Context, b *coco.Batch, scale float32) (tra
 	if err != nil {
 		return train.Gradients{}, err
 	}
-	if err := p.forward(t.model, in, examples); err != nil {
+	if err := p.forward(ctx, t.model, in, examples); err != nil {
 		return train.Gradients{}, err
 	}
 	if err := p.fill(t.model, p.sample(t.model, examples, t.random)); err != nil {
 		return train.Gradients{}, err
 	}
-	if err := p.backward(scale); err != nil {
+	if err := p.backward(ctx, scale); err != nil {
 		return train.Gradients{}, err
 	}
 	return t.outcome(p)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -210,9 +211,12 @@ func (plan *Plan) compile(p *program, tensor func(*value) Tensor) error {
 }
 
 // RunAll runs every stage.
-func (plan *Plan) RunAll() error {
+func (plan *Plan) RunAll() error { return plan.RunAllWithin(context.Background()) }
+
+// RunAllWithin is RunAll that stops with ctx.Err() when the context ends.
+func (plan *Plan) RunAllWithin(ctx context.Context) error {
 	for i := range plan.stages {
-		if err := plan.Run(i); err != nil {
+		if err := plan.RunWithin(ctx, i); err != nil {
 			return err
 		}
 	}
@@ -220,14 +224,21 @@ func (plan *Plan) RunAll() error {
 }
 
 // Run runs one stage; those before it must have run.
-func (plan *Plan) Run(stage int) error {
+func (plan *Plan) Run(stage int) error { return plan.RunWithin(context.Background(), stage) }
+
+// RunWithin is Run that stops between two kernels with ctx.Err() when the
+// context ends. What the stage has computed by then is of no use.
+func (plan *Plan) RunWithin(ctx context.Context, stage int) error {
 	if stage < 0 || stage >= len(plan.stages) {
 		return fmt.Errorf("engine: stage %d of a plan that has %d", stage, len(plan.stages))
 	}
-	return plan.dev.Do(func() error { return plan.around(stage, func() error { return plan.run(stage) }) })
+	return plan.dev.Do(func() error { return plan.around(stage, func() error { return plan.run(ctx, stage) }) })
 }
 
-func (plan *Plan) run(stage int) error {
+func (plan *Plan) run(ctx context.Context, stage int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if whole := plan.record(stage); whole != nil {
 		if err := whole.Run(); err != nil {
 			return fmt.Errorf("engine: stage %d: %w", stage, err)
@@ -235,6 +246,9 @@ func (plan *Plan) run(stage int) error {
 		return nil
 	}
 	for _, k := range plan.stages[stage] {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := k.Run(); err != nil {
 			return fmt.Errorf("engine: %s: %w", k.name, err)
 		}

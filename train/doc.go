@@ -25,9 +25,10 @@
 //     one. Saves happen between steps only.
 //   - Random numbers that are to survive a resume come from [Rand], and the
 //     source must yield the same batches for the same epoch and position.
-//   - When the context ends, the step in progress is finished, the run saved
-//     and [InterruptedError] returned; an evaluation in progress is dropped and
-//     done again on resume. See [Interruptible] for Ctrl-C.
+//   - When the context ends, the step in progress is finished, or abandoned if it
+//     takes longer than [Grace], the run saved and [InterruptedError] returned.
+//     An evaluation in progress is dropped. What was abandoned or dropped is done
+//     again on resume. See [Interruptible] for Ctrl-C.
 //   - A loss that is not finite ends the run with a [NonFiniteError]; nothing
 //     is saved over the last good state.
 //   - Timing columns of the logs differ from run to run; the others don't.

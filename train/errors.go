@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -50,35 +51,58 @@ func (e *OverflowError) Error() string {
 
 // Interruptible returns a context that ends with the first Ctrl-C or SIGTERM,
 // which it acknowledges at once on w with what happens now. The second signal
-// ends the process, as if nobody listened.
+// ends the process. The function that is returned gives the signals back.
 func Interruptible(parent context.Context, w io.Writer, what string) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(parent)
-	signals := make(chan os.Signal, 1)
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		defer signal.Stop(signals)
 		select {
-		case s := <-signals:
+		case first := <-signals:
 			cancel()
-			time.Sleep(oneSignal)
-			signal.Stop(signals) // the next one ends the process
-			if isTerminal(w) {
-				fmt.Fprintln(w) // a bar, or the ^C, is on the line
-			}
-			fmt.Fprintf(w, "%s: %s; a second one ends the process at once\n", signalName(s), what)
-		case <-ctx.Done():
+			acknowledge(signals, w, first, what)
+		case <-done:
+			return
+		}
+		select {
+		case second := <-signals:
+			die(second, signals)
+		case <-done:
 		}
 	}()
-	return ctx, cancel
+	return ctx, sync.OnceFunc(func() { cancel(); close(done) })
 }
 
 // oneSignal is how long the same signal may come again: timeout(1) and others
 // send it to a process and to its group.
 const oneSignal = 100 * time.Millisecond
 
-func signalName(s os.Signal) string {
-	if s == os.Interrupt {
-		return "Ctrl-C"
+// acknowledge says what happens, when no second half of the first signal can
+// come any more.
+func acknowledge(signals <-chan os.Signal, w io.Writer, first os.Signal, what string) {
+	time.Sleep(oneSignal)
+	select {
+	case <-signals:
+	default:
 	}
-	return "SIGTERM"
+	if isTerminal(w) {
+		fmt.Fprintln(w) // a bar, or the ^C, is on the line
+	}
+	name := "SIGTERM"
+	if first == os.Interrupt {
+		name = "Ctrl-C"
+	}
+	fmt.Fprintf(w, "%s: %s; a second one ends the process at once\n", name, what)
+}
+
+// die ends the process by a signal, as if nobody listened. One that was started
+// with the signal ignored, as a shell's background jobs are, exits instead.
+func die(s os.Signal, signals chan<- os.Signal) {
+	signal.Stop(signals)
+	if number, ok := s.(syscall.Signal); ok {
+		syscall.Kill(os.Getpid(), number)
+		time.Sleep(oneSignal)
+	}
+	os.Exit(130)
 }

@@ -42,3 +42,21 @@ func TestCtrlC(t *testing.T) {
 	require.True(t, status.Signaled())
 	require.Equal(t, syscall.SIGINT, status.Signal())
 }
+
+// A shell's background jobs are started with SIGINT ignored.
+func TestCtrlCWhereItIsIgnored(t *testing.T) {
+	command := exec.Command("sh", "-c", `trap "" INT; exec "$0" -test.run='^TestCtrlC$'`, os.Args[0])
+	command.Env = append(os.Environ(), "TRAIN_TEST_HANG=1")
+	out, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	defer command.Process.Kill()
+	lines := bufio.NewScanner(out)
+	for range 2 {
+		require.True(t, lines.Scan())
+		require.NoError(t, command.Process.Signal(os.Interrupt))
+	}
+	var exit *exec.ExitError
+	require.ErrorAs(t, command.Wait(), &exit)
+	require.Equal(t, 130, exit.ExitCode())
+}

@@ -294,3 +294,65 @@ func TestDifference(t *testing.T) {
 	require.Less(t, len(was), 100)
 	require.False(t, math.IsNaN(a.Train.LR))
 }
+
+// A step that takes too long is abandoned, and the resumed run does it again.
+func TestLongStepIsAbandoned(t *testing.T) {
+	want, dir := t.TempDir(), t.TempDir()
+	loop, _ := toy(want)
+	require.NoError(t, loop.Run(context.Background(), false))
+	stops := 0
+	for resume := false; ; resume = true {
+		loop, model := toy(dir)
+		loop.grace = 1
+		ctx, cancel := context.WithCancel(context.Background())
+		batches := 0
+		model.stop = func(ctx context.Context) error {
+			if batches++; batches != 4 && batches != 5 { // the first batch of the third step, or its second
+				return nil
+			}
+			if stops%2 == 0 && batches == 4 || stops%2 == 1 && batches == 5 {
+				cancel()
+			}
+			if batches == 4 && stops%2 == 0 && ctx.Done() != nil { // a second batch is not abandoned
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		}
+		err := loop.Run(ctx, resume)
+		cancel()
+		if err == nil {
+			break
+		}
+		var interrupted *InterruptedError
+		require.ErrorAs(t, err, &interrupted)
+		stops++
+	}
+	require.Greater(t, stops, 2)
+	require.Equal(t, contents(t, want), contents(t, dir))
+}
+
+// Next may be what takes long.
+func TestLongWaitIsAbandoned(t *testing.T) {
+	loop, _ := toy(t.TempDir())
+	loop.grace = 1
+	ctx, cancel := context.WithCancel(context.Background())
+	loop.Source = &stuck{counting{batches: 5}, cancel}
+	var interrupted *InterruptedError
+	require.ErrorAs(t, loop.Run(ctx, false), &interrupted)
+	require.Equal(t, 2, interrupted.Step)
+}
+
+// stuck has a batch that never comes.
+type stuck struct {
+	counting
+	stop func()
+}
+
+func (s *stuck) Next(ctx context.Context) ([]float32, error) {
+	if s.batch == 4 {
+		s.stop()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return s.counting.Next(ctx)
+}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ type Model[B any] interface {
 	// Params lists the parameters, always the same in the same order.
 	Params() []Param
 	// Backward computes the losses of a batch, and the gradients of the losses times scale.
+	// When the context ends, it may stop with ctx.Err(), having changed nothing but the
+	// state of the loop's Rand.
 	Backward(ctx context.Context, batch B, scale float32) (Gradients, error)
 	// Images names the images of a batch, for errors, and counts them.
 	Images(batch B) []string
@@ -90,7 +93,15 @@ type Loop[B any] struct {
 	log       *Log
 	state     state
 	mean      window
+	grace     time.Duration // Grace, unless a test sets it
 }
+
+// Grace is how long a step that is under way when the context ends has to end.
+// A longer one is abandoned, and done again on resume.
+const Grace = 10 * time.Second
+
+// errAbandoned says that the context ended a step before it changed anything.
+var errAbandoned = errors.New("the step is abandoned")
 
 // Run trains from the beginning, or continues the run in Dir. Without resume a
 // folder that has a run is an error and is left as it is.
@@ -118,7 +129,9 @@ func (l *Loop[B]) Run(ctx context.Context, resume bool) (err error) {
 			return l.interrupt()
 		}
 		if l.state.Batch < l.Source.Batches() {
-			if err := l.step(context.WithoutCancel(ctx)); err != nil {
+			if err := l.step(ctx); errors.Is(err, errAbandoned) {
+				return l.interrupt()
+			} else if err != nil {
 				return err
 			}
 			if n := l.Config.SaveSteps; n > 0 && l.state.Step%n == 0 && l.state.Batch < l.Source.Batches() {
@@ -187,7 +200,8 @@ func (l *Loop[B]) stepsPerEpoch() int {
 // totalSteps is the length of the run.
 func (l *Loop[B]) totalSteps() int { return l.stepsPerEpoch() * l.Config.Epochs }
 
-// step makes one optimiser step from as many batches as it takes.
+// step makes one optimiser step from as many batches as it takes. The first of
+// them can be abandoned; after it, running statistics have changed.
 func (l *Loop[B]) step(ctx context.Context) error {
 	began := time.Now()
 	lr := l.Config.LR * l.Config.Schedule.Factor(l.state.Step, l.stepsPerEpoch(), l.totalSteps())
@@ -195,20 +209,16 @@ func (l *Loop[B]) step(ctx context.Context) error {
 	var waited time.Duration
 	var images []string
 	l.optimizer.Scaled(l.state.Scale.factor())
-	for range batches {
-		asked := time.Now()
-		batch, err := l.Source.Next(ctx)
-		waited += time.Since(asked)
-		if err == io.EOF {
-			err = fmt.Errorf("epoch %d ended after %d of %d batches", l.state.Epoch, l.state.Batch, l.Source.Batches())
+	for i := range batches {
+		next, until := l.batch, context.WithoutCancel(ctx)
+		if i == 0 {
+			next, until = l.firstBatch, ctx
 		}
+		names, wait, err := next(until, batches)
 		if err != nil {
 			return err
 		}
-		images = append(images, l.Model.Images(batch)...)
-		if err := l.backward(ctx, batch, batches); err != nil {
-			return err
-		}
+		images, waited = append(images, names...), waited+wait
 	}
 	if err := l.descend(lr, images); err != nil {
 		return err
@@ -223,6 +233,57 @@ func (l *Loop[B]) step(ctx context.Context) error {
 	l.mean.images += len(images)
 	l.mean.time(time.Since(began), waited)
 	return l.report(lr)
+}
+
+// firstBatch is batch that is abandoned, without a trace, when the context has
+// ended and the time of grace is over.
+func (l *Loop[B]) firstBatch(ctx context.Context, batches int) (images []string, waited time.Duration, err error) {
+	var random []byte
+	if l.Rand != nil {
+		if random, err = l.Rand.MarshalBinary(); err != nil {
+			return nil, 0, err
+		}
+	}
+	within, release := graceful(ctx, cmp.Or(l.grace, Grace))
+	defer release()
+	images, waited, err = l.batch(within, batches)
+	if err == nil || within.Err() == nil || !errors.Is(err, within.Err()) {
+		return images, waited, err
+	}
+	if l.Rand != nil {
+		if err := l.Rand.UnmarshalBinary(random); err != nil {
+			return nil, 0, err
+		}
+	}
+	return nil, 0, errAbandoned
+}
+
+// graceful returns a context that ends some time after another one.
+func graceful(ctx context.Context, grace time.Duration) (context.Context, func()) {
+	within, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(grace):
+			cancel()
+		case <-within.Done():
+		}
+	})
+	return within, func() { stop(); cancel() }
+}
+
+// batch adds the source's next batch to the coming step. It gives the names of
+// its images and how long it waited for them.
+func (l *Loop[B]) batch(ctx context.Context, batches int) (images []string, waited time.Duration, err error) {
+	asked := time.Now()
+	batch, err := l.Source.Next(ctx)
+	waited = time.Since(asked)
+	if err == io.EOF {
+		err = fmt.Errorf("epoch %d ended after %d of %d batches", l.state.Epoch, l.state.Batch, l.Source.Batches())
+	}
+	if err != nil {
+		return nil, waited, err
+	}
+	return l.Model.Images(batch), waited, l.backward(ctx, batch, batches)
 }
 
 // descend makes the optimiser's step, unless gradients of scaled losses are not finite.

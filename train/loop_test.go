@@ -27,6 +27,7 @@ type quadratic struct {
 	evaluated  int
 	backward   func(batch []float32, losses []Metric) // for mischief
 	evaluate   func(ctx context.Context) error
+	stop       func(ctx context.Context) error // after random numbers were drawn
 }
 
 func newQuadratic(r *Rand) *quadratic {
@@ -40,7 +41,7 @@ func (q *quadratic) Params() []Param {
 	}
 }
 
-func (q *quadratic) Backward(_ context.Context, batch []float32, scale float32) (Gradients, error) {
+func (q *quadratic) Backward(ctx context.Context, batch []float32, scale float32) (Gradients, error) {
 	grad := make(hostMemory, 3)
 	var loss float64
 	for i := range grad {
@@ -48,6 +49,11 @@ func (q *quadratic) Backward(_ context.Context, batch []float32, scale float32) 
 		loss += float64(grad[i]*grad[i]) / 2
 		if grad[i] *= scale; q.largest > 0 && max(grad[i], -grad[i]) > q.largest {
 			grad[i] = float32(math.Inf(1))
+		}
+	}
+	if q.stop != nil {
+		if err := q.stop(ctx); err != nil {
+			return Gradients{}, err
 		}
 	}
 	q.running[0] += 0.1 * (float32(loss) - q.running[0])

@@ -97,7 +97,7 @@ func (o *classifySearchOptions) run(c *cobra.Command) error {
 		}
 	}
 	errs := c.ErrOrStderr()
-	ctx, stop := train.Interruptible(c.Context(), errs, "the search is saved and ends after this step")
+	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
 	defer stop()
 	defer o.pictures.tell(errs)
 	f := classifierFit{errs, o.device, dev, data, val, o.pictures.skipped}

@@ -35,7 +35,8 @@ of pictures for each class in train/ and in val/, as ImageNet is laid out.
 The preset (%s) is changed by the keys of a YAML file (--config) and then
 by --set; the resolved configuration is printed and saved with the model.
 
-The first Ctrl-C finishes the step, saves and ends; the second one ends at once.
+The first Ctrl-C finishes the step (or drops it after 10 s), saves and ends; the
+second one ends at once.
 --resume continues a run and gives what the uninterrupted one would have. What is
 not given then is the run's own; another configuration or other data are an error.
 A run that has saved nothing yet starts again.

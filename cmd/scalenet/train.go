@@ -40,7 +40,8 @@ and saved with the model. The presets default and paper freeze the first stage a
 every BatchNorm: they start from a trained backbone (--init FILE), or train
 everything (--set frozen.stages=-1 --set frozen.norms=false).
 
-The first Ctrl-C finishes the step, saves and ends; the second one ends at once.
+The first Ctrl-C finishes the step (or drops it after 10 s), saves and ends; the
+second one ends at once.
 --resume continues a run and gives what the uninterrupted one would have. What is
 not given then is the run's own; another configuration or other data are an error.
 A run that has saved nothing yet starts again.
@@ -126,7 +127,7 @@ func (o *trainOptions) fits(model *detector.Model, dev engine.Device, loader *co
 }
 
 // stopsTraining says what the first Ctrl-C does to a run.
-const stopsTraining = "the run is saved and ends after this step"
+const stopsTraining = "the run is saved and ends after this step, or without it if it takes longer than 10 s"
 
 // detectors is how configurations of detectors are read.
 func detectors() kind[detector.Config] {
