@@ -83,11 +83,11 @@ func (f disk) load(ctx context.Context, s Source) (_ *Model, err error) {
 	return &Model{Name: s.Name, Version: loaded.Digest.String()[:12], Detector: d, path: s.Path, stamp: stamp, close: closeAll}, nil
 }
 
-// warm runs a detector on an empty picture of a camera's shape, so that its plan
-// is there and a model that cannot run is found out.
+// warm runs a detector on an empty image of a camera, so that the plan of its
+// shape is there and a model that cannot run is found out. The image is of one
+// size, whatever side a file says that its images have.
 func warm(d *detector.Detector) error {
-	side := d.Model().Settings().Shorter
-	_, _, err := d.Detect(imaging.New(side*4/3, side))
+	_, _, err := d.Detect(imaging.New(640, 480))
 	return err
 }
 
