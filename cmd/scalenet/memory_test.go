@@ -46,8 +46,8 @@ func TestReadMemory(t *testing.T) {
 // A run that needs more memory than any machine has ends before it begins.
 func TestTrainingThatDoesNotFit(t *testing.T) {
 	_, args := tinyRun(t)
-	status, _, stderr := scalenet(append(args, "--set", "batch=2000000")...)
-	requireError(t, status, stderr, "training on batches of 2000000 images, padded to 128x96, needs at least ", " GiB of memory, and ", "train.accumulate")
+	status, _, stderr := scalenet(append(args, "--set", "batch=65536", "--set", "input.shorter=[640]", "--set", "input.longest=1280")...)
+	requireError(t, status, stderr, "training on batches of 65536 images, padded to 1024x864, needs at least ", " GiB of memory, and ", "train.accumulate")
 	require.NoFileExists(t, args[len(args)-3]+"/config.yaml")
 	data := colourPictures(t)
 	out := t.TempDir()
