@@ -49,24 +49,39 @@ func withoutEnding(path string) string {
 	return strings.TrimSuffix(path, filepath.Ext(path))
 }
 
+// head is what a file begins with, up to eight bytes.
+func head(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b := make([]byte, 8)
+	n, err := io.ReadFull(f, b)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return b[:n], err
+}
+
+// LooksLikeOne tells whether a file begins like a checkpoint, a safetensors file or
+// one of PyTorch; it says nothing of the rest.
+func LooksLikeOne(path string) bool {
+	b, err := head(path)
+	return err == nil && (isPTH(b) || startsHeader(b))
+}
+
 // LoadAny reads a safetensors file, or one of PyTorch ([LoadPTH]): what the file
 // begins with tells which, not its name.
 func LoadAny(path string, options ...Option) (*File, Notes, error) {
-	f, err := os.Open(path)
+	b, err := head(path)
 	if err != nil {
 		return nil, Notes{}, err
 	}
-	defer f.Close()
-	head := make([]byte, 8)
-	n, err := io.ReadFull(f, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, Notes{}, err
-	}
-	head = head[:n]
-	if isPTH(head) || foreign(head, path) == nil && !startsHeader(head) && isPTHName(path) {
+	if isPTH(b) || foreign(b, path) == nil && !startsHeader(b) && isPTHName(path) {
 		return LoadPTH(path)
 	}
-	if !startsHeader(head) && filepath.Ext(path) != ".safetensors" {
+	if !startsHeader(b) && filepath.Ext(path) != ".safetensors" {
 		return nil, Notes{}, fmt.Errorf("%s: neither a safetensors file nor one of torch.save, and its name ends in %q", path, filepath.Ext(path))
 	}
 	file, err := Load(path, options...)

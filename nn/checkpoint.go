@@ -47,7 +47,7 @@ func (p *Params) Take(r *checkpoint.Reader) (checkpoint.Report, error) {
 		if err := t.CopyFloat32s(q.Data); err != nil {
 			return report, fmt.Errorf("%s: %w", r.Path(), err)
 		}
-		if err := q.check(); err != nil {
+		if err := q.Check(); err != nil {
 			return report, fmt.Errorf("%s: %w", r.Path(), err)
 		}
 	}
@@ -59,9 +59,9 @@ func (p *Params) Take(r *checkpoint.Reader) (checkpoint.Report, error) {
 // and above, infinities and NaN with them.
 const mostExponent = (127 + 64) << 23
 
-// check names the first value of a parameter that no training gives: a network
+// Check names the first value of a parameter that no training gives: a network
 // with one still computes something.
-func (q *Param) check() error {
+func (q *Param) Check() error {
 	for i, v := range q.Data {
 		switch bits := math.Float32bits(v); {
 		case bits&^(1<<31) >= mostExponent:

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"scalenet/checkpoint"
 	"scalenet/engine"
@@ -256,6 +257,9 @@ func writeTensor(d Device, get func(string) (checkpoint.Tensor, error), name str
 	values := make([]float32, n)
 	if err := tensor.CopyFloat32s(values); err != nil {
 		return err
+	}
+	if i := slices.IndexFunc(values, func(v float32) bool { return v-v != 0 }); i >= 0 {
+		return fmt.Errorf("tensor %q has the value %v at [%d]: the state of a training is finite", tensor.Name, values[i], i)
 	}
 	if err := d.Write(m, values); err != nil {
 		return fmt.Errorf("writing %q: %w", name, err)

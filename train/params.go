@@ -34,6 +34,9 @@ func RestoreParams(store *engine.Store, f *checkpoint.File) error {
 		if err := tensor.CopyFloat32s(p.Data); err != nil {
 			return err
 		}
+		if err := p.Check(); err != nil {
+			return err
+		}
 	}
 	return store.Upload()
 }

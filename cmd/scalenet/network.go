@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"scalenet/backbone"
+	"scalenet/checkpoint"
 	"scalenet/classify/allocate"
 	"scalenet/internal/spelling"
 	"scalenet/train"
@@ -36,7 +37,7 @@ func namedConfig(model string) (backbone.Config, error) {
 	if slices.Contains(backbone.Names(), model) {
 		return backbone.Config{Name: model}, nil
 	}
-	if strings.HasSuffix(model, ".safetensors") {
+	if strings.HasSuffix(model, ".safetensors") || checkpoint.LooksLikeOne(model) {
 		return allocate.ReadConfig(model)
 	}
 	return readNetwork(model)

@@ -27,6 +27,7 @@ import (
 
 type serveOptions struct {
 	models                        []string
+	reading                       reading
 	features                      features
 	plans                         int
 	device                        deviceOptions
@@ -65,6 +66,7 @@ flight and end with status 0.`,
 func (o *serveOptions) flags(c *cobra.Command) {
 	f, d := c.Flags(), &o.config
 	f.StringArrayVar(&o.models, "model", nil, "model file, NAME=FILE, or folder; repeat for several")
+	o.reading.flags(c)
 	o.features.flags(c)
 	f.IntVar(&o.plans, "plans", 8, "sizes of pictures for which a model stays compiled")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address; :8080 is every address of this machine")
@@ -238,7 +240,7 @@ func (o *serveOptions) server(ctx context.Context, progress io.Writer) (*server.
 	for _, s := range sources {
 		fmt.Fprintf(progress, "loading %s from %s\n", s.Name, s.Path)
 	}
-	if o.config.Models, err = models.NewRegistry(ctx, sources, o.openModel); err != nil {
+	if o.config.Models, err = models.NewRegistry(ctx, sources, o.openModel, o.reading.options()...); err != nil {
 		return nil, err
 	}
 	o.config.Gauges = o.device.gauges()

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"scalenet/checkpoint"
 	"scalenet/detector"
 	"scalenet/engine"
 	"scalenet/imaging"
@@ -35,7 +36,10 @@ type files interface {
 }
 
 // disk has the models' files, which open puts on a device.
-type disk struct{ open Open }
+type disk struct {
+	open    Open
+	options []checkpoint.Option
+}
 
 func (disk) stat(path string) (stamp, error) {
 	info, err := os.Stat(path)
@@ -56,7 +60,7 @@ func (f disk) load(ctx context.Context, s Source) (_ *Model, err error) {
 	if err != nil {
 		return nil, err
 	}
-	loaded, err := detector.Load(s.Path)
+	loaded, err := detector.Load(s.Path, f.options...)
 	if err != nil {
 		return nil, err
 	}

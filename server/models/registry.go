@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 
+	"scalenet/checkpoint"
 	"scalenet/detector"
 )
 
@@ -56,8 +57,9 @@ type Registry struct {
 // NewRegistry loads all models, the first of which is the default one. One that
 // does not load is an error that names its file; so is a context that ends
 // before all are loaded, and is of no concern afterwards.
-func NewRegistry(ctx context.Context, sources []Source, open Open) (*Registry, error) {
-	return newRegistry(ctx, sources, disk{open})
+// The options are those of reading files.
+func NewRegistry(ctx context.Context, sources []Source, open Open, options ...checkpoint.Option) (*Registry, error) {
+	return newRegistry(ctx, sources, disk{open, options})
 }
 
 func newRegistry(ctx context.Context, sources []Source, f files) (*Registry, error) {
