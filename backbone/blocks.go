@@ -102,7 +102,7 @@ func branchKernel(side, scale int) int {
 func StageSides(n Network, side int) (sides []int, err error) {
 	err = nn.Build(func() {
 		g := nn.NewGraph(nn.NewParams(0), false)
-		x := n.Stem(g, g.Input("images", 1, side, side, 3))
+		x := n.Stem(g, g.Features("images", 1, side, side, 3))
 		for s := 1; s <= n.Stages(); s++ {
 			x = n.Stage(g, x, s)
 			sides = append(sides, x.Shape()[1])

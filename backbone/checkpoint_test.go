@@ -57,7 +57,7 @@ func classify(t *testing.T, dev engine.Device, name string, params *nn.Params, f
 	n, err := Config{Name: name}.New()
 	require.NoError(t, err)
 	g := nn.NewGraph(params, false)
-	images := g.Input("images", 1, 224, 224, 3)
+	images := g.Features("images", 1, 224, 224, 3)
 	out := Classifier(g, n, images, len(logits))
 	r, err := checkpoint.Open(file)
 	require.NoError(t, err)

@@ -6,7 +6,6 @@ import (
 	"math"
 	"strings"
 
-	"gorgonia.org/tensor"
 	"scalenet/nn"
 )
 
@@ -44,7 +43,7 @@ func fillByFormula(params *nn.Params) {
 		case p.Kind == nn.NormWeight:
 			offset, scale = 1, 0.2
 		case p.Kind == nn.Weight:
-			scale = math.Sqrt(6 / float64(tensor.Shape(p.Shape[1:]).TotalSize()))
+			scale = math.Sqrt(6 / float64(nn.Shape(p.Shape[1:]).TotalSize()))
 		}
 		for i, u := range formula(p.Name, len(p.Data)) {
 			p.Data[i] = float32(offset + u*scale)

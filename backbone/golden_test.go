@@ -59,7 +59,7 @@ func networkByFormula(t *testing.T, name string) (Network, *nn.Params) {
 	n, err := Config{Name: name, Downsample: Downsample(downsample)}.New()
 	require.NoError(t, err)
 	g := nn.NewGraph(nn.NewParams(0), false)
-	Classifier(g, n, g.Input("images", 1, side, side, 3), classes)
+	Classifier(g, n, g.Features("images", 1, side, side, 3), classes)
 	fillByFormula(g.Params)
 	return n, g.Params
 }
@@ -110,7 +110,7 @@ func publishedInference(t *testing.T, want golden, n Network, dev engine.Device,
 		t.Skip(err)
 	}
 	g := nn.NewGraph(store.Params(), false)
-	images := g.Input("images", 1, want.Height, want.Width, 3)
+	images := g.Features("images", 1, want.Height, want.Width, 3)
 	outputs := []*nn.Node{n.Stem(g, images)}
 	for s := 1; s <= n.Stages(); s++ {
 		outputs = append(outputs, n.Stage(g, outputs[s-1], s))
@@ -214,7 +214,7 @@ func publishedBackward(t *testing.T, want golden, dev engine.Device, frozen bool
 	n, params := networkByFormula(t, want.Network)
 	params.Freeze(func(p *nn.Param) bool { return frozen && p.Kind != nn.Weight && p.Kind != nn.Bias })
 	g := nn.NewGraph(params, true)
-	images := g.Input("images", want.Images, want.Height, want.Width, 3)
+	images := g.Features("images", want.Images, want.Height, want.Width, 3)
 	labels, one := g.Labels("labels", want.Images), g.Input("one", 1)
 	loss := nn.Apply(nn.SoftmaxCrossEntropy{}, Classifier(g, n, images, classesOf(want.Network)), labels)
 	grads, _ := g.Backward([]*nn.Node{loss}, []*nn.Node{one})

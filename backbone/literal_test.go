@@ -4,12 +4,12 @@ import (
 	"math"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
-	"pgregory.net/rapid"
 	"scalenet/engine"
 	"scalenet/engine/ref"
 	"scalenet/nn"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // TestSplitEqualsLiteral draws structures, ways to downsample, sizes and modes: the form that runs
@@ -64,8 +64,8 @@ type literalRun struct {
 func (r literalRun) values(t *rapid.T, n *ScaleNet) map[string][]float64 {
 	params := nn.NewParams(0)
 	graph := func(training bool) (g *nn.Graph, x, y *nn.Node) {
-		g = nn.NewGraphOf(tensor.Float64, params, training)
-		x = g.Input("images", r.images, r.height, r.width, 3)
+		g = nn.NewGraphOf(nn.Float64, params, training)
+		x = g.Features("images", r.images, r.height, r.width, 3)
 		return g, x, Features(g, n, x, n.Stages())
 	}
 	graph(false)

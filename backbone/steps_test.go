@@ -6,11 +6,11 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/engine/ref"
 	"scalenet/nn"
+
+	"github.com/stretchr/testify/require"
 )
 
 // TestTinyTrainingFloat64 takes two steps of SGD in float64 and wants PyTorch's
@@ -53,8 +53,8 @@ type float64Model struct {
 }
 
 func newFloat64Model(t *testing.T, net *ScaleNet, dir string) *float64Model {
-	g := nn.NewGraphOf(tensor.Float64, nn.NewParams(1), true)
-	images, labels, one := g.Input("images", 2, 112, 144, 3), g.Labels("labels", 2), g.Input("one", 1)
+	g := nn.NewGraphOf(nn.Float64, nn.NewParams(1), true)
+	images, labels, one := g.Features("images", 2, 112, 144, 3), g.Labels("labels", 2), g.Input("one", 1)
 	loss := nn.Apply(nn.SoftmaxCrossEntropy{}, Classifier(g, net, images, 10), labels)
 	grads, _ := g.Backward([]*nn.Node{loss}, []*nn.Node{one})
 	load(t, g.Params, filepath.Join(dir, "tiny.safetensors"))

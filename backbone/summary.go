@@ -3,7 +3,6 @@ package backbone
 import (
 	"fmt"
 
-	"gorgonia.org/gorgonia"
 	"scalenet/nn"
 )
 
@@ -29,7 +28,7 @@ func Summarize(n Network, height, width, classes int) (parts []Cost, total Cost,
 		params, nodes := 0, 0
 		count := func(part string) {
 			c := Cost{Part: part, Params: g.Params.Count() - params}
-			all := g.Expr.AllNodes()
+			all := g.Nodes()
 			for _, node := range all[nodes:] {
 				c.MACs += MACs(node)
 			}
@@ -38,7 +37,7 @@ func Summarize(n Network, height, width, classes int) (parts []Cost, total Cost,
 			total.Params += c.Params
 			total.MACs += c.MACs
 		}
-		x := n.Stem(g, g.Input("images", 1, height, width, 3))
+		x := n.Stem(g, g.Features("images", 1, height, width, 3))
 		count("stem")
 		for s := 1; s <= n.Stages(); s++ {
 			x = n.Stage(g, x, s)
@@ -51,17 +50,10 @@ func Summarize(n Network, height, width, classes int) (parts []Cost, total Cost,
 }
 
 // MACs counts a node's multiply-adds: out values times the weights behind each.
-func MACs(n *gorgonia.Node) int {
-	op, ok := nn.Of(n)
-	if !ok {
-		return 0
-	}
-	switch op.(type) {
+func MACs(n *nn.Node) int {
+	switch n.Op().(type) {
 	case nn.Conv2D, nn.Linear:
-		it := n.Graph().From(n.ID())
-		it.Next()
-		it.Next()
-		w := it.Node().(*gorgonia.Node).Shape()
+		w := n.Inputs()[1].Shape()
 		return n.Shape().TotalSize() * w.TotalSize() / w[0]
 	}
 	return 0

@@ -40,7 +40,7 @@ func TestPublishedDefinitions(t *testing.T) {
 // stateDict lists the tensors of a classifier, as "name [shape]".
 func stateDict(n Network) (lines []string) {
 	g := nn.NewGraph(nn.NewShapes(), false)
-	Classifier(g, n, g.Input("images", 1, 224, 224, 3), 1000)
+	Classifier(g, n, g.Features("images", 1, 224, 224, 3), 1000)
 	for _, p := range g.Params.All() {
 		lines = append(lines, fmt.Sprint(p.Name, " ", []int(p.Shape)))
 	}

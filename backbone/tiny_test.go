@@ -139,7 +139,7 @@ func TestTinyInference(t *testing.T) {
 			t.Run(name+" "+form, func(t *testing.T) {
 				params := nn.NewParams(1)
 				g := nn.NewGraph(params, false)
-				images := g.Input("images", 2, 112, 144, 3)
+				images := g.Features("images", 2, 112, 144, 3)
 				outputs := map[string]*nn.Node{"stem": net.Stem(g, images)}
 				x := outputs["stem"]
 				for s := 1; s <= 4; s++ {
@@ -184,7 +184,7 @@ func TestTinyTraining(t *testing.T) {
 func tinyTraining(t *testing.T, dir string, dev engine.Device, net *ScaleNet) {
 	params := nn.NewParams(1)
 	g := nn.NewGraph(params, true)
-	images, labels, one := g.Input("images", 2, 112, 144, 3), g.Labels("labels", 2), g.Input("one", 1)
+	images, labels, one := g.Features("images", 2, 112, 144, 3), g.Labels("labels", 2), g.Input("one", 1)
 	logits := Classifier(g, net, images, 10)
 	loss := nn.Apply(nn.SoftmaxCrossEntropy{}, logits, labels)
 	grads, further := g.Backward([]*nn.Node{loss}, []*nn.Node{one}, images)

@@ -46,7 +46,7 @@ func startClassifier(dev engine.Device, network string, batch int, size imageSiz
 	g := nn.NewGraph(nn.NewParams(0), false)
 	var images, logits *nn.Node
 	err = nn.Build(func() {
-		images = g.Input("images", batch, size.height, size.width, 3)
+		images = g.Features("images", batch, size.height, size.width, 3)
 		logits = backbone.Classifier(g, n, images, 1000)
 	})
 	if err != nil {
@@ -109,7 +109,7 @@ func startClassifierTraining(dev engine.Device, network string, batch, side, cla
 	var images, labels, one, loss *nn.Node
 	var grads []nn.Gradient
 	err = nn.Build(func() {
-		images, labels, one = g.Input("images", batch, side, side, 3), g.Labels("labels", batch), g.Input("one", 1)
+		images, labels, one = g.Features("images", batch, side, side, 3), g.Labels("labels", batch), g.Input("one", 1)
 		loss = nn.Apply(nn.SoftmaxCrossEntropy{}, backbone.Classifier(g, n, images, classes), labels)
 		grads, _ = g.Backward([]*nn.Node{loss}, []*nn.Node{one})
 	})

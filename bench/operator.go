@@ -25,7 +25,7 @@ func roiAlignCase() Case {
 func startRoIAlign(dev engine.Device) (*subject, error) {
 	const regions = 300
 	g := nn.NewGraph(nn.NewParams(0), false)
-	features, rois := g.Input("features", 1, 38, 57, 1024), g.Input("rois", regions, 5)
+	features, rois := g.Features("features", 1, 38, 57, 1024), g.Input("rois", regions, 5)
 	out := nn.Apply(nn.RoIAlign{Size: 14, Scale: 1. / 16, Sampling: 2}, features, rois)
 	store := engine.NewStore(dev, g.Params)
 	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{out}}})

@@ -52,13 +52,13 @@ func TestLeastSides(t *testing.T) {
 			for _, side := range []int{least, least + 1, least + 97, 640} {
 				g := nn.NewGraph(nn.NewShapes(), false)
 				require.NoError(t, nn.Build(func() {
-					shape := backbone.Features(g, n, g.Input("images", 1, side, side, 3), s).Shape()
+					shape := backbone.Features(g, n, g.Features("images", 1, side, side, 3), s).Shape()
 					require.InDelta(t, float64(side)/float64(n.Stride(s)), shape[1], 1, "%s, stage %d of %d pixels", name, s, side)
 				}))
 			}
 			if least > 1 && !strings.Contains(name, "scalenet") { // a block may have no neurons at its coarsest scale
 				g := nn.NewGraph(nn.NewShapes(), false)
-				require.Error(t, nn.Build(func() { backbone.Features(g, n, g.Input("images", 1, least-1, least-1, 3), s) }), "%s, stage %d", name, s)
+				require.Error(t, nn.Build(func() { backbone.Features(g, n, g.Features("images", 1, least-1, least-1, 3), s) }), "%s, stage %d", name, s)
 			}
 		}
 	}

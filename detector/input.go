@@ -70,7 +70,7 @@ func (d *Detector) prepare(queries []Query, size batchSize) (in input, frames []
 // addImages adds the images of a batch: an input, or made of so many bytes of pictures.
 func (p *proposing) addImages(g *nn.Graph, m *Model, size batchSize, bytes int) {
 	if bytes == 0 {
-		p.images = g.Input("images", size.N, size.H, size.W, 3)
+		p.images = g.Features("images", size.N, size.H, size.W, 3)
 		return
 	}
 	c := m.Config.Input

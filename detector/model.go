@@ -55,7 +55,7 @@ func assemble(c Config, classes []string, params *nn.Params) (*Model, error) {
 func (m *Model) declare() {
 	side, last := m.PadTo(1), m.Config.FeatureStage
 	g := nn.NewGraph(m.Params, false)
-	images, regions := g.Input("images", 1, side, side, 3), g.Input("regions", 1, 5)
+	images, regions := g.Features("images", 1, side, side, 3), g.Input("regions", 1, 5)
 	heads := m.network.Stages() + 1
 	note := func(stage int) {
 		for _, p := range m.Params.All()[len(m.stages):] {

@@ -39,7 +39,7 @@ func (m *Model) compileParts(p *inference, dev engine.Device, store *engine.Stor
 	var shared *nn.Node
 	if err = nn.Build(func() {
 		g = nn.NewGraph(m.Params, false)
-		shared = g.Input("features", p.features.Shape()...)
+		shared = g.Features("features", p.features.Shape()...)
 		j.regions = g.Input("regions", o.Regions, 5)
 		j.logits, j.boxes = m.judge(g, shared, j.regions)
 	}); err != nil {

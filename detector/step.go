@@ -102,7 +102,7 @@ func (m *Model) buildFirst(t *training) (*nn.Graph, []nn.Gradient) {
 	t.rpnLabels, t.rpnBoxes, t.rpnWeights = g.Labels("rpn.labels", n), g.Input("rpn.boxes", 4*n), g.Input("rpn.weights", 4*n)
 	t.rpnScoreLoss, t.rpnBoxLoss = m.Config.RPN.Losses(t.objectness, t.deltas, t.rpnLabels, t.rpnBoxes, t.rpnWeights)
 	t.trainsFeatures = trains(g, t.features)
-	t.featureGradient = g.Input("features.gradient", t.features.Shape()...)
+	t.featureGradient = g.Features("features.gradient", t.features.Shape()...)
 	score, box := g.Input("rpn.score.gradient", 1), g.Input("rpn.box.gradient", 1)
 	t.seeds = append(t.seeds, score, box)
 	grads, _ := backward(g, []*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss, t.features}, []*nn.Node{score, box, t.featureGradient})
@@ -113,7 +113,7 @@ func (m *Model) buildFirst(t *training) (*nn.Graph, []nn.Gradient) {
 func (m *Model) buildSecond(t *training) (*nn.Graph, *nn.Node, []nn.Gradient) {
 	c, n := m.Config.RoI, t.size.N*m.Config.RoI.Targets.Samples
 	g := nn.NewGraph(m.Params, true)
-	shared := g.Input("features", t.features.Shape()...)
+	shared := g.Features("features", t.features.Shape()...)
 	t.regions = g.Input("regions", n, 5)
 	logits, deltas := m.judge(g, shared, t.regions)
 	columns := c.Columns(len(m.Classes))
@@ -158,11 +158,7 @@ func trains(g *nn.Graph, n *nn.Node, wrt ...*nn.Node) bool {
 		}
 		p := g.ParamOf(n)
 		known[n] = slices.Contains(wrt, n) || p != nil && p.Kind.Learned() && !p.Frozen
-		if n.Op() != nil {
-			for it := g.Expr.From(n.ID()); !known[n] && it.Next(); {
-				known[n] = visit(it.Node().(*nn.Node))
-			}
-		}
+		known[n] = known[n] || slices.ContainsFunc(n.Inputs(), visit)
 		return known[n]
 	}
 	return visit(n)

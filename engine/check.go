@@ -5,7 +5,6 @@ import (
 	"slices"
 	"unsafe"
 
-	"gorgonia.org/tensor"
 	"scalenet/nn"
 )
 
@@ -22,7 +21,7 @@ func Descs(ts []Tensor) []Desc {
 
 // CheckShapes compares the shapes of an operation's tensors with what it says.
 func CheckShapes(op nn.Op, in []Tensor, out Tensor) error {
-	shapes := make([]tensor.Shape, len(in))
+	shapes := make([]nn.Shape, len(in))
 	for i, t := range in {
 		shapes[i] = t.Shape
 	}

@@ -4,50 +4,26 @@ import (
 	"errors"
 	"fmt"
 
-	"gorgonia.org/tensor"
 	"scalenet/nn"
 )
 
 // DType is the type of a tensor's elements on a device.
-type DType uint8
+type DType = nn.DType
 
 // The element types.
 const (
-	Float32 DType = iota
-	Float64
-	BFloat16
-	Int32
-	Float16
-	UInt8
+	Float32  = nn.Float32
+	Float64  = nn.Float64
+	BFloat16 = nn.BFloat16
+	Int32    = nn.Int32
+	Float16  = nn.Float16
+	UInt8    = nn.UInt8
 )
-
-// Size is the number of bytes of an element.
-func (t DType) Size() int { return [...]int{4, 8, 2, 4, 2, 1}[t] }
-
-func (t DType) String() string { return [...]string{"f32", "f64", "bf16", "i32", "f16", "u8"}[t] }
-
-// Short says whether the type has two bytes: plans keep it between steps, and no host reads it.
-func (t DType) Short() bool { return t == BFloat16 || t == Float16 }
-
-// DTypeOf is the element type of a gorgonia node of that type.
-func DTypeOf(t tensor.Dtype) (DType, error) {
-	switch t {
-	case tensor.Float32:
-		return Float32, nil
-	case tensor.Float64:
-		return Float64, nil
-	case tensor.Int32:
-		return Int32, nil
-	case tensor.Uint8:
-		return UInt8, nil
-	}
-	return 0, fmt.Errorf("engine: no device holds elements of type %v", t)
-}
 
 // Desc is the shape and the element type of a tensor; the last dimension is
 // contiguous.
 type Desc struct {
-	Shape tensor.Shape
+	Shape nn.Shape
 	Type  DType
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"gorgonia.org/tensor"
 	"scalenet/nn"
 )
 
@@ -61,7 +60,7 @@ func (c ConvBlock) NormAt() int { return 2 + count(c.Bias, 1) }
 func (c ConvBlock) ResidualAt() int { return c.NormAt() + count(c.Norm.On, 4) }
 
 // OutShape implements nn.Op.
-func (c ConvBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (c ConvBlock) OutShape(in []nn.Shape) (nn.Shape, error) {
 	if err := wantInputs(in, c.ResidualAt()+count(c.Residual, 1)); err != nil {
 		return nil, err
 	}
@@ -69,7 +68,7 @@ func (c ConvBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	y, err := c.Conv2D.OutShape(append([]tensor.Shape{in[0], w}, in[2:c.NormAt()]...))
+	y, err := c.Conv2D.OutShape(append([]nn.Shape{in[0], w}, in[2:c.NormAt()]...))
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +80,14 @@ func (c ConvBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	return y, wantResidual(in[c.ResidualAt():], y)
 }
 
+// Roles implements nn.Roler.
+func (c ConvBlock) Roles(n int) ([]nn.Role, nn.Role) {
+	return withActivation(nn.Reads(n, nn.Activation), c.Residual, c.ResidualAt()), nn.Activation
+}
+
+// InPlace implements nn.InPlacer.
+func (c ConvBlock) InPlace() []int { return indexIf(c.Residual, c.ResidualAt()) }
+
 // ConvBlockGradInput is (dy, weight, [norm weight, norm variance if Norm.On]) -> dx
 // for y = norm(conv(x, weight[:, From:To])).
 type ConvBlockGradInput struct {
@@ -90,7 +97,7 @@ type ConvBlockGradInput struct {
 }
 
 // OutShape implements nn.Op.
-func (c ConvBlockGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (c ConvBlockGradInput) OutShape(in []nn.Shape) (nn.Shape, error) {
 	if err := wantInputs(in, 2+count(c.Norm.On, 2)); err != nil {
 		return nil, err
 	}
@@ -98,11 +105,16 @@ func (c ConvBlockGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	dx, err := c.Conv2DGradInput.OutShape([]tensor.Shape{in[0], w})
+	dx, err := c.Conv2DGradInput.OutShape([]nn.Shape{in[0], w})
 	if err != nil {
 		return nil, err
 	}
 	return dx, wantScale(in[2:], w[0])
+}
+
+// Roles implements nn.Roler.
+func (ConvBlockGradInput) Roles(n int) ([]nn.Role, nn.Role) {
+	return nn.Reads(n, nn.Activation), nn.Activation
 }
 
 // ConvBlockGradWeight is (x, dy, [norm weight, norm variance if Norm.On]) -> dweight
@@ -113,7 +125,7 @@ type ConvBlockGradWeight struct {
 }
 
 // OutShape implements nn.Op.
-func (c ConvBlockGradWeight) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (c ConvBlockGradWeight) OutShape(in []nn.Shape) (nn.Shape, error) {
 	if err := wantInputs(in, 2+count(c.Norm.On, 2)); err != nil {
 		return nil, err
 	}
@@ -122,6 +134,11 @@ func (c ConvBlockGradWeight) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 		return nil, err
 	}
 	return dw, wantScale(in[2:], dw[0])
+}
+
+// Roles implements nn.Roler.
+func (ConvBlockGradWeight) Roles(n int) ([]nn.Role, nn.Role) {
+	return nn.Reads(n, nn.Activation, nn.Activation), nn.Full
 }
 
 // ResizeBlock is a sum of inputs that are each resized, from sizes of their own,
@@ -138,13 +155,13 @@ type ResizeBlock struct {
 func (r ResizeBlock) ResidualAt() int { return 1 + r.More }
 
 // OutShape implements nn.Op.
-func (r ResizeBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (r ResizeBlock) OutShape(in []nn.Shape) (nn.Shape, error) {
 	if err := wantInputs(in, r.ResidualAt()+count(r.Residual, 1)); err != nil {
 		return nil, err
 	}
 	y, err := r.Resize2D.OutShape(in[:1])
 	for _, x := range in[1:r.ResidualAt()] {
-		more, moreErr := r.Resize2D.OutShape([]tensor.Shape{x})
+		more, moreErr := r.Resize2D.OutShape([]nn.Shape{x})
 		err = cmp.Or(err, moreErr)
 		if err == nil && !slices.Equal(more, y) {
 			err = fmt.Errorf("%v resized is %v, the first input is %v", x, more, y)
@@ -152,6 +169,18 @@ func (r ResizeBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	}
 	return y, cmp.Or(err, wantResidual(in[r.ResidualAt():], y))
 }
+
+// Roles implements nn.Roler.
+func (r ResizeBlock) Roles(n int) ([]nn.Role, nn.Role) {
+	in := make([]nn.Role, n)
+	for i := range in {
+		in[i] = nn.Activation
+	}
+	return in, nn.Activation
+}
+
+// InPlace implements nn.InPlacer.
+func (r ResizeBlock) InPlace() []int { return indexIf(r.Residual, r.ResidualAt()) }
 
 // NormBlock is BatchNorm by batch moments and what follows it:
 //
@@ -162,7 +191,7 @@ type NormBlock struct {
 }
 
 // OutShape implements nn.Op.
-func (n NormBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (n NormBlock) OutShape(in []nn.Shape) (nn.Shape, error) {
 	if err := wantInputs(in, 4+count(n.Residual, 1)); err != nil {
 		return nil, err
 	}
@@ -170,14 +199,31 @@ func (n NormBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	return y, cmp.Or(err, wantResidual(in[4:], y))
 }
 
+// Roles implements nn.Roler.
+func (n NormBlock) Roles(inputs int) ([]nn.Role, nn.Role) {
+	in, out := n.BatchNorm2D.Roles(inputs)
+	return withActivation(in, n.Residual, 4), out
+}
+
+// InPlace implements nn.InPlacer.
+func (n NormBlock) InPlace() []int { return append([]int{0}, indexIf(n.Residual, 4)...) }
+
 // FrozenNormReLU is x, weight, bias, mean, variance -> relu(norm(x)): the
 // pre-activation of a convolution, where no convolution before it takes in the norm.
 type FrozenNormReLU struct{ FrozenBatchNorm2D nn.FrozenBatchNorm2D }
 
 // OutShape implements nn.Op.
-func (n FrozenNormReLU) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (n FrozenNormReLU) OutShape(in []nn.Shape) (nn.Shape, error) {
 	return n.FrozenBatchNorm2D.OutShape(in)
 }
+
+// Roles implements nn.Roler.
+func (n FrozenNormReLU) Roles(inputs int) ([]nn.Role, nn.Role) {
+	return n.FrozenBatchNorm2D.Roles(inputs)
+}
+
+// InPlace implements nn.InPlacer.
+func (FrozenNormReLU) InPlace() []int { return []int{0} }
 
 // ScaleBlock is a scaling of channels and what follows it:
 //
@@ -185,7 +231,7 @@ func (n FrozenNormReLU) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 type ScaleBlock struct{ Residual, ReLU bool }
 
 // OutShape implements nn.Op.
-func (b ScaleBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (b ScaleBlock) OutShape(in []nn.Shape) (nn.Shape, error) {
 	if err := wantInputs(in, 2+count(b.Residual, 1)); err != nil {
 		return nil, err
 	}
@@ -193,29 +239,44 @@ func (b ScaleBlock) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	return y, cmp.Or(err, wantResidual(in[2:], y))
 }
 
+// Roles implements nn.Roler.
+func (b ScaleBlock) Roles(n int) ([]nn.Role, nn.Role) {
+	in, out := nn.ScaleChannels{}.Roles(n)
+	return withActivation(in, b.Residual, 2), out
+}
+
+// InPlace implements nn.InPlacer.
+func (b ScaleBlock) InPlace() []int { return append([]int{0}, indexIf(b.Residual, 2)...) }
+
 // AddReLU is a, b -> relu(a + b).
 type AddReLU struct{}
 
 // OutShape implements nn.Op.
-func (AddReLU) OutShape(in []tensor.Shape) (tensor.Shape, error) { return nn.Add{}.OutShape(in) }
+func (AddReLU) OutShape(in []nn.Shape) (nn.Shape, error) { return nn.Add{}.OutShape(in) }
+
+// InPlace implements nn.InPlacer.
+func (AddReLU) InPlace() []int { return []int{0, 1} }
 
 // AddReLUGrad is y, a, b -> a + b where y > 0, else 0.
 type AddReLUGrad struct{}
 
 // OutShape implements nn.Op.
-func (AddReLUGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (AddReLUGrad) OutShape(in []nn.Shape) (nn.Shape, error) {
 	if err := wantInputs(in, 3); err != nil {
 		return nil, err
 	}
 	return in[0].Clone(), cmp.Or(wantShape("a", in[1], in[0]...), wantShape("b", in[2], in[0]...))
 }
 
+// InPlace implements nn.InPlacer.
+func (AddReLUGrad) InPlace() []int { return []int{1, 2, 0} }
+
 // Cast converts between element types (float32 to bfloat16, rounding to
 // nearest even, and back); the output tensor says to which.
 type Cast struct{}
 
 // OutShape implements nn.Op.
-func (Cast) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (Cast) OutShape(in []nn.Shape) (nn.Shape, error) {
 	if err := wantInputs(in, 1); err != nil {
 		return nil, err
 	}
@@ -223,7 +284,7 @@ func (Cast) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 }
 
 // part is the shape of weight[:, from:to]; to = 0 means all of it.
-func part(weight tensor.Shape, from, to, groups int) (tensor.Shape, error) {
+func part(weight nn.Shape, from, to, groups int) (nn.Shape, error) {
 	if from == 0 && to == 0 {
 		return weight, nil
 	}
@@ -235,6 +296,22 @@ func part(weight tensor.Shape, from, to, groups int) (tensor.Shape, error) {
 	return w, nil
 }
 
+// withActivation sets the role of an input that is there.
+func withActivation(in []nn.Role, on bool, i int) []nn.Role {
+	if on && i < len(in) {
+		in[i] = nn.Activation
+	}
+	return in
+}
+
+// indexIf is the index of an input that is there.
+func indexIf(on bool, i int) []int {
+	if on {
+		return []int{i}
+	}
+	return nil
+}
+
 // count is n for something optional that is there.
 func count(on bool, n int) int {
 	if on {
@@ -243,22 +320,22 @@ func count(on bool, n int) int {
 	return 0
 }
 
-func wantInputs(in []tensor.Shape, n int) error {
+func wantInputs(in []nn.Shape, n int) error {
 	if len(in) != n {
 		return fmt.Errorf("%d inputs, want %d", len(in), n)
 	}
 	return nil
 }
 
-func wantShape(what string, s tensor.Shape, want ...int) error {
+func wantShape(what string, s nn.Shape, want ...int) error {
 	if !slices.Equal(s, want) {
-		return fmt.Errorf("%s has shape %v, want %v", what, s, tensor.Shape(want))
+		return fmt.Errorf("%s has shape %v, want %v", what, s, nn.Shape(want))
 	}
 	return nil
 }
 
 // wantResidual checks the residual, if there is one.
-func wantResidual(residual []tensor.Shape, y tensor.Shape) error {
+func wantResidual(residual []nn.Shape, y nn.Shape) error {
 	for _, s := range residual {
 		return wantShape("residual", s, y...)
 	}
@@ -266,7 +343,7 @@ func wantResidual(residual []tensor.Shape, y tensor.Shape) error {
 }
 
 // wantScale checks a folded norm's weight and variance, if there are any.
-func wantScale(norm []tensor.Shape, channels int) error {
+func wantScale(norm []nn.Shape, channels int) error {
 	for i, s := range norm {
 		if err := wantShape([]string{"norm weight", "variance"}[i], s, channels); err != nil {
 			return err
@@ -277,33 +354,8 @@ func wantScale(norm []tensor.Shape, channels int) error {
 
 // InPlace lists the inputs whose memory the output may take, best first.
 func InPlace(op nn.Op) []int {
-	switch op := op.(type) {
-	case ConvBlock:
-		if op.Residual {
-			return []int{op.ResidualAt()}
-		}
-	case ResizeBlock:
-		if op.Residual {
-			return []int{op.ResidualAt()}
-		}
-	case NormBlock:
-		if op.Residual {
-			return []int{0, 4}
-		}
-		return []int{0}
-	case ScaleBlock:
-		if op.Residual {
-			return []int{0, 2}
-		}
-		return []int{0}
-	case AddReLUGrad:
-		return []int{1, 2, 0}
-	case nn.ReLUGrad, nn.SigmoidGrad:
-		return []int{1, 0}
-	case nn.Add, AddReLU:
-		return []int{0, 1}
-	case nn.ReLU, nn.Sigmoid, nn.ScaleChannels, nn.FrozenBatchNorm2D, FrozenNormReLU, nn.FrozenBatchNorm2DGrad, nn.BatchNorm2D:
-		return []int{0}
+	if o, ok := op.(nn.InPlacer); ok {
+		return o.InPlace()
 	}
 	return nil
 }

@@ -4,9 +4,10 @@ import (
 	"math"
 	"testing"
 
+	"scalenet/engine"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"scalenet/engine"
 )
 
 // Every float16 is a float32; between two neighbours the nearer one is taken, half way the even one.

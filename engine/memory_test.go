@@ -3,14 +3,11 @@ package engine
 import (
 	"testing"
 
+	"scalenet/nn"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"gorgonia.org/gorgonia"
-	"scalenet/nn"
 )
-
-// square is an operation of gorgonia's own.
-func square(x *nn.Node) *nn.Node { return gorgonia.Must(gorgonia.Square(x)) }
 
 // planned is the memory plan of a graph's outputs, unfused.
 func planned(t *testing.T, build func(g *nn.Graph, x *nn.Node) []*nn.Node) (*program, *layout) {
@@ -18,8 +15,7 @@ func planned(t *testing.T, build func(g *nn.Graph, x *nn.Node) []*nn.Node) (*pro
 	g := nn.NewGraph(nn.NewParams(1), false)
 	var out []*nn.Node
 	require.NoError(t, nn.Build(func() { out = build(g, g.Input("x", 1, 8, 8, 4)) }))
-	p, err := newProgram(g, [][]*nn.Node{out})
-	require.NoError(t, err)
+	p := newProgram(g, [][]*nn.Node{out})
 	return p, newLayout(p)
 }
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"gorgonia.org/gorgonia"
 	"scalenet/nn"
 )
 
@@ -29,7 +28,7 @@ type Spec struct {
 	Shared map[*nn.Node]Tensor
 }
 
-// Plan is a compiled graph. It implements gorgonia.VM.
+// Plan is a compiled graph.
 type Plan struct {
 	dev    Device
 	graph  *nn.Graph
@@ -61,8 +60,6 @@ type recording struct {
 	ran, tried bool
 	kernel     Kernel
 }
-
-var _ gorgonia.VM = (*Plan)(nil)
 
 // Compile plans the running of a graph on a device with the parameters of a store.
 func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
@@ -110,10 +107,7 @@ func programOf(dev Device, spec Spec) (*program, error) {
 	if err := Supports(dev, spec.Features); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	p, err := newProgram(spec.Graph, spec.Stages)
-	if err != nil {
-		return nil, err
-	}
+	p := newProgram(spec.Graph, spec.Stages)
 	for _, m := range spec.Graph.Moments() {
 		if v := p.nodes[m.Node]; v != nil {
 			v.kept = true
@@ -272,9 +266,6 @@ func (plan *Plan) record(stage int) Kernel {
 	return r.kernel
 }
 
-// Reset implements gorgonia.VM: a plan keeps no state between runs.
-func (plan *Plan) Reset() {}
-
 // Close frees the plan's kernels and memory. A closed plan has no stages.
 func (plan *Plan) Close() error {
 	for _, r := range plan.whole {
@@ -340,7 +331,7 @@ func (plan *Plan) readable(n *nn.Node, into any) (t Tensor, err error) {
 	if !ok {
 		return t, fmt.Errorf("engine: %s %w", n.Name(), errUnused)
 	}
-	if t.Type.Short() {
+	if t.Type.Is16Bit() {
 		return t, fmt.Errorf("engine: output %s is %v: keep it on the device or leave it out of Native", n.Name(), t.Desc)
 	}
 	if !fits(into, t.Desc) {

@@ -4,12 +4,13 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	"scalenet/backbone"
 	"scalenet/engine"
 	"scalenet/engine/ref"
 	"scalenet/nn"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // accountant is a device that computes nothing: it counts memory and kernels,
@@ -91,7 +92,7 @@ func TestBytesOfScaleNet50(t *testing.T) {
 	params := nn.NewParams(1)
 	g := nn.NewGraph(params, false)
 	var logits *nn.Node
-	require.NoError(t, nn.Build(func() { logits = backbone.Classifier(g, net, g.Input("images", 1, 224, 224, 3), 1000) }))
+	require.NoError(t, nn.Build(func() { logits = backbone.Classifier(g, net, g.Features("images", 1, 224, 224, 3), 1000) }))
 	for _, c := range []struct {
 		lowered bool
 		bytes   int

@@ -2,69 +2,72 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 
 	"scalenet/nn"
 )
 
-// lower makes a float32 program compute in a shorter type: images, features and
-// their gradients (all values of four dimensions) have it between steps. Parameters,
-// what is computed from them alone, and their gradients stay float32: kernels pack
-// what they need. Sums are float32 inside kernels, and what is read from outside or
-// has other dimensions is float32; a step that reads such a feature reads a copy of it.
+// lower makes a float32 program compute its activations in a 16-bit type: they have it between steps. All other values stay float32: kernels
+// pack what they need of parameters, and sum in float32. What is read from outside is float32, too; a step that reads such an activation
+// reads a copy of it.
 func (p *program) lower(features DType, native map[*value]bool) {
 	for v := range native {
-		if v != nil && v.input && isFeature(v) {
+		if v != nil && v.input && v.role == nn.Activation {
 			v.Type = features
 		}
 	}
-	l := lowering{features: features, native: native, fixed: map[*value]bool{}, whole: map[*value]bool{}, short: map[*value]*value{}}
+	l := lowering{features: features, native: native, full: map[*value]bool{}, copies: map[*value]*value{}}
 	for _, s := range p.steps {
-		for i, v := range s.in {
-			l.whole[v] = l.whole[v] || isWhole(s.op, i)
+		for i, r := range s.reads() {
+			l.full[s.in[i]] = l.full[s.in[i]] || r == nn.Full
 		}
 	}
 	for _, s := range p.steps {
-		switch {
-		case !slices.ContainsFunc(s.in, func(v *value) bool { return v.param == nil && !l.fixed[v] }):
-			l.fixed[s.out] = true
-		case isView(s.out):
+		if isView(s.out) {
 			l.view(s)
-		default:
+		} else {
 			l.compute(s)
-			l.fixed[s.out] = WeightGradient(s.op)
 		}
 		l.steps = append(l.steps, s)
 	}
 	p.steps = l.steps
 }
 
-// lowering is a program being made to compute in a shorter type, step by step.
+// reads are the roles in which a step reads its inputs.
+func (s *step) reads() []nn.Role {
+	in := make([]nn.Role, len(s.in))
+	for i, v := range s.in {
+		in[i] = v.role
+	}
+	read, _ := nn.RolesOf(s.op, in)
+	return read
+}
+
+// lowering is a program being made to compute in a 16-bit type, step by step.
 type lowering struct {
 	features DType
 	steps    []*step
 	native   map[*value]bool
-	fixed    map[*value]bool   // computed from parameters, or gradients of them, alone
-	whole    map[*value]bool   // read in float32
-	short    map[*value]*value // the copy of a float32 feature in the shorter type
+	full     map[*value]bool   // read in float32
+	copies   map[*value]*value // of float32 values, in the 16-bit type
 }
 
-// compute makes a step read and write shorter features.
+// compute makes a step read and write activations in the 16-bit type.
 func (l *lowering) compute(s *step) {
-	for i, v := range s.in {
-		if !isFeature(v) || isWhole(s.op, i) {
+	for i, r := range s.reads() {
+		v := s.in[i]
+		if r != nn.Activation || v.Type != Float32 {
 			continue
 		}
-		c := l.short[v]
+		c := l.copies[v]
 		if c == nil {
 			c = l.insert(Cast{}, v, v.Shape, s.stage)
-			l.short[v] = c
+			l.copies[v] = c
 		}
 		v.uses--
 		c.uses++
 		s.in[i] = c
 	}
-	if isFeature(s.out) && !WeightGradient(s.op) && !l.whole[s.out] && (!s.out.kept || l.native[s.out]) {
+	if s.out.role == nn.Activation && s.out.Type == Float32 && !l.full[s.out] && (!s.out.kept || l.native[s.out]) {
 		s.out.Type = l.features
 	}
 }
@@ -81,41 +84,16 @@ func (l *lowering) view(s *step) {
 	source.uses--
 	v.uses++
 	s.op, s.in = Cast{}, []*value{v}
-	l.short[s.out] = v
+	l.copies[s.out] = v
 }
 
-// insert adds a step that computes a shorter value from one other.
+// insert adds a step that computes a 16-bit value from one other.
 func (l *lowering) insert(op nn.Op, from *value, shape []int, stage int) *value {
-	v := &value{Desc: Desc{shape, l.features}, name: fmt.Sprintf("%s (%v)", from.name, l.features)}
+	v := &value{Desc: Desc{shape, l.features}, role: nn.Activation, name: fmt.Sprintf("%s (%v)", from.name, l.features)}
 	v.def = &step{op: op, in: []*value{from}, out: v, stage: stage}
 	from.uses++
 	l.steps = append(l.steps, v.def)
 	return v
-}
-
-// isFeature says whether a value is a float32 image or feature.
-func isFeature(v *value) bool { return v.Type == Float32 && len(v.Shape) == 4 }
-
-// isWhole says whether input i is read in float32 though it has four dimensions: a
-// convolution's weight, and the scores and deltas that boxes are chosen by.
-func isWhole(op nn.Op, i int) bool {
-	switch op.(type) {
-	case nn.Conv2D, ConvBlock, nn.Conv2DGradInput, ConvBlockGradInput:
-		return i == 1
-	case nn.Proposals:
-		return true
-	}
-	return false
-}
-
-// WeightGradient says whether an operation makes the gradient of a convolution's weight,
-// which is float32 whatever type features have.
-func WeightGradient(op nn.Op) bool {
-	switch op.(type) {
-	case nn.Conv2DGradWeight, ConvBlockGradWeight:
-		return true
-	}
-	return false
 }
 
 // isView says whether a value shares the memory of what it is computed from.

@@ -4,9 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"scalenet/nn"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"scalenet/nn"
 )
 
 // lowered is the steps of a graph in bfloat16, with the types of their inputs
@@ -15,9 +16,8 @@ func lowered(t *testing.T, native int, build func(g *nn.Graph, x *nn.Node) []*nn
 	t.Helper()
 	g := nn.NewGraph(nn.NewParams(1), false)
 	var out []*nn.Node
-	require.NoError(t, nn.Build(func() { out = build(g, g.Input("x", 1, 8, 8, 4)) }))
-	p, err := newProgram(g, [][]*nn.Node{out})
-	require.NoError(t, err)
+	require.NoError(t, nn.Build(func() { out = build(g, g.Features("x", 1, 8, 8, 4)) }))
+	p := newProgram(g, [][]*nn.Node{out})
 	p.sweep()
 	set := map[*value]bool{}
 	for _, n := range append([]*nn.Node{g.Inputs()[0]}, out...)[:native] {

@@ -1,17 +1,16 @@
 package engine
 
 import (
-	"fmt"
 	"slices"
 	"sort"
 
-	"gorgonia.org/gorgonia"
 	"scalenet/nn"
 )
 
 // value is what a step computes or reads.
 type value struct {
 	Desc
+	role  nn.Role
 	param *nn.Param // of a parameter
 	input bool      // written from outside before the run
 	kept  bool      // read after the run
@@ -40,7 +39,7 @@ type program struct {
 // stage that needs it. Within a stage they keep the order in which their nodes
 // were made: forward as built, backward as derived, which computes a weight's
 // gradient as soon as it can be and lets go of what it was computed from.
-func newProgram(g *nn.Graph, stages [][]*nn.Node) (*program, error) {
+func newProgram(g *nn.Graph, stages [][]*nn.Node) *program {
 	p := &program{nodes: map[*nn.Node]*value{}}
 	for stage, outputs := range stages {
 		var reached []*nn.Node
@@ -51,7 +50,7 @@ func newProgram(g *nn.Graph, stages [][]*nn.Node) (*program, error) {
 				return
 			}
 			seen[n] = true
-			for _, c := range children(g, n) {
+			for _, c := range n.Inputs() {
 				visit(c)
 			}
 			reached = append(reached, n)
@@ -61,61 +60,31 @@ func newProgram(g *nn.Graph, stages [][]*nn.Node) (*program, error) {
 		}
 		sort.SliceStable(reached, func(i, j int) bool { return reached[i].ID() < reached[j].ID() })
 		for _, n := range reached {
-			if err := p.add(g, n, stage); err != nil {
-				return nil, err
-			}
+			p.add(g, n, stage)
 		}
 		for _, n := range outputs {
 			p.nodes[n].kept = true
 		}
 	}
-	return p, nil
+	return p
 }
 
-func (p *program) add(g *nn.Graph, n *nn.Node, stage int) error {
-	typ, err := DTypeOf(n.Dtype())
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, n.Name())
-	}
-	v := &value{Desc: Desc{n.Shape(), typ}, name: n.Name()}
+func (p *program) add(g *nn.Graph, n *nn.Node, stage int) {
+	v := &value{Desc: Desc{n.Shape(), n.DType()}, role: n.Role(), name: n.Name()}
 	p.nodes[n] = v
 	p.order = append(p.order, n)
 	if n.Op() == nil {
 		v.param = g.ParamOf(n)
 		v.input = v.param == nil
-		return nil
+		return
 	}
-	op, ok := nn.Of(n)
-	if !ok {
-		if n.Op().String() != gorgoniaAdd {
-			return fmt.Errorf("engine: gorgonia's operation %q is not supported; build graphs from package nn", n.Op())
-		}
-		op = nn.Add{}
-	}
-	s := &step{op: op, out: v, stage: stage}
-	for _, c := range children(g, n) {
+	s := &step{op: n.Op(), out: v, stage: stage}
+	for _, c := range n.Inputs() {
 		s.in = append(s.in, p.nodes[c])
 		p.nodes[c].uses++
 	}
 	v.def = s
 	p.steps = append(p.steps, s)
-	return nil
-}
-
-// gorgoniaAdd is how the addition prints itself with which gorgonia.Backpropagate
-// adds up the gradients of a value that is used more than once.
-const gorgoniaAdd = "+ false"
-
-// children lists a node's inputs in order.
-func children(g *nn.Graph, n *nn.Node) []*nn.Node {
-	if n.Op() == nil {
-		return nil
-	}
-	var c []*nn.Node
-	for it := g.Expr.From(n.ID()); it.Next(); {
-		c = append(c, it.Node().(*gorgonia.Node))
-	}
-	return c
 }
 
 // replace makes the steps `old` into one that computes the last one's output;

@@ -3,11 +3,12 @@ package engine_test
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	"scalenet/engine"
 	"scalenet/engine/ref"
 	"scalenet/nn"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestStore(t *testing.T) {

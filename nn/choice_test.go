@@ -4,8 +4,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"scalenet/geom"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // Two images with limits of their own: regions are the image's best, rows left over say so.

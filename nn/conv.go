@@ -3,8 +3,6 @@ package nn
 import (
 	"cmp"
 	"fmt"
-
-	"gorgonia.org/tensor"
 )
 
 // Conv2D is a two-dimensional convolution.
@@ -28,7 +26,7 @@ func (c Conv2D) OutSide(in, kernel int) int {
 }
 
 // OutShape implements Op.
-func (c Conv2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (c Conv2D) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 2, 3); err != nil {
 		return nil, err
 	}
@@ -50,8 +48,11 @@ func (c Conv2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if span := c.Dilation*(w[2]-1) + 1; min(x[1], x[2])+2*c.Pad < span {
 		return nil, fmt.Errorf("input %dx%d with padding %d is smaller than the kernel, which spans %dx%d", x[1], x[2], c.Pad, span, span)
 	}
-	return tensor.Shape{x[0], c.OutSide(x[1], w[2]), c.OutSide(x[2], w[3]), w[0]}, nil
+	return Shape{x[0], c.OutSide(x[1], w[2]), c.OutSide(x[2], w[3]), w[0]}, nil
 }
+
+// Roles implements Roler.
+func (Conv2D) Roles(n int) ([]Role, Role) { return Reads(n, Activation), Activation }
 
 // check looks at the attributes.
 func (c Conv2D) check() error {
@@ -86,7 +87,7 @@ type Conv2DGradInput struct {
 }
 
 // OutShape implements Op.
-func (c Conv2DGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (c Conv2DGradInput) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
 		return nil, err
 	}
@@ -94,13 +95,19 @@ func (c Conv2DGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := cmp.Or(wantDims("dy", dy, 4), wantDims("weight", w, 4)); err != nil {
 		return nil, err
 	}
-	dx := tensor.Shape{dy[0], c.Height, c.Width, w[1] * c.Conv2D.Groups}
-	y, err := c.Conv2D.OutShape([]tensor.Shape{dx, w})
+	dx := Shape{dy[0], c.Height, c.Width, w[1] * c.Conv2D.Groups}
+	y, err := c.Conv2D.OutShape([]Shape{dx, w})
 	if err != nil {
 		return nil, err
 	}
 	return dx, wantShape("dy", dy, y...)
 }
+
+// Roles implements Roler.
+func (Conv2DGradInput) Roles(n int) ([]Role, Role) { return Reads(n, Activation), Activation }
+
+// NoDerivative says why there is none.
+func (Conv2DGradInput) NoDerivative() string { return secondDerivative }
 
 // Conv2DGradWeight is the gradient of a convolution by its weight of Kernel x Kernel:
 // (x, dy) -> dw.
@@ -110,7 +117,7 @@ type Conv2DGradWeight struct {
 }
 
 // OutShape implements Op.
-func (c Conv2DGradWeight) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (c Conv2DGradWeight) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
 		return nil, err
 	}
@@ -118,25 +125,37 @@ func (c Conv2DGradWeight) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := cmp.Or(c.Conv2D.check(), wantDims("x", x, 4), wantDims("dy", dy, 4)); err != nil {
 		return nil, err
 	}
-	dw := tensor.Shape{dy[3], x[3] / c.Conv2D.Groups, c.Kernel, c.Kernel}
-	y, err := c.Conv2D.OutShape([]tensor.Shape{x, dw})
+	dw := Shape{dy[3], x[3] / c.Conv2D.Groups, c.Kernel, c.Kernel}
+	y, err := c.Conv2D.OutShape([]Shape{x, dw})
 	if err != nil {
 		return nil, err
 	}
 	return dw, wantShape("dy", dy, y...)
 }
 
+// Roles implements Roler.
+func (Conv2DGradWeight) Roles(n int) ([]Role, Role) { return Reads(n, Activation, Activation), Full }
+
+// NoDerivative says why there is none.
+func (Conv2DGradWeight) NoDerivative() string { return secondDerivative }
+
 // BiasGrad sums all but the last dimension: dy (..., C) -> (C).
 type BiasGrad struct{}
 
 // OutShape implements Op.
-func (BiasGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (BiasGrad) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
 	c, err := channels("dy", in[0])
-	return tensor.Shape{c}, err
+	return Shape{c}, err
 }
+
+// Roles implements Roler.
+func (BiasGrad) Roles(n int) ([]Role, Role) { return Reads(n, Activation), Full }
+
+// NoDerivative says why there is none.
+func (BiasGrad) NoDerivative() string { return secondDerivative }
 
 // Linear is x (N, in) by weight (out, in) plus bias (out, optional) -> (N, out).
 type Linear struct{}
@@ -150,7 +169,7 @@ func FullyConnected(x, weight, bias *Node) *Node {
 }
 
 // OutShape implements Op.
-func (Linear) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (Linear) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 2, 3); err != nil {
 		return nil, err
 	}
@@ -165,8 +184,11 @@ func (Linear) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 			return nil, err
 		}
 	}
-	return tensor.Shape{in[0][0], in[1][0]}, nil
+	return Shape{in[0][0], in[1][0]}, nil
 }
+
+// Roles implements Roler.
+func (Linear) Roles(n int) ([]Role, Role) { return Reads(n, Full), Full }
 
 // Wrt implements Differentiable.
 func (Linear) Wrt(n int) []bool { return first(3, n) }
@@ -184,7 +206,7 @@ func (Linear) Diff(in []*Node, _, grad *Node) []*Node {
 type LinearGradInput struct{}
 
 // OutShape implements Op.
-func (LinearGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (LinearGradInput) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
 		return nil, err
 	}
@@ -192,14 +214,20 @@ func (LinearGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := cmp.Or(wantDims("dy", dy, 2), wantDims("weight", w, 2)); err != nil {
 		return nil, err
 	}
-	return tensor.Shape{dy[0], w[1]}, wantShape("dy", dy, dy[0], w[0])
+	return Shape{dy[0], w[1]}, wantShape("dy", dy, dy[0], w[0])
 }
+
+// Roles implements Roler.
+func (LinearGradInput) Roles(n int) ([]Role, Role) { return Reads(n, Full), Full }
+
+// NoDerivative says why there is none.
+func (LinearGradInput) NoDerivative() string { return secondDerivative }
 
 // LinearGradWeight is (x (N, in), dy (N, out)) -> dw (out, in).
 type LinearGradWeight struct{}
 
 // OutShape implements Op.
-func (LinearGradWeight) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (LinearGradWeight) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
 		return nil, err
 	}
@@ -207,5 +235,11 @@ func (LinearGradWeight) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := cmp.Or(wantDims("x", x, 2), wantDims("dy", dy, 2)); err != nil {
 		return nil, err
 	}
-	return tensor.Shape{dy[1], x[1]}, wantShape("dy", dy, x[0], dy[1])
+	return Shape{dy[1], x[1]}, wantShape("dy", dy, x[0], dy[1])
 }
+
+// Roles implements Roler.
+func (LinearGradWeight) Roles(n int) ([]Role, Role) { return Reads(n, Full, Full), Full }
+
+// NoDerivative says why there is none.
+func (LinearGradWeight) NoDerivative() string { return secondDerivative }

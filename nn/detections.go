@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"gorgonia.org/tensor"
 	"scalenet/geom"
 )
 
@@ -62,7 +61,7 @@ func DetectionsOf(rows []float32) (found []Detection) {
 }
 
 // OutShape implements Op.
-func (d Detections) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (d Detections) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 4, 4); err != nil {
 		return nil, err
 	}
@@ -77,10 +76,18 @@ func (d Detections) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if in[1][1] != 4 { // a box for each class
 		columns = 4 * (classes + 1)
 	}
-	return tensor.Shape{n, d.Rows, detectionRow}, cmp.Or(
+	return Shape{n, d.Rows, detectionRow}, cmp.Or(
 		wantShape("deltas", in[1], rows, columns),
 		wantShape("regions", in[2], rows, 5),
 		wantShape("limits", in[3], n, Limits))
+}
+
+// Roles implements Roler.
+func (Detections) Roles(n int) ([]Role, Role) { return Reads(n, Full, Full, Full, Full), Full }
+
+// NoDerivative says why there is none.
+func (Detections) NoDerivative() string {
+	return "detections are constants: their choice has no derivative"
 }
 
 // Fill computes the operation, whose inputs and output are given as they lie in

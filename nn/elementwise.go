@@ -3,8 +3,6 @@ package nn
 import (
 	"fmt"
 	"slices"
-
-	"gorgonia.org/tensor"
 )
 
 // ReLU is max(x, 0).
@@ -14,7 +12,10 @@ type ReLU struct{}
 func Relu(x *Node) *Node { return Apply(ReLU{}, x) }
 
 // OutShape implements Op.
-func (ReLU) OutShape(in []tensor.Shape) (tensor.Shape, error) { return same(in, 1) }
+func (ReLU) OutShape(in []Shape) (Shape, error) { return same(in, 1) }
+
+// InPlace implements InPlacer.
+func (ReLU) InPlace() []int { return []int{0} }
 
 // Wrt implements Differentiable.
 func (ReLU) Wrt(n int) []bool { return first(1, n) }
@@ -28,7 +29,13 @@ func (ReLU) Diff(_ []*Node, out, grad *Node) []*Node {
 type ReLUGrad struct{}
 
 // OutShape implements Op.
-func (ReLUGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) { return same(in, 2) }
+func (ReLUGrad) OutShape(in []Shape) (Shape, error) { return same(in, 2) }
+
+// InPlace implements InPlacer.
+func (ReLUGrad) InPlace() []int { return []int{1, 0} }
+
+// NoDerivative says why there is none.
+func (ReLUGrad) NoDerivative() string { return secondDerivative }
 
 // Add is a + b for equal shapes.
 type Add struct{}
@@ -42,7 +49,10 @@ func Sum(first *Node, rest ...*Node) *Node {
 }
 
 // OutShape implements Op.
-func (Add) OutShape(in []tensor.Shape) (tensor.Shape, error) { return same(in, 2) }
+func (Add) OutShape(in []Shape) (Shape, error) { return same(in, 2) }
+
+// InPlace implements InPlacer.
+func (Add) InPlace() []int { return []int{0, 1} }
 
 // Wrt implements Differentiable.
 func (Add) Wrt(n int) []bool { return first(2, n) }
@@ -62,7 +72,7 @@ func Concatenate(axis int, nodes ...*Node) *Node {
 }
 
 // OutShape implements Op.
-func (c Concat) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (c Concat) OutShape(in []Shape) (Shape, error) {
 	if len(in) == 0 || c.Axis < 0 || c.Axis >= len(in[0]) {
 		return nil, fmt.Errorf("%d inputs along axis %d, want one or more that have this axis", len(in), c.Axis)
 	}
@@ -100,7 +110,7 @@ func (c Concat) Diff(in []*Node, _, grad *Node) []*Node {
 type Slice struct{ Axis, From, To int }
 
 // OutShape implements Op.
-func (s Slice) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (s Slice) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
@@ -125,7 +135,7 @@ func (s Slice) Diff(in []*Node, _, grad *Node) []*Node {
 type Embed struct{ Axis, From, Total int }
 
 // OutShape implements Op.
-func (e Embed) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (e Embed) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
@@ -137,30 +147,41 @@ func (e Embed) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	return out, nil
 }
 
-// Reshape gives the same values another shape. Shape is a string because
-// operations are comparable; use Reshaped.
-type Reshape struct{ Shape string }
+// NoDerivative says why there is none.
+func (Embed) NoDerivative() string { return secondDerivative }
+
+// Reshape gives the same values another shape; use Reshaped.
+type Reshape struct{ To Dims }
 
 // Reshaped is x with another shape of the same size.
 func Reshaped(x *Node, shape ...int) *Node {
 	for i, d := range shape {
 		if d < 0 {
-			Fail("reshaping %v to %v: dimension %d is negative", x.Shape(), shape, i)
+			Fail("reshaping %v to %v: dimension %d is negative", x.Shape(), Shape(shape), i)
 		}
 	}
-	return Apply(Reshape{fmt.Sprint(tensor.Shape(shape))}, x)
+	return Apply(Reshape{DimsOf(shape...)}, x)
 }
 
 // OutShape implements Op.
-func (r Reshape) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (r Reshape) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
-	out := parseShape(r.Shape)
+	out := r.To.Shape().Clone()
 	if out.TotalSize() != in[0].TotalSize() {
 		return nil, fmt.Errorf("%v has %d values, %v has %d", in[0], in[0].TotalSize(), out, out.TotalSize())
 	}
 	return out, nil
+}
+
+// Roles implements Roler: what becomes (N, H, W, C) is a feature map.
+func (r Reshape) Roles(n int) ([]Role, Role) {
+	out := Full
+	if len(r.To.Shape()) == 4 {
+		out = Activation
+	}
+	return Reads(n, Activation), out
 }
 
 // Wrt implements Differentiable.
@@ -171,19 +192,7 @@ func (r Reshape) Diff(in []*Node, _, grad *Node) []*Node {
 	return []*Node{Reshaped(grad, in[0].Shape()...)}
 }
 
-func parseShape(s string) (shape tensor.Shape) {
-	n, in := 0, false
-	for _, c := range s {
-		if c >= '0' && c <= '9' {
-			n, in = n*10+int(c-'0'), true
-		} else if in {
-			shape, n, in = append(shape, n), 0, false
-		}
-	}
-	return shape
-}
-
-func same(in []tensor.Shape, n int) (tensor.Shape, error) {
+func same(in []Shape, n int) (Shape, error) {
 	if err := wantInputs(in, n, n); err != nil {
 		return nil, err
 	}

@@ -2,15 +2,16 @@ package nn
 
 import (
 	"cmp"
-
-	"gorgonia.org/tensor"
 )
 
 // Sigmoid is 1 / (1 + exp(-x)).
 type Sigmoid struct{}
 
 // OutShape implements Op.
-func (Sigmoid) OutShape(in []tensor.Shape) (tensor.Shape, error) { return same(in, 1) }
+func (Sigmoid) OutShape(in []Shape) (Shape, error) { return same(in, 1) }
+
+// InPlace implements InPlacer.
+func (Sigmoid) InPlace() []int { return []int{0} }
 
 // Wrt implements Differentiable.
 func (Sigmoid) Wrt(n int) []bool { return first(1, n) }
@@ -24,14 +25,20 @@ func (Sigmoid) Diff(_ []*Node, out, grad *Node) []*Node {
 type SigmoidGrad struct{}
 
 // OutShape implements Op.
-func (SigmoidGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) { return same(in, 2) }
+func (SigmoidGrad) OutShape(in []Shape) (Shape, error) { return same(in, 2) }
+
+// InPlace implements InPlacer.
+func (SigmoidGrad) InPlace() []int { return []int{1, 0} }
+
+// NoDerivative says why there is none.
+func (SigmoidGrad) NoDerivative() string { return secondDerivative }
 
 // ScaleChannels multiplies each channel of each image by a number: x (N, H, W, C),
 // scale (N, 1, 1, C) -> (N, H, W, C).
 type ScaleChannels struct{}
 
 // OutShape implements Op.
-func (ScaleChannels) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (ScaleChannels) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
 		return nil, err
 	}
@@ -40,6 +47,12 @@ func (ScaleChannels) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	}
 	return in[0].Clone(), wantShape("scale", in[1], in[0][0], 1, 1, in[0][3])
 }
+
+// Roles implements Roler.
+func (ScaleChannels) Roles(n int) ([]Role, Role) { return Reads(n, Activation, Activation), Activation }
+
+// InPlace implements InPlacer.
+func (ScaleChannels) InPlace() []int { return []int{0} }
 
 // Wrt implements Differentiable.
 func (ScaleChannels) Wrt(n int) []bool { return first(2, n) }
@@ -54,7 +67,7 @@ func (ScaleChannels) Diff(in []*Node, _, grad *Node) []*Node {
 type ScaleChannelsGrad struct{}
 
 // OutShape implements Op.
-func (ScaleChannelsGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (ScaleChannelsGrad) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
 		return nil, err
 	}
@@ -62,5 +75,13 @@ func (ScaleChannelsGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := cmp.Or(wantDims("x", x, 4), wantShape("dy", in[1], x...)); err != nil {
 		return nil, err
 	}
-	return tensor.Shape{x[0], 1, 1, x[3]}, nil
+	return Shape{x[0], 1, 1, x[3]}, nil
 }
+
+// Roles implements Roler.
+func (ScaleChannelsGrad) Roles(n int) ([]Role, Role) {
+	return Reads(n, Activation, Activation), Activation
+}
+
+// NoDerivative says why there is none.
+func (ScaleChannelsGrad) NoDerivative() string { return secondDerivative }

@@ -1,18 +1,23 @@
 package nn
 
 import (
+	"reflect"
+
 	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 )
 
 // Graph is a gorgonia graph being built, with the parameters it uses.
 type Graph struct {
-	Expr   *gorgonia.ExprGraph
 	Params *Params
 	// Training makes BatchNorm normalise by batch moments where it is not frozen.
 	Training bool
 
-	dtype   tensor.Dtype
+	expr *gorgonia.ExprGraph
+	of   map[*gorgonia.Node]*Node
+	list []*Node
+	sum  reflect.Type // of gorgonia's addition
+
+	dtype   DType
 	bound   map[*Node]*Param
 	nodes   map[string]*Node
 	inputs  []*Node
@@ -28,37 +33,47 @@ type Moments struct {
 
 // NewGraph starts a float32 graph on a set of parameters.
 func NewGraph(params *Params, training bool) *Graph {
-	return NewGraphOf(tensor.Float32, params, training)
+	return NewGraphOf(Float32, params, training)
 }
 
 // NewGraphOf starts a graph of another float type, for checking derivatives.
-func NewGraphOf(dtype tensor.Dtype, params *Params, training bool) *Graph {
+func NewGraphOf(dtype DType, params *Params, training bool) *Graph {
 	return &Graph{
-		Expr: gorgonia.NewGraph(), Params: params, Training: training,
+		Params: params, Training: training,
+		expr: gorgonia.NewGraph(), of: map[*gorgonia.Node]*Node{}, sum: sumType(),
 		dtype: dtype, bound: map[*Node]*Param{}, nodes: map[string]*Node{},
 	}
 }
 
-// Input adds an input of the graph's float type.
-func (g *Graph) Input(name string, shape ...int) *Node { return g.input(name, g.dtype, shape) }
+// Input adds an input of the graph's float type that keeps its precision.
+func (g *Graph) Input(name string, shape ...int) *Node { return g.input(name, g.dtype, Full, shape) }
+
+// Features adds an input of activations: images, feature maps, or gradients with respect to them.
+func (g *Graph) Features(name string, shape ...int) *Node {
+	return g.input(name, g.dtype, Activation, shape)
+}
 
 // Labels adds an input of int32 labels, or other whole numbers.
-func (g *Graph) Labels(name string, shape ...int) *Node { return g.input(name, tensor.Int32, shape) }
+func (g *Graph) Labels(name string, shape ...int) *Node { return g.input(name, Int32, Index, shape) }
 
 // Bytes adds an input of bytes.
-func (g *Graph) Bytes(name string, shape ...int) *Node { return g.input(name, tensor.Uint8, shape) }
+func (g *Graph) Bytes(name string, shape ...int) *Node { return g.input(name, UInt8, Byte, shape) }
 
-func (g *Graph) input(name string, dtype tensor.Dtype, shape tensor.Shape) *Node {
+// Nodes lists the nodes in the order in which they were made.
+func (g *Graph) Nodes() []*Node { return g.list }
+
+func (g *Graph) input(name string, dtype DType, role Role, shape Shape) *Node {
 	if g.nodes[name] != nil {
 		Fail("the graph has two inputs, or an input and a parameter, named %s", name)
 	}
-	n := g.leaf(name, dtype, shape)
+	n := g.leaf(name, dtype, role, shape)
 	g.inputs = append(g.inputs, n)
 	return n
 }
 
-func (g *Graph) leaf(name string, dtype tensor.Dtype, shape tensor.Shape) *Node {
-	n := gorgonia.NewTensor(g.Expr, dtype, len(shape), gorgonia.WithShape(shape...), gorgonia.WithName(name))
+func (g *Graph) leaf(name string, dtype DType, role Role, shape Shape) *Node {
+	expr := gorgonia.NewTensor(g.expr, dtype.gorgonia(), len(shape), gorgonia.WithShape(shape...), gorgonia.WithName(name))
+	n := g.add(&Node{graph: g, expr: expr, name: name, shape: shape.Clone(), dtype: dtype, role: role})
 	g.nodes[name] = n
 	return n
 }
@@ -73,7 +88,7 @@ func (g *Graph) Param(name string, kind Kind, init Init, shape ...int) *Node {
 		}
 		return n
 	}
-	n := g.leaf(name, g.dtype, shape)
+	n := g.leaf(name, g.dtype, Parameter, shape)
 	g.bound[n] = p
 	return n
 }
@@ -98,18 +113,30 @@ type Gradient struct {
 // seeds are the gradients of the outputs, nodes of equal shapes.
 func (g *Graph) Backward(outputs, seeds []*Node, wrt ...*Node) (grads []Gradient, further []*Node) {
 	var params []*Param
-	nodes := append(gorgonia.Nodes(nil), wrt...)
+	at := exprs(wrt)
 	for _, p := range g.Params.All() {
 		if n := g.nodes[p.Name]; g.bound[n] == p && p.Kind.Learned() && !p.Frozen {
-			params, nodes = append(params, p), append(nodes, n)
+			params, at = append(params, p), append(at, n.expr)
 		}
 	}
-	d, err := gorgonia.Backpropagate(outputs, seeds, nodes)
+	derived, err := gorgonia.Backpropagate(exprs(outputs), exprs(seeds), at)
 	if err != nil {
 		Fail("deriving the backward graph: %w", err)
 	}
-	for i, p := range params {
-		grads = append(grads, Gradient{p, d[len(wrt)+i]})
+	for _, expr := range derived[:len(wrt)] {
+		further = append(further, g.node(expr))
 	}
-	return grads, d[:len(wrt):len(wrt)]
+	for i, p := range params {
+		grads = append(grads, Gradient{p, g.node(derived[len(wrt)+i])})
+	}
+	return grads, further
+}
+
+// exprs are gorgonia's nodes.
+func exprs(nodes []*Node) gorgonia.Nodes {
+	list := make(gorgonia.Nodes, len(nodes))
+	for i, n := range nodes {
+		list[i] = n.expr
+	}
+	return list
 }

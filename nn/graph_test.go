@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
 )
 
 func TestBuild(t *testing.T) {
@@ -95,7 +94,7 @@ func TestInitialValues(t *testing.T) {
 	build := func(seed uint64, names ...string) *Params {
 		p := NewParams(seed)
 		for _, n := range names {
-			p.ensure(n, Weight, Normal(1), tensor.Shape{64})
+			p.ensure(n, Weight, Normal(1), Shape{64})
 		}
 		return p
 	}
@@ -116,7 +115,7 @@ func TestInitialValues(t *testing.T) {
 		"constant":   {Constant(3), 0, 3, 3},
 	} {
 		p := NewParams(7)
-		data := p.ensure(name, Weight, c.init, tensor.Shape{32, 64, 3, 3}).Data
+		data := p.ensure(name, Weight, c.init, Shape{32, 64, 3, 3}).Data
 		mean, square := 0.0, 0.0
 		for _, v := range data {
 			mean += float64(v) / float64(len(data))

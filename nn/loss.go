@@ -3,8 +3,6 @@ package nn
 import (
 	"cmp"
 	"fmt"
-
-	"gorgonia.org/tensor"
 )
 
 // SoftmaxCrossEntropy is the mean over the rows with a label of
@@ -17,7 +15,7 @@ import (
 type SoftmaxCrossEntropy struct{ Smoothing float64 }
 
 // OutShape implements Op.
-func (l SoftmaxCrossEntropy) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (l SoftmaxCrossEntropy) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
 		return nil, err
 	}
@@ -27,8 +25,11 @@ func (l SoftmaxCrossEntropy) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if !(l.Smoothing >= 0 && l.Smoothing <= 1) {
 		return nil, fmt.Errorf("smoothing %g is not in [0, 1]", l.Smoothing)
 	}
-	return tensor.Shape{1}, wantShape("labels", in[1], in[0][0])
+	return Shape{1}, wantShape("labels", in[1], in[0][0])
 }
+
+// Roles implements Roler.
+func (SoftmaxCrossEntropy) Roles(n int) ([]Role, Role) { return Reads(n, Full, Index), Full }
 
 // Wrt implements Differentiable.
 func (SoftmaxCrossEntropy) Wrt(n int) []bool { return first(1, n) }
@@ -42,9 +43,15 @@ func (l SoftmaxCrossEntropy) Diff(in []*Node, _, grad *Node) []*Node {
 type SoftmaxCrossEntropyGrad struct{ Smoothing float64 }
 
 // OutShape implements Op.
-func (l SoftmaxCrossEntropyGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (l SoftmaxCrossEntropyGrad) OutShape(in []Shape) (Shape, error) {
 	return lossGradShape(SoftmaxCrossEntropy{l.Smoothing}, in)
 }
+
+// Roles implements Roler.
+func (SoftmaxCrossEntropyGrad) Roles(n int) ([]Role, Role) { return Reads(n, Full, Index, Full), Full }
+
+// NoDerivative says why there is none.
+func (SoftmaxCrossEntropyGrad) NoDerivative() string { return secondDerivative }
 
 // SigmoidCrossEntropy is the mean over the elements with a label of
 // log(1 + exp(logit)) - label * logit:
@@ -55,12 +62,15 @@ func (l SoftmaxCrossEntropyGrad) OutShape(in []tensor.Shape) (tensor.Shape, erro
 type SigmoidCrossEntropy struct{}
 
 // OutShape implements Op.
-func (SigmoidCrossEntropy) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (SigmoidCrossEntropy) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
 		return nil, err
 	}
-	return tensor.Shape{1}, wantShape("labels", in[1], in[0]...)
+	return Shape{1}, wantShape("labels", in[1], in[0]...)
 }
+
+// Roles implements Roler.
+func (SigmoidCrossEntropy) Roles(n int) ([]Role, Role) { return Reads(n, Full, Index), Full }
 
 // Wrt implements Differentiable.
 func (SigmoidCrossEntropy) Wrt(n int) []bool { return first(1, n) }
@@ -74,9 +84,15 @@ func (SigmoidCrossEntropy) Diff(in []*Node, _, grad *Node) []*Node {
 type SigmoidCrossEntropyGrad struct{}
 
 // OutShape implements Op.
-func (SigmoidCrossEntropyGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (SigmoidCrossEntropyGrad) OutShape(in []Shape) (Shape, error) {
 	return lossGradShape(SigmoidCrossEntropy{}, in)
 }
+
+// Roles implements Roler.
+func (SigmoidCrossEntropyGrad) Roles(n int) ([]Role, Role) { return Reads(n, Full, Index, Full), Full }
+
+// NoDerivative says why there is none.
+func (SigmoidCrossEntropyGrad) NoDerivative() string { return secondDerivative }
 
 // SmoothL1 is the weighted sum of the smooth L1 distance:
 //
@@ -87,15 +103,18 @@ func (SigmoidCrossEntropyGrad) OutShape(in []tensor.Shape) (tensor.Shape, error)
 type SmoothL1 struct{ Beta float64 }
 
 // OutShape implements Op.
-func (l SmoothL1) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (l SmoothL1) OutShape(in []Shape) (Shape, error) {
 	if _, err := same(in, 3); err != nil {
 		return nil, err
 	}
 	if !(l.Beta >= 0) {
 		return nil, fmt.Errorf("beta %g is negative", l.Beta)
 	}
-	return tensor.Shape{1}, nil
+	return Shape{1}, nil
 }
+
+// Roles implements Roler.
+func (SmoothL1) Roles(n int) ([]Role, Role) { return Reads(n, Full, Full, Full), Full }
 
 // Wrt implements Differentiable.
 func (SmoothL1) Wrt(n int) []bool { return first(1, n) }
@@ -109,12 +128,18 @@ func (l SmoothL1) Diff(in []*Node, _, grad *Node) []*Node {
 type SmoothL1Grad struct{ Beta float64 }
 
 // OutShape implements Op.
-func (l SmoothL1Grad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (l SmoothL1Grad) OutShape(in []Shape) (Shape, error) {
 	return lossGradShape(SmoothL1{l.Beta}, in)
 }
 
+// Roles implements Roler.
+func (SmoothL1Grad) Roles(n int) ([]Role, Role) { return Reads(n, Full, Full, Full, Full), Full }
+
+// NoDerivative says why there is none.
+func (SmoothL1Grad) NoDerivative() string { return secondDerivative }
+
 // lossGradShape is the shape of a loss's gradient: its inputs are the loss's and dloss.
-func lossGradShape(loss Op, in []tensor.Shape) (tensor.Shape, error) {
+func lossGradShape(loss Op, in []Shape) (Shape, error) {
 	last := len(in) - 1
 	if last < 1 {
 		return nil, wantInputs(in, 2, 2)

@@ -3,8 +3,6 @@ package nn
 import (
 	"cmp"
 	"fmt"
-
-	"gorgonia.org/tensor"
 )
 
 // Moments2D gives the mean and the biased variance of each channel over images,
@@ -14,12 +12,20 @@ import (
 type Moments2D struct{}
 
 // OutShape implements Op.
-func (Moments2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (Moments2D) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
 	c, err := channels("x", in[0])
-	return tensor.Shape{2, c}, err
+	return Shape{2, c}, err
+}
+
+// Roles implements Roler.
+func (Moments2D) Roles(n int) ([]Role, Role) { return Reads(n, Activation), Full }
+
+// ZeroDerivative implements Detached.
+func (Moments2D) ZeroDerivative() string {
+	return "BatchNorm2D's derivative with respect to x takes the batch statistics into account"
 }
 
 // BatchNorm2D normalises each channel by the moments of its batch:
@@ -31,7 +37,7 @@ func (Moments2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 type BatchNorm2D struct{ Eps float64 }
 
 // OutShape implements Op.
-func (b BatchNorm2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (b BatchNorm2D) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 4, 4); err != nil {
 		return nil, err
 	}
@@ -41,6 +47,14 @@ func (b BatchNorm2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	c := in[0][3]
 	return in[0].Clone(), cmp.Or(wantShape("weight", in[1], c), wantShape("bias", in[2], c), wantShape("moments", in[3], 2, c))
 }
+
+// Roles implements Roler.
+func (BatchNorm2D) Roles(n int) ([]Role, Role) {
+	return Reads(n, Activation, Parameter, Parameter, Full), Activation
+}
+
+// InPlace implements InPlacer.
+func (BatchNorm2D) InPlace() []int { return []int{0} }
 
 // Wrt implements Differentiable.
 func (b BatchNorm2D) Wrt(n int) []bool { return first(3, n) }
@@ -60,7 +74,7 @@ func (b BatchNorm2D) Diff(in []*Node, _, grad *Node) []*Node {
 type BatchNorm2DGradParams struct{ Eps float64 }
 
 // OutShape implements Op.
-func (b BatchNorm2DGradParams) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (b BatchNorm2DGradParams) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 3, 3); err != nil {
 		return nil, err
 	}
@@ -70,11 +84,19 @@ func (b BatchNorm2DGradParams) OutShape(in []tensor.Shape) (tensor.Shape, error)
 	return in[1].Clone(), cmp.Or(wantShape("moments", in[1], 2, in[0][3]), wantShape("dy", in[2], in[0]...))
 }
 
+// Roles implements Roler.
+func (BatchNorm2DGradParams) Roles(n int) ([]Role, Role) {
+	return Reads(n, Activation, Full, Activation), Full
+}
+
+// NoDerivative says why there is none.
+func (BatchNorm2DGradParams) NoDerivative() string { return secondDerivative }
+
 // BatchNorm2DGradInput is (x, weight, moments, dy, dparams (2, C)) -> dx.
 type BatchNorm2DGradInput struct{ Eps float64 }
 
 // OutShape implements Op.
-func (b BatchNorm2DGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (b BatchNorm2DGradInput) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 5, 5); err != nil {
 		return nil, err
 	}
@@ -85,6 +107,14 @@ func (b BatchNorm2DGradInput) OutShape(in []tensor.Shape) (tensor.Shape, error) 
 	return in[0].Clone(), cmp.Or(wantShape("weight", in[1], c), wantShape("moments", in[2], 2, c),
 		wantShape("dy", in[3], in[0]...), wantShape("dparams", in[4], 2, c))
 }
+
+// Roles implements Roler.
+func (BatchNorm2DGradInput) Roles(n int) ([]Role, Role) {
+	return Reads(n, Activation, Parameter, Full, Activation, Full), Activation
+}
+
+// NoDerivative says why there is none.
+func (BatchNorm2DGradInput) NoDerivative() string { return secondDerivative }
 
 // FrozenBatchNorm2D normalises each channel by fixed statistics:
 //
@@ -100,7 +130,7 @@ type FrozenBatchNorm2D struct {
 }
 
 // OutShape implements Op.
-func (b FrozenBatchNorm2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (b FrozenBatchNorm2D) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 5, 5); err != nil {
 		return nil, err
 	}
@@ -108,6 +138,12 @@ func (b FrozenBatchNorm2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	return in[0].Clone(), cmp.Or(err, wantShape("weight", in[1], c), wantShape("bias", in[2], c),
 		wantShape("mean", in[3], c), wantShape("variance", in[4], c))
 }
+
+// Roles implements Roler.
+func (FrozenBatchNorm2D) Roles(n int) ([]Role, Role) { return Reads(n, Activation), Activation }
+
+// InPlace implements InPlacer.
+func (FrozenBatchNorm2D) InPlace() []int { return []int{0} }
 
 // Wrt implements Differentiable.
 func (b FrozenBatchNorm2D) Wrt(n int) []bool { return first(1, n) }
@@ -121,7 +157,7 @@ func (b FrozenBatchNorm2D) Diff(in []*Node, _, grad *Node) []*Node {
 type FrozenBatchNorm2DGrad struct{ Eps float64 }
 
 // OutShape implements Op.
-func (b FrozenBatchNorm2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (b FrozenBatchNorm2DGrad) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 3, 3); err != nil {
 		return nil, err
 	}
@@ -129,11 +165,20 @@ func (b FrozenBatchNorm2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error)
 	return in[0].Clone(), cmp.Or(err, wantShape("weight", in[1], c), wantShape("variance", in[2], c))
 }
 
+// Roles implements Roler.
+func (FrozenBatchNorm2DGrad) Roles(n int) ([]Role, Role) { return Reads(n, Activation), Activation }
+
+// InPlace implements InPlacer.
+func (FrozenBatchNorm2DGrad) InPlace() []int { return []int{0} }
+
+// NoDerivative says why there is none.
+func (FrozenBatchNorm2DGrad) NoDerivative() string { return secondDerivative }
+
 // Row takes row Index of a (R, C) matrix -> (C).
 type Row struct{ Index int }
 
 // OutShape implements Op.
-func (r Row) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (r Row) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
@@ -143,5 +188,11 @@ func (r Row) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if r.Index < 0 || r.Index >= in[0][0] {
 		return nil, fmt.Errorf("row %d of %v", r.Index, in[0])
 	}
-	return tensor.Shape{in[0][1]}, nil
+	return Shape{in[0][1]}, nil
 }
+
+// Roles implements Roler.
+func (Row) Roles(n int) ([]Role, Role) { return Reads(n, Full), Full }
+
+// NoDerivative says why there is none.
+func (Row) NoDerivative() string { return secondDerivative }

@@ -6,8 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-
-	"gorgonia.org/tensor"
 )
 
 // Kind tells parameters apart where they are treated differently.
@@ -33,7 +31,7 @@ func (k Kind) Learned() bool { return k != NormMean && k != NormVariance }
 // Param is a named array of a model.
 type Param struct {
 	Name  string // as in the PyTorch state dict
-	Shape tensor.Shape
+	Shape Shape
 	Kind  Kind
 	Data  []float32
 	// Frozen parameters are not trained; a BatchNorm whose weight is frozen
@@ -92,7 +90,7 @@ func (p *Params) Freeze(frozen func(*Param) bool) {
 }
 
 // ensure finds a parameter or adds it with its initial values.
-func (p *Params) ensure(name string, kind Kind, init Init, shape tensor.Shape) *Param {
+func (p *Params) ensure(name string, kind Kind, init Init, shape Shape) *Param {
 	if q := p.by[name]; q != nil {
 		if !slices.Equal(q.Shape, shape) {
 			Fail("parameter %s has shape %v, this graph needs %v", name, q.Shape, shape)
@@ -115,11 +113,11 @@ func (p *Params) ensure(name string, kind Kind, init Init, shape tensor.Shape) *
 }
 
 // Init fills a new parameter.
-type Init func(random *rand.Rand, data []float32, shape tensor.Shape)
+type Init func(random *rand.Rand, data []float32, shape Shape)
 
 // Normal draws from N(0, std).
 func Normal(std float64) Init {
-	return func(random *rand.Rand, data []float32, _ tensor.Shape) {
+	return func(random *rand.Rand, data []float32, _ Shape) {
 		for i := range data {
 			data[i] = float32(random.NormFloat64() * std)
 		}
@@ -128,14 +126,14 @@ func Normal(std float64) Init {
 
 // HeFanOut draws convolution weights from N(0, sqrt(2 / (K K Cout))), as the
 // authors of ScaleNet do.
-func HeFanOut(random *rand.Rand, data []float32, s tensor.Shape) {
+func HeFanOut(random *rand.Rand, data []float32, s Shape) {
 	Normal(math.Sqrt(2/float64(s[0]*s[2]*s[3])))(random, data, s)
 }
 
 // UniformFanIn draws from U(-1/sqrt(in), 1/sqrt(in)), PyTorch's default for
 // linear layers.
 func UniformFanIn(in int) Init {
-	return func(random *rand.Rand, data []float32, _ tensor.Shape) {
+	return func(random *rand.Rand, data []float32, _ Shape) {
 		bound := 1 / math.Sqrt(float64(in))
 		for i := range data {
 			data[i] = float32((2*random.Float64() - 1) * bound)
@@ -145,7 +143,7 @@ func UniformFanIn(in int) Init {
 
 // Constant fills with a value.
 func Constant(v float32) Init {
-	return func(_ *rand.Rand, data []float32, _ tensor.Shape) {
+	return func(_ *rand.Rand, data []float32, _ Shape) {
 		for i := range data {
 			data[i] = v
 		}

@@ -3,7 +3,6 @@ package nn
 import (
 	"fmt"
 
-	"gorgonia.org/tensor"
 	"scalenet/raster"
 )
 
@@ -48,7 +47,7 @@ func placementOf(row []int32) Placement {
 }
 
 // OutShape implements Op.
-func (p Pictures) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (p Pictures) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 2, 3); err != nil {
 		return nil, err
 	}
@@ -69,11 +68,19 @@ func (p Pictures) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 			return nil, err
 		}
 	}
-	return tensor.Shape{in[1][0], p.Height, p.Width, 3}, nil
+	return Shape{in[1][0], p.Height, p.Width, 3}, nil
+}
+
+// Roles implements Roler.
+func (Pictures) Roles(n int) ([]Role, Role) { return Reads(n, Byte, Index, Full), Activation }
+
+// ZeroDerivative implements Detached.
+func (Pictures) ZeroDerivative() string {
+	return "its inputs are bytes and integers"
 }
 
 // OutType is float32: bytes and placements have no float type that the output could take.
-func (Pictures) OutType() tensor.Dtype { return tensor.Float32 }
+func (Pictures) OutType() DType { return Float32 }
 
 // Placed is the placement in row i, if its picture lies within the bytes and its image. There may be no shifts.
 func (p Pictures) Placed(bytes int, placements []int32, shifts []float32, i int) (Placement, error) {

@@ -3,10 +3,10 @@ package nn
 import (
 	"testing"
 
+	"scalenet/raster"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
-	"scalenet/raster"
 )
 
 func TestPlacement(t *testing.T) {
@@ -65,6 +65,6 @@ func TestFillRowsInParts(t *testing.T) {
 func TestPicturesInAGraph(t *testing.T) {
 	g := NewGraph(NewParams(1), false)
 	images := Apply(Pictures{Height: 4, Width: 5}, g.Bytes("bytes", 100), g.Labels("placements", 2, PlacementRow))
-	assert.Equal(t, tensor.Float32, images.Dtype())
-	assert.Equal(t, tensor.Shape{2, 4, 5, 3}, images.Shape())
+	assert.Equal(t, Float32, images.DType())
+	assert.Equal(t, Shape{2, 4, 5, 3}, images.Shape())
 }

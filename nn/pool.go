@@ -3,8 +3,6 @@ package nn
 import (
 	"cmp"
 	"fmt"
-
-	"gorgonia.org/tensor"
 )
 
 // MaxPool2D takes the largest value of each Kernel x Kernel window; the
@@ -34,9 +32,12 @@ func (p MaxPool2D) OutSide(in int) int {
 }
 
 // OutShape implements Op.
-func (p MaxPool2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (p MaxPool2D) OutShape(in []Shape) (Shape, error) {
 	return poolShape(in, p.Kernel, p.Stride, p.Pad, p.OutSide)
 }
+
+// Roles implements Roler.
+func (MaxPool2D) Roles(n int) ([]Role, Role) { return Reads(n, Activation), Activation }
 
 // Wrt implements Differentiable.
 func (p MaxPool2D) Wrt(n int) []bool { return first(1, n) }
@@ -50,7 +51,7 @@ func (p MaxPool2D) Diff(in []*Node, _, grad *Node) []*Node {
 type MaxPool2DGrad struct{ MaxPool2D MaxPool2D }
 
 // OutShape implements Op.
-func (p MaxPool2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (p MaxPool2DGrad) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
 		return nil, err
 	}
@@ -61,6 +62,12 @@ func (p MaxPool2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	return in[0].Clone(), wantShape("dy", in[1], y...)
 }
 
+// Roles implements Roler.
+func (MaxPool2DGrad) Roles(n int) ([]Role, Role) { return Reads(n, Activation, Activation), Activation }
+
+// NoDerivative says why there is none.
+func (MaxPool2DGrad) NoDerivative() string { return secondDerivative }
+
 // AvgPool2D takes the mean of each Kernel x Kernel window; padding counts as
 // zeros (PyTorch's count_include_pad). Sides round down.
 type AvgPool2D struct{ Kernel, Stride, Pad int }
@@ -69,9 +76,12 @@ type AvgPool2D struct{ Kernel, Stride, Pad int }
 func AvgPool(x *Node, kernel, stride, pad int) *Node { return Apply(AvgPool2D{kernel, stride, pad}, x) }
 
 // OutShape implements Op.
-func (p AvgPool2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (p AvgPool2D) OutShape(in []Shape) (Shape, error) {
 	return poolShape(in, p.Kernel, p.Stride, p.Pad, p.OutSide)
 }
+
+// Roles implements Roler.
+func (AvgPool2D) Roles(n int) ([]Role, Role) { return Reads(n, Activation), Activation }
 
 // OutSide is the length of a side of the result for an input side.
 func (p AvgPool2D) OutSide(in int) int { return poolSide(in, p.Kernel, p.Stride, p.Pad) }
@@ -92,20 +102,26 @@ type AvgPool2DGrad struct {
 }
 
 // OutShape implements Op.
-func (p AvgPool2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (p AvgPool2DGrad) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
 	if err := wantDims("dy", in[0], 4); err != nil {
 		return nil, err
 	}
-	dx := tensor.Shape{in[0][0], p.Height, p.Width, in[0][3]}
-	y, err := p.AvgPool2D.OutShape([]tensor.Shape{dx})
+	dx := Shape{in[0][0], p.Height, p.Width, in[0][3]}
+	y, err := p.AvgPool2D.OutShape([]Shape{dx})
 	if err != nil {
 		return nil, err
 	}
 	return dx, wantShape("dy", in[0], y...)
 }
+
+// Roles implements Roler.
+func (AvgPool2DGrad) Roles(n int) ([]Role, Role) { return Reads(n, Activation), Activation }
+
+// NoDerivative says why there is none.
+func (AvgPool2DGrad) NoDerivative() string { return secondDerivative }
 
 // GlobalAvgPool2D is the mean over rows and columns: (N, H, W, C) -> (N, C).
 type GlobalAvgPool2D struct{}
@@ -114,15 +130,18 @@ type GlobalAvgPool2D struct{}
 func GlobalAvgPool(x *Node) *Node { return Apply(GlobalAvgPool2D{}, x) }
 
 // OutShape implements Op.
-func (GlobalAvgPool2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (GlobalAvgPool2D) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
 	if err := wantDims("x", in[0], 4); err != nil {
 		return nil, err
 	}
-	return tensor.Shape{in[0][0], in[0][3]}, nil
+	return Shape{in[0][0], in[0][3]}, nil
 }
+
+// Roles implements Roler.
+func (GlobalAvgPool2D) Roles(n int) ([]Role, Role) { return Reads(n, Activation), Full }
 
 // Wrt implements Differentiable.
 func (GlobalAvgPool2D) Wrt(n int) []bool { return first(1, n) }
@@ -137,20 +156,26 @@ func (GlobalAvgPool2D) Diff(in []*Node, _, grad *Node) []*Node {
 type GlobalAvgPool2DGrad struct{ Height, Width int }
 
 // OutShape implements Op.
-func (p GlobalAvgPool2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (p GlobalAvgPool2DGrad) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
 	if err := cmp.Or(wantDims("dy", in[0], 2), wantSize(p.Height, p.Width)); err != nil {
 		return nil, err
 	}
-	return tensor.Shape{in[0][0], p.Height, p.Width, in[0][1]}, nil
+	return Shape{in[0][0], p.Height, p.Width, in[0][1]}, nil
 }
+
+// Roles implements Roler.
+func (GlobalAvgPool2DGrad) Roles(n int) ([]Role, Role) { return Reads(n, Full), Activation }
+
+// NoDerivative says why there is none.
+func (GlobalAvgPool2DGrad) NoDerivative() string { return secondDerivative }
 
 // poolSide rounds down; it is below 1 where the input is smaller than the window.
 func poolSide(in, kernel, stride, pad int) int { return (in + 2*pad - kernel + stride) / stride }
 
-func poolShape(in []tensor.Shape, kernel, stride, pad int, side func(in int) int) (tensor.Shape, error) {
+func poolShape(in []Shape, kernel, stride, pad int, side func(in int) int) (Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
@@ -165,5 +190,5 @@ func poolShape(in []tensor.Shape, kernel, stride, pad int, side func(in int) int
 	if h < 1 || w < 1 {
 		return nil, fmt.Errorf("input %dx%d is smaller than the %dx%d window", x[1], x[2], kernel, kernel)
 	}
-	return tensor.Shape{x[0], h, w, x[3]}, nil
+	return Shape{x[0], h, w, x[3]}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 
-	"gorgonia.org/tensor"
 	"scalenet/geom"
 )
 
@@ -57,7 +56,7 @@ func limitsRow(image geom.Size, minSize, nmsIoU float64, most int, own float32) 
 func countOf(n int) float32 { return float32(min(n, 1<<24)) }
 
 // OutShape implements Op.
-func (p Proposals) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (p Proposals) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 4, 4); err != nil {
 		return nil, err
 	}
@@ -68,11 +67,19 @@ func (p Proposals) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 		return nil, err
 	}
 	n, h, w := in[0][0], in[0][1], in[0][2]
-	return tensor.Shape{n * p.Rows, 5}, cmp.Or(
+	return Shape{n * p.Rows, 5}, cmp.Or(
 		wantShape("objectness", in[0], n, h, w, p.Logits()),
 		wantShape("deltas", in[1], n, h, w, 4*p.PerCell),
 		wantShape("anchors", in[2], h*w*p.PerCell, 4),
 		wantShape("limits", in[3], n, Limits))
+}
+
+// Roles implements Roler.
+func (Proposals) Roles(n int) ([]Role, Role) { return Reads(n, Full, Full, Full, Full), Full }
+
+// NoDerivative says why there is none.
+func (Proposals) NoDerivative() string {
+	return "proposals are constants: their choice has no derivative"
 }
 
 // Logits is the number of logits a cell.

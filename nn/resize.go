@@ -3,8 +3,6 @@ package nn
 import (
 	"cmp"
 	"fmt"
-
-	"gorgonia.org/tensor"
 )
 
 // ResizeMode is how Resize finds the value between pixels.
@@ -32,9 +30,12 @@ func Resize(x *Node, height, width int, mode ResizeMode) *Node {
 }
 
 // OutShape implements Op.
-func (r Resize2D) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (r Resize2D) OutShape(in []Shape) (Shape, error) {
 	return resizeShape("x", in, r.Height, r.Width, r.Mode)
 }
+
+// Roles implements Roler.
+func (Resize2D) Roles(n int) ([]Role, Role) { return Reads(n, Activation), Activation }
 
 // Wrt implements Differentiable.
 func (r Resize2D) Wrt(n int) []bool { return first(1, n) }
@@ -52,12 +53,18 @@ type Resize2DGrad struct {
 }
 
 // OutShape implements Op.
-func (r Resize2DGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (r Resize2DGrad) OutShape(in []Shape) (Shape, error) {
 	return resizeShape("dy", in, r.Height, r.Width, r.Mode)
 }
 
+// Roles implements Roler.
+func (Resize2DGrad) Roles(n int) ([]Role, Role) { return Reads(n, Activation), Activation }
+
+// NoDerivative says why there is none.
+func (Resize2DGrad) NoDerivative() string { return secondDerivative }
+
 // resizeShape is the shape of a resize of the only input, called `what`.
-func resizeShape(what string, in []tensor.Shape, height, width int, mode ResizeMode) (tensor.Shape, error) {
+func resizeShape(what string, in []Shape, height, width int, mode ResizeMode) (Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
@@ -67,5 +74,5 @@ func resizeShape(what string, in []tensor.Shape, height, width int, mode ResizeM
 	if mode != Nearest && mode != Bilinear {
 		return nil, fmt.Errorf("mode %q, want %q or %q", mode, Nearest, Bilinear)
 	}
-	return tensor.Shape{in[0][0], height, width, in[0][3]}, nil
+	return Shape{in[0][0], height, width, in[0][3]}, nil
 }

@@ -3,8 +3,6 @@ package nn
 import (
 	"cmp"
 	"fmt"
-
-	"gorgonia.org/tensor"
 )
 
 // RoIAlign samples features bilinearly on a grid of Size x Size bins a region:
@@ -24,7 +22,7 @@ type RoIAlign struct {
 }
 
 // OutShape implements Op.
-func (r RoIAlign) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (r RoIAlign) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
 		return nil, err
 	}
@@ -34,8 +32,11 @@ func (r RoIAlign) OutShape(in []tensor.Shape) (tensor.Shape, error) {
 	if r.Size < 1 || !(r.Scale > 0) || r.Sampling < 0 {
 		return nil, fmt.Errorf("size %d, scale %g, sampling %d: size and scale are positive, sampling not negative", r.Size, r.Scale, r.Sampling)
 	}
-	return tensor.Shape{in[1][0], r.Size, r.Size, in[0][3]}, wantShape("rois", in[1], in[1][0], 5)
+	return Shape{in[1][0], r.Size, r.Size, in[0][3]}, wantShape("rois", in[1], in[1][0], 5)
 }
+
+// Roles implements Roler.
+func (RoIAlign) Roles(n int) ([]Role, Role) { return Reads(n, Activation, Full), Activation }
 
 // Wrt implements Differentiable: regions are constants.
 func (r RoIAlign) Wrt(n int) []bool { return first(1, n) }
@@ -53,17 +54,23 @@ type RoIAlignGrad struct {
 }
 
 // OutShape implements Op.
-func (r RoIAlignGrad) OutShape(in []tensor.Shape) (tensor.Shape, error) {
+func (r RoIAlignGrad) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
 		return nil, err
 	}
 	if err := cmp.Or(wantDims("dy", in[0], 4), wantSize(r.Height, r.Width)); err != nil {
 		return nil, err
 	}
-	x := tensor.Shape{r.Images, r.Height, r.Width, in[0][3]}
-	y, err := r.RoIAlign.OutShape([]tensor.Shape{x, in[1]})
+	x := Shape{r.Images, r.Height, r.Width, in[0][3]}
+	y, err := r.RoIAlign.OutShape([]Shape{x, in[1]})
 	if err != nil {
 		return nil, err
 	}
 	return x, wantShape("dy", in[0], y...)
 }
+
+// Roles implements Roler.
+func (RoIAlignGrad) Roles(n int) ([]Role, Role) { return Reads(n, Activation, Full), Activation }
+
+// NoDerivative says why there is none.
+func (RoIAlignGrad) NoDerivative() string { return secondDerivative }

@@ -6,18 +6,17 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
 )
 
-type shapes = []tensor.Shape
+type shapes = []Shape
 
-func of(dims ...int) tensor.Shape { return dims }
+func of(dims ...int) Shape { return dims }
 
 // fitting is every operation with shapes that fit and the result's.
 var fitting = []struct {
 	op   Op
 	in   shapes
-	want tensor.Shape
+	want Shape
 }{
 	{conv, shapes{of(2, 9, 8, 4), of(6, 2, 3, 3)}, of(2, 5, 4, 6)},
 	{conv, shapes{of(2, 9, 8, 4), of(6, 2, 3, 3), of(6)}, of(2, 5, 4, 6)},
@@ -38,7 +37,7 @@ var fitting = []struct {
 	{Concat{1}, shapes{of(2, 3), of(2, 4), of(2, 1)}, of(2, 8)},
 	{Slice{1, 1, 3}, shapes{of(2, 3)}, of(2, 2)},
 	{Embed{1, 1, 4}, shapes{of(2, 3)}, of(2, 4)},
-	{Reshape{"(3, 2)"}, shapes{of(2, 3)}, of(3, 2)},
+	{Reshape{DimsOf(3, 2)}, shapes{of(2, 3)}, of(3, 2)},
 	{MaxPool2D{Kernel: 3, Stride: 2, Pad: 1}, shapes{of(1, 9, 8, 2)}, of(1, 5, 4, 2)},
 	{MaxPool2DGrad{MaxPool2D{Kernel: 3, Stride: 2, Pad: 1}}, shapes{of(1, 9, 8, 2), of(1, 5, 4, 2)}, of(1, 9, 8, 2)},
 	{MaxPool2D{Kernel: 3, Stride: 2, Ceil: true}, shapes{of(1, 8, 9, 2)}, of(1, 4, 4, 2)},
@@ -109,7 +108,7 @@ func TestOutShapeOfWhatDoesNotFit(t *testing.T) {
 				assert.Error(t, err, "another input")
 			}
 			for i, s := range c.in {
-				for _, other := range []tensor.Shape{{}, {0}, {1}, append(s.Clone(), 1), s[1:], s[:len(s)-1]} {
+				for _, other := range []Shape{{}, {0}, {1}, append(s.Clone(), 1), s[1:], s[:len(s)-1]} {
 					assert.NotPanics(t, func() { c.op.OutShape(with(c.in, i, other)) }, "input %d is %v", i, other)
 				}
 			}
@@ -117,7 +116,7 @@ func TestOutShapeOfWhatDoesNotFit(t *testing.T) {
 	}
 }
 
-func with(in shapes, i int, s tensor.Shape) shapes {
+func with(in shapes, i int, s Shape) shapes {
 	out := append(shapes{}, in...)
 	out[i] = s
 	return out
@@ -156,7 +155,7 @@ func TestShapeErrors(t *testing.T) {
 		{Slice{0, 1, 1}, shapes{of(2, 3)}, "outside"},
 		{Embed{1, 2, 4}, shapes{of(2, 3)}, "(2, 3) at 2 along axis 1 is outside of 4"},
 		{Embed{1, -1, 4}, shapes{of(2, 3)}, "outside"},
-		{Reshape{"(4)"}, shapes{of(2, 3)}, "(2, 3) has 6 values, (4) has 4"},
+		{Reshape{DimsOf(4)}, shapes{of(2, 3)}, "(2, 3) has 6 values, (4) has 4"},
 		{MaxPool2D{Kernel: 3, Stride: 2, Pad: 2}, shapes{of(1, 9, 8, 2)}, "padding may be half the kernel at most"},
 		{MaxPool2D{Kernel: 3, Stride: 2}, shapes{of(1, 2, 8, 2)}, "input 2x8 is smaller than the 3x3 window"},
 		{MaxPool2D{Kernel: 3, Stride: 2, Ceil: true}, shapes{of(1, 1, 8, 2)}, "input 1x8 is smaller than the 3x3 window"},

@@ -116,7 +116,7 @@ func widestSeen(t *testing.T, c backbone.Config, side, period int) int {
 	require.NoError(t, err)
 	params := nn.NewParams(0)
 	g := nn.NewGraph(params, false)
-	images := g.Input("images", 1, side, side, 3)
+	images := g.Features("images", 1, side, side, 3)
 	out := backbone.Features(g, n, images, n.Stages())
 	for _, p := range params.All() {
 		for i := range p.Data {

@@ -6,21 +6,20 @@ import (
 	"testing"
 	"time"
 
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/nn"
 )
 
 // benchmark times op and reports its fastest run (machines are shared), with the
 // multiply-adds of a second or the bytes that it must at least move.
-func benchmark(b *testing.B, d *Device, op nn.Op, typ engine.DType, macs int, shapes ...tensor.Shape) {
+func benchmark(b *testing.B, d *Device, op nn.Op, typ engine.DType, macs int, shapes ...nn.Shape) {
 	b.Helper()
 	out, err := op.OutShape(shapes)
 	if err != nil {
 		b.Fatal(err)
 	}
 	bytes := 0
-	tensorOf := func(s tensor.Shape, t engine.DType) engine.Tensor {
+	tensorOf := func(s nn.Shape, t engine.DType) engine.Tensor {
 		x := engine.Tensor{Desc: engine.Desc{Shape: s, Type: t}, Changes: new(uint64)}
 		if x.Mem, err = d.Alloc(x.Bytes()); err != nil {
 			b.Fatal(err)
@@ -108,7 +107,7 @@ func BenchmarkConvolution(b *testing.B) {
 		c := nn.Conv2D{Stride: s.stride, Pad: s.kernel / 2, Dilation: 1, Groups: 1}
 		o := c.OutSide(s.side, s.kernel)
 		macs := s.n * o * o * s.out * s.in * s.kernel * s.kernel
-		x, w, y := tensor.Shape{s.n, s.side, s.side, s.in}, tensor.Shape{s.out, s.in, s.kernel, s.kernel}, tensor.Shape{s.n, o, o, s.out}
+		x, w, y := nn.Shape{s.n, s.side, s.side, s.in}, nn.Shape{s.out, s.in, s.kernel, s.kernel}, nn.Shape{s.n, o, o, s.out}
 		for _, typ := range []engine.DType{engine.Float32, engine.BFloat16} {
 			name := func(what string) string {
 				return fmt.Sprintf("%s/%v/k%ds%d/%dx%dx%d/%d-%d", what, typ, s.kernel, s.stride, s.n, s.side, s.side, s.in, s.out)
@@ -131,28 +130,28 @@ func BenchmarkConvolution(b *testing.B) {
 // The loops, by the memory that they must at least move.
 func BenchmarkLoop(b *testing.B) {
 	d := newDevice(b, 1)
-	small, x, pooled := tensor.Shape{1, 28, 28, 256}, tensor.Shape{1, 56, 56, 256}, tensor.Shape{1, 28, 28, 256}
-	c := tensor.Shape{256}
+	small, x, pooled := nn.Shape{1, 28, 28, 256}, nn.Shape{1, 56, 56, 256}, nn.Shape{1, 28, 28, 256}
+	c := nn.Shape{256}
 	for _, l := range []struct {
 		name string
 		op   nn.Op
-		in   []tensor.Shape
+		in   []nn.Shape
 	}{
-		{"ReLU", nn.ReLU{}, []tensor.Shape{x}},
-		{"AddReLU", engine.AddReLU{}, []tensor.Shape{x, x}},
-		{"MaxPool/2s2", nn.MaxPool2D{Kernel: 2, Stride: 2}, []tensor.Shape{x}},
-		{"MaxPool/3s2", nn.MaxPool2D{Kernel: 3, Stride: 2, Pad: 1}, []tensor.Shape{x}},
-		{"MaxPoolGrad/2s2", nn.MaxPool2DGrad{MaxPool2D: nn.MaxPool2D{Kernel: 2, Stride: 2}}, []tensor.Shape{x, pooled}},
-		{"MaxPoolGrad/3s2", nn.MaxPool2DGrad{MaxPool2D: nn.MaxPool2D{Kernel: 3, Stride: 2, Pad: 1}}, []tensor.Shape{x, pooled}},
-		{"Resize/nearest", engine.ResizeBlock{Resize2D: nn.Resize2D{Height: 56, Width: 56, Mode: nn.Nearest}, Residual: true, ReLU: true}, []tensor.Shape{small, x}},
-		{"Resize/bilinear", engine.ResizeBlock{Resize2D: nn.Resize2D{Height: 56, Width: 56, Mode: nn.Bilinear}, Residual: true, ReLU: true}, []tensor.Shape{small, x}},
-		{"ResizeGrad/nearest", nn.Resize2DGrad{Height: 28, Width: 28, Mode: nn.Nearest}, []tensor.Shape{x}},
-		{"ResizeGrad/bilinear", nn.Resize2DGrad{Height: 28, Width: 28, Mode: nn.Bilinear}, []tensor.Shape{x}},
-		{"Moments", nn.Moments2D{}, []tensor.Shape{x}},
-		{"Norm", engine.NormBlock{BatchNorm2D: nn.BatchNorm2D{Eps: 1e-5}, ReLU: true}, []tensor.Shape{x, c, c, {2, 256}}},
-		{"NormGradParams", nn.BatchNorm2DGradParams{Eps: 1e-5}, []tensor.Shape{x, {2, 256}, x}},
-		{"NormGradInput", nn.BatchNorm2DGradInput{Eps: 1e-5}, []tensor.Shape{x, c, {2, 256}, x, {2, 256}}},
-		{"BiasGrad", nn.BiasGrad{}, []tensor.Shape{x}},
+		{"ReLU", nn.ReLU{}, []nn.Shape{x}},
+		{"AddReLU", engine.AddReLU{}, []nn.Shape{x, x}},
+		{"MaxPool/2s2", nn.MaxPool2D{Kernel: 2, Stride: 2}, []nn.Shape{x}},
+		{"MaxPool/3s2", nn.MaxPool2D{Kernel: 3, Stride: 2, Pad: 1}, []nn.Shape{x}},
+		{"MaxPoolGrad/2s2", nn.MaxPool2DGrad{MaxPool2D: nn.MaxPool2D{Kernel: 2, Stride: 2}}, []nn.Shape{x, pooled}},
+		{"MaxPoolGrad/3s2", nn.MaxPool2DGrad{MaxPool2D: nn.MaxPool2D{Kernel: 3, Stride: 2, Pad: 1}}, []nn.Shape{x, pooled}},
+		{"Resize/nearest", engine.ResizeBlock{Resize2D: nn.Resize2D{Height: 56, Width: 56, Mode: nn.Nearest}, Residual: true, ReLU: true}, []nn.Shape{small, x}},
+		{"Resize/bilinear", engine.ResizeBlock{Resize2D: nn.Resize2D{Height: 56, Width: 56, Mode: nn.Bilinear}, Residual: true, ReLU: true}, []nn.Shape{small, x}},
+		{"ResizeGrad/nearest", nn.Resize2DGrad{Height: 28, Width: 28, Mode: nn.Nearest}, []nn.Shape{x}},
+		{"ResizeGrad/bilinear", nn.Resize2DGrad{Height: 28, Width: 28, Mode: nn.Bilinear}, []nn.Shape{x}},
+		{"Moments", nn.Moments2D{}, []nn.Shape{x}},
+		{"Norm", engine.NormBlock{BatchNorm2D: nn.BatchNorm2D{Eps: 1e-5}, ReLU: true}, []nn.Shape{x, c, c, {2, 256}}},
+		{"NormGradParams", nn.BatchNorm2DGradParams{Eps: 1e-5}, []nn.Shape{x, {2, 256}, x}},
+		{"NormGradInput", nn.BatchNorm2DGradInput{Eps: 1e-5}, []nn.Shape{x, c, {2, 256}, x, {2, 256}}},
+		{"BiasGrad", nn.BiasGrad{}, []nn.Shape{x}},
 	} {
 		for _, typ := range []engine.DType{engine.Float32, engine.BFloat16} {
 			b.Run(fmt.Sprintf("%s/%v", l.name, typ), func(b *testing.B) { benchmark(b, d, l.op, typ, 0, l.in...) })

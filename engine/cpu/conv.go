@@ -139,7 +139,7 @@ func (c *compiler) convBlock(op engine.ConvBlock) error {
 	}
 	if op.Residual {
 		r := c.in[op.ResidualAt()]
-		if !r.Shape.Eq(y.Shape) || (at(r) == at(y) && r.Type != y.Type) {
+		if !r.Shape.Equal(y.Shape) || (at(r) == at(y) && r.Type != y.Type) {
 			return fmt.Errorf("residual %v", r.Desc)
 		}
 		if conv.residual_type, err = feature(r); err != nil {

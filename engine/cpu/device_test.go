@@ -7,17 +7,17 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/nn"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // alloc makes a tensor that counts its changes; float32 values are set.
 func alloc(t testing.TB, d *Device, typ engine.DType, values []float32, shape ...int) engine.Tensor {
 	t.Helper()
-	x := engine.Tensor{Desc: engine.Desc{Shape: tensor.Shape(shape), Type: typ}, Changes: new(uint64)}
+	x := engine.Tensor{Desc: engine.Desc{Shape: nn.Shape(shape), Type: typ}, Changes: new(uint64)}
 	m, err := d.Alloc(x.Bytes())
 	require.NoError(t, err)
 	t.Cleanup(func() { d.Free(m) })
@@ -167,7 +167,7 @@ func TestKernelsAndMemoryAreFreed(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, d.Write(m, make([]float32, 1<<20)))
 		defer d.Free(m)
-		w := engine.Tensor{Desc: engine.Desc{Shape: tensor.Shape{512, 32, 8, 8}, Type: engine.Float32}, Mem: m}
+		w := engine.Tensor{Desc: engine.Desc{Shape: nn.Shape{512, 32, 8, 8}, Type: engine.Float32}, Mem: m}
 		y := alloc(t, d, engine.Float32, nil, 1, 13, 13, 512)
 		k := compile(t, d, nn.Conv2D{Stride: 1, Dilation: 1, Groups: 1}, y, x, w)
 		run(t, d, k)

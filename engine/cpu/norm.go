@@ -102,7 +102,7 @@ func (c *compiler) affine(params []engine.Tensor, weight engine.Tensor, bias, me
 	}
 	var add unsafe.Pointer
 	if residual != nil {
-		if !residual.Shape.Eq(y.Shape) || residual.Type != y.Type {
+		if !residual.Shape.Equal(y.Shape) || residual.Type != y.Type {
 			return fmt.Errorf("residual %v", residual.Desc)
 		}
 		add = at(*residual)

@@ -4,10 +4,10 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/engine/optest"
 	"scalenet/engine/ref"
+	"scalenet/nn"
 )
 
 // Plans of random graphs agree with the reference device's, without fusion and
@@ -15,9 +15,9 @@ import (
 func TestPlans(t *testing.T) {
 	oracle, device := ref.New(ref.Options{}), newDevice(t, 2)
 	for name, o := range map[string]optest.PlanOptions{
-		"f32":      {Type: tensor.Float32, Tolerance: 1e-4},
-		"training": {Type: tensor.Float32, Backward: true, Tolerance: 1e-3},
-		"bf16":     {Type: tensor.Float32, Features: engine.BFloat16, Tolerance: 0.05},
+		"f32":      {Type: nn.Float32, Tolerance: 1e-4},
+		"training": {Type: nn.Float32, Backward: true, Tolerance: 1e-3},
+		"bf16":     {Type: nn.Float32, Features: engine.BFloat16, Tolerance: 0.05},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := device.BFloat16(); o.Features == engine.BFloat16 && err != nil {

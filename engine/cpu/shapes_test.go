@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/nn"
+
+	"github.com/stretchr/testify/require"
 )
 
 // None of ScaleNet-50's convolutions may fall to oneDNN's reference
@@ -69,7 +69,7 @@ func fast(t *testing.T, d *Device, op nn.Op, out engine.Tensor, in ...engine.Ten
 	k := compile(t, d, op, out, in...)
 	defer k.Close()
 	if k.(*kernel).Slow() {
-		var shapes []tensor.Shape
+		var shapes []nn.Shape
 		for _, x := range in {
 			shapes = append(shapes, x.Shape)
 		}

@@ -8,15 +8,15 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/geom"
 	"scalenet/nn"
+
+	"github.com/stretchr/testify/require"
 )
 
 // chosen runs an operation on float32 inputs of the given shapes.
-func chosen(t *testing.T, d *Device, op nn.Op, values [][]float32, shapes ...tensor.Shape) []float32 {
+func chosen(t *testing.T, d *Device, op nn.Op, values [][]float32, shapes ...nn.Shape) []float32 {
 	t.Helper()
 	var in []engine.Tensor
 	for i, s := range shapes {
@@ -80,7 +80,7 @@ func TestProposalsAreTheHosts(t *testing.T) {
 			values := [][]float32{drawn(random, n*h*w*op.Logits(), 2), drawn(random, n*count*4, 0.3), anchors, rows}
 			want := slices.Repeat([]float32{9}, n*op.Rows*5)
 			op.Fill(values[0], values[1], values[2], values[3], want)
-			got := chosen(t, d, op, values, tensor.Shape{n, h, w, op.Logits()}, tensor.Shape{n, h, w, 4 * op.PerCell}, tensor.Shape{count, 4}, tensor.Shape{n, 6})
+			got := chosen(t, d, op, values, nn.Shape{n, h, w, op.Logits()}, nn.Shape{n, h, w, 4 * op.PerCell}, nn.Shape{count, 4}, nn.Shape{n, 6})
 			require.True(t, slices.Equal(want, got), "%+v", limits)
 		})
 	}
@@ -112,7 +112,7 @@ func TestDetectionsAreTheHosts(t *testing.T) {
 			values := [][]float32{drawn(random, r*(classes+1), 2), drawn(random, r*columns, 1), boxes, rows}
 			want := make([]float32, n*op.Rows*6)
 			op.Fill(values[0], values[1], values[2], values[3], want)
-			got := chosen(t, d, op, values, tensor.Shape{r, classes + 1}, tensor.Shape{r, columns}, tensor.Shape{r, 5}, tensor.Shape{n, 6})
+			got := chosen(t, d, op, values, nn.Shape{r, classes + 1}, nn.Shape{r, columns}, nn.Shape{r, 5}, nn.Shape{n, 6})
 			require.True(t, slices.Equal(want, got), "%+v", limits)
 		})
 	}

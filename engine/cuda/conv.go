@@ -9,9 +9,10 @@ import (
 	"errors"
 	"fmt"
 
-	"gorgonia.org/cu"
 	"scalenet/engine"
 	"scalenet/nn"
+
+	"gorgonia.org/cu"
 )
 
 // convolution is a convolution at a shape, and how cuDNN does it.
@@ -211,7 +212,7 @@ func (c *compiler) residual(r engine.Tensor) (engine.Tensor, error) {
 // A pointwise convolution to float32 is a product of matrices whose sums need not be rounded in between.
 func (v *convolution) inTwo(p products) error {
 	x, y := v.in[0], v.out
-	matrices := x.Type.Short() && y.Type == engine.Float32 && v.pointwise()
+	matrices := x.Type.Is16Bit() && y.Type == engine.Float32 && v.pointwise()
 	typ, to := v.typ, suffix(y.Type)
 	if matrices {
 		typ = to

@@ -7,12 +7,12 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
 	"scalenet/backbone"
 	"scalenet/engine"
 	"scalenet/engine/optest"
 	"scalenet/nn"
+
+	"github.com/stretchr/testify/require"
 )
 
 // SCALENET_CUDNN names a folder with the libraries of cuDNN; descriptors work without a GPU. A process of its own loads them, since this
@@ -41,7 +41,7 @@ func describeAll(t *testing.T) {
 	require.NoError(t, err)
 	require.NotZero(t, version%1000, "the double's version is a real one, too")
 	n := 0
-	try := func(op nn.Conv2D, x, w, y tensor.Shape) {
+	try := func(op nn.Conv2D, x, w, y nn.Shape) {
 		for _, typ := range []string{"f32", "bf16", "f16"} {
 			for _, tf32 := range []bool{false, true} {
 				_, err := descriptors(op, engine.Desc{Shape: x}, engine.Desc{Shape: w}, engine.Desc{Shape: y}, typ, tf32)
@@ -62,24 +62,14 @@ func describeAll(t *testing.T) {
 		for _, size := range [][3]int{{1, 224, 224}, {8, 224, 224}, {1, 608, 1024}} {
 			require.NoError(t, nn.Build(func() {
 				g := nn.NewGraph(params, false)
-				backbone.Features(g, network, g.Input("images", size[0], size[1], size[2], 3), network.Stages())
-				for _, node := range g.Expr.AllNodes() {
-					if op, ok := nn.Of(node); ok {
-						if conv, ok := op.(nn.Conv2D); ok {
-							in := shapes(g, node)
-							try(conv, in[0], in[1], node.Shape())
-						}
+				backbone.Features(g, network, g.Features("images", size[0], size[1], size[2], 3), network.Stages())
+				for _, node := range g.Nodes() {
+					if conv, ok := node.Op().(nn.Conv2D); ok {
+						try(conv, node.Inputs()[0].Shape(), node.Inputs()[1].Shape(), node.Shape())
 					}
 				}
 			}))
 		}
 	}
 	t.Logf("cuDNN %s took %d convolutions", CUDNNVersion(version), n)
-}
-
-func shapes(g *nn.Graph, n *nn.Node) (all []tensor.Shape) {
-	for it := g.Expr.From(n.ID()); it.Next(); {
-		all = append(all, it.Node().(*nn.Node).Shape())
-	}
-	return all
 }

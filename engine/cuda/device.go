@@ -13,8 +13,9 @@ import (
 	"sync"
 	"unsafe"
 
-	"gorgonia.org/cu"
 	"scalenet/engine"
+
+	"gorgonia.org/cu"
 )
 
 // Options of a device.

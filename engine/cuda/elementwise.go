@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 
-	"gorgonia.org/cu"
 	"scalenet/engine"
 	"scalenet/nn"
+
+	"gorgonia.org/cu"
 )
 
 func (c *compiler) elementwise() error {

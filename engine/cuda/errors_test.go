@@ -8,19 +8,19 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-	"gorgonia.org/cu"
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/engine/optest"
 	"scalenet/nn"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/cu"
 )
 
 // alloc makes a tensor that counts its changes; float32 values are set.
 func alloc(t testing.TB, d *Device, typ engine.DType, values any, shape ...int) engine.Tensor {
 	t.Helper()
-	x := engine.Tensor{Desc: engine.Desc{Shape: tensor.Shape(shape), Type: typ}, Changes: new(uint64)}
+	x := engine.Tensor{Desc: engine.Desc{Shape: nn.Shape(shape), Type: typ}, Changes: new(uint64)}
 	m, err := d.Alloc(x.Bytes())
 	require.NoError(t, err)
 	t.Cleanup(func() { d.Free(m) })
@@ -111,7 +111,7 @@ func sampled(c optest.Case) bool {
 // tryCase compiles and runs a case on zeros, and says what computes it.
 func tryCase(d *Device, c optest.Case) (how string, err error) {
 	var in []engine.Tensor
-	alloc := func(shape tensor.Shape, typ engine.DType) (engine.Tensor, error) {
+	alloc := func(shape nn.Shape, typ engine.DType) (engine.Tensor, error) {
 		x := engine.Tensor{Desc: engine.Desc{Shape: shape, Type: typ}, Changes: new(uint64)}
 		m, err := d.Alloc(x.Bytes())
 		x.Mem = m

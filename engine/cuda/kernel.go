@@ -8,9 +8,10 @@ import (
 	"math"
 	"slices"
 
-	"gorgonia.org/cu"
 	"scalenet/engine"
 	"scalenet/nn"
+
+	"gorgonia.org/cu"
 )
 
 // Kernel implements engine.Device.
@@ -172,7 +173,7 @@ func (c *compiler) compileAs() error {
 	}
 	c.in = slices.Clone(c.in)
 	for i, t := range c.in {
-		if !t.Type.Short() {
+		if !t.Type.Is16Bit() {
 			continue
 		}
 		wide, err := c.widened(t)
@@ -251,7 +252,7 @@ func (c *compiler) compile() error {
 // feature is the type that all of the given tensors have, as names of kernels end in it.
 func feature(ts ...engine.Tensor) (string, error) {
 	for _, t := range ts {
-		if t.Type != engine.Float32 && !t.Type.Short() {
+		if t.Type != engine.Float32 && !t.Type.Is16Bit() {
 			return "", fmt.Errorf("features are f32, bf16 or f16, not %v", t.Type)
 		}
 		if t.Type != ts[0].Type {

@@ -13,8 +13,9 @@ import (
 	"strings"
 	"unsafe"
 
-	"gorgonia.org/cu"
 	"scalenet/engine"
+
+	"gorgonia.org/cu"
 )
 
 // The kernels as PTX, which ptx.py makes of kernels.cu; a GPU takes the newest that it can run.

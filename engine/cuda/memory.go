@@ -6,8 +6,9 @@ import (
 	"errors"
 	"fmt"
 
-	"gorgonia.org/cu"
 	"scalenet/engine"
+
+	"gorgonia.org/cu"
 )
 
 // memory is a block of the GPU's memory.

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 
-	"gorgonia.org/cu"
 	"scalenet/engine"
 	"scalenet/nn"
+
+	"gorgonia.org/cu"
 )
 
 // segments is into how many parts the rows of a matrix go for sums over them: enough threads for any GPU, rows enough for each.

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"unsafe"
 
-	"gorgonia.org/cu"
 	"scalenet/engine"
+
+	"gorgonia.org/cu"
 )
 
 // vectors are the first n float32 of memories.

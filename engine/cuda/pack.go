@@ -5,9 +5,10 @@ package cuda
 import (
 	"fmt"
 
-	"gorgonia.org/cu"
-	"gorgonia.org/tensor"
 	"scalenet/engine"
+	"scalenet/nn"
+
+	"gorgonia.org/cu"
 )
 
 // folded is what a convolution's weight is packed from: the weight's input channels [from, to), a frozen norm's parameters, a bias.
@@ -127,7 +128,7 @@ func (f folded) coefficients(d *Device, scale cu.DevicePtr, shift any) (*launch,
 // shape is that of the weight's part.
 func (f folded) shape() engine.Desc {
 	s := f.weight.Shape
-	return engine.Desc{Shape: tensor.Shape{s[0], f.channels(), s[2], s[3]}, Type: engine.Float32}
+	return engine.Desc{Shape: nn.Shape{s[0], f.channels(), s[2], s[3]}, Type: engine.Float32}
 }
 
 func (f folded) channels() int { return f.to - f.from }

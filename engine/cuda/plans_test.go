@@ -6,23 +6,23 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/engine/optest"
 	"scalenet/engine/ref"
+	"scalenet/nn"
 )
 
 // Plans of random graphs agree with the reference device's, without fusion and with memory of its own for each value.
 func TestPlans(t *testing.T) {
 	oracle, device := ref.New(ref.Options{}), newDevice(t)
 	for name, o := range map[string]optest.PlanOptions{
-		"f32":      {Type: tensor.Float32, Tolerance: 1e-4},
-		"training": {Type: tensor.Float32, Backward: true, Tolerance: 1e-3},
-		"bf16":     {Type: tensor.Float32, Features: engine.BFloat16, Tolerance: 0.05},
-		"f16":      {Type: tensor.Float32, Features: engine.Float16, Tolerance: 0.01},
+		"f32":      {Type: nn.Float32, Tolerance: 1e-4},
+		"training": {Type: nn.Float32, Backward: true, Tolerance: 1e-3},
+		"bf16":     {Type: nn.Float32, Features: engine.BFloat16, Tolerance: 0.05},
+		"f16":      {Type: nn.Float32, Features: engine.Float16, Tolerance: 0.01},
 
-		"training in bf16": {Type: tensor.Float32, Features: engine.BFloat16, Backward: true, Tolerance: 0.3},
-		"training in f16":  {Type: tensor.Float32, Features: engine.Float16, Backward: true, Tolerance: 0.1},
+		"training in bf16": {Type: nn.Float32, Features: engine.BFloat16, Backward: true, Tolerance: 0.3},
+		"training in f16":  {Type: nn.Float32, Features: engine.Float16, Backward: true, Tolerance: 0.1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(40) {

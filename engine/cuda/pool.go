@@ -23,7 +23,7 @@ func (c *compiler) pool() error {
 		if err != nil {
 			return err
 		}
-		if x.Type.Short() { // a matrix that is a view of features
+		if x.Type.Is16Bit() { // a matrix that is a view of features
 			if x, err = c.widened(x); err != nil {
 				return err
 			}

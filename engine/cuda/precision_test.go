@@ -6,12 +6,12 @@ import (
 	"math"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/engine/optest"
 	"scalenet/engine/ref"
 	"scalenet/nn"
+
+	"github.com/stretchr/testify/require"
 )
 
 // How far products stray from the reference's, whose inputs are not rounded, as a part of the output's scale: the largest of all
@@ -63,7 +63,7 @@ func TestPrecision(t *testing.T) {
 // results runs a case on a device with features of a type; the output is float32.
 func results(t *testing.T, dev engine.Device, c optest.Case, features engine.DType) []float32 {
 	t.Helper()
-	alloc := func(shape tensor.Shape, typ engine.DType) engine.Tensor {
+	alloc := func(shape nn.Shape, typ engine.DType) engine.Tensor {
 		x := engine.Tensor{Desc: engine.Desc{Shape: shape, Type: typ}}
 		m, err := dev.Alloc(x.Bytes())
 		require.NoError(t, err)

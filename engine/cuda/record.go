@@ -10,8 +10,9 @@ import (
 	"fmt"
 	"unsafe"
 
-	"gorgonia.org/cu"
 	"scalenet/engine"
+
+	"gorgonia.org/cu"
 )
 
 // recording is kernels as a CUDA graph: one call of the driver puts all of them into the stream.

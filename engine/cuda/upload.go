@@ -8,8 +8,9 @@ import (
 	"slices"
 	"unsafe"
 
-	"gorgonia.org/cu"
 	"scalenet/engine"
+
+	"gorgonia.org/cu"
 )
 
 // upload copies to memory in the stream for copies, which events put into an order with the kernels.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/nn"
 )
@@ -42,7 +41,7 @@ func (t Tolerance) Of(features engine.DType) float64 {
 
 // Input describes an input of a case.
 type Input struct {
-	Shape tensor.Shape
+	Shape nn.Shape
 	Fill  Fill
 	// Param marks a parameter: it stays float32, and its tensor may count its
 	// changes. Labels are int32 by their fill.
@@ -70,8 +69,8 @@ func (c Case) Values(i int, variant string) []float64 {
 
 // OutShape is the shape of the result; a case that has none is a mistake in
 // the table, and a panic.
-func (c Case) OutShape() tensor.Shape {
-	shapes := make([]tensor.Shape, len(c.In))
+func (c Case) OutShape() nn.Shape {
+	shapes := make([]nn.Shape, len(c.In))
 	for i, in := range c.In {
 		shapes[i] = in.Shape
 	}
@@ -111,7 +110,7 @@ func positive(shape ...int) Input {
 }
 
 // side is "2x8x7x9" for a shape.
-func side(shape tensor.Shape) string {
+func side(shape nn.Shape) string {
 	s := ""
 	for i, d := range shape {
 		if i > 0 {
@@ -130,11 +129,26 @@ func when(on bool, text string) string {
 	return ""
 }
 
-// isLabel says whether input i of a case holds labels, which may be listed.
-func isLabel(c Case, i int) bool {
-	switch c.Op.(type) {
-	case nn.SoftmaxCrossEntropy, nn.SoftmaxCrossEntropyGrad, nn.SigmoidCrossEntropy, nn.SigmoidCrossEntropyGrad:
-		return i == 1
+// roles are those in which the operation reads the inputs, and that of its output.
+func (c Case) roles() (read []nn.Role, out nn.Role) {
+	in := make([]nn.Role, len(c.In))
+	for i, input := range c.In {
+		switch {
+		case input.Param:
+			in[i] = nn.Parameter
+		case input.Type == engine.Int32:
+			in[i] = nn.Index
+		case input.Type == engine.UInt8:
+			in[i] = nn.Byte
+		default:
+			in[i] = nn.Activation
+		}
 	}
-	return false
+	return nn.RolesOf(c.Op, in)
+}
+
+// isLabel says whether input i of a case holds labels or other integers.
+func isLabel(c Case, i int) bool {
+	read, _ := c.roles()
+	return read[i] == nn.Index
 }

@@ -3,7 +3,6 @@ package optest
 import (
 	"fmt"
 
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/nn"
 )
@@ -115,10 +114,10 @@ func otherBlocks() (cases []Case) {
 		}
 	}
 	cases = append(cases, resizeSums()...)
-	for _, x := range []tensor.Shape{{2, 5, 4, 17}, {1, 1, 2, 3}, {2, 3, 3, 64}} {
+	for _, x := range []nn.Shape{{2, 5, 4, 17}, {1, 1, 2, 3}, {2, 3, 3, 64}} {
 		for bits := range 4 {
 			op := engine.NormBlock{BatchNorm2D: nn.BatchNorm2D{Eps: blockEps}, Residual: bits&1 > 0, ReLU: bits&2 > 0}
-			moments := Input{Shape: tensor.Shape{2, x[3]}, Fill: Fill{Kind: Uniform, Low: 0.3, High: 1.2}}
+			moments := Input{Shape: nn.Shape{2, x[3]}, Fill: Fill{Kind: Uniform, Low: 0.3, High: 1.2}}
 			in := []Input{feature(x...), weight(x[3]), weight(x[3]), moments}
 			if op.Residual {
 				in = append(in, feature(x...))
@@ -138,7 +137,7 @@ func otherBlocks() (cases []Case) {
 		cases = append(cases, Case{Name: "FrozenNormReLU/" + side(x), Op: engine.FrozenNormReLU{FrozenBatchNorm2D: nn.FrozenBatchNorm2D{Eps: blockEps}},
 			In: []Input{feature(x...), weight(x[3]), weight(x[3]), weight(x[3]), positive(x[3])}, Tolerance: Summed})
 	}
-	for _, x := range []tensor.Shape{{1}, {3, 5}, {2, 5, 3, 17}, {1, 4, 4, 64}} {
+	for _, x := range []nn.Shape{{1}, {3, 5}, {2, 5, 3, 17}, {1, 4, 4, 64}} {
 		cases = append(cases,
 			Case{Name: "AddReLU/" + side(x), Op: engine.AddReLU{}, In: []Input{feature(x...), feature(x...)}, Tolerance: Rounded},
 			Case{Name: "AddReLUGrad/" + side(x), Op: engine.AddReLUGrad{},

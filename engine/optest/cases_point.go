@@ -3,16 +3,15 @@ package optest
 import (
 	"fmt"
 
-	"gorgonia.org/tensor"
 	"scalenet/nn"
 )
 
 func norms() (cases []Case) {
 	const eps = 1e-5
-	shapes := []tensor.Shape{{2, 5, 4, 17}, {1, 1, 2, 3}, {4, 1, 1, 9}, {1, 9, 7, 55}, {3, 2, 2, 195}, {2, 6, 6, 32}, {2, 3, 3, 1}}
+	shapes := []nn.Shape{{2, 5, 4, 17}, {1, 1, 2, 3}, {4, 1, 1, 9}, {1, 9, 7, 55}, {3, 2, 2, 195}, {2, 6, 6, 32}, {2, 3, 3, 1}}
 	for _, x := range shapes {
 		c, name := x[3], side(x)
-		moments := Input{Shape: tensor.Shape{2, c}, Fill: Fill{Kind: Uniform, Low: 0.3, High: 1.2}}
+		moments := Input{Shape: nn.Shape{2, c}, Fill: Fill{Kind: Uniform, Low: 0.3, High: 1.2}}
 		params := []Input{weight(c), weight(c), weight(c), positive(c)}
 		frozen := append([]Input{feature(x...)}, params...)
 		cases = append(cases,
@@ -35,7 +34,7 @@ func norms() (cases []Case) {
 }
 
 func elementwise() (cases []Case) {
-	for _, x := range []tensor.Shape{{1}, {7}, {3, 5}, {1, 1, 1, 1}, {2, 5, 3, 17}, {1, 4, 4, 64}, {2, 3, 3, 195}} {
+	for _, x := range []nn.Shape{{1}, {7}, {3, 5}, {1, 1, 1, 1}, {2, 5, 3, 17}, {1, 4, 4, 64}, {2, 3, 3, 195}} {
 		gap := filled(Fill{Kind: Gap}, x...)
 		cases = append(cases,
 			Case{Name: "ReLU/" + side(x), Op: nn.ReLU{}, In: []Input{gap}, Tolerance: Exact},
@@ -48,7 +47,7 @@ func elementwise() (cases []Case) {
 
 // excitations are sigmoids and what scales channels by them.
 func excitations() (cases []Case) {
-	for _, x := range []tensor.Shape{{1}, {3, 5}, {2, 1, 1, 17}, {1, 1, 1, 256}, {2, 3, 3, 195}} {
+	for _, x := range []nn.Shape{{1}, {3, 5}, {2, 1, 1, 17}, {1, 1, 1, 256}, {2, 3, 3, 195}} {
 		cases = append(cases,
 			Case{Name: "Sigmoid/" + side(x), Op: nn.Sigmoid{}, In: []Input{filled(Fill{Kind: Uniform, Low: -8, High: 8}, x...)}, Tolerance: Rounded},
 			Case{Name: "SigmoidGrad/" + side(x), Op: nn.SigmoidGrad{}, Tolerance: Rounded,
@@ -57,7 +56,7 @@ func excitations() (cases []Case) {
 	}
 	extreme := filled(Fill{Kind: Given, Values: []float64{-1e4, -100, 0, 100, 1e4}}, 5)
 	cases = append(cases, Case{Name: "Sigmoid/extreme", Op: nn.Sigmoid{}, In: []Input{extreme}, Tolerance: Rounded})
-	for _, x := range []tensor.Shape{{1, 1, 1, 1}, {2, 5, 3, 17}, {3, 1, 2, 64}, {1, 14, 9, 195}} {
+	for _, x := range []nn.Shape{{1, 1, 1, 1}, {2, 5, 3, 17}, {3, 1, 2, 64}, {1, 14, 9, 195}} {
 		scale := feature(x[0], 1, 1, x[3])
 		cases = append(cases,
 			Case{Name: "ScaleChannels/" + side(x), Op: nn.ScaleChannels{}, In: []Input{feature(x...), scale}, Tolerance: Rounded},
@@ -89,8 +88,8 @@ func moves() (cases []Case) {
 	}
 	add("Embed/weight", nn.Embed{Axis: 1, From: 3, Total: 17}, feature(9, 5, 1, 1))
 	add("Embed/inside", nn.Embed{Axis: 3, From: 2, Total: 11}, feature(1, 3, 2, 5))
-	add("Reshape/flat", nn.Reshape{Shape: "(6, 20)"}, feature(2, 3, 4, 5))
-	add("Reshape/anchors", nn.Reshape{Shape: "(60, 4)"}, feature(1, 4, 5, 12))
+	add("Reshape/flat", nn.Reshape{To: nn.DimsOf(6, 20)}, feature(2, 3, 4, 5))
+	add("Reshape/anchors", nn.Reshape{To: nn.DimsOf(60, 4)}, feature(1, 4, 5, 12))
 	add("Row/0", nn.Row{Index: 0}, feature(2, 17))
 	add("Row/1", nn.Row{Index: 1}, feature(2, 17))
 	return cases

@@ -3,29 +3,28 @@ package optest
 import (
 	"fmt"
 
-	"gorgonia.org/tensor"
 	"scalenet/nn"
 )
 
 func pools() (cases []Case) {
 	settings := []struct {
 		kernel, stride, pad int
-		x                   tensor.Shape
+		x                   nn.Shape
 	}{
-		{2, 2, 0, tensor.Shape{1, 6, 4, 3}},
-		{2, 2, 0, tensor.Shape{2, 7, 5, 17}},
-		{3, 2, 1, tensor.Shape{1, 9, 8, 5}},
-		{3, 2, 1, tensor.Shape{2, 8, 9, 64}},
-		{3, 2, 1, tensor.Shape{1, 1, 1, 9}},
-		{3, 1, 1, tensor.Shape{1, 1, 6, 1}},
-		{4, 4, 0, tensor.Shape{1, 13, 8, 9}},
-		{7, 7, 0, tensor.Shape{2, 7, 15, 5}},
-		{2, 1, 1, tensor.Shape{1, 4, 3, 3}},
-		{1, 2, 0, tensor.Shape{1, 5, 6, 55}},
+		{2, 2, 0, nn.Shape{1, 6, 4, 3}},
+		{2, 2, 0, nn.Shape{2, 7, 5, 17}},
+		{3, 2, 1, nn.Shape{1, 9, 8, 5}},
+		{3, 2, 1, nn.Shape{2, 8, 9, 64}},
+		{3, 2, 1, nn.Shape{1, 1, 1, 9}},
+		{3, 1, 1, nn.Shape{1, 1, 6, 1}},
+		{4, 4, 0, nn.Shape{1, 13, 8, 9}},
+		{7, 7, 0, nn.Shape{2, 7, 15, 5}},
+		{2, 1, 1, nn.Shape{1, 4, 3, 3}},
+		{1, 2, 0, nn.Shape{1, 5, 6, 55}},
 	}
 	for _, s := range settings {
 		maximum, mean := nn.MaxPool2D{Kernel: s.kernel, Stride: s.stride, Pad: s.pad}, nn.AvgPool2D{Kernel: s.kernel, Stride: s.stride, Pad: s.pad}
-		dy, err := maximum.OutShape([]tensor.Shape{s.x})
+		dy, err := maximum.OutShape([]nn.Shape{s.x})
 		if err != nil {
 			panic(err)
 		}
@@ -45,7 +44,7 @@ func pools() (cases []Case) {
 		)
 	}
 	cases = append(cases, ceilPools()...)
-	for _, x := range []tensor.Shape{{1, 1, 1, 1}, {2, 7, 5, 17}, {4, 3, 1, 195}, {1, 14, 14, 64}} {
+	for _, x := range []nn.Shape{{1, 1, 1, 1}, {2, 7, 5, 17}, {4, 3, 1, 195}, {1, 14, 14, 64}} {
 		cases = append(cases,
 			Case{Name: "GlobalAvgPool2D/" + side(x), Op: nn.GlobalAvgPool2D{}, In: []Input{feature(x...)}, Tolerance: Summed},
 			Case{Name: "GlobalAvgPool2DGrad/" + side(x), Op: nn.GlobalAvgPool2DGrad{Height: x[1], Width: x[2]},
@@ -59,14 +58,14 @@ func pools() (cases []Case) {
 func ceilPools() (cases []Case) {
 	for _, s := range []struct {
 		pool nn.MaxPool2D
-		x    tensor.Shape
+		x    nn.Shape
 	}{
-		{nn.MaxPool2D{Kernel: 3, Stride: 2, Ceil: true}, tensor.Shape{1, 8, 9, 5}},
-		{nn.MaxPool2D{Kernel: 3, Stride: 2, Ceil: true}, tensor.Shape{2, 2, 10, 64}},
-		{nn.MaxPool2D{Kernel: 2, Stride: 2, Ceil: true}, tensor.Shape{1, 7, 6, 17}},
-		{nn.MaxPool2D{Kernel: 2, Stride: 3, Pad: 1, Ceil: true}, tensor.Shape{1, 5, 6, 3}},
+		{nn.MaxPool2D{Kernel: 3, Stride: 2, Ceil: true}, nn.Shape{1, 8, 9, 5}},
+		{nn.MaxPool2D{Kernel: 3, Stride: 2, Ceil: true}, nn.Shape{2, 2, 10, 64}},
+		{nn.MaxPool2D{Kernel: 2, Stride: 2, Ceil: true}, nn.Shape{1, 7, 6, 17}},
+		{nn.MaxPool2D{Kernel: 2, Stride: 3, Pad: 1, Ceil: true}, nn.Shape{1, 5, 6, 3}},
 	} {
-		dy, err := s.pool.OutShape([]tensor.Shape{s.x})
+		dy, err := s.pool.OutShape([]nn.Shape{s.x})
 		if err != nil {
 			panic(err)
 		}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/nn"
 )
@@ -105,7 +104,7 @@ func parts(t *testing.T, dev engine.Device) {
 // unknown is an operation no device has.
 type unknown struct{}
 
-func (unknown) OutShape(in []tensor.Shape) (tensor.Shape, error) { return in[0].Clone(), nil }
+func (unknown) OutShape(in []nn.Shape) (nn.Shape, error) { return in[0].Clone(), nil }
 
 func refuses(t *testing.T, dev engine.Device) {
 	var b bound
@@ -119,7 +118,7 @@ func refuses(t *testing.T, dev engine.Device) {
 		return x
 	}
 	short := at(engine.Float32, 1)
-	short.Desc = engine.Desc{Shape: tensor.Shape{400}, Type: engine.Float32}
+	short.Desc = engine.Desc{Shape: nn.Shape{400}, Type: engine.Float32}
 	for name, c := range map[string]struct {
 		op  nn.Op
 		in  []engine.Tensor
@@ -158,7 +157,7 @@ func cast(t *testing.T, dev engine.Device, typ engine.DType) {
 		0, math.Copysign(0, -1), 1, 1 + 1./256, 1 + 3./256, 1 + 1./256 + 1./(1<<20), -1 - 1./256, math.MaxFloat32,
 		math.Inf(1), math.Inf(-1), 0x1p-126, 1e-3,
 	}
-	for _, shape := range []tensor.Shape{{12}, {1, 2, 2, 3}, {1, 3, 3, 1}, {2, 5, 4, 17}, {1, 1, 1, 1}} {
+	for _, shape := range []nn.Shape{{12}, {1, 2, 2, 3}, {1, 3, 3, 1}, {2, 5, 4, 17}, {1, 1, 1, 1}} {
 		n := shape.TotalSize()
 		v := Fill{Kind: Uniform, Low: -3, High: 3}.Make(n, 1)
 		copy(v, special)
@@ -193,7 +192,7 @@ func castOnce(t *testing.T, dev engine.Device, c Case, from, to engine.DType, v 
 	if w[n] != 0 {
 		t.Errorf("the run writes behind its output")
 	}
-	if n := b.out.Shape.TotalSize(); to.Short() && n%2 == 1 {
+	if n := b.out.Shape.TotalSize(); to.Is16Bit() && n%2 == 1 {
 		w[n/2] &= 0xffff
 	}
 	return w[:n]

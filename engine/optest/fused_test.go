@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/nn"
 )
@@ -19,10 +17,10 @@ func TestFusedForward(t *testing.T) {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {
-			g := &graph{ExprGraph: gorgonia.NewGraph()}
+			g := &graph{Graph: nn.NewGraphOf(nn.Float64, nn.NewParams(1), false)}
 			values := map[*nn.Node][]float64{}
 			for i, in := range c.In {
-				n := g.input(tensor.Float64, fmt.Sprint("in", i), in.Shape)
+				n := g.Input(fmt.Sprint("in", i), in.Shape...)
 				g.in, values[n] = append(g.in, n), c.Values(i, "")
 			}
 			var out *nn.Node

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/engine/ref"
 	"scalenet/nn"
@@ -15,7 +13,7 @@ import (
 // output, the gradient it is given, and each input's gradient (nil where the
 // operation has none).
 type graph struct {
-	*gorgonia.ExprGraph
+	*nn.Graph
 	in, grads []*nn.Node
 	out, dy   *nn.Node
 }
@@ -23,21 +21,21 @@ type graph struct {
 // newGraph builds the graph of a differentiable case. The moments of a batch
 // norm are those of x: its derivative counts on that.
 func newGraph(c Case) (*graph, error) {
-	g := &graph{ExprGraph: gorgonia.NewGraph(), grads: make([]*nn.Node, len(c.In))}
+	g := &graph{Graph: nn.NewGraphOf(nn.Float64, nn.NewParams(1), false), grads: make([]*nn.Node, len(c.In))}
 	err := nn.Build(func() {
 		for i, in := range c.In {
-			typ := tensor.Float64
+			add := g.Input
 			if isLabel(c, i) {
-				typ = tensor.Int32
+				add = g.Labels
 			}
-			g.in = append(g.in, g.input(typ, fmt.Sprint("in", i), in.Shape))
+			g.in = append(g.in, add(fmt.Sprint("in", i), in.Shape...))
 		}
 		in := append([]*nn.Node{}, g.in...)
 		if _, ok := c.Op.(nn.BatchNorm2D); ok {
 			in[3] = nn.Apply(nn.Moments2D{}, in[0])
 		}
 		g.out = nn.Apply(c.Op, in...)
-		g.dy = g.input(tensor.Float64, "dy", g.out.Shape())
+		g.dy = g.Input("dy", g.out.Shape()...)
 	})
 	if err != nil {
 		return nil, err
@@ -45,22 +43,19 @@ func newGraph(c Case) (*graph, error) {
 	if !differentiable(c.Op) {
 		return g, nil
 	}
-	var wrt gorgonia.Nodes
+	var wrt []*nn.Node
 	var at []int
 	for i, smooth := range c.Op.(nn.Differentiable).Wrt(len(c.In)) {
 		if smooth {
 			wrt, at = append(wrt, g.in[i]), append(at, i)
 		}
 	}
-	grads, err := gorgonia.Backpropagate(gorgonia.Nodes{g.out}, gorgonia.Nodes{g.dy}, wrt)
-	for i, n := range grads {
-		g.grads[at[i]] = n
-	}
-	return g, err
-}
-
-func (g *graph) input(typ tensor.Dtype, name string, shape tensor.Shape) *nn.Node {
-	return gorgonia.NewTensor(g.ExprGraph, typ, len(shape), gorgonia.WithShape(shape...), gorgonia.WithName(name))
+	return g, nn.Build(func() {
+		_, grads := g.Backward([]*nn.Node{g.out}, []*nn.Node{g.dy}, wrt...)
+		for i, n := range grads {
+			g.grads[at[i]] = n
+		}
+	})
 }
 
 // evaluate computes nodes from the values of inputs with the reference
@@ -75,14 +70,12 @@ func (g *graph) evaluate(values map[*nn.Node][]float64, wanted ...*nn.Node) ([][
 		if v, ok := known[n]; ok {
 			return v, nil
 		}
-		op, ok := nn.Of(n)
-		if !ok {
-			return nil, fmt.Errorf("no value for %v", n)
+		if n.Op() == nil {
+			return nil, fmt.Errorf("no value for %v", n.Name())
 		}
-		c := Case{Op: op}
+		c := Case{Op: n.Op()}
 		var in [][]float64
-		for it := g.From(n.ID()); it.Next(); {
-			child := it.Node().(*nn.Node)
+		for _, child := range n.Inputs() {
 			v, err := visit(child)
 			if err != nil {
 				return nil, err

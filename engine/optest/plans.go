@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/nn"
 )
@@ -16,7 +15,7 @@ type Draw func(n int) int
 type PlanOptions struct {
 	// Type is the graph's float type. In float64 it also normalises by batch
 	// moments, which float32 takes too far apart in small batches.
-	Type tensor.Dtype
+	Type nn.DType
 	// Backward derives the gradients of parameters and of the input.
 	Backward bool
 	// Features is the type of features and their gradients on the device.
@@ -36,7 +35,7 @@ func ComparePlans(oracle, device engine.Device, draw Draw, o PlanOptions) error 
 		return err
 	}
 	var all []*nn.Node
-	for _, n := range g.Expr.AllNodes() {
+	for _, n := range g.Nodes() {
 		if n.Op() != nil {
 			all = append(all, n)
 		}
@@ -52,7 +51,7 @@ func ComparePlans(oracle, device engine.Device, draw Draw, o PlanOptions) error 
 	for stage, outputs := range g.stages {
 		for i, n := range outputs {
 			compare := Compare
-			if o.Backward && o.Features.Short() {
+			if o.Backward && o.Features.Is16Bit() {
 				compare = compareNorm
 			}
 			if err := compare(got[n], want[n], o.Tolerance); err != nil {
@@ -89,7 +88,7 @@ func (g *randomGraph) results(dev engine.Device, spec engine.Spec) (map[*nn.Node
 	for run := range 2 {
 		for _, n := range g.Inputs() {
 			v := Fill{Kind: Uniform, Low: -1, High: 1}.Make(n.Shape().TotalSize(), Seed(n.Name()))
-			if err := plan.Write(n, slice(n.Dtype(), v)); err != nil {
+			if err := plan.Write(n, slice(n.DType(), v)); err != nil {
 				return nil, err
 			}
 		}
@@ -99,7 +98,7 @@ func (g *randomGraph) results(dev engine.Device, spec engine.Spec) (map[*nn.Node
 		read := map[*nn.Node][]float64{}
 		for _, outputs := range g.stages {
 			for _, n := range outputs {
-				into := slice(n.Dtype(), make([]float64, n.Shape().TotalSize()))
+				into := slice(n.DType(), make([]float64, n.Shape().TotalSize()))
 				if err := plan.Read(n, into); err != nil {
 					return nil, err
 				}
@@ -117,8 +116,8 @@ func (g *randomGraph) results(dev engine.Device, spec engine.Spec) (map[*nn.Node
 }
 
 // slice is values in a slice of a graph's type.
-func slice(t tensor.Dtype, values []float64) any {
-	if t == tensor.Float64 {
+func slice(t nn.DType, values []float64) any {
+	if t == nn.Float64 {
 		return values
 	}
 	v := make([]float32, len(values))
@@ -155,13 +154,13 @@ const side0, channels0 = 6, 4 // of the inputs
 func drawGraph(draw Draw, o PlanOptions) (*randomGraph, error) {
 	g := &randomGraph{Graph: nn.NewGraphOf(o.Type, nn.NewParams(1), o.Backward), draw: draw, o: o}
 	err := nn.Build(func() {
-		x := g.Input("x", 1+draw(2), side0, side0, channels0)
+		x := g.Features("x", 1+draw(2), side0, side0, channels0)
 		g.nodes = []*nn.Node{x}
 		for range 2 + draw(6) {
 			g.add()
 		}
 		first := g.some()
-		late := g.Input("late", x.Shape()...)
+		late := g.Features("late", x.Shape()...)
 		g.nodes = append(g.nodes, late)
 		for range draw(5) {
 			g.add()
@@ -211,9 +210,15 @@ func (g *randomGraph) some() []*nn.Node {
 
 // summary reads every node that nothing else reads, so that each has a gradient.
 func (g *randomGraph) summary() *nn.Node {
+	read := map[*nn.Node]bool{}
+	for _, n := range g.Nodes() {
+		for _, in := range n.Inputs() {
+			read[in] = true
+		}
+	}
 	var means []*nn.Node
 	for _, n := range g.nodes {
-		if !g.Expr.To(n.ID()).Next() {
+		if !read[n] {
 			means = append(means, nn.GlobalAvgPool(n))
 		}
 	}

@@ -1,7 +1,6 @@
 package optest
 
 import (
-	"gorgonia.org/tensor"
 	"scalenet/nn"
 )
 
@@ -73,7 +72,7 @@ func (g *randomGraph) sharedConv(x *nn.Node) *nn.Node {
 func (g *randomGraph) norm(x *nn.Node) *nn.Node {
 	name := g.name("norm")
 	g.NormParams(name, x.Shape()[3])
-	if g.o.Type != tensor.Float64 || g.draw(2) == 0 {
+	if g.o.Type != nn.Float64 || g.draw(2) == 0 {
 		g.Params.Get(name + ".weight").Frozen = true
 		g.Params.Get(name + ".bias").Frozen = true
 	}

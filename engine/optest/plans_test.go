@@ -4,10 +4,11 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"gorgonia.org/tensor"
-	"pgregory.net/rapid"
 	"scalenet/engine"
 	"scalenet/engine/ref"
+	"scalenet/nn"
+
+	"pgregory.net/rapid"
 )
 
 // Fusion, the sharing of memory and the order of steps change no result.
@@ -15,7 +16,7 @@ func TestPlans(t *testing.T) {
 	oracle, device := ref.New(ref.Options{}), ref.New(ref.Options{Fuse: true})
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "draw") }
-		o := PlanOptions{Type: tensor.Float64, Backward: draw(2) == 1, Tolerance: 1e-8}
+		o := PlanOptions{Type: nn.Float64, Backward: draw(2) == 1, Tolerance: 1e-8}
 		if err := ComparePlans(oracle, device, draw, o); err != nil {
 			t.Fatal(err)
 		}
@@ -25,8 +26,8 @@ func TestPlans(t *testing.T) {
 // bfloat16 with what is read from outside in float32, fused and not, without and with gradients.
 func TestPlansInBFloat16(t *testing.T) {
 	for _, o := range []PlanOptions{
-		{Type: tensor.Float32, Features: engine.BFloat16, Tolerance: 0.05},
-		{Type: tensor.Float32, Features: engine.BFloat16, Backward: true, Tolerance: 0.3},
+		{Type: nn.Float32, Features: engine.BFloat16, Tolerance: 0.05},
+		{Type: nn.Float32, Features: engine.BFloat16, Backward: true, Tolerance: 0.3},
 	} {
 		for _, fuse := range []bool{false, true} {
 			for seed := range uint64(40) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"scalenet/engine"
+	"scalenet/nn"
 )
 
 // Options of a run of the table.
@@ -61,24 +62,23 @@ func modes(c Case, features []engine.DType) []mode {
 	return m
 }
 
-// lay is the types of a case with features and an output of four dimensions of
-// the types given.
+// lay is the types of a case with activations and an output that is one of the types given.
 func lay(c Case, features, out engine.DType) layout {
 	l := layout{out: engine.Float32, inPlace: -1}
-	for _, in := range c.In {
+	read, made := c.roles()
+	for i, in := range c.In {
 		switch {
-		case in.Type != engine.Float32:
-			l.in = append(l.in, in.Type)
-		case isLabel(c, len(l.in)):
+		case read[i] == nn.Index:
 			l.in = append(l.in, engine.Int32)
-		case len(in.Shape) == 4 && !in.Param:
+		case read[i] == nn.Byte:
+			l.in = append(l.in, engine.UInt8)
+		case read[i] == nn.Activation && !in.Param:
 			l.in = append(l.in, features)
 		default:
 			l.in = append(l.in, engine.Float32)
 		}
 	}
-	isFeature := func(in Input) bool { return !in.Param }
-	if len(c.OutShape()) == 4 && !engine.WeightGradient(c.Op) && slices.ContainsFunc(c.In, isFeature) {
+	if made == nn.Activation {
 		l.out = out
 	}
 	return l
@@ -95,7 +95,7 @@ type comparison struct {
 func (c comparison) all() {
 	c.fresh()
 	for _, i := range engine.InPlace(c.Op) {
-		fits := c.In[i].Shape.Eq(c.OutShape()) && c.layout.in[i] == c.out
+		fits := c.In[i].Shape.Equal(c.OutShape()) && c.layout.in[i] == c.out
 		if fits && !c.In[i].Param {
 			c.T.Run(fmt.Sprintf("in place of %d", i), func(t *testing.T) { c := c; c.T = t; c.over(i) })
 		}

@@ -3,8 +3,8 @@ package optest
 import (
 	"math"
 
-	"gorgonia.org/tensor"
 	"scalenet/engine"
+	"scalenet/nn"
 )
 
 // margin is the number of 32-bit words behind every tensor that must stay as
@@ -113,7 +113,7 @@ func bind(dev engine.Device, c Case, l layout) (b *bound, err error) {
 	return b, err
 }
 
-func (b *bound) alloc(shape tensor.Shape, t engine.DType) (engine.Tensor, error) {
+func (b *bound) alloc(shape nn.Shape, t engine.DType) (engine.Tensor, error) {
 	d := engine.Desc{Shape: shape, Type: t}
 	mem, err := b.dev.Alloc(4 * (words(d) + margin))
 	if err != nil {

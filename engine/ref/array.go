@@ -4,13 +4,13 @@ import (
 	"encoding/binary"
 	"math"
 
-	"gorgonia.org/tensor"
 	"scalenet/engine"
+	"scalenet/nn"
 )
 
 // array is a tensor's values, row-major, as kernels compute with them.
 type array struct {
-	shape  tensor.Shape
+	shape  nn.Shape
 	data   []float64
 	single bool // the values were float32 or shorter
 }

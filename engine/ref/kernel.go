@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/nn"
 )
@@ -70,7 +69,7 @@ func (o operation) fits(op nn.Op, in []engine.Tensor, out engine.Tensor) error {
 	if len(in) < o.least || len(in) > o.most {
 		return fmt.Errorf("%d inputs, want %d to %d", len(in), o.least, o.most)
 	}
-	shapes := make([]tensor.Shape, len(in))
+	shapes := make([]nn.Shape, len(in))
 	for i, t := range in {
 		shapes[i] = t.Shape
 	}

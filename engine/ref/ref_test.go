@@ -5,11 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
 	"scalenet/engine"
 	"scalenet/nn"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // The operations are tested in package optest: against PyTorch, finite
@@ -106,7 +106,7 @@ func TestBFloat16(t *testing.T) {
 
 // What is not a number stays one, so that a diverging loss is seen.
 func TestNaNs(t *testing.T) {
-	x := array{shape: tensor.Shape{1, 2, 2, 1}, data: []float64{1, math.NaN(), 3, 2}}
+	x := array{shape: nn.Shape{1, 2, 2, 1}, data: []float64{1, math.NaN(), 3, 2}}
 	assert.True(t, math.IsNaN(maxPool(nn.MaxPool2D{Kernel: 2, Stride: 2}, x).data[0]))
 	assert.True(t, math.IsNaN(relu(x).data[1]))
 }
@@ -114,7 +114,7 @@ func TestNaNs(t *testing.T) {
 func TestNoRegions(t *testing.T) {
 	x := zeros(1, 3, 3, 2)
 	y := roiAlignForward(nn.RoIAlign{Size: 7, Scale: 1}, x, zeros(0, 5))
-	assert.Equal(t, tensor.Shape{0, 7, 7, 2}, y.shape)
+	assert.Equal(t, nn.Shape{0, 7, 7, 2}, y.shape)
 	assert.Empty(t, y.data)
 	assert.Zero(t, softmaxLoss(0, zeros(0, 5), zeros(0)).data[0])
 }
