@@ -19,18 +19,69 @@ func Descs(ts []Tensor) []Desc {
 	return d
 }
 
-// CheckShapes compares the shapes of an operation's tensors with what it says.
-func CheckShapes(op nn.Op, in []Tensor, out Tensor) error {
-	shapes := make([]nn.Shape, len(in))
+// CheckOperation compares the shapes of an operation's tensors with what it says, and their types with the roles it reads them in.
+func CheckOperation(op nn.Op, in []Tensor, out Tensor) error {
+	shapes, roles := make([]nn.Shape, len(in)), make([]nn.Role, len(in))
 	for i, t := range in {
-		shapes[i] = t.Shape
+		shapes[i], roles[i] = t.Shape, roleOf(t.Type)
 	}
 	want, err := op.OutShape(shapes)
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(want, out.Shape) {
+	if !want.Equal(out.Shape) {
 		return fmt.Errorf("the output's shape is %v", want)
+	}
+	if _, moves := op.(nn.Mover); moves && !slices.ContainsFunc(in, func(t Tensor) bool { return t.Type != out.Type }) {
+		return nil
+	}
+	if roleOf(out.Type) != nn.Activation {
+		return fmt.Errorf("the output is %v where a float is wanted", out.Type)
+	}
+	read, _ := nn.RolesOf(op, roles)
+	for i, t := range in {
+		if err := checkRole(read[i], t.Type); err != nil {
+			return fmt.Errorf("input %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// roleOf is what a tensor of a type can be.
+func roleOf(t DType) nn.Role {
+	switch t {
+	case Int32:
+		return nn.Index
+	case UInt8:
+		return nn.Byte
+	}
+	return nn.Activation
+}
+
+// checkRole says why values of a type cannot be read in a role.
+func checkRole(role nn.Role, t DType) error {
+	switch is := roleOf(t); role {
+	case nn.Index, nn.Byte:
+		if is != role {
+			return fmt.Errorf("%v where %v is wanted", t, map[nn.Role]DType{nn.Index: Int32, nn.Byte: UInt8}[role])
+		}
+	default:
+		if is != nn.Activation {
+			return fmt.Errorf("%v where a float is wanted", t)
+		}
+	}
+	return nil
+}
+
+// CheckMemory says which input or output is not in memory that the device owns.
+func CheckMemory(in []Tensor, out Tensor, owns func(Tensor) error) error {
+	for i, t := range in {
+		if err := owns(t); err != nil {
+			return fmt.Errorf("input %d: %w", i, err)
+		}
+	}
+	if err := owns(out); err != nil {
+		return fmt.Errorf("output: %w", err)
 	}
 	return nil
 }

@@ -63,6 +63,9 @@ func (Add) Diff(_ []*Node, _, grad *Node) []*Node { return []*Node{grad, grad} }
 // Concat joins its inputs along Axis; the other dimensions are equal.
 type Concat struct{ Axis int }
 
+// Moves implements Mover.
+func (Concat) Moves() {}
+
 // Concatenate joins nodes along an axis; a single node is itself.
 func Concatenate(axis int, nodes ...*Node) *Node {
 	if len(nodes) == 1 {
@@ -109,6 +112,9 @@ func (c Concat) Diff(in []*Node, _, grad *Node) []*Node {
 // Slice takes [From, To) along Axis.
 type Slice struct{ Axis, From, To int }
 
+// Moves implements Mover.
+func (Slice) Moves() {}
+
 // OutShape implements Op.
 func (s Slice) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
@@ -134,6 +140,9 @@ func (s Slice) Diff(in []*Node, _, grad *Node) []*Node {
 // long there: the transpose of Slice.
 type Embed struct{ Axis, From, Total int }
 
+// Moves implements Mover.
+func (Embed) Moves() {}
+
 // OutShape implements Op.
 func (e Embed) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
@@ -152,6 +161,9 @@ func (Embed) NoDerivative() string { return secondDerivative }
 
 // Reshape gives the same values another shape; use Reshaped.
 type Reshape struct{ To Dims }
+
+// Moves implements Mover.
+func (Reshape) Moves() {}
 
 // Reshaped is x with another shape of the same size.
 func Reshaped(x *Node, shape ...int) *Node {

@@ -177,6 +177,9 @@ func (FrozenBatchNorm2DGrad) NoDerivative() string { return secondDerivative }
 // Row takes row Index of a (R, C) matrix -> (C).
 type Row struct{ Index int }
 
+// Moves implements Mover.
+func (Row) Moves() {}
+
 // OutShape implements Op.
 func (r Row) OutShape(in []Shape) (Shape, error) {
 	if err := wantInputs(in, 1, 1); err != nil {

@@ -26,6 +26,12 @@ type InPlacer interface {
 	InPlace() []int
 }
 
+// Mover is an operation that copies values, whatever type they have.
+type Mover interface {
+	Op
+	Moves()
+}
+
 // Detached is an operation whose output counts as a constant in derivatives, and why.
 type Detached interface {
 	Op

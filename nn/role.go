@@ -22,7 +22,7 @@ func (r Role) String() string {
 }
 
 // Roler is an operation that reads its inputs in roles of its own. Every other operation passes on what it is given: its output is an
-// Activation where an input is one, else what its first input is.
+// Activation where an input is one, else a Parameter where its first input is one, else Full.
 type Roler interface {
 	Op
 	// Roles says as what each of n inputs is read, and what the output is.
@@ -36,7 +36,7 @@ func RolesOf(op Op, in []Role) (read []Role, out Role) {
 		return r.Roles(len(in))
 	}
 	for i, r := range in {
-		if i == 0 || r == Activation {
+		if i == 0 && r == Parameter || r == Activation {
 			out = r
 		}
 	}

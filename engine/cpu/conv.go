@@ -197,6 +197,12 @@ func (c *compiler) convGradInput(op engine.ConvBlockGradInput) error {
 }
 
 func (c *compiler) convGradWeight(op engine.ConvBlockGradWeight) error {
+	if c.in[0].Shape[2] < c.out.Shape[3] {
+		// oneDNN 2.6 reads beyond bfloat16 images that are narrower than the kernel.
+		if err := c.widen(); err != nil {
+			return err
+		}
+	}
 	x, dy := c.in[0], c.in[1]
 	norm, err := c.normGradient(op.Norm, dy.Shape[3])
 	if err := errors.Join(err, engine.CheckType(engine.Float32, c.out)); err != nil {

@@ -26,7 +26,8 @@ func TestOperations(t *testing.T) {
 	missing := d.BFloat16()
 	optest.Run(t, ref.New(ref.Options{Fuse: true}), d, optest.Options{Features: []engine.DType{engine.BFloat16}, Skip: func(c optest.Case, features engine.DType) string {
 		switch c.Op.(type) {
-		case nn.Conv2D, engine.ConvBlock, nn.Linear: // oneDNN's; loops do without the processor's help
+		case nn.Conv2D, nn.Conv2DGradInput, nn.Conv2DGradWeight, engine.ConvBlock, engine.ConvBlockGradInput, engine.ConvBlockGradWeight, nn.Linear:
+			// oneDNN's; loops do without the CPU's help
 			if features == engine.BFloat16 && missing != nil {
 				return missing.Error()
 			}

@@ -23,6 +23,7 @@ type Options struct {
 // Device is the processor as an engine.Device.
 type Device struct {
 	threads int
+	kernels engine.Kernels[*compiler]
 	handle  *C.sn_device
 	thread  *engine.Thread // OpenMP's pool belongs to it
 }
@@ -39,7 +40,7 @@ func New(o Options) (*Device, error) {
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	d := &Device{threads: o.Threads}
+	d := &Device{threads: o.Threads, kernels: kernels()}
 	var err error
 	if d.thread, err = engine.NewThread(errClosed, d.open, func() error { C.sn_device_free(d.handle); return nil }); err != nil {
 		return nil, err

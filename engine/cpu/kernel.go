@@ -18,11 +18,9 @@ import (
 func (d *Device) Kernel(op nn.Op, in []engine.Tensor, out engine.Tensor) (engine.Kernel, error) {
 	var k *kernel
 	err := d.Do(func() (err error) {
-		c := &compiler{device: d, op: op, in: in, out: out, kernel: &kernel{device: d, name: nn.Name(op)}}
-		if err = c.check(); err == nil {
-			err = c.compileAs()
-		}
-		if err != nil {
+		block, _ := engine.Block(op, len(in))
+		c := &compiler{device: d, op: block, in: in, out: out, kernel: &kernel{device: d, name: nn.Name(op)}}
+		if err = c.compile(); err != nil {
 			c.kernel.Close()
 			return fmt.Errorf("cpu: %s of %v to %v: %w", nn.Name(op), engine.Descs(in), out.Desc, err)
 		}
@@ -75,23 +73,78 @@ func (k *kernel) Slow() bool { return k.onednn != nil && strings.Contains(k.Stri
 // compiler makes the kernel of one operation.
 type compiler struct {
 	device *Device
-	op     nn.Op
+	op     nn.Op // a block where there is one
 	in     []engine.Tensor
 	out    engine.Tensor
+	casts  []func() // that widen inputs before the kernel runs
 	*kernel
 }
 
-// check compares shapes with what the operation says, and memory with shapes.
-func (c *compiler) check() error {
-	for i, t := range c.in {
-		if err := c.owns(t); err != nil {
-			return fmt.Errorf("input %d: %w", i, err)
+// as gives a function that compiles one operation its attributes.
+func as[O nn.Op](compile func(*compiler, O) error) func(*compiler) error {
+	return func(c *compiler) error { return compile(c, c.op.(O)) }
+}
+
+// kernels is the table of all operations.
+func kernels() engine.Kernels[*compiler] {
+	k := engine.Kernels[*compiler]{}
+	k.AddMixed(as((*compiler).convBlock), engine.ConvBlock{})
+	k.Add(as((*compiler).convGradInput), engine.ConvBlockGradInput{})
+	k.AddMixed(as((*compiler).convGradWeight), engine.ConvBlockGradWeight{})
+	k.AddMixed((*compiler).biasGrad, nn.BiasGrad{})
+	k.AddMixed((*compiler).linear, nn.Linear{})
+	k.Add((*compiler).linearGradInput, nn.LinearGradInput{})
+	k.Add((*compiler).linearGradWeight, nn.LinearGradWeight{})
+	k.Add((*compiler).elementwise, nn.ReLU{}, nn.ReLUGrad{}, nn.Sigmoid{}, nn.SigmoidGrad{}, nn.Add{}, engine.AddReLU{}, engine.AddReLUGrad{})
+	k.AddMixed((*compiler).elementwise, engine.Cast{})
+	k.Add((*compiler).rearrange, nn.Concat{}, nn.Slice{}, nn.Embed{}, nn.Reshape{}, nn.Row{})
+	k.Add(as((*compiler).normBlock), engine.NormBlock{})
+	k.AddMixed((*compiler).norm, nn.Moments2D{}, nn.BatchNorm2DGradParams{})
+	k.Add((*compiler).norm, nn.BatchNorm2DGradInput{}, nn.FrozenBatchNorm2D{}, engine.FrozenNormReLU{}, nn.FrozenBatchNorm2DGrad{})
+	k.Add(as((*compiler).scaleChannels), engine.ScaleBlock{})
+	k.Add((*compiler).scaleChannelsGrad, nn.ScaleChannelsGrad{})
+	k.Add((*compiler).pool, nn.MaxPool2D{}, nn.MaxPool2DGrad{}, nn.AvgPool2D{}, nn.AvgPool2DGrad{}, nn.GlobalAvgPool2DGrad{})
+	k.AddMixed((*compiler).pool, nn.GlobalAvgPool2D{})
+	k.Add(as((*compiler).resize), engine.ResizeBlock{})
+	k.Add(as((*compiler).resizeGrad), nn.Resize2DGrad{})
+	k.Add(as((*compiler).roiAlign), nn.RoIAlign{})
+	k.AddMixed(as((*compiler).roiAlignGrad), nn.RoIAlignGrad{})
+	k.Add(as((*compiler).pictures), nn.Pictures{})
+	k.Add((*compiler).choose, nn.Proposals{}, nn.Detections{})
+	k.Add((*compiler).loss, nn.SoftmaxCrossEntropy{}, nn.SoftmaxCrossEntropyGrad{}, nn.SigmoidCrossEntropy{}, nn.SigmoidCrossEntropyGrad{},
+		nn.SmoothL1{}, nn.SmoothL1Grad{})
+	return k
+}
+
+// compile makes the kernel, after a check of shapes, memory and types.
+func (c *compiler) compile() error {
+	if err := errors.Join(engine.CheckMemory(c.in, c.out, c.owns), writable(c.out.Mem)); err != nil {
+		return err
+	}
+	if err := engine.CheckOperation(c.op, c.in, c.out); err != nil {
+		return err
+	}
+	entry, err := c.device.kernels.Find(c.op)
+	if err != nil {
+		return err
+	}
+	if c.out.Type == engine.Float32 && !entry.Mixed {
+		if err := c.widen(); err != nil {
+			return err
 		}
 	}
-	if err := errors.Join(c.owns(c.out), writable(c.out.Mem)); err != nil {
-		return fmt.Errorf("output: %w", err)
+	if err := entry.Compile(c); err != nil {
+		return err
 	}
-	return engine.CheckShapes(c.op, c.in, c.out)
+	if run := c.run; len(c.casts) > 0 {
+		c.run = func() error {
+			for _, cast := range c.casts {
+				cast()
+			}
+			return run()
+		}
+	}
+	return nil
 }
 
 func (c *compiler) owns(t engine.Tensor) error {
@@ -101,25 +154,9 @@ func (c *compiler) owns(t engine.Tensor) error {
 	return nil
 }
 
-// compileAs makes a kernel whose bfloat16 inputs go to a float32 output from one
-// that has a single type: the inputs are converted first.
-func (c *compiler) compileAs() error {
-	switch c.op.(type) {
-	case nn.Conv2D, engine.ConvBlock, nn.Linear, nn.GlobalAvgPool2D, engine.Cast, nn.RoIAlignGrad:
-		return c.compile() // these convert themselves
-	case nn.BiasGrad, nn.Moments2D, nn.BatchNorm2DGradParams:
-		return c.compile() // these have sums of features
-	case nn.Conv2DGradWeight, engine.ConvBlockGradWeight:
-		// oneDNN 2.6 reads beyond bfloat16 images that are narrower than the kernel.
-		if c.in[0].Shape[2] >= c.out.Shape[3] {
-			return c.compile()
-		}
-	}
-	if c.out.Type != engine.Float32 {
-		return c.compile()
-	}
+// widen puts float32 copies in the place of bfloat16 inputs.
+func (c *compiler) widen() error {
 	c.in = slices.Clone(c.in)
-	var casts []func()
 	for i, t := range c.in {
 		if t.Type != engine.BFloat16 {
 			continue
@@ -130,69 +167,9 @@ func (c *compiler) compileAs() error {
 		}
 		wide.Mem = c.buffers[len(c.buffers)-1]
 		c.in[i] = wide
-		casts = append(casts, func() { C.sn_cast(C.SN_BF16, C.SN_F32, at(t), at(wide), size(t)) })
+		c.casts = append(c.casts, func() { C.sn_cast(C.SN_BF16, C.SN_F32, at(t), at(wide), size(t)) })
 	}
-	err := c.compile()
-	if run := c.run; len(casts) > 0 && err == nil {
-		c.run = func() error {
-			for _, f := range casts {
-				f()
-			}
-			return run()
-		}
-	}
-	return err
-}
-
-func (c *compiler) compile() error {
-	block, _ := engine.Block(c.op, len(c.in))
-	switch op := block.(type) {
-	case engine.ConvBlock:
-		return c.convBlock(op)
-	case engine.ConvBlockGradInput:
-		return c.convGradInput(op)
-	case engine.ConvBlockGradWeight:
-		return c.convGradWeight(op)
-	case nn.BiasGrad:
-		return c.biasGrad()
-	case nn.Linear:
-		return c.linear()
-	case nn.LinearGradInput:
-		return c.linearGradInput()
-	case nn.LinearGradWeight:
-		return c.linearGradWeight()
-	case nn.ReLU, nn.ReLUGrad, nn.Sigmoid, nn.SigmoidGrad, nn.Add, engine.AddReLU, engine.AddReLUGrad, engine.Cast:
-		return c.elementwise()
-	case nn.Concat, nn.Slice, nn.Embed, nn.Reshape, nn.Row:
-		return c.rearrange()
-	case engine.NormBlock:
-		return c.normBlock(op)
-	case nn.Moments2D, nn.BatchNorm2DGradParams, nn.BatchNorm2DGradInput,
-		nn.FrozenBatchNorm2D, engine.FrozenNormReLU, nn.FrozenBatchNorm2DGrad:
-		return c.norm()
-	case engine.ScaleBlock:
-		return c.scaleChannels(op)
-	case nn.ScaleChannelsGrad:
-		return c.scaleChannelsGrad()
-	case nn.MaxPool2D, nn.MaxPool2DGrad, nn.AvgPool2D, nn.AvgPool2DGrad, nn.GlobalAvgPool2D, nn.GlobalAvgPool2DGrad:
-		return c.pool()
-	case engine.ResizeBlock:
-		return c.resize(op)
-	case nn.Resize2DGrad:
-		return c.resizeGrad(op)
-	case nn.RoIAlign:
-		return c.roiAlign(op)
-	case nn.RoIAlignGrad:
-		return c.roiAlignGrad(op)
-	case nn.Pictures:
-		return c.pictures(op)
-	case nn.Proposals, nn.Detections:
-		return c.choose()
-	case nn.SoftmaxCrossEntropy, nn.SoftmaxCrossEntropyGrad, nn.SigmoidCrossEntropy, nn.SigmoidCrossEntropyGrad,
-		nn.SmoothL1, nn.SmoothL1Grad:
-		return c.loss()
-	}
-	return errors.New("this operation has no kernel")
+	return nil
 }
 
 // loop makes f the kernel.

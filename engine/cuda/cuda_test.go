@@ -5,10 +5,11 @@ package cuda
 import (
 	"testing"
 
-	"github.com/stretchr/testify/require"
 	"scalenet/engine"
 	"scalenet/engine/optest"
 	"scalenet/engine/ref"
+
+	"github.com/stretchr/testify/require"
 )
 
 // newDevice opens the first GPU, or the double of the CUDA libraries if the loader finds that one first. The test closes it, which on

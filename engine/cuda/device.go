@@ -29,6 +29,7 @@ type Options struct {
 // Device is a GPU as an engine.Device.
 type Device struct {
 	options    Options
+	kernels    engine.Kernels[*compiler]
 	capability int // 80 is 8.0
 	context    cu.CUContext
 	stream     cu.Stream // of kernels
@@ -70,7 +71,7 @@ var errClosed = errors.New("cuda: the device is closed")
 
 // New opens a GPU.
 func New(o Options) (*Device, error) {
-	d := &Device{options: o, functions: map[string]cu.Function{}, packed: map[packing]*packed{}}
+	d := &Device{options: o, kernels: kernels(), functions: map[string]cu.Function{}, packed: map[packing]*packed{}}
 	var err error
 	if d.thread, err = engine.NewThread(errClosed, d.open, d.free); err != nil {
 		return nil, fmt.Errorf("cuda: %w", err)

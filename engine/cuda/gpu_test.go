@@ -8,9 +8,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"scalenet/engine"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"scalenet/engine"
 )
 
 // What is missing or too old is said in one line.

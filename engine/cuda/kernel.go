@@ -18,11 +18,9 @@ import (
 func (d *Device) Kernel(op nn.Op, in []engine.Tensor, out engine.Tensor) (engine.Kernel, error) {
 	var k *kernel
 	err := d.Do(func() (err error) {
-		c := &compiler{device: d, op: op, in: in, out: out, kernel: &kernel{device: d, name: nn.Name(op), how: "kernel"}}
-		if err = c.check(); err == nil {
-			err = c.compileAs()
-		}
-		if err == nil {
+		block, _ := engine.Block(op, len(in))
+		c := &compiler{device: d, op: block, in: in, out: out, kernel: &kernel{device: d, name: nn.Name(op), how: "kernel"}}
+		if err = c.compile(); err == nil {
 			err = d.reserve(c.need)
 		}
 		if err != nil {
@@ -94,24 +92,11 @@ func (k *kernel) String() string { return k.how }
 // compiler makes the kernel of one operation.
 type compiler struct {
 	device *Device
-	op     nn.Op
+	op     nn.Op // a block where there is one
 	in     []engine.Tensor
 	out    engine.Tensor
 	need   int // bytes of the shared memory
 	*kernel
-}
-
-// check compares shapes with what the operation says, and memory with shapes.
-func (c *compiler) check() error {
-	for i, t := range c.in {
-		if err := c.owns(t); err != nil {
-			return fmt.Errorf("input %d: %w", i, err)
-		}
-	}
-	if err := c.owns(c.out); err != nil {
-		return fmt.Errorf("output: %w", err)
-	}
-	return engine.CheckShapes(c.op, c.in, c.out)
 }
 
 func (c *compiler) owns(t engine.Tensor) error {
@@ -160,17 +145,28 @@ func (c *compiler) table(words []int32) (cu.DevicePtr, error) {
 	return p, c.device.transfers.write(p, host)
 }
 
-// compileAs makes a kernel whose shorter inputs go to a float32 output from one that has a single type: the inputs are converted first.
-func (c *compiler) compileAs() error {
-	switch c.op.(type) {
-	case nn.Conv2D, engine.ConvBlock, nn.GlobalAvgPool2D, engine.Cast:
-		return c.compile() // these convert themselves
-	case nn.Conv2DGradWeight, engine.ConvBlockGradWeight, nn.BiasGrad, nn.Moments2D, nn.BatchNorm2DGradParams:
-		return c.compile() // these have sums of features
+// compile makes the kernel, after a check of shapes, memory and types.
+func (c *compiler) compile() error {
+	if err := engine.CheckMemory(c.in, c.out, c.owns); err != nil {
+		return err
 	}
-	if c.out.Type != engine.Float32 {
-		return c.compile()
+	if err := engine.CheckOperation(c.op, c.in, c.out); err != nil {
+		return err
 	}
+	entry, err := c.device.kernels.Find(c.op)
+	if err != nil {
+		return err
+	}
+	if c.out.Type == engine.Float32 && !entry.Mixed {
+		if err := c.widen(); err != nil {
+			return err
+		}
+	}
+	return entry.Compile(c)
+}
+
+// widen puts float32 copies in the place of 16-bit inputs.
+func (c *compiler) widen() error {
 	c.in = slices.Clone(c.in)
 	for i, t := range c.in {
 		if !t.Type.Is16Bit() {
@@ -182,7 +178,7 @@ func (c *compiler) compileAs() error {
 		}
 		c.in[i] = wide
 	}
-	return c.compile()
+	return nil
 }
 
 // widened is a float32 copy of a tensor. It has memory of its own, which compiled steps may take for a tensor's.
@@ -196,57 +192,41 @@ func (c *compiler) widened(t engine.Tensor) (engine.Tensor, error) {
 	return wide, c.step("cast_"+suffix(t.Type)+"_f32", size(t), t, wide, size(t))
 }
 
-func (c *compiler) compile() error {
-	block, _ := engine.Block(c.op, len(c.in))
-	switch op := block.(type) {
-	case engine.ConvBlock:
-		return c.convBlock(op)
-	case engine.ConvBlockGradInput:
-		return c.convGradInput(op)
-	case engine.ConvBlockGradWeight:
-		return c.convGradWeight(op)
-	case nn.BiasGrad:
-		return c.biasGrad()
-	case nn.Linear:
-		return c.linear()
-	case nn.LinearGradInput:
-		return c.linearGradInput()
-	case nn.LinearGradWeight:
-		return c.linearGradWeight()
-	case nn.ReLU, nn.ReLUGrad, nn.Sigmoid, nn.SigmoidGrad, nn.Add, engine.AddReLU, engine.AddReLUGrad, engine.Cast:
-		return c.elementwise()
-	case nn.Concat, nn.Slice, nn.Embed, nn.Reshape, nn.Row:
-		return c.rearrange()
-	case engine.NormBlock:
-		return c.normBlock(op)
-	case nn.Moments2D, nn.BatchNorm2DGradParams, nn.BatchNorm2DGradInput,
-		nn.FrozenBatchNorm2D, engine.FrozenNormReLU, nn.FrozenBatchNorm2DGrad:
-		return c.norm()
-	case engine.ScaleBlock:
-		return c.scaleChannels(op)
-	case nn.ScaleChannelsGrad:
-		return c.scaleChannelsGrad()
-	case nn.MaxPool2D, nn.MaxPool2DGrad, nn.AvgPool2D, nn.AvgPool2DGrad, nn.GlobalAvgPool2D, nn.GlobalAvgPool2DGrad:
-		return c.pool()
-	case engine.ResizeBlock:
-		return c.resize(op)
-	case nn.Resize2DGrad:
-		return c.resizeGrad(op)
-	case nn.RoIAlign:
-		return c.roiAlign(op)
-	case nn.RoIAlignGrad:
-		return c.roiAlignGrad(op)
-	case nn.Pictures:
-		return c.pictures(op)
-	case nn.Proposals:
-		return c.proposals(op)
-	case nn.Detections:
-		return c.detections(op)
-	case nn.SoftmaxCrossEntropy, nn.SoftmaxCrossEntropyGrad, nn.SigmoidCrossEntropy, nn.SigmoidCrossEntropyGrad,
-		nn.SmoothL1, nn.SmoothL1Grad:
-		return c.loss()
-	}
-	return errors.New("this operation has no kernel")
+// as gives a function that compiles one operation its attributes.
+func as[O nn.Op](compile func(*compiler, O) error) func(*compiler) error {
+	return func(c *compiler) error { return compile(c, c.op.(O)) }
+}
+
+// kernels is the table of all operations.
+func kernels() engine.Kernels[*compiler] {
+	k := engine.Kernels[*compiler]{}
+	k.AddMixed(as((*compiler).convBlock), engine.ConvBlock{})
+	k.Add(as((*compiler).convGradInput), engine.ConvBlockGradInput{})
+	k.AddMixed(as((*compiler).convGradWeight), engine.ConvBlockGradWeight{})
+	k.AddMixed((*compiler).biasGrad, nn.BiasGrad{})
+	k.Add((*compiler).linear, nn.Linear{})
+	k.Add((*compiler).linearGradInput, nn.LinearGradInput{})
+	k.Add((*compiler).linearGradWeight, nn.LinearGradWeight{})
+	k.Add((*compiler).elementwise, nn.ReLU{}, nn.ReLUGrad{}, nn.Sigmoid{}, nn.SigmoidGrad{}, nn.Add{}, engine.AddReLU{}, engine.AddReLUGrad{})
+	k.AddMixed((*compiler).elementwise, engine.Cast{})
+	k.Add((*compiler).rearrange, nn.Concat{}, nn.Slice{}, nn.Embed{}, nn.Reshape{}, nn.Row{})
+	k.Add(as((*compiler).normBlock), engine.NormBlock{})
+	k.AddMixed((*compiler).norm, nn.Moments2D{}, nn.BatchNorm2DGradParams{})
+	k.Add((*compiler).norm, nn.BatchNorm2DGradInput{}, nn.FrozenBatchNorm2D{}, engine.FrozenNormReLU{}, nn.FrozenBatchNorm2DGrad{})
+	k.Add(as((*compiler).scaleChannels), engine.ScaleBlock{})
+	k.Add((*compiler).scaleChannelsGrad, nn.ScaleChannelsGrad{})
+	k.Add((*compiler).pool, nn.MaxPool2D{}, nn.MaxPool2DGrad{}, nn.AvgPool2D{}, nn.AvgPool2DGrad{}, nn.GlobalAvgPool2DGrad{})
+	k.AddMixed((*compiler).pool, nn.GlobalAvgPool2D{})
+	k.Add(as((*compiler).resize), engine.ResizeBlock{})
+	k.Add(as((*compiler).resizeGrad), nn.Resize2DGrad{})
+	k.Add(as((*compiler).roiAlign), nn.RoIAlign{})
+	k.Add(as((*compiler).roiAlignGrad), nn.RoIAlignGrad{})
+	k.Add(as((*compiler).pictures), nn.Pictures{})
+	k.Add(as((*compiler).proposals), nn.Proposals{})
+	k.Add(as((*compiler).detections), nn.Detections{})
+	k.Add((*compiler).loss, nn.SoftmaxCrossEntropy{}, nn.SoftmaxCrossEntropyGrad{}, nn.SigmoidCrossEntropy{}, nn.SigmoidCrossEntropyGrad{},
+		nn.SmoothL1{}, nn.SmoothL1Grad{})
+	return k
 }
 
 // feature is the type that all of the given tensors have, as names of kernels end in it.

@@ -7,10 +7,11 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/stretchr/testify/require"
 	"scalenet/engine"
 	"scalenet/nn"
 	"scalenet/raster"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Images are the host's, bit for bit, whatever the sizes.

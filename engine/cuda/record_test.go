@@ -5,10 +5,11 @@ package cuda
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	"scalenet/engine"
 	"scalenet/nn"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // A plan is recorded in its second run: later ones see new inputs and parameters, and go on when other kernels have moved the shared memory.

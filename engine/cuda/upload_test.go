@@ -8,11 +8,12 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	"scalenet/engine"
 	"scalenet/nn"
 	"scalenet/raster"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // uploading is a plan from one picture, of n x n pixels that are all the same, to the mean of its image of 3 x 2.

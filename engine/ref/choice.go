@@ -7,12 +7,12 @@ import "scalenet/nn"
 func choice(op nn.Op) (operation, bool) {
 	switch op := op.(type) {
 	case nn.Proposals:
-		return of(4, func(in []array) array {
+		return of(func(in []array) array {
 			y := zeros(in[0].shape[0]*op.Rows, 5)
 			return chosen(y, func(out []float32) { op.Fill(singles(in[0]), singles(in[1]), singles(in[2]), singles(in[3]), out) })
 		}), true
 	case nn.Detections:
-		return of(4, func(in []array) array {
+		return of(func(in []array) array {
 			y := zeros(in[3].shape[0], op.Rows, 6)
 			return chosen(y, func(out []float32) { op.Fill(singles(in[0]), singles(in[1]), singles(in[2]), singles(in[3]), out) })
 		}), true

@@ -9,13 +9,13 @@ import (
 func convolution(op nn.Op) (operation, bool) {
 	switch op := op.(type) {
 	case nn.Conv2D:
-		return operation{least: 2, most: 3, run: func(in []array) array { return conv(op, in...) }}, true
+		return operation{run: func(in []array) array { return conv(op, in...) }}, true
 	case nn.Conv2DGradInput:
-		return of(2, func(in []array) array { return convGradInput(op, in[0], in[1]) }), true
+		return of(func(in []array) array { return convGradInput(op, in[0], in[1]) }), true
 	case nn.Conv2DGradWeight:
-		return of(2, func(in []array) array { return convGradWeight(op, in[0], in[1]) }), true
+		return of(func(in []array) array { return convGradWeight(op, in[0], in[1]) }), true
 	case nn.BiasGrad:
-		return of(1, func(in []array) array { return biasGrad(in[0]) }), true
+		return of(func(in []array) array { return biasGrad(in[0]) }), true
 	}
 	return operation{}, false
 }

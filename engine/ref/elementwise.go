@@ -9,19 +9,19 @@ import (
 func elementwise(op nn.Op) (operation, bool) {
 	switch op.(type) {
 	case nn.ReLU:
-		return of(1, func(in []array) array { return relu(in[0]) }), true
+		return of(func(in []array) array { return relu(in[0]) }), true
 	case nn.ReLUGrad:
-		return of(2, func(in []array) array { return reluGrad(in[0], in[1]) }), true
+		return of(func(in []array) array { return reluGrad(in[0], in[1]) }), true
 	case nn.Sigmoid:
-		return of(1, func(in []array) array { return sigmoid(in[0]) }), true
+		return of(func(in []array) array { return sigmoid(in[0]) }), true
 	case nn.SigmoidGrad:
-		return of(2, func(in []array) array { return sigmoidGrad(in[0], in[1]) }), true
+		return of(func(in []array) array { return sigmoidGrad(in[0], in[1]) }), true
 	case nn.ScaleChannels:
-		return of(2, func(in []array) array { return scaleChannels(in[0], in[1]) }), true
+		return of(func(in []array) array { return scaleChannels(in[0], in[1]) }), true
 	case nn.ScaleChannelsGrad:
-		return of(2, func(in []array) array { return scaleChannelsGrad(in[0], in[1]) }), true
+		return of(func(in []array) array { return scaleChannelsGrad(in[0], in[1]) }), true
 	case nn.Add:
-		return of(2, func(in []array) array { return add(in[0], in[1]) }), true
+		return of(func(in []array) array { return add(in[0], in[1]) }), true
 	}
 	return operation{}, false
 }

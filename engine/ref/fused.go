@@ -9,14 +9,13 @@ import (
 func fused(op nn.Op) (operation, bool) {
 	switch op := op.(type) {
 	case engine.ConvBlock:
-		n := op.ResidualAt() + count(op.Residual)
-		return of(n, func(in []array) array { return convBlock(op, in) }), true
+		return of(func(in []array) array { return convBlock(op, in) }), true
 	case engine.ConvBlockGradInput:
-		return of(2+2*count(op.Norm.On), func(in []array) array { return convBlockGradInput(op, in) }), true
+		return of(func(in []array) array { return convBlockGradInput(op, in) }), true
 	case engine.ConvBlockGradWeight:
-		return of(2+2*count(op.Norm.On), func(in []array) array { return convBlockGradWeight(op, in) }), true
+		return of(func(in []array) array { return convBlockGradWeight(op, in) }), true
 	case engine.ResizeBlock:
-		return of(op.ResidualAt()+count(op.Residual), func(in []array) array {
+		return of(func(in []array) array {
 			y := resizeForward(op.Resize2D, in[0])
 			for _, x := range in[1:op.ResidualAt()] {
 				y = add(y, resizeForward(op.Resize2D, x))
@@ -24,33 +23,25 @@ func fused(op nn.Op) (operation, bool) {
 			return finish(y, in[op.ResidualAt():], op.ReLU)
 		}), true
 	case engine.NormBlock:
-		return of(4+count(op.Residual), func(in []array) array {
+		return of(func(in []array) array {
 			return finish(batchNorm(op.BatchNorm2D, in[0], in[1], in[2], in[3]), in[4:], op.ReLU)
 		}), true
 	case engine.ScaleBlock:
-		return of(2+count(op.Residual), func(in []array) array {
+		return of(func(in []array) array {
 			return finish(scaleChannels(in[0], in[1]), in[2:], op.ReLU)
 		}), true
 	case engine.FrozenNormReLU:
-		return of(5, func(in []array) array { return relu(frozenNorm(op.FrozenBatchNorm2D, in[0], in[1:])) }), true
+		return of(func(in []array) array { return relu(frozenNorm(op.FrozenBatchNorm2D, in[0], in[1:])) }), true
 	case engine.AddReLU:
-		return of(2, func(in []array) array { return relu(add(in[0], in[1])) }), true
+		return of(func(in []array) array { return relu(add(in[0], in[1])) }), true
 	case engine.AddReLUGrad:
-		return of(3, func(in []array) array { return reluGrad(in[0], add(in[1], in[2])) }), true
+		return of(func(in []array) array { return reluGrad(in[0], add(in[1], in[2])) }), true
 	case engine.Cast:
-		o := of(1, func(in []array) array { return in[0] })
+		o := of(func(in []array) array { return in[0] })
 		o.casts = true
 		return o, true
 	}
 	return operation{}, false
-}
-
-// count is the number of inputs of something optional.
-func count(on bool) int {
-	if on {
-		return 1
-	}
-	return 0
 }
 
 // finish is relu?(residual? + y).

@@ -5,11 +5,11 @@ import "scalenet/nn"
 func linear(op nn.Op) (operation, bool) {
 	switch op.(type) {
 	case nn.Linear:
-		return operation{least: 2, most: 3, run: func(in []array) array { return linearForward(in...) }}, true
+		return operation{run: func(in []array) array { return linearForward(in...) }}, true
 	case nn.LinearGradInput:
-		return of(2, func(in []array) array { return linearGradInput(in[0], in[1]) }), true
+		return of(func(in []array) array { return linearGradInput(in[0], in[1]) }), true
 	case nn.LinearGradWeight:
-		return of(2, func(in []array) array { return linearGradWeight(in[0], in[1]) }), true
+		return of(func(in []array) array { return linearGradWeight(in[0], in[1]) }), true
 	}
 	return operation{}, false
 }

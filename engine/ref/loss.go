@@ -10,21 +10,21 @@ import (
 func loss(op nn.Op) (operation, bool) {
 	switch op := op.(type) {
 	case nn.SoftmaxCrossEntropy:
-		return operation{least: 2, most: 2, labels: 1, check: checkClasses,
+		return operation{check: checkClasses,
 			run: func(in []array) array { return softmaxLoss(op.Smoothing, in[0], in[1]) }}, true
 	case nn.SoftmaxCrossEntropyGrad:
-		return operation{least: 3, most: 3, labels: 1, check: checkClasses,
+		return operation{check: checkClasses,
 			run: func(in []array) array { return softmaxLossGrad(op.Smoothing, in[0], in[1], in[2].data[0]) }}, true
 	case nn.SigmoidCrossEntropy:
-		return operation{least: 2, most: 2, labels: 1, check: checkBinary,
+		return operation{check: checkBinary,
 			run: func(in []array) array { return sigmoidLoss(in[0], in[1]) }}, true
 	case nn.SigmoidCrossEntropyGrad:
-		return operation{least: 3, most: 3, labels: 1, check: checkBinary,
+		return operation{check: checkBinary,
 			run: func(in []array) array { return sigmoidLossGrad(in[0], in[1], in[2].data[0]) }}, true
 	case nn.SmoothL1:
-		return of(3, func(in []array) array { return smoothL1(op.Beta, in[0], in[1], in[2]) }), true
+		return of(func(in []array) array { return smoothL1(op.Beta, in[0], in[1], in[2]) }), true
 	case nn.SmoothL1Grad:
-		return of(4, func(in []array) array { return smoothL1Grad(op.Beta, in) }), true
+		return of(func(in []array) array { return smoothL1Grad(op.Beta, in) }), true
 	}
 	return operation{}, false
 }

@@ -1,31 +1,25 @@
 package ref
 
 import (
-	"math"
-
 	"scalenet/nn"
 )
 
 // move is the family of operations that copy values.
 func move(op nn.Op) (operation, bool) {
-	moving := func(n int, run func(in []array) array) (operation, bool) {
-		return operation{least: n, most: n, moves: true, run: run}, true
-	}
 	switch op := op.(type) {
 	case nn.Concat:
-		return operation{least: 1, most: math.MaxInt, moves: true,
-			run: func(in []array) array { return concat(op.Axis, in) }}, true
+		return of(func(in []array) array { return concat(op.Axis, in) }), true
 	case nn.Slice:
-		return moving(1, func(in []array) array { return slice(in[0], op.Axis, op.From, op.To) })
+		return of(func(in []array) array { return slice(in[0], op.Axis, op.From, op.To) }), true
 	case nn.Embed:
-		return moving(1, func(in []array) array { return embed(op, in[0]) })
+		return of(func(in []array) array { return embed(op, in[0]) }), true
 	case nn.Reshape:
 		// The output tensor has the new shape; the order of values is the same.
-		return moving(1, func(in []array) array { return in[0] })
+		return of(func(in []array) array { return in[0] }), true
 	case nn.Row:
-		return moving(1, func(in []array) array {
+		return of(func(in []array) array {
 			return array{shape: in[0].shape[1:], data: in[0].row(op.Index)}
-		})
+		}), true
 	}
 	return operation{}, false
 }

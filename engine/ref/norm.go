@@ -9,17 +9,17 @@ import (
 func norm(op nn.Op) (operation, bool) {
 	switch op := op.(type) {
 	case nn.Moments2D:
-		return of(1, func(in []array) array { return moments(in[0]) }), true
+		return of(func(in []array) array { return moments(in[0]) }), true
 	case nn.BatchNorm2D:
-		return of(4, func(in []array) array { return batchNorm(op, in[0], in[1], in[2], in[3]) }), true
+		return of(func(in []array) array { return batchNorm(op, in[0], in[1], in[2], in[3]) }), true
 	case nn.BatchNorm2DGradParams:
-		return of(3, func(in []array) array { return batchNormGradParams(op, in[0], in[1], in[2]) }), true
+		return of(func(in []array) array { return batchNormGradParams(op, in[0], in[1], in[2]) }), true
 	case nn.BatchNorm2DGradInput:
-		return of(5, func(in []array) array { return batchNormGradInput(op, in) }), true
+		return of(func(in []array) array { return batchNormGradInput(op, in) }), true
 	case nn.FrozenBatchNorm2D:
-		return of(5, func(in []array) array { return frozenNorm(op, in[0], in[1:]) }), true
+		return of(func(in []array) array { return frozenNorm(op, in[0], in[1:]) }), true
 	case nn.FrozenBatchNorm2DGrad:
-		return of(3, func(in []array) array { return frozenNormGrad(op.Eps, in[0], in[1], in[2]) }), true
+		return of(func(in []array) array { return frozenNormGrad(op.Eps, in[0], in[1], in[2]) }), true
 	}
 	return operation{}, false
 }

@@ -1,7 +1,6 @@
 package ref
 
 import (
-	"scalenet/engine"
 	"scalenet/nn"
 )
 
@@ -27,7 +26,7 @@ func pictures(op nn.Op) (operation, bool) {
 		}
 		return p.Placed(len(in[0].data), placements(in), shifts, i)
 	}
-	return operation{least: 2, most: 3, whole: []engine.DType{engine.UInt8, engine.Int32},
+	return operation{
 		check: func(in []array) error {
 			for i := range in[1].rows() {
 				if _, err := placed(in, i); err != nil {

@@ -9,17 +9,17 @@ import (
 func pool(op nn.Op) (operation, bool) {
 	switch op := op.(type) {
 	case nn.MaxPool2D:
-		return of(1, func(in []array) array { return maxPool(op, in[0]) }), true
+		return of(func(in []array) array { return maxPool(op, in[0]) }), true
 	case nn.MaxPool2DGrad:
-		return of(2, func(in []array) array { return maxPoolGrad(op.MaxPool2D, in[0], in[1]) }), true
+		return of(func(in []array) array { return maxPoolGrad(op.MaxPool2D, in[0], in[1]) }), true
 	case nn.AvgPool2D:
-		return of(1, func(in []array) array { return avgPool(op, in[0]) }), true
+		return of(func(in []array) array { return avgPool(op, in[0]) }), true
 	case nn.AvgPool2DGrad:
-		return of(1, func(in []array) array { return avgPoolGrad(op, in[0]) }), true
+		return of(func(in []array) array { return avgPoolGrad(op, in[0]) }), true
 	case nn.GlobalAvgPool2D:
-		return of(1, func(in []array) array { return globalAvgPool(in[0]) }), true
+		return of(func(in []array) array { return globalAvgPool(in[0]) }), true
 	case nn.GlobalAvgPool2DGrad:
-		return of(1, func(in []array) array { return globalAvgPoolGrad(op, in[0]) }), true
+		return of(func(in []array) array { return globalAvgPoolGrad(op, in[0]) }), true
 	}
 	return operation{}, false
 }

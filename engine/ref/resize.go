@@ -9,9 +9,9 @@ import (
 func resize(op nn.Op) (operation, bool) {
 	switch op := op.(type) {
 	case nn.Resize2D:
-		return of(1, func(in []array) array { return resizeForward(op, in[0]) }), true
+		return of(func(in []array) array { return resizeForward(op, in[0]) }), true
 	case nn.Resize2DGrad:
-		return of(1, func(in []array) array { return resizeGrad(op, in[0]) }), true
+		return of(func(in []array) array { return resizeGrad(op, in[0]) }), true
 	}
 	return operation{}, false
 }

@@ -10,11 +10,11 @@ import (
 func roiAlign(op nn.Op) (operation, bool) {
 	switch op := op.(type) {
 	case nn.RoIAlign:
-		return operation{least: 2, most: 2,
+		return operation{
 			check: func(in []array) error { return checkRegions(in[1], in[0].shape[0]) },
 			run:   func(in []array) array { return roiAlignForward(op, in[0], in[1]) }}, true
 	case nn.RoIAlignGrad:
-		return operation{least: 2, most: 2,
+		return operation{
 			check: func(in []array) error { return checkRegions(in[1], op.Images) },
 			run:   func(in []array) array { return roiAlignGrad(op, in[0], in[1]) }}, true
 	}
