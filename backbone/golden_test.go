@@ -106,7 +106,7 @@ func TestPublishedInference(t *testing.T) {
 }
 
 func publishedInference(t *testing.T, want golden, n Network, dev engine.Device, store *engine.Store, bfloat16 bool, ofScale float64) {
-	if err := dev.BFloat16(); bfloat16 && err != nil {
+	if err := dev.Capabilities().BFloat16; bfloat16 && err != nil {
 		t.Skip(err)
 	}
 	g := nn.NewGraph(store.Params(), false)

@@ -114,7 +114,7 @@ func startDetectorTraining(dev engine.Device, precision train.Precision) (*subje
 		sample.Classes = append(sample.Classes, 1+i)
 	}
 	b := &coco.Batch{H: m.PadTo(picture.H), W: m.PadTo(picture.W), Samples: []coco.Sample{sample}}
-	if _, ahead := dev.(engine.Asynchronous); ahead {
+	if dev.Capabilities().PreprocessesImages {
 		b.Pictures = []coco.Placed{{Image: randomPicture(), Placing: raster.Placing{W: picture.W, H: picture.H}}}
 	} else {
 		b.Pixels = noise(b.H * b.W * 3)

@@ -40,7 +40,7 @@ func Serve(name string, dev engine.Device, length time.Duration, commands io.Rea
 		return fmt.Errorf("case %s: %w", name, err)
 	}
 	defer s.close()
-	run := func() error { return cmp.Or(s.run(), engine.Finish(dev)) }
+	run := func() error { return cmp.Or(s.run(), dev.Sync()) }
 	for range warmUps {
 		if err := run(); err != nil {
 			return fmt.Errorf("case %s: %w", name, err)

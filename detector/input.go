@@ -40,8 +40,7 @@ func capacity(bytes int) int {
 // takesPictures says whether a device makes images of pictures. On the processor the host does it: goroutines beside the network, which has
 // the processor for itself then, and nothing has to be copied anywhere.
 func takesPictures(dev engine.Device) bool {
-	_, ahead := dev.(engine.Asynchronous)
-	return ahead
+	return dev.Capabilities().PreprocessesImages
 }
 
 // prepare makes the input of pictures that are padded to the same size, and says where they lie.

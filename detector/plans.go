@@ -64,8 +64,7 @@ func (m *Model) compileInference(dev engine.Device, store *engine.Store, size ba
 			p, err = nil, fmt.Errorf("detector: batch of %d at %dx%d: %w", size.N, size.W, size.H, err)
 		}
 	}()
-	// Where the host runs ahead of the device, a look at what it has computed stops both.
-	if _, ahead := dev.(engine.Asynchronous); ahead {
+	if dev.Capabilities().WholeGraph {
 		err = m.compileWhole(p, dev, store, size, o)
 	} else {
 		err = m.compileParts(p, dev, store, size, o)

@@ -160,7 +160,7 @@ func TestVariantsLearn(t *testing.T) {
 			if v.name == "no RPN" {
 				return // which proposals go on is chance and differs in bfloat16
 			}
-			if err := dev.BFloat16(); err != nil {
+			if err := dev.Capabilities().BFloat16; err != nil {
 				t.Skip(err)
 			}
 			compareBFloat16(t, want, findSquares(t, m, dev, batch, Options{Features: engine.BFloat16}))

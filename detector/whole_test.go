@@ -15,7 +15,11 @@ type ahead struct {
 	reads int
 }
 
-func (d *ahead) Sync() error { return engine.Finish(d.Device) }
+func (d *ahead) Capabilities() engine.Capabilities {
+	c := d.Device.Capabilities()
+	c.Asynchronous, c.PreprocessesImages, c.WholeGraph = true, true, true
+	return c
+}
 
 func (d *ahead) Read(dst any, src engine.Memory) error {
 	d.reads++

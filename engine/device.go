@@ -87,11 +87,8 @@ type Kernel interface {
 type Device interface {
 	// Name is "cpu", "ref" or "cuda:0".
 	Name() string
-	// Fuses says whether the device has kernels for this package's fused
-	// operations; otherwise plans keep to those of package nn.
-	Fuses() bool
-	// BFloat16 is nil if the device computes in bfloat16, else why it does not.
-	BFloat16() error
+	// Capabilities says what the device can do; they stay as they are.
+	Capabilities() Capabilities
 	// Alloc gives zeroed memory. The error is a *MemoryError where there is too
 	// little of it.
 	Alloc(bytes int) (Memory, error)
@@ -110,6 +107,12 @@ type Device interface {
 	Kernel(op nn.Op, in []Tensor, out Tensor) (Kernel, error)
 	// Do runs f on the device's own thread and waits for it.
 	Do(f func() error) error
+	// Sync waits until all work that the device was given is done.
+	Sync() error
+	// Map gives a slice that Write takes as memory, to be read only: writing to it is an error, but for a Write of the slice itself, which
+	// changes nothing. The slice's values may change between runs. Free lets go of it. It is an error where the device cannot read the
+	// host's memory (Capabilities.ReadsHostMemory).
+	Map(host any) (Memory, error)
 
 	// Update, Blend and SumSquares work on the first n float32 of memory.
 
@@ -126,51 +129,38 @@ type Device interface {
 	Close() error
 }
 
-// Mapper is a Device whose kernels can read the host's memory. A device with
-// memory of its own is none.
-type Mapper interface {
-	Device
-	// Map gives a slice that Write takes as memory, to be read only: writing to
-	// it is an error, but for a Write of the slice itself, which changes nothing.
-	// The slice's values may change between runs. Free lets go of it.
-	Map(host any) (Memory, error)
+// Capabilities are what a device can do, and what follows for those who use it.
+type Capabilities struct {
+	// Fuses: the device has kernels for this package's fused operations. Otherwise plans keep to those of package nn.
+	Fuses bool
+	// BFloat16 and Float16 are nil if the device computes activations in the type, else why it does not.
+	BFloat16, Float16 error
+	// Asynchronous: calls return before their work is done. The host may prepare the next batch meanwhile; Sync waits.
+	Asynchronous bool
+	// PreprocessesImages: the device makes the network's input of decoded images (nn.Pictures). Otherwise the host does it, beside the network.
+	PreprocessesImages bool
+	// WholeGraph: detections are computed in one graph, without a look at what lies in between. Otherwise the host chooses proposals and
+	// detections, and leaves out what they do not need.
+	WholeGraph bool
+	// ReadsHostMemory: kernels can read the host's memory in place (Device.Map).
+	ReadsHostMemory bool
+}
+
+// Supports is nil if activations of the type can be computed, else it says why not.
+func (c Capabilities) Supports(features DType) error {
+	switch features {
+	case Float32:
+		return nil
+	case BFloat16:
+		return c.BFloat16
+	case Float16:
+		return c.Float16
+	}
+	return fmt.Errorf("features are f32, bf16 or f16, not %v", features)
 }
 
 // Recorder is a device that makes one kernel of several, which it runs with less to do for the processor. Record returns nil where it
 // cannot. The kernels stay open as long as the recording.
 type Recorder interface {
 	Record(kernels []Kernel) Kernel
-}
-
-// HalfPrecision is a device that may compute in float16.
-type HalfPrecision interface {
-	// Float16 is nil if the device computes in float16, else why it does not.
-	Float16() error
-}
-
-// Supports is nil if a device computes features of the type, else it says why not.
-func Supports(dev Device, features DType) error {
-	switch features {
-	case Float32:
-		return nil
-	case BFloat16:
-		return dev.BFloat16()
-	case Float16:
-		if d, ok := dev.(HalfPrecision); ok {
-			return d.Float16()
-		}
-		return fmt.Errorf("%s does not compute in float16", dev.Name())
-	}
-	return fmt.Errorf("features are f32, bf16 or f16, not %v", features)
-}
-
-// Asynchronous is a device whose calls return before their work is done; Sync waits for it.
-type Asynchronous interface{ Sync() error }
-
-// Finish waits for a device that is Asynchronous.
-func Finish(dev Device) error {
-	if d, ok := dev.(Asynchronous); ok {
-		return d.Sync()
-	}
-	return nil
 }

@@ -13,7 +13,7 @@
 //	      -> kernels                  plan.go
 //
 // Parameters live in a Store, once on the device for all plans of a model; in
-// inference a device that can (a Mapper) reads them on the host.
+// inference a device that can (Capabilities.ReadsHostMemory) reads them on the host.
 // The stages of a plan are run one by one, with plain Go between them.
 //
 // Plans are not safe for concurrent use; each device runs one kernel at a time

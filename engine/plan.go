@@ -104,7 +104,7 @@ func Measure(dev Device, spec Spec) (int, error) {
 
 // programOf is the program of a Spec as the device runs it.
 func programOf(dev Device, spec Spec) (*program, error) {
-	if err := Supports(dev, spec.Features); err != nil {
+	if err := dev.Capabilities().Supports(spec.Features); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	p := newProgram(spec.Graph, spec.Stages)
@@ -114,7 +114,7 @@ func programOf(dev Device, spec Spec) (*program, error) {
 		}
 	}
 	p.sweep()
-	if dev.Fuses() {
+	if dev.Capabilities().Fuses {
 		p.fuse()
 	}
 	native := map[*value]bool{}
@@ -377,7 +377,7 @@ func (plan *Plan) Profile() (times []StepTime, err error) {
 			if err := plan.around(i, func() error {
 				for _, k := range stage {
 					start := time.Now()
-					if err := cmp.Or(k.Run(), Finish(plan.dev)); err != nil {
+					if err := cmp.Or(k.Run(), plan.dev.Sync()); err != nil {
 						return fmt.Errorf("engine: %s: %w", k.name, err)
 					}
 					times = append(times, StepTime{k.String(), time.Since(start)})

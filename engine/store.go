@@ -8,10 +8,10 @@ import (
 
 // Store holds a model's parameters on a device, once for all plans.
 type Store struct {
-	dev    Device
-	params *nn.Params
-	vars   map[*nn.Param]Tensor
-	mapper Mapper // nil if the device has copies
+	dev     Device
+	params  *nn.Params
+	vars    map[*nn.Param]Tensor
+	inPlace bool // the device reads the host's values
 }
 
 // NewStore makes an empty store; parameters are uploaded when a plan first
@@ -21,11 +21,11 @@ func NewStore(dev Device, params *nn.Params) *Store {
 }
 
 // NewReadOnlyStore makes a store for inference: parameters change on the host
-// only, so a Mapper needs no copy of them. A change takes effect with Upload;
+// only, so a device that reads the host's memory needs no copy of them. A change takes effect with Upload;
 // no run may come between the two.
 func NewReadOnlyStore(dev Device, params *nn.Params) *Store {
 	s := NewStore(dev, params)
-	s.mapper, _ = dev.(Mapper)
+	s.inPlace = dev.Capabilities().ReadsHostMemory
 	return s
 }
 
@@ -42,8 +42,8 @@ func (s *Store) Tensor(p *nn.Param, t DType) (Tensor, error) {
 	}
 	v := Tensor{Desc: Desc{p.Shape, t}, Changes: new(uint64)}
 	var err error
-	if s.mapper != nil && t == Float32 {
-		v.Mem, err = s.mapper.Map(p.Data)
+	if s.inPlace && t == Float32 {
+		v.Mem, err = s.dev.Map(p.Data)
 	} else {
 		v.Mem, err = s.dev.Alloc(v.Bytes())
 	}

@@ -30,7 +30,7 @@ func (p Precision) Features() engine.DType {
 
 // On is nil if a device can train in the precision, else an error that names the key.
 func (p Precision) On(dev engine.Device) error {
-	if err := engine.Supports(dev, p.Features()); err != nil {
+	if err := dev.Capabilities().Supports(p.Features()); err != nil {
 		return fmt.Errorf("train.precision is %s: %w", p, err)
 	}
 	return nil

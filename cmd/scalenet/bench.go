@@ -138,7 +138,7 @@ func (o *benchOptions) unsupported() (map[engine.DType]error, error) {
 	}
 	defer dev.Close()
 	return map[engine.DType]error{
-		engine.BFloat16: engine.Supports(dev, engine.BFloat16), engine.Float16: engine.Supports(dev, engine.Float16),
+		engine.BFloat16: dev.Capabilities().BFloat16, engine.Float16: dev.Capabilities().Float16,
 	}, nil
 }
 

@@ -35,12 +35,12 @@ func (f *features) on(dev engine.Device) (engine.DType, error) {
 	case f.bf16 && f.f16:
 		return 0, errors.New("--bf16 and --f16: want one of them")
 	case f.bf16:
-		if err := engine.Supports(dev, engine.BFloat16); err != nil {
+		if err := dev.Capabilities().BFloat16; err != nil {
 			return 0, fmt.Errorf("--bf16: %w", err)
 		}
 		return engine.BFloat16, nil
 	case f.f16:
-		if err := engine.Supports(dev, engine.Float16); err != nil {
+		if err := dev.Capabilities().Float16; err != nil {
 			return 0, fmt.Errorf("--f16: %w", err)
 		}
 		return engine.Float16, nil

@@ -23,7 +23,7 @@ func newDevice(t testing.TB, threads int) *Device {
 // the optimiser, against the reference device.
 func TestOperations(t *testing.T) {
 	d := newDevice(t, 2)
-	missing := d.BFloat16()
+	missing := d.Capabilities().BFloat16
 	optest.Run(t, ref.New(ref.Options{Fuse: true}), d, optest.Options{Features: []engine.DType{engine.BFloat16}, Skip: func(c optest.Case, features engine.DType) string {
 		switch c.Op.(type) {
 		case nn.Conv2D, nn.Conv2DGradInput, nn.Conv2DGradWeight, engine.ConvBlock, engine.ConvBlockGradInput, engine.ConvBlockGradWeight, nn.Linear:

@@ -28,7 +28,7 @@ type Device struct {
 	thread  *engine.Thread // OpenMP's pool belongs to it
 }
 
-var _ engine.Mapper = (*Device)(nil)
+var _ engine.Device = (*Device)(nil)
 
 var errClosed = errors.New("cpu: the device is closed")
 
@@ -63,12 +63,19 @@ func (d *Device) Do(f func() error) error { return d.thread.Do(f) }
 // Name implements engine.Device.
 func (d *Device) Name() string { return "cpu" }
 
-// Fuses implements engine.Device.
-func (d *Device) Fuses() bool { return true }
+// Capabilities implements engine.Device.
+func (d *Device) Capabilities() engine.Capabilities {
+	return engine.Capabilities{
+		Fuses: true, ReadsHostMemory: true,
+		BFloat16: d.bfloat16(), Float16: errors.New("cpu does not compute in float16"),
+	}
+}
 
-// BFloat16 implements engine.Device: oneDNN has bfloat16 only where the
-// processor has AVX-512.
-func (d *Device) BFloat16() (err error) {
+// Sync implements engine.Device: calls return when their work is done.
+func (d *Device) Sync() error { return nil }
+
+// bfloat16 is nil where the CPU has AVX-512: only there has oneDNN bfloat16.
+func (d *Device) bfloat16() (err error) {
 	d.Do(func() error {
 		if C.sn_device_bfloat16(d.handle) == 0 {
 			err = fmt.Errorf("cpu: oneDNN does not compute in bfloat16 on this processor (it has %s, AVX-512 is needed)", C.GoString(C.sn_onednn_isa()))
@@ -145,7 +152,7 @@ func (d *Device) Part(whole engine.Memory, from, bytes int) (engine.Memory, erro
 	return part, nil
 }
 
-// Map implements engine.Mapper. Memory that is never freed is let go of when
+// Map implements engine.Device. Memory that is never freed is let go of when
 // nothing refers to it any more.
 func (d *Device) Map(host any) (engine.Memory, error) {
 	b, err := engine.HostBytes(host)

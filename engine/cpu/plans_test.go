@@ -20,7 +20,7 @@ func TestPlans(t *testing.T) {
 		"bf16":     {Type: nn.Float32, Features: engine.BFloat16, Tolerance: 0.05},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := device.BFloat16(); o.Features == engine.BFloat16 && err != nil {
+			if err := device.Capabilities().BFloat16; o.Features == engine.BFloat16 && err != nil {
 				t.Skip(err)
 			}
 			for seed := range uint64(40) {

@@ -42,7 +42,7 @@ func TestNoReferenceImplementations(t *testing.T) {
 	for _, s := range shapes {
 		conv := nn.Conv2D{Stride: s.stride, Pad: s.kernel / 2, Dilation: 1, Groups: s.groups}
 		for _, typ := range []engine.DType{engine.Float32, engine.BFloat16} {
-			if typ == engine.BFloat16 && d.BFloat16() != nil {
+			if typ == engine.BFloat16 && d.Capabilities().BFloat16 != nil {
 				continue
 			}
 			out := conv.OutSide(s.side, s.kernel)

@@ -18,7 +18,7 @@ func TestGradientsInBFloat16(t *testing.T) {
 	device, err := cpu.New(cpu.Options{Threads: 2})
 	require.NoError(t, err)
 	defer device.Close()
-	if err := device.BFloat16(); err != nil {
+	if err := device.Capabilities().BFloat16; err != nil {
 		t.Skip(err)
 	}
 	o := optest.PlanOptions{Type: nn.Float32, Features: engine.BFloat16, Backward: true, Tolerance: 0.3}

@@ -49,11 +49,9 @@ type Device struct {
 }
 
 var (
-	_ engine.Device        = (*Device)(nil)
-	_ engine.HalfPrecision = (*Device)(nil)
-	_ engine.Asynchronous  = (*Device)(nil)
-	_ engine.Recorder      = (*Device)(nil)
-	_ engine.Uploader      = (*Device)(nil)
+	_ engine.Device   = (*Device)(nil)
+	_ engine.Recorder = (*Device)(nil)
+	_ engine.Uploader = (*Device)(nil)
 )
 
 // The least versions that the device works with: PTX 7.8 is as new as CUDA 11.8.
@@ -186,21 +184,25 @@ func (d *Device) Do(f func() error) error { return d.thread.Do(f) }
 // Name is "cuda:0" for the first GPU.
 func (d *Device) Name() string { return fmt.Sprintf("cuda:%d", d.options.Ordinal) }
 
-// Fuses implements engine.Device.
-func (d *Device) Fuses() bool { return true }
+// Capabilities implements engine.Device. Every GPU that the device takes has float16.
+func (d *Device) Capabilities() engine.Capabilities {
+	return engine.Capabilities{Fuses: true, BFloat16: d.bfloat16(), Asynchronous: true, PreprocessesImages: true, WholeGraph: true}
+}
 
-// BFloat16 implements engine.Device: tensor cores have it from compute capability 8.0 on.
-func (d *Device) BFloat16() error {
+// Map implements engine.Device.
+func (d *Device) Map(any) (engine.Memory, error) {
+	return nil, errors.New("cuda: kernels do not read the host's memory")
+}
+
+// bfloat16 is nil from compute capability 8.0 on: tensor cores have it from there.
+func (d *Device) bfloat16() error {
 	if d.capability < 80 {
 		return fmt.Errorf("cuda: this GPU has compute capability %s, bfloat16 needs 8.0", dotted(d.capability))
 	}
 	return nil
 }
 
-// Float16 implements engine.HalfPrecision: every GPU that the device takes has it.
-func (d *Device) Float16() error { return nil }
-
-// Sync implements engine.Asynchronous.
+// Sync implements engine.Device.
 func (d *Device) Sync() error {
 	return d.Do(func() error { return describe(d.stream.Synchronize()) })
 }

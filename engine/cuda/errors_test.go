@@ -154,9 +154,9 @@ func TestCapabilityDecidesOnBFloat16AndKernels(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, d.Close()) })
 		if missing != "" {
-			assert.ErrorContains(t, d.BFloat16(), missing)
+			assert.ErrorContains(t, d.Capabilities().BFloat16, missing)
 		} else {
-			assert.NoError(t, d.BFloat16())
+			assert.NoError(t, d.Capabilities().BFloat16)
 		}
 		x := alloc(t, d, engine.Float32, []float32{1, 2, 3, 4}, 1, 2, 2, 1)
 		w := alloc(t, d, engine.Float32, []float32{2}, 1, 1, 1, 1)

@@ -192,17 +192,17 @@ func (c *compiler) widened(t engine.Tensor) (engine.Tensor, error) {
 	return wide, c.step("cast_"+suffix(t.Type)+"_f32", size(t), t, wide, size(t))
 }
 
-// as gives a function that compiles one operation its attributes.
-func as[O nn.Op](compile func(*compiler, O) error) func(*compiler) error {
+// with gives a function that compiles one operation its attributes.
+func with[O nn.Op](compile func(*compiler, O) error) func(*compiler) error {
 	return func(c *compiler) error { return compile(c, c.op.(O)) }
 }
 
 // kernels is the table of all operations.
 func kernels() engine.Kernels[*compiler] {
 	k := engine.Kernels[*compiler]{}
-	k.AddMixed(as((*compiler).convBlock), engine.ConvBlock{})
-	k.Add(as((*compiler).convGradInput), engine.ConvBlockGradInput{})
-	k.AddMixed(as((*compiler).convGradWeight), engine.ConvBlockGradWeight{})
+	k.AddMixed(with((*compiler).convBlock), engine.ConvBlock{})
+	k.Add(with((*compiler).convGradInput), engine.ConvBlockGradInput{})
+	k.AddMixed(with((*compiler).convGradWeight), engine.ConvBlockGradWeight{})
 	k.AddMixed((*compiler).biasGrad, nn.BiasGrad{})
 	k.Add((*compiler).linear, nn.Linear{})
 	k.Add((*compiler).linearGradInput, nn.LinearGradInput{})
@@ -210,20 +210,20 @@ func kernels() engine.Kernels[*compiler] {
 	k.Add((*compiler).elementwise, nn.ReLU{}, nn.ReLUGrad{}, nn.Sigmoid{}, nn.SigmoidGrad{}, nn.Add{}, engine.AddReLU{}, engine.AddReLUGrad{})
 	k.AddMixed((*compiler).elementwise, engine.Cast{})
 	k.Add((*compiler).rearrange, nn.Concat{}, nn.Slice{}, nn.Embed{}, nn.Reshape{}, nn.Row{})
-	k.Add(as((*compiler).normBlock), engine.NormBlock{})
+	k.Add(with((*compiler).normBlock), engine.NormBlock{})
 	k.AddMixed((*compiler).norm, nn.Moments2D{}, nn.BatchNorm2DGradParams{})
 	k.Add((*compiler).norm, nn.BatchNorm2DGradInput{}, nn.FrozenBatchNorm2D{}, engine.FrozenNormReLU{}, nn.FrozenBatchNorm2DGrad{})
-	k.Add(as((*compiler).scaleChannels), engine.ScaleBlock{})
+	k.Add(with((*compiler).scaleChannels), engine.ScaleBlock{})
 	k.Add((*compiler).scaleChannelsGrad, nn.ScaleChannelsGrad{})
 	k.Add((*compiler).pool, nn.MaxPool2D{}, nn.MaxPool2DGrad{}, nn.AvgPool2D{}, nn.AvgPool2DGrad{}, nn.GlobalAvgPool2DGrad{})
 	k.AddMixed((*compiler).pool, nn.GlobalAvgPool2D{})
-	k.Add(as((*compiler).resize), engine.ResizeBlock{})
-	k.Add(as((*compiler).resizeGrad), nn.Resize2DGrad{})
-	k.Add(as((*compiler).roiAlign), nn.RoIAlign{})
-	k.Add(as((*compiler).roiAlignGrad), nn.RoIAlignGrad{})
-	k.Add(as((*compiler).pictures), nn.Pictures{})
-	k.Add(as((*compiler).proposals), nn.Proposals{})
-	k.Add(as((*compiler).detections), nn.Detections{})
+	k.Add(with((*compiler).resize), engine.ResizeBlock{})
+	k.Add(with((*compiler).resizeGrad), nn.Resize2DGrad{})
+	k.Add(with((*compiler).roiAlign), nn.RoIAlign{})
+	k.Add(with((*compiler).roiAlignGrad), nn.RoIAlignGrad{})
+	k.Add(with((*compiler).pictures), nn.Pictures{})
+	k.Add(with((*compiler).proposals), nn.Proposals{})
+	k.Add(with((*compiler).detections), nn.Detections{})
 	k.Add((*compiler).loss, nn.SoftmaxCrossEntropy{}, nn.SoftmaxCrossEntropyGrad{}, nn.SigmoidCrossEntropy{}, nn.SigmoidCrossEntropyGrad{},
 		nn.SmoothL1{}, nn.SmoothL1Grad{})
 	return k

@@ -34,7 +34,7 @@ func TestPrecision(t *testing.T) {
 			d, err := New(p.options)
 			require.NoError(t, err)
 			defer func() { require.NoError(t, d.Close()) }()
-			if err := d.BFloat16(); p.features == engine.BFloat16 && err != nil {
+			if err := d.Capabilities().BFloat16; p.features == engine.BFloat16 && err != nil {
 				t.Skip(err)
 			}
 			worst, of := 0.0, ""

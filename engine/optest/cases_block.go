@@ -144,6 +144,7 @@ func otherBlocks() (cases []Case) {
 				In: []Input{filled(Fill{Kind: Levels}, x...), feature(x...), feature(x...)}, Tolerance: Rounded},
 		)
 	}
+	cases = append(cases, Case{Name: "Cast/2x3x5x17", Op: engine.Cast{}, In: []Input{feature(2, 3, 5, 17)}, Tolerance: Rounded})
 	return cases
 }
 

@@ -2,6 +2,7 @@ package ref
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -30,14 +31,18 @@ func New(o Options) *Device { return &Device{options: o} }
 // Name is "ref".
 func (d *Device) Name() string { return "ref" }
 
-// Fuses implements engine.Device.
-func (d *Device) Fuses() bool { return d.options.Fuse }
+// Capabilities implements engine.Device.
+func (d *Device) Capabilities() engine.Capabilities {
+	return engine.Capabilities{Fuses: d.options.Fuse}
+}
 
-// BFloat16 implements engine.Device.
-func (d *Device) BFloat16() error { return nil }
+// Sync implements engine.Device: calls return when their work is done.
+func (d *Device) Sync() error { return nil }
 
-// Float16 implements engine.HalfPrecision.
-func (d *Device) Float16() error { return nil }
+// Map implements engine.Device.
+func (d *Device) Map(any) (engine.Memory, error) {
+	return nil, errors.New("ref: kernels do not read the host's memory")
+}
 
 // Close implements engine.Device; there is nothing to free.
 func (d *Device) Close() error { return nil }

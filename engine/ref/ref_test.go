@@ -148,7 +148,7 @@ func (alien) Bytes() int { return 1 << 20 }
 
 func TestMemory(t *testing.T) {
 	d := New(Options{Fuse: true})
-	assert.True(t, d.Fuses())
+	assert.True(t, d.Capabilities().Fuses)
 	assert.Equal(t, "ref", d.Name())
 	_, err := d.Alloc(-1)
 	assert.Error(t, err)
