@@ -15,12 +15,12 @@ import (
 
 // counting is a device that counts the bytes allocated on it, and those mapped.
 type counting struct {
-	engine.Mapper
+	engine.Device
 	bytes, mapped atomic.Int64
 }
 
 func (d *counting) Alloc(bytes int) (engine.Memory, error) {
-	m, err := d.Mapper.Alloc(bytes)
+	m, err := d.Device.Alloc(bytes)
 	if err == nil {
 		d.bytes.Add(int64(bytes))
 	}
@@ -28,7 +28,7 @@ func (d *counting) Alloc(bytes int) (engine.Memory, error) {
 }
 
 func (d *counting) Map(host any) (engine.Memory, error) {
-	m, err := d.Mapper.Map(host)
+	m, err := d.Device.Map(host)
 	if err == nil {
 		d.bytes.Add(int64(m.Bytes()))
 		d.mapped.Add(int64(m.Bytes()))
@@ -38,7 +38,7 @@ func (d *counting) Map(host any) (engine.Memory, error) {
 
 func (d *counting) Free(m engine.Memory) {
 	d.bytes.Add(-int64(m.Bytes()))
-	d.Mapper.Free(m)
+	d.Device.Free(m)
 }
 
 // What a detection will take is known before anything is allocated.
@@ -56,7 +56,7 @@ func TestDetectionBytes(t *testing.T) {
 // largest plans take, and all of it comes back.
 func TestMemoryOfPlans(t *testing.T) {
 	processor := newCPU(t)
-	dev := &counting{Mapper: processor}
+	dev := &counting{Device: processor}
 	m := newModel(t, smallConfig())
 	d := NewDetector(m, dev, Options{Plans: 3, Regions: 8})
 	random := rand.New(rand.NewPCG(1, 2))
@@ -94,7 +94,7 @@ func TestMemoryOfPlans(t *testing.T) {
 // A training gives everything back, too.
 func TestMemoryOfTraining(t *testing.T) {
 	processor := newCPU(t)
-	dev := &counting{Mapper: processor}
+	dev := &counting{Device: processor}
 	m := newModel(t, smallConfig())
 	for range 2 {
 		learn(t, m, dev, squares(2), 2)

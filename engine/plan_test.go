@@ -39,12 +39,13 @@ func (b block) Bytes() int { return int(b) }
 var errAccount = errors.New("as told")
 
 func (a *accountant) Name() string { return "accountant" }
-func (a *accountant) Fuses() bool  { return true }
-func (a *accountant) BFloat16() error {
+func (a *accountant) Sync() error  { return nil }
+func (a *accountant) Capabilities() engine.Capabilities {
+	c := engine.Capabilities{Fuses: true, Float16: errors.New("accountant does not compute in float16")}
 	if a.float32Only {
-		return errAccount
+		c.BFloat16 = errAccount
 	}
-	return nil
+	return c
 }
 func (a *accountant) Alloc(bytes int) (engine.Memory, error) {
 	if a.full {
