@@ -22,10 +22,11 @@ type Options struct {
 
 // Device is the processor as an engine.Device.
 type Device struct {
-	threads int
-	kernels engine.Kernels[*compiler]
-	handle  *C.sn_device
-	thread  *engine.Thread // OpenMP's pool belongs to it
+	threads      int
+	kernels      engine.Kernels[*compiler]
+	capabilities engine.Capabilities
+	handle       *C.sn_device
+	thread       *engine.Thread // OpenMP's pool belongs to it
 }
 
 var _ engine.Device = (*Device)(nil)
@@ -44,6 +45,10 @@ func New(o Options) (*Device, error) {
 	var err error
 	if d.thread, err = engine.NewThread(errClosed, d.open, func() error { C.sn_device_free(d.handle); return nil }); err != nil {
 		return nil, err
+	}
+	d.capabilities = engine.Capabilities{
+		Fuses: true, ReadsHostMemory: true,
+		BFloat16: d.bfloat16(), Float16: errors.New("cpu does not compute in float16"),
 	}
 	return d, nil
 }
@@ -64,12 +69,7 @@ func (d *Device) Do(f func() error) error { return d.thread.Do(f) }
 func (d *Device) Name() string { return "cpu" }
 
 // Capabilities implements engine.Device.
-func (d *Device) Capabilities() engine.Capabilities {
-	return engine.Capabilities{
-		Fuses: true, ReadsHostMemory: true,
-		BFloat16: d.bfloat16(), Float16: errors.New("cpu does not compute in float16"),
-	}
-}
+func (d *Device) Capabilities() engine.Capabilities { return d.capabilities }
 
 // Sync implements engine.Device: calls return when their work is done.
 func (d *Device) Sync() error { return nil }
