@@ -14,7 +14,7 @@ const (
 	mostBlocks   = 1 << 9 // of all stages
 	mostStride   = 4      // of a stage
 	mostScales   = 8
-	mostPool     = 1 << 8
+	mostPool     = 1 << 11
 	mostSide     = 1 << 13 // of an image
 )
 
