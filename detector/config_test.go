@@ -29,10 +29,10 @@ func TestSet(t *testing.T) {
 	for assignment, want := range map[string]string{
 		"train.lr=0.02":             "",
 		"input.shorter=[480, 512]":  "",
-		"train.lrr=0.02":            "--set train.lrr=0.02: yaml: unmarshal errors: line 2: field lrr not found in type train.Config",
-		"train.lr":                  `--set "train.lr": want key=value, such as train.lr=0.02`,
-		"train.lr=fast":             "--set train.lr=fast: yaml: unmarshal errors: line 2: cannot unmarshal !!str `fast` into float64",
-		"input.shorter=[480, wide]": "--set input.shorter=[480, wide]: yaml: unmarshal errors: line 2: cannot unmarshal !!str `wide` into int",
+		"train.lrr=0.02":            "--set train.lrr=0.02: train.lrr: unknown key; did you mean train.lr?",
+		"train.lr":                  "--set train.lr: want key=value, such as train.lr=0.02",
+		"train.lr=fast":             `--set train.lr=fast: train.lr is "fast": want a number`,
+		"input.shorter=[480, wide]": `--set input.shorter=[480, wide]: input.shorter[1] is "wide": want a whole number`,
 	} {
 		c := Default()
 		err := train.Assign(&c, assignment)
