@@ -1,4 +1,4 @@
-// Package engine compiles a gorgonia graph of nn operations into a Plan and
+// Package engine compiles a graph of nn operations into a Plan and
 // runs it on a device.
 //
 // Compile sorts the nodes that the wanted outputs need, fuses chains of

@@ -1,5 +1,5 @@
 // Package nn is the vocabulary in which every network of this project is
-// written: operations on gorgonia graphs with shape inference and derivatives,
+// written: operations on graphs with shape inference and derivatives,
 // layers made of them, and the ordered set of parameters they share.
 //
 // # Conventions
@@ -12,7 +12,7 @@
 //
 // An operation is a small comparable struct of attributes. It holds no buffers
 // and knows no device: package engine compiles the graph and asks a device for
-// a kernel. gorgonia.Backpropagate derives the backward graph from the
+// a kernel. Behind a Node is a node of gorgonia's, which no other package sees: gorgonia.Backpropagate derives the backward graph from the
 // derivatives given here, which are nodes made of the ...Grad operations.
 //
 // # Errors
