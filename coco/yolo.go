@@ -92,13 +92,13 @@ func (f *yoloFile) readPictures(paths []string) []yoloPicture {
 
 // labelsOf is where the labels of a picture are: the last folder "images" of its path becomes "labels", its extension .txt.
 func labelsOf(picture string) string {
-	path := strings.TrimSuffix(picture, filepath.Ext(picture)) + ".txt"
 	sep := string(filepath.Separator)
+	path := sep + strings.TrimSuffix(picture, filepath.Ext(picture)) + ".txt" // a path may begin with the folder
 	images := sep + "images" + sep
 	if at := strings.LastIndex(path, images); at >= 0 {
-		return path[:at] + sep + "labels" + sep + path[at+len(images):]
+		path = path[:at] + sep + "labels" + sep + path[at+len(images):]
 	}
-	return path
+	return path[len(sep):]
 }
 
 // yoloObject is a line of a label file: a class from 0 and its box as shares of the picture's sides.

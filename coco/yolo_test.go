@@ -313,3 +313,17 @@ func FuzzYOLOList(f *testing.F) {
 		}
 	})
 }
+
+func TestLabelsOf(t *testing.T) {
+	for image, want := range map[string]string{
+		"images/train/a.jpg":         "labels/train/a.txt", // a data set that is the current folder
+		"set/images/train/a.jpg":     "set/labels/train/a.txt",
+		"/images/a.b.png":            "/labels/a.b.txt",
+		"/x/images/y/images/a.jpeg":  "/x/images/y/labels/a.txt",
+		"myimages/a.jpg":             "myimages/a.txt",
+		"a.jpg":                      "a.txt",
+		"../images/../images/up.jpg": "../images/../labels/up.txt",
+	} {
+		require.Equal(t, want, labelsOf(image))
+	}
+}
