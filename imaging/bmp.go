@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/draw"
 	"io"
+	"slices"
 	"strings"
 
 	"golang.org/x/image/bmp"
@@ -44,11 +45,9 @@ func foreignError(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.HasSuffix(err.Error(), "EOF"):
 		return fmt.Errorf("%w: cut off", ErrCorrupt)
 	}
-	_, text, found := strings.Cut(err.Error(), ": ") // behind the name of a package
-	if !found {
-		text = err.Error()
-	}
-	return fmt.Errorf("%w: %s", ErrCorrupt, text)
+	parts := strings.Split(err.Error(), ": ")
+	parts = slices.DeleteFunc(parts, func(s string) bool { return slices.Contains([]string{"bmp", "gif", "lzw", "image"}, s) }) // packages of Go
+	return fmt.Errorf("%w: %s", ErrCorrupt, strings.Join(parts, ": "))
 }
 
 func decodeBMP(data []byte, h header) (*Image, error) {
