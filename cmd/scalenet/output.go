@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"scalenet/checkpoint"
 	"strings"
 	"syscall"
 
@@ -132,7 +133,7 @@ func (f *output) tryFolder(tried map[string]bool) error {
 		return nil
 	}
 	tried[dir] = true
-	probe, err := os.MkdirTemp(dir, stagingPattern)
+	probe, err := os.MkdirTemp(dir, ".scalenet-probe-*")
 	if err != nil {
 		return fmt.Errorf("%s: cannot be written: %w", f.path, errors.Unwrap(err))
 	}
@@ -153,9 +154,9 @@ func above(path string) string {
 	return dir
 }
 
-// stagingPattern names the folders that outputs are written in before they are
-// moved to their places.
-const stagingPattern = ".scalenet.tmp-*"
+// stagingName is in the names of the folders that outputs are written in before
+// they are moved to their places. Those of killed processes go with the next output.
+const stagingName = "scalenet"
 
 // write has save write a file elsewhere and moves it to path: whole, and over
 // nothing unless --force is given.
@@ -176,7 +177,7 @@ func (o *outputs) writeInto(dir string, save func(dir string) error) (err error)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	staging, err := os.MkdirTemp(resolve(dir), stagingPattern)
+	staging, release, err := checkpoint.TemporaryFolder(filepath.Join(resolve(dir), stagingName))
 	if err != nil {
 		return err
 	}
@@ -184,7 +185,7 @@ func (o *outputs) writeInto(dir string, save func(dir string) error) (err error)
 		if err != nil {
 			err = &placedError{err, strings.ReplaceAll(err.Error(), staging+string(filepath.Separator), shown)}
 		}
-		err = errors.Join(err, os.RemoveAll(staging))
+		err = errors.Join(err, os.RemoveAll(staging), release())
 	}()
 	if err := save(staging); err != nil {
 		return err

@@ -401,3 +401,17 @@ func FuzzDrawnNames(f *testing.F) {
 		}
 	})
 }
+
+// The folder of a process that was killed while it wrote goes with the next output.
+func TestOutputsRemoveAbandonedFolders(t *testing.T) {
+	dir := t.TempDir()
+	abandoned := filepath.Join(dir, ".scalenet.tmp-0")
+	require.NoError(t, os.Mkdir(abandoned, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(abandoned, "half.jpg"), []byte("x"), 0o644))
+	var o outputs
+	require.NoError(t, o.write(filepath.Join(dir, "a.txt"), func(path string) error { return os.WriteFile(path, []byte("a"), 0o644) }))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.Equal(t, "a.txt", entries[0].Name())
+}
