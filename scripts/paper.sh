@@ -8,10 +8,10 @@
 #     scripts/paper.sh allocate                   reads the allocation off the trained seed
 #     scripts/paper.sh table                      compares what is trained
 #
-# Settings: WORK (default runs/paper), PROGRAM (bin/scalenet), SEED (1), EPOCHS (15), THREADS (1).
+# Settings: WORK (default runs/paper), PROGRAM (bin/scalenet), SEED (1), EPOCHS (15), THREADS (1), PRECISION (float32; bfloat16 on CPUs that have it).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-WORK=${WORK:-runs/paper} PROGRAM=${PROGRAM:-bin/scalenet} SEED=${SEED:-1} EPOCHS=${EPOCHS:-15} THREADS=${THREADS:-1}
+WORK=${WORK:-runs/paper} PROGRAM=${PROGRAM:-bin/scalenet} SEED=${SEED:-1} EPOCHS=${EPOCHS:-15} THREADS=${THREADS:-1} PRECISION=${PRECISION:-float32}
 side=128 # of the enlarged images: the network is then the detector's own, stem and strides included
 mkdir -p "$WORK"
 
@@ -60,7 +60,7 @@ train() {
 	local out=$WORK/$1 resume=()
 	[ ! -f "$out/state.safetensors" ] || resume=(--resume)
 	"$PROGRAM" classify train --data "$WORK/tiny" --preset bccd --config "$WORK/$1.yaml" --set train.epochs="$EPOCHS" --set train.eval_epochs=3 \
-		--set train.save_steps=400 --set train.seed="$SEED" --threads "$THREADS" --out "$out" "${resume[@]}"
+		--set train.save_steps=400 --set train.seed="$SEED" --set train.precision="$PRECISION" --threads "$THREADS" --out "$out" "${resume[@]}"
 }
 
 table() {
