@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"scalenet/imaging"
+	"scalenet/internal/brief"
 	"scalenet/server/schedule"
 )
 
@@ -38,17 +38,9 @@ func badRequest(format string, args ...any) *Error {
 
 // shown is a client's value as an error or the log repeats it: as it was sent,
 // but not long.
-func shown[T ~string | ~[]byte](text T) string { return cut(text, 100) }
+func shown[T ~string | ~[]byte](text T) string { return brief.Cut(text, 100) }
 
 func quoted(text string) string { return strconv.Quote(shown(text)) }
-
-// cut leaves at most so many bytes of a text.
-func cut[T ~string | ~[]byte](text T, most int) string {
-	if len(text) <= most {
-		return string(text)
-	}
-	return strings.ToValidUTF8(string(text[:most]), "") + "..."
-}
 
 // longestMessage of an error, in bytes.
 const longestMessage = 1000
@@ -103,7 +95,7 @@ func (s *Server) fail(c *gin.Context, err error) {
 // repeats.
 func (s *Server) requestError(c *gin.Context, err error) *Error {
 	e := *asError(err)
-	e.Message, e.RequestID = cut(e.Message, longestMessage), requestID(c)
+	e.Message, e.RequestID = brief.Cut(e.Message, longestMessage), requestID(c)
 	s.noteError(c, &e)
 	return &e
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/gin-gonic/gin"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
+
+	"scalenet/internal/brief"
 )
 
 // Keys of gin's context.
@@ -62,7 +64,7 @@ func (s *Server) observe(c *gin.Context) {
 		if status >= http.StatusInternalServerError && e.Code == "internal" {
 			level = slog.LevelError
 		}
-		attributes = append(attributes, slog.String("code", e.Code), slog.String("error", cut(cmp.Or(causeOf(e), e.Message), longestCause)))
+		attributes = append(attributes, slog.String("code", e.Code), slog.String("error", brief.Cut(cmp.Or(causeOf(e), e.Message), longestCause)))
 	}
 	took := time.Since(start)
 	s.metrics.request(endpoint, status, took)
@@ -70,7 +72,7 @@ func (s *Server) observe(c *gin.Context) {
 		level = slog.LevelDebug
 	}
 	s.config.Log.LogAttrs(c.Request.Context(), level, "request", append([]slog.Attr{
-		slog.String("id", requestID(c)), slog.String("method", shown(c.Request.Method)), slog.String("path", cut(c.Request.URL.Path, longestMessage)),
+		slog.String("id", requestID(c)), slog.String("method", shown(c.Request.Method)), slog.String("path", brief.Cut(c.Request.URL.Path, longestMessage)),
 		slog.Int("status", status), slog.Duration("took", took), slog.Int("bytes", c.Writer.Size()), slog.String("client", c.ClientIP()),
 	}, attributes...)...)
 }

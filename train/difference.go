@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"scalenet/checkpoint"
+	"scalenet/internal/brief"
 )
 
 // Difference names the first key in which two configurations of a type differ,
@@ -162,9 +163,4 @@ func flow(n *yaml.Node) string {
 const longest = 80
 
 // cut shortens a value for a message.
-func cut(text string) string {
-	if len(text) <= longest {
-		return text
-	}
-	return strings.ToValidUTF8(text[:longest], "") + "..."
-}
+func cut(text string) string { return brief.Cut(text, longest) }

@@ -21,6 +21,14 @@ func Text(s string) string {
 	return strings.ToValidUTF8(s[:most], "") + fmt.Sprintf("... (%d bytes)", len(s))
 }
 
+// Cut is the first bytes of a text that has more, without a part of a character.
+func Cut[T ~string | ~[]byte](text T, bytes int) string {
+	if len(text) <= bytes {
+		return string(text)
+	}
+	return strings.ToValidUTF8(string(text[:bytes]), "") + "..."
+}
+
 // Value is how fmt.Sprint shows a value, shortened.
 func Value(v any) string { return Text(fmt.Sprint(v)) }
 

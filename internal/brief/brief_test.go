@@ -10,6 +10,8 @@ import (
 func TestBrief(t *testing.T) {
 	require.Equal(t, "short", Text("short"))
 	require.Equal(t, strings.Repeat("x", 199)+"... (203 bytes)", Text(strings.Repeat("x", 199)+"éé"), "no part of a character")
+	require.Equal(t, "é...", Cut("éé", 3), "no part of a character")
+	require.Equal(t, "éé", Cut([]byte("éé"), 4))
 	require.Equal(t, "[1 2]", Value([]int{1, 2}))
 	require.Less(t, len(Value(make([]int, 1e6))), 300)
 	require.Equal(t, "a, b", List([]string{"a", "b"}))
