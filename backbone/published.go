@@ -2,7 +2,7 @@ package backbone
 
 import "strings"
 
-// Published is what others counted and measured of a network; docs/numbers.md
+// Published is what others counted and measured of a network; docs/defaults.md
 // has the sources. What was not published is 0.
 type Published struct {
 	// Data is what the network was made for, Side the input that MACs are of.
