@@ -11,7 +11,7 @@ import (
 	"scalenet/engine"
 	"scalenet/imaging"
 	"scalenet/nn"
-	"scalenet/train"
+	"scalenet/prefetch"
 )
 
 // Classifier runs a model on batches of one size. It is not safe for concurrent use.
@@ -198,7 +198,7 @@ type guess struct {
 }
 
 // next gives the device the next batch; nil after the last.
-func (c *Classifier) next(ctx context.Context, loader *train.Prefetch[*Batch]) (*guess, error) {
+func (c *Classifier) next(ctx context.Context, loader *prefetch.Loader[*Batch]) (*guess, error) {
 	b, err := loader.Next(ctx)
 	if errors.Is(err, io.EOF) {
 		return nil, nil

@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"sync"
 
-	"scalenet/train"
+	"scalenet/prefetch"
 )
 
 // Skipped collects the pictures that could not be read and were left out. A nil
@@ -64,24 +64,24 @@ func workers() (workers, ahead int) {
 // every epoch, all of Config.Batch pictures (the last one is filled up from the
 // start of the epoch), changed at random. What a batch holds depends on the
 // configuration's seed, its epoch and its place only. Close it.
-func NewLoader(c Config, data *Dataset, skipped *Skipped) (*train.Prefetch[*Batch], error) {
+func NewLoader(c Config, data *Dataset, skipped *Skipped) (*prefetch.Loader[*Batch], error) {
 	if data.Len() == 0 {
 		return nil, fmt.Errorf("%s: no pictures", data.Path)
 	}
 	b := &batches{&c, data, skipped}
 	count := (data.Len() + c.Batch - 1) / c.Batch
 	at, ahead := workers()
-	return train.NewPrefetch(count, at, ahead, func(epoch int) func(int) (*Batch, error) {
-		order := train.RandAt(c.Train.Seed, epoch, -1).Perm(data.Len())
+	return prefetch.New(count, at, ahead, func(epoch int) func(int) (*Batch, error) {
+		order := prefetch.Rand(c.Train.Seed, epoch, -1).Perm(data.Len())
 		return func(batch int) (*Batch, error) { return b.forTraining(epoch, batch, order) }
 	}), nil
 }
 
 // newTestLoader makes batches of all pictures in their order, as tests see them.
-func newTestLoader(c Config, data *Dataset, batch int, skipped *Skipped) *train.Prefetch[*Batch] {
+func newTestLoader(c Config, data *Dataset, batch int, skipped *Skipped) *prefetch.Loader[*Batch] {
 	b := &batches{&c, data, skipped}
 	at, ahead := workers()
-	return train.NewPrefetch((data.Len()+batch-1)/batch, at, ahead, func(int) func(int) (*Batch, error) {
+	return prefetch.New((data.Len()+batch-1)/batch, at, ahead, func(int) func(int) (*Batch, error) {
 		return func(i int) (*Batch, error) { return b.forTest(i*batch, batch) }
 	})
 }
@@ -91,7 +91,7 @@ func (b *batches) forTraining(epoch, index int, order []int) (*Batch, error) {
 	batch := newBatch(n, b.config.Input.Size)
 	for i := range n {
 		place := index*n + i
-		random := train.RandAt(b.config.Train.Seed, epoch, place)
+		random := prefetch.Rand(b.config.Train.Seed, epoch, place)
 		// The next picture takes the place of one that cannot be read.
 		for try := 0; ; try++ {
 			at := order[(place+try)%len(order)]

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"scalenet/engine/ref"
 	"scalenet/imaging"
-	"scalenet/train"
+	"scalenet/prefetch"
 )
 
 // small is a configuration of a network that trains in moments.
@@ -39,7 +39,7 @@ func openSmall(t testing.TB, train, test int) (*Dataset, *Dataset) {
 	return a, b
 }
 
-func all(t testing.TB, p *train.Prefetch[*Batch]) (list []*Batch) {
+func all(t testing.TB, p *prefetch.Loader[*Batch]) (list []*Batch) {
 	t.Helper()
 	for {
 		b, err := p.Next(context.Background())
@@ -171,7 +171,7 @@ func TestAugment(t *testing.T) {
 	corners, flipped := map[[2]int]bool{}, 0
 	flip := Config{Input: c.Input, Augment: Augment{Crop: CropCentre, Flip: true}}
 	for i := range 800 {
-		random := train.RandAt(1, 0, i)
+		random := prefetch.Rand(1, 0, i)
 		got := cropPadded(m, 32, 4, random)
 		require.Equal(t, [2]int{32, 32}, [2]int{got.W, got.H})
 		// Where the picture's middle went says how it was moved.
@@ -185,7 +185,7 @@ func TestAugment(t *testing.T) {
 		}
 		require.NotEqual(t, [2]int{-9, -9}, found)
 		corners[found] = true
-		if in := flip.forTraining(m, train.RandAt(2, 0, i)); !slices.Equal(in.Pix, m.Pix) {
+		if in := flip.forTraining(m, prefetch.Rand(2, 0, i)); !slices.Equal(in.Pix, m.Pix) {
 			require.Equal(t, m.FlipHorizontal().Pix, in.Pix)
 			flipped++
 		}
@@ -196,10 +196,10 @@ func TestAugment(t *testing.T) {
 	// A crop has 8 to 100 % of the area and an aspect between 3/4 and 4/3.
 	big := imaging.New(100, 80)
 	for i := range 300 {
-		require.Equal(t, 24, cropResized(big, 24, train.RandAt(3, 0, i)).W)
+		require.Equal(t, 24, cropResized(big, 24, prefetch.Rand(3, 0, i)).W)
 	}
 	for _, size := range [][2]int{{1, 1}, {1, 300}, {300, 1}, {2, 3}} {
-		got := cropResized(imaging.New(size[0], size[1]), 16, train.RandAt(4, 0, 0))
+		got := cropResized(imaging.New(size[0], size[1]), 16, prefetch.Rand(4, 0, 0))
 		require.Equal(t, [2]int{16, 16}, [2]int{got.W, got.H}, "%v", size)
 		in := Input{Size: 7, TestResize: 9}.centre(imaging.New(size[0], size[1]))
 		require.Equal(t, [2]int{7, 7}, [2]int{in.W, in.H}, "%v", size)
@@ -214,7 +214,7 @@ func TestLighting(t *testing.T) {
 	var sum, squares [3]float64
 	const n = 2000
 	for i := range n {
-		in := c.forTraining(m, train.RandAt(5, 0, i))
+		in := c.forTraining(m, prefetch.Rand(5, 0, i))
 		for k, v := range in.shift {
 			sum[k] += float64(v)
 			squares[k] += float64(v) * float64(v)

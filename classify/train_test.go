@@ -11,6 +11,7 @@ import (
 	"scalenet/engine"
 	"scalenet/engine/cpu"
 	"scalenet/imaging"
+	"scalenet/prefetch"
 	"scalenet/train"
 )
 
@@ -35,13 +36,13 @@ func run(t *testing.T, c Config, data, val *Dataset, dir string, resume bool, st
 	defer trainer.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	source := &stopping{Prefetch: loader, before: stopBefore, stop: cancel}
+	source := &stopping{Loader: loader, before: stopBefore, stop: cancel}
 	return (&train.Loop[*Batch]{Config: m.Config.Train, Device: dev, Model: trainer, Source: source, Dir: dir}).Run(ctx, resume)
 }
 
 // stopping asks for the end of the run before its nth batch.
 type stopping struct {
-	*train.Prefetch[*Batch]
+	*prefetch.Loader[*Batch]
 	before int
 	stop   func()
 }
@@ -50,7 +51,7 @@ func (s *stopping) Next(ctx context.Context) (*Batch, error) {
 	if s.before--; s.before == 0 {
 		s.stop()
 	}
-	return s.Prefetch.Next(ctx)
+	return s.Loader.Next(ctx)
 }
 
 // inEach tests a training in the precisions that the processor has.

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"scalenet/geom"
-	"scalenet/train"
+	"scalenet/prefetch"
 )
 
 // batchPlan says what a batch consists of.
@@ -18,7 +18,7 @@ type batchPlan struct {
 // planEpoch lists the batches of an epoch. It depends on nothing but the data set, the configuration and the epoch.
 func (l *Loader) planEpoch(epoch int) []batchPlan {
 	cfg := &l.cfg
-	random := train.RandAt(cfg.Seed, epoch, -1)
+	random := prefetch.Rand(cfg.Seed, epoch, -1)
 	var plans []batchPlan
 	for _, b := range l.buckets {
 		images := slices.Clone(b.images)
@@ -52,7 +52,7 @@ type augmentation struct {
 
 // draw depends on the seed, the epoch and the place within the epoch only.
 func (c *LoaderConfig) draw(epoch, place int) augmentation {
-	random := train.RandAt(c.Seed, epoch, place)
+	random := prefetch.Rand(c.Seed, epoch, place)
 	flipX, flipY, brightness := random.Float64() < 0.5, random.Float64() < 0.5, random.Float64()
 	return augmentation{
 		flipX:      c.FlipHorizontal && flipX,

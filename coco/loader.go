@@ -7,7 +7,7 @@ import (
 
 	"scalenet/geom"
 	"scalenet/imaging"
-	"scalenet/train"
+	"scalenet/prefetch"
 )
 
 // LoaderConfig says how pictures become batches. Fields with a default take it when they are zero.
@@ -85,7 +85,7 @@ func (c LoaderConfig) withDefaults() (LoaderConfig, error) {
 // sees exactly what an uninterrupted one does. It is for one goroutine at a time. A picture that cannot be read is an error of
 // Next that names it, and stays one until Seek.
 type Loader struct {
-	*train.Prefetch[*Batch]
+	*prefetch.Loader[*Batch]
 	data     *Dataset
 	cfg      LoaderConfig
 	buckets  []bucket
@@ -119,7 +119,7 @@ func NewLoader(d *Dataset, cfg LoaderConfig) (*Loader, error) {
 	for _, b := range l.buckets {
 		batches += (len(b.images) + cfg.Batch - 1) / cfg.Batch
 	}
-	l.Prefetch = train.NewPrefetch(batches, cfg.Workers, cfg.Prefetch, func(epoch int) func(int) (*Batch, error) {
+	l.Loader = prefetch.New(batches, cfg.Workers, cfg.Prefetch, func(epoch int) func(int) (*Batch, error) {
 		plans := l.planEpoch(epoch)
 		return func(step int) (*Batch, error) { return l.build(epoch, step, &plans[step]) }
 	})

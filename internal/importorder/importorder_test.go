@@ -30,16 +30,16 @@ var order = [][]string{
 	{"rpn", "roi"},
 	{"assign"}, // matching and sampling, for rpn and roi
 	{"coco/analysis", "coco/check", "coco/layout", "coco/view"},
-	{"coco"},
-	{"train"},
+	{"coco", "train"},
 	{"backbone"},
 	{"engine/optest"}, // the table of operations that every device is tested on
 	{"engine/cpu", "engine/cuda", "engine/ref"},
 	{"engine"},
 	{"nn"},
 	{"imaging"},
-	{"raster"}, // from bytes to a network's input
-	{"figure"}, // the look of plots
+	{"raster"},   // from bytes to a network's input
+	{"prefetch"}, // batches made ahead of the loop that uses them
+	{"figure"},   // the look of plots
 	{"checkpoint"},
 	{"geom"},
 	{"examples"},          // pictures, embedded

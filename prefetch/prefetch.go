@@ -1,0 +1,152 @@
+// Package prefetch makes the batches of an epoch on goroutines, ahead of the loop that uses them.
+//
+// What a batch holds must depend on its epoch and its place only, so that a resumed run gets the batches of an uninterrupted one. Random
+// numbers for a place in an epoch come from [Rand].
+package prefetch
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"sync"
+	"time"
+)
+
+// Loader makes batches on goroutines ahead of Next. It is for one goroutine at a time.
+type Loader[B any] struct {
+	batches, workers, ahead int
+	plan                    func(epoch int) func(batch int) (B, error)
+
+	epoch, batch int // of the batch that Next returns next
+	stream       *stream[B]
+	failed       error
+	waited       time.Duration
+}
+
+// New prepares a loader of the given number of batches per epoch. At most workers batches are being made at once. At most ahead batches
+// are ready or being made. plan is called once per epoch, and once more after Seek. The function that it returns makes one batch, and is
+// called on several goroutines at once.
+func New[B any](batches, workers, ahead int, plan func(epoch int) func(batch int) (B, error)) *Loader[B] {
+	return &Loader[B]{batches: batches, workers: workers, ahead: ahead, plan: plan}
+}
+
+// Batches returns the number of batches per epoch.
+func (l *Loader[B]) Batches() int { return l.batches }
+
+// Waited returns the time that calls of Next have spent waiting for data.
+func (l *Loader[B]) Waited() time.Duration { return l.waited }
+
+// Seek makes Next begin with a batch of an epoch, both counted from 0.
+func (l *Loader[B]) Seek(epoch, batch int) error {
+	if epoch < 0 || batch < 0 || batch > l.batches {
+		return fmt.Errorf("loader: no batch %d in epoch %d: an epoch has %d", batch, epoch, l.batches)
+	}
+	l.Close()
+	l.epoch, l.batch, l.failed = epoch, batch, nil
+	return nil
+}
+
+// Next returns the next batch of the epoch, or io.EOF after its last. A batch that cannot be made is an error, which further calls
+// return too, until Seek. When the context ends first, no batch is lost.
+func (l *Loader[B]) Next(ctx context.Context) (none B, err error) {
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	if l.failed != nil {
+		return none, l.failed
+	}
+	if l.batch == l.batches {
+		return none, io.EOF
+	}
+	if l.stream == nil {
+		l.stream = l.start()
+	}
+	began := time.Now()
+	defer func() { l.waited += time.Since(began) }()
+	if l.stream.head == nil {
+		l.stream.head = <-l.stream.queue
+	}
+	select {
+	case r := <-l.stream.head:
+		l.stream.head = nil
+		if r.err != nil {
+			l.Close()
+			l.failed = r.err
+			return none, r.err
+		}
+		if l.batch++; l.batch == l.batches {
+			l.Close()
+		}
+		return r.batch, nil
+	case <-ctx.Done():
+		return none, ctx.Err() // the batch stays at the head
+	}
+}
+
+// Rest yields the remaining batches of the epoch, as Next returns them. An error is the last thing that it yields.
+func (l *Loader[B]) Rest(ctx context.Context) iter.Seq2[B, error] {
+	return func(yield func(B, error) bool) {
+		for {
+			b, err := l.Next(ctx)
+			if err == io.EOF || !yield(b, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Close ends the goroutines. The loader can be used after it: Next goes on where it stood.
+func (l *Loader[B]) Close() {
+	if l.stream != nil {
+		l.stream.close()
+		l.stream = nil
+	}
+}
+
+// stream makes the rest of an epoch: a queue of batches in order, each a channel that its goroutine fills.
+type stream[B any] struct {
+	queue chan chan made[B]
+	head  chan made[B] // taken from the queue, not yet received
+	stop  chan struct{}
+	wg    sync.WaitGroup
+}
+
+type made[B any] struct {
+	batch B
+	err   error
+}
+
+// start makes the batches from the current one to the end of the epoch. The capacity of the queue bounds how many are made ahead.
+func (l *Loader[B]) start() *stream[B] {
+	s := &stream[B]{queue: make(chan chan made[B], l.ahead), stop: make(chan struct{})}
+	epoch, first := l.epoch, l.batch
+	workers := make(chan struct{}, l.workers)
+	s.wg.Go(func() {
+		build := l.plan(epoch)
+		for batch := first; batch < l.batches; batch++ {
+			result := make(chan made[B], 1)
+			select {
+			case s.queue <- result:
+			case <-s.stop:
+				return
+			}
+			select {
+			case workers <- struct{}{}:
+			case <-s.stop:
+				return
+			}
+			s.wg.Go(func() {
+				b, err := build(batch)
+				<-workers
+				result <- made[B]{b, err}
+			})
+		}
+	})
+	return s
+}
+
+func (s *stream[B]) close() {
+	close(s.stop)
+	s.wg.Wait()
+}
