@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 
 	"scalenet/engine"
 	"scalenet/imaging"
+	"scalenet/internal/pending"
 	"scalenet/nn"
-	"scalenet/prefetch"
 )
 
 // Classifier runs a model on batches of one size. It is not safe for concurrent use.
@@ -53,9 +52,11 @@ func (c *Classifier) Close() {
 	c.store.Close()
 }
 
-// start begins with a batch; where the device does not run by itself, it is done then. What it returns gives the logits, rows of one a class,
-// and is called before the start after the next.
-func (c *Classifier) start(b *Batch) (logits func() ([]float32, error), err error) {
+// maxPending is the number of batches that may be pending, that is started without a wait, when another one is started.
+const maxPending = 1
+
+// start gives a batch to the device. wait blocks until the device is done, and returns the logits: rows of one value per class.
+func (c *Classifier) start(b *Batch) (wait func() ([]float32, error), err error) {
 	if err := c.compile(); err != nil {
 		return nil, err
 	}
@@ -66,8 +67,8 @@ func (c *Classifier) start(b *Batch) (logits func() ([]float32, error), err erro
 		return nil, err
 	}
 	values := make([]float32, c.batch*len(c.model.Classes))
-	wait, err := c.plan.Fetch(c.logits, values)
-	return func() ([]float32, error) { return values, wait() }, err
+	fetched, err := c.plan.Fetch(c.logits, values)
+	return func() ([]float32, error) { return values, fetched() }, err
 }
 
 func (c *Classifier) compile() (err error) {
@@ -92,11 +93,11 @@ type Prediction struct {
 func (c *Classifier) Classify(picture *imaging.Image) ([]Prediction, error) {
 	b := newBatch(c.batch, c.model.Config.Input.Size)
 	b.fill(0, c.model.Config.forTest(picture))
-	logits, err := c.start(b)
+	wait, err := c.start(b)
 	if err != nil {
 		return nil, err
 	}
-	values, err := logits()
+	values, err := wait()
 	if err != nil {
 		return nil, err
 	}
@@ -153,78 +154,64 @@ func (c *Classifier) Evaluate(ctx context.Context, data *Dataset, skipped *Skipp
 	}
 	loader := newTestLoader(c.model.Config, data, c.batch, skipped)
 	defer loader.Close()
-	var first, five int
-	var before *guess // is computed while the pictures of the next one go up
-	for done := 0; ; {
-		next, err := c.next(ctx, loader)
+	var queue pending.Queue
+	var correct tally
+	done := 0
+	for b, err := range loader.Rest(ctx) {
 		if err != nil {
 			return f, err
 		}
-		if before != nil {
-			ranks, err := before.ranks(len(c.model.Classes))
+		wait, err := c.start(b)
+		if err != nil {
+			return f, fmt.Errorf("%v: %w", b.Names, err)
+		}
+		queue.Add(func() error {
+			logits, err := wait()
 			if err != nil {
-				return f, err
+				return fmt.Errorf("%v: %w", b.Names, err)
 			}
-			for _, r := range ranks {
-				f.Pictures++
-				if r == 0 {
-					first++
-				}
-				if r < 5 {
-					five++
-				}
-			}
+			correct.add(b, logits, len(c.model.Classes))
 			if done = min(done+c.batch, data.Len()); progress != nil {
 				progress(done)
 			}
+			return nil
+		})
+		if err := queue.FinishAllBut(maxPending); err != nil {
+			return f, err
 		}
-		if next == nil {
-			break
-		}
-		before = next
 	}
-	f.Skipped = data.Len() - f.Pictures
-	if f.Pictures == 0 {
+	if err := queue.FinishAllBut(0); err != nil {
+		return f, err
+	}
+	return correct.figures(data)
+}
+
+// tally counts the pictures of an evaluation.
+type tally struct{ pictures, first, five int }
+
+// add counts the pictures of a batch, whose logits have a row of one value per class.
+func (t *tally) add(b *Batch, logits []float32, classes int) {
+	for i, label := range b.Labels {
+		if label < 0 {
+			continue
+		}
+		r := rank(logits[i*classes:(i+1)*classes], int(label))
+		t.pictures++
+		if r == 0 {
+			t.first++
+		}
+		if r < 5 {
+			t.five++
+		}
+	}
+}
+
+func (t *tally) figures(data *Dataset) (f Figures, err error) {
+	if t.pictures == 0 {
 		return f, fmt.Errorf("%s: none of its %d pictures can be read", data.Path, data.Len())
 	}
-	f.Top1, f.Top5 = float64(first)/float64(f.Pictures), float64(five)/float64(f.Pictures)
-	return f, nil
-}
-
-// guess is a batch that the device was given.
-type guess struct {
-	batch  *Batch
-	logits func() ([]float32, error)
-}
-
-// next gives the device the next batch; nil after the last.
-func (c *Classifier) next(ctx context.Context, loader *prefetch.Loader[*Batch]) (*guess, error) {
-	b, err := loader.Next(ctx)
-	if errors.Is(err, io.EOF) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	logits, err := c.start(b)
-	if err != nil {
-		return nil, fmt.Errorf("%v: %w", b.Names, err)
-	}
-	return &guess{b, logits}, nil
-}
-
-// ranks is how many of so many classes are before the right one, for each picture of the batch.
-func (g *guess) ranks(classes int) (list []int, err error) {
-	logits, err := g.logits()
-	if err != nil {
-		return nil, fmt.Errorf("%v: %w", g.batch.Names, err)
-	}
-	for i, label := range g.batch.Labels {
-		if label >= 0 {
-			list = append(list, rank(logits[i*classes:(i+1)*classes], int(label)))
-		}
-	}
-	return list, nil
+	of := float64(t.pictures)
+	return Figures{t.pictures, data.Len() - t.pictures, float64(t.first) / of, float64(t.five) / of}, nil
 }
 
 // rank is how many classes are before one: those with a larger logit, or an

@@ -8,6 +8,7 @@ import (
 	"scalenet/engine"
 	"scalenet/geom"
 	"scalenet/imaging"
+	"scalenet/internal/pending"
 	"scalenet/roi"
 )
 
@@ -15,8 +16,8 @@ import (
 type Options struct {
 	// Features is the type that features are computed in: engine.Float32, BFloat16 or Float16.
 	Features engine.DType
-	// Regions is how many regions are judged at a time: fewer take less memory, more
-	// keep the device busier. The default is 64, on a GPU all of a picture up to 512.
+	// Regions is the number of RoIs that go through the box head at a time. Fewer take less memory, more keep the device
+	// busier. The default is 64, on a GPU all RoIs of an image up to 512.
 	Regions int
 	// Plans bounds how many padded sizes stay compiled; default 4.
 	Plans int
@@ -36,8 +37,8 @@ type Detector struct {
 	store   *engine.Store
 	options Options
 	plans   []*sizedInference // the one used last at the end
-	flying  []*flight         // in the order of their start
-	arrived time.Time         // the flight before them
+	pending pending.Queue     // batches in the order of their start
+	known   time.Time         // when the outcome of the last finished batch was known
 }
 
 type sizedInference struct {
@@ -64,9 +65,7 @@ func (d *Detector) Model() *Model { return d.model }
 
 // Close frees the compiled plans. The device stays open; runs that were started end before.
 func (d *Detector) Close() {
-	for len(d.flying) > 0 {
-		d.land(d.flying[0])
-	}
+	d.finishAllBut(0)
 	for _, p := range d.plans {
 		p.close()
 	}

@@ -7,6 +7,7 @@
 //	plans.go     the graphs compiled for a batch of a padded size
 //	parts.go     the second graph for parts of the regions
 //	detect.go    Detector: pictures -> boxes
+//	pending.go   batches that an asynchronous device computes meanwhile
 //	step.go      the losses and gradients of a batch
 //	trainer.go   what package train needs to run a training
 //	evaluate.go  a data set -> COCO's figures
@@ -17,10 +18,10 @@
 //	       -> [RoIAlign, next stage, box head]  -> class logits, deltas
 //	       -> detections                        (package roi)
 //
-// Go counts the regions between the graphs, so that no more are judged than there
-// are, and decides on detections. On a GPU, which Go would wait for, all is one
-// graph: as many regions of each picture are judged as the settings allow, and the
-// detections are all that is read.
+// On the CPU, Go code between the two graphs reads the number of regions, runs the
+// second graph on exactly these, and post-processes its output. On a GPU, Go would
+// have to wait for that number, so all is one graph: the box head scores as many
+// regions of each image as the settings allow, and only the detections are read.
 //
 // In training, targets are sampled in Go between the graphs, from the regions, and the
 // first graph's backward pass runs after the second's, from the gradient of the

@@ -2,13 +2,12 @@ package detector
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"scalenet/coco"
 	"scalenet/imaging"
+	"scalenet/internal/pending"
 )
 
 // EvaluateOptions of Detector.Evaluate; the zero value is fine.
@@ -35,10 +34,9 @@ type Evaluated struct {
 	Timings Timings
 }
 
-// Evaluate detects on every picture of a data set, one after the other (where the
-// device runs by itself, the next one is on its way meanwhile), and
-// compares with its annotations as COCO does. The data set must have the model's
-// classes in its order.
+// Evaluate detects on every picture of a data set, one after the other (an
+// asynchronous device is given the next one meanwhile), and compares with its
+// annotations as COCO does. The data set must have the model's classes in its order.
 func (d *Detector) Evaluate(ctx context.Context, data *coco.Dataset, o EvaluateOptions) (*Evaluated, error) {
 	if names := data.ClassNames(); !slices.Equal(names, d.model.Classes) {
 		return nil, fmt.Errorf("%s: classes %q are not the model's %q", data.Path, names, d.model.Classes)
@@ -71,43 +69,28 @@ type evaluation struct {
 	data     *coco.Dataset
 	kept     *partial
 	progress func(done int)
-	under    []underway
 	done     int
 	*Evaluated
-}
-
-// underway is a batch of one picture that the device was asked for.
-type underway struct {
-	batch *coco.Batch
-	*flight
 }
 
 // detect does the loader's batches.
 func (e *evaluation) detect(ctx context.Context, loader *coco.Loader) error {
 	e.tell()
-	for {
-		batch, err := loader.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	var queue pending.Queue
+	for batch, err := range loader.Rest(ctx) {
 		if err != nil {
 			return err
 		}
-		if err := e.start(batch); err != nil {
-			return err
+		started, err := e.start(batch)
+		if err != nil {
+			return fmt.Errorf("%v: %w", batch.FileNames(), err)
 		}
-		if len(e.under) > e.detector.Ahead() {
-			if err := e.deliver(); err != nil {
-				return err
-			}
-		}
-	}
-	for len(e.under) > 0 {
-		if err := e.deliver(); err != nil {
+		queue.Add(func() error { return e.finish(batch, started) })
+		if err := queue.FinishAllBut(e.detector.MaxPending()); err != nil {
 			return err
 		}
 	}
-	return nil
+	return queue.FinishAllBut(0)
 }
 
 func (e *evaluation) tell() {
@@ -116,38 +99,31 @@ func (e *evaluation) tell() {
 	}
 }
 
-func (e *evaluation) start(b *coco.Batch) error {
+func (e *evaluation) start(b *coco.Batch) (*pendingBatch, error) {
 	frames := make([]frame, len(b.Samples))
 	for i, s := range b.Samples {
 		frames[i] = frame{s.Original, s.Resized, e.detector.model.Settings()}
 	}
-	f, err := e.detector.start(input{b.Pictures, b.Pixels}, batchSize{len(frames), b.H, b.W}, frames)
-	if err != nil {
-		return fmt.Errorf("%v: %w", b.FileNames(), err)
-	}
-	e.under = append(e.under, underway{b, f})
-	return nil
+	return e.detector.start(input{b.Pictures, b.Pixels}, batchSize{len(frames), b.H, b.W}, frames)
 }
 
-// deliver adds the detections of the batch that was started first to the results.
-func (e *evaluation) deliver() error {
-	u := e.under[0]
-	e.under = e.under[1:]
-	if e.detector.land(u.flight); u.err != nil {
-		return fmt.Errorf("%v: %w", u.batch.FileNames(), u.err)
+// finish waits for a batch, which has one picture, and adds its detections to the results.
+func (e *evaluation) finish(b *coco.Batch, started *pendingBatch) error {
+	if err := e.detector.wait(started); err != nil {
+		return fmt.Errorf("%v: %w", b.FileNames(), err)
 	}
 	from := e.Results.Len()
-	for i, list := range u.found {
+	for i, list := range started.found {
 		for _, x := range list {
 			box := [4]float64{float64(x.Box.X1), float64(x.Box.Y1), float64(x.Box.X2 - x.Box.X1), float64(x.Box.Y2 - x.Box.Y1)}
-			e.Results.Add(u.batch.Samples[i].ID, e.data.Categories[x.Class-1].ID, box, float64(x.Score))
+			e.Results.Add(b.Samples[i].ID, e.data.Categories[x.Class-1].ID, box, float64(x.Score))
 		}
 	}
-	if err := e.kept.add(e.data, u.batch.Samples[0].Index, e.Results, from); err != nil {
+	if err := e.kept.add(e.data, b.Samples[0].Index, e.Results, from); err != nil {
 		return err
 	}
-	e.Timings = append(e.Timings, PictureTiming{Decode: u.batch.Loading, Preprocess: u.batch.Filling,
-		Inference: u.timing.Inference, Postprocess: u.timing.Postprocess})
+	e.Timings = append(e.Timings, PictureTiming{Decode: b.Loading, Preprocess: b.Filling,
+		Inference: started.timing.Inference, Postprocess: started.timing.Postprocess})
 	e.done++
 	e.tell()
 	return nil
@@ -158,7 +134,7 @@ func (d *Detector) testLoader(data *coco.Dataset) (*coco.Loader, error) {
 	c := d.model.Config.Input
 	return coco.NewLoader(data, coco.LoaderConfig{
 		Batch: 1, Shorter: []int{c.TestShorter}, Longest: max(c.TestLongest, c.TestShorter), Divisor: c.Divisor, MinSide: d.model.PadTo(1),
-		Raw: takesPictures(d.dev), Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
+		Raw: preprocessesOnDevice(d.dev), Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
 		Prefetch: 4,
 	})
 }

@@ -5,11 +5,11 @@ import (
 	"scalenet/nn"
 )
 
-// mostAtATime regions keep a large GPU busy; of ScaleNet-50 their features have 400 MB.
+// mostAtATime RoIs keep a large GPU busy. With ScaleNet-50 their features take 400 MB.
 const mostAtATime = 512
 
-// detect is the whole network: a batch -> detections (N, rows, 6), of which nn.Detections says what they
-// are. Regions are judged so many at a time, which memory grows with; 0 is as many as an image has, but not too many.
+// detect adds the whole network: a batch -> detections (N, rows, 6), the rows of nn.Detections. atATime is the number of RoIs that go
+// through the box head at a time; memory grows with it. If it is below 1, all RoIs of an image do, but at most mostAtATime.
 func (m *Model) detect(g *nn.Graph, size batchSize, limits *nn.Node, r room, atATime int) (p proposing, detections *nn.Node) {
 	p = m.proposing(g, size, r.proposals, r.bytes)
 	if atATime < 1 {
@@ -17,7 +17,7 @@ func (m *Model) detect(g *nn.Graph, size batchSize, limits *nn.Node, r room, atA
 	}
 	var logits, boxes []*nn.Node
 	for from, n := 0, p.regions.Shape()[0]; from < n; from += atATime {
-		l, b := m.judge(g, p.features, nn.Apply(nn.Slice{Axis: 0, From: from, To: min(from+atATime, n)}, p.regions))
+		l, b := m.boxHead(g, p.features, nn.Apply(nn.Slice{Axis: 0, From: from, To: min(from+atATime, n)}, p.regions))
 		logits, boxes = append(logits, l), append(boxes, b)
 	}
 	return p, nn.Apply(m.Config.RoI.Operation(r.detections), nn.Concatenate(0, logits...), nn.Concatenate(0, boxes...), p.regions, limits)
@@ -51,9 +51,9 @@ func (m *Model) propose(g *nn.Graph, images *nn.Node) (features, objectness, del
 	return features, objectness, deltas
 }
 
-// judge adds features and regions (R, 5) -> class logits (R, K+1) and deltas
+// boxHead adds features and regions (R, 5) -> class logits (R, K+1) and deltas
 // (R, 4(K+1) or 4).
-func (m *Model) judge(g *nn.Graph, features, regions *nn.Node) (logits, deltas *nn.Node) {
+func (m *Model) boxHead(g *nn.Graph, features, regions *nn.Node) (logits, deltas *nn.Node) {
 	x := nn.Apply(m.align(), features, regions)
 	x = m.network.Stage(g, x, m.Config.FeatureStage+1)
 	return m.Config.RoI.Head(g, nn.GlobalAvgPool(x), len(m.Classes))

@@ -37,9 +37,9 @@ func capacity(bytes int) int {
 	return max(leastCapacity, 1<<bits.Len(uint(bytes-1)))
 }
 
-// takesPictures says whether a device makes images of pictures. On the processor the host does it: goroutines beside the network, which has
-// the processor for itself then, and nothing has to be copied anywhere.
-func takesPictures(dev engine.Device) bool {
+// preprocessesOnDevice says whether the device makes the input of the network from decoded images. For the CPU the host does, on goroutines
+// beside the network: nothing has to be copied then.
+func preprocessesOnDevice(dev engine.Device) bool {
 	return dev.Capabilities().PreprocessesImages
 }
 
@@ -52,7 +52,7 @@ func (d *Detector) prepare(queries []Query, size batchSize) (in input, frames []
 		frames = append(frames, frame{original, s, q.Settings})
 		pictures[i] = coco.Placed{Image: q.Image, Placing: raster.Placing{W: s.W, H: s.H}}
 	}
-	if takesPictures(d.dev) {
+	if preprocessesOnDevice(d.dev) {
 		return input{pictures: pictures}, frames, nil
 	}
 	c := d.model.Config.Input

@@ -72,7 +72,7 @@ func (m *Model) declare() {
 	note(heads)
 	m.network.Stage(g, nn.Apply(m.align(), x, regions), last+1)
 	note(last + 1)
-	m.judge(g, x, regions)
+	m.boxHead(g, x, regions)
 	note(heads)
 }
 

@@ -9,8 +9,7 @@ import (
 	"scalenet/roi"
 )
 
-// regionsAtATime is how many regions a processor judges best: their features
-// stay in its cache.
+// regionsAtATime is the number of RoIs that go through the box head at a time on the CPU: their features stay in its cache.
 const regionsAtATime = 64
 
 // compileParts compiles the network as two graphs. The second one takes a fixed
@@ -31,8 +30,8 @@ func (m *Model) compileParts(p *inference, dev engine.Device, store *engine.Stor
 		return err
 	}
 	p.room.detections = math.MaxInt // Go has room for any number
-	j := &parts{model: m, first: p.plan, proposed: p.regions}
-	p.judging = j
+	head := &parts{model: m, first: p.plan, proposed: p.regions}
+	p.boxHead = head
 	if o.Regions < 1 {
 		o.Regions = regionsAtATime
 	}
@@ -40,27 +39,27 @@ func (m *Model) compileParts(p *inference, dev engine.Device, store *engine.Stor
 	if err = nn.Build(func() {
 		g = nn.NewGraph(m.Params, false)
 		shared = g.Features("features", p.features.Shape()...)
-		j.regions = g.Input("regions", o.Regions, 5)
-		j.logits, j.boxes = m.judge(g, shared, j.regions)
+		head.regions = g.Input("regions", o.Regions, 5)
+		head.logits, head.boxes = m.boxHead(g, shared, head.regions)
 	}); err != nil {
 		return err
 	}
 	memory, _ := p.plan.Tensor(p.features)
-	if j.plan, err = engine.Compile(dev, store, engine.Spec{
-		Graph: g, Stages: [][]*nn.Node{{j.logits, j.boxes}},
+	if head.plan, err = engine.Compile(dev, store, engine.Spec{
+		Graph: g, Stages: [][]*nn.Node{{head.logits, head.boxes}},
 		Features: o.Features, Native: []*nn.Node{shared}, Shared: map[*nn.Node]engine.Tensor{shared: memory},
 	}); err != nil {
 		return err
 	}
 	for values, n := range map[*[]float32]*nn.Node{
-		&j.proposedRows: p.regions, &j.rows: j.regions, &j.logitValues: j.logits, &j.boxValues: j.boxes,
+		&head.proposedRows: p.regions, &head.rows: head.regions, &head.logitValues: head.logits, &head.boxValues: head.boxes,
 	} {
 		*values = make([]float32, n.Shape().TotalSize())
 	}
 	return nil
 }
 
-// parts runs the second graph for parts of the regions and decides in Go.
+// parts is a boxHead that runs the second graph for parts of the regions, and post-processes its output in Go.
 type parts struct {
 	model                  *Model
 	first, plan            *engine.Plan
@@ -71,68 +70,68 @@ type parts struct {
 	proposedRows, rows, logitValues, boxValues []float32
 }
 
-// judgement is what the second graph says of an image's regions.
-type judgement struct {
+// boxHeadOutput is the output of the second graph for the regions of one image.
+type boxHeadOutput struct {
 	regions        []geom.Box
 	logits, deltas []float32
 }
 
-func (j *parts) ask([]frame) error { return nil }
+func (p *parts) writeLimits([]frame) error { return nil }
 
-// judge runs the second graph over all regions, as many at a time as it takes.
-func (j *parts) judge(images int) (judged, error) {
-	if err := j.first.Read(j.proposed, j.proposedRows); err != nil {
-		return judged{}, err
+// score runs the second graph over all regions, as many at a time as it takes.
+func (p *parts) score(images int) (scored, error) {
+	if err := p.first.Read(p.proposed, p.proposedRows); err != nil {
+		return scored{}, err
 	}
-	all := make([]judgement, images)
+	all := make([]boxHeadOutput, images)
 	var rows []float32
 	for i := range all {
-		of := part(j.proposedRows, i, images)
+		of := part(p.proposedRows, i, images)
 		all[i].regions = nn.RegionsOf(of)
 		rows = append(rows, of[:5*len(all[i].regions)]...)
 	}
 	for len(rows) > 0 {
-		n := copy(j.rows, rows)
-		nn.FillRegions(j.rows[n:], nn.NoImage, nil)
-		if err := j.judgePart(n/5, all); err != nil {
-			return judged{}, err
+		n := copy(p.rows, rows)
+		nn.FillRegions(p.rows[n:], nn.NoImage, nil)
+		if err := p.scorePart(n/5, all); err != nil {
+			return scored{}, err
 		}
 		rows = rows[n:]
 	}
-	return judged{detections: func(i int, f frame) ([]roi.Detection, error) {
-		c := j.model.Config.RoI
+	return scored{detections: func(i int, f frame) ([]roi.Detection, error) {
+		c := p.model.Config.RoI
 		c.Detections = f.settings.Detections
-		return c.Detect(all[i].regions, all[i].logits, all[i].deltas, len(j.model.Classes), f.resized)
+		return c.Detect(all[i].regions, all[i].logits, all[i].deltas, len(p.model.Classes), f.resized)
 	}}, nil
 }
 
-// judgePart runs the second graph over the regions in its rows, of which n are some, and adds what it says to their images.
-func (j *parts) judgePart(n int, all []judgement) error {
-	if err := j.plan.Write(j.regions, j.rows); err != nil {
+// scorePart runs the second graph over the first n of its rows of regions, and appends its output to that of their images.
+func (p *parts) scorePart(n int, all []boxHeadOutput) error {
+	if err := p.plan.Write(p.regions, p.rows); err != nil {
 		return err
 	}
-	if err := j.plan.RunAll(); err != nil {
+	if err := p.plan.RunAll(); err != nil {
 		return err
 	}
-	if err := j.plan.Read(j.logits, j.logitValues); err != nil {
+	if err := p.plan.Read(p.logits, p.logitValues); err != nil {
 		return err
 	}
-	if err := j.plan.Read(j.boxes, j.boxValues); err != nil {
+	if err := p.plan.Read(p.boxes, p.boxValues); err != nil {
 		return err
 	}
-	capacity := len(j.rows) / 5
+	capacity := len(p.rows) / 5
 	for r := range n {
-		of := &all[int(j.rows[5*r])]
-		of.logits = append(of.logits, part(j.logitValues, r, capacity)...)
-		of.deltas = append(of.deltas, part(j.boxValues, r, capacity)...)
+		of := &all[int(p.rows[5*r])]
+		of.logits = append(of.logits, part(p.logitValues, r, capacity)...)
+		of.deltas = append(of.deltas, part(p.boxValues, r, capacity)...)
 	}
 	return nil
 }
 
-func (j *parts) bytes() int { return j.plan.Bytes() }
+func (p *parts) bytes() int { return p.plan.Bytes() }
 
-func (j *parts) close() {
-	if j.plan != nil {
-		j.plan.Close()
+func (p *parts) close() {
+	if p.plan != nil {
+		p.plan.Close()
 	}
 }

@@ -37,21 +37,20 @@ func (r room) union(o room) room {
 	return room{max(r.proposals, o.proposals), max(r.detections, o.detections), max(r.bytes, o.bytes)}
 }
 
-// inference is a model compiled for batches of one size: the first graph, and
-// what becomes of its regions.
+// inference is a model compiled for batches of one size: the first graph and the box head.
 type inference struct {
 	room room
 	plan *engine.Plan
 	proposing
-	judging
+	boxHead
 }
 
-// judging makes detections of the regions of the first graph.
-type judging interface {
-	// ask writes what it needs to know of a batch before the first graph runs.
-	ask(frames []frame) error
-	// judge lets what remains be done after the first graph has run.
-	judge(images int) (judged, error)
+// boxHead scores the regions of the first graph and makes detections of them.
+type boxHead interface {
+	// writeLimits sets the limits of detections, if the first graph takes them, before it runs.
+	writeLimits(frames []frame) error
+	// score begins with what remains to be done after the first graph has run.
+	score(images int) (scored, error)
 	bytes() int
 	close()
 }
@@ -87,15 +86,15 @@ func (p *inference) propose(m *Model, in input, frames []frame) error {
 	if err := p.plan.Write(p.limits, limits); err != nil {
 		return err
 	}
-	if err := p.ask(frames); err != nil {
+	if err := p.writeLimits(frames); err != nil {
 		return err
 	}
 	return p.plan.RunAll()
 }
 
 func (p *inference) close() {
-	if p.judging != nil {
-		p.judging.close()
+	if p.boxHead != nil {
+		p.boxHead.close()
 	}
 	if p.plan != nil {
 		p.plan.Close()
@@ -103,7 +102,7 @@ func (p *inference) close() {
 }
 
 // bytes is the memory of all plans.
-func (p *inference) bytes() int { return p.plan.Bytes() + p.judging.bytes() }
+func (p *inference) bytes() int { return p.plan.Bytes() + p.boxHead.bytes() }
 
 // writeAnchors sets the anchors of a feature map, which stay as they are.
 func (p *proposing) writeAnchors(plan *engine.Plan, m *Model) error {
@@ -128,7 +127,7 @@ func (m *Model) compileWhole(p *inference, dev engine.Device, store *engine.Stor
 		return err
 	}
 	w.model, w.plan = m, p.plan
-	p.judging = w
+	p.boxHead = w
 	return nil
 }
 
@@ -140,7 +139,7 @@ type whole struct {
 	limits, found *nn.Node
 }
 
-func (w *whole) ask(frames []frame) error {
+func (w *whole) writeLimits(frames []frame) error {
 	var limits []float32
 	for _, f := range frames {
 		limits = append(limits, f.settings.Detections.Limits(f.resized).Row()...)
@@ -148,10 +147,10 @@ func (w *whole) ask(frames []frame) error {
 	return w.plan.Write(w.limits, limits)
 }
 
-func (w *whole) judge(images int) (judged, error) {
+func (w *whole) score(images int) (scored, error) {
 	rows := make([]float32, w.found.Shape().TotalSize())
 	wait, err := w.plan.Fetch(w.found, rows)
-	return judged{wait, func(i int, _ frame) ([]roi.Detection, error) { return nn.DetectionsOf(part(rows, i, images)), nil }}, err
+	return scored{wait, func(i int, _ frame) ([]roi.Detection, error) { return nn.DetectionsOf(part(rows, i, images)), nil }}, err
 }
 
 func (w *whole) bytes() int { return 0 }

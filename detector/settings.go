@@ -12,9 +12,9 @@ type Settings struct {
 	// Shorter is what a picture's shorter side is resized to, in pixels; Longest
 	// is what its longer side has at most.
 	Shorter, Longest int
-	// Proposals says how many of the RPN's proposals are judged.
+	// Proposals says how many of the RPN's proposals the box head scores.
 	Proposals rpn.Counts
-	// Detections says which of the judged boxes are detections.
+	// Detections says which of the scored boxes are detections.
 	Detections roi.DetectionConfig
 }
 

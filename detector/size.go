@@ -56,7 +56,7 @@ func (d *Detector) DetectionBytes(original geom.Size) (int, error) {
 
 		second.Graph = nn.NewGraph(d.model.Params, false)
 		features := second.Graph.Input("features", p.features.Shape()...)
-		logits, boxes := d.model.judge(second.Graph, features, second.Graph.Input("regions", regionsAtATime, 5))
+		logits, boxes := d.model.boxHead(second.Graph, features, second.Graph.Input("regions", regionsAtATime, 5))
 		second.Stages, second.Native = [][]*nn.Node{{logits, boxes}}, []*nn.Node{features}
 		second.Shared = map[*nn.Node]engine.Tensor{features: {}}
 	}); err != nil {

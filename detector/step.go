@@ -115,7 +115,7 @@ func (m *Model) buildSecond(t *training) (*nn.Graph, *nn.Node, []nn.Gradient) {
 	g := nn.NewGraph(m.Params, true)
 	shared := g.Features("features", t.features.Shape()...)
 	t.regions = g.Input("regions", n, 5)
-	logits, deltas := m.judge(g, shared, t.regions)
+	logits, deltas := m.boxHead(g, shared, t.regions)
 	columns := c.Columns(len(m.Classes))
 	t.labels, t.boxes, t.weights = g.Labels("labels", n), g.Input("boxes", n, columns), g.Input("weights", n, columns)
 	t.scoreLoss, t.boxLoss = c.Losses(logits, deltas, t.labels, t.boxes, t.weights)

@@ -97,11 +97,10 @@ func findSquares(t *testing.T, m *Model, dev engine.Device, b *coco.Batch, o Opt
 	for i, s := range b.Samples {
 		frames[i] = frame{s.Original, s.Resized, m.Settings()}
 	}
-	f, err := d.start(input{b.Pictures, b.Pixels}, batchSize{len(frames), b.H, b.W}, frames)
+	pending, err := d.start(input{b.Pictures, b.Pixels}, batchSize{len(frames), b.H, b.W}, frames)
 	require.NoError(t, err)
-	d.land(f)
-	require.NoError(t, f.err)
-	return f.found
+	require.NoError(t, d.wait(pending))
+	return pending.found
 }
 
 func paper(c *Config) {

@@ -131,7 +131,7 @@ func checkStep(t *testing.T, dev engine.Device, m *Model, want goldenStep, tenso
 // injectedStep makes a step with torchvision's samples, whose gradients are of the losses times scale. The losses are torchvision's
 // but for a part of them.
 func injectedStep(t *testing.T, dev engine.Device, store *engine.Store, m *Model, want goldenStep, scale float32, part float64) *training {
-	batch, examples := torchvisionBatch(t, m, takesPictures(dev))
+	batch, examples := torchvisionBatch(t, m, preprocessesOnDevice(dev))
 	in := input{batch.Pictures, batch.Pixels}
 	step, err := m.compileTraining(dev, store, batchSize{2, batch.H, batch.W}, capacity(in.bytes()))
 	require.NoError(t, err)

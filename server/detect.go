@@ -29,9 +29,9 @@ type job struct {
 	timing detector.Timing
 }
 
-// compute is the worker of the queue: the only one that runs a detector. Where the device runs by itself, it returns when the pictures are on
-// their way, and rest waits for what is found.
-func (s *Server) compute(key batchKey, batch []*job) (rest func() error, err error) {
+// compute is the worker of the queue: the only one that runs a detector. On an asynchronous device it returns when the batch is pending, and
+// wait blocks until its detections are known.
+func (s *Server) compute(key batchKey, batch []*job) (wait func() error, err error) {
 	start := time.Now()
 	queries := make([]detector.Query, len(batch))
 	for i, j := range batch {
@@ -42,14 +42,14 @@ func (s *Server) compute(key batchKey, batch []*job) (rest func() error, err err
 	if err != nil {
 		return nil, s.computed(key, batch, start, err)
 	}
-	wait := func() error {
+	wait = func() error {
 		all, t, err := run.Wait()
 		for i := range all {
 			batch[i].found, batch[i].timing = all[i], t
 		}
 		return s.computed(key, batch, start, err)
 	}
-	if d.Ahead() > 0 {
+	if d.MaxPending() > 0 {
 		return wait, nil
 	}
 	return nil, wait()

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"scalenet/detector"
 	"scalenet/imaging"
+	"scalenet/internal/pending"
 	"scalenet/roi"
 )
 
@@ -92,8 +93,7 @@ func (o *detectOptions) run(c *cobra.Command, paths []string) error {
 // all detects on the pictures in turn.
 func (o *detectOptions) all(c *cobra.Command, d *detector.Detector, list []listed, drawn []string) error {
 	failed := pictureErrors{to: c.ErrOrStderr(), of: len(list)}
-	var under []started
-	show := func(s started) error { return failed.add(o.show(c.OutOrStdout(), d, s)) }
+	var queue pending.Queue
 	for i, p := range list {
 		if err := c.Context().Err(); err != nil {
 			return err
@@ -103,17 +103,13 @@ func (o *detectOptions) all(c *cobra.Command, d *detector.Detector, list []liste
 			failed.add(err)
 			continue
 		}
-		if under = append(under, next); len(under) > d.Ahead() {
-			if err := show(under[0]); err != nil {
-				return err
-			}
-			under = under[1:]
-		}
-	}
-	for _, s := range under {
-		if err := show(s); err != nil {
+		queue.Add(func() error { return failed.add(o.show(c.OutOrStdout(), d, next)) })
+		if err := queue.FinishAllBut(d.MaxPending()); err != nil {
 			return err
 		}
+	}
+	if err := queue.FinishAllBut(0); err != nil {
+		return err
 	}
 	return failed.err()
 }

@@ -8,7 +8,12 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"scalenet/internal/pending"
 )
+
+// maxPending is the number of batches that may be pending when another one is started.
+const maxPending = 1
 
 // Errors of Reserve.
 var (
@@ -30,9 +35,9 @@ type Options struct {
 	Delay time.Duration
 }
 
-// Work begins with the values of a batch. Where what remains can be waited for later, rest does that, and the next batch, if there is one,
-// is begun before.
-type Work[K comparable, T any] func(key K, values []T) (rest func() error, err error)
+// Work computes the values of a batch, or starts to. In the second case it returns wait, which blocks until they are computed. The next
+// batch, if there is one, is started before wait is called.
+type Work[K comparable, T any] func(key K, values []T) (wait func() error, err error)
 
 // Queue hands jobs to one worker. K says which jobs can be computed together.
 type Queue[K comparable, T any] struct {
@@ -60,8 +65,8 @@ type job[K comparable, T any] struct {
 	done    chan struct{}
 }
 
-// New starts a queue. The work is called by one goroutine, and so is what it
-// leaves; an error, or a panic, is that of all values of the batch.
+// New starts a queue. One goroutine calls the work and the wait that it returns.
+// An error, or a panic, is that of all values of the batch.
 func New[K comparable, T any](o Options, work Work[K, T]) *Queue[K, T] {
 	o.Places, o.Batch = max(o.Places, 1), max(o.Batch, 1)
 	q := &Queue[K, T]{options: o, work: work, wake: make(chan struct{}, 1), ended: make(chan struct{})}
@@ -205,20 +210,20 @@ func (q *Queue[K, T]) Close() {
 
 func (q *Queue[K, T]) serve() {
 	defer close(q.ended)
-	var before *begun[K, T]
+	var started pending.Queue
 	for {
 		batch, wait, end := q.take()
 		switch {
 		case len(batch) > 0:
-			next := q.begin(batch)
-			q.finish(before)
-			if before = next; next.rest == nil {
-				q.finish(next)
-				before = nil
+			b := q.start(batch)
+			started.Add(func() error { q.finish(b); return nil })
+			leave := 0
+			if b.wait != nil {
+				leave = maxPending
 			}
-		case before != nil:
-			q.finish(before)
-			before = nil
+			_ = started.FinishAllBut(leave) // jobs have the errors
+		case started.Len() > 0:
+			_ = started.FinishAllBut(0)
 		case end:
 			return
 		case wait > 0:
@@ -273,44 +278,41 @@ func (q *Queue[K, T]) take() (batch []*job[K, T], wait time.Duration, end bool) 
 	return batch, 0, false
 }
 
-// begun is a batch whose work was begun.
-type begun[K comparable, T any] struct {
-	batch []*job[K, T]
-	rest  func() error // nil once it is done
-	err   error
+// pendingBatch is a batch whose work was started.
+type pendingBatch[K comparable, T any] struct {
+	jobs []*job[K, T]
+	wait func() error // nil if the work is done
+	err  error
 }
 
-func (q *Queue[K, T]) begin(batch []*job[K, T]) *begun[K, T] {
+func (q *Queue[K, T]) start(batch []*job[K, T]) *pendingBatch[K, T] {
 	values := make([]T, len(batch))
 	for i, j := range batch {
 		values[i] = j.value
 	}
-	b := &begun[K, T]{batch: batch}
+	b := &pendingBatch[K, T]{jobs: batch}
 	b.err = safely(func() (err error) {
-		b.rest, err = q.work(batch[0].key, values)
+		b.wait, err = q.work(batch[0].key, values)
 		return err
 	})
 	return b
 }
 
-// finish waits for a batch, if there is one, and hands it back.
-func (q *Queue[K, T]) finish(b *begun[K, T]) {
-	if b == nil {
-		return
-	}
-	if b.err == nil && b.rest != nil {
-		b.err = safely(b.rest)
+// finish waits for a batch and hands its jobs back.
+func (q *Queue[K, T]) finish(b *pendingBatch[K, T]) {
+	if b.err == nil && b.wait != nil {
+		b.err = safely(b.wait)
 	}
 	q.mu.Lock()
 	now := time.Now()
-	took := now.Sub(q.started) / time.Duration(len(b.batch))
+	took := now.Sub(q.started) / time.Duration(len(b.jobs))
 	if q.perJob == 0 {
 		q.perJob = took
 	}
 	q.perJob += (took - q.perJob) / 8
-	q.running, q.started = q.running-len(b.batch), now
+	q.running, q.started = q.running-len(b.jobs), now
 	q.mu.Unlock()
-	for _, j := range b.batch {
+	for _, j := range b.jobs {
 		j.err = b.err
 		close(j.done)
 		j.free()

@@ -176,9 +176,8 @@ func TestErrorsAndPanics(t *testing.T) {
 	})
 }
 
-// Where work leaves something to wait for, the next batch is begun before, if it is there, and not more than that; results come as soon as
-// they can.
-func TestNextIsBegunBefore(t *testing.T) {
+// Where work returns a wait, the next batch, if there is one, is started before, and not more than that; results come as soon as they can.
+func TestNextIsStartedBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var calls []string

@@ -10,9 +10,9 @@ import (
 	"scalenet/roi"
 )
 
-// Runs under way, more than a device is given, of other sizes and with one plan for all, find what each finds alone, in whatever order they
-// are waited for; one that nobody waits for does no harm.
-func TestRunsUnderWay(t *testing.T) {
+// Pending runs, more than a device is given, of other sizes and with one plan for all, find what each finds alone, in whatever order they
+// are waited for. A run that nobody waits for does no harm.
+func TestPendingRuns(t *testing.T) {
 	m := newModel(t, smallConfig())
 	settings := m.Settings()
 	settings.Detections.Score = 0
@@ -40,7 +40,7 @@ func TestRunsUnderWay(t *testing.T) {
 			for _, q := range queries {
 				r, err := d.Start(q)
 				require.NoError(t, err)
-				require.LessOrEqual(t, len(d.flying), inFlight)
+				require.LessOrEqual(t, d.pending.Len(), maxPending+1)
 				runs = append(runs, r)
 			}
 			for _, i := range []int{0, 4, 2, 3, 1} {

@@ -1,0 +1,150 @@
+package detector
+
+import (
+	"fmt"
+	"time"
+
+	"scalenet/roi"
+)
+
+// maxPending is the number of batches that an asynchronous device may have pending when another one is started: while it computes one, the
+// images of the next are copied to it.
+const maxPending = 1
+
+// Run is a detection that was started.
+type Run struct {
+	detector   *Detector
+	batches    []*pendingBatch
+	preprocess time.Duration
+}
+
+// pendingBatch is a batch that was started, and its detections once it is finished.
+type pendingBatch struct {
+	frames   []frame
+	scored   scored
+	started  time.Time
+	timing   Timing
+	finished bool
+	found    [][]roi.Detection
+	err      error
+}
+
+// scored is the outcome of the box head for a batch.
+type scored struct {
+	// wait blocks until the outcome is known; nil if it is known already.
+	wait func() error
+	// detections returns those of the i-th image of the batch, in pixels of the network's input.
+	detections func(i int, f frame) ([]roi.Detection, error)
+}
+
+// MaxPending returns how many runs may be pending, that is started without a Wait, when Start is called once more: 1 on asynchronous
+// devices, otherwise 0, because Start then returns a finished run.
+func (d *Detector) MaxPending() int {
+	if d.dev.Capabilities().Asynchronous {
+		return maxPending
+	}
+	return 0
+}
+
+// Start begins DetectEach. On an asynchronous device it returns as soon as the images are being copied. Wait on the returned Run blocks
+// until its detections are known. If more batches are pending than MaxPending, Start first waits for the oldest of them. Like all methods
+// of a Detector, Start and Wait must not be called concurrently.
+func (d *Detector) Start(queries ...Query) (*Run, error) {
+	r := &Run{detector: d}
+	for len(queries) > 0 {
+		size := d.paddedSize(queries[0])
+		n := 1
+		for n < len(queries) && d.paddedSize(queries[n]) == size {
+			n++
+		}
+		start := time.Now()
+		batch := batchSize{n, size.H, size.W}
+		in, frames, err := d.prepare(queries[:n], batch)
+		if err != nil {
+			return nil, err
+		}
+		r.preprocess += time.Since(start)
+		b, err := d.start(in, batch, frames)
+		if err != nil {
+			return nil, err
+		}
+		r.batches, queries = append(r.batches, b), queries[n:]
+	}
+	return r, nil
+}
+
+// Wait returns the detections, as DetectEach does.
+func (r *Run) Wait() (all [][]roi.Detection, t Timing, err error) {
+	t.Preprocess = r.preprocess
+	for _, b := range r.batches {
+		if err := r.detector.wait(b); err != nil {
+			return nil, t, err
+		}
+		all = append(all, b.found...)
+		t.Inference += b.timing.Inference
+		t.Postprocess += b.timing.Postprocess
+	}
+	return all, t, nil
+}
+
+// start gives a batch to the device. If the device is not asynchronous, the batch is finished when start returns.
+func (d *Detector) start(in input, size batchSize, frames []frame) (*pendingBatch, error) {
+	d.finishAllBut(maxPending)
+	p, err := d.plan(size, d.model.room(frames, in.bytes()))
+	if err != nil {
+		return nil, err
+	}
+	b := &pendingBatch{frames: frames, started: time.Now()}
+	if err := p.propose(d.model, in, frames); err != nil {
+		return nil, err
+	}
+	if b.scored, err = p.score(size.N); err != nil {
+		return nil, err
+	}
+	d.pending.Add(func() error {
+		b.finished, b.err = true, d.finish(b)
+		return nil
+	})
+	if b.scored.wait == nil {
+		d.finishAllBut(0)
+	}
+	return b, nil
+}
+
+// finishAllBut finishes the oldest batches until at most n are pending.
+func (d *Detector) finishAllBut(n int) {
+	_ = d.pending.FinishAllBut(n) // a batch keeps its error for whoever waits for it
+}
+
+// wait finishes a batch, after those that were started before it.
+func (d *Detector) wait(b *pendingBatch) error {
+	for !b.finished {
+		d.finishAllBut(d.pending.Len() - 1)
+	}
+	return b.err
+}
+
+// finish waits for the box head of a batch and makes its detections. The inference time of the batch begins when the batch before it was
+// known, if that is later than its own start.
+func (d *Detector) finish(b *pendingBatch) error {
+	if b.scored.wait != nil {
+		if err := b.scored.wait(); err != nil {
+			return err
+		}
+	}
+	begun, known := b.started, time.Now()
+	if d.known.After(begun) {
+		begun = d.known
+	}
+	d.known = known
+	b.found = make([][]roi.Detection, len(b.frames))
+	for i, at := range b.frames {
+		found, err := b.scored.detections(i, at)
+		if err != nil {
+			return fmt.Errorf("detector: %w", err)
+		}
+		b.found[i] = d.model.inPicture(found, at)
+	}
+	b.timing = Timing{Inference: known.Sub(begun), Postprocess: time.Since(known)}
+	return nil
+}
