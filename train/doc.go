@@ -1,5 +1,6 @@
 // Package train runs a training: the loop, the schedule of the learning rate,
-// the optimiser, checkpoints and exact resume, logs, curves and progress.
+// the optimiser, checkpoints and exact resume, logs and progress. Package
+// train/curves plots the logs.
 //
 // It knows neither detection nor classification. A [Loop] is given a [Model],
 // which computes losses and gradients of a batch and measures itself on its
@@ -12,7 +13,7 @@
 //	state.safetensors   all that a resumed run needs, parameters included
 //	train.csv eval.csv  a row every few steps, a row an evaluation
 //	log.jsonl           the same rows, a JSON object a line
-//	loss.png metrics.png the curves
+//	loss.png metrics.png the curves, if Loop.OnEpochEnd plots them
 //
 // A run that was stopped, even killed, and resumed does the same steps as one
 // that was not, bit for bit on a device whose arithmetic is deterministic.

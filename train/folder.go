@@ -141,7 +141,7 @@ func ReadBegun(dir string) (Begun, error) {
 	}
 	b.Started = errDir == nil && len(entries) == 0
 	for _, e := range entries {
-		b.Started = b.Started || slices.Contains([]string{ConfigFile, lockFile, trainCSV, logJSONL}, e.Name())
+		b.Started = b.Started || slices.Contains([]string{ConfigFile, lockFile, trainCSV, LogFile}, e.Name())
 	}
 	path := filepath.Join(dir, StateFile)
 	r, err := checkpoint.Open(path)

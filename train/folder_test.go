@@ -189,13 +189,13 @@ func TestLogsAreMended(t *testing.T) {
 			dir := t.TempDir()
 			require.NoError(t, os.CopyFS(dir, os.DirFS(stopped)))
 			var texts [3]string
-			for i, name := range []string{trainCSV, evalCSV, logJSONL} {
+			for i, name := range []string{trainCSV, evalCSV, LogFile} {
 				b, err := os.ReadFile(filepath.Join(dir, name))
 				require.NoError(t, err)
 				texts[i] = string(b)
 			}
 			texts[0], texts[1], texts[2] = c.damage(texts[0], texts[1], texts[2])
-			for i, name := range []string{trainCSV, evalCSV, logJSONL} {
+			for i, name := range []string{trainCSV, evalCSV, LogFile} {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(texts[i]), 0o644))
 			}
 			loop, _ := toy(dir)

@@ -12,7 +12,14 @@ import (
 const (
 	trainCSV = "train.csv"
 	evalCSV  = "eval.csv"
-	logJSONL = "log.jsonl"
+	// LogFile has the rows of both, one JSON object per line.
+	LogFile = "log.jsonl"
+)
+
+// The plots of a run, which package curves makes of its log.
+const (
+	LossPlot    = "loss.png"
+	MetricsPlot = "metrics.png"
 )
 
 // Row is what is logged about the steps since the last row.
@@ -57,7 +64,7 @@ func openLog(dir string, s *state, tell func(string)) (*Log, error) {
 	}{
 		{&l.train, trainCSV, &csvKeeper{last: s.Step, rows: s.TrainRows}},
 		{&l.eval, evalCSV, &csvKeeper{last: s.Step, rows: s.EvalRows}},
-		{&l.jsonl, logJSONL, &jsonKeeper{last: s.Step, rows: map[string]int{"train": s.TrainRows, "eval": s.EvalRows}}},
+		{&l.jsonl, LogFile, &jsonKeeper{last: s.Step, rows: map[string]int{"train": s.TrainRows, "eval": s.EvalRows}}},
 	} {
 		t, err := openTable(filepath.Join(dir, f.name), f.keep, tell)
 		if err != nil {

@@ -87,6 +87,9 @@ type Loop[B any] struct {
 	Data map[string]string
 	// Progress is told about everything; nil for silence.
 	Progress *Progress
+	// OnEpochEnd is called after each epoch, when the run is saved; nil for
+	// nothing. Its error ends the run.
+	OnEpochEnd func() error
 
 	optimizer *Optimizer
 	ema       *EMA
@@ -173,8 +176,10 @@ func (l *Loop[B]) endEpoch(ctx context.Context) (done bool, err error) {
 	if err := l.save(); err != nil {
 		return false, err
 	}
-	if err := Plot(l.Dir); err != nil {
-		return false, err
+	if l.OnEpochEnd != nil {
+		if err := l.OnEpochEnd(); err != nil {
+			return false, err
+		}
 	}
 	if last {
 		return true, nil

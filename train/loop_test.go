@@ -142,11 +142,11 @@ var timing = regexp.MustCompile(`(?m)(,[0-9.e+]+,[0-9.e+]+$|"images_per_second":
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	for _, name := range []string{LastFile, bestFile, StateFile, trainCSV, evalCSV, logJSONL} {
+	for _, name := range []string{LastFile, bestFile, StateFile, trainCSV, evalCSV, LogFile} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
 		files[name] = string(b)
-		if name == trainCSV || name == logJSONL {
+		if name == trainCSV || name == LogFile {
 			files[name] = timing.ReplaceAllString(files[name], "")
 		}
 	}
@@ -167,7 +167,7 @@ func TestRunLearns(t *testing.T) {
 	require.Equal(t, "step,epoch,lr,loss,near,far,images_per_second,data_wait", lines[0])
 	require.Len(t, lines, 7)
 	require.True(t, strings.HasPrefix(lines[6], "12,4,0.05,"), lines[6])
-	b, err = os.ReadFile(filepath.Join(dir, logJSONL))
+	b, err = os.ReadFile(filepath.Join(dir, LogFile))
 	require.NoError(t, err)
 	require.Equal(t, 10, strings.Count(string(b), "\n"))
 
@@ -183,6 +183,31 @@ func TestRunLearns(t *testing.T) {
 	require.Equal(t, want.Data, average.Data)
 	trained, _ := saved.Tensor("model/w")
 	require.NotEqual(t, want.Data, trained.Data)
+}
+
+// OnEpochEnd finds the epoch's rows and files; its error ends the run, which can be resumed.
+func TestOnEpochEnd(t *testing.T) {
+	dir := t.TempDir()
+	loop, _ := toy(dir)
+	full := errors.New("disk full")
+	var rows []int
+	loop.OnEpochEnd = func() error {
+		b, err := os.ReadFile(filepath.Join(dir, LogFile))
+		require.NoError(t, err)
+		require.FileExists(t, filepath.Join(dir, LastFile))
+		if rows = append(rows, strings.Count(string(b), `"kind":"eval"`)); len(rows) == 2 {
+			return full
+		}
+		return nil
+	}
+	require.ErrorIs(t, loop.Run(context.Background(), false), full)
+	require.Equal(t, []int{1, 2}, rows)
+	loop, _ = toy(dir)
+	calls := 0
+	loop.OnEpochEnd = func() error { calls++; return nil }
+	require.NoError(t, loop.Run(context.Background(), true))
+	require.Equal(t, 2, calls)
+	require.Equal(t, 12, loop.state.Step)
 }
 
 // TestResumeEqualsUninterrupted stops after every step, each time in a new

@@ -13,7 +13,7 @@ import (
 // Files are the names of the files that a run writes into its folder, but for
 // its lock.
 func Files() []string {
-	return []string{ConfigFile, StateFile, LastFile, bestFile, trainCSV, evalCSV, logJSONL, lossPNG, metricsPNG}
+	return []string{ConfigFile, StateFile, LastFile, bestFile, trainCSV, evalCSV, LogFile, LossPlot, MetricsPlot}
 }
 
 // CheckNew is an error that names the first file in a folder without a saved run
@@ -28,9 +28,9 @@ func CheckNew(dir string, isConfig func(text string) bool) error {
 		{ConfigFile, func(text []byte) bool { return isConfig(string(text)) }},
 		{trainCSV, func(start []byte) bool { return begins(start, "step,epoch,lr,loss") }},
 		{evalCSV, func(start []byte) bool { return begins(start, "step,epoch,") }},
-		{logJSONL, func(start []byte) bool { return begins(start, `{"kind":"`) }},
-		{lossPNG, func([]byte) bool { return false }}, // drawn after the first save
-		{metricsPNG, func([]byte) bool { return false }},
+		{LogFile, func(start []byte) bool { return begins(start, `{"kind":"`) }},
+		{LossPlot, func([]byte) bool { return false }}, // drawn after the first save
+		{MetricsPlot, func([]byte) bool { return false }},
 	} {
 		path := filepath.Join(dir, f.name)
 		start, err := readStart(path)

@@ -11,12 +11,12 @@ import (
 func TestCheckNewKnowsWhatRunsLeave(t *testing.T) {
 	isConfig := func(text string) bool { return text == "ours" }
 	for name, c := range map[string]struct{ ours, theirs []string }{
-		ConfigFile: {[]string{"ours"}, []string{"", "theirs"}},
-		trainCSV:   {[]string{"", "step,epo", "step,epoch,lr,loss,a\n1,1,0.1,2,3\n"}, []string{"image,label\n", "step,epoch,accuracy\n"}},
-		evalCSV:    {[]string{"", "step,epoch,AP\n"}, []string{"name\n"}},
-		logJSONL:   {[]string{"", `{"kind":"train","step":1}`}, []string{`{"time":"now"}`, "\x00"}},
-		lossPNG:    {nil, []string{"", "\x89PNG"}},
-		metricsPNG: {nil, []string{""}},
+		ConfigFile:  {[]string{"ours"}, []string{"", "theirs"}},
+		trainCSV:    {[]string{"", "step,epo", "step,epoch,lr,loss,a\n1,1,0.1,2,3\n"}, []string{"image,label\n", "step,epoch,accuracy\n"}},
+		evalCSV:     {[]string{"", "step,epoch,AP\n"}, []string{"name\n"}},
+		LogFile:     {[]string{"", `{"kind":"train","step":1}`}, []string{`{"time":"now"}`, "\x00"}},
+		LossPlot:    {nil, []string{"", "\x89PNG"}},
+		MetricsPlot: {nil, []string{""}},
 	} {
 		dir := t.TempDir()
 		require.NoError(t, CheckNew(dir, isConfig))

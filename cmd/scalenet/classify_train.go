@@ -13,6 +13,7 @@ import (
 	"scalenet/classify"
 	"scalenet/engine"
 	"scalenet/train"
+	"scalenet/train/curves"
 )
 
 type classifyTrainOptions struct {
@@ -124,7 +125,7 @@ func (f *classifierFit) run(ctx context.Context, model *classify.Model, dir stri
 	loop := train.Loop[*classify.Batch]{
 		Config: model.Config.Train, Device: f.dev, Model: trainer, Source: loader,
 		Dir: dir, Described: model.Config.YAML(), Data: dataDigests(f.data, f.val),
-		Progress: train.NewProgress(f.errs, 10*time.Second),
+		Progress: train.NewProgress(f.errs, 10*time.Second), OnEpochEnd: func() error { return curves.Plot(dir) },
 	}
 	return loop.Run(ctx, resume)
 }

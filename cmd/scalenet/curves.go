@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"scalenet/train"
+	"scalenet/train/curves"
 )
 
 func newCurvesCommand() *cobra.Command {
@@ -31,9 +31,9 @@ draw its curves into one picture. Runs that go on may be read, too.`,
 					return err
 				}
 			}
-			var list []train.Curve
+			var list []curves.Curve
 			for _, dir := range dirs {
-				curve, err := train.ReadCurve(dir, figure)
+				curve, err := curves.Read(dir, figure)
 				if err != nil {
 					return err
 				}
@@ -41,7 +41,7 @@ draw its curves into one picture. Runs that go on may be read, too.`,
 				list = append(list, curve)
 			}
 			if out != "" {
-				if err := files.write(out, func(path string) error { return train.PlotRuns(path, list) }); err != nil {
+				if err := files.write(out, func(path string) error { return curves.PlotRuns(path, list) }); err != nil {
 					return err
 				}
 			}
@@ -56,7 +56,7 @@ draw its curves into one picture. Runs that go on may be read, too.`,
 }
 
 // printCurves prints a row a run.
-func printCurves(w io.Writer, list []train.Curve, asJSON bool) error {
+func printCurves(w io.Writer, list []curves.Curve, asJSON bool) error {
 	if asJSON {
 		type run struct {
 			Run    string    `json:"run"`

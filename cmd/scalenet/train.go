@@ -16,6 +16,7 @@ import (
 	"scalenet/engine"
 	"scalenet/geom"
 	"scalenet/train"
+	"scalenet/train/curves"
 )
 
 type trainOptions struct {
@@ -108,7 +109,7 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 	loop := train.Loop[*coco.Batch]{
 		Config: model.Config.Train, Device: dev, Model: trainer, Source: loader, Rand: random,
 		Dir: o.run.out, Described: model.Config.YAML(), Data: dataDigests(data, val),
-		Progress: train.NewProgress(errs, 10*time.Second),
+		Progress: train.NewProgress(errs, 10*time.Second), OnEpochEnd: func() error { return curves.Plot(o.run.out) },
 	}
 	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
 	defer stop()

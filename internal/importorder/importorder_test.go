@@ -29,7 +29,7 @@ var order = [][]string{
 	{"detector"},
 	{"rpn", "roi"},
 	{"assign"}, // matching and sampling, for rpn and roi
-	{"coco/analysis", "coco/check", "coco/layout", "coco/view"},
+	{"coco/analysis", "coco/check", "coco/layout", "coco/view", "train/curves"},
 	{"coco", "train"},
 	{"backbone"},
 	{"engine/optest"}, // the table of operations that every device is tested on
@@ -54,6 +54,7 @@ var allowed = map[string][]string{
 	"gorgonia.org/cu/":          {"engine/cuda"},
 	"gocv.io/":                  {"imaging"},
 	"github.com/gin-gonic/gin/": {"server"},
+	"gonum.org/v1/plot/":        {"figure", "train/curves", "classify/allocate", "coco/analysis", "coco/check"},
 	"C":                         {"engine/cpu", "engine/cuda", "imaging", "train"},
 }
 

@@ -1,4 +1,4 @@
-package train
+package curves
 
 import (
 	"os"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"scalenet/train"
 )
 
 func TestCompareRuns(t *testing.T) {
@@ -18,14 +20,14 @@ func TestCompareRuns(t *testing.T) {
 		require.NoError(t, os.MkdirAll(run, 0o777))
 		logRun(t, run)
 	}
-	a, err := ReadCurve(first, "")
+	a, err := Read(first, "")
 	require.NoError(t, err)
 	require.Equal(t, "AP", a.Figure)
 	require.Equal(t, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, a.Epochs)
 	epoch, highest := a.Highest()
 	require.Equal(t, 10, epoch)
 	require.Equal(t, a.Values[9], highest)
-	b, err := ReadCurve(second, "AP75")
+	b, err := Read(second, "AP75")
 	require.NoError(t, err)
 	require.InDelta(t, 0.9*a.Values[4], b.Values[4], 1e-12)
 	require.NoError(t, PlotRuns(filepath.Join(dir, "runs.png"), []Curve{a, b}))
@@ -34,9 +36,9 @@ func TestCompareRuns(t *testing.T) {
 
 func TestCompareRunsErrors(t *testing.T) {
 	dir := t.TempDir()
-	_, err := ReadCurve(dir, "")
+	_, err := Read(dir, "")
 	require.ErrorContains(t, err, "no run: log.jsonl is missing")
-	path := filepath.Join(dir, logJSONL)
+	path := filepath.Join(dir, train.LogFile)
 	for content, want := range map[string]string{
 		"":                       "nothing was evaluated yet",
 		"{\"kind\":\"train\"}\n": "nothing was evaluated yet",
@@ -44,7 +46,7 @@ func TestCompareRunsErrors(t *testing.T) {
 		"[1]\n": "line 1",
 	} {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o666))
-		_, err := ReadCurve(dir, "top1")
+		_, err := Read(dir, "top1")
 		require.ErrorContains(t, err, want, content)
 		require.ErrorContains(t, err, path, content)
 	}

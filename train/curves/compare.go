@@ -1,4 +1,4 @@
-package train
+package curves
 
 import (
 	"errors"
@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 
 	"scalenet/figure"
+	"scalenet/train"
 )
 
 // Curve is a figure of a run's evaluations, such as top1 or AP.
@@ -31,13 +32,13 @@ func (c Curve) Highest() (epoch int, value float64) {
 	return c.Epochs[slices.Index(c.Values, value)], value
 }
 
-// ReadCurve reads a figure of the run in a folder, the first one logged if
+// Read reads a figure of the run in a folder, the first one logged if
 // name is empty. A run without evaluations, or without that figure, is an error
 // that says which figures there are.
-func ReadCurve(dir, name string) (Curve, error) {
-	f, err := os.Open(filepath.Join(dir, logJSONL))
+func Read(dir, name string) (Curve, error) {
+	f, err := os.Open(filepath.Join(dir, train.LogFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Curve{}, fmt.Errorf("%s: no run: %s is missing", dir, logJSONL)
+		return Curve{}, fmt.Errorf("%s: no run: %s is missing", dir, train.LogFile)
 	}
 	if err != nil {
 		return Curve{}, err

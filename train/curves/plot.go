@@ -1,4 +1,5 @@
-package train
+// Package curves reads the curves of training runs from their logs, and plots them.
+package curves
 
 import (
 	"bufio"
@@ -18,18 +19,14 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"scalenet/figure"
-)
-
-const (
-	lossPNG    = "loss.png"
-	metricsPNG = "metrics.png"
+	"scalenet/train"
 )
 
 // Plot draws the curves of the run in a folder from its log.jsonl: loss.png,
 // the losses by step, and metrics.png, the figures of the evaluations by epoch.
 // A picture with nothing to show is not written.
 func Plot(dir string) error {
-	f, err := os.Open(filepath.Join(dir, logJSONL))
+	f, err := os.Open(filepath.Join(dir, train.LogFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -37,14 +34,14 @@ func Plot(dir string) error {
 		return err
 	}
 	defer f.Close()
-	train, eval, err := readCurves(f)
+	losses, eval, err := readCurves(f)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return errors.Join(
-		train.draw(filepath.Join(dir, lossPNG), picture{
+		losses.draw(filepath.Join(dir, train.LossPlot), picture{
 			title: "Training losses (smoothed; the sum as logged in grey)", x: "step", y: "loss", keep: 0.9, falling: true}),
-		eval.draw(filepath.Join(dir, metricsPNG), picture{
+		eval.draw(filepath.Join(dir, train.MetricsPlot), picture{
 			title: "Evaluation on the validation data", x: "epoch", y: "figure"}),
 	)
 }
@@ -68,7 +65,7 @@ func (c *curves) add(name string, x, y float64) {
 
 // readCurves reads the rows of a log. What is no number in a row is left out,
 // and so are the figures below 0 with which COCO's evaluation says "none".
-func readCurves(r io.Reader) (train, eval curves, err error) {
+func readCurves(r io.Reader) (losses, eval curves, err error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for n := 1; lines.Scan(); n++ {
@@ -83,13 +80,13 @@ func readCurves(r io.Reader) (train, eval curves, err error) {
 			}
 			switch {
 			case row.kind == "train":
-				train.add(key, row.numbers["step"], row.numbers[key])
+				losses.add(key, row.numbers["step"], row.numbers[key])
 			case row.kind == "eval" && row.numbers[key] >= 0:
 				eval.add(key, row.numbers["epoch"], row.numbers[key])
 			}
 		}
 	}
-	return train, eval, lines.Err()
+	return losses, eval, lines.Err()
 }
 
 type jsonRow struct {
