@@ -93,12 +93,19 @@ func startChoice(dev engine.Device) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	for n, v := range map[*nn.Node][]float32{
-		objectness: noise(h * w * a), deltas: noise(4 * h * w * a), anchors: geom.Rows(c.Anchors.Grid(h, w)),
-		asked: c.Proposals.Limits(size, c.Proposals.Test).Row(), limits: heads.Detections.Limits(size).Row(),
-		logits: noise(300 * (classes + 1)), offsets: noise(300 * heads.Columns(classes)),
+	for _, in := range []struct {
+		node   *nn.Node
+		values []float32
+	}{
+		{objectness, noise(h * w * a)},
+		{deltas, noise(4 * h * w * a)},
+		{anchors, geom.Rows(c.Anchors.Grid(h, w))},
+		{asked, c.Proposals.Limits(size, c.Proposals.Test).Row()},
+		{limits, heads.Detections.Limits(size).Row()},
+		{logits, noise(300 * (classes + 1))},
+		{offsets, noise(300 * heads.Columns(classes))},
 	} {
-		if err := plan.Write(n, v); err != nil {
+		if err := plan.Write(in.node, in.values); err != nil {
 			return nil, err
 		}
 	}

@@ -64,7 +64,14 @@ func Open(path, part string) (*Dataset, error) {
 		}
 		return openCIFAR(files, part)
 	}
-	for _, name := range map[string][]string{Train: {"train"}, Test: {"val", "test"}}[part] {
+	var folders []string
+	switch part {
+	case Train:
+		folders = []string{"train"}
+	case Test:
+		folders = []string{"val", "test"}
+	}
+	for _, name := range folders {
 		if folder := filepath.Join(path, name); isFolder(folder) {
 			return openFolder(folder)
 		}

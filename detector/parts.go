@@ -51,11 +51,9 @@ func (m *Model) compileParts(p *inference, dev engine.Device, store *engine.Stor
 	}); err != nil {
 		return err
 	}
-	for values, n := range map[*[]float32]*nn.Node{
-		&head.proposedRows: p.regions, &head.rows: head.regions, &head.logitValues: head.logits, &head.boxValues: head.boxes,
-	} {
-		*values = make([]float32, n.Shape().TotalSize())
-	}
+	values := func(n *nn.Node) []float32 { return make([]float32, n.Shape().TotalSize()) }
+	head.proposedRows, head.rows = values(p.regions), values(head.regions)
+	head.logitValues, head.boxValues = values(head.logits), values(head.boxes)
 	return nil
 }
 

@@ -243,17 +243,20 @@ func (t *training) backward(ctx context.Context, scale float32) error {
 	if err := t.writeSeeds(scale); err != nil {
 		return err
 	}
-	for n, v := range map[*nn.Node]any{
-		t.regions: t.targets.regions, t.labels: t.targets.labels, t.boxes: t.targets.boxes, t.weights: t.targets.weights,
+	for _, w := range []struct {
+		plan  *engine.Plan
+		input *nn.Node
+		value any
+	}{
+		{t.second, t.regions, t.targets.regions},
+		{t.second, t.labels, t.targets.labels},
+		{t.second, t.boxes, t.targets.boxes},
+		{t.second, t.weights, t.targets.weights},
+		{t.first, t.rpnLabels, t.targets.rpnLabels},
+		{t.first, t.rpnBoxes, t.targets.rpnBoxes},
+		{t.first, t.rpnWeights, t.targets.rpnWeights},
 	} {
-		if err := t.second.Write(n, v); err != nil {
-			return err
-		}
-	}
-	for n, v := range map[*nn.Node]any{
-		t.rpnLabels: t.targets.rpnLabels, t.rpnBoxes: t.targets.rpnBoxes, t.rpnWeights: t.targets.rpnWeights,
-	} {
-		if err := t.first.Write(n, v); err != nil {
+		if err := w.plan.Write(w.input, w.value); err != nil {
 			return err
 		}
 	}

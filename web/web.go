@@ -53,9 +53,9 @@ func Handler() http.Handler {
 	files := map[string]file{}
 	add(files, "/", assets, "assets")
 	add(files, "/examples/", examples.Files, ".")
-	for address, page := range map[string]string{"/": "/index.html", "/docs": "/docs.html"} {
-		files[address] = files[page]
-		delete(files, page)
+	for _, page := range []struct{ address, file string }{{"/", "/index.html"}, {"/docs", "/docs.html"}} {
+		files[page.address] = files[page.file]
+		delete(files, page.file)
 	}
 	return handler(files)
 }

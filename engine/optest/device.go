@@ -119,21 +119,22 @@ func refuses(t *testing.T, dev engine.Device) {
 	}
 	short := at(engine.Float32, 1)
 	short.Desc = engine.Desc{Shape: nn.Shape{400}, Type: engine.Float32}
-	for name, c := range map[string]struct {
-		op  nn.Op
-		in  []engine.Tensor
-		out engine.Tensor
+	for _, c := range []struct {
+		name string
+		op   nn.Op
+		in   []engine.Tensor
+		out  engine.Tensor
 	}{
-		"unknown operation": {unknown{}, []engine.Tensor{at(engine.Float32, 2)}, at(engine.Float32, 2)},
-		"wrong output":      {nn.ReLU{}, []engine.Tensor{at(engine.Float32, 2, 3)}, at(engine.Float32, 3, 2)},
-		"wrong inputs":      {nn.Add{}, []engine.Tensor{at(engine.Float32, 2, 3), at(engine.Float32, 3, 2)}, at(engine.Float32, 2, 3)},
-		"no inputs":         {nn.ReLU{}, nil, at(engine.Float32, 2)},
-		"float labels": {nn.SigmoidCrossEntropy{}, []engine.Tensor{at(engine.Float32, 2), at(engine.Float32, 2)},
+		{"unknown operation", unknown{}, []engine.Tensor{at(engine.Float32, 2)}, at(engine.Float32, 2)},
+		{"wrong output", nn.ReLU{}, []engine.Tensor{at(engine.Float32, 2, 3)}, at(engine.Float32, 3, 2)},
+		{"wrong inputs", nn.Add{}, []engine.Tensor{at(engine.Float32, 2, 3), at(engine.Float32, 3, 2)}, at(engine.Float32, 2, 3)},
+		{"no inputs", nn.ReLU{}, nil, at(engine.Float32, 2)},
+		{"float labels", nn.SigmoidCrossEntropy{}, []engine.Tensor{at(engine.Float32, 2), at(engine.Float32, 2)},
 			at(engine.Float32, 1)},
-		"int32 features": {nn.ReLU{}, []engine.Tensor{at(engine.Int32, 2)}, at(engine.Int32, 2)},
-		"short memory":   {nn.ReLU{}, []engine.Tensor{short}, at(engine.Float32, 400)},
+		{"int32 features", nn.ReLU{}, []engine.Tensor{at(engine.Int32, 2)}, at(engine.Int32, 2)},
+		{"short memory", nn.ReLU{}, []engine.Tensor{short}, at(engine.Float32, 400)},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			if k, err := dev.Kernel(c.op, c.in, c.out); err == nil {
 				k.Close()
 				t.Error("no error")

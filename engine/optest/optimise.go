@@ -196,19 +196,20 @@ func (noRule) State() []string { return nil }
 
 func refusedUpdates(t *testing.T, dev engine.Device) {
 	mem := vectors(t, dev, 4, 3)
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
+		name  string
 		rule  engine.UpdateRule
 		state []engine.Memory
 		n     int
 	}{
-		"unknown rule":     {noRule{}, nil, 3},
-		"no state":         {engine.SGDUpdate{}, nil, 3},
-		"too much state":   {engine.SGDUpdate{}, mem[2:], 3},
-		"too little state": {engine.AdamWUpdate{Step: 1}, mem[2:3], 3},
-		"short memory":     {engine.AdamWUpdate{Step: 1}, mem[2:], 400},
+		{"unknown rule", noRule{}, nil, 3},
+		{"no state", engine.SGDUpdate{}, nil, 3},
+		{"too much state", engine.SGDUpdate{}, mem[2:], 3},
+		{"too little state", engine.AdamWUpdate{Step: 1}, mem[2:3], 3},
+		{"short memory", engine.AdamWUpdate{Step: 1}, mem[2:], 400},
 	} {
 		if err := dev.Update(c.rule, mem[1], mem[0], c.state, c.n); err == nil {
-			t.Errorf("%s: no error", name)
+			t.Errorf("%s: no error", c.name)
 		}
 	}
 }
