@@ -13,17 +13,9 @@ import (
 	"scalenet/nn"
 )
 
-// Classifier runs a model on batches of one size. It is not safe for concurrent use.
-type Classifier struct {
-	model    *Model
-	store    *engine.Store
-	batch    int
-	features engine.DType
-	plan     *engine.Plan // compiled when first needed
-	in       inputs
-	logits   *nn.Node
-	dev      engine.Device
-}
+// Classifier runs a model on batches of one size. It owns the memory that the parameters take on the device. It is not safe for
+// concurrent use.
+type Classifier struct{ *deviceModel }
 
 // Options of a Classifier.
 type Options struct {
@@ -36,50 +28,66 @@ type Options struct {
 // NewClassifier makes a classifier on a device. Close it; until then the model's
 // parameters must not change: the device may read them where they are.
 func NewClassifier(m *Model, dev engine.Device, o Options) *Classifier {
-	return newClassifier(m, dev, engine.NewReadOnlyStore(dev, m.Params), o)
-}
-
-// newClassifier shares the parameters that a store holds.
-func newClassifier(m *Model, dev engine.Device, store *engine.Store, o Options) *Classifier {
-	return &Classifier{model: m, dev: dev, store: store, batch: max(o.Batch, 1), features: o.Features}
+	return &Classifier{newDeviceModel(m, dev, engine.NewReadOnlyStore(dev, m.Params), o)}
 }
 
 // Close frees the plan and the parameters. The device stays open.
 func (c *Classifier) Close() {
-	if c.plan != nil {
-		c.plan.Close()
-	}
+	c.deviceModel.close()
 	c.store.Close()
+}
+
+// deviceModel runs a model whose parameters are in a store. The store belongs to whoever made it, and is closed after the deviceModel.
+type deviceModel struct {
+	model    *Model
+	dev      engine.Device
+	store    *engine.Store
+	batch    int
+	features engine.DType
+	plan     *engine.Plan // compiled when first needed
+	in       inputs
+	logits   *nn.Node
+}
+
+func newDeviceModel(m *Model, dev engine.Device, store *engine.Store, o Options) *deviceModel {
+	return &deviceModel{model: m, dev: dev, store: store, batch: max(o.Batch, 1), features: o.Features}
+}
+
+// close frees the plan.
+func (d *deviceModel) close() {
+	if d.plan != nil {
+		d.plan.Close()
+	}
 }
 
 // maxPending is the number of batches that may be pending, that is started without a wait, when another one is started.
 const maxPending = 1
 
 // start gives a batch to the device. wait blocks until the device is done, and returns the logits: rows of one value per class.
-func (c *Classifier) start(b *Batch) (wait func() ([]float32, error), err error) {
-	if err := c.compile(); err != nil {
+func (d *deviceModel) start(b *Batch) (wait func() ([]float32, error), err error) {
+	if err := d.compile(); err != nil {
 		return nil, err
 	}
-	if err := c.in.write(c.plan, b, c.model.Config.Input.Size); err != nil {
+	if err := d.in.write(d.plan, b, d.model.Config.Input.Size); err != nil {
 		return nil, err
 	}
-	if err := c.plan.RunAll(); err != nil {
+	if err := d.plan.RunAll(); err != nil {
 		return nil, err
 	}
-	values := make([]float32, c.batch*len(c.model.Classes))
-	fetched, err := c.plan.Fetch(c.logits, values)
+	values := make([]float32, d.batch*len(d.model.Classes))
+	fetched, err := d.plan.Fetch(d.logits, values)
 	return func() ([]float32, error) { return values, fetched() }, err
 }
 
-func (c *Classifier) compile() (err error) {
-	if c.plan != nil {
+func (d *deviceModel) compile() (err error) {
+	if d.plan != nil {
 		return nil
 	}
-	g := nn.NewGraph(c.model.Params, false)
-	if err := nn.Build(func() { c.in, c.logits = c.model.logits(g, c.batch) }); err != nil {
+	g := nn.NewGraph(d.model.Params, false)
+	if err := nn.Build(func() { d.in, d.logits = d.model.logits(g, d.batch) }); err != nil {
 		return err
 	}
-	c.plan, err = engine.Compile(c.dev, c.store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{c.logits}}, Features: c.features})
+	d.plan, err = engine.Compile(d.dev, d.store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{d.logits}}, Features: d.features})
 	return engine.Advise(err, "smaller batches (--batch)")
 }
 
@@ -90,10 +98,10 @@ type Prediction struct {
 }
 
 // Classify gives the classes of a picture by falling probability.
-func (c *Classifier) Classify(picture *imaging.Image) ([]Prediction, error) {
-	b := newBatch(c.batch, c.model.Config.Input.Size)
-	b.fill(0, c.model.Config.forTest(picture))
-	wait, err := c.start(b)
+func (d *deviceModel) Classify(picture *imaging.Image) ([]Prediction, error) {
+	b := newBatch(d.batch, d.model.Config.Input.Size)
+	b.fill(0, d.model.Config.forTest(picture))
+	wait, err := d.start(b)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +109,7 @@ func (c *Classifier) Classify(picture *imaging.Image) ([]Prediction, error) {
 	if err != nil {
 		return nil, err
 	}
-	return softmax(values[:len(c.model.Classes)])
+	return softmax(values[:len(d.model.Classes)])
 }
 
 // softmax lists the probabilities of logits, the largest first.
@@ -148,11 +156,11 @@ type Figures struct {
 // Evaluate measures the classifier on the centre crops of a data set, which must
 // have the model's classes. progress, which may be nil, is told how many
 // pictures are done.
-func (c *Classifier) Evaluate(ctx context.Context, data *Dataset, skipped *Skipped, progress func(done int)) (f Figures, err error) {
-	if !slices.Equal(data.Classes, c.model.Classes) {
-		return f, fmt.Errorf("%s: its %d classes are not the model's %d", data.Path, len(data.Classes), len(c.model.Classes))
+func (d *deviceModel) Evaluate(ctx context.Context, data *Dataset, skipped *Skipped, progress func(done int)) (f Figures, err error) {
+	if !slices.Equal(data.Classes, d.model.Classes) {
+		return f, fmt.Errorf("%s: its %d classes are not the model's %d", data.Path, len(data.Classes), len(d.model.Classes))
 	}
-	loader := newTestLoader(c.model.Config, data, c.batch, skipped)
+	loader := newTestLoader(d.model.Config, data, d.batch, skipped)
 	defer loader.Close()
 	var queue pending.Queue
 	var correct tally
@@ -161,7 +169,7 @@ func (c *Classifier) Evaluate(ctx context.Context, data *Dataset, skipped *Skipp
 		if err != nil {
 			return f, err
 		}
-		wait, err := c.start(b)
+		wait, err := d.start(b)
 		if err != nil {
 			return f, fmt.Errorf("%v: %w", b.Names, err)
 		}
@@ -170,8 +178,8 @@ func (c *Classifier) Evaluate(ctx context.Context, data *Dataset, skipped *Skipp
 			if err != nil {
 				return fmt.Errorf("%v: %w", b.Names, err)
 			}
-			correct.add(b, logits, len(c.model.Classes))
-			if done = min(done+c.batch, data.Len()); progress != nil {
+			correct.add(b, logits, len(d.model.Classes))
+			if done = min(done+d.batch, data.Len()); progress != nil {
 				progress(done)
 			}
 			return nil

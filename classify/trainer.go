@@ -12,7 +12,7 @@ import (
 type Trainer struct {
 	model   *Model
 	store   *engine.Store
-	test    *Classifier
+	test    *deviceModel // on the same store
 	val     *Dataset
 	skipped *Skipped
 	step    *training
@@ -26,7 +26,7 @@ var _ train.Model[*Batch] = (*Trainer)(nil)
 // to skipped.
 func NewTrainer(m *Model, dev engine.Device, val *Dataset, skipped *Skipped) (*Trainer, error) {
 	t := &Trainer{model: m, store: engine.NewStore(dev, m.Params), val: val, skipped: skipped}
-	t.test = newClassifier(m, dev, t.store, Options{Batch: min(m.Config.Batch, 64)})
+	t.test = newDeviceModel(m, dev, t.store, Options{Batch: min(m.Config.Batch, 64)})
 	var err error
 	if t.params, err = train.Params(t.store); err != nil {
 		return nil, err
@@ -96,5 +96,6 @@ func (t *Trainer) Close() {
 	if t.step != nil {
 		t.step.plan.Close()
 	}
-	t.test.Close()
+	t.test.close()
+	t.store.Close()
 }

@@ -30,8 +30,23 @@ type Timing struct {
 	Postprocess time.Duration // detections
 }
 
-// Detector runs a model. It is not safe for concurrent use.
-type Detector struct {
+// Detector runs a model. It owns the memory that the parameters take on the device. It is not safe for concurrent use.
+type Detector struct{ *deviceModel }
+
+// NewDetector makes a detector on a device. Until it is closed the model's
+// parameters must not change: the device may read them where they are.
+func NewDetector(m *Model, dev engine.Device, o Options) *Detector {
+	return &Detector{newDeviceModel(m, dev, engine.NewReadOnlyStore(dev, m.Params), o)}
+}
+
+// Close waits for runs that were started, and frees the compiled plans and the parameters. The device stays open.
+func (d *Detector) Close() {
+	d.deviceModel.close()
+	d.store.Close()
+}
+
+// deviceModel runs a model whose parameters are in a store. The store belongs to whoever made it, and is closed after the deviceModel.
+type deviceModel struct {
 	model   *Model
 	dev     engine.Device
 	store   *engine.Store
@@ -46,36 +61,28 @@ type sizedInference struct {
 	*inference
 }
 
-// NewDetector makes a detector on a device. Until it is closed the model's
-// parameters must not change: the device may read them where they are.
-func NewDetector(m *Model, dev engine.Device, o Options) *Detector {
-	return newDetector(m, dev, engine.NewReadOnlyStore(dev, m.Params), o)
-}
-
-// newDetector shares the parameters that a store holds.
-func newDetector(m *Model, dev engine.Device, store *engine.Store, o Options) *Detector {
+func newDeviceModel(m *Model, dev engine.Device, store *engine.Store, o Options) *deviceModel {
 	if o.Plans < 1 {
 		o.Plans = 4
 	}
-	return &Detector{model: m, dev: dev, store: store, options: o}
+	return &deviceModel{model: m, dev: dev, store: store, options: o}
 }
 
 // Model is what the detector runs.
-func (d *Detector) Model() *Model { return d.model }
+func (d *deviceModel) Model() *Model { return d.model }
 
-// Close frees the compiled plans. The device stays open; runs that were started end before.
-func (d *Detector) Close() {
+// close waits for runs that were started, and frees the compiled plans.
+func (d *deviceModel) close() {
 	d.finishAllBut(0)
 	for _, p := range d.plans {
 		p.close()
 	}
 	d.plans = nil
-	d.store.Close()
 }
 
 // Bytes is the memory that the compiled plans take on the device, parameters
 // not counted.
-func (d *Detector) Bytes() (n int) {
+func (d *deviceModel) Bytes() (n int) {
 	for _, p := range d.plans {
 		n += p.bytes()
 	}
@@ -92,7 +99,7 @@ type frame struct {
 // Detect finds objects in pictures with the model's own settings: for each the
 // detections by falling score, continuous boxes in its own pixels. Pictures that
 // are padded to the same size go through the network together.
-func (d *Detector) Detect(images ...*imaging.Image) ([][]roi.Detection, Timing, error) {
+func (d *deviceModel) Detect(images ...*imaging.Image) ([][]roi.Detection, Timing, error) {
 	queries := make([]Query, len(images))
 	for i, im := range images {
 		queries[i] = Query{im, d.model.Settings()}
@@ -103,7 +110,7 @@ func (d *Detector) Detect(images ...*imaging.Image) ([][]roi.Detection, Timing, 
 // DetectEach is Detect with settings for each picture. Neighbours that are
 // padded to the same size go through the network together, whatever their
 // number: memory grows with it.
-func (d *Detector) DetectEach(queries ...Query) ([][]roi.Detection, Timing, error) {
+func (d *deviceModel) DetectEach(queries ...Query) ([][]roi.Detection, Timing, error) {
 	r, err := d.Start(queries...)
 	if err != nil {
 		return nil, Timing{}, err
@@ -111,13 +118,13 @@ func (d *Detector) DetectEach(queries ...Query) ([][]roi.Detection, Timing, erro
 	return r.Wait()
 }
 
-func (d *Detector) paddedSize(q Query) geom.Size {
+func (d *deviceModel) paddedSize(q Query) geom.Size {
 	return d.model.PaddedSize(geom.Size{W: q.Image.W, H: q.Image.H}, q.Settings)
 }
 
 // plan finds or compiles the plans of a size that have room enough; the one unused
 // longest makes room for others.
-func (d *Detector) plan(size batchSize, need room) (*inference, error) {
+func (d *deviceModel) plan(size batchSize, need room) (*inference, error) {
 	for i, p := range d.plans {
 		if p.size != size || (p.room.bytes > 0) != (need.bytes > 0) {
 			continue

@@ -37,7 +37,7 @@ type Evaluated struct {
 // Evaluate detects on every picture of a data set, one after the other (an
 // asynchronous device is given the next one meanwhile), and compares with its
 // annotations as COCO does. The data set must have the model's classes in its order.
-func (d *Detector) Evaluate(ctx context.Context, data *coco.Dataset, o EvaluateOptions) (*Evaluated, error) {
+func (d *deviceModel) Evaluate(ctx context.Context, data *coco.Dataset, o EvaluateOptions) (*Evaluated, error) {
 	if names := data.ClassNames(); !slices.Equal(names, d.model.Classes) {
 		return nil, fmt.Errorf("%s: classes %q are not the model's %q", data.Path, names, d.model.Classes)
 	}
@@ -46,7 +46,7 @@ func (d *Detector) Evaluate(ctx context.Context, data *coco.Dataset, o EvaluateO
 		return nil, err
 	}
 	defer loader.Close()
-	e := &evaluation{detector: d, data: data, progress: o.Progress, Evaluated: &Evaluated{Results: &coco.Results{Path: data.Path}}}
+	e := &evaluation{deviceModel: d, data: data, progress: o.Progress, Evaluated: &Evaluated{Results: &coco.Results{Path: data.Path}}}
 	if o.Partial != "" {
 		if e.kept, e.done, err = d.openPartial(data, o, e.Results); err != nil {
 			return nil, err
@@ -65,11 +65,11 @@ func (d *Detector) Evaluate(ctx context.Context, data *coco.Dataset, o EvaluateO
 
 // evaluation is one that is going on.
 type evaluation struct {
-	detector *Detector
-	data     *coco.Dataset
-	kept     *partial
-	progress func(done int)
-	done     int
+	deviceModel *deviceModel
+	data        *coco.Dataset
+	kept        *partial
+	progress    func(done int)
+	done        int
 	*Evaluated
 }
 
@@ -86,7 +86,7 @@ func (e *evaluation) detect(ctx context.Context, loader *coco.Loader) error {
 			return fmt.Errorf("%v: %w", batch.FileNames(), err)
 		}
 		queue.Add(func() error { return e.finish(batch, started) })
-		if err := queue.FinishAllBut(e.detector.MaxPending()); err != nil {
+		if err := queue.FinishAllBut(e.deviceModel.MaxPending()); err != nil {
 			return err
 		}
 	}
@@ -102,14 +102,14 @@ func (e *evaluation) tell() {
 func (e *evaluation) start(b *coco.Batch) (*pendingBatch, error) {
 	frames := make([]frame, len(b.Samples))
 	for i, s := range b.Samples {
-		frames[i] = frame{s.Original, s.Resized, e.detector.model.Settings()}
+		frames[i] = frame{s.Original, s.Resized, e.deviceModel.model.Settings()}
 	}
-	return e.detector.start(input{b.Pictures, b.Pixels}, batchSize{len(frames), b.H, b.W}, frames)
+	return e.deviceModel.start(input{b.Pictures, b.Pixels}, batchSize{len(frames), b.H, b.W}, frames)
 }
 
 // finish waits for a batch, which has one picture, and adds its detections to the results.
 func (e *evaluation) finish(b *coco.Batch, started *pendingBatch) error {
-	if err := e.detector.wait(started); err != nil {
+	if err := e.deviceModel.wait(started); err != nil {
 		return fmt.Errorf("%v: %w", b.FileNames(), err)
 	}
 	from := e.Results.Len()
@@ -130,7 +130,7 @@ func (e *evaluation) finish(b *coco.Batch, started *pendingBatch) error {
 }
 
 // testLoader makes batches of one picture each, in the order of the data set.
-func (d *Detector) testLoader(data *coco.Dataset) (*coco.Loader, error) {
+func (d *deviceModel) testLoader(data *coco.Dataset) (*coco.Loader, error) {
 	c := d.model.Config.Input
 	return coco.NewLoader(data, coco.LoaderConfig{
 		Batch: 1, Shorter: []int{c.TestShorter}, Longest: max(c.TestLongest, c.TestShorter), Divisor: c.Divisor, MinSide: d.model.PadTo(1),

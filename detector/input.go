@@ -44,7 +44,7 @@ func preprocessesOnDevice(dev engine.Device) bool {
 }
 
 // prepare makes the input of pictures that are padded to the same size, and says where they lie.
-func (d *Detector) prepare(queries []Query, size batchSize) (in input, frames []frame, err error) {
+func (d *deviceModel) prepare(queries []Query, size batchSize) (in input, frames []frame, err error) {
 	pictures := make([]coco.Placed, len(queries))
 	for i, q := range queries {
 		original := geom.Size{W: q.Image.W, H: q.Image.H}

@@ -42,7 +42,7 @@ type partialLine struct {
 
 // openPartial begins a file, or reads one that is to be resumed into the
 // results; done is the number of pictures in it.
-func (d *Detector) openPartial(data *coco.Dataset, o EvaluateOptions, results *coco.Results) (p *partial, done int, err error) {
+func (d *deviceModel) openPartial(data *coco.Dataset, o EvaluateOptions, results *coco.Results) (p *partial, done int, err error) {
 	head := partialHead{d.fingerprint(), dataFingerprint(data)}
 	if o.Resume {
 		f, err := os.OpenFile(o.Partial, os.O_RDWR, 0)
@@ -220,7 +220,7 @@ func (p *partial) close() {
 
 // fingerprint identifies all that detections depend on but the picture: the
 // configuration, the classes, the parameters, the device.
-func (d *Detector) fingerprint() string {
+func (d *deviceModel) fingerprint() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%q\n%T %v\n", d.model.Config.YAML(), d.model.Classes, d.dev, d.options.Features)
 	for _, p := range d.model.Params.All() {

@@ -13,9 +13,9 @@ const maxPending = 1
 
 // Run is a detection that was started.
 type Run struct {
-	detector   *Detector
-	batches    []*pendingBatch
-	preprocess time.Duration
+	deviceModel *deviceModel
+	batches     []*pendingBatch
+	preprocess  time.Duration
 }
 
 // pendingBatch is a batch that was started, and its detections once it is finished.
@@ -39,7 +39,7 @@ type scored struct {
 
 // MaxPending returns how many runs may be pending, that is started without a Wait, when Start is called once more: 1 on asynchronous
 // devices, otherwise 0, because Start then returns a finished run.
-func (d *Detector) MaxPending() int {
+func (d *deviceModel) MaxPending() int {
 	if d.dev.Capabilities().Asynchronous {
 		return maxPending
 	}
@@ -49,8 +49,8 @@ func (d *Detector) MaxPending() int {
 // Start begins DetectEach. On an asynchronous device it returns as soon as the images are being copied. Wait on the returned Run blocks
 // until its detections are known. If more batches are pending than MaxPending, Start first waits for the oldest of them. Like all methods
 // of a Detector, Start and Wait must not be called concurrently.
-func (d *Detector) Start(queries ...Query) (*Run, error) {
-	r := &Run{detector: d}
+func (d *deviceModel) Start(queries ...Query) (*Run, error) {
+	r := &Run{deviceModel: d}
 	for len(queries) > 0 {
 		size := d.paddedSize(queries[0])
 		n := 1
@@ -77,7 +77,7 @@ func (d *Detector) Start(queries ...Query) (*Run, error) {
 func (r *Run) Wait() (all [][]roi.Detection, t Timing, err error) {
 	t.Preprocess = r.preprocess
 	for _, b := range r.batches {
-		if err := r.detector.wait(b); err != nil {
+		if err := r.deviceModel.wait(b); err != nil {
 			return nil, t, err
 		}
 		all = append(all, b.found...)
@@ -88,7 +88,7 @@ func (r *Run) Wait() (all [][]roi.Detection, t Timing, err error) {
 }
 
 // start gives a batch to the device. If the device is not asynchronous, the batch is finished when start returns.
-func (d *Detector) start(in input, size batchSize, frames []frame) (*pendingBatch, error) {
+func (d *deviceModel) start(in input, size batchSize, frames []frame) (*pendingBatch, error) {
 	d.finishAllBut(maxPending)
 	p, err := d.plan(size, d.model.room(frames, in.bytes()))
 	if err != nil {
@@ -112,12 +112,12 @@ func (d *Detector) start(in input, size batchSize, frames []frame) (*pendingBatc
 }
 
 // finishAllBut finishes the oldest batches until at most n are pending.
-func (d *Detector) finishAllBut(n int) {
+func (d *deviceModel) finishAllBut(n int) {
 	_ = d.pending.FinishAllBut(n) // a batch keeps its error for whoever waits for it
 }
 
 // wait finishes a batch, after those that were started before it.
-func (d *Detector) wait(b *pendingBatch) error {
+func (d *deviceModel) wait(b *pendingBatch) error {
 	for !b.finished {
 		d.finishAllBut(d.pending.Len() - 1)
 	}
@@ -126,7 +126,7 @@ func (d *Detector) wait(b *pendingBatch) error {
 
 // finish waits for the box head of a batch and makes its detections. The inference time of the batch begins when the batch before it was
 // known, if that is later than its own start.
-func (d *Detector) finish(b *pendingBatch) error {
+func (d *deviceModel) finish(b *pendingBatch) error {
 	if b.scored.wait != nil {
 		if err := b.scored.wait(); err != nil {
 			return err

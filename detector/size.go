@@ -46,7 +46,7 @@ func (m *Model) stepBytes(dev engine.Device, size batchSize) (int, error) {
 
 // DetectionBytes is the least memory in bytes that an image of the given size
 // takes on the device when objects are found in it, the parameters not counted.
-func (d *Detector) DetectionBytes(original geom.Size) (int, error) {
+func (d *deviceModel) DetectionBytes(original geom.Size) (int, error) {
 	padded := d.model.PaddedSize(original, d.model.Settings())
 	var first, second engine.Spec
 	if err := nn.Build(func() {

@@ -22,8 +22,8 @@ type Trainer struct {
 	store  *engine.Store
 	val    *coco.Dataset
 	random *rand.Rand
-	plans  []*training // the one used last at the end
-	test   *Detector
+	plans  []*training  // the one used last at the end
+	test   *deviceModel // on the same store
 	params []train.Param
 }
 
@@ -34,7 +34,7 @@ var _ train.Model[*coco.Batch] = (*Trainer)(nil)
 // measures on.
 func NewTrainer(m *Model, dev engine.Device, val *coco.Dataset, random *rand.Rand) (*Trainer, error) {
 	t := &Trainer{model: m, dev: dev, store: engine.NewStore(dev, m.Params), val: val, random: random}
-	t.test = newDetector(m, dev, t.store, Options{Plans: 2})
+	t.test = newDeviceModel(m, dev, t.store, Options{Plans: 2})
 	var err error
 	t.params, err = train.Params(t.store)
 	return t, err
@@ -170,5 +170,6 @@ func (t *Trainer) Close() {
 		p.close()
 	}
 	t.plans = nil
-	t.test.Close()
+	t.test.close()
+	t.store.Close()
 }
