@@ -25,7 +25,7 @@ a = p.parse_args()
 a.out.mkdir(parents=True, exist_ok=True)
 
 TESTS = "^(TestOperations|TestPlans|TestPrecision|TestFaults.*|TestLongTransfers|TestUploadsBesideKernels|TestFetchedFaults|TestPacked.*|TestPTX.*|TestRecord.*|Test.*AreTheHosts)$"
-NETWORKS = "^(TestTiny.*|Test.*EqualsTorchvision|Test.*EqualTorchvision|TestWholeGraph|TestRunsUnderWay|TestDevice(Classifies)?)$/^cuda"
+NETWORKS = "^(TestTiny.*|Test.*EqualsTorchvision|Test.*EqualTorchvision|TestWholeGraph|TestPendingRuns|TestDevice(Classifies)?)$/^cuda"
 
 
 def go_test(run, *packages, logged="precision "):
