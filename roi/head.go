@@ -8,7 +8,7 @@ const (
 	deltaStd = 0.001
 )
 
-// Head adds the two layers that judge regions: x (R, C) -> logits
+// Head adds the two layers of the box predictor: x (R, C) -> logits
 // (R, classes + 1), the background first, and deltas (R, Columns(classes)).
 func (c Config) Head(g *nn.Graph, x *nn.Node, classes int) (logits, deltas *nn.Node) {
 	logits = g.Linear(x, "roi_heads.box_predictor.cls_score", classes+1, nn.Normal(scoreStd))
