@@ -37,6 +37,38 @@ func (ReLUGrad) InPlace() []int { return []int{1, 0} }
 // NoDerivative says why there is none.
 func (ReLUGrad) NoDerivative() string { return secondDerivative }
 
+// GELU is x * Phi(x) = x/2 * (1 + erf(x / sqrt(2))), Phi being the standard normal distribution: PyTorch's GELU without approximation.
+type GELU struct{}
+
+// Gelu applies GELU.
+func Gelu(x *Node) *Node { return Apply(GELU{}, x) }
+
+// OutShape implements Op.
+func (GELU) OutShape(in []Shape) (Shape, error) { return same(in, 1) }
+
+// InPlace implements InPlacer.
+func (GELU) InPlace() []int { return []int{0} }
+
+// Wrt implements Differentiable.
+func (GELU) Wrt(n int) []bool { return first(1, n) }
+
+// Diff implements Differentiable.
+func (GELU) Diff(in []*Node, _, grad *Node) []*Node {
+	return []*Node{Apply(GELUGrad{}, in[0], grad)}
+}
+
+// GELUGrad is (x, dy) -> dy * (Phi(x) + x * phi(x)), phi being the standard normal density; x is GELU's input.
+type GELUGrad struct{}
+
+// OutShape implements Op.
+func (GELUGrad) OutShape(in []Shape) (Shape, error) { return same(in, 2) }
+
+// InPlace implements InPlacer.
+func (GELUGrad) InPlace() []int { return []int{1, 0} }
+
+// NoDerivative says why there is none.
+func (GELUGrad) NoDerivative() string { return secondDerivative }
+
 // Add is a + b for equal shapes.
 type Add struct{}
 

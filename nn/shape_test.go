@@ -29,6 +29,8 @@ var fitting = []struct {
 	{LinearGradWeight{}, shapes{of(2, 3), of(2, 5)}, of(5, 3)},
 	{ReLU{}, shapes{of(2, 3)}, of(2, 3)},
 	{ReLUGrad{}, shapes{of(2, 3), of(2, 3)}, of(2, 3)},
+	{GELU{}, shapes{of(2, 3)}, of(2, 3)},
+	{GELUGrad{}, shapes{of(2, 3), of(2, 3)}, of(2, 3)},
 	{Sigmoid{}, shapes{of(2, 3)}, of(2, 3)},
 	{SigmoidGrad{}, shapes{of(2, 3), of(2, 3)}, of(2, 3)},
 	{ScaleChannels{}, shapes{of(2, 3, 4, 5), of(2, 1, 1, 5)}, of(2, 3, 4, 5)},

@@ -31,6 +31,10 @@ func (c *compiler) elementwise() error {
 		return c.loop(func() { C.sn_relu(t, at(in[0]), y, n) })
 	case nn.ReLUGrad:
 		return c.loop(func() { C.sn_relu_grad(t, at(in[0]), at(in[1]), y, n) })
+	case nn.GELU:
+		return c.loop(func() { C.sn_gelu(t, at(in[0]), y, n) })
+	case nn.GELUGrad:
+		return c.loop(func() { C.sn_gelu_grad(t, at(in[0]), at(in[1]), y, n) })
 	case nn.Sigmoid:
 		return c.loop(func() { C.sn_sigmoid(t, at(in[0]), y, n) })
 	case nn.SigmoidGrad:

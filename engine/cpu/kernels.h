@@ -109,6 +109,8 @@ void sn_close(sn_kernel *k);
 // Elementwise; y may be any of the inputs.
 void sn_relu(int type, const void *x, void *y, int64_t n);
 void sn_relu_grad(int type, const void *y, const void *dy, void *dx, int64_t n);
+void sn_gelu(int type, const void *x, void *y, int64_t n);
+void sn_gelu_grad(int type, const void *x, const void *dy, void *dx, int64_t n);
 void sn_add(int type, const void *a, const void *b, int relu, void *y, int64_t n);
 void sn_add_relu_grad(int type, const void *y, const void *a, const void *b, void *dx, int64_t n);
 void sn_cast(int from, int to, const void *x, void *y, int64_t n);

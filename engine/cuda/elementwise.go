@@ -26,6 +26,10 @@ func (c *compiler) elementwise() error {
 		return c.step("relu_"+t, n, in[0], y, n)
 	case nn.ReLUGrad:
 		return c.step("relu_grad_"+t, n, in[0], in[1], y, n)
+	case nn.GELU:
+		return c.step("gelu_"+t, n, in[0], y, n)
+	case nn.GELUGrad:
+		return c.step("gelu_grad_"+t, n, in[0], in[1], y, n)
 	case nn.Sigmoid:
 		return c.step("sigmoid_"+t, n, in[0], y, n)
 	case nn.SigmoidGrad:

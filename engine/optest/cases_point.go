@@ -2,6 +2,7 @@ package optest
 
 import (
 	"fmt"
+	"slices"
 
 	"scalenet/nn"
 )
@@ -42,7 +43,23 @@ func elementwise() (cases []Case) {
 			Case{Name: "Add/" + side(x), Op: nn.Add{}, In: []Input{feature(x...), feature(x...)}, Tolerance: Rounded},
 		)
 	}
-	return append(cases, excitations()...)
+	return slices.Concat(cases, gelus(), excitations())
+}
+
+func gelus() (cases []Case) {
+	add := func(name string, x Input) {
+		cases = append(cases,
+			Case{Name: "GELU/" + name, Op: nn.GELU{}, In: []Input{x}, Tolerance: Rounded},
+			Case{Name: "GELUGrad/" + name, Op: nn.GELUGrad{}, In: []Input{x, feature(x.Shape...)}, Tolerance: Rounded},
+		)
+	}
+	// Each case has positive values, which set the scale: what is left of those far below zero has few digits.
+	for _, x := range []nn.Shape{{7}, {3, 5}, {1, 1, 1, 9}, {2, 5, 3, 17}, {1, 4, 4, 64}, {2, 3, 3, 195}} {
+		add(side(x), filled(Fill{Kind: Uniform, Low: -4, High: 4}, x...))
+	}
+	add("low", filled(Fill{Kind: Given, Values: []float64{-6e4, -100, -13, -6, 0, 1}}, 6))
+	add("high", filled(Fill{Kind: Given, Values: []float64{6, 13, 100, 6e4}}, 4))
+	return cases
 }
 
 // excitations are sigmoids and what scales channels by them.

@@ -12,6 +12,10 @@ func elementwise(op nn.Op) (operation, bool) {
 		return of(func(in []array) array { return relu(in[0]) }), true
 	case nn.ReLUGrad:
 		return of(func(in []array) array { return reluGrad(in[0], in[1]) }), true
+	case nn.GELU:
+		return of(func(in []array) array { return gelu(in[0]) }), true
+	case nn.GELUGrad:
+		return of(func(in []array) array { return geluGrad(in[0], in[1]) }), true
 	case nn.Sigmoid:
 		return of(func(in []array) array { return sigmoid(in[0]) }), true
 	case nn.SigmoidGrad:
@@ -44,6 +48,26 @@ func reluGrad(y, dy array) array {
 	}
 	return dx
 }
+
+func gelu(x array) array {
+	y := zerosLike(x)
+	for i, v := range x.data {
+		y.data[i] = v * normalCDF(v)
+	}
+	return y
+}
+
+func geluGrad(x, dy array) array {
+	dx := zerosLike(dy)
+	for i, v := range x.data {
+		density := math.Exp(-v*v/2) / math.Sqrt(2*math.Pi)
+		dx.data[i] = dy.data[i] * (normalCDF(v) + v*density)
+	}
+	return dx
+}
+
+// normalCDF is the standard normal distribution.
+func normalCDF(v float64) float64 { return 0.5 * (1 + math.Erf(v/math.Sqrt2)) }
 
 func add(a, b array) array {
 	y := zerosLike(a)

@@ -28,6 +28,25 @@ template <class T> FN void add_relu_grad_of(const T *y, const T *a, const T *b, 
 }
 FEATURES(add_relu_grad, (const T *y, const T *a, const T *b, T *dx, u32 n), (y, a, b, dx, n))
 
+// The standard normal distribution.
+FN float normal_cdf(float v) { return 0.5f * (1 + erff(v * 0.70710678f)); }
+
+template <class T> FN void gelu_of(const T *x, T *y, u32 n) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	float v = load(x + i);
+	store(y + i, v * normal_cdf(v));
+}
+FEATURES(gelu, (const T *x, T *y, u32 n), (x, y, n))
+
+template <class T> FN void gelu_grad_of(const T *x, const T *dy, T *dx, u32 n) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	float v = load(x + i), density = 0.39894228f * expf(-0.5f * v * v); // 1 / sqrt(2 * pi)
+	store(dx + i, load(dy + i) * (normal_cdf(v) + v * density));
+}
+FEATURES(gelu_grad, (const T *x, const T *dy, T *dx, u32 n), (x, dy, dx, n))
+
 FN float sigmoid(float v) { return 1 / (1 + expf(-v)); }
 
 template <class T> FN void sigmoid_of(const T *x, T *y, u32 n) {

@@ -109,6 +109,8 @@ def apply(op, at, x):
         return nhwc(F.batch_norm(nchw(x[0]), mean, variance, weight, bias, False, 0, at["Eps"]))
     if op == "ReLU":
         return F.relu(x[0])
+    if op == "GELU":
+        return F.gelu(x[0])
     if op == "Sigmoid":
         return torch.sigmoid(x[0])
     if op == "ScaleChannels":
