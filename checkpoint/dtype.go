@@ -55,9 +55,9 @@ func (d DType) IsFloat() bool {
 
 // ParseDType reads a type in any case: "f32", "BF16", "bool".
 func ParseDType(s string) (DType, error) {
-	d := DType(strings.ToUpper(s))
+	d := DType(strings.ToUpper(strings.NewReplacer("bfloat", "bf", "float", "f", "uint", "u", "int", "i").Replace(strings.ToLower(s))))
 	if d.Size() == 0 {
-		return "", fmt.Errorf("dtype %q is not one of F64, F32, F16, BF16, I64, I32, U8, BOOL", s)
+		return "", fmt.Errorf("dtype %q is not one of float64, float32, float16, bfloat16, int64, int32, uint8, bool", s)
 	}
 	return d, nil
 }

@@ -10,15 +10,16 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/stretchr/testify/require"
 	"scalenet/engine/ref"
 	"scalenet/imaging"
 	"scalenet/prefetch"
+
+	"github.com/stretchr/testify/require"
 )
 
 // small is a configuration of a network that trains in moments.
 func small(t testing.TB) Config {
-	c, err := Preset("cifar")
+	c, err := Presets().Get("cifar")
 	require.NoError(t, err)
 	c.Backbone.Name, c.Backbone.Blocks, c.Backbone.Planes = "scalenet", []int{1, 1}, []int{4, 8}
 	c.Backbone.Stem.Channels, c.Backbone.Stem.Kernel, c.Backbone.Stem.Stride = 8, 3, 1

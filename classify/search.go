@@ -17,6 +17,7 @@ import (
 	"scalenet/backbone"
 	"scalenet/checkpoint"
 	"scalenet/classify/allocate"
+	"scalenet/internal/config"
 	"scalenet/train"
 )
 
@@ -85,7 +86,7 @@ func (s Search) Resolve() (Search, error) {
 }
 
 // YAML is the search as text that ReadSearch reads.
-func (s Search) YAML() string { return train.YAML(s) }
+func (s Search) YAML() string { return config.YAML(s) }
 
 // ReadSearch reads the search that was begun in a folder.
 func ReadSearch(dir string) (Search, error) {
@@ -98,7 +99,7 @@ func ReadSearch(dir string) (Search, error) {
 	if err != nil {
 		return s, err
 	}
-	if err := train.Merge(&s, data, path); err != nil {
+	if err := config.Merge(&s, data, path); err != nil {
 		return s, err
 	}
 	if s, err = s.Resolve(); err != nil {

@@ -8,9 +8,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
 	"scalenet/engine"
 	"scalenet/engine/cpu"
 	"scalenet/imaging"
+	"scalenet/internal/config"
 	"scalenet/prefetch"
 	"scalenet/train"
 )
@@ -200,24 +202,24 @@ func TestConfigErrors(t *testing.T) {
 		{"label_smoothing=1", "label_smoothing = 1"},
 		{"label_smoothing=.nan", "label_smoothing = NaN"},
 		{"batch=0", "batch = 0"},
-		{"train.lr=0", "train.lr is 0"},
-		{"train.precision=half", `train.precision is "half", not float32, bfloat16 or float16`},
+		{"train.lr=0", "train.lr = 0"},
+		{"train.precision=half", "train.precision = half: must be float32, bfloat16 or float16"},
 	} {
-		config, err := Preset("cifar")
+		preset, err := Presets().Get("cifar")
 		require.NoError(t, err)
-		require.NoError(t, train.Assign(&config, c.set))
-		_, err = config.Resolve()
+		require.NoError(t, config.Assign(&preset, c.set))
+		_, err = preset.Resolve()
 		require.ErrorContains(t, err, c.want)
 	}
-	config := Default()
-	require.ErrorContains(t, train.Assign(&config, "augment.blur=1"), "blur")
-	require.ErrorContains(t, train.Assign(&config, "batch"), "want key=value")
-	_, err := Preset("mnist")
+	preset := Default()
+	require.ErrorContains(t, config.Assign(&preset, "augment.blur=1"), "blur")
+	require.ErrorContains(t, config.Assign(&preset, "batch"), "want key=value")
+	_, err := Presets().Get("mnist")
 	require.ErrorContains(t, err, `preset "mnist": want one of imagenet, bccd, cifar`)
 	_, err = New(small(t), []string{"one"}, 0)
 	require.ErrorContains(t, err, "1 classes, want at least 2")
-	for _, name := range Presets() {
-		p, err := Preset(name)
+	for _, name := range Presets().Names() {
+		p, err := Presets().Get(name)
 		require.NoError(t, err)
 		p, err = p.Resolve()
 		require.NoError(t, err)

@@ -3,14 +3,12 @@ package detector
 import (
 	"embed"
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 
 	"scalenet/backbone"
 	"scalenet/geom"
 	"scalenet/imaging"
-	"scalenet/internal/brief"
+	"scalenet/internal/config"
 	"scalenet/roi"
 	"scalenet/rpn"
 	"scalenet/train"
@@ -21,7 +19,7 @@ type Config struct {
 	Backbone backbone.Config `yaml:"backbone"`
 	// FeatureStage is the stage whose output the RPN and RoIAlign see; the next
 	// one judges regions. 3 is Faster R-CNN's C4.
-	FeatureStage int `yaml:"feature_stage"`
+	FeatureStage int `yaml:"feature_stage" validate:"gte=1"`
 	// Boxes is the convention of all boxes: continuous, or inclusive as in the
 	// detector that the paper trained.
 	Boxes  geom.Convention `yaml:"boxes"`
@@ -30,14 +28,14 @@ type Config struct {
 	Frozen Frozen          `yaml:"frozen"`
 	Input  Input           `yaml:"input"`
 	// Batch is the number of images of a training step.
-	Batch int          `yaml:"batch"`
+	Batch int          `yaml:"batch" validate:"gte=1,lte=65536"`
 	Train train.Config `yaml:"train"`
 }
 
 // Frozen says what is not trained.
 type Frozen struct {
 	// Stages freezes the stem and this many stages; -1 freezes nothing.
-	Stages int `yaml:"stages"`
+	Stages int `yaml:"stages" validate:"gte=-1"`
 	// Norms freezes every BatchNorm, its statistics and its affine part.
 	Norms bool `yaml:"norms"`
 }
@@ -45,22 +43,22 @@ type Frozen struct {
 // Input says how a picture becomes the network's input.
 type Input struct {
 	// Mean and Std normalise red, green and blue of [0, 1].
-	Mean [3]float32 `yaml:"mean,flow"`
-	Std  [3]float32 `yaml:"std,flow"`
+	Mean [3]float32 `yaml:"mean,flow" validate:"dive,finite"`
+	Std  [3]float32 `yaml:"std,flow" validate:"dive,gt=0,finite"`
 	// Shorter is what the shorter side is resized to, in pixels, one drawn for
 	// each training image; Longest is what the longer side has at most.
-	Shorter []int `yaml:"shorter,flow"`
-	Longest int   `yaml:"longest"`
+	Shorter []int `yaml:"shorter,flow" validate:"min=1,max=64,dive,gte=1,lte=8192"`
+	Longest int   `yaml:"longest" validate:"gte=1,lte=8192"`
 	// TestShorter and TestLongest are the same for evaluation and use.
-	TestShorter int `yaml:"test_shorter"`
-	TestLongest int `yaml:"test_longest"`
+	TestShorter int `yaml:"test_shorter" validate:"gte=1,lte=8192"`
+	TestLongest int `yaml:"test_longest" validate:"gte=1,lte=8192"`
 	// Divisor of the sides of a batch: pictures are padded to multiples of it.
-	Divisor int `yaml:"divisor"`
+	Divisor int `yaml:"divisor" validate:"gte=1,lte=1024"`
 	// FlipHorizontal and FlipVertical mirror half of the training images.
 	FlipHorizontal bool `yaml:"flip_horizontal"`
 	FlipVertical   bool `yaml:"flip_vertical"`
 	// Brightness b multiplies training images by a factor from [1-b, 1+b].
-	Brightness float64 `yaml:"brightness"`
+	Brightness float64 `yaml:"brightness" validate:"gte=0,lt=1"`
 	// SkipEmpty leaves images without boxes out of training instead of taking
 	// them as background.
 	SkipEmpty bool `yaml:"skip_empty"`
@@ -112,79 +110,40 @@ func Paper() Config {
 }
 
 //go:embed presets/*.yaml
-var presets embed.FS
+var presetFiles embed.FS
 
-// Presets lists the names that Preset knows.
-func Presets() []string {
-	entries, err := presets.ReadDir("presets")
-	if err != nil {
-		panic(err) // embedded: cannot fail
-	}
-	names := []string{"default", "paper"}
-	for _, e := range entries {
-		names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
-	}
-	return names
-}
-
-// Preset is a named configuration: default, paper, or one of the embedded files.
-func Preset(name string) (Config, error) {
-	switch name {
-	case "default":
-		return Default(), nil
-	case "paper":
-		return Paper(), nil
-	}
-	data, err := presets.ReadFile(path.Join("presets", name+".yaml"))
-	if err != nil {
-		return Config{}, fmt.Errorf("preset %q: want one of %s", name, strings.Join(Presets(), ", "))
-	}
-	c := Default()
-	return c, train.Merge(&c, data, "preset "+name)
+// Presets are the configurations that have a name: default, paper, and the embedded files.
+func Presets() config.Presets[Config] {
+	return config.Presets[Config]{Default: Default, Built: []config.Built[Config]{{Name: "default", Make: Default}, {Name: "paper", Make: Paper}}, Files: presetFiles}
 }
 
 // Parse reads a whole configuration as YAML writes it.
 func Parse(data []byte, name string) (Config, error) {
 	c := Default()
-	return c, train.Merge(&c, data, name)
+	return c, config.Merge(&c, data, name)
 }
 
 // YAML is the configuration as text that Parse reads.
-func (c Config) YAML() string { return train.YAML(c) }
+func (c Config) YAML() string { return config.YAML(c) }
 
-// What a configuration may ask for: more than any detector has, and little enough
-// that a wrong number in a file is an error and not an allocation.
-const (
-	// MostSide is the longest side of an image in the network, in pixels.
-	MostSide    = 1 << 13
-	mostSides   = 64 // to draw one from
-	mostDivisor = 1 << 10
-	mostAnchors = 1 << 23 // of an image
-)
+// MaxSide is the longest height or width of an image in the network, in pixels: the upper bound in the tags of [Input].
+const MaxSide = 1 << 13
 
-func side(v int) bool { return v >= 1 && v <= MostSide }
-
-func finite(v [3]float32) bool {
-	for _, x := range v {
-		if x-x != 0 {
-			return false
-		}
-	}
-	return true
-}
+// maxAnchors of an image: more than any detector has, and few enough that a wrong number in a file is an error and not an allocation.
+const maxAnchors = 1 << 23
 
 // checkAnchors bounds the anchors of the largest image.
 func (c Config) checkAnchors(network backbone.Network) error {
-	least := network.MinSide(c.FeatureStage)
-	if least > MostSide {
-		return fmt.Errorf("backbone: needs images of at least %d pixels a side: must be at most %d", least, MostSide)
+	smallest := network.MinSide(c.FeatureStage)
+	if smallest > MaxSide {
+		return fmt.Errorf("backbone: needs images of at least %d pixels a side: must be at most %d", smallest, MaxSide)
 	}
-	longest := max(c.Input.Longest, c.Input.TestLongest, least)
-	shorter := min(longest, max(slices.Max(c.Input.Shorter), c.Input.TestShorter, least))
+	longest := max(c.Input.Longest, c.Input.TestLongest, smallest)
+	shorter := min(longest, max(slices.Max(c.Input.Shorter), c.Input.TestShorter, smallest))
 	stride := c.RPN.Anchors.Stride
-	if n := (longest/stride + 1) * (shorter/stride + 1) * c.RPN.Anchors.PerCell(); n > mostAnchors {
+	if n := (longest/stride + 1) * (shorter/stride + 1) * c.RPN.Anchors.PerCell(); n > maxAnchors {
 		return fmt.Errorf("rpn.anchors: %d on each of the cells of %d pixels of an image of %d x %d are %d together: must be at most %d",
-			c.RPN.Anchors.PerCell(), stride, longest, shorter, n, mostAnchors)
+			c.RPN.Anchors.PerCell(), stride, longest, shorter, n, maxAnchors)
 	}
 	return nil
 }
@@ -202,45 +161,21 @@ func (c Config) Resolve() (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	in := c.Input
-	sides := fmt.Sprintf("from 1 to %d", MostSide)
-	for _, k := range []struct {
-		key   string
-		value any
-		valid bool
-		need  string
-	}{
-		{"feature_stage", c.FeatureStage, c.FeatureStage >= 1 && c.FeatureStage < network.Stages(), fmt.Sprintf("from 1 to %d, so that one stage is left for regions", network.Stages()-1)},
-		{"frozen.stages", c.Frozen.Stages, c.Frozen.Stages >= -1 && c.Frozen.Stages <= network.Stages(), fmt.Sprintf("from -1 to %d", network.Stages())},
-		{"input.mean", in.Mean, finite(in.Mean), "finite numbers"},
-		{"input.std", in.Std, finite(in.Std) && min(in.Std[0], in.Std[1], in.Std[2]) > 0, "above 0"},
-		{"input.shorter", in.Shorter, len(in.Shorter) > 0 && len(in.Shorter) <= mostSides && side(slices.Min(in.Shorter)) && side(slices.Max(in.Shorter)),
-			fmt.Sprintf("a list of 1 to %d sides from 1 to %d", mostSides, MostSide)},
-		{"input.longest", in.Longest, side(in.Longest), sides},
-		{"input.test_shorter", in.TestShorter, side(in.TestShorter), sides},
-		{"input.test_longest", in.TestLongest, side(in.TestLongest), sides},
-		{"input.divisor", in.Divisor, in.Divisor > 0 && in.Divisor <= mostDivisor, fmt.Sprintf("from 1 to %d", mostDivisor)},
-		{"input.brightness", in.Brightness, in.Brightness >= 0 && in.Brightness < 1, "in [0, 1)"},
-		{"batch", c.Batch, c.Batch > 0 && c.Batch <= 1<<16, "from 1 to 65536"},
-	} {
-		if !k.valid {
-			return c, fmt.Errorf("%s = %s: must be %s", k.key, brief.Value(k.value), k.need)
-		}
+	if err := config.Validate(c, ""); err != nil {
+		return c, err
+	}
+	last := network.Stages()
+	if c.FeatureStage >= last {
+		return c, config.Invalid("feature_stage", c.FeatureStage, fmt.Sprintf("from 1 to %d, so that one stage is left for the box head", last-1))
+	}
+	if c.Frozen.Stages > last {
+		return c, config.Invalid("frozen.stages", c.Frozen.Stages, fmt.Sprintf("from -1 to %d", last))
 	}
 	if stride := network.Stride(c.FeatureStage); c.RPN.Anchors.Stride != stride {
 		return c, fmt.Errorf("rpn.anchors.stride = %d: features of stage %d have stride %d", c.RPN.Anchors.Stride, c.FeatureStage, stride)
 	}
-	if err := c.RPN.Validate(); err != nil {
-		return c, err
-	}
-	if err := c.checkAnchors(network); err != nil {
-		return c, err
-	}
-	if err := c.RoI.Validate(); err != nil {
-		return c, err
-	}
 	if err := c.Train.Validate(); err != nil {
-		return c, fmt.Errorf("train.%w", err)
+		return c, err
 	}
-	return c, nil
+	return c, c.checkAnchors(network)
 }

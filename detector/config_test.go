@@ -3,14 +3,15 @@ package detector
 import (
 	"testing"
 
+	"scalenet/internal/config"
+
 	"github.com/stretchr/testify/require"
-	"scalenet/train"
 )
 
 func TestPresetsResolve(t *testing.T) {
-	for _, name := range Presets() {
+	for _, name := range Presets().Names() {
 		t.Run(name, func(t *testing.T) {
-			c, err := Preset(name)
+			c, err := Presets().Get(name)
 			require.NoError(t, err)
 			c, err = c.Resolve()
 			require.NoError(t, err)
@@ -21,7 +22,7 @@ func TestPresetsResolve(t *testing.T) {
 			require.Equal(t, c, again, "the resolved configuration survives a file")
 		})
 	}
-	_, err := Preset("none")
+	_, err := Presets().Get("none")
 	require.EqualError(t, err, `preset "none": want one of default, paper, bccd, cards`)
 }
 
@@ -35,7 +36,7 @@ func TestSet(t *testing.T) {
 		"input.shorter=[480, wide]": `--set input.shorter=[480, wide]: input.shorter[1] is "wide": want a whole number`,
 	} {
 		c := Default()
-		err := train.Assign(&c, assignment)
+		err := config.Assign(&c, assignment)
 		if want == "" {
 			require.NoError(t, err)
 		} else {
@@ -43,11 +44,11 @@ func TestSet(t *testing.T) {
 		}
 	}
 	c := Default()
-	require.NoError(t, train.Assign(&c, "train.lr=0.5"))
-	require.NoError(t, train.Assign(&c, "input.shorter=[480, 512]"))
+	require.NoError(t, config.Assign(&c, "train.lr=0.5"))
+	require.NoError(t, config.Assign(&c, "input.shorter=[480, 512]"))
 	require.Equal(t, 0.5, c.Train.LR)
 	require.Equal(t, []int{480, 512}, c.Input.Shorter)
-	require.NoError(t, train.Assign(&c, "input.divisor=0"))
+	require.NoError(t, config.Assign(&c, "input.divisor=0"))
 	_, err := c.Resolve()
 	require.EqualError(t, err, "input.divisor = 0: must be from 1 to 1024")
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalenet/checkpoint"
-	"scalenet/train"
+	"scalenet/internal/config"
 )
 
 // changed is a file of the model with its configuration or tensors changed, as
@@ -112,7 +112,7 @@ func TestLoadBoundsWhatTheConfigurationAsksFor(t *testing.T) {
 	} {
 		c, err := Parse([]byte(text), "")
 		require.NoError(t, err)
-		err = train.Assign(&c, key+"="+value)
+		err = config.Assign(&c, key+"="+value)
 		require.NoError(t, err, key)
 		path := changed(t, m, func(f *checkpoint.File) { f.Metadata[checkpoint.DetectorKey] = c.YAML() })
 		begin := time.Now()

@@ -107,9 +107,7 @@ func (m *Model) Save(path string) error {
 	return checkpoint.Save(path, &checkpoint.File{Metadata: m.Metadata(), Tensors: m.Tensors()})
 }
 
-// Load reads a model that Save or a training wrote. The parameters that its
-// configuration needs are held against the tensors of the file before any memory
-// is taken for them.
+// Load reads a model that Save or a training run wrote, see [nn.ReadModel].
 func Load(path string, options ...checkpoint.Option) (*Model, error) {
 	r, err := checkpoint.Open(path, options...)
 	if err != nil {
@@ -120,35 +118,18 @@ func Load(path string, options ...checkpoint.Option) (*Model, error) {
 }
 
 // read is Load of an opened file.
-func read(r *checkpoint.Reader) (*Model, error) {
-	path := r.Path()
-	text, ok, err := checkpoint.Config(r.Metadata(), checkpoint.DetectorKey)
+func read(r *checkpoint.Reader) (m *Model, err error) {
+	err = nn.ReadModel(r, checkpoint.DetectorKey, func(d nn.Description, params *nn.Params) error {
+		c, err := Parse([]byte(d.Config), d.Origin)
+		if err != nil {
+			return err
+		}
+		if m, err = assemble(c, d.Classes, params); err != nil {
+			return fmt.Errorf("%s: %w", d.Origin, err)
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if !ok {
-		return nil, fmt.Errorf("%s: no detector's configuration in the file; is it a classifier's? (use it with train --init)", path)
-	}
-	if _, ok := r.Metadata()[checkpoint.StateKey]; ok {
-		return nil, fmt.Errorf("%s: the state of a training run, not a model; best.safetensors and last.safetensors beside it are models", path)
-	}
-	c, err := Parse([]byte(text), path)
-	if err != nil {
-		return nil, err
-	}
-	classes, err := r.Classes()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	m, err := assemble(c, classes, nn.NewShapesFor(len(r.Infos())))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	report, err := m.Params.Take(r)
-	if err != nil {
-		return nil, err
-	}
-	if err := report.Err(path); err != nil {
 		return nil, err
 	}
 	m.Digest, err = r.Digest()

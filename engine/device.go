@@ -156,7 +156,7 @@ func (c Capabilities) Supports(features DType) error {
 	case Float16:
 		return c.Float16
 	}
-	return fmt.Errorf("features are f32, bf16 or f16, not %v", features)
+	return fmt.Errorf("activations are float32, bfloat16 or float16, not %v", features)
 }
 
 // Recorder is a device that makes one kernel of several, which it runs with less to do for the processor. Record returns nil where it

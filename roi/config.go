@@ -1,49 +1,63 @@
 package roi
 
 import (
-	"fmt"
-	"math"
-
 	"scalenet/geom"
-	"scalenet/internal/brief"
+	"scalenet/internal/config"
 )
 
-// Config holds the numbers of the box head.
+// Config configures the box head.
 type Config struct {
-	// Convention of all boxes: the detector's, which has the key for it.
+	// Convention of all boxes; the detector sets it.
 	Convention geom.Convention `yaml:"-"`
 
-	Align         AlignConfig     `yaml:"align"`
-	ClassAgnostic bool            `yaml:"class_agnostic"` // one box for all classes
-	BoxWeights    [4]float32      `yaml:"box_weights"`    // of dx, dy, dw, dh: 1/std
-	LossBeta      float64         `yaml:"loss_beta"`      // smooth L1: quadratic below; 1/sigma^2
-	Targets       TargetConfig    `yaml:"targets"`
-	Detections    DetectionConfig `yaml:"detections"`
+	Align AlignConfig `yaml:"align"`
+	// ClassAgnostic predicts one box per RoI instead of one per class.
+	ClassAgnostic bool `yaml:"class_agnostic"`
+	// BoxWeights multiply dx, dy, dw and dh: the inverse of their standard deviations.
+	BoxWeights [4]float32 `yaml:"box_weights" validate:"dive,gt=0,finite"`
+	// LossBeta is the box delta below which smooth L1 is quadratic: 1/sigma^2.
+	LossBeta   float64         `yaml:"loss_beta" validate:"gt=0,finite"`
+	Targets    TargetConfig    `yaml:"targets"`
+	Detections DetectionConfig `yaml:"detections"`
 }
 
-// AlignConfig describes RoIAlign, an operation of package nn.
+// AlignConfig configures RoIAlign, an operation of package nn.
 type AlignConfig struct {
-	Size          int  `yaml:"size"`           // cells a side
-	SamplingRatio int  `yaml:"sampling_ratio"` // points a cell and side; 0: as many as it spans feature cells
-	Aligned       bool `yaml:"aligned"`        // shifted by half a pixel, so that pixels are areas and not points
+	// Size is the height and width of the output in cells.
+	Size int `yaml:"size" validate:"gte=1,lte=64"`
+	// SamplingRatio is the number of sampling points per cell in each direction; 0 takes as many as the cell spans feature cells.
+	SamplingRatio int `yaml:"sampling_ratio" validate:"gte=0,lte=64"`
+	// Aligned shifts RoIs by half a pixel, so that pixels are areas and not points.
+	Aligned bool `yaml:"aligned"`
 }
 
-// TargetConfig holds the numbers of the training samples.
+// TargetConfig configures the training samples of the box head.
 type TargetConfig struct {
-	ForegroundIoU    float64 `yaml:"foreground_iou"`    // a proposal is an object from here on
-	BackgroundIoU    float64 `yaml:"background_iou"`    // and background below
-	Samples          int     `yaml:"samples"`           // RoIs an image
-	PositiveFraction float64 `yaml:"positive_fraction"` // at most, of the samples
-	Replace          bool    `yaml:"replace"`           // draw with replacement: the sample is always complete
-	CrowdShare       float64 `yaml:"crowd_share"`       // a proposal this far inside a crowd is no background; 0: crowds are left out and no more
+	// ForegroundIoU: proposals with at least this IoU with a ground-truth box are foreground.
+	ForegroundIoU float64 `yaml:"foreground_iou" validate:"gt=0,lte=1"`
+	// BackgroundIoU: proposals whose highest IoU is below this are background.
+	BackgroundIoU float64 `yaml:"background_iou" validate:"gte=0,ltefield=ForegroundIoU"`
+	// Samples is the number of RoIs sampled per image.
+	Samples int `yaml:"samples" validate:"gte=1,lte=65536"`
+	// PositiveFraction of the samples are foreground at most.
+	PositiveFraction float64 `yaml:"positive_fraction" validate:"gte=0,lte=1"`
+	// Replace samples with replacement, so that the sample is always complete.
+	Replace bool `yaml:"replace"`
+	// CrowdShare: proposals with at least this fraction of their area inside a crowd region are ignored instead of labelled background;
+	// 0 disables this check.
+	CrowdShare float64 `yaml:"crowd_share" validate:"gte=0,lte=1"`
 }
 
-// DetectionConfig holds the numbers of the choice of detections.
+// DetectionConfig configures the post-processing of the box head's output.
 type DetectionConfig struct {
-	Score    float64 `yaml:"score"`     // detections are scored above
-	NMSIoU   float64 `yaml:"nms_iou"`   // those that overlap a better one of their class by more go
-	MinSize  float64 `yaml:"min_size"`  // shortest side in pixels of the network's input
-	PerImage int     `yaml:"per_image"` // the best-scored stay
+	// Score is the threshold: detections have a higher score.
+	Score float64 `yaml:"score" validate:"gte=0,lte=1"`
+	// NMSIoU: a box is suppressed if its IoU with a higher-scored box of the same class exceeds this.
+	NMSIoU float64 `yaml:"nms_iou" validate:"gte=0,lte=1"`
+	// MinSize is the minimum width and height of a detection in pixels of the network's input.
+	MinSize float64 `yaml:"min_size" validate:"gte=0,lte=1e6"`
+	// PerImage is the maximum number of detections per image.
+	PerImage int `yaml:"per_image" validate:"gte=1,lte=65536"`
 }
 
 // Default is what torchvision's Faster R-CNN does, with 256 RoIs an image.
@@ -83,43 +97,9 @@ func (c Config) Columns(classes int) int {
 	return 4 * (classes + 1)
 }
 
-// mostBoxes bounds the boxes of an image that a configuration may ask for: more
-// than anyone has asked for, and little enough that a wrong number in a file is
-// an error and not an allocation.
-const mostBoxes = 1 << 16
-
-// Validate checks the ranges; the error names the key and the value.
-func (c Config) Validate() error {
-	t, d := c.Targets, c.Detections
-	for _, k := range []struct {
-		key   string
-		value any
-		valid bool
-		need  string
-	}{
-		{"align.size", c.Align.Size, c.Align.Size >= 1 && c.Align.Size <= 64, "from 1 to 64"},
-		{"align.sampling_ratio", c.Align.SamplingRatio, c.Align.SamplingRatio >= 0 && c.Align.SamplingRatio <= 64, "from 0 to 64"},
-		{"box_weights", c.BoxWeights, positive(float64(min(c.BoxWeights[0], c.BoxWeights[1], c.BoxWeights[2], c.BoxWeights[3]))) && positive(float64(max(c.BoxWeights[0], c.BoxWeights[1], c.BoxWeights[2], c.BoxWeights[3]))), "above 0"},
-		{"loss_beta", c.LossBeta, positive(c.LossBeta), "above 0"},
-		{"targets.foreground_iou", t.ForegroundIoU, t.ForegroundIoU > 0 && t.ForegroundIoU <= 1, "in (0, 1]"},
-		{"targets.background_iou", t.BackgroundIoU, t.BackgroundIoU >= 0 && t.BackgroundIoU <= t.ForegroundIoU, "in [0, foreground_iou]"},
-		{"targets.samples", t.Samples, t.Samples >= 1 && t.Samples <= mostBoxes, "from 1 to 65536"},
-		{"targets.positive_fraction", t.PositiveFraction, inUnit(t.PositiveFraction), "in [0, 1]"},
-		{"targets.crowd_share", t.CrowdShare, inUnit(t.CrowdShare), "in [0, 1]"},
-		{"detections.score", d.Score, inUnit(d.Score), "in [0, 1]"},
-		{"detections.nms_iou", d.NMSIoU, inUnit(d.NMSIoU), "in [0, 1]"},
-		{"detections.min_size", d.MinSize, d.MinSize >= 0 && d.MinSize <= math.MaxFloat32, "at least 0"},
-		{"detections.per_image", d.PerImage, d.PerImage >= 1 && d.PerImage <= mostBoxes, "from 1 to 65536"},
-	} {
-		if !k.valid {
-			return fmt.Errorf("roi.%s = %s: must be %s", k.key, brief.Value(k.value), k.need)
-		}
-	}
-	return nil
-}
-
-func inUnit(v float64) bool   { return v >= 0 && v <= 1 }
-func positive(v float64) bool { return v > 0 && !math.IsInf(v, 1) }
+// Validate checks the ranges; the error names the key and the value. The upper bounds are above what any detector needs, and low enough that
+// a wrong number in a file is an error and not an allocation.
+func (c Config) Validate() error { return config.Validate(c, "roi") }
 
 func (c Config) coder() geom.Coder {
 	return geom.Coder{Convention: c.Convention, Weights: c.BoxWeights}

@@ -123,7 +123,7 @@ func TestValidate(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"roi.align.size = 0: must be from 1 to 64": func(c *Config) { c.Align.Size = 0 },
 		"roi.align.sampling_ratio = -1":            func(c *Config) { c.Align.SamplingRatio = -1 },
-		"roi.box_weights = [10 10 5 0]":            func(c *Config) { c.BoxWeights[3] = 0 },
+		"roi.box_weights[3] = 0":                   func(c *Config) { c.BoxWeights[3] = 0 },
 		"roi.loss_beta = -1":                       func(c *Config) { c.LossBeta = -1 },
 		"roi.targets.foreground_iou = 0":           func(c *Config) { c.Targets.ForegroundIoU = 0 },
 		"roi.targets.background_iou = 0.6":         func(c *Config) { c.Targets.BackgroundIoU = 0.6 },

@@ -1,18 +1,21 @@
 package rpn
 
 import (
-	"fmt"
 	"math"
 
 	"scalenet/geom"
 )
 
-// Anchors describes the boxes over every cell of a feature map.
+// Anchors configures the anchor boxes of every cell of a feature map.
 type Anchors struct {
-	Stride   int       `yaml:"stride"`   // pixels of the input between cells
-	Sizes    []float64 `yaml:"sizes"`    // square root of the area, pixels
-	Ratios   []float64 `yaml:"ratios"`   // height / width
-	Rounding Rounding  `yaml:"rounding"` // to whole pixels
+	// Stride is the distance of neighbouring cells in pixels of the network's input.
+	Stride int `yaml:"stride" validate:"gte=1"`
+	// Sizes are square roots of the areas, in pixels.
+	Sizes []float64 `yaml:"sizes" validate:"min=1,max=256,dive,gt=0,lte=65536"`
+	// Ratios are height / width.
+	Ratios []float64 `yaml:"ratios" validate:"min=1,max=256,dive,gt=0,lte=65536"`
+	// Rounding is none, corners or base: what is rounded to whole pixels.
+	Rounding Rounding `yaml:"rounding" validate:"oneof=none corners base"`
 }
 
 // Rounding says what of an anchor is rounded to whole pixels, half to even.
@@ -85,28 +88,4 @@ func (a Anchors) Grid(h, w int) []geom.Box {
 		}
 	}
 	return out
-}
-
-func (a Anchors) validate() error {
-	if a.Stride < 1 {
-		return invalid("anchors.stride", a.Stride, "at least 1")
-	}
-	for _, list := range []struct {
-		key    string
-		values []float64
-	}{{"anchors.sizes", a.Sizes}, {"anchors.ratios", a.Ratios}} {
-		if !within(len(list.values), mostPerCell) {
-			return invalid(list.key, list.values, fmt.Sprintf("a list of 1 to %d numbers", mostPerCell))
-		}
-		for i, v := range list.values {
-			if !positive(v) || v > mostSide {
-				return invalid(fmt.Sprintf("%s[%d]", list.key, i), v, fmt.Sprintf("above 0 and at most %d", mostSide))
-			}
-		}
-	}
-	switch a.Rounding {
-	case RoundNone, RoundCorners, RoundBase:
-		return nil
-	}
-	return invalid("anchors.rounding", a.Rounding, "none, corners or base")
 }

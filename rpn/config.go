@@ -1,49 +1,59 @@
 package rpn
 
 import (
-	"fmt"
-	"math"
-
 	"scalenet/geom"
-	"scalenet/internal/brief"
+	"scalenet/internal/config"
 )
 
-// Config holds the numbers of the region proposal network.
+// Config configures the region proposal network.
 type Config struct {
-	// Convention of all boxes: the detector's, which has the key for it.
+	// Convention of all boxes; the detector sets it.
 	Convention geom.Convention `yaml:"-"`
 
-	Anchors    Anchors        `yaml:"anchors"`
-	Channels   int            `yaml:"channels"`    // of the 3x3 convolution of the head
-	Objectness Objectness     `yaml:"objectness"`  // sigmoid of A logits or softmax of 2A
-	BoxWeights [4]float32     `yaml:"box_weights"` // of dx, dy, dw, dh: 1/std
-	LossBeta   float64        `yaml:"loss_beta"`   // smooth L1: quadratic below; 1/sigma^2
-	Targets    TargetConfig   `yaml:"targets"`
-	Proposals  ProposalConfig `yaml:"proposals"`
+	Anchors Anchors `yaml:"anchors"`
+	// Channels of the head's 3x3 convolution.
+	Channels int `yaml:"channels" validate:"gte=1,lte=16384"`
+	// Objectness is sigmoid (A logits per cell) or softmax (2A).
+	Objectness Objectness `yaml:"objectness" validate:"oneof=sigmoid softmax"`
+	// BoxWeights multiply dx, dy, dw and dh: the inverse of their standard deviations.
+	BoxWeights [4]float32 `yaml:"box_weights" validate:"dive,gt=0,finite"`
+	// LossBeta is the box delta below which smooth L1 is quadratic: 1/sigma^2.
+	LossBeta  float64        `yaml:"loss_beta" validate:"gt=0,finite"`
+	Targets   TargetConfig   `yaml:"targets"`
+	Proposals ProposalConfig `yaml:"proposals"`
 }
 
-// TargetConfig holds the numbers of the training targets.
+// TargetConfig configures the training targets of anchors.
 type TargetConfig struct {
-	ForegroundIoU    float64 `yaml:"foreground_iou"`    // an anchor is an object from here on
-	BackgroundIoU    float64 `yaml:"background_iou"`    // and background below
-	Samples          int     `yaml:"samples"`           // anchors an image
-	PositiveFraction float64 `yaml:"positive_fraction"` // at most, of the samples
-	InsideOnly       bool    `yaml:"inside_only"`       // leave out anchors that cross the border
-	CrowdShare       float64 `yaml:"crowd_share"`       // an anchor this far inside a crowd is no background; 0: crowds are left out and no more
+	// ForegroundIoU: anchors with at least this IoU with a ground-truth box are foreground.
+	ForegroundIoU float64 `yaml:"foreground_iou" validate:"gt=0,lte=1"`
+	// BackgroundIoU: anchors whose highest IoU is below this are background.
+	BackgroundIoU float64 `yaml:"background_iou" validate:"gte=0,ltefield=ForegroundIoU"`
+	// Samples is the number of anchors sampled per image.
+	Samples int `yaml:"samples" validate:"gte=1,lte=65536"`
+	// PositiveFraction of the samples are foreground at most.
+	PositiveFraction float64 `yaml:"positive_fraction" validate:"gte=0,lte=1"`
+	// InsideOnly ignores anchors that cross the image border.
+	InsideOnly bool `yaml:"inside_only"`
+	// CrowdShare: anchors with at least this fraction of their area inside a crowd region are ignored instead of labelled background;
+	// 0 disables this check.
+	CrowdShare float64 `yaml:"crowd_share" validate:"gte=0,lte=1"`
 }
 
-// ProposalConfig holds the numbers of the choice of proposals.
+// ProposalConfig configures how proposals are chosen.
 type ProposalConfig struct {
-	NMSIoU  float64 `yaml:"nms_iou"`  // proposals that overlap a better one by more go
-	MinSize float64 `yaml:"min_size"` // shortest side in pixels of the network's input
+	// NMSIoU: a proposal is suppressed if its IoU with a higher-scored one exceeds this.
+	NMSIoU float64 `yaml:"nms_iou" validate:"gte=0,lte=1"`
+	// MinSize is the minimum width and height of a proposal in pixels of the network's input.
+	MinSize float64 `yaml:"min_size" validate:"gte=0,lte=1e6"`
 	Train   Counts  `yaml:"train"`
 	Test    Counts  `yaml:"test"`
 }
 
-// Counts says how many of the best-scored proposals of an image go on.
+// Counts are the numbers of highest-scored proposals kept per image, before and after NMS.
 type Counts struct {
-	BeforeNMS int `yaml:"before_nms"`
-	AfterNMS  int `yaml:"after_nms"`
+	BeforeNMS int `yaml:"before_nms" validate:"gte=1,lte=65536"`
+	AfterNMS  int `yaml:"after_nms" validate:"gte=1,lte=65536"`
 }
 
 // Objectness says how the head's logits become a score.
@@ -101,57 +111,9 @@ func Paper() Config {
 	return c
 }
 
-// What a configuration may ask for: far more than anyone has asked for, and little
-// enough that a wrong number in a file is an error and not an allocation.
-const (
-	mostChannels = 1 << 14
-	mostBoxes    = 1 << 16 // of an image
-	mostPerCell  = 256     // anchors
-	mostSide     = 1 << 16 // of an anchor, pixels
-)
-
-// Validate checks the ranges; the error names the key and the value.
-func (c Config) Validate() error {
-	if err := c.Anchors.validate(); err != nil {
-		return err
-	}
-	t, p := c.Targets, c.Proposals
-	for _, k := range []struct {
-		key   string
-		value any
-		valid bool
-		need  string
-	}{
-		{"channels", c.Channels, within(c.Channels, mostChannels), "from 1 to 16384"},
-		{"objectness", c.Objectness, c.Objectness == Sigmoid || c.Objectness == Softmax, "sigmoid or softmax"},
-		{"loss_beta", c.LossBeta, positive(c.LossBeta), "above 0"},
-		{"box_weights", c.BoxWeights, positive(float64(min(c.BoxWeights[0], c.BoxWeights[1], c.BoxWeights[2], c.BoxWeights[3]))) && positive(float64(max(c.BoxWeights[0], c.BoxWeights[1], c.BoxWeights[2], c.BoxWeights[3]))), "above 0"},
-		{"targets.foreground_iou", t.ForegroundIoU, t.ForegroundIoU > 0 && t.ForegroundIoU <= 1, "in (0, 1]"},
-		{"targets.background_iou", t.BackgroundIoU, t.BackgroundIoU >= 0 && t.BackgroundIoU <= t.ForegroundIoU, "in [0, foreground_iou]"},
-		{"targets.samples", t.Samples, within(t.Samples, mostBoxes), "from 1 to 65536"},
-		{"targets.positive_fraction", t.PositiveFraction, inUnit(t.PositiveFraction), "in [0, 1]"},
-		{"targets.crowd_share", t.CrowdShare, inUnit(t.CrowdShare), "in [0, 1]"},
-		{"proposals.nms_iou", p.NMSIoU, inUnit(p.NMSIoU), "in [0, 1]"},
-		{"proposals.min_size", p.MinSize, p.MinSize >= 0 && p.MinSize <= math.MaxFloat32, "at least 0"},
-		{"proposals.train.before_nms", p.Train.BeforeNMS, within(p.Train.BeforeNMS, mostBoxes), "from 1 to 65536"},
-		{"proposals.train.after_nms", p.Train.AfterNMS, within(p.Train.AfterNMS, mostBoxes), "from 1 to 65536"},
-		{"proposals.test.before_nms", p.Test.BeforeNMS, within(p.Test.BeforeNMS, mostBoxes), "from 1 to 65536"},
-		{"proposals.test.after_nms", p.Test.AfterNMS, within(p.Test.AfterNMS, mostBoxes), "from 1 to 65536"},
-	} {
-		if !k.valid {
-			return invalid(k.key, k.value, k.need)
-		}
-	}
-	return nil
-}
-
-func invalid(key string, value any, need string) error {
-	return fmt.Errorf("rpn.%s = %s: must be %s", key, brief.Value(value), need)
-}
-
-func within(v, most int) bool { return v >= 1 && v <= most }
-func inUnit(v float64) bool   { return v >= 0 && v <= 1 }
-func positive(v float64) bool { return v > 0 && !math.IsInf(v, 1) }
+// Validate checks the ranges; the error names the key and the value. The upper bounds are above what any detector needs, and low enough that
+// a wrong number in a file is an error and not an allocation.
+func (c Config) Validate() error { return config.Validate(c, "rpn") }
 
 func (c Config) coder() geom.Coder {
 	return geom.Coder{Convention: c.Convention, Weights: c.BoxWeights}

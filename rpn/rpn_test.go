@@ -112,7 +112,7 @@ func TestValidate(t *testing.T) {
 		"rpn.objectness = tanh":                      func(c *Config) { c.Objectness = "tanh" },
 		"rpn.channels = 0":                           func(c *Config) { c.Channels = 0 },
 		"rpn.loss_beta = 0":                          func(c *Config) { c.LossBeta = 0 },
-		"rpn.box_weights = [1 0 1 1]":                func(c *Config) { c.BoxWeights[1] = 0 },
+		"rpn.box_weights[1] = 0":                     func(c *Config) { c.BoxWeights[1] = 0 },
 		"rpn.targets.foreground_iou = 1.5":           func(c *Config) { c.Targets.ForegroundIoU = 1.5 },
 		"rpn.targets.background_iou = 0.8":           func(c *Config) { c.Targets.BackgroundIoU = 0.8 },
 		"rpn.targets.samples = -1":                   func(c *Config) { c.Targets.Samples = -1 },

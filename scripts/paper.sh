@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 WORK=${WORK:-runs/paper} PROGRAM=${PROGRAM:-bin/scalenet} SEED=${SEED:-1} EPOCHS=${EPOCHS:-15} THREADS=${THREADS:-1} PRECISION=${PRECISION:-float32}
-side=128 # of the enlarged images: the network is then the detector's own, stem and strides included
+test_resize=110 side=96 # of the enlarged images: the features of the four stages then have sides 24, 12, 6 and 3, which scales 1, 2 and 3 divide
 mkdir -p "$WORK"
 
 fail() { echo "paper.sh: $*" >&2; exit 1; }
@@ -35,13 +35,13 @@ data() {
 }
 
 # shape NAME: the part of a configuration that all networks share.
-shape() { printf 'name: %s\nstem: {channels: 32, kernel: 3}\nblocks: [2, 2, 2, 2]\nplanes: [24, 48, 96, 192]\n' "$1"; }
+shape() { printf 'name: %s\nstem: {channels: 32, kernel: 3}\nblocks: [2, 2, 2, 2]\nplanes: [16, 32, 64, 128]\n' "$1"; }
 
 # network NAME STRUCTURE: a ScaleNet with three scales and an allocation, as `classify train --config` reads it.
-network() { { echo "backbone:"; { shape scalenet; echo "scales: [1, 2, 4]"; echo "structure_file: $2"; } | sed 's/^/  /'; } >"$WORK/$1.yaml"; }
+network() { { echo "backbone:"; { shape scalenet; echo "scales: [1, 2, 3]"; echo "structure_file: $2"; } | sed 's/^/  /'; } >"$WORK/$1.yaml"; }
 
 networks() {
-	{ shape scalenet; echo "scales: [1, 2, 4]"; } >"$WORK/scalenet.yaml"
+	{ shape scalenet; echo "scales: [1, 2, 3]"; } >"$WORK/scalenet.yaml"
 	"$PROGRAM" allocate seed --model "$WORK/scalenet.yaml" --size $side --out "$WORK/seed.json" --force
 	"$PROGRAM" allocate --even --model "$WORK/scalenet.yaml" --budget block --size $side --out "$WORK/even.json" --force
 	network seed "$WORK/seed.json"
@@ -59,7 +59,7 @@ train() {
 	[ -f "$WORK/$1.yaml" ] || fail "$WORK/$1.yaml is not there: run the step networks, or allocate"
 	local out=$WORK/$1 resume=()
 	[ ! -f "$out/state.safetensors" ] || resume=(--resume)
-	"$PROGRAM" classify train --data "$WORK/tiny" --preset bccd --config "$WORK/$1.yaml" --set train.epochs="$EPOCHS" --set train.eval_epochs=3 \
+	"$PROGRAM" classify train --data "$WORK/tiny" --preset bccd --config "$WORK/$1.yaml" --set train.epochs="$EPOCHS" --set train.eval_epochs=3 --set input.size=$side --set input.test_resize=$test_resize \
 		--set train.save_steps=400 --set train.seed="$SEED" --set train.precision="$PRECISION" --threads "$THREADS" --out "$out" "${resume[@]}"
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"scalenet/imaging"
+	"scalenet/internal/config"
 	"scalenet/server/models"
 	"scalenet/server/schedule"
 )
@@ -117,7 +118,7 @@ func (c Config) validate() error {
 		{"drain-timeout", c.DrainTimeout, c.DrainTimeout > 0, "above 0"},
 	} {
 		if !k.valid {
-			return fmt.Errorf("server: %s = %v: must be %s", k.key, k.value, k.need)
+			return fmt.Errorf("server: %w", config.Invalid(k.key, k.value, k.need))
 		}
 	}
 	for _, key := range c.Keys {

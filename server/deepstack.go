@@ -16,6 +16,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"scalenet/internal/config"
 	"scalenet/roi"
 	"scalenet/server/models"
 )
@@ -37,7 +38,7 @@ type DeepStack struct {
 // validate checks that the classes exist: a misspelled one would go unnoticed.
 func (d DeepStack) validate(registry *models.Registry) error {
 	if d.Most < 0 {
-		return fmt.Errorf("server: deepstack-max = %d: must be at least 0", d.Most)
+		return fmt.Errorf("server: %w", config.Invalid("deepstack-max", d.Most, "at least 0"))
 	}
 	var classes []string
 	for _, m := range registry.All() {

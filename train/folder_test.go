@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -267,32 +266,6 @@ func TestWarmUp(t *testing.T) {
 	loop, _ = toy(dir)
 	loop.Config.Schedule.WarmupSteps = 12
 	require.NoError(t, loop.Run(context.Background(), false))
-}
-
-func TestDifference(t *testing.T) {
-	a := whole{Train: DefaultConfig(), Mean: [3]float32{0.1, 0.2, 0.3}}
-	for want, edit := range map[string]func(*whole){
-		": ":                                    func(*whole) {},
-		"train.lr: 0.01 0.5":                    func(w *whole) { w.Train.LR = 0.5 },
-		"mean: [0.1, 0.2, 0.3] [0.1, 0.2, 0.4]": func(w *whole) { w.Mean[2] = 0.4 },
-		"train.schedule.milestones: [4, 8] [4, 9]":               func(w *whole) { w.Train.Schedule.Milestones = []int{4, 9} },
-		"train.schedule.milestones: [4, 8] none":                 func(w *whole) { w.Train.Schedule.Milestones = nil },
-		"train.groups[0].frozen: none true":                      func(w *whole) { w.Train.Groups[0].Frozen = true },
-		`train.best: "AP" "AP50"`:                                func(w *whole) { w.Train.Best = "AP50" },
-		"flip: false true":                                       func(w *whole) { w.Flip = true },
-		"sizes: none [1]":                                        func(w *whole) { w.Sizes = []int{1} },
-		"train.ema_decay: 0 0.9":                                 func(w *whole) { w.Train.EMADecay = 0.9 },
-		`train.groups: [{match: "*bias", weight_decay: 0}] none`: func(w *whole) { w.Train.Groups = []Group{} },
-	} {
-		b := whole{Train: DefaultConfig(), Mean: a.Mean}
-		edit(&b)
-		key, was, now := Difference(a, b)
-		require.Equal(t, want, strings.TrimRight(key+": "+was+" "+now, " ")+map[bool]string{true: " "}[key == ""])
-	}
-	long := whole{Sizes: make([]int, 9000)}
-	_, was, _ := Difference(long, a)
-	require.Less(t, len(was), 100)
-	require.False(t, math.IsNaN(a.Train.LR))
 }
 
 // A step that takes too long is abandoned, and the resumed run does it again.

@@ -39,11 +39,7 @@ type trained struct {
 // NewOptimizer makes an optimiser of the learned parameters that no group of the
 // configuration, which must be valid, freezes. Close frees its memory.
 func NewOptimizer(device Device, params []Param, c Config) (*Optimizer, error) {
-	rule, err := c.updateRule()
-	if err != nil {
-		return nil, err
-	}
-	o := &Optimizer{device: device, rule: rule, clip: c.ClipNorm, sums: c.Accumulate > 1, scale: 1}
+	o := &Optimizer{device: device, rule: c.updateRule(), clip: c.ClipNorm, sums: c.Accumulate > 1, scale: 1}
 	for i, p := range params {
 		lrScale, decay, frozen := c.group(p.Name)
 		if frozen || !p.Learned {

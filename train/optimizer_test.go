@@ -220,7 +220,7 @@ func TestScheduleEqualsPyTorch(t *testing.T) {
 		if c.Cosine {
 			s.Kind = "cosine"
 		}
-		require.NoError(t, s.Validate())
+		require.NoError(t, s.validate())
 		for step, want := range c.Rates {
 			require.InDelta(t, want, s.Factor(step, c.PerEpoch, c.Epochs*c.PerEpoch), 1e-12, "%+v step %d", s, step)
 		}
@@ -236,36 +236,36 @@ func TestConfigValidate(t *testing.T) {
 		want string
 		edit func(*Config)
 	}{
-		{"epochs is 0", func(c *Config) { c.Epochs = 0 }},
-		{"lr is 0", func(c *Config) { c.LR = 0 }},
-		{"lr is NaN", func(c *Config) { c.LR = nan }},
-		{"lr is +Inf", func(c *Config) { c.LR = math.Inf(1) }},
-		{"momentum is 1,", func(c *Config) { c.Momentum = 1 }},
-		{`optimizer is "adam", not sgd or adamw`, func(c *Config) { c.Optimizer = "adam" }},
-		{`optimizer is "", not`, func(c *Config) { c.Optimizer = "" }},
-		{"betas[0] is 1,", func(c *Config) { c.Betas[0] = 1 }},
-		{"betas[0] is NaN", func(c *Config) { c.Betas[0] = nan }},
-		{"betas[1] is -0.1", func(c *Config) { c.Betas[1] = -0.1 }},
-		{"eps is 0, not in [1e-30, 1]", func(c *Config) { c.Eps = 0 }},
-		{"eps is NaN", func(c *Config) { c.Eps = nan }},
-		{"weight_decay is -0.1", func(c *Config) { c.WeightDecay = -0.1 }},
-		{"accumulate is 0", func(c *Config) { c.Accumulate = 0 }},
-		{"clip_norm is NaN", func(c *Config) { c.ClipNorm = nan }},
-		{"ema_decay is 1,", func(c *Config) { c.EMADecay = 1 }},
-		{"log_steps is 0", func(c *Config) { c.LogSteps = 0 }},
-		{"eval_epochs is -1", func(c *Config) { c.EvalEpochs = -1 }},
-		{"save_steps is -1", func(c *Config) { c.SaveSteps = -1 }},
-		{`best is ""`, func(c *Config) { c.Best = "" }},
-		{`groups[0].match is "["`, func(c *Config) { c.Groups[0].Match = "[" }},
-		{"groups[0].lr_scale is -1", func(c *Config) { c.Groups[0].LRScale = ptr(-1.0) }},
-		{"groups[0].weight_decay is NaN", func(c *Config) { c.Groups[0].WeightDecay = &nan }},
-		{`schedule.kind is "poly"`, func(c *Config) { c.Schedule.Kind = "poly" }},
-		{"schedule.gamma is 0", func(c *Config) { c.Schedule.Gamma = 0 }},
-		{"schedule.milestones are [8 4]", func(c *Config) { c.Schedule.Milestones = []int{8, 4} }},
-		{"schedule.milestones[0] is 0", func(c *Config) { c.Schedule.Milestones = []int{0} }},
-		{"schedule.warmup_steps is -1", func(c *Config) { c.Schedule.WarmupSteps = -1 }},
-		{"schedule.warmup_factor is 0", func(c *Config) { c.Schedule.WarmupSteps, c.Schedule.WarmupFactor = 5, 0 }},
-		{"schedule.min_factor is 2", func(c *Config) { c.Schedule.MinFactor = 2 }},
+		{"train.epochs = 0", func(c *Config) { c.Epochs = 0 }},
+		{"train.lr = 0", func(c *Config) { c.LR = 0 }},
+		{"train.lr = NaN", func(c *Config) { c.LR = nan }},
+		{"train.lr = +Inf", func(c *Config) { c.LR = math.Inf(1) }},
+		{"train.momentum = 1:", func(c *Config) { c.Momentum = 1 }},
+		{`train.optimizer = adam: must be sgd or adamw`, func(c *Config) { c.Optimizer = "adam" }},
+		{`train.optimizer = "": must be sgd or adamw`, func(c *Config) { c.Optimizer = "" }},
+		{"train.betas[0] = 1:", func(c *Config) { c.Betas[0] = 1 }},
+		{"train.betas[0] = NaN", func(c *Config) { c.Betas[0] = nan }},
+		{"train.betas[1] = -0.1", func(c *Config) { c.Betas[1] = -0.1 }},
+		{"train.eps = 0: must be in [1e-30, 1]", func(c *Config) { c.Eps = 0 }},
+		{"train.eps = NaN", func(c *Config) { c.Eps = nan }},
+		{"train.weight_decay = -0.1", func(c *Config) { c.WeightDecay = -0.1 }},
+		{"train.accumulate = 0", func(c *Config) { c.Accumulate = 0 }},
+		{"train.clip_norm = NaN", func(c *Config) { c.ClipNorm = nan }},
+		{"train.ema_decay = 1:", func(c *Config) { c.EMADecay = 1 }},
+		{"train.log_steps = 0", func(c *Config) { c.LogSteps = 0 }},
+		{"train.eval_epochs = -1", func(c *Config) { c.EvalEpochs = -1 }},
+		{"train.save_steps = -1", func(c *Config) { c.SaveSteps = -1 }},
+		{`train.best = ""`, func(c *Config) { c.Best = "" }},
+		{`train.groups[0].match = "["`, func(c *Config) { c.Groups[0].Match = "[" }},
+		{"train.groups[0].lr_scale = -1", func(c *Config) { c.Groups[0].LRScale = ptr(-1.0) }},
+		{"train.groups[0].weight_decay = NaN", func(c *Config) { c.Groups[0].WeightDecay = &nan }},
+		{`train.schedule.kind = poly: must be step or cosine`, func(c *Config) { c.Schedule.Kind = "poly" }},
+		{"train.schedule.gamma = 0", func(c *Config) { c.Schedule.Gamma = 0 }},
+		{"train.schedule.milestones = [8 4]", func(c *Config) { c.Schedule.Milestones = []int{8, 4} }},
+		{"train.schedule.milestones[0] = 0", func(c *Config) { c.Schedule.Milestones = []int{0} }},
+		{"train.schedule.warmup_steps = -1", func(c *Config) { c.Schedule.WarmupSteps = -1 }},
+		{"train.schedule.warmup_factor = 0", func(c *Config) { c.Schedule.WarmupSteps, c.Schedule.WarmupFactor = 5, 0 }},
+		{"train.schedule.min_factor = 2", func(c *Config) { c.Schedule.MinFactor = 2 }},
 	}
 	for _, c := range cases {
 		config := DefaultConfig()

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"scalenet/internal/config"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -78,6 +80,6 @@ func TestResumeAfterYAML(t *testing.T) {
 	a, b := DefaultConfig(), DefaultConfig()
 	a.Groups, b.Groups = nil, []Group{}
 	a.Schedule.Milestones, b.Schedule.Milestones = []int{}, nil
-	key, _, _ := Difference(a, b)
+	key, _, _ := config.Difference(a, b)
 	require.Empty(t, key)
 }

@@ -1,8 +1,6 @@
 package train
 
 import (
-	"fmt"
-
 	"scalenet/engine"
 )
 
@@ -30,15 +28,12 @@ type coefficients struct {
 	step                 int // from 1; a step without a gradient does not count
 }
 
-// updateRule is the rule that the configuration names.
-func (c Config) updateRule() (updateRule, error) {
-	switch c.Optimizer {
-	case SGD:
-		return sgd{c.Momentum}, nil
-	case AdamW:
-		return adamW{c.Betas, c.Eps}, nil
+// updateRule returns the rule of the configured optimiser.
+func (c Config) updateRule() updateRule {
+	if c.Optimizer == AdamW {
+		return adamW{c.Betas, c.Eps}
 	}
-	return nil, fmt.Errorf("optimizer is %q, not %s or %s", c.Optimizer, SGD, AdamW)
+	return sgd{c.Momentum}
 }
 
 type sgd struct{ momentum float64 }

@@ -4,43 +4,37 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"scalenet/internal/config"
 )
 
 // Schedule is the learning rate over time, as factors of [Config.LR].
 type Schedule struct {
 	// Kind is "step" (multiplied by Gamma at each milestone) or "cosine" (half
 	// a cosine from the end of the warm-up to the last step).
-	Kind string `yaml:"kind" json:"kind"`
+	Kind string `yaml:"kind" json:"kind" validate:"oneof=step cosine"`
 	// Milestones are epochs, counted from 0, before which the rate drops: 4
 	// means that four epochs run at the full rate. Only for "step".
-	Milestones []int `yaml:"milestones" json:"milestones"`
+	Milestones []int `yaml:"milestones" json:"milestones" validate:"dive,gte=1"`
 	// Gamma is the factor of a milestone. Only for "step".
 	Gamma float64 `yaml:"gamma" json:"gamma"`
 	// MinFactor is what is left of the rate at the end. Only for "cosine".
-	MinFactor float64 `yaml:"min_factor" json:"min_factor"`
+	MinFactor float64 `yaml:"min_factor" json:"min_factor" validate:"gte=0,lte=1"`
 	// WarmupSteps is the number of steps in which the rate grows linearly from
 	// WarmupFactor to 1; 0 means none.
-	WarmupSteps  int     `yaml:"warmup_steps" json:"warmup_steps"`
+	WarmupSteps  int     `yaml:"warmup_steps" json:"warmup_steps" validate:"gte=0"`
 	WarmupFactor float64 `yaml:"warmup_factor" json:"warmup_factor"`
 }
 
-// Validate names the key and the value that is out of range.
-func (s Schedule) Validate() error {
+// validate checks what depends on other keys.
+func (s Schedule) validate() error {
 	switch {
-	case s.Kind != "step" && s.Kind != "cosine":
-		return fmt.Errorf("schedule.kind is %q, not step or cosine", s.Kind)
 	case s.Kind == "step" && len(s.Milestones) > 0 && !(s.Gamma > 0 && s.Gamma <= 1):
-		return fmt.Errorf("schedule.gamma is %v, not in (0, 1]", s.Gamma)
-	case !(s.MinFactor >= 0 && s.MinFactor <= 1):
-		return fmt.Errorf("schedule.min_factor is %v, not in [0, 1]", s.MinFactor)
-	case s.WarmupSteps < 0:
-		return fmt.Errorf("schedule.warmup_steps is %d, below 0", s.WarmupSteps)
+		return config.Invalid("train.schedule.gamma", s.Gamma, "in (0, 1]")
 	case s.WarmupSteps > 0 && !(s.WarmupFactor > 0 && s.WarmupFactor <= 1):
-		return fmt.Errorf("schedule.warmup_factor is %v, not in (0, 1]", s.WarmupFactor)
+		return config.Invalid("train.schedule.warmup_factor", s.WarmupFactor, "in (0, 1]")
 	case !slices.IsSorted(s.Milestones):
-		return fmt.Errorf("schedule.milestones are %v, not ascending", s.Milestones)
-	case len(s.Milestones) > 0 && s.Milestones[0] < 1:
-		return fmt.Errorf("schedule.milestones[0] is %d, below 1", s.Milestones[0])
+		return config.Invalid("train.schedule.milestones", s.Milestones, "ascending")
 	}
 	return nil
 }

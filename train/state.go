@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"scalenet/checkpoint"
+	"scalenet/internal/config"
 )
 
 // The files of a run.
@@ -188,7 +189,7 @@ func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 	if err != nil {
 		return err
 	}
-	if err := Unchanged(s.Config, l.Config); err != nil {
+	if err := config.Unchanged(s.Config, l.Config); err != nil {
 		return err
 	}
 	if err := l.restoreModel(r); err != nil { // first: it names classes and keys that are others

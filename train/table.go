@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"scalenet/checkpoint"
+	"scalenet/internal/brief"
 )
 
 // table is a file of rows that only grows, with a header line or none.
@@ -79,7 +80,7 @@ func (t *table) csv(cells []cell) error {
 		columns[i], texts[i] = c.column, c.text()
 	}
 	if t.columns != nil && !slices.Equal(columns, t.columns) {
-		if err := t.restart("has the columns " + cut(strings.Join(t.columns, ",")) + ", and the run now " + cut(strings.Join(columns, ","))); err != nil {
+		if err := t.restart("has the columns " + brief.Cut(strings.Join(t.columns, ","), 80) + ", and the run now " + brief.Cut(strings.Join(columns, ","), 80)); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 	"scalenet/backbone"
 	"scalenet/checkpoint"
-	"scalenet/train"
+	"scalenet/internal/config"
 )
 
 // Seed is a trained network as the allocation sees it.
@@ -91,11 +91,11 @@ func describedBy(metadata map[string]string) (*backbone.Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("metadata %s: backbone: %w", key, err)
 		}
-		config := &backbone.Config{}
-		if err := train.Merge(config, part, "metadata "+key+": backbone"); err != nil {
+		network := &backbone.Config{}
+		if err := config.Merge(network, part, "metadata "+key+": backbone"); err != nil {
 			return nil, err
 		}
-		return config, nil
+		return network, nil
 	}
 	return nil, fmt.Errorf("no metadata %s: the file doesn't say which network it has the parameters of; name it with --model", strings.Join(configKeys, " or "))
 }

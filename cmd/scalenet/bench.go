@@ -75,9 +75,7 @@ that others use.`,
 	f.Lookup("threads").Usage = "threads of each contestant; 0 is one for each core"
 	f.BoolVar(&o.json, "json", false, "print a JSON object a case")
 	f.StringVar(&o.serve, "serve", "", "be the contestant of a case")
-	if err := f.MarkHidden("serve"); err != nil {
-		panic(err) // the flag is defined above
-	}
+	hide(f, "serve")
 	return c
 }
 

@@ -11,16 +11,16 @@ import (
 
 // classifierOptions are the flags of the verbs that run a classifier.
 type classifierOptions struct {
-	path     string
-	reading  reading
-	features features
-	device   deviceOptions
+	path      string
+	reading   reading
+	precision precision
+	device    deviceOptions
 }
 
 func (o *classifierOptions) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.path, "model", "", "model file")
 	o.reading.flags(c)
-	o.features.flags(c)
+	o.precision.flags(c)
 	o.device.flags(c)
 	requireFlags(c, "model")
 }
@@ -34,7 +34,7 @@ func (o *classifierOptions) open(batch int) (m *classify.Model, c *classify.Clas
 	if dev, err = o.device.open(); err != nil {
 		return nil, nil, nil, err
 	}
-	typ, err := o.features.on(dev)
+	typ, err := o.precision.on(dev)
 	if err != nil {
 		dev.Close()
 		return nil, nil, nil, err

@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/spf13/cobra"
 	"scalenet/classify"
 	"scalenet/classify/allocate"
+	"scalenet/internal/config"
 	"scalenet/train"
+
+	"github.com/spf13/cobra"
 )
 
 type classifySearchOptions struct {
@@ -49,7 +51,7 @@ kill, does nothing again that is done, and needs no flag but --out.`,
 	}
 	f := c.Flags()
 	o.pictures.flags(c)
-	o.settings.flags(c, "imagenet", classify.Presets())
+	o.settings.flags(c, "imagenet", classify.Presets().Names())
 	f.StringVar(&o.out, "out", "", "folder of the search")
 	f.BoolVar(&o.resume, "resume", false, "continue the search in --out")
 	f.Float64Var(&o.share, "share", 1, "the seed's neurons at each scale, in parts of the stage's planes")
@@ -141,7 +143,7 @@ func (o *classifySearchOptions) search(c *cobra.Command) (search classify.Search
 	if !o.resume {
 		return asked, nil
 	}
-	if err := train.Unchanged(search, asked); err != nil {
+	if err := config.Unchanged(search, asked); err != nil {
 		return search, fmt.Errorf("%s: the search there was begun otherwise: %w; resume it by --out and --resume alone", o.out, err)
 	}
 	return search, nil
@@ -168,7 +170,7 @@ func (o *classifySearchOptions) asked(c *cobra.Command) (asked classify.Search, 
 	for _, n := range o.networks {
 		asked.Networks = append(asked.Networks, allocate.Method(n))
 	}
-	if asked.Config, err = classify.Preset(o.settings.preset); err != nil {
+	if asked.Config, err = classify.Presets().Get(o.settings.preset); err != nil {
 		return asked, err
 	}
 	if err := o.settings.change(&asked.Config); err != nil {

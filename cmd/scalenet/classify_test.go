@@ -53,7 +53,7 @@ func TestClassifyTrainEvalPredict(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	args := append([]string{"classify", "train", "--data", data, "--out", out}, tinyBackbone...)
 	for precision, want := range map[string]string{
-		"half":    `train.precision is "half", not float32, bfloat16 or float16`,
+		"half":    "train.precision = half: must be float32, bfloat16 or float16",
 		"float16": "train.precision is float16: cpu does not compute in float16",
 	} {
 		status, _, stderr := scalenet(append(args, "--set", "train.precision="+precision)...)

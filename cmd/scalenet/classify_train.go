@@ -8,12 +8,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	"scalenet/checkpoint"
 	"scalenet/classify"
 	"scalenet/engine"
 	"scalenet/train"
 	"scalenet/train/curves"
+
+	"github.com/spf13/cobra"
 )
 
 type classifyTrainOptions struct {
@@ -43,7 +44,7 @@ not given then is the run's own; another configuration or other data are an erro
 A run that has saved nothing yet starts again.
 
 DIR gets best.safetensors, last.safetensors, state.safetensors, config.yaml, the
-logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(classify.Presets(), ", ")),
+logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(classify.Presets().Names(), ", ")),
 		Example: `  scalenet classify train --data cifar-100-binary.tar.gz --preset cifar --out runs/scalenet38
   scalenet classify train --data imagenet --preset imagenet --set backbone.name=scalenet101 --out runs/scalenet101
   scalenet classify train --data imagenet --out runs/scalenet101 --resume`,
@@ -51,7 +52,7 @@ logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(classify.Presets(
 		RunE: func(c *cobra.Command, _ []string) error { return o.fit(c) },
 	}
 	o.pictures.flags(c)
-	o.settings.flags(c, "imagenet", classify.Presets())
+	o.settings.flags(c, "imagenet", classify.Presets().Names())
 	o.run.flags(c)
 	o.device.flags(c)
 	requireFlags(c, "data")
@@ -95,7 +96,7 @@ func (o *classifyTrainOptions) fit(c *cobra.Command) error {
 
 // classifiers is how configurations of classifiers are read.
 func classifiers() kind[classify.Config] {
-	return kind[classify.Config]{checkpoint.ClassifierKey, classify.Preset, classify.Parse}
+	return kind[classify.Config]{checkpoint.ClassifierKey, classify.Presets().Get, classify.Parse}
 }
 
 // classifierFit trains classifiers on the same data.

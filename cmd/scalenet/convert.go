@@ -37,14 +37,14 @@ With --dtype floating-point tensors are rounded to that type; integers stay as t
 name and shape with those of another checkpoint, and the report says what matched, is missing, is left over, has another shape;
 nothing is written unless all that the other one has is there.`,
 		Example: `  scalenet convert resnet50.pth resnet50.safetensors
-  scalenet convert --dtype bf16 model.safetensors small.safetensors
+  scalenet convert --dtype bfloat16 model.safetensors small.safetensors
   scalenet convert --like scalenet50.safetensors theirs.pth ours.safetensors`,
 		Args: takes("IN", "OUT"),
 		RunE: func(command *cobra.Command, args []string) error {
 			return o.convert(args[0], args[1], command.ErrOrStderr())
 		},
 	}
-	command.Flags().StringVar(&o.dtype, "dtype", "", "round floating-point tensors to f32, f16 or bf16")
+	command.Flags().StringVar(&o.dtype, "dtype", "", "round floating-point tensors to float32, float16 or bfloat16")
 	o.files.flags(command)
 	command.Flags().StringVar(&o.like, "like", "", "a checkpoint whose names and shapes must all be in IN")
 	o.from.flags(command)

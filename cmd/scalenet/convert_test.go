@@ -46,7 +46,7 @@ func TestConvertThereAndBack(t *testing.T) {
 		require.Equal(t, want.Tensors[i].Data, got.Tensors[i].Data)
 	}
 
-	_, err = runConvert(t, "--dtype", "bf16", original, small)
+	_, err = runConvert(t, "--dtype", "bfloat16", original, small)
 	require.NoError(t, err)
 	got, err = checkpoint.Load(small)
 	require.NoError(t, err)

@@ -8,8 +8,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
 	"scalenet/detector"
-	"scalenet/train"
+	"scalenet/internal/config"
 )
 
 // picturesDir is the detector's test data set.
@@ -152,9 +153,9 @@ func requireError(t *testing.T, status int, stderr string, want ...string) {
 
 // tinyModel is an untrained model in a file.
 func tinyModel(t *testing.T, dir string) string {
-	c, err := detector.Preset("default")
+	c, err := detector.Presets().Get("default")
 	require.NoError(t, err)
-	require.NoError(t, train.MergeFile(&c, write(t, filepath.Join(dir, "model.yaml"), tinyConfig)))
+	require.NoError(t, config.MergeFile(&c, write(t, filepath.Join(dir, "model.yaml"), tinyConfig)))
 	m, err := detector.New(c, []string{"RBC", "WBC", "Platelets", "king"}, 1)
 	require.NoError(t, err)
 	path := filepath.Join(dir, "model.safetensors")

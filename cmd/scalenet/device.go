@@ -21,31 +21,36 @@ type deviceOptions struct {
 	tf32    bool
 }
 
-// features are the flags for the type that features are computed in.
-type features struct{ bf16, f16 bool }
-
-func (f *features) flags(c *cobra.Command) {
-	c.Flags().BoolVar(&f.bf16, "bf16", false, "compute in bfloat16")
-	c.Flags().BoolVar(&f.f16, "f16", false, "compute in float16; GPUs only")
+// precision is the flag --precision, the type of activations, with its former spellings --bf16 and --f16.
+type precision struct {
+	name      train.Precision
+	bf16, f16 bool
 }
 
-// on is the type, which the device must have.
-func (f *features) on(dev engine.Device) (engine.DType, error) {
+func (p *precision) flags(c *cobra.Command) {
+	f := c.Flags()
+	choose(f, (*string)(&p.name), "precision", string(train.Float32), "type of activations: float32, bfloat16, or on GPUs float16",
+		string(train.Float32), string(train.BFloat16), string(train.Float16))
+	f.BoolVar(&p.bf16, "bf16", false, "--precision bfloat16")
+	f.BoolVar(&p.f16, "f16", false, "--precision float16")
+	hide(f, "bf16", "f16")
+}
+
+// on returns the type, which the device must support.
+func (p *precision) on(dev engine.Device) (engine.DType, error) {
+	name := p.name
 	switch {
-	case f.bf16 && f.f16:
+	case p.bf16 && p.f16:
 		return 0, errors.New("--bf16 and --f16: want one of them")
-	case f.bf16:
-		if err := dev.Capabilities().BFloat16; err != nil {
-			return 0, fmt.Errorf("--bf16: %w", err)
-		}
-		return engine.BFloat16, nil
-	case f.f16:
-		if err := dev.Capabilities().Float16; err != nil {
-			return 0, fmt.Errorf("--f16: %w", err)
-		}
-		return engine.Float16, nil
+	case p.bf16:
+		name = train.BFloat16
+	case p.f16:
+		name = train.Float16
 	}
-	return engine.Float32, nil
+	if err := dev.Capabilities().Supports(name.Features()); err != nil {
+		return 0, fmt.Errorf("--precision %s: %w", name, err)
+	}
+	return name.Features(), nil
 }
 
 func (o *deviceOptions) flags(c *cobra.Command) {

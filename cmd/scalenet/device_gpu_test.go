@@ -69,11 +69,11 @@ func TestDevice(t *testing.T) {
 			require.InDelta(t, want.Box.X1, got.Box.X1, 0.5)
 			require.InDelta(t, want.Box.Y2, got.Box.Y2, 0.5)
 		}
-		for _, features := range []string{"--bf16", "--f16"} {
+		for _, precision := range []string{"bfloat16", "float16"} {
 			status, stdout, stderr := scalenet("eval", "--model", filepath.Join(out, "last.safetensors"), "--data", instancesFile, "--images", picturesDir,
-				"--json", "--device", "cuda", features)
+				"--json", "--device", "cuda", "--precision", precision)
 			require.Zero(t, status, stderr)
-			require.Contains(t, stdout, "per_class", features)
+			require.Contains(t, stdout, "per_class", precision)
 		}
 		status, stdout, stderr := scalenet("doctor")
 		require.Zero(t, status, stderr)

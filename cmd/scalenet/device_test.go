@@ -19,17 +19,19 @@ func TestDeviceNames(t *testing.T) {
 	}
 }
 
-func TestFeatures(t *testing.T) {
+func TestPrecision(t *testing.T) {
 	status, _, stderr := scalenet("detect", "--model", "../../models/bccd.safetensors", "--f16", "--out", t.TempDir(), picturesDir)
-	requireError(t, status, stderr, "--f16: cpu does not compute in float16")
+	requireError(t, status, stderr, "--precision float16: cpu does not compute in float16")
+	status, _, stderr = scalenet("detect", "--model", "../../models/bccd.safetensors", "--precision", "float", "--out", t.TempDir(), picturesDir)
+	requireError(t, status, stderr, `want float32, bfloat16 or float16`)
 	for _, c := range []struct {
-		features features
-		want     string // the type, or the error
+		precision precision
+		want      string // the type, or the error
 	}{
-		{features{}, "f32"}, {features{bf16: true}, "bf16"}, {features{f16: true}, "f16"},
-		{features{bf16: true, f16: true}, "--bf16 and --f16: want one of them"},
+		{precision{name: "float32"}, "f32"}, {precision{name: "bfloat16"}, "bf16"}, {precision{bf16: true}, "bf16"}, {precision{f16: true}, "f16"},
+		{precision{bf16: true, f16: true}, "--bf16 and --f16: want one of them"},
 	} {
-		typ, err := c.features.on(ref.New(ref.Options{}))
+		typ, err := c.precision.on(ref.New(ref.Options{}))
 		if err != nil {
 			require.EqualError(t, err, c.want)
 			continue

@@ -5,17 +5,18 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"scalenet/checkpoint"
 	"scalenet/detector"
 	"scalenet/internal/brief"
+
+	"github.com/spf13/cobra"
 )
 
 // modelOptions are the flags of the verbs that run a model.
 type modelOptions struct {
 	path, size string
 	reading    reading
-	features   features
+	precision  precision
 	device     deviceOptions
 }
 
@@ -24,7 +25,7 @@ func (o *modelOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.path, "model", "", "model file")
 	f.StringVar(&o.size, "size", "", "shorter and longest side; the published protocols 600/1000 and 800/1200 come with their 300 and 1000 proposals; default the model's own")
 	o.reading.flags(c)
-	o.features.flags(c)
+	o.precision.flags(c)
 	o.device.flags(c)
 	requireFlags(c, "model")
 }
@@ -45,17 +46,17 @@ func (o *reading) options() []checkpoint.Option {
 
 // open puts a loaded model on the device; close frees both.
 func (o *modelOptions) open(m *detector.Model) (d *detector.Detector, close func(), err error) {
-	return openDetector(m, o.device, o.features, detector.Options{})
+	return openDetector(m, o.device, o.precision, detector.Options{})
 }
 
 // openDetector puts a loaded model on a device of its own and computes in the
 // type that the flags say; close frees both.
-func openDetector(m *detector.Model, device deviceOptions, f features, o detector.Options) (d *detector.Detector, close func(), err error) {
+func openDetector(m *detector.Model, device deviceOptions, p precision, o detector.Options) (d *detector.Detector, close func(), err error) {
 	dev, err := device.open()
 	if err != nil {
 		return nil, nil, err
 	}
-	if o.Features, err = f.on(dev); err != nil {
+	if o.Features, err = p.on(dev); err != nil {
 		dev.Close()
 		return nil, nil, err
 	}
@@ -82,8 +83,8 @@ func parseSides(text string) (shorter, longest int, err error) {
 	a, b, ok := strings.Cut(text, "/")
 	shorter, errA := strconv.Atoi(a)
 	longest, errB := strconv.Atoi(b)
-	if !ok || errA != nil || errB != nil || shorter < 1 || longest < shorter || longest > detector.MostSide {
-		return 0, 0, fmt.Errorf("--size %q: want SHORTER/LONGEST, such as 600/1000, at most %d", brief.Text(text), detector.MostSide)
+	if !ok || errA != nil || errB != nil || shorter < 1 || longest < shorter || longest > detector.MaxSide {
+		return 0, 0, fmt.Errorf("--size %q: want SHORTER/LONGEST, such as 600/1000, at most %d", brief.Text(text), detector.MaxSide)
 	}
 	return shorter, longest, nil
 }

@@ -12,8 +12,8 @@ import (
 	"scalenet/backbone"
 	"scalenet/checkpoint"
 	"scalenet/classify/allocate"
+	"scalenet/internal/config"
 	"scalenet/internal/spelling"
-	"scalenet/train"
 )
 
 // namedNetwork is the network of a namedConfig.
@@ -43,28 +43,28 @@ func namedConfig(model string) (backbone.Config, error) {
 	return readNetwork(model)
 }
 
-func readNetwork(path string) (config backbone.Config, err error) {
+func readNetwork(path string) (network backbone.Config, err error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return config, fmt.Errorf("model %q is neither a file nor one of %s%s", path, strings.Join(backbone.Names(), ", "),
+		return network, fmt.Errorf("model %q is neither a file nor one of %s%s", path, strings.Join(backbone.Names(), ", "),
 			spelling.DidYouMean(path, backbone.Names(), strconv.Quote))
 	}
 	if err != nil {
-		return config, err
+		return network, err
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
 		return structureNetwork(path)
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
-		return config, fmt.Errorf("%s is empty", path)
+		return network, fmt.Errorf("%s is empty", path)
 	}
-	if err := train.Merge(&config, data, path); err != nil {
-		return config, err
+	if err := config.Merge(&network, data, path); err != nil {
+		return network, err
 	}
-	if config.Name == "" {
-		return config, fmt.Errorf("%s: name is missing", path)
+	if network.Name == "" {
+		return network, fmt.Errorf("%s: name is missing", path)
 	}
-	return config, nil
+	return network, nil
 }
 
 // structureNetwork chooses the published network that an allocation has the rows for.

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"scalenet/internal/config"
 	"scalenet/train"
 )
 
@@ -39,7 +40,7 @@ func configure[C configuration[C]](c *cobra.Command, o *settings, k kind[C], dir
 	if errWas != nil || !ok {
 		return firstOf(asked, errWas, err)
 	}
-	if err == nil && train.Unchanged(was, asked) == nil { // the command that began the run
+	if err == nil && config.Unchanged(was, asked) == nil { // the command that began the run
 		return asked, nil
 	}
 	if !c.Flags().Changed("preset") {
@@ -48,7 +49,7 @@ func configure[C configuration[C]](c *cobra.Command, o *settings, k kind[C], dir
 	if err != nil {
 		return asked, err
 	}
-	if err := train.Unchanged(was, asked); err != nil {
+	if err := config.Unchanged(was, asked); err != nil {
 		return asked, fmt.Errorf("%s: %w; leave --preset, --config and --set out to take the run's own", dir, err)
 	}
 	return asked, nil
@@ -78,37 +79,37 @@ func resolved[C configuration[C]](o *settings, from func(name string) (C, error)
 // begunWith is the configuration of the run in a folder: that of the saved
 // state, with which config.yaml must agree, or before the first save
 // config.yaml's. ok is false if there is neither.
-func begunWith[C configuration[C]](k kind[C], dir string, b train.Begun) (config C, ok bool, err error) {
-	read := func(text, path string) (config C, err error) {
-		if config, err = k.parse([]byte(text), path); err != nil {
-			return config, err
+func begunWith[C configuration[C]](k kind[C], dir string, b train.Begun) (saved C, ok bool, err error) {
+	read := func(text, path string) (saved C, err error) {
+		if saved, err = k.parse([]byte(text), path); err != nil {
+			return saved, err
 		}
-		if config, err = config.Resolve(); err != nil {
-			return config, fmt.Errorf("%s: %w", path, err)
+		if saved, err = saved.Resolve(); err != nil {
+			return saved, fmt.Errorf("%s: %w", path, err)
 		}
-		return config, nil
+		return saved, nil
 	}
 	path, state := filepath.Join(dir, train.ConfigFile), filepath.Join(dir, train.StateFile)
 	if b.Saved == nil {
 		if b.Config == "" {
-			return config, false, nil
+			return saved, false, nil
 		}
-		config, err = read(b.Config, path)
-		return config, true, err
+		saved, err = read(b.Config, path)
+		return saved, true, err
 	}
 	text, ok := b.Saved[k.key]
 	if !ok {
-		return config, false, fmt.Errorf("%s: the run there trains another kind of model (no %s in the metadata)", state, k.key)
+		return saved, false, fmt.Errorf("%s: the run there trains another kind of model (no %s in the metadata)", state, k.key)
 	}
-	if config, err = read(text, state); err != nil || b.Config == "" {
-		return config, true, err
+	if saved, err = read(text, state); err != nil || b.Config == "" {
+		return saved, true, err
 	}
 	written, err := read(b.Config, path)
 	if err != nil {
-		return config, true, fmt.Errorf("%w; delete the file, --resume writes it again", err)
+		return saved, true, fmt.Errorf("%w; delete the file, --resume writes it again", err)
 	}
-	if err := train.Unchanged(config, written); err != nil {
-		return config, true, fmt.Errorf("%s: was changed: %w; delete the file, --resume writes it again", path, err)
+	if err := config.Unchanged(saved, written); err != nil {
+		return saved, true, fmt.Errorf("%s: was changed: %w; delete the file, --resume writes it again", path, err)
 	}
-	return config, true, nil
+	return saved, true, nil
 }

@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
 	"scalenet/checkpoint"
+	"scalenet/internal/config"
 	"scalenet/train"
 )
 
@@ -24,14 +26,14 @@ func (o *settings) flags(c *cobra.Command, preset string, presets []string) {
 }
 
 // change makes the changes to a configuration, a pointer to a struct.
-func (o *settings) change(config any) error {
+func (o *settings) change(target any) error {
 	if o.config != "" {
-		if err := train.MergeFile(config, o.config); err != nil {
+		if err := config.MergeFile(target, o.config); err != nil {
 			return err
 		}
 	}
 	for _, s := range o.set {
-		if err := train.Assign(config, s); err != nil {
+		if err := config.Assign(target, s); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ import (
 type serveOptions struct {
 	models                        []string
 	reading                       reading
-	features                      features
+	precision                     precision
 	plans                         int
 	device                        deviceOptions
 	config                        server.Config
@@ -67,7 +67,7 @@ func (o *serveOptions) flags(c *cobra.Command) {
 	f, d := c.Flags(), &o.config
 	f.StringArrayVar(&o.models, "model", nil, "model file, NAME=FILE, or folder; repeat for several")
 	o.reading.flags(c)
-	o.features.flags(c)
+	o.precision.flags(c)
 	f.IntVar(&o.plans, "plans", 8, "sizes of pictures for which a model stays compiled")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address; :8080 is every address of this machine")
 	f.Float64Var(&d.Threshold, "threshold", d.Threshold, "lowest score answered where a request names none")
@@ -255,7 +255,7 @@ func (o *serveOptions) server(ctx context.Context, progress io.Writer) (*server.
 // another serves. One whose images need more memory than there is would end the
 // process, and with it those that serve.
 func (o *serveOptions) openModel(m *detector.Model) (*detector.Detector, func(), error) {
-	d, closeAll, err := openDetector(m, o.device, o.features, detector.Options{Plans: o.plans})
+	d, closeAll, err := openDetector(m, o.device, o.precision, detector.Options{Plans: o.plans})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	"scalenet/checkpoint"
 	"scalenet/coco"
 	"scalenet/detector"
@@ -17,6 +16,8 @@ import (
 	"scalenet/geom"
 	"scalenet/train"
 	"scalenet/train/curves"
+
+	"github.com/spf13/cobra"
 )
 
 type trainOptions struct {
@@ -48,7 +49,7 @@ not given then is the run's own; another configuration or other data are an erro
 A run that has saved nothing yet starts again.
 
 DIR gets best.safetensors, last.safetensors, state.safetensors, config.yaml, the
-logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(detector.Presets(), ", ")),
+logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(detector.Presets().Names(), ", ")),
 		Example: `  scalenet train --train data/bccd --val data/bccd --preset bccd --out runs/bccd
   scalenet train --train train.json --train-images train2017 --val val.json --val-images val2017 \
       --preset default --set backbone.name=scalenet101 --init scalenet101.safetensors --set train.lr=0.005 --out runs/coco
@@ -58,7 +59,7 @@ logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(detector.Presets(
 	}
 	o.train.flags(c, "train", "training data", "train-", "train")
 	o.val.flags(c, "val", "validation data", "val-", "val")
-	o.settings.flags(c, "default", detector.Presets())
+	o.settings.flags(c, "default", detector.Presets().Names())
 	o.run.flags(c)
 	o.device.flags(c)
 	return c
@@ -132,7 +133,7 @@ const stopsTraining = "the run is saved and ends after this step, or without it 
 
 // detectors is how configurations of detectors are read.
 func detectors() kind[detector.Config] {
-	return kind[detector.Config]{checkpoint.DetectorKey, detector.Preset, detector.Parse}
+	return kind[detector.Config]{checkpoint.DetectorKey, detector.Presets().Get, detector.Parse}
 }
 
 // data opens training and validation data.

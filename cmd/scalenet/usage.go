@@ -229,6 +229,15 @@ func choose(f *pflag.FlagSet, to *string, name, preset, usage string, words ...s
 	}}, name, usage)
 }
 
+// hide keeps flags out of the help: former spellings, which still work.
+func hide(f *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		if err := f.MarkHidden(name); err != nil {
+			panic(err) // a flag that was just defined
+		}
+	}
+}
+
 // alternatives are words to choose from.
 func alternatives(words []string) string {
 	last := len(words) - 1

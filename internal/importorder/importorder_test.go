@@ -43,6 +43,7 @@ var order = [][]string{
 	{"checkpoint"},
 	{"geom"},
 	{"examples"},          // pictures, embedded
+	{"internal/config"},   // YAML, changes of single keys, ranges
 	{"internal/pending"},  // batches on an asynchronous device
 	{"internal/spelling"}, // of flags, verbs, keys
 	{"internal/brief"},    // values in messages

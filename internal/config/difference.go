@@ -1,14 +1,12 @@
-package train
+package config
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
-	"scalenet/checkpoint"
 	"scalenet/internal/brief"
 )
 
@@ -24,42 +22,6 @@ func Difference(was, now any) (key, before, after string) {
 func Unchanged(was, now any) error {
 	if key, before, after := Difference(was, now); key != "" {
 		return fmt.Errorf("the run has %s = %s, now it is %s: a run is resumed as it was", key, before, after)
-	}
-	return nil
-}
-
-// Resumable is an error when a run that is resumed has another configuration or
-// other classes than its saved metadata say. The configuration is under a key
-// of the metadata, and parse reads it.
-func Resumable[C interface{ Resolve() (C, error) }](metadata map[string]string, key string, parse func(text []byte, origin string) (C, error), now C, classes []string) error {
-	text, ok := metadata[key]
-	if !ok {
-		return fmt.Errorf("no %s in the metadata: is it the state of another kind of model?", key)
-	}
-	was, err := parse([]byte(text), "metadata "+key)
-	if err != nil {
-		return err
-	}
-	if was, err = was.Resolve(); err != nil {
-		return fmt.Errorf("metadata %s: %w", key, err)
-	}
-	names, err := checkpoint.Classes(metadata)
-	if err != nil {
-		return err
-	}
-	return cmp.Or(unchangedClasses(names, classes), Unchanged(was, now))
-}
-
-// unchangedClasses is an error that names the first class that is another one.
-func unchangedClasses(was, now []string) error {
-	for i := range min(len(was), len(now)) {
-		if was[i] != now[i] {
-			return fmt.Errorf("class %d of the run is %s, now it is %s: a run is resumed with the same classes in the same order",
-				i+1, cut(fmt.Sprintf("%q", was[i])), cut(fmt.Sprintf("%q", now[i])))
-		}
-	}
-	if len(was) != len(now) {
-		return fmt.Errorf("the run has %d classes, now there are %d: a run is resumed with the same classes in the same order", len(was), len(now))
 	}
 	return nil
 }

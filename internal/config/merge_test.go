@@ -1,23 +1,28 @@
-package train
+package config_test
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"scalenet/internal/brief"
+	"scalenet/internal/config"
+	"scalenet/train"
+
 	"github.com/stretchr/testify/require"
 )
 
 // whole is a configuration with one key of each kind.
 type whole struct {
-	Train  Config     `yaml:"train"`
-	Sizes  []int      `yaml:"sizes"`
-	Mean   [3]float32 `yaml:"mean,flow"`
-	Flip   bool       `yaml:"flip"`
-	Count  uint       `yaml:"count"`
-	Scales [][]int    `yaml:"scales"`
+	Train  train.Config `yaml:"train"`
+	Sizes  []int        `yaml:"sizes"`
+	Mean   [3]float32   `yaml:"mean,flow"`
+	Flip   bool         `yaml:"flip"`
+	Count  uint         `yaml:"count"`
+	Scales [][]int      `yaml:"scales"`
 }
 
 func TestMergeErrors(t *testing.T) {
@@ -68,13 +73,13 @@ func TestMergeErrors(t *testing.T) {
 		strings.Repeat("x", 900) + ": 1":                                             "xxx...: unknown key",
 		"train: {best: " + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "}": "want text",
 	} {
-		c := whole{Train: DefaultConfig(), Flip: true, Sizes: []int{1}}
-		before := YAML(c)
-		err := Merge(&c, []byte(text), "f.yaml")
-		require.ErrorContains(t, err, want, cut(text))
+		c := whole{Train: train.DefaultConfig(), Flip: true, Sizes: []int{1}}
+		before := config.YAML(c)
+		err := config.Merge(&c, []byte(text), "f.yaml")
+		require.ErrorContains(t, err, want, brief.Text(text))
 		require.Less(t, len(err.Error()), 400)
 		require.NotRegexp(t, `!!|unmarshal|train\.Config|[^.]yaml: |\n`, err.Error())
-		require.Equal(t, before, YAML(c), "nothing is changed: %s", cut(text))
+		require.Equal(t, before, config.YAML(c), "nothing is changed: %s", brief.Text(text))
 	}
 }
 
@@ -84,8 +89,8 @@ func TestMergeTakes(t *testing.T) {
 		"train: {best: 50}", "sizes: [0x10, 1_000]", "mean: [1, 2.5, 1e-3]", "train: &t {schedule: {kind: cosine}}\n", "<<: {flip: true}",
 		"sizes: &s [1, 2]\nscales: [*s, *s]",
 	} {
-		c := whole{Train: DefaultConfig()}
-		require.NoError(t, Merge(&c, []byte(text), "f.yaml"), text)
+		c := whole{Train: train.DefaultConfig()}
+		require.NoError(t, config.Merge(&c, []byte(text), "f.yaml"), text)
 	}
 }
 
@@ -96,17 +101,17 @@ func TestMergeBoundsAliases(t *testing.T) {
 		text = strings.ReplaceAll(text, "aM", "a"+string(rune('0'+i)))
 	}
 	var c whole
-	require.Error(t, Merge(&c, []byte(text), "f.yaml"))
+	require.Error(t, config.Merge(&c, []byte(text), "f.yaml"))
 	var deep struct {
 		Any []any `yaml:"any"`
 	}
-	require.ErrorContains(t, Merge(&deep, []byte(strings.Replace(text, "scales", "any", 1)), "f.yaml"), "f.yaml: ")
+	require.ErrorContains(t, config.Merge(&deep, []byte(strings.Replace(text, "scales", "any", 1)), "f.yaml"), "f.yaml: ")
 }
 
 func TestAssign(t *testing.T) {
-	c := whole{Train: DefaultConfig()}
+	c := whole{Train: train.DefaultConfig()}
 	for _, text := range []string{"train.lr=0.5", "train.schedule={kind: cosine}", "sizes=[1, 2]", "train.schedule.warmup_steps = 7", "train.best=a=b"} {
-		require.NoError(t, Assign(&c, text), text)
+		require.NoError(t, config.Assign(&c, text), text)
 	}
 	require.Equal(t, []any{0.5, "cosine", 7, "a=b"}, []any{c.Train.LR, c.Train.Schedule.Kind, c.Train.Schedule.WarmupSteps, c.Train.Best})
 	require.Equal(t, []int{1, 2}, c.Sizes)
@@ -122,7 +127,7 @@ func TestAssign(t *testing.T) {
 		"train.lr.x=3":     "train.lr is {x: 3}: want a number",
 		"train.groups[0]=": "unknown key; did you mean train.groups?",
 	} {
-		require.ErrorContains(t, Assign(&c, text), want, text)
+		require.ErrorContains(t, config.Assign(&c, text), want, text)
 	}
 }
 
@@ -130,8 +135,8 @@ func TestMergeFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.yaml")
 	require.NoError(t, os.WriteFile(path, []byte("train: {epochs: ten}"), 0o644))
 	var c whole
-	require.EqualError(t, MergeFile(&c, path), path+`: line 1: train.epochs is "ten": want a whole number`)
-	require.ErrorContains(t, MergeFile(&c, path+"x"), "configuration: ")
+	require.EqualError(t, config.MergeFile(&c, path), path+`: line 1: train.epochs is "ten": want a whole number`)
+	require.ErrorContains(t, config.MergeFile(&c, path+"x"), "configuration: ")
 }
 
 // What check lets through, the library decodes.
@@ -142,9 +147,35 @@ func FuzzMerge(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var c whole
-		if err := Merge(&c, text, "f.yaml"); err != nil {
+		if err := config.Merge(&c, text, "f.yaml"); err != nil {
 			require.NotRegexp(t, `!!(str|int|float|bool|seq|map|null)\b|unmarshal|train\.Config|reflect`, quoted.ReplaceAllString(strings.ReplaceAll(err.Error(), string(text), ""), ""))
 			require.Less(t, len(err.Error()), 1000)
 		}
 	})
+}
+
+func TestDifference(t *testing.T) {
+	a := whole{Train: train.DefaultConfig(), Mean: [3]float32{0.1, 0.2, 0.3}}
+	for want, edit := range map[string]func(*whole){
+		": ":                                    func(*whole) {},
+		"train.lr: 0.01 0.5":                    func(w *whole) { w.Train.LR = 0.5 },
+		"mean: [0.1, 0.2, 0.3] [0.1, 0.2, 0.4]": func(w *whole) { w.Mean[2] = 0.4 },
+		"train.schedule.milestones: [4, 8] [4, 9]":               func(w *whole) { w.Train.Schedule.Milestones = []int{4, 9} },
+		"train.schedule.milestones: [4, 8] none":                 func(w *whole) { w.Train.Schedule.Milestones = nil },
+		"train.groups[0].frozen: none true":                      func(w *whole) { w.Train.Groups[0].Frozen = true },
+		`train.best: "AP" "AP50"`:                                func(w *whole) { w.Train.Best = "AP50" },
+		"flip: false true":                                       func(w *whole) { w.Flip = true },
+		"sizes: none [1]":                                        func(w *whole) { w.Sizes = []int{1} },
+		"train.ema_decay: 0 0.9":                                 func(w *whole) { w.Train.EMADecay = 0.9 },
+		`train.groups: [{match: "*bias", weight_decay: 0}] none`: func(w *whole) { w.Train.Groups = []train.Group{} },
+	} {
+		b := whole{Train: train.DefaultConfig(), Mean: a.Mean}
+		edit(&b)
+		key, was, now := config.Difference(a, b)
+		require.Equal(t, want, strings.TrimRight(key+": "+was+" "+now, " ")+map[bool]string{true: " "}[key == ""])
+	}
+	long := whole{Sizes: make([]int, 9000)}
+	_, was, _ := config.Difference(long, a)
+	require.Less(t, len(was), 100)
+	require.False(t, math.IsNaN(a.Train.LR))
 }

@@ -1,0 +1,46 @@
+package train
+
+import (
+	"cmp"
+	"fmt"
+
+	"scalenet/checkpoint"
+	"scalenet/internal/brief"
+	"scalenet/internal/config"
+)
+
+// Resumable is an error when a run that is resumed has another configuration or
+// other classes than its saved metadata say. The configuration is under a key
+// of the metadata, and parse reads it.
+func Resumable[C interface{ Resolve() (C, error) }](metadata map[string]string, key string, parse func(text []byte, origin string) (C, error), now C, classes []string) error {
+	text, ok := metadata[key]
+	if !ok {
+		return fmt.Errorf("no %s in the metadata: is it the state of another kind of model?", key)
+	}
+	was, err := parse([]byte(text), "metadata "+key)
+	if err != nil {
+		return err
+	}
+	if was, err = was.Resolve(); err != nil {
+		return fmt.Errorf("metadata %s: %w", key, err)
+	}
+	names, err := checkpoint.Classes(metadata)
+	if err != nil {
+		return err
+	}
+	return cmp.Or(unchangedClasses(names, classes), config.Unchanged(was, now))
+}
+
+// unchangedClasses is an error that names the first class that is another one.
+func unchangedClasses(was, now []string) error {
+	for i := range min(len(was), len(now)) {
+		if was[i] != now[i] {
+			return fmt.Errorf("class %d of the run is %s, now it is %s: a run is resumed with the same classes in the same order",
+				i+1, brief.Cut(fmt.Sprintf("%q", was[i]), 80), brief.Cut(fmt.Sprintf("%q", now[i]), 80))
+		}
+	}
+	if len(was) != len(now) {
+		return fmt.Errorf("the run has %d classes, now there are %d: a run is resumed with the same classes in the same order", len(was), len(now))
+	}
+	return nil
+}
