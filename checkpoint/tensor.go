@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"scalenet/internal/brief"
+	"scalenet/internal/half"
 )
 
 // Info describes a tensor without its data. A nil or empty Shape is a scalar.
@@ -99,11 +100,11 @@ func (d DType) converter() (func([]byte) float32, error) {
 	case F64:
 		return func(b []byte) float32 { return float32(math.Float64frombits(le.Uint64(b))) }, nil
 	case F16:
-		return func(b []byte) float32 { return halfToFloat(le.Uint16(b)) }, nil
+		return func(b []byte) float32 { return half.FromFloat16(le.Uint16(b)) }, nil
 	case BF16:
-		return func(b []byte) float32 { return bfloatToFloat(le.Uint16(b)) }, nil
+		return func(b []byte) float32 { return half.FromBFloat16(le.Uint16(b)) }, nil
 	case F8E5M2: // the upper half of an F16
-		return func(b []byte) float32 { return halfToFloat(uint16(b[0]) << 8) }, nil
+		return func(b []byte) float32 { return half.FromFloat16(uint16(b[0]) << 8) }, nil
 	case F8E4M3:
 		return func(b []byte) float32 { return e4m3ToFloat(b[0]) }, nil
 	case F8E8M0:
@@ -172,9 +173,9 @@ func (t Tensor) Convert(to DType) (Tensor, error) {
 	if to == F32 {
 		return Float32Tensor(t.Name, t.Shape, values), nil
 	}
-	narrow, infinity := floatToBFloat, uint16(0x7f80)
+	narrow, infinity := half.ToBFloat16, uint16(0x7f80)
 	if to == F16 {
-		narrow, infinity = floatToHalf, 0x7c00
+		narrow, infinity = half.ToFloat16, 0x7c00
 	}
 	data := make([]byte, 2*len(values))
 	for i, v := range values {

@@ -1,44 +1,14 @@
 package checkpoint
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
-
-func TestHalfRoundsAsPyTorch(t *testing.T) {
-	b, err := os.ReadFile("testdata/half.json")
-	require.NoError(t, err)
-	var rows [][3]uint32
-	require.NoError(t, json.Unmarshal(b, &rows))
-	for _, row := range rows {
-		f := math.Float32frombits(row[0])
-		require.Equal(t, uint16(row[1]), floatToHalf(f), "%g to float16", f)
-		require.Equal(t, uint16(row[2]), floatToBFloat(f), "%g to bfloat16", f)
-	}
-}
-
-func TestHalfRoundTrip(t *testing.T) {
-	for i := range 1 << 16 {
-		h := uint16(i)
-		if f := halfToFloat(h); f == f {
-			require.Equal(t, h, floatToHalf(f))
-		} else {
-			require.True(t, math.IsNaN(float64(halfToFloat(floatToHalf(f)))))
-		}
-		if f := bfloatToFloat(h); f == f {
-			require.Equal(t, h, floatToBFloat(f))
-		} else {
-			require.True(t, math.IsNaN(float64(bfloatToFloat(floatToBFloat(f)))))
-		}
-	}
-}
 
 func TestConvert(t *testing.T) {
 	f := Float32Tensor("a", []int{2, 1}, []float32{1, -2.00390625})

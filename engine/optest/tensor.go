@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"scalenet/engine"
+	"scalenet/internal/half"
 	"scalenet/nn"
 )
 
@@ -32,9 +33,9 @@ func encode(d engine.Desc, values []float64) []int32 {
 			bits := math.Float64bits(v)
 			w[2*i], w[2*i+1] = int32(uint32(bits)), int32(uint32(bits>>32))
 		case engine.BFloat16:
-			w[i/2] |= int32(uint32(bfloat16(float32(v))) << (16 * (i % 2)))
+			w[i/2] |= int32(uint32(half.ToBFloat16(float32(v))) << (16 * (i % 2)))
 		case engine.Float16:
-			w[i/2] |= int32(uint32(engine.Float16Bits(float32(v))) << (16 * (i % 2)))
+			w[i/2] |= int32(uint32(half.ToFloat16(float32(v))) << (16 * (i % 2)))
 		}
 	}
 	return w
@@ -54,17 +55,12 @@ func decode(d engine.Desc, w []int32) []float64 {
 		case engine.Float64:
 			values[i] = math.Float64frombits(uint64(uint32(w[2*i])) | uint64(uint32(w[2*i+1]))<<32)
 		case engine.BFloat16:
-			values[i] = float64(math.Float32frombits(uint32(w[i/2]) >> (16 * (i % 2)) << 16))
+			values[i] = float64(half.FromBFloat16(uint16(uint32(w[i/2]) >> (16 * (i % 2)))))
 		case engine.Float16:
-			values[i] = float64(engine.Float16Value(uint16(uint32(w[i/2]) >> (16 * (i % 2)))))
+			values[i] = float64(half.FromFloat16(uint16(uint32(w[i/2]) >> (16 * (i % 2)))))
 		}
 	}
 	return values
-}
-
-func bfloat16(v float32) uint16 {
-	bits := math.Float32bits(v)
-	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
 }
 
 // bound is an operation compiled on a device, with its memory.

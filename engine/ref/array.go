@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"scalenet/engine"
+	"scalenet/internal/half"
 	"scalenet/nn"
 )
 
@@ -59,9 +60,9 @@ func load(t engine.Tensor) array {
 		case engine.Float64:
 			a.data[i] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
 		case engine.BFloat16:
-			a.data[i] = float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16))
+			a.data[i] = float64(half.FromBFloat16(binary.LittleEndian.Uint16(b[2*i:])))
 		case engine.Float16:
-			a.data[i] = float64(engine.Float16Value(binary.LittleEndian.Uint16(b[2*i:])))
+			a.data[i] = float64(half.FromFloat16(binary.LittleEndian.Uint16(b[2*i:])))
 		case engine.Int32:
 			a.data[i] = float64(int32(binary.LittleEndian.Uint32(b[4*i:])))
 		case engine.UInt8:
@@ -81,20 +82,11 @@ func store(t engine.Tensor, a array) {
 		case engine.Float64:
 			binary.LittleEndian.PutUint64(b[8*i:], math.Float64bits(v))
 		case engine.BFloat16:
-			binary.LittleEndian.PutUint16(b[2*i:], bfloat16(float32(v)))
+			binary.LittleEndian.PutUint16(b[2*i:], half.ToBFloat16(float32(v)))
 		case engine.Float16:
-			binary.LittleEndian.PutUint16(b[2*i:], engine.Float16Bits(float32(v)))
+			binary.LittleEndian.PutUint16(b[2*i:], half.ToFloat16(float32(v)))
 		case engine.Int32:
 			binary.LittleEndian.PutUint32(b[4*i:], uint32(int32(v)))
 		}
 	}
-}
-
-// bfloat16 rounds to nearest even; a NaN stays one.
-func bfloat16(v float32) uint16 {
-	bits := math.Float32bits(v)
-	if v != v {
-		return uint16(bits>>16) | 0x40
-	}
-	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
 }

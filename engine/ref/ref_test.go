@@ -84,26 +84,6 @@ func TestInt32Moves(t *testing.T) {
 	assert.Equal(t, []int32{-1, math.MaxInt32, math.MinInt32}, got)
 }
 
-func TestBFloat16(t *testing.T) {
-	for _, c := range []struct {
-		in   float32
-		want uint16
-	}{
-		{0, 0}, {float32(math.Copysign(0, -1)), 0x8000}, {1, 0x3f80}, {-2, 0xc000},
-		{1 + 1./256, 0x3f80},            // a tie goes down to even
-		{1 + 3./256, 0x3f82},            // a tie goes up to even
-		{1 + 1./256 + 1./65536, 0x3f81}, // above a tie
-		{math.MaxFloat32, 0x7f80},       // rounds to infinity
-		{float32(math.Inf(-1)), 0xff80},
-		{0x1p-149, 0}, {0x1p-126, 0x0080},
-	} {
-		assert.Equal(t, c.want, bfloat16(c.in), "%g", c.in)
-	}
-	// A NaN whose bits are all in the lost half.
-	nan := bfloat16(math.Float32frombits(0x7f800001))
-	assert.True(t, nan&0x7f80 == 0x7f80 && nan&0x7f != 0, "%x", nan)
-}
-
 // What is not a number stays one, so that a diverging loss is seen.
 func TestNaNs(t *testing.T) {
 	x := array{shape: nn.Shape{1, 2, 2, 1}, data: []float64{1, math.NaN(), 3, 2}}

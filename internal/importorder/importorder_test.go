@@ -42,11 +42,12 @@ var order = [][]string{
 	{"figure"},   // the look of plots
 	{"checkpoint"},
 	{"geom"},
-	{"examples"},          // pictures, embedded
+	{"examples"},          // images, embedded
 	{"internal/config"},   // YAML, changes of single keys, ranges
 	{"internal/pending"},  // batches on an asynchronous device
 	{"internal/spelling"}, // of flags, verbs, keys
 	{"internal/brief"},    // values in messages
+	{"internal/half"},     // float16 and bfloat16
 }
 
 // allowed names who may import what from outside; a key that ends in a slash stands for all paths below it, the longest such key counts.
@@ -54,6 +55,7 @@ var allowed = map[string][]string{
 	"gorgonia.org/":             {"nn"}, // its nodes, shapes and types stay behind nn's
 	"gorgonia.org/cu/":          {"engine/cuda"},
 	"gocv.io/":                  {"imaging"},
+	"github.com/x448/float16/":  {"internal/half"},
 	"github.com/gin-gonic/gin/": {"server"},
 	"gonum.org/v1/plot/":        {"figure", "train/curves", "classify/allocate", "coco/analysis", "coco/check"},
 	"C":                         {"engine/cpu", "engine/cuda", "imaging", "train"},
