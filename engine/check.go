@@ -19,8 +19,16 @@ func Descs(ts []Tensor) []Desc {
 	return d
 }
 
-// CheckOperation compares the shapes of an operation's tensors with what it says, and their types with the roles it reads them in.
-func CheckOperation(op nn.Op, in []Tensor, out Tensor) error {
+// CheckKernel says why an operation cannot be compiled on tensors: memory that the device does not own (owns says why not), shapes or types.
+func CheckKernel(op nn.Op, in []Tensor, out Tensor, owns func(Tensor) error) error {
+	if err := checkMemory(in, out, owns); err != nil {
+		return err
+	}
+	return checkOperation(op, in, out)
+}
+
+// checkOperation compares the shapes of an operation's tensors with what it says, and their types with the roles it reads them in.
+func checkOperation(op nn.Op, in []Tensor, out Tensor) error {
 	shapes, roles := make([]nn.Shape, len(in)), make([]nn.Role, len(in))
 	for i, t := range in {
 		shapes[i], roles[i] = t.Shape, roleOf(t.Type)
@@ -73,8 +81,8 @@ func checkRole(role nn.Role, t DType) error {
 	return nil
 }
 
-// CheckMemory says which input or output is not in memory that the device owns.
-func CheckMemory(in []Tensor, out Tensor, owns func(Tensor) error) error {
+// checkMemory says which input or output is not in memory that the device owns.
+func checkMemory(in []Tensor, out Tensor, owns func(Tensor) error) error {
 	for i, t := range in {
 		if err := owns(t); err != nil {
 			return fmt.Errorf("input %d: %w", i, err)

@@ -7,11 +7,19 @@ import (
 	"scalenet/nn"
 )
 
-// Kernels is a device's table of kernels: how it compiles each operation. C is the device's compiler of one operation, such as *compiler.
-type Kernels[C any] map[reflect.Type]Compilation[C]
+// Kernels is a device's table of kernels: how it compiles each operation. C is the type of the device's compilers.
+type Kernels[C Compiler] map[reflect.Type]Compilation[C]
+
+// Compiler compiles one operation on its tensors.
+type Compiler interface {
+	// Owns says why the device cannot use a tensor's memory.
+	Owns(t Tensor) error
+	// Widen puts a float32 copy in the place of input i, which has a 16-bit type. Each run of the kernel begins with the copy.
+	Widen(i int) error
+}
 
 // Compilation is how a device compiles an operation.
-type Compilation[C any] struct {
+type Compilation[C Compiler] struct {
 	Compile func(C) error
 	// Mixed says that the kernel itself reads 16-bit activations for a float32 output. All others get float32 copies of such inputs.
 	Mixed bool
@@ -38,11 +46,35 @@ func (k Kernels[C]) add(c Compilation[C], ops []nn.Op) {
 	}
 }
 
-// Find is the entry of an operation.
-func (k Kernels[C]) Find(op nn.Op) (Compilation[C], error) {
-	c, ok := k[reflect.TypeOf(op)]
-	if !ok {
-		return c, fmt.Errorf("this operation has no kernel")
+// Compile checks memory, shapes and types of an operation's tensors, then compiles the operation as the table says.
+func (k Kernels[C]) Compile(c C, op nn.Op, in []Tensor, out Tensor) error {
+	if err := CheckKernel(op, in, out, c.Owns); err != nil {
+		return err
 	}
-	return c, nil
+	entry, ok := k[reflect.TypeOf(op)]
+	if !ok {
+		return NoKernel(op)
+	}
+	if out.Type == Float32 && !entry.Mixed {
+		if err := WidenAll(c, in); err != nil {
+			return err
+		}
+	}
+	return entry.Compile(c)
 }
+
+// WidenAll puts float32 copies in the place of all inputs that have a 16-bit type.
+func WidenAll(c Compiler, in []Tensor) error {
+	for i, t := range in {
+		if !t.Type.Is16Bit() {
+			continue
+		}
+		if err := c.Widen(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// NoKernel is the error of a device that does not have the operation.
+func NoKernel(op nn.Op) error { return fmt.Errorf("no kernel for %T", op) }

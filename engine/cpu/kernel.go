@@ -19,7 +19,7 @@ func (d *Device) Kernel(op nn.Op, in []engine.Tensor, out engine.Tensor) (engine
 	var k *kernel
 	err := d.Do(func() (err error) {
 		block, _ := engine.Block(op, len(in))
-		c := &compiler{device: d, op: block, in: in, out: out, kernel: &kernel{device: d, name: nn.Name(op)}}
+		c := &compiler{device: d, op: block, in: slices.Clone(in), out: out, kernel: &kernel{device: d, name: nn.Name(op)}}
 		if err = c.compile(); err != nil {
 			c.kernel.Close()
 			return fmt.Errorf("cpu: %s of %v to %v: %w", nn.Name(op), engine.Descs(in), out.Desc, err)
@@ -117,24 +117,12 @@ func kernels() engine.Kernels[*compiler] {
 	return k
 }
 
-// compile makes the kernel, after a check of shapes, memory and types.
+// compile makes the kernel.
 func (c *compiler) compile() error {
-	if err := errors.Join(engine.CheckMemory(c.in, c.out, c.owns), writable(c.out.Mem)); err != nil {
+	if err := writable(c.out.Mem); err != nil {
 		return err
 	}
-	if err := engine.CheckOperation(c.op, c.in, c.out); err != nil {
-		return err
-	}
-	entry, err := c.device.kernels.Find(c.op)
-	if err != nil {
-		return err
-	}
-	if c.out.Type == engine.Float32 && !entry.Mixed {
-		if err := c.widen(); err != nil {
-			return err
-		}
-	}
-	if err := entry.Compile(c); err != nil {
+	if err := c.device.kernels.Compile(c, c.op, c.in, c.out); err != nil {
 		return err
 	}
 	if run := c.run; len(c.casts) > 0 {
@@ -148,28 +136,28 @@ func (c *compiler) compile() error {
 	return nil
 }
 
-func (c *compiler) owns(t engine.Tensor) error {
+// Owns implements engine.Compiler.
+func (c *compiler) Owns(t engine.Tensor) error {
 	if err := usable(t.Mem, t.Bytes()); err != nil {
 		return fmt.Errorf("%v: %w", t.Desc, err)
 	}
 	return nil
 }
 
-// widen puts float32 copies in the place of bfloat16 inputs.
-func (c *compiler) widen() error {
-	c.in = slices.Clone(c.in)
-	for i, t := range c.in {
-		if t.Type != engine.BFloat16 {
-			continue
-		}
-		wide := engine.Tensor{Desc: engine.Desc{Shape: t.Shape, Type: engine.Float32}, Changes: t.Changes}
-		if _, err := c.buffer(wide.Bytes()); err != nil {
-			return err
-		}
-		wide.Mem = c.buffers[len(c.buffers)-1]
-		c.in[i] = wide
-		c.casts = append(c.casts, func() { C.sn_cast(C.SN_BF16, C.SN_F32, at(t), at(wide), size(t)) })
+// Widen implements engine.Compiler.
+func (c *compiler) Widen(i int) error {
+	t := c.in[i]
+	from, err := feature(t)
+	if err != nil {
+		return err
 	}
+	wide := engine.Tensor{Desc: engine.Desc{Shape: t.Shape, Type: engine.Float32}, Changes: t.Changes}
+	if _, err := c.buffer(wide.Bytes()); err != nil {
+		return err
+	}
+	wide.Mem = c.buffers[len(c.buffers)-1]
+	c.in[i] = wide
+	c.casts = append(c.casts, func() { C.sn_cast(from, C.SN_F32, at(t), at(wide), size(t)) })
 	return nil
 }
 

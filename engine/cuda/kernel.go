@@ -19,8 +19,8 @@ func (d *Device) Kernel(op nn.Op, in []engine.Tensor, out engine.Tensor) (engine
 	var k *kernel
 	err := d.Do(func() (err error) {
 		block, _ := engine.Block(op, len(in))
-		c := &compiler{device: d, op: block, in: in, out: out, kernel: &kernel{device: d, name: nn.Name(op), how: "kernel"}}
-		if err = c.compile(); err == nil {
+		c := &compiler{device: d, op: block, in: slices.Clone(in), out: out, kernel: &kernel{device: d, name: nn.Name(op), how: "kernel"}}
+		if err = d.kernels.Compile(c, block, in, out); err == nil {
 			err = d.reserve(c.need)
 		}
 		if err != nil {
@@ -99,7 +99,8 @@ type compiler struct {
 	*kernel
 }
 
-func (c *compiler) owns(t engine.Tensor) error {
+// Owns implements engine.Compiler.
+func (c *compiler) Owns(t engine.Tensor) error {
 	if n := t.Shape.TotalSize(); n < 1 || n > math.MaxInt32 {
 		return fmt.Errorf("%v has %d values, kernels take up to 2^31-1", t.Desc, n)
 	}
@@ -145,40 +146,10 @@ func (c *compiler) table(words []int32) (cu.DevicePtr, error) {
 	return p, c.device.transfers.write(p, host)
 }
 
-// compile makes the kernel, after a check of shapes, memory and types.
-func (c *compiler) compile() error {
-	if err := engine.CheckMemory(c.in, c.out, c.owns); err != nil {
-		return err
-	}
-	if err := engine.CheckOperation(c.op, c.in, c.out); err != nil {
-		return err
-	}
-	entry, err := c.device.kernels.Find(c.op)
-	if err != nil {
-		return err
-	}
-	if c.out.Type == engine.Float32 && !entry.Mixed {
-		if err := c.widen(); err != nil {
-			return err
-		}
-	}
-	return entry.Compile(c)
-}
-
-// widen puts float32 copies in the place of 16-bit inputs.
-func (c *compiler) widen() error {
-	c.in = slices.Clone(c.in)
-	for i, t := range c.in {
-		if !t.Type.Is16Bit() {
-			continue
-		}
-		wide, err := c.widened(t)
-		if err != nil {
-			return err
-		}
-		c.in[i] = wide
-	}
-	return nil
+// Widen implements engine.Compiler.
+func (c *compiler) Widen(i int) (err error) {
+	c.in[i], err = c.widened(c.in[i])
+	return err
 }
 
 // widened is a float32 copy of a tensor. It has memory of its own, which compiled steps may take for a tensor's.

@@ -142,7 +142,7 @@ func bytesOf(m engine.Memory, n int, what string) ([]byte, error) {
 func (d *Device) Kernel(op nn.Op, in []engine.Tensor, out engine.Tensor) (engine.Kernel, error) {
 	do, ok := operationOf(op)
 	if !ok {
-		return nil, fmt.Errorf("ref: no kernel for %T", op)
+		return nil, fmt.Errorf("ref: %w", engine.NoKernel(op))
 	}
 	if err := do.fits(op, in, out); err != nil {
 		return nil, fmt.Errorf("ref: %T: %w", op, err)

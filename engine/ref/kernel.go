@@ -63,10 +63,7 @@ func (o operation) fits(op nn.Op, in []engine.Tensor, out engine.Tensor) error {
 		_, err := bytesOf(t.Mem, t.Bytes(), "use")
 		return err
 	}
-	if err := engine.CheckMemory(in, out, owns); err != nil {
-		return err
-	}
-	if err := engine.CheckOperation(op, in, out); err != nil {
+	if err := engine.CheckKernel(op, in, out, owns); err != nil {
 		return err
 	}
 	for i, t := range in {
