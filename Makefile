@@ -25,11 +25,11 @@ demo: build
 		[ -e $$need ] || { echo "make demo: $$need is not in this checkout" >&2; exit 1; }; \
 	done
 	bin/scalenet detect --force --model models/bccd.safetensors --out runs/demo examples/
-	@echo "annotated pictures are in $(CURDIR)/runs/demo; now the server, until Ctrl-C:"
+	@echo "annotated images are in $(CURDIR)/runs/demo; now the server, until Ctrl-C:"
 	bin/scalenet serve --model models --listen $(LISTEN)
 
 # pycocotools is what the evaluator is compared with, a browser is what the page is driven in, and clients of other servers are tried on
-# ours; without them those tests say that they were skipped. The pages' pictures are in build/screenshots.
+# ours; without them those tests say that they were skipped. The pages' images are in build/screenshots.
 test:
 	@scripts/install.sh
 	@scripts/install.sh --browser || echo "make test: the tests in a browser will be skipped" >&2

@@ -51,7 +51,7 @@ func fillByFormula(params *nn.Params) {
 	}
 }
 
-// imagesByFormula is n pictures (n, h, w, 3) from a stream of numbers, "images" if it has no name.
+// imagesByFormula is n images (n, h, w, 3) from a stream of numbers, "images" if it has no name.
 func imagesByFormula(stream string, n, h, w int) []float32 {
 	v := make([]float32, n*h*w*3)
 	for i, u := range formula(cmp.Or(stream, "images"), len(v)) {

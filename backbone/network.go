@@ -9,13 +9,13 @@ import (
 // What a file may ask for, so that a wrong number in it is an error and not an
 // allocation.
 const (
-	mostChannels = 1 << 14 // and neurons
-	mostStages   = 8
-	mostBlocks   = 1 << 9 // of all stages
-	mostStride   = 4      // of a stage
-	mostScales   = 8
-	mostPool     = 1 << 11
-	mostSide     = 1 << 13 // of an image
+	maxChannels = 1 << 14 // and neurons
+	maxStages   = 8
+	maxBlocks   = 1 << 9 // of all stages
+	maxStride   = 4      // of a stage
+	maxScales   = 8
+	maxPool     = 1 << 11
+	maxSide     = 1 << 13 // of an image
 )
 
 // Network is a convolutional network in stages.
@@ -60,8 +60,8 @@ func head(g *nn.Graph, n Network, x *nn.Node, classes int) *nn.Node {
 // checkStages checks what describes a network of any kind; the slices have an
 // entry a stage.
 func checkStages(stem Stem, blocks, planes, strides []int) error {
-	if len(blocks) > mostStages || len(planes) > mostStages || len(strides) > mostStages {
-		return fmt.Errorf("%d blocks, %d planes, %d strides: want at most %d stages", len(blocks), len(planes), len(strides), mostStages)
+	if len(blocks) > maxStages || len(planes) > maxStages || len(strides) > maxStages {
+		return fmt.Errorf("%d blocks, %d planes, %d strides: want at most %d stages", len(blocks), len(planes), len(strides), maxStages)
 	}
 	if len(blocks) == 0 || len(planes) != len(blocks) || len(strides) != len(blocks) {
 		return fmt.Errorf("blocks %v, planes %v, strides %v: want one of each a stage", blocks, planes, strides)
@@ -72,15 +72,15 @@ func checkStages(stem Stem, blocks, planes, strides []int) error {
 	total := 0
 	for i := range blocks {
 		switch {
-		case blocks[i] < 1 || blocks[i] > mostBlocks:
-			return fmt.Errorf("stage %d: %d blocks, want 1 to %d", i+1, blocks[i], mostBlocks)
-		case planes[i] < 1 || planes[i] > mostChannels:
-			return fmt.Errorf("stage %d: %d planes, want 1 to %d", i+1, planes[i], mostChannels)
-		case strides[i] < 1 || strides[i] > mostStride:
-			return fmt.Errorf("stage %d: stride %d, want 1 to %d", i+1, strides[i], mostStride)
+		case blocks[i] < 1 || blocks[i] > maxBlocks:
+			return fmt.Errorf("stage %d: %d blocks, want 1 to %d", i+1, blocks[i], maxBlocks)
+		case planes[i] < 1 || planes[i] > maxChannels:
+			return fmt.Errorf("stage %d: %d planes, want 1 to %d", i+1, planes[i], maxChannels)
+		case strides[i] < 1 || strides[i] > maxStride:
+			return fmt.Errorf("stage %d: stride %d, want 1 to %d", i+1, strides[i], maxStride)
 		}
-		if total += blocks[i]; total > mostBlocks {
-			return fmt.Errorf("stage %d: %d blocks up to here, want at most %d", i+1, total, mostBlocks)
+		if total += blocks[i]; total > maxBlocks {
+			return fmt.Errorf("stage %d: %d blocks up to here, want at most %d", i+1, total, maxBlocks)
 		}
 	}
 	return nil

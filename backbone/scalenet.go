@@ -34,11 +34,11 @@ func NewScaleNet(c Config) (*ScaleNet, error) {
 	if err := checkStages(c.Stem, c.Blocks, c.Planes, c.Strides); err != nil {
 		return nil, fmt.Errorf("scalenet: %w", err)
 	}
-	if len(c.Scales) > mostScales {
-		return nil, fmt.Errorf("scalenet: %d scales: want at most %d", len(c.Scales), mostScales)
+	if len(c.Scales) > maxScales {
+		return nil, fmt.Errorf("scalenet: %d scales: want at most %d", len(c.Scales), maxScales)
 	}
-	if len(c.Scales) == 0 || c.Scales[0] != 1 || slices.Min(c.Scales) < 1 || slices.Max(c.Scales) > mostPool {
-		return nil, fmt.Errorf("scalenet: scales %v: want pool sizes up to %d of which the first is 1", c.Scales, mostPool)
+	if len(c.Scales) == 0 || c.Scales[0] != 1 || slices.Min(c.Scales) < 1 || slices.Max(c.Scales) > maxPool {
+		return nil, fmt.Errorf("scalenet: scales %v: want pool sizes up to %d of which the first is 1", c.Scales, maxPool)
 	}
 	if err := c.Downsample.check(); err != nil {
 		return nil, fmt.Errorf("scalenet: %w", err)

@@ -18,8 +18,8 @@ type Stem struct {
 
 func (s Stem) check() error {
 	switch {
-	case s.Channels < 1 || s.Channels > mostChannels || s.Kernel < 1 || s.Kernel%2 == 0 || s.Kernel > 31:
-		return fmt.Errorf("stem of %d channels, kernel %d: want 1 to %d channels and an odd kernel up to 31", s.Channels, s.Kernel, mostChannels)
+	case s.Channels < 1 || s.Channels > maxChannels || s.Kernel < 1 || s.Kernel%2 == 0 || s.Kernel > 31:
+		return fmt.Errorf("stem of %d channels, kernel %d: want 1 to %d channels and an odd kernel up to 31", s.Channels, s.Kernel, maxChannels)
 	case s.Stride != 0 && s.Stride != 1 && s.Stride != 2 && s.Stride != 4:
 		return fmt.Errorf("stem.stride %d: want 1, 2 or 4", s.Stride)
 	}

@@ -94,7 +94,7 @@ func (m *float64Model) step(rate, momentum, decay float64) float64 {
 		p, err := m.store.Tensor(gr.Param, engine.Float64)
 		require.NoError(m.t, err)
 		require.NoError(m.t, m.dev.Write(p.Mem, w))
-		*p.Changes++
+		*p.Version++
 	}
 	for _, moments := range m.graph.Moments() {
 		mean, variance := m.values[moments.Mean], m.values[moments.Variance]

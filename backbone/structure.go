@@ -34,14 +34,14 @@ func PublishedStructure(name string) (Structure, error) {
 	return parseStructure(data, name)
 }
 
-// mostStructure bounds the file of a structure, in bytes.
-const mostStructure = 1 << 20
+// maxStructure bounds the file of a structure, in bytes.
+const maxStructure = 1 << 20
 
 // ReadStructure reads an allocation from a JSON file.
 func ReadStructure(path string) (Structure, error) {
 	info, err := os.Stat(path)
-	if err == nil && info.Size() > mostStructure {
-		err = fmt.Errorf("%s: %d bytes are too many for a structure, want at most %d", path, info.Size(), mostStructure)
+	if err == nil && info.Size() > maxStructure {
+		err = fmt.Errorf("%s: %d bytes are too many for a structure, want at most %d", path, info.Size(), maxStructure)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading a structure: %w", err)
@@ -105,28 +105,28 @@ func notRows(err error) string {
 // check holds a structure against the number of blocks and of scales. Rows and
 // scales are counted from 1 in its errors.
 func (s Structure) check(blocks, scales int) error {
-	if len(s) > mostBlocks {
-		return fmt.Errorf("%d rows, want at most %d", len(s), mostBlocks)
+	if len(s) > maxBlocks {
+		return fmt.Errorf("%d rows, want at most %d", len(s), maxBlocks)
 	}
 	if len(s) != blocks {
 		return fmt.Errorf("%d rows for %d blocks", len(s), blocks)
 	}
 	for i, row := range s {
-		if len(row) != scales+1 || len(row) < 2 || scales > mostScales {
-			return fmt.Errorf("row %d has %d numbers, want %d scales and the side", i+1, len(row), min(max(scales, 1), mostScales))
+		if len(row) != scales+1 || len(row) < 2 || scales > maxScales {
+			return fmt.Errorf("row %d has %d numbers, want %d scales and the side", i+1, len(row), min(max(scales, 1), maxScales))
 		}
 		sum := 0
 		for j, c := range row[:scales] {
-			if c < 0 || c > mostChannels {
-				return fmt.Errorf("row %d, scale %d: %d neurons, want 0 to %d", i+1, j+1, c, mostChannels)
+			if c < 0 || c > maxChannels {
+				return fmt.Errorf("row %d, scale %d: %d neurons, want 0 to %d", i+1, j+1, c, maxChannels)
 			}
 			sum += c
 		}
 		if sum == 0 {
 			return fmt.Errorf("row %d has no neurons", i+1)
 		}
-		if row[scales] < 1 || row[scales] > mostSide {
-			return fmt.Errorf("row %d: side %d, want 1 to %d", i+1, row[scales], mostSide)
+		if row[scales] < 1 || row[scales] > maxSide {
+			return fmt.Errorf("row %d: side %d, want 1 to %d", i+1, row[scales], maxSide)
 		}
 	}
 	return nil

@@ -117,7 +117,7 @@ func FuzzStructure(f *testing.F) {
 		for i := range scales {
 			scales[i] = i + 1
 		}
-		if len(scales) > 8 || len(rows) > mostBlocks {
+		if len(scales) > 8 || len(rows) > maxBlocks {
 			return
 		}
 		n, err := NewScaleNet(Config{Stem: Stem{Channels: 4, Kernel: 3}, Blocks: []int{len(rows)}, Planes: []int{2}, Scales: scales, Structure: rows})

@@ -231,7 +231,7 @@ func tinyTraining(t *testing.T, dir string, dev engine.Device, net *ScaleNet) {
 			grad, _ := plan.Tensor(gr.Node)
 			require.NoError(t, dev.Update(engine.SGDUpdate{LR: 0.1, Momentum: 0.9, Decay: 1e-4, GradScale: 1},
 				p.Mem, grad.Mem, []engine.Memory{velocity[gr.Param]}, len(gr.Param.Data)))
-			*p.Changes++
+			*p.Version++
 		}
 		require.NoError(t, store.Download())
 		require.NoError(t, store.UpdateRunning(plan))

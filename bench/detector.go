@@ -14,13 +14,13 @@ import (
 	"scalenet/train"
 )
 
-// picture is the size that detectors are timed at: no resize, padded to 608 x 928.
-var picture = geom.Size{W: 904, H: 600}
+// image is the size that detectors are timed at: no resize, padded to 608 x 928.
+var image = geom.Size{W: 904, H: 600}
 
 func detectorCase(typ engine.DType) Case {
 	c := Case{
 		Name:     "detector-" + typ.String(),
-		About:    fmt.Sprintf("Faster R-CNN C4 around scalenet50, picture of %dx%d, 300 regions, %s", picture.H, picture.W, typ),
+		About:    fmt.Sprintf("Faster R-CNN C4 around scalenet50, image of %dx%d, 300 regions, %s", image.H, image.W, typ),
 		Features: typ,
 		start:    func(dev engine.Device) (*subject, error) { return startDetector(dev, typ) },
 		Peers:    []Peer{pyTorch("detector.py", "--mode", "infer", "--dtype", typ.String())},
@@ -64,7 +64,7 @@ func startDetector(dev engine.Device, typ engine.DType) (*subject, error) {
 		return nil, err
 	}
 	d := detector.NewDetector(m, dev, detector.Options{Features: typ})
-	im := randomPicture()
+	im := randomImage()
 	run := func() error {
 		_, _, err := d.Detect(im)
 		return err
@@ -72,8 +72,8 @@ func startDetector(dev engine.Device, typ engine.DType) (*subject, error) {
 	return &subject{run: run, close: d.Close}, nil
 }
 
-func randomPicture() *imaging.Image {
-	im := imaging.New(picture.W, picture.H)
+func randomImage() *imaging.Image {
+	im := imaging.New(image.W, image.H)
 	random := rand.New(rand.NewPCG(1, 4))
 	for i := range im.Pix {
 		im.Pix[i] = uint8(random.Uint32())
@@ -83,7 +83,7 @@ func randomPicture() *imaging.Image {
 
 func detectorTrainingCase(precision train.Precision) Case {
 	return trainingCase("detector-train", Case{
-		About: fmt.Sprintf("the same, training step of one picture of %dx%d, 128 regions, ", picture.H, picture.W),
+		About: fmt.Sprintf("the same, training step of one image of %dx%d, 128 regions, ", image.H, image.W),
 		start: func(dev engine.Device) (*subject, error) { return startDetectorTraining(dev, precision) },
 		Peers: []Peer{pyTorch("detector.py", "--mode", "train")},
 		Goals: []Goal{{Peer: "PyTorch", Ratio: 1}},
@@ -106,16 +106,16 @@ func startDetectorTraining(dev engine.Device, precision train.Precision) (*subje
 	}
 	const objects = 8
 	sample := coco.Sample{
-		FileName: "random", Original: picture, Resized: picture, ScaleX: 1, ScaleY: 1,
-		Boxes: boxes(objects, float32(picture.W), float32(picture.H), 300),
+		FileName: "random", Original: image, Resized: image, ScaleX: 1, ScaleY: 1,
+		Boxes: boxes(objects, float32(image.W), float32(image.H), 300),
 		Crowd: make([]bool, objects),
 	}
 	for i := range objects {
 		sample.Classes = append(sample.Classes, 1+i)
 	}
-	b := &coco.Batch{H: m.PadTo(picture.H), W: m.PadTo(picture.W), Samples: []coco.Sample{sample}}
+	b := &coco.Batch{H: m.PadTo(image.H), W: m.PadTo(image.W), Samples: []coco.Sample{sample}}
 	if dev.Capabilities().PreprocessesImages {
-		b.Pictures = []coco.Placed{{Image: randomPicture(), Placing: raster.Placing{W: picture.W, H: picture.H}}}
+		b.Raw = []coco.RawImage{{Image: randomImage(), Transform: raster.Transform{W: image.W, H: image.H}}}
 	} else {
 		b.Pixels = noise(b.H * b.W * 3)
 	}

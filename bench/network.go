@@ -132,7 +132,7 @@ func startClassifierTraining(dev engine.Device, network string, batch, side, cla
 		if err != nil {
 			return nil, err
 		}
-		params = append(params, train.Param{Name: gr.Param.Name, Len: len(gr.Param.Data), Value: v.Mem, Changes: v.Changes, Learned: true})
+		params = append(params, train.Param{Name: gr.Param.Name, Len: len(gr.Param.Data), Value: v.Mem, Version: v.Version, Learned: true})
 		grad, _ := plan.Tensor(gr.Node)
 		memory = append(memory, grad.Mem)
 	}

@@ -11,7 +11,7 @@ import (
 	"scalenet/rpn"
 )
 
-// roiAlignCase is RoIAlign of 300 regions of a picture of 600 x 904.
+// roiAlignCase is RoIAlign of 300 regions of an image of 600 x 904.
 func roiAlignCase() Case {
 	return Case{
 		Name:  "roialign-300",
@@ -112,7 +112,7 @@ func startChoice(dev engine.Device) (*subject, error) {
 	return &subject{run: plan.RunAll, close: func() { plan.Close() }}, nil
 }
 
-// boxes are random boxes within a picture, with sides from 16 to `largest`.
+// boxes are random boxes within an image, with sides from 16 to `largest`.
 func boxes(n int, width, height, largest float32) []geom.Box {
 	random := rand.New(rand.NewPCG(1, 3))
 	list := make([]geom.Box, n)

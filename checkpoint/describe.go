@@ -29,16 +29,16 @@ func Describe(key, config string, classes []string) map[string]string {
 	return map[string]string{key: config, classesKey: string(names)}
 }
 
-// mostConfig bounds the text of a configuration, in bytes: the largest of a detector
+// maxConfig bounds the text of a configuration, in bytes: the largest of a detector
 // has a few thousand, and reading YAML takes some hundred times its size.
-const mostConfig = 1 << 17
+const maxConfig = 1 << 17
 
 // Config is the configuration in a file's metadata under the key of its kind; false
 // when the file has none of the kind.
 func Config(metadata map[string]string, key string) (text string, ok bool, err error) {
 	text, ok = metadata[key]
-	if len(text) > mostConfig {
-		return "", false, fmt.Errorf("metadata %s: %d bytes are too many for a configuration, want at most %d", key, len(text), mostConfig)
+	if len(text) > maxConfig {
+		return "", false, fmt.Errorf("metadata %s: %d bytes are too many for a configuration, want at most %d", key, len(text), maxConfig)
 	}
 	return text, ok, nil
 }

@@ -98,7 +98,7 @@ func requireBounded(t *testing.T, size int, f func()) {
 	f()
 	require.Less(t, time.Since(begin), 10*time.Second)
 	runtime.ReadMemStats(&after)
-	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(max(10*size, 6*leastRoom)))
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(max(10*size, 6*minRoom)))
 }
 
 // archived is a .pth of the zip format with a program and further records.

@@ -22,10 +22,10 @@ const (
 	maxPickle = 64 << 20 // of the part that is a program: a thousand tensors take 100 kB
 	// memory for the program's objects, the tensors and the storages read
 	roomFactor = 5
-	leastRoom  = 48 << 20
+	minRoom    = 48 << 20
 )
 
-func roomFor(size int64) int64 { return max(roomFactor*size, leastRoom) }
+func roomFor(size int64) int64 { return max(roomFactor*size, minRoom) }
 
 // LoadPTH reads the tensors of a file that PyTorch's torch.save wrote, in the
 // zip format or the one before 1.6: a state dict, or a dict that has one, as

@@ -15,8 +15,8 @@ import (
 // the names of its temporary files.
 const temporaryMark = ".tmp-"
 
-// mostWriters bounds how many temporary files of one name live at a time.
-const mostWriters = 1000
+// maxWriters bounds how many temporary files of one name live at a time.
+const maxWriters = 1000
 
 // createTemporary makes a file or folder beside path, with a lock on it for as
 // long as it is open: a process that was killed loses its lock, so the next one
@@ -26,7 +26,7 @@ func createTemporary(path string, create func(name string) (*os.File, error)) (*
 		removeAbandoned(path)
 	}
 	prefix := temporaryPrefix(path)
-	for i := 0; i < mostWriters; i++ {
+	for i := 0; i < maxWriters; i++ {
 		name := prefix + fmt.Sprint(i)
 		removeIfAbandoned(name)
 		f, err := create(name)
@@ -41,7 +41,7 @@ func createTemporary(path string, create func(name string) (*os.File, error)) (*
 		}
 		f.Close() // another process took it for abandoned in between
 	}
-	return nil, fmt.Errorf("%d temporary files of it are being written", mostWriters)
+	return nil, fmt.Errorf("%d temporary files of it are being written", maxWriters)
 }
 
 func temporaryPrefix(path string) string {

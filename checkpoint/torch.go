@@ -37,8 +37,8 @@ type view struct {
 	shape, stride []int
 }
 
-// mostDims is PyTorch's bound.
-const mostDims = 64
+// maxDims is PyTorch's bound.
+const maxDims = 64
 
 // reference reads ('storage', class, key, location, elements, ...).
 func (u *unpickler) reference(op byte) error {
@@ -156,7 +156,7 @@ func (u *unpickler) rebuild(args tuple) (any, error) {
 // integers reads a shape or strides.
 func integers(v any) ([]int, bool) {
 	t, ok := v.(tuple)
-	if !ok || len(t) > mostDims {
+	if !ok || len(t) > maxDims {
 		return nil, false
 	}
 	out := make([]int, len(t))

@@ -14,7 +14,7 @@ var (
 	colourDeviations = [3]float64{0.2175, 0.0188, 0.0045}
 )
 
-// forTraining changes a picture at random and cuts the network's input out.
+// forTraining changes an image at random and cuts the network's input out.
 func (c *Config) forTraining(m *imaging.Image, random *rand.Rand) input {
 	a := c.Augment
 	switch a.Crop {
@@ -66,9 +66,9 @@ func cropResized(m *imaging.Image, size int, random *rand.Rand) *imaging.Image {
 	return m.Crop((m.W-w)/2, (m.H-h)/2, w, h).Resample(size, size)
 }
 
-// cropPadded puts a border of black around a picture and cuts the size out.
+// cropPadded puts a border of black around an image and cuts the size out.
 func cropPadded(m *imaging.Image, size, pad int, random *rand.Rand) *imaging.Image {
-	x := random.IntN(m.W+2*pad-size+1) - pad // of the part, in the picture
+	x := random.IntN(m.W+2*pad-size+1) - pad // of the part, in the image
 	y := random.IntN(m.H+2*pad-size+1) - pad
 	out := imaging.New(size, size)
 	left, right := max(0, -x), min(size, m.W-x)
@@ -108,7 +108,7 @@ func (in Input) fit(m *imaging.Image) *imaging.Image {
 	return m.Resample(max(m.W*in.TestResize/shorter, in.TestResize), max(m.H*in.TestResize/shorter, in.TestResize))
 }
 
-// centre is the middle Size x Size of the fitted picture.
+// centre is the middle Size x Size of the fitted image.
 func (in Input) centre(m *imaging.Image) *imaging.Image {
 	if m = in.fit(m); m.W == in.Size && m.H == in.Size {
 		return m

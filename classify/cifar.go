@@ -20,7 +20,7 @@ import (
 	"scalenet/imaging"
 )
 
-// cifarSide is the side of a picture, cifarPixels what a record has of it: a
+// cifarSide is the side of an image, cifarPixels what a record has of it: a
 // plane of red, one of green, one of blue.
 const (
 	cifarSide   = 32
@@ -28,8 +28,8 @@ const (
 	cifarPixels = 3 * cifarPlane
 )
 
-// mostCIFAR bounds a file of the format: CIFAR-100's largest has 154 MB.
-const mostCIFAR = 1 << 29
+// maxCIFAR bounds a file of the format: CIFAR-100's largest has 154 MB.
+const maxCIFAR = 1 << 29
 
 // cifarVersion is one of the two data sets in the binary version.
 type cifarVersion struct {
@@ -179,25 +179,25 @@ func complete(files map[string][]byte) bool {
 }
 
 func readAll(r io.Reader, name string) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, mostCIFAR+1))
+	data, err := io.ReadAll(io.LimitReader(r, maxCIFAR+1))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if len(data) > mostCIFAR {
-		return nil, fmt.Errorf("%s: more than %d MB", name, mostCIFAR>>20)
+	if len(data) > maxCIFAR {
+		return nil, fmt.Errorf("%s: more than %d MB", name, maxCIFAR>>20)
 	}
 	return data, nil
 }
 
-// cifarRecords is pictures as records of files.
+// cifarRecords is images as records of files.
 type cifarRecords struct {
-	pixels [][]byte // of each picture
+	pixels [][]byte // of each image
 	names  []string // of the file, and the record in it
 }
 
 func (c *cifarRecords) name(i int) string { return c.names[i] }
 
-// load gives the picture of the planes.
+// load gives the image of the planes.
 func (c *cifarRecords) load(i int) (*imaging.Image, error) {
 	m, p := imaging.New(cifarSide, cifarSide), c.pixels[i]
 	for at := range cifarPlane {
@@ -209,7 +209,7 @@ func (c *cifarRecords) load(i int) (*imaging.Image, error) {
 // dataset cuts the files of a part into records.
 func (v cifarVersion) dataset(from, part string, files map[string][]byte) (*Dataset, error) {
 	d, records := &Dataset{Path: from}, &cifarRecords{}
-	d.pictures = records
+	d.images = records
 	for _, name := range v.files(part) {
 		data, ok := files[name]
 		if !ok {

@@ -21,7 +21,7 @@ type Classifier struct{ *deviceModel }
 type Options struct {
 	// Features is the type that features are computed in: engine.Float32, BFloat16 or Float16.
 	Features engine.DType
-	// Batch is how many pictures go through the network together; default 1.
+	// Batch is how many images go through the network together; default 1.
 	Batch int
 }
 
@@ -97,10 +97,10 @@ type Prediction struct {
 	Probability float64
 }
 
-// Classify gives the classes of a picture by falling probability.
-func (d *deviceModel) Classify(picture *imaging.Image) ([]Prediction, error) {
+// Classify gives the classes of an image by falling probability.
+func (d *deviceModel) Classify(image *imaging.Image) ([]Prediction, error) {
 	b := newBatch(d.batch, d.model.Config.Input.Size)
-	b.fill(0, d.model.Config.forTest(picture))
+	b.fill(0, d.model.Config.forTest(image))
 	wait, err := d.start(b)
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func softmax(logits []float32) ([]Prediction, error) {
 	return list, nil
 }
 
-// The figures of an evaluation: the share of pictures whose class is the most
+// The figures of an evaluation: the share of images whose class is the most
 // probable one, or among the five most probable.
 const (
 	Top1 = "top1"
@@ -147,15 +147,15 @@ const (
 
 // Figures are the outcome of an evaluation.
 type Figures struct {
-	Pictures int     `json:"pictures"`
-	Skipped  int     `json:"skipped"` // that could not be read
-	Top1     float64 `json:"top1"`    // share of the pictures
-	Top5     float64 `json:"top5"`
+	Images  int     `json:"images"`
+	Skipped int     `json:"skipped"` // that could not be read
+	Top1    float64 `json:"top1"`    // share of the images
+	Top5    float64 `json:"top5"`
 }
 
 // Evaluate measures the classifier on the centre crops of a data set, which must
 // have the model's classes. progress, which may be nil, is told how many
-// pictures are done.
+// images are done.
 func (d *deviceModel) Evaluate(ctx context.Context, data *Dataset, skipped *Skipped, progress func(done int)) (f Figures, err error) {
 	if !slices.Equal(data.Classes, d.model.Classes) {
 		return f, fmt.Errorf("%s: its %d classes are not the model's %d", data.Path, len(data.Classes), len(d.model.Classes))
@@ -194,17 +194,17 @@ func (d *deviceModel) Evaluate(ctx context.Context, data *Dataset, skipped *Skip
 	return correct.figures(data)
 }
 
-// tally counts the pictures of an evaluation.
-type tally struct{ pictures, first, five int }
+// tally counts the images of an evaluation.
+type tally struct{ images, first, five int }
 
-// add counts the pictures of a batch, whose logits have a row of one value per class.
+// add counts the images of a batch, whose logits have a row of one value per class.
 func (t *tally) add(b *Batch, logits []float32, classes int) {
 	for i, label := range b.Labels {
 		if label < 0 {
 			continue
 		}
 		r := rank(logits[i*classes:(i+1)*classes], int(label))
-		t.pictures++
+		t.images++
 		if r == 0 {
 			t.first++
 		}
@@ -215,11 +215,11 @@ func (t *tally) add(b *Batch, logits []float32, classes int) {
 }
 
 func (t *tally) figures(data *Dataset) (f Figures, err error) {
-	if t.pictures == 0 {
-		return f, fmt.Errorf("%s: none of its %d pictures can be read", data.Path, data.Len())
+	if t.images == 0 {
+		return f, fmt.Errorf("%s: none of its %d images can be read", data.Path, data.Len())
 	}
-	of := float64(t.pictures)
-	return Figures{t.pictures, data.Len() - t.pictures, float64(t.first) / of, float64(t.five) / of}, nil
+	of := float64(t.images)
+	return Figures{t.images, data.Len() - t.images, float64(t.first) / of, float64(t.five) / of}, nil
 }
 
 // rank is how many classes are before one: those with a larger logit, or an

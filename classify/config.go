@@ -17,16 +17,16 @@ type Config struct {
 	Augment  Augment         `yaml:"augment"`
 	// LabelSmoothing is the share of a label that is spread over all classes.
 	LabelSmoothing float64 `yaml:"label_smoothing" validate:"gte=0,lt=1"`
-	// Batch is the number of pictures of a training step.
+	// Batch is the number of images of a training step.
 	Batch int          `yaml:"batch" validate:"gte=1,lte=65536"`
 	Train train.Config `yaml:"train"`
 }
 
-// Input says how a picture becomes the network's input.
+// Input says how an image becomes the network's input.
 type Input struct {
 	// Size is the side of the square input.
 	Size int `yaml:"size" validate:"gte=1,lte=8192"`
-	// TestResize is what a picture's shorter side is resized to before the
+	// TestResize is what an image's shorter side is resized to before the
 	// centre is cut out in tests and use.
 	TestResize int `yaml:"test_resize" validate:"gte=1,lte=8192"`
 	// Mean and Std normalise red, green and blue of [0, 1].
@@ -34,7 +34,7 @@ type Input struct {
 	Std  [3]float32 `yaml:"std,flow" validate:"dive,gt=0,finite"`
 }
 
-// The ways to cut a training input out of a picture.
+// The ways to cut a training input out of an image.
 const (
 	// CropResized cuts out a part of 8 to 100 % of the area and of an aspect
 	// between 3/4 and 4/3 and resizes it.
@@ -45,16 +45,16 @@ const (
 	CropCentre = "centre"
 )
 
-// Augment is what training does to a picture, at random.
+// Augment is what training does to an image, at random.
 type Augment struct {
 	// Crop is CropResized, CropPad or CropCentre.
 	Crop string `yaml:"crop" validate:"oneof=resized pad centre"`
 	// Pad is the width of the border of CropPad in pixels.
 	Pad int `yaml:"pad" validate:"gte=0"`
-	// Flip mirrors half of the pictures.
+	// Flip mirrors half of the images.
 	Flip bool `yaml:"flip"`
 	// Brightness, Contrast and Saturation change these by a factor from
-	// [1-x, 1+x], in an order drawn anew for each picture.
+	// [1-x, 1+x], in an order drawn anew for each image.
 	Brightness float64 `yaml:"brightness" validate:"gte=0,lt=1"`
 	Contrast   float64 `yaml:"contrast" validate:"gte=0,lt=1"`
 	Saturation float64 `yaml:"saturation" validate:"gte=0,lt=1"`

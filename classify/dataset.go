@@ -9,30 +9,30 @@ import (
 	"scalenet/imaging"
 )
 
-// Dataset is labelled pictures.
+// Dataset is labelled images.
 type Dataset struct {
 	Path    string
 	Classes []string
-	Labels  []int32 // of each picture, from 0
+	Labels  []int32 // of each image, from 0
 
-	pictures pictures
+	images images
 }
 
-// pictures gives a data set's pictures by their index. Both methods are safe
+// images gives a data set's images by their index. Both methods are safe
 // for several goroutines.
-type pictures interface {
+type images interface {
 	name(i int) string
 	load(i int) (*imaging.Image, error)
 }
 
-// Len is the number of pictures.
+// Len is the number of images.
 func (d *Dataset) Len() int { return len(d.Labels) }
 
-// Name is a picture's file, or its file and place.
-func (d *Dataset) Name(i int) string { return d.pictures.name(i) }
+// Name is an image's file, or its file and place.
+func (d *Dataset) Name(i int) string { return d.images.name(i) }
 
-// Picture loads a picture; errors name it.
-func (d *Dataset) Picture(i int) (*imaging.Image, error) { return d.pictures.load(i) }
+// Image loads an image; errors name it.
+func (d *Dataset) Image(i int) (*imaging.Image, error) { return d.images.load(i) }
 
 // The parts of a data set.
 const (
@@ -50,13 +50,13 @@ const (
 func Open(path, part string) (*Dataset, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("pictures: %w", err)
+		return nil, fmt.Errorf("images: %w", err)
 	}
 	if !info.IsDir() {
 		if isArchive(path) {
 			return openCIFAR(path, part)
 		}
-		return nil, fmt.Errorf("%s: want a folder of pictures, or an archive of CIFAR (.tar.gz, .tar.xz)", path)
+		return nil, fmt.Errorf("%s: want a folder of images, or an archive of CIFAR (.tar.gz, .tar.xz)", path)
 	}
 	if files, err := cifarFolder(path); err != nil || files != "" {
 		if err != nil {

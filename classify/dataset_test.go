@@ -122,7 +122,7 @@ func TestOpenCIFAR(t *testing.T) {
 				require.Len(t, d.Classes, c.count)
 				require.Equal(t, "class_3", d.Classes[3])
 				require.Equal(t, int32(7), d.Labels[7])
-				m, err := d.Picture(7)
+				m, err := d.Image(7)
 				require.NoError(t, err)
 				for p := range cifarPlane { // BGR in memory, planes of RGB in the file
 					require.Equal(t, []byte{pixel(7, p, 2), pixel(7, p, 1), pixel(7, p, 0)}, m.Pix[3*p:3*p+3])
@@ -164,13 +164,13 @@ func TestCorruptCIFAR(t *testing.T) {
 	other := filepath.Join(dir, "other.bin")
 	require.NoError(t, os.WriteFile(other, []byte("x"), 0o644))
 	_, err = Open(other, Train)
-	require.ErrorContains(t, err, "want a folder of pictures, or an archive")
+	require.ErrorContains(t, err, "want a folder of images, or an archive")
 	_, err = Open(filepath.Join(dir, "absent"), Train)
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// picturesIn writes n pictures a class, each of a colour, as files.
-func picturesIn(t testing.TB, folder string, n int, classes ...string) string {
+// imagesIn writes n images a class, each of a colour, as files.
+func imagesIn(t testing.TB, folder string, n int, classes ...string) string {
 	t.Helper()
 	for k, class := range classes {
 		require.NoError(t, os.MkdirAll(filepath.Join(folder, class), 0o755))
@@ -187,8 +187,8 @@ func picturesIn(t testing.TB, folder string, n int, classes ...string) string {
 
 func TestOpenFolder(t *testing.T) {
 	dir := t.TempDir()
-	picturesIn(t, filepath.Join(dir, "train"), 3, "b", "a")
-	picturesIn(t, filepath.Join(dir, "val"), 2, "a", "b")
+	imagesIn(t, filepath.Join(dir, "train"), 3, "b", "a")
+	imagesIn(t, filepath.Join(dir, "val"), 2, "a", "b")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "train", "a", "notes.txt"), []byte("x"), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "train", "a", "._00.png"), []byte("x"), 0o644))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "train", ".cache"), 0o755))
@@ -209,14 +209,14 @@ func TestOpenFolder(t *testing.T) {
 	empty := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(empty, "a"), 0o755))
 	_, err = Open(empty, Train)
-	require.ErrorContains(t, err, "no pictures in the folders of its 1 classes")
+	require.ErrorContains(t, err, "no images in the folders of its 1 classes")
 }
 
 // A class may be a link to a folder, have subfolders, and links in a loop.
 func TestOpenFolderByLinks(t *testing.T) {
 	dir, out := t.TempDir(), t.TempDir()
-	picturesIn(t, out, 2, "x")
-	picturesIn(t, filepath.Join(dir, "b"), 1, "sub")
+	imagesIn(t, out, 2, "x")
+	imagesIn(t, filepath.Join(dir, "b"), 1, "sub")
 	require.NoError(t, os.Symlink(filepath.Join(out, "x"), filepath.Join(dir, "a")))
 	require.NoError(t, os.Symlink(out, filepath.Join(dir, "b", "more")))
 	require.NoError(t, os.Symlink(dir, filepath.Join(dir, "b", "loop")))
@@ -225,12 +225,12 @@ func TestOpenFolderByLinks(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, d.Classes)
 	require.Equal(t, []int32{0, 0, 1, 1, 1}, d.Labels)
 	for i := range d.Len() {
-		_, err := d.Picture(i)
+		_, err := d.Image(i)
 		require.NoError(t, err)
 	}
 }
 
-// Any bytes give an error that names the file, or a data set whose pictures load.
+// Any bytes give an error that names the file, or a data set whose images load.
 func FuzzCIFAR(f *testing.F) {
 	f.Add(cifarFile(2, 2, 100), names(100))
 	f.Add(cifarFile(1, 2, 100)[:3000], []byte{})
@@ -243,7 +243,7 @@ func FuzzCIFAR(f *testing.F) {
 		}
 		for i := range d.Len() {
 			require.Less(t, d.Labels[i], int32(len(d.Classes)))
-			_, err := d.Picture(i)
+			_, err := d.Image(i)
 			require.NoError(t, err)
 		}
 	})

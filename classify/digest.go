@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// Digest is the SHA-256 of the list of pictures, labels and classes, in
+// Digest is the SHA-256 of the list of images, labels and classes, in
 // hexadecimal. It does not depend on where the data set lies, nor on what is in
-// the pictures.
+// the images.
 func (d *Dataset) Digest() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "classes %q\n", d.Classes)

@@ -9,7 +9,7 @@ import (
 	"scalenet/imaging"
 )
 
-// folder is pictures as files.
+// folder is images as files.
 type folder struct{ files []string }
 
 func (f *folder) name(i int) string { return f.files[i] }
@@ -18,8 +18,8 @@ func (f *folder) load(i int) (*imaging.Image, error) {
 	return imaging.Load(f.files[i], imaging.Limits{})
 }
 
-// openFolder reads a folder that has a folder of pictures for each class. The
-// classes are in the order of their names, and so are the pictures of each;
+// openFolder reads a folder that has a folder of images for each class. The
+// classes are in the order of their names, and so are the images of each;
 // subfolders are entered, links to folders too (imaging.List).
 func openFolder(path string) (*Dataset, error) {
 	entries, err := os.ReadDir(path)
@@ -27,7 +27,7 @@ func openFolder(path string) (*Dataset, error) {
 		return nil, err
 	}
 	d, files := &Dataset{Path: path}, &folder{}
-	d.pictures = files
+	d.images = files
 	for _, e := range entries {
 		class := filepath.Join(path, e.Name())
 		if strings.HasPrefix(e.Name(), ".") || !isFolder(class) {
@@ -47,7 +47,7 @@ func openFolder(path string) (*Dataset, error) {
 		return nil, fmt.Errorf("%s: no folder of a class in it, and none of CIFAR's files", path)
 	}
 	if d.Len() == 0 {
-		return nil, fmt.Errorf("%s: no pictures in the folders of its %d classes", path, len(d.Classes))
+		return nil, fmt.Errorf("%s: no images in the folders of its %d classes", path, len(d.Classes))
 	}
 	return d, nil
 }

@@ -8,17 +8,17 @@ import (
 	"scalenet/prefetch"
 )
 
-// Skipped collects the pictures that could not be read and were left out. A nil
+// Skipped collects the images that could not be read and were left out. A nil
 // Skipped leaves none out: they are errors.
 type Skipped struct {
-	// Tell is called once for each such picture, with the error that names it.
+	// Tell is called once for each such image, with the error that names it.
 	Tell func(error)
 
 	mu   sync.Mutex
 	seen map[string]bool
 }
 
-// Count is the number of different pictures left out so far.
+// Count is the number of different images left out so far.
 func (s *Skipped) Count() int {
 	if s == nil {
 		return 0
@@ -28,7 +28,7 @@ func (s *Skipped) Count() int {
 	return len(s.seen)
 }
 
-// skips notes a picture; false when it may not be left out.
+// skips notes an image; false when it may not be left out.
 func (s *Skipped) skips(name string, err error) bool {
 	if s == nil {
 		return false
@@ -61,12 +61,12 @@ func workers() (workers, ahead int) {
 }
 
 // NewLoader makes the training batches of a configuration: shuffled anew in
-// every epoch, all of Config.Batch pictures (the last one is filled up from the
+// every epoch, all of Config.Batch images (the last one is filled up from the
 // start of the epoch), changed at random. What a batch holds depends on the
 // configuration's seed, its epoch and its place only. Close it.
 func NewLoader(c Config, data *Dataset, skipped *Skipped) (*prefetch.Loader[*Batch], error) {
 	if data.Len() == 0 {
-		return nil, fmt.Errorf("%s: no pictures", data.Path)
+		return nil, fmt.Errorf("%s: no images", data.Path)
 	}
 	b := &batches{&c, data, skipped}
 	count := (data.Len() + c.Batch - 1) / c.Batch
@@ -77,7 +77,7 @@ func NewLoader(c Config, data *Dataset, skipped *Skipped) (*prefetch.Loader[*Bat
 	}), nil
 }
 
-// newTestLoader makes batches of all pictures in their order, as tests see them.
+// newTestLoader makes batches of all images in their order, as tests see them.
 func newTestLoader(c Config, data *Dataset, batch int, skipped *Skipped) *prefetch.Loader[*Batch] {
 	b := &batches{&c, data, skipped}
 	at, ahead := workers()
@@ -92,20 +92,20 @@ func (b *batches) forTraining(epoch, index int, order []int) (*Batch, error) {
 	for i := range n {
 		place := index*n + i
 		random := prefetch.Rand(b.config.Train.Seed, epoch, place)
-		// The next picture takes the place of one that cannot be read.
+		// The next image takes the place of one that cannot be read.
 		for try := 0; ; try++ {
 			at := order[(place+try)%len(order)]
-			picture, err := b.data.Picture(at)
+			image, err := b.data.Image(at)
 			if err == nil {
 				batch.Labels[i], batch.Names[i] = b.data.Labels[at], b.data.Name(at)
-				batch.fill(i, b.config.forTraining(picture, random))
+				batch.fill(i, b.config.forTraining(image, random))
 				break
 			}
 			if !b.skipped.skips(b.data.Name(at), err) {
 				return nil, err
 			}
 			if try == len(order) {
-				return nil, fmt.Errorf("%s: none of its %d pictures can be read", b.data.Path, len(order))
+				return nil, fmt.Errorf("%s: none of its %d images can be read", b.data.Path, len(order))
 			}
 		}
 	}
@@ -120,7 +120,7 @@ func (b *batches) forTest(first, n int) (*Batch, error) {
 		if at >= b.data.Len() {
 			continue
 		}
-		picture, err := b.data.Picture(at)
+		image, err := b.data.Image(at)
 		if err != nil {
 			if b.skipped.skips(b.data.Name(at), err) {
 				continue
@@ -128,7 +128,7 @@ func (b *batches) forTest(first, n int) (*Batch, error) {
 			return nil, err
 		}
 		batch.Labels[i], batch.Names[i] = b.data.Labels[at], b.data.Name(at)
-		batch.fill(i, b.config.forTest(picture))
+		batch.fill(i, b.config.forTest(image))
 	}
 	return batch, nil
 }

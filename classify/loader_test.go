@@ -69,7 +69,7 @@ func TestLoader(t *testing.T) {
 			require.Contains(t, name, fmt.Sprintf("[%d]", b.Labels[i]), "record i is of class i")
 		}
 	}
-	require.Len(t, seen, 21, "every picture comes up in an epoch")
+	require.Len(t, seen, 21, "every image comes up in an epoch")
 	require.NoError(t, l.Seek(1, 0))
 	second := all(t, l)
 	require.NotEqual(t, first[0].Names, second[0].Names, "epochs have orders of their own")
@@ -87,7 +87,7 @@ func TestLoader(t *testing.T) {
 	require.NotEqual(t, first[0].Names, all(t, other)[0].Names)
 
 	_, err = NewLoader(c, &Dataset{Path: "empty"}, nil)
-	require.ErrorContains(t, err, "empty: no pictures")
+	require.ErrorContains(t, err, "empty: no images")
 }
 
 func TestTestLoaderIsInOrder(t *testing.T) {
@@ -99,16 +99,16 @@ func TestTestLoaderIsInOrder(t *testing.T) {
 	require.Len(t, list, 3)
 	require.Equal(t, []int32{8, 9, -1, -1}, list[2].Labels)
 	require.Equal(t, "train.bin[5]", list[1].Names[1])
-	m, err := data.Picture(5)
+	m, err := data.Image(5)
 	require.NoError(t, err)
 	require.Equal(t, m.Pix, list[1].Pixels[1*32*32*3:2*32*32*3])
 }
 
-// A corrupt picture is an error that names it, or left out and counted.
-func TestCorruptPicture(t *testing.T) {
-	dir := picturesIn(t, t.TempDir(), 5, "a", "b")
+// A corrupt image is an error that names it, or left out and counted.
+func TestCorruptImage(t *testing.T) {
+	dir := imagesIn(t, t.TempDir(), 5, "a", "b")
 	bad := filepath.Join(dir, "a", "02.png")
-	require.NoError(t, os.WriteFile(bad, []byte("no picture"), 0o644))
+	require.NoError(t, os.WriteFile(bad, []byte("no image"), 0o644))
 	data, err := Open(dir, Train)
 	require.NoError(t, err)
 	c := small(t)
@@ -160,7 +160,7 @@ func TestCorruptPicture(t *testing.T) {
 	require.NoError(t, err)
 	defer l.Close()
 	_, err = l.Next(context.Background())
-	require.ErrorContains(t, err, "none of its 10 pictures can be read")
+	require.ErrorContains(t, err, "none of its 10 images can be read")
 }
 
 func TestAugment(t *testing.T) {
@@ -175,7 +175,7 @@ func TestAugment(t *testing.T) {
 		random := prefetch.Rand(1, 0, i)
 		got := cropPadded(m, 32, 4, random)
 		require.Equal(t, [2]int{32, 32}, [2]int{got.W, got.H})
-		// Where the picture's middle went says how it was moved.
+		// Where the image's middle went says how it was moved.
 		found := [2]int{-9, -9}
 		for dy := -4; dy <= 4; dy++ {
 			for dx := -4; dx <= 4; dx++ {
@@ -207,7 +207,7 @@ func TestAugment(t *testing.T) {
 	}
 }
 
-// The colours of a lit picture move along ImageNet's components.
+// The colours of a lit image move along ImageNet's components.
 func TestLighting(t *testing.T) {
 	c := small(t)
 	c.Augment = Augment{Crop: CropCentre, Lighting: 0.1}
@@ -231,7 +231,7 @@ func TestLighting(t *testing.T) {
 	}
 }
 
-// What is added to a picture's colours is what a brighter picture has.
+// What is added to an image's colours is what a brighter image has.
 func TestShiftInTheGraph(t *testing.T) {
 	data, _ := openSmall(t, 10, 1)
 	m, err := New(small(t), data.Classes, 1)

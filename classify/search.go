@@ -200,7 +200,7 @@ func fitOnce(ctx context.Context, c Config, dir string, fit Fit, tell func(strin
 	return train.ReadResult(dir)
 }
 
-// allocation makes the structure of a network, with report and pictures, or
+// allocation makes the structure of a network, with report and images, or
 // takes the one that is there.
 func (s Search) allocation(dir string, method allocate.Method, tell func(string)) (backbone.Config, error) {
 	folder := filepath.Join(dir, allocationFolder)

@@ -55,7 +55,7 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store) (*traini
 		return nil, err
 	}
 	if t.plan, err = engine.Compile(dev, store, spec); err != nil {
-		return nil, engine.Advise(err, "a smaller batch and smaller pictures (input.size)")
+		return nil, engine.Advise(err, "a smaller batch and smaller images (input.size)")
 	}
 	for _, gr := range grads {
 		tensor, _ := t.plan.Tensor(gr.Node)

@@ -95,7 +95,7 @@ func resumeIsExact(t *testing.T, p train.Precision) {
 	}
 }
 
-// A small network learns a few pictures by heart; the file that is saved gives
+// A small network learns a few images by heart; the file that is saved gives
 // the same figures, and probabilities that add up.
 func TestFit(t *testing.T) {
 	if testing.Short() {
@@ -117,11 +117,11 @@ func fit(t *testing.T, p train.Precision) {
 		classifier := NewClassifier(m, processor(t), Options{Batch: batch})
 		figures, err := classifier.Evaluate(context.Background(), data, nil, nil)
 		require.NoError(t, err)
-		require.Equal(t, 16, figures.Pictures)
+		require.Equal(t, 16, figures.Images)
 		require.Equal(t, 1.0, figures.Top1)
-		picture, err := data.Picture(3)
+		image, err := data.Image(3)
 		require.NoError(t, err)
-		list, err := classifier.Classify(picture)
+		list, err := classifier.Classify(image)
 		require.NoError(t, err)
 		require.Len(t, list, 100)
 		require.Equal(t, 3, list[0].Class)

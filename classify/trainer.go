@@ -22,7 +22,7 @@ type Trainer struct {
 var _ train.Model[*Batch] = (*Trainer)(nil)
 
 // NewTrainer prepares the training of a model. val, which must have the model's
-// classes, is what Evaluate measures on; pictures of it that cannot be read go
+// classes, is what Evaluate measures on; images of it that cannot be read go
 // to skipped.
 func NewTrainer(m *Model, dev engine.Device, val *Dataset, skipped *Skipped) (*Trainer, error) {
 	t := &Trainer{model: m, store: engine.NewStore(dev, m.Params), val: val, skipped: skipped}

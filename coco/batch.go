@@ -10,38 +10,38 @@ import (
 	"scalenet/raster"
 )
 
-// Batch is a number of pictures as one network input. It belongs to the receiver.
+// Batch is several images as one network input. It belongs to the receiver.
 type Batch struct {
-	Epoch, Step int       // where it stands in the data
-	Pixels      []float32 // len(Samples) x H x W x 3, normalised RGB, rows and columns behind each picture are 0; nil if Raw
-	Pictures    []Placed  // if Raw
-	H, W        int       // padded, the same for the whole batch
+	Epoch, Step int        // where it stands in the data
+	Pixels      []float32  // len(Samples) x H x W x 3, normalised RGB, rows and columns behind each image are 0; nil if LoaderConfig.Raw
+	Raw         []RawImage // if LoaderConfig.Raw
+	H, W        int        // padded, the same for the whole batch
 	Samples     []Sample
 
 	Loading, Filling time.Duration // spent on reading and decoding, and on resizing and normalising, on a goroutine ahead of Next
 }
 
-// Placed is a picture and how it lies in its image. Others may have the same picture, which does not change.
-type Placed struct {
+// RawImage is a decoded image and the transform that the device applies to it. Several may share one image, which does not change.
+type RawImage struct {
 	Image *imaging.Image
-	raster.Placing
+	raster.Transform
 }
 
-// Sample is one picture of a batch and what is on it. Boxes, Classes and Crowd have the same length; boxes of no area are left
+// Sample is one image of a batch and what is on it. Boxes, Classes and Crowd have the same length; boxes of no area are left
 // out.
 type Sample struct {
 	Index          int // into Dataset.Images
 	ID             int64
 	FileName       string
-	Original       geom.Size  // of the picture
+	Original       geom.Size  // of the image
 	Resized        geom.Size  // within the batch, before padding
 	ScaleX, ScaleY float32    // resized by original
-	Boxes          []geom.Box // in resized pixels, flipped as the picture is
+	Boxes          []geom.Box // in resized pixels, flipped as the image is
 	Classes        []int      // 1..K
 	Crowd          []bool
 }
 
-// FileNames lists the pictures of the batch.
+// FileNames lists the images of the batch.
 func (b *Batch) FileNames() []string {
 	names := make([]string, len(b.Samples))
 	for i := range b.Samples {
@@ -60,16 +60,16 @@ func (l *Loader) build(epoch, step int, plan *batchPlan) (*Batch, error) {
 	for i, index := range plan.images {
 		change := l.cfg.draw(epoch, step*l.cfg.Batch+i)
 		start := time.Now()
-		picture, err := l.pictures.load(index)
+		image, err := l.images.load(index)
 		loaded := time.Now()
 		if err != nil {
 			return nil, fmt.Errorf("%s: images[%d]: %w", l.data.Path, index, err)
 		}
 		b.Samples[i] = l.sample(index, plan.shorter, change)
-		placed := place(picture, b.Samples[i].Resized, change)
+		raw := transformed(image, b.Samples[i].Resized, change)
 		if l.cfg.Raw {
-			b.Pictures = append(b.Pictures, placed)
-		} else if err := l.cfg.Normalization.FillResized(b.Pixels[i*pitch:(i+1)*pitch], b.W*3, placed.Image, placed.Placing); err != nil {
+			b.Raw = append(b.Raw, raw)
+		} else if err := l.cfg.Normalization.FillResized(b.Pixels[i*pitch:(i+1)*pitch], b.W*3, raw.Image, raw.Transform); err != nil {
 			return nil, fmt.Errorf("%s: images[%d]: %s: %w", l.data.Path, index, b.Samples[i].FileName, err)
 		}
 		b.Loading += loaded.Sub(start)
@@ -78,12 +78,12 @@ func (l *Loader) build(epoch, step int, plan *batchPlan) (*Batch, error) {
 	return b, nil
 }
 
-// place says how a picture lies in its image. Training and detection resize alike: in float32, as torchvision does.
-func place(picture *imaging.Image, size geom.Size, change augmentation) Placed {
+// transformed is an image with the transform of a sample. Training and detection resize alike: in float32, as torchvision does.
+func transformed(image *imaging.Image, size geom.Size, change augmentation) RawImage {
 	if change.brightness != 1 {
-		picture = picture.Brightness(change.brightness)
+		image = image.Brightness(change.brightness)
 	}
-	return Placed{picture, raster.Placing{W: size.W, H: size.H, FlipX: change.flipX, FlipY: change.flipY}}
+	return RawImage{image, raster.Transform{W: size.W, H: size.H, FlipX: change.flipX, FlipY: change.flipY}}
 }
 
 // sample describes image index resized to the scale, without its pixels.
@@ -106,7 +106,7 @@ func (l *Loader) sample(index, shorter int, change augmentation) Sample {
 	return s
 }
 
-// box flips a box within a picture of the given size.
+// box flips a box within an image of the given size.
 func (c augmentation) box(b geom.Box, size geom.Size) geom.Box {
 	if c.flipX {
 		b.X1, b.X2 = float32(size.W)-b.X2, float32(size.W)-b.X1

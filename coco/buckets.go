@@ -9,21 +9,21 @@ import (
 	"scalenet/imaging"
 )
 
-// bucket is a group of pictures of similar shape: batches are made within it, padded to one size a scale, so that a model needs few
+// bucket is a group of images of similar shape: batches are made within it, padded to one size a scale, so that a model needs few
 // graphs.
 type bucket struct {
 	images []int       // indices into the data set, ascending
 	sizes  []geom.Size // padded size at each scale of Config.Shorter
 }
 
-// shape is a padded size with the pictures that fit it exactly.
+// shape is a padded size with the images that fit it exactly.
 type shape struct {
 	geom.Size
 	images []int
 }
 
-// makeBuckets divides pictures of the given sizes into at most cfg.Buckets groups, so that the pixels an epoch computes on are
-// fewest: shapes in order of their aspect, cut into runs, by dynamic programming. A group that repeats pictures to fill its
+// makeBuckets divides images of the given sizes into at most cfg.Buckets groups, so that the pixels an epoch computes on are
+// fewest: shapes in order of their aspect, cut into runs, by dynamic programming. A group that repeats images to fill its
 // last batch pays for them, so none is too small.
 func makeBuckets(cfg *LoaderConfig, images []int, size func(i int) geom.Size) []bucket {
 	shapes := distinctShapes(cfg, images, size)
@@ -73,7 +73,7 @@ func makeBuckets(cfg *LoaderConfig, images []int, size func(i int) geom.Size) []
 	return buckets
 }
 
-// distinctShapes groups pictures by their padded size at the largest scale, from tall to wide.
+// distinctShapes groups images by their padded size at the largest scale, from tall to wide.
 func distinctShapes(cfg *LoaderConfig, images []int, size func(i int) geom.Size) []shape {
 	largest := slices.Max(cfg.Shorter)
 	at := make(map[geom.Size]int)
@@ -107,7 +107,7 @@ func paddedSizes(cfg *LoaderConfig, images []int, size func(i int) geom.Size) []
 
 func union(a, b geom.Size) geom.Size { return geom.Size{W: max(a.W, b.W), H: max(a.H, b.H)} }
 
-// fit is the size at which a picture enters the network.
+// fit is the size at which an image enters the network.
 func (c *LoaderConfig) fit(s geom.Size, shorter int) geom.Size {
 	w, h := imaging.Fit(s.W, s.H, shorter, c.Longest)
 	return geom.Size{W: w, H: h}
@@ -119,7 +119,7 @@ func (c *LoaderConfig) padded(s geom.Size) geom.Size {
 	return geom.Size{W: up(s.W), H: up(s.H)}
 }
 
-// filled is the number of places that n pictures take in batches.
+// filled is the number of places that n images take in batches.
 func (c *LoaderConfig) filled(n int) int {
 	if c.Repeat {
 		n = (n + c.Batch - 1) / c.Batch * c.Batch

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// copies finds the pictures whose files have the same bytes. Each of them has the list of all of its kind. Only files of one length
+// copies finds the images whose files have the same bytes. Each of them has the list of all of its kind. Only files of one length
 // are read; files that are not there are no copies.
 func (d *Dataset) copies() (map[int][]int, error) {
 	byLength := make(map[int64][]int)
@@ -16,7 +16,7 @@ func (d *Dataset) copies() (map[int][]int, error) {
 			byLength[info.Size()] = append(byLength[info.Size()], i)
 		}
 	}
-	var same []int // pictures of a length that others have
+	var same []int // images of a length that others have
 	for _, list := range byLength {
 		if len(list) > 1 {
 			same = append(same, list...)

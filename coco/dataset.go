@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// Dataset is a set of pictures with boxes. Images keep the order of the file; Categories stand in class order: class c of a
+// Dataset is a set of images with boxes. Images keep the order of the file; Categories stand in class order: class c of a
 // model (1..K, 0 is background) is Categories[c-1].
 type Dataset struct {
 	Path        string // the file or folder it was read from, for messages
@@ -26,7 +26,7 @@ type Dataset struct {
 	leftImages, leftAnnotations leftOut // entries of the file that are not here, for messages
 }
 
-// Image is one picture. Width and Height are as annotated, in pixels; 0 if the file does not say.
+// Image is one image. Width and Height are as annotated, in pixels; 0 if the file does not say.
 type Image struct {
 	ID            int64
 	FileName      string
@@ -44,7 +44,7 @@ type Annotation struct {
 	ID        int64
 	Image     int        // index into Dataset.Images
 	Class     int        // 1-based: Dataset.Categories[Class-1]
-	Box       [4]float64 // x, y, width, height in pixels of the original picture
+	Box       [4]float64 // x, y, width, height in pixels of the original image
 	Area      float64    // decides small, medium, large; of the mask where there is one, else width*height
 	Crowd     bool
 	Ignore    bool // the file's "ignore": no error to find it and none to miss it; unlike a crowd it is found once
@@ -69,7 +69,7 @@ func (d *Dataset) ClassNames() []string {
 	return names
 }
 
-// ImagePath is where the picture of image i lies.
+// ImagePath is where the image of image i lies.
 func (d *Dataset) ImagePath(i int) string {
 	name := filepath.FromSlash(d.Images[i].FileName)
 	if filepath.IsAbs(name) {
@@ -98,7 +98,7 @@ func (d *Dataset) EmptyBoxes() int {
 	return n
 }
 
-// CheckImages reports the first picture that is not on disk as an error, with the number of all that are not.
+// CheckImages reports the first image that is not on disk as an error, with the number of all that are not.
 func (d *Dataset) CheckImages() error {
 	missing, first := 0, ""
 	for i := range d.Images {
@@ -124,12 +124,12 @@ func (d *Dataset) CheckImages() error {
 	return fmt.Errorf("%s: %s (and %d more)", d.Path, first, missing-1)
 }
 
-// Missing says that the picture of image i is not there.
+// Missing says that the image of image i is not there.
 func (d *Dataset) Missing(i int) string {
 	if d.Images[i].FileName == "" {
 		return fmt.Sprintf("images[%d].file_name: missing", d.ImagePlace(i))
 	}
-	return fmt.Sprintf("images[%d].file_name: no picture at %.200s", d.ImagePlace(i), d.ImagePath(i))
+	return fmt.Sprintf("images[%d].file_name: no image at %.200s", d.ImagePlace(i), d.ImagePath(i))
 }
 
 // index groups the annotations by image; every reader ends with it.

@@ -190,7 +190,7 @@ func TestUnsized(t *testing.T) {
 	require.Contains(t, told[0], `images[0]: "" has 0x5 pixels`)
 
 	d := &Dataset{Path: "x", ImagesDir: t.TempDir(), Images: []Image{{1, "a.png", 0, 0}, {2, "b.png", 7, 8}, {3, "none.png", 0, 0}}}
-	writePicture(t, filepath.Join(d.ImagesDir, "a.png"), 30, 20)
+	writeImage(t, filepath.Join(d.ImagesDir, "a.png"), 30, 20)
 	filled, unread := d.FillSizes()
 	require.Equal(t, 1, filled)
 	require.Len(t, unread, 1)
@@ -239,7 +239,7 @@ func TestOpen(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []Category{{4, "new"}, {3, "three"}, {0, "zero"}}, d.Categories)
 	require.Equal(t, 3, d.Annotations[2].Class)
-	require.ErrorContains(t, d.CheckImages(), "images[0].file_name: no picture at")
+	require.ErrorContains(t, d.CheckImages(), "images[0].file_name: no image at")
 
 	cases := map[string]struct {
 		path string

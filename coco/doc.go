@@ -4,9 +4,9 @@
 //   - Results: detections as columns, and COCO results files (ReadResults, WriteResults).
 //   - Evaluate: pycocotools' COCOeval for boxes, the twelve figures in all and for each class, equal to 1e-9. An Evaluator
 //     also gives rankings and precision-recall curves, and figures by object size; package coco/analysis builds on them.
-//   - Loader: batches of padded, normalised pictures with their boxes, prepared ahead of the training step.
+//   - Loader: batches of padded, normalised images with their boxes, prepared ahead of the training step.
 //
-// Boxes of annotations and results are x, y, width, height in float64 pixels of the original picture, as the files have them;
+// Boxes of annotations and results are x, y, width, height in float64 pixels of the original image, as the files have them;
 // boxes of a Batch are geom.Box in float32 pixels of the resized one. Classes are numbered 1..K in the order of
 // Dataset.Categories; 0 is left for background. Ids are the files' own and may have gaps, start at 0 or be negative.
 //

@@ -44,7 +44,7 @@ func (l *Loader) planEpoch(epoch int) []batchPlan {
 	return plans
 }
 
-// augmentation is what happens to one picture on its way into a batch.
+// augmentation is what happens to one image on its way into a batch.
 type augmentation struct {
 	flipX, flipY bool
 	brightness   float64 // 1: as it is

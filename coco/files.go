@@ -3,7 +3,7 @@ package coco
 import "path/filepath"
 
 // Sources are the files and folders that the data set at path is read from, as far as its layout says: a COCO file, the folders of a
-// Pascal VOC data set, YOLO's data.yaml. [Dataset.Files] has the pictures as well.
+// Pascal VOC data set, YOLO's data.yaml. [Dataset.Files] has the images as well.
 func Sources(path string) []string {
 	layout, at, err := layoutOf(path)
 	switch {
@@ -15,15 +15,15 @@ func Sources(path string) []string {
 	return []string{at}
 }
 
-// Files are all files and folders that the data set was read from, and its pictures.
+// Files are all files and folders that the data set was read from, and its images.
 func (d *Dataset) Files() []string {
 	files := Sources(d.Path)
 	layout, _, err := layoutOf(d.Path)
 	for i := range d.Images {
-		picture := d.ImagePath(i)
-		files = append(files, picture)
+		image := d.ImagePath(i)
+		files = append(files, image)
 		if err == nil && layout == layoutYOLO {
-			files = append(files, labelsOf(picture))
+			files = append(files, labelsOf(image))
 		}
 	}
 	return files

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// ReadCOCO reads an instances file ("images", "categories", "annotations") of COCO. imagesDir is the folder of its pictures;
+// ReadCOCO reads an instances file ("images", "categories", "annotations") of COCO. imagesDir is the folder of its images;
 // "" takes the folder "images" beside the file, or the file's own folder where there is none. Class numbers follow the category
 // ids upwards. Without "area" it is width*height, without "iscrowd" the object is no crowd, without "ignore" it counts. Masks and everything else are skipped.
 //

@@ -21,14 +21,14 @@ func TestLayoutsEqualSupervision(t *testing.T) {
 	text, err := os.ReadFile("testdata/layouts/golden.json")
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(text, &golden))
-	for layout, pictures := range golden {
+	for layout, images := range golden {
 		t.Run(layout, func(t *testing.T) {
 			d, err := Open(filepath.Join("testdata", "layouts", layout), Options{Devkit: true})
 			require.NoError(t, err)
 			require.NoError(t, d.CheckImages())
-			require.Len(t, d.Images, len(pictures))
+			require.Len(t, d.Images, len(images))
 			for i, img := range d.Images {
-				want := pictures[path.Base(img.FileName)]
+				want := images[path.Base(img.FileName)]
 				require.Len(t, d.Objects(i), len(want), img.FileName)
 				for j, at := range d.Objects(i) {
 					a := d.Annotations[at]

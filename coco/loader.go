@@ -10,31 +10,31 @@ import (
 	"scalenet/prefetch"
 )
 
-// LoaderConfig says how pictures become batches. Fields with a default take it when they are zero.
+// LoaderConfig says how images become batches. Fields with a default take it when they are zero.
 type LoaderConfig struct {
-	Batch   int   // pictures a batch
+	Batch   int   // images a batch
 	Shorter []int // shorter side in pixels; of several, each batch draws one
 	Longest int   // the longer side is at most this
 	Divisor int   // padded sides are multiples; default 32
 	MinSide int   // padded sides are at least this long
 	Buckets int   // padded sizes at one scale, at most; default 4
 
-	Raw           bool                  // leave pictures as they are: Batch.Pictures, for devices that make images of them
+	Raw           bool                  // leave images as they are: Batch.Raw, for devices that make images of them
 	Normalization imaging.Normalization // default imaging.ImageNet()
-	Limits        imaging.Limits        // of a picture; has its own defaults
+	Limits        imaging.Limits        // of an image; has its own defaults
 
 	// Training:
 	Shuffle         bool
-	Repeat          bool // fill a bucket's last batch with pictures from its start: every batch has Batch pictures
-	OnlyWithObjects bool // leave out pictures without an object to train on
-	FlipHorizontal  bool // every second picture
+	Repeat          bool // fill a bucket's last batch with images from its start: every batch has Batch images
+	OnlyWithObjects bool // leave out images without an object to train on
+	FlipHorizontal  bool // every second image
 	FlipVertical    bool
 	Brightness      float64 // factor drawn from 1-Brightness..1+Brightness, below 1
 	Seed            uint64
 
 	Workers    int   // batches in the making at once; default GOMAXPROCS
 	Prefetch   int   // batches ready or in the making ahead of Next; default twice Workers
-	CacheBytes int64 // memory for decoded pictures; 0: none are kept
+	CacheBytes int64 // memory for decoded images; 0: none are kept
 }
 
 // withDefaults checks the configuration and fills in what is zero.
@@ -82,15 +82,15 @@ func (c LoaderConfig) withDefaults() (LoaderConfig, error) {
 
 // Loader makes the batches of a data set on goroutines ahead of Next. What a batch holds, but for its durations, depends on the
 // data set, the configuration, and its place (epoch, step) only, not on goroutines, caching, or how one got there: a resumed run
-// sees exactly what an uninterrupted one does. It is for one goroutine at a time. A picture that cannot be read is an error of
+// sees exactly what an uninterrupted one does. It is for one goroutine at a time. An image that cannot be read is an error of
 // Next that names it, and stays one until Seek.
 type Loader struct {
 	*prefetch.Loader[*Batch]
-	data     *Dataset
-	cfg      LoaderConfig
-	buckets  []bucket
-	sizes    []geom.Size // of the pictures, as annotated
-	pictures *pictureCache
+	data    *Dataset
+	cfg     LoaderConfig
+	buckets []bucket
+	sizes   []geom.Size // of the images, as annotated
+	images  *imageCache
 }
 
 // NewLoader prepares a loader; the first Next gives batch 0 of epoch 0. Close it.
@@ -108,13 +108,13 @@ func NewLoader(d *Dataset, cfg LoaderConfig) (*Loader, error) {
 	if len(images) == 0 {
 		return nil, fmt.Errorf("%s: none of its %d images can be used", d.Path, len(d.Images))
 	}
-	sizes, err := pictureSizes(d, images, cfg.Limits)
+	sizes, err := imageSizes(d, images, cfg.Limits)
 	if err != nil {
 		return nil, err
 	}
 	l := &Loader{data: d, cfg: cfg, sizes: sizes,
-		buckets:  makeBuckets(&cfg, images, func(i int) geom.Size { return sizes[i] }),
-		pictures: &pictureCache{data: d, sizes: sizes, limits: cfg.Limits, left: cfg.CacheBytes, kept: make(map[int]*imaging.Image)}}
+		buckets: makeBuckets(&cfg, images, func(i int) geom.Size { return sizes[i] }),
+		images:  &imageCache{data: d, sizes: sizes, limits: cfg.Limits, left: cfg.CacheBytes, kept: make(map[int]*imaging.Image)}}
 	batches := 0
 	for _, b := range l.buckets {
 		batches += (len(b.images) + cfg.Batch - 1) / cfg.Batch

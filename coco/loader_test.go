@@ -20,8 +20,8 @@ import (
 	"scalenet/raster"
 )
 
-// pictureSet makes black pictures of the given sizes, each with one red object.
-func pictureSet(t testing.TB, sizes ...geom.Size) *Dataset {
+// imageSet makes black images of the given sizes, each with one red object.
+func imageSet(t testing.TB, sizes ...geom.Size) *Dataset {
 	d := &Dataset{Path: "set.json", ImagesDir: t.TempDir(), Categories: []Category{{1, "red"}}}
 	for i, s := range sizes {
 		name := fmt.Sprintf("%d.png", i)
@@ -80,7 +80,7 @@ func training() LoaderConfig {
 }
 
 func TestLoaderPixels(t *testing.T) {
-	d := pictureSet(t, geom.Size{W: 70, H: 50})
+	d := imageSet(t, geom.Size{W: 70, H: 50})
 	cfg := LoaderConfig{Batch: 1, Shorter: []int{60}, Longest: 100}
 	batches := rest(t, newLoader(t, d, cfg))
 	require.Len(t, batches, 1)
@@ -94,16 +94,16 @@ func TestLoaderPixels(t *testing.T) {
 	require.Equal(t, []bool{false}, s.Crowd)
 	require.Equal(t, []string{"0.png"}, b.FileNames())
 
-	picture, err := imaging.Load(d.ImagePath(0), imaging.Limits{})
+	image, err := imaging.Load(d.ImagePath(0), imaging.Limits{})
 	require.NoError(t, err)
 	want := make([]float32, 64*96*3)
-	require.NoError(t, imaging.ImageNet().FillResized(want, 96*3, picture, raster.Placing{W: 84, H: 60}))
+	require.NoError(t, imaging.ImageNet().FillResized(want, 96*3, image, raster.Transform{W: 84, H: 60}))
 	require.Equal(t, want, b.Pixels, "also that the padding is 0")
 }
 
-// TestRawLoader: pictures as they are become the same images.
+// TestRawLoader: images as they are become the same images.
 func TestRawLoader(t *testing.T) {
-	d := pictureSet(t, append(repeated(geom.Size{W: 80, H: 50}, 5), repeated(geom.Size{W: 30, H: 90}, 2)...)...)
+	d := imageSet(t, append(repeated(geom.Size{W: 80, H: 50}, 5), repeated(geom.Size{W: 30, H: 90}, 2)...)...)
 	cfg := training()
 	want := rest(t, newLoader(t, d, cfg))
 	cfg.Raw = true
@@ -111,21 +111,21 @@ func TestRawLoader(t *testing.T) {
 	require.Len(t, got, len(want))
 	for i, b := range got {
 		require.Nil(t, b.Pixels)
-		require.Len(t, b.Pictures, 2)
+		require.Len(t, b.Raw, 2)
 		pixels := make([]float32, len(want[i].Pixels))
-		for k, p := range b.Pictures {
-			require.NoError(t, imaging.ImageNet().FillResized(pixels[k*b.H*b.W*3:], b.W*3, p.Image, p.Placing))
+		for k, p := range b.Raw {
+			require.NoError(t, imaging.ImageNet().FillResized(pixels[k*b.H*b.W*3:], b.W*3, p.Image, p.Transform))
 		}
-		b.Pixels, b.Pictures = pixels, nil
+		b.Pixels, b.Raw = pixels, nil
 		require.Equal(t, want[i], b)
 	}
 }
 
-// TestLoaderBoxes looks for the red object where its box is, whatever was done to the picture.
+// TestLoaderBoxes looks for the red object where its box is, whatever was done to the image.
 func TestLoaderBoxes(t *testing.T) {
 	cfg := training()
 	cfg.Normalization = imaging.Normalization{Std: [3]float32{1, 1, 1}}
-	l := newLoader(t, pictureSet(t, append(repeated(geom.Size{W: 80, H: 50}, 5), repeated(geom.Size{W: 30, H: 90}, 5)...)...), cfg)
+	l := newLoader(t, imageSet(t, append(repeated(geom.Size{W: 80, H: 50}, 5), repeated(geom.Size{W: 30, H: 90}, 5)...)...), cfg)
 	corners, brightness := map[[2]bool]bool{}, map[float32]bool{}
 	for epoch := range 4 {
 		require.NoError(t, l.Seek(epoch, 0))
@@ -151,11 +151,11 @@ func TestLoaderBoxes(t *testing.T) {
 
 // TestLoaderRepeatable compares loaders that work differently, and one that resumes.
 func TestLoaderRepeatable(t *testing.T) {
-	d := pictureSet(t, append(repeated(geom.Size{W: 80, H: 50}, 7), repeated(geom.Size{W: 30, H: 90}, 4)...)...)
+	d := imageSet(t, append(repeated(geom.Size{W: 80, H: 50}, 7), repeated(geom.Size{W: 30, H: 90}, 4)...)...)
 	cfg := training()
 	cfg.Workers, cfg.Prefetch = 1, 1
 	plain := newLoader(t, d, cfg)
-	cfg.Workers, cfg.Prefetch, cfg.CacheBytes = 5, 9, 40_000 // holds a few pictures
+	cfg.Workers, cfg.Prefetch, cfg.CacheBytes = 5, 9, 40_000 // holds a few images
 	busy := newLoader(t, d, cfg)
 	var epochs [2][]*Batch
 	for epoch := range epochs {
@@ -174,9 +174,9 @@ func TestLoaderRepeatable(t *testing.T) {
 	require.NotEqual(t, epochs[0], rest(t, newLoader(t, d, cfg)), "seeds differ")
 }
 
-// TestLoaderCoversEpoch counts pictures.
+// TestLoaderCoversEpoch counts images.
 func TestLoaderCoversEpoch(t *testing.T) {
-	d := pictureSet(t, append(repeated(geom.Size{W: 80, H: 50}, 7), repeated(geom.Size{W: 30, H: 90}, 3)...)...)
+	d := imageSet(t, append(repeated(geom.Size{W: 80, H: 50}, 7), repeated(geom.Size{W: 30, H: 90}, 3)...)...)
 	for _, repeat := range []bool{false, true} {
 		cfg := training()
 		cfg.Batch, cfg.Repeat = 4, repeat
@@ -238,10 +238,10 @@ func TestBuckets(t *testing.T) {
 }
 
 func TestLoaderErrors(t *testing.T) {
-	d := pictureSet(t, repeated(geom.Size{W: 80, H: 50}, 3)...)
+	d := imageSet(t, repeated(geom.Size{W: 80, H: 50}, 3)...)
 	good := LoaderConfig{Batch: 1, Shorter: []int{48}, Longest: 100}
 	t.Run("corrupt", func(t *testing.T) {
-		require.NoError(t, os.WriteFile(d.ImagePath(1), []byte("no picture"), 0o644))
+		require.NoError(t, os.WriteFile(d.ImagePath(1), []byte("no image"), 0o644))
 		l := newLoader(t, d, good)
 		_, err := l.Next(t.Context())
 		require.NoError(t, err)
@@ -264,10 +264,10 @@ func TestLoaderErrors(t *testing.T) {
 		require.ErrorContains(t, err, "1.png")
 	})
 	t.Run("size", func(t *testing.T) {
-		d := pictureSet(t, geom.Size{W: 80, H: 50})
+		d := imageSet(t, geom.Size{W: 80, H: 50})
 		d.Images[0].Width, d.Images[0].Height = 50, 80
 		_, err := newLoader(t, d, good).Next(t.Context())
-		require.ErrorContains(t, err, "0.png: the picture has 80x50 pixels, its annotation says 50x80")
+		require.ErrorContains(t, err, "0.png: the image has 80x50 pixels, its annotation says 50x80")
 		d.Images[0].Width, d.Images[0].Height = 0, 0
 		b, err := newLoader(t, d, good).Next(t.Context())
 		require.NoError(t, err)
@@ -306,7 +306,7 @@ func TestLoaderErrors(t *testing.T) {
 
 // TestLoaderMinSide pads a strip to what a network needs.
 func TestLoaderMinSide(t *testing.T) {
-	d := pictureSet(t, geom.Size{W: 200, H: 8})
+	d := imageSet(t, geom.Size{W: 200, H: 8})
 	l := newLoader(t, d, LoaderConfig{Batch: 1, Shorter: []int{48}, Longest: 100, MinSide: 50})
 	require.Equal(t, []geom.Size{{W: 128, H: 64}}, l.Sizes())
 	b, err := l.Next(t.Context())
@@ -316,7 +316,7 @@ func TestLoaderMinSide(t *testing.T) {
 
 // TestLoaderObjects leaves out what cannot be trained on.
 func TestLoaderObjects(t *testing.T) {
-	d := pictureSet(t, repeated(geom.Size{W: 80, H: 50}, 3)...)
+	d := imageSet(t, repeated(geom.Size{W: 80, H: 50}, 3)...)
 	d.Annotations[0].Box[2] = 0
 	d.Annotations[1].Crowd = true
 	cfg := LoaderConfig{Batch: 1, Shorter: []int{48}, Longest: 100}
@@ -335,7 +335,7 @@ func TestLoaderObjects(t *testing.T) {
 
 // TestLoaderStops ends with its context, loses no batch by that, and leaves no goroutine behind.
 func TestLoaderStops(t *testing.T) {
-	d := pictureSet(t, repeated(geom.Size{W: 80, H: 50}, 20)...)
+	d := imageSet(t, repeated(geom.Size{W: 80, H: 50}, 20)...)
 	before := runtime.NumGoroutine()
 	l := newLoader(t, d, LoaderConfig{Batch: 1, Shorter: []int{48}, Longest: 100})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -362,7 +362,7 @@ func TestLoaderStops(t *testing.T) {
 	t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 }
 
-// TestLoaderSharedData reads every picture of the shared data sets once.
+// TestLoaderSharedData reads every image of the shared data sets once.
 func TestLoaderSharedData(t *testing.T) {
 	sets := map[string]struct {
 		path []string
@@ -385,7 +385,7 @@ func TestLoaderSharedData(t *testing.T) {
 			for _, b := range rest(t, l) {
 				n += len(b.Samples)
 			}
-			t.Logf("%d pictures, %.0f a second, padded sizes %v", n, float64(n)/time.Since(began).Seconds(), l.Sizes())
+			t.Logf("%d images, %.0f a second, padded sizes %v", n, float64(n)/time.Since(began).Seconds(), l.Sizes())
 		})
 	}
 }

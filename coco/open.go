@@ -12,12 +12,12 @@ import (
 // ErrDuplicateID is what the error of an id that is there twice wraps.
 var ErrDuplicateID = errors.New("duplicate id")
 
-// ErrNoPicture is what the error of an image whose file is not there wraps, where reading needs the file.
-var ErrNoPicture = errors.New("no picture")
+// ErrNoImage is what the error of an image whose file is not there wraps, where reading needs the file.
+var ErrNoImage = errors.New("no image")
 
-// Options say how a data set is opened; the zero value is fine for a COCO file with its pictures beside it.
+// Options say how a data set is opened; the zero value is fine for a COCO file with its images beside it.
 type Options struct {
-	Images  string   // COCO: folder of the pictures; see ReadCOCO for the default
+	Images  string   // COCO: folder of the images; see ReadCOCO for the default
 	Split   string   // Pascal VOC: the list in ImageSets/Main; YOLO: the key in data.yaml; e.g. "train"
 	Classes []string // classes 1..K in this order, e.g. a model's; empty: the data set's own order
 
@@ -57,7 +57,7 @@ func Open(path string, opt Options) (*Dataset, error) {
 		return nil, err
 	}
 	if opt.Images != "" && layout != layoutCOCO {
-		return nil, fmt.Errorf("%s: a %s data set says where its pictures are, it takes no folder of images (%s)", path, layout, opt.Images)
+		return nil, fmt.Errorf("%s: a %s data set says where its images are, it takes no folder of images (%s)", path, layout, opt.Images)
 	}
 	var d *Dataset
 	switch layout {

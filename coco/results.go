@@ -17,7 +17,7 @@ type Results struct {
 	Path     string // the file they were read from, for messages
 	Image    []int64
 	Category []int64
-	Box      [][4]float64 // x, y, width, height in pixels of the original picture
+	Box      [][4]float64 // x, y, width, height in pixels of the original image
 	Score    []float64
 }
 

@@ -5,10 +5,10 @@ import (
 	"math/rand/v2"
 )
 
-// Split divides the pictures in two: a first part and the given fraction of
+// Split divides the images in two: a first part and the given fraction of
 // them in the second. Every class is divided in the same proportion as well as
-// can be (iterative stratification: Sechidis et al. 2011), since pictures stay
-// whole; the rarest class is dealt out first. Pictures whose files have the same
+// can be (iterative stratification: Sechidis et al. 2011), since images stay
+// whole; the rarest class is dealt out first. Images whose files have the same
 // bytes go to the same part, or the second would hold what the first shows. Equal
 // seeds give equal parts. Both parts keep the ids, the order and the categories.
 func (d *Dataset) Split(fraction float64, seed uint64) (first, second *Dataset, err error) {
@@ -16,7 +16,7 @@ func (d *Dataset) Split(fraction float64, seed uint64) (first, second *Dataset, 
 		return nil, nil, fmt.Errorf("%s: fraction %v to split off: want a number between 0 and 1", d.Path, fraction)
 	}
 	if len(d.Images) < 2 {
-		return nil, nil, fmt.Errorf("%s: %d pictures cannot be divided", d.Path, len(d.Images))
+		return nil, nil, fmt.Errorf("%s: %d images cannot be divided", d.Path, len(d.Images))
 	}
 	s := newStratifier(d, fraction, rand.New(rand.NewPCG(seed, 0)))
 	if s.copies, err = d.copies(); err != nil {
@@ -36,14 +36,14 @@ func (d *Dataset) Split(fraction float64, seed uint64) (first, second *Dataset, 
 	return d.part(s.side, 0), d.part(s.side, 1), nil
 }
 
-// stratifier deals pictures to two sides, numbered 0 and 1. Class 0 stands for
-// the picture itself, so that pictures without objects are dealt out too.
+// stratifier deals images to two sides, numbered 0 and 1. Class 0 stands for
+// the image itself, so that images without objects are dealt out too.
 type stratifier struct {
-	classes [][]int      // of each picture, each class once
-	wanted  [2][]float64 // pictures of each class that a side still wants
-	todo    []int        // pictures of each class not yet dealt
-	side    []int        // of each picture; -1 not yet dealt
-	order   []int        // in which pictures are dealt within a class
+	classes [][]int      // of each image, each class once
+	wanted  [2][]float64 // images of each class that a side still wants
+	todo    []int        // images of each class not yet dealt
+	side    []int        // of each image; -1 not yet dealt
+	order   []int        // in which images are dealt within a class
 	copies  map[int][]int
 }
 
@@ -73,7 +73,7 @@ func newStratifier(d *Dataset, fraction float64, random *rand.Rand) *stratifier 
 	return s
 }
 
-// rarest is the class with the fewest pictures left, at least one; -1 at the end.
+// rarest is the class with the fewest images left, at least one; -1 at the end.
 func (s *stratifier) rarest() int {
 	best := -1
 	for class := len(s.todo) - 1; class >= 0; class-- {
@@ -84,7 +84,7 @@ func (s *stratifier) rarest() int {
 	return best
 }
 
-// left lists the pictures with a class that are not dealt yet.
+// left lists the images with a class that are not dealt yet.
 func (s *stratifier) left(class int) (list []int) {
 	for _, i := range s.order {
 		if s.side[i] >= 0 {
@@ -99,31 +99,31 @@ func (s *stratifier) left(class int) (list []int) {
 	return list
 }
 
-// deal gives a picture to the side that wants its class most, then pictures most,
+// deal gives an image to the side that wants its class most, then images most,
 // and its copies with it.
-func (s *stratifier) deal(picture, class int) {
+func (s *stratifier) deal(image, class int) {
 	side := 0
 	a, b := s.wanted[0][class], s.wanted[1][class]
 	if b > a || b == a && s.wanted[1][0] > s.wanted[0][0] {
 		side = 1
 	}
-	s.put(picture, side)
-	for _, other := range s.copies[picture] {
-		if other != picture {
+	s.put(image, side)
+	for _, other := range s.copies[image] {
+		if other != image {
 			s.put(other, side)
 		}
 	}
 }
 
-func (s *stratifier) put(picture, side int) {
-	s.side[picture] = side
-	for _, c := range s.classes[picture] {
+func (s *stratifier) put(image, side int) {
+	s.side[image] = side
+	for _, c := range s.classes[image] {
 		s.wanted[side][c]--
 		s.todo[c]--
 	}
 }
 
-// part is the data set of the pictures on one side.
+// part is the data set of the images on one side.
 func (d *Dataset) part(side []int, wanted int) *Dataset {
 	p := &Dataset{Path: d.Path, ImagesDir: d.ImagesDir, Categories: d.Categories}
 	for i, img := range d.Images {

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestSplitKeepsEveryPictureAndTheProportions(t *testing.T) {
+func TestSplitKeepsEveryImageAndTheProportions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := &Dataset{Path: "drawn", Categories: []Category{{1, "a"}, {2, "b"}, {3, "c"}}}
 		n := rapid.IntRange(2, 60).Draw(t, "images")
@@ -34,17 +34,17 @@ func TestSplitKeepsEveryPictureAndTheProportions(t *testing.T) {
 		}
 		require.Len(t, seen, n)
 		require.Equal(t, len(d.Annotations), len(a.Annotations)+len(b.Annotations))
-		require.InDelta(t, fraction*float64(n), len(b.Images), 4, "pictures")
+		require.InDelta(t, fraction*float64(n), len(b.Images), 4, "images")
 		again, _, err := d.Split(fraction, seed)
 		require.NoError(t, err)
 		require.Equal(t, a.Images, again.Images)
 	})
 }
 
-// Pictures of the same bytes are never on both sides, and the share is kept.
+// Images of the same bytes are never on both sides, and the share is kept.
 func TestSplitKeepsCopiesTogether(t *testing.T) {
 	d := &Dataset{Path: "x.json", ImagesDir: t.TempDir(), Categories: []Category{{1, "a"}, {2, "b"}}}
-	content := func(i int) string { return fmt.Sprintf("picture %03d", i/3) } // three of each, all of one length
+	content := func(i int) string { return fmt.Sprintf("image %03d", i/3) } // three of each, all of one length
 	for i := range 90 {
 		d.Images = append(d.Images, Image{ID: int64(i), FileName: fmt.Sprintf("%d.jpg", i)})
 		if i%10 != 0 { // a file that is missing is no copy
@@ -74,7 +74,7 @@ func TestSplitRefuses(t *testing.T) {
 	one := &Dataset{Path: "one.json", Images: []Image{{ID: 1}}}
 	one.index()
 	_, _, err := one.Split(0.5, 1)
-	require.EqualError(t, err, "one.json: 1 pictures cannot be divided")
+	require.EqualError(t, err, "one.json: 1 images cannot be divided")
 	_, _, err = one.Split(1, 1)
 	require.EqualError(t, err, "one.json: fraction 1 to split off: want a number between 0 and 1")
 }

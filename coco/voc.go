@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// maxAnnotationFile bounds one picture's XML file, in bytes.
+// maxAnnotationFile bounds one image's XML file, in bytes.
 const maxAnnotationFile = 16 << 20
 
 // ReadVOC reads a folder in Pascal VOC's layout (Annotations/*.xml, JPEGImages, ImageSets/Main/<split>.txt). Images are
@@ -23,7 +23,7 @@ const maxAnnotationFile = 16 << 20
 // Annotations are read in any encoding that their first line names. A size that is missing or 0 stays 0; FillSizes looks at the
 // images. A line of a list is a name, blanks included; only where no annotation has it, a last column of -1, 0 or 1 is left off.
 //
-// The split may be empty only where there is no ImageSets/Main: then every annotated picture belongs to the set, sorted by name.
+// The split may be empty only where there is no ImageSets/Main: then every annotated image belongs to the set, sorted by name.
 func ReadVOC(dir string, opt Options) (*Dataset, error) {
 	files, err := findVOCFiles(dir)
 	if err != nil {
@@ -49,7 +49,7 @@ func ReadVOC(dir string, opt Options) (*Dataset, error) {
 		r.data.Categories = append(r.data.Categories, Category{ID: int64(i + 1), Name: name})
 	}
 	for _, name := range names {
-		if err := r.picture(name); err != nil {
+		if err := r.image(name); err != nil {
 			return nil, err
 		}
 	}
@@ -66,14 +66,14 @@ type vocReader struct {
 	data    Dataset
 }
 
-// vocRead is the annotation of a picture, or why it cannot be read.
+// vocRead is the annotation of an image, or why it cannot be read.
 type vocRead struct {
 	file *vocFile
 	err  error
 }
 
-// picture adds a picture and its objects.
-func (r *vocReader) picture(name string) error {
+// image adds an image and its objects.
+func (r *vocReader) image(name string) error {
 	path, a := r.files.annotation(name), r.read[name].file
 	if err := r.read[name].err; err != nil {
 		return r.opt.fault(err)
@@ -88,7 +88,7 @@ func (r *vocReader) picture(name string) error {
 		r.opt.unsized(fmt.Errorf("%s: size: %dx%d pixels, so that of the image is taken", path, w, h))
 	}
 	d := &r.data
-	d.Images = append(d.Images, Image{ID: int64(len(d.Images) + 1), FileName: filepath.ToSlash(r.files.picture(name, a.FileName)), Width: w, Height: h})
+	d.Images = append(d.Images, Image{ID: int64(len(d.Images) + 1), FileName: filepath.ToSlash(r.files.image(name, a.FileName)), Width: w, Height: h})
 	for j := range a.Objects {
 		if err := r.object(path, j, &a.Objects[j]); err != nil {
 			return err
@@ -97,7 +97,7 @@ func (r *vocReader) picture(name string) error {
 	return nil
 }
 
-// object adds object j of a file to the last picture. What is wrong with its name and its box are two faults.
+// object adds object j of a file to the last image. What is wrong with its name and its box are two faults.
 func (r *vocReader) object(path string, j int, o *vocObject) error {
 	class, nameErr := r.class[o.Name], error(nil)
 	switch {
@@ -138,7 +138,7 @@ func (r *vocReader) readFiles(names []string) {
 }
 
 // findClasses takes the names of all annotated objects, sorted. Where faults are reported, that is left to the reading of
-// pictures.
+// images.
 func (r *vocReader) findClasses() error {
 	names, err := r.files.names()
 	if err != nil {

@@ -16,7 +16,7 @@ func vocObjectXML(name, xmin, ymin, xmax, ymax string) string {
 		name, xmin, ymin, xmax, ymax)
 }
 
-// vocFolder writes a data set of the pictures a (given objects) and b (none).
+// vocFolder writes a data set of the images a (given objects) and b (none).
 func vocFolder(t *testing.T, objects ...string) string {
 	dir := t.TempDir()
 	size := "<size><width>30</width><height>20</height><depth>3</depth></size>"
@@ -175,7 +175,7 @@ func TestVOCFiles(t *testing.T) {
 	}{
 		"text beside it":    {[]string{"a.jpg", "a.txt", "a.json", "a.xml", "a.zip"}, "", "a.jpg"},
 		"upper case":        {[]string{"a.JPG", "a.txt"}, "a.jpg", "a.JPG"},
-		"two pictures":      {[]string{"a.bmp", "a.png", "a.jpg"}, "", "a.jpg"},
+		"two images":        {[]string{"a.bmp", "a.png", "a.jpg"}, "", "a.jpg"},
 		"two, one is named": {[]string{"a.jpg", "a.png"}, "a.png", "a.png"},
 		"another is named":  {[]string{"a.jpg", "b.jpg"}, "b.jpg", "a.jpg"},
 		"another ending":    {[]string{"a.jfif", "a.txt"}, "a.jfif", "a.jfif"},
@@ -185,9 +185,9 @@ func TestVOCFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			for _, file := range c.files {
-				writeFile(t, filepath.Join(dir, "pictures", file), "x")
+				writeFile(t, filepath.Join(dir, "images", file), "x")
 			}
-			require.NoError(t, os.Symlink("pictures", filepath.Join(dir, "JPEGImages")))
+			require.NoError(t, os.Symlink("images", filepath.Join(dir, "JPEGImages")))
 			writeFile(t, filepath.Join(dir, "Annotations", "a.XML"), "<annotation><filename> "+c.xml+" </filename></annotation>")
 			writeFile(t, filepath.Join(dir, "Annotations", "._a.xml"), "of a Mac")
 			writeFile(t, filepath.Join(dir, "Annotations", "a.json"), "{}")

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// vocFile is the annotation of one picture; what is in its fields is looked at later, so that one wrong value is one fault.
+// vocFile is the annotation of one image; what is in its fields is looked at later, so that one wrong value is one fault.
 type vocFile struct {
 	XMLName  xml.Name
 	FileName string      `xml:"filename"`
@@ -97,7 +97,7 @@ func micro(box [4]float64) [4]float64 {
 	return box
 }
 
-// readVOCFile reads the annotation of one picture.
+// readVOCFile reads the annotation of one image.
 func readVOCFile(path string) (*vocFile, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -118,7 +118,7 @@ func decodeVOC(r io.Reader) (*vocFile, error) {
 	dec.CharsetReader = declaredText
 	if err := dec.Decode(&a); err != nil {
 		if limited.N <= 0 {
-			return nil, fmt.Errorf("more than %d bytes for one picture", maxAnnotationFile)
+			return nil, fmt.Errorf("more than %d bytes for one image", maxAnnotationFile)
 		}
 		return nil, xmlError(err, dec.InputOffset())
 	}

@@ -12,40 +12,40 @@ import (
 	"scalenet/imaging"
 )
 
-// maxList bounds a list of pictures, in bytes.
+// maxList bounds a list of images, in bytes.
 const maxList = 1 << 30
 
-// vocFiles are the files of a data set by the names of its pictures.
+// vocFiles are the files of a data set by the names of its images.
 type vocFiles struct {
 	dir         string
 	annotations map[string]string   // file in Annotations
-	pictures    map[string][]string // files in JPEGImages: pictures only, .jpg first
+	images      map[string][]string // files in JPEGImages: images only, .jpg first
 }
 
 func findVOCFiles(dir string) (*vocFiles, error) {
-	f := &vocFiles{dir: dir, pictures: make(map[string][]string)}
-	pictures := filepath.Join(dir, "JPEGImages")
-	found, err := imaging.List(pictures)
+	f := &vocFiles{dir: dir, images: make(map[string][]string)}
+	images := filepath.Join(dir, "JPEGImages")
+	found, err := imaging.List(images)
 	if err != nil {
-		return nil, fmt.Errorf("%s: pictures: %w", dir, err)
+		return nil, fmt.Errorf("%s: images: %w", dir, err)
 	}
 	for _, path := range found {
-		file, err := filepath.Rel(pictures, path)
+		file, err := filepath.Rel(images, path)
 		if err != nil {
-			return nil, fmt.Errorf("%s: pictures: %w", dir, err)
+			return nil, fmt.Errorf("%s: images: %w", dir, err)
 		}
 		name := trimExt(file)
-		f.pictures[name] = append(f.pictures[name], file)
+		f.images[name] = append(f.images[name], file)
 	}
-	for _, files := range f.pictures {
-		slices.SortStableFunc(files, func(a, b string) int { return pictureRank(a) - pictureRank(b) })
+	for _, files := range f.images {
+		slices.SortStableFunc(files, func(a, b string) int { return imageRank(a) - imageRank(b) })
 	}
 	f.annotations, err = filesByName(filepath.Join(dir, "Annotations"), ".xml")
 	return f, err
 }
 
-// pictureRank puts JPEGs, which the layout is made for, before others of the same name.
-func pictureRank(file string) int {
+// imageRank puts JPEGs, which the layout is made for, before others of the same name.
+func imageRank(file string) int {
 	if ext := strings.ToLower(filepath.Ext(file)); ext == ".jpg" || ext == ".jpeg" {
 		return 0
 	}
@@ -71,7 +71,7 @@ func filesByName(dir, ext string) (map[string]string, error) {
 	return files, nil
 }
 
-// annotation is where the annotation of a picture is, or should be.
+// annotation is where the annotation of an image is, or should be.
 func (f *vocFiles) annotation(name string) string {
 	file := f.annotations[name]
 	if file == "" {
@@ -80,14 +80,14 @@ func (f *vocFiles) annotation(name string) string {
 	return filepath.Join(f.dir, "Annotations", file)
 }
 
-// annotated tells whether a picture has an annotation.
+// annotated tells whether an image has an annotation.
 func (f *vocFiles) annotated(name string) bool {
 	return f.annotations[name] != "" || filepath.IsLocal(name) && isFile(f.annotation(name))
 }
 
-// picture is the file of a picture; its annotation's word counts where there are several of the name.
-func (f *vocFiles) picture(name, annotated string) string {
-	files := f.pictures[name]
+// image is the file of an image; its annotation's word counts where there are several of the name.
+func (f *vocFiles) image(name, annotated string) string {
+	files := f.images[name]
 	if slices.Contains(files, annotated) || filepath.IsLocal(annotated) && trimExt(annotated) == name && isFile(filepath.Join(f.dir, "JPEGImages", annotated)) {
 		return annotated
 	}
@@ -97,7 +97,7 @@ func (f *vocFiles) picture(name, annotated string) string {
 	return files[0]
 }
 
-// names are those of all annotated pictures, sorted.
+// names are those of all annotated images, sorted.
 func (f *vocFiles) names() ([]string, error) {
 	if len(f.annotations) == 0 {
 		return nil, fmt.Errorf("%s: no XML file in Annotations", f.dir)
@@ -133,7 +133,7 @@ func vocSplits(dir string) ([]string, error) {
 	return names, nil
 }
 
-// split lists the picture names of a split.
+// split lists the image names of a split.
 func (f *vocFiles) split(split string) ([]string, error) {
 	if split == "" {
 		have, err := vocSplits(f.dir)
@@ -160,7 +160,7 @@ func (f *vocFiles) split(split string) ([]string, error) {
 	return names, nil
 }
 
-// parseList reads the text of a list: one line per picture, which is its name, blanks included. The list of a single class has
+// parseList reads the text of a list: one line per image, which is its name, blanks included. The list of a single class has
 // 1, 0 or -1 behind the name.
 func (f *vocFiles) parseList(text string) (names []string, err error) {
 	line := make(map[string]int)
@@ -175,7 +175,7 @@ func (f *vocFiles) parseList(text string) (names []string, err error) {
 			name = before
 		}
 		if !filepath.IsLocal(name) {
-			return nil, fmt.Errorf("line %d: %s is not the name of a picture", n, cut(name))
+			return nil, fmt.Errorf("line %d: %s is not the name of an image", n, cut(name))
 		}
 		if line[name] != 0 {
 			return nil, fmt.Errorf("line %d: %s is on line %d already", n, cut(name), line[name])

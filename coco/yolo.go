@@ -16,10 +16,10 @@ import (
 	"scalenet/imaging"
 )
 
-// ReadYOLO reads a data set in the layout of Ultralytics' YOLO: data.yaml names the classes and, for each split, a folder of pictures, a
+// ReadYOLO reads a data set in the layout of Ultralytics' YOLO: data.yaml names the classes and, for each split, a folder of images, a
 // text file that lists them, or a list of either; the labels of images/x.jpg are in labels/x.txt, a line an object: class (from 0),
-// centre x and y, width and height, as shares of the upright picture's sides. A line of at least three points is an outline,
-// whose bounding box is taken. A picture without a label file has no objects.
+// centre x and y, width and height, as shares of the upright image's sides. A line of at least three points is an outline,
+// whose bounding box is taken. An image without a label file has no objects.
 //
 // Images are numbered 1, 2, ... in the order of the list, or sorted by path; their sizes are read from the files. Boxes are
 // rounded to a millionth of a pixel. As in Ultralytics' reader, a coordinate below -0.01 or above 1.01, a negative side, a class
@@ -30,7 +30,7 @@ func ReadYOLO(path string, opt Options) (*Dataset, error) {
 		return nil, err
 	}
 	root := file.root(filepath.Dir(path))
-	pictures, err := file.pictures(path, root, opt.Split)
+	images, err := file.images(path, root, opt.Split)
 	if err != nil {
 		return nil, err
 	}
@@ -38,9 +38,9 @@ func ReadYOLO(path string, opt Options) (*Dataset, error) {
 	for i, name := range file.Names {
 		d.Categories = append(d.Categories, Category{ID: int64(i + 1), Name: name})
 	}
-	for i, p := range file.readPictures(pictures) {
+	for i, p := range file.readImages(images) {
 		for _, err := range p.faults {
-			if errors.Is(err, ErrNoPicture) {
+			if errors.Is(err, ErrNoImage) {
 				err = fmt.Errorf("%s: %w", path, err)
 			}
 			if err := opt.fault(err); err != nil {
@@ -50,7 +50,7 @@ func ReadYOLO(path string, opt Options) (*Dataset, error) {
 		if p.size == (geom.Size{}) {
 			continue
 		}
-		name := pictures[i]
+		name := images[i]
 		if relative, err := filepath.Rel(root, name); err == nil && filepath.IsLocal(relative) {
 			name = relative
 		}
@@ -65,21 +65,21 @@ func ReadYOLO(path string, opt Options) (*Dataset, error) {
 	return d, nil
 }
 
-// yoloPicture is what is known of a picture; no size if it cannot be read.
-type yoloPicture struct {
+// yoloImage is what is known of an image; no size if it cannot be read.
+type yoloImage struct {
 	size    geom.Size
 	objects []yoloObject
 	faults  []error
 }
 
-// readPictures reads the sizes and labels of pictures, several at a time.
-func (f *yoloFile) readPictures(paths []string) []yoloPicture {
-	pictures := make([]yoloPicture, len(paths))
+// readImages reads the sizes and labels of images, several at a time.
+func (f *yoloFile) readImages(paths []string) []yoloImage {
+	images := make([]yoloImage, len(paths))
 	parallel(len(paths), func(_ *struct{}, i int) {
-		p := &pictures[i]
+		p := &images[i]
 		var err error
 		if p.size, err = imaging.Size(paths[i], imaging.Limits{}); errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w at %.300s", ErrNoPicture, paths[i])
+			err = fmt.Errorf("%w at %.300s", ErrNoImage, paths[i])
 		}
 		if err != nil {
 			p.faults = append(p.faults, err)
@@ -87,13 +87,13 @@ func (f *yoloFile) readPictures(paths []string) []yoloPicture {
 		}
 		p.objects, p.faults = f.readLabels(labelsOf(paths[i]))
 	})
-	return pictures
+	return images
 }
 
-// labelsOf is where the labels of a picture are: the last folder "images" of its path becomes "labels", its extension .txt.
-func labelsOf(picture string) string {
+// labelsOf is where the labels of an image are: the last folder "images" of its path becomes "labels", its extension .txt.
+func labelsOf(image string) string {
 	sep := string(filepath.Separator)
-	path := sep + strings.TrimSuffix(picture, filepath.Ext(picture)) + ".txt" // a path may begin with the folder
+	path := sep + strings.TrimSuffix(image, filepath.Ext(image)) + ".txt" // a path may begin with the folder
 	images := sep + "images" + sep
 	if at := strings.LastIndex(path, images); at >= 0 {
 		path = path[:at] + sep + "labels" + sep + path[at+len(images):]
@@ -101,23 +101,23 @@ func labelsOf(picture string) string {
 	return path[len(sep):]
 }
 
-// yoloObject is a line of a label file: a class from 0 and its box as shares of the picture's sides.
+// yoloObject is a line of a label file: a class from 0 and its box as shares of the image's sides.
 type yoloObject struct {
 	class         int
 	x, y          float64 // centre
 	width, height float64
 }
 
-// box is x, y, width, height in pixels of a picture of w x h.
+// box is x, y, width, height in pixels of an image of w x h.
 func (o *yoloObject) box(w, h float64) [4]float64 {
 	return micro([4]float64{(o.x - o.width/2) * w, (o.y - o.height/2) * h, o.width * w, o.height * h})
 }
 
-// readLabels reads the objects of one picture. What is wrong with a line is a fault, and the line is left out.
+// readLabels reads the objects of one image. What is wrong with a line is a fault, and the line is left out.
 func (f *yoloFile) readLabels(path string) (objects []yoloObject, faults []error) {
 	text, err := readText(path, maxAnnotationFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		path = strings.TrimSuffix(path, ".txt") + ".TXT" // never read past: a picture without labels is one without objects
+		path = strings.TrimSuffix(path, ".txt") + ".TXT" // never read past: an image without labels is one without objects
 		text, err = readText(path, maxAnnotationFile)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -178,7 +178,7 @@ func (f *yoloFile) parseObject(fields [][]byte) (o yoloObject, err error) {
 	}
 	for i, v := range columns {
 		if v < -0.01 || v > 1.01 {
-			return o, fmt.Errorf("column %d: %v is not a share of the picture, 0 to 1", i+2, v)
+			return o, fmt.Errorf("column %d: %v is not a share of the image, 0 to 1", i+2, v)
 		}
 	}
 	return o, nil
@@ -194,8 +194,8 @@ func (o *yoloObject) outline(points []float64) {
 	o.x, o.y, o.width, o.height = (left+right)/2, (top+bottom)/2, right-left, bottom-top
 }
 
-// pictures lists the files of a split.
-func (f *yoloFile) pictures(path, root, split string) (files []string, err error) {
+// images lists the files of a split.
+func (f *yoloFile) images(path, root, split string) (files []string, err error) {
 	have := f.splits()
 	if split == "" && len(have) == 1 {
 		split = have[0]
@@ -213,7 +213,7 @@ func (f *yoloFile) pictures(path, root, split string) (files []string, err error
 		if info.IsDir() {
 			found, err = imaging.List(at)
 		} else {
-			found, err = listedPictures(at, root)
+			found, err = listedImages(at, root)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s[%d]: %w", path, split, i, err)
@@ -221,7 +221,7 @@ func (f *yoloFile) pictures(path, root, split string) (files []string, err error
 		files = append(files, found...)
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("%s: %s: no pictures in %s", path, split, cutList(f.sources(split)))
+		return nil, fmt.Errorf("%s: %s: no images in %s", path, split, cutList(f.sources(split)))
 	}
 	return files, nil
 }

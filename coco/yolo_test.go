@@ -11,18 +11,18 @@ import (
 	"scalenet/imaging"
 )
 
-func writePicture(t testing.TB, path string, w, h int) {
+func writeImage(t testing.TB, path string, w, h int) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	require.NoError(t, imaging.New(w, h).Save(path))
 }
 
-// yoloFolder writes a data set of the pictures a, with labels, and b, without.
+// yoloFolder writes a data set of the images a, with labels, and b, without.
 func yoloFolder(t *testing.T, yaml, labels string) string {
 	dir := t.TempDir()
-	writePicture(t, filepath.Join(dir, "images", "train", "a.png"), 100, 50)
-	writePicture(t, filepath.Join(dir, "images", "train", "b.jpg"), 30, 20)
-	writeFile(t, filepath.Join(dir, "images", "train", "notes.md"), "no picture")
+	writeImage(t, filepath.Join(dir, "images", "train", "a.png"), 100, 50)
+	writeImage(t, filepath.Join(dir, "images", "train", "b.jpg"), 30, 20)
+	writeFile(t, filepath.Join(dir, "images", "train", "notes.md"), "no image")
 	writeFile(t, filepath.Join(dir, "labels", "train", "a.txt"), labels)
 	writeFile(t, filepath.Join(dir, "data.yaml"), yaml)
 	return dir
@@ -49,7 +49,7 @@ func TestReadYOLO(t *testing.T) {
 	require.Equal(t, 3, d.Annotations[0].Class)
 }
 
-// Every way in which data.yaml can say where the pictures of a split are.
+// Every way in which data.yaml can say where the images of a split are.
 func TestYOLOSources(t *testing.T) {
 	dir := yoloFolder(t, "", "0 0.5 0.5 0.1 0.2\n")
 	writeFile(t, filepath.Join(dir, "list.txt"), "./images/train/b.jpg\n"+filepath.Join(dir, "images", "train", "a.png")+"\n")
@@ -98,13 +98,13 @@ func TestReadYOLOErrors(t *testing.T) {
 		"keypoints":        {"names: [a]\nkpt_shape: [3]", "", "kpt_shape: [3]"},
 		"no such split":    {"names: [a]\nval: images", "", `split "train": there are ["val"]`},
 		"no such folder":   {"names: [a]\ntrain: [images, none]", "", "data.yaml: train[1]: stat"},
-		"no pictures":      {"names: [a]\ntrain: labels", "", "no pictures in"},
+		"no images":        {"names: [a]\ntrain: labels", "", "no images in"},
 		"class":            {tinyYAML, "0 0.5 0.5 0.1 0.2\n2 0.5 0.5 0.1 0.2", "a.txt: line 2: column 1: class 2, the classes are 0 to 1"},
 		"negative class":   {tinyYAML, "-1 0.5 0.5 0.1 0.2", "column 1: class -1"},
 		"half a class":     {tinyYAML, "0.5 0.5 0.5 0.1 0.2", "column 1: class 0.5"},
 		"word":             {tinyYAML, "cat 0.5 0.5 0.1 0.2", `column 1: "cat" is not a finite number`},
 		"NaN":              {tinyYAML, "0 0.5 nan 0.1 0.2", `column 3: "nan" is not a finite number`},
-		"pixels":           {tinyYAML, "0 50 20 10 10", "column 2: 50 is not a share of the picture, 0 to 1"},
+		"pixels":           {tinyYAML, "0 50 20 10 10", "column 2: 50 is not a share of the image, 0 to 1"},
 		"negative":         {tinyYAML, "0 0.5 -0.2 0.1 0.1", "column 3: -0.2 is not a share"},
 		"negative side":    {tinyYAML, "0 0.5 0.2 0.1 -0.001", "a box of 0.1 by -0.001"},
 		"four columns":     {tinyYAML, "0 0.5 0.5 0.1", "4 columns, want 5"},
@@ -121,7 +121,7 @@ func TestReadYOLOErrors(t *testing.T) {
 	dir := yoloFolder(t, tinyYAML, "")
 	_, err := Open(dir, Options{Split: "train", Images: "elsewhere"})
 	require.ErrorContains(t, err, "elsewhere")
-	writeFile(t, filepath.Join(dir, "images", "train", "b.jpg"), "no picture")
+	writeFile(t, filepath.Join(dir, "images", "train", "b.jpg"), "no image")
 	_, err = Open(dir, Options{Split: "train"})
 	require.ErrorIs(t, err, imaging.ErrUnsupported)
 	require.ErrorContains(t, err, "b.jpg")
@@ -193,7 +193,7 @@ func TestYOLONames(t *testing.T) {
 	}
 }
 
-// The ways in which the lines of a list can say where pictures are.
+// The ways in which the lines of a list can say where images are.
 func TestYOLOLists(t *testing.T) {
 	for name, c := range map[string]struct{ at, line, want string }{
 		"beside the list":        {"train.txt", "images/train/a.png", "images/train/a.png"},
@@ -212,7 +212,7 @@ func TestYOLOLists(t *testing.T) {
 			here := t.TempDir()
 			for _, path := range []string{filepath.Join(dir, "images/train/b c.png"), filepath.Join(dir, "images/train/both.png"),
 				filepath.Join(here, "here/images/x.png"), filepath.Join(here, "images/train/both.png")} {
-				writePicture(t, path, 20, 10)
+				writeImage(t, path, 20, 10)
 			}
 			t.Chdir(here)
 			writeFile(t, filepath.Join(dir, c.at), "\ufeff"+c.line+"\r\n\r\n")
@@ -228,15 +228,15 @@ func TestYOLOLists(t *testing.T) {
 	dir := yoloFolder(t, "train: list.txt\nnames: [cat]\n", "")
 	writeFile(t, filepath.Join(dir, "list.txt"), "images/train/none.png\n")
 	_, err := Open(dir, Options{})
-	require.ErrorContains(t, err, "data.yaml: no picture at "+filepath.Join(dir, "images/train/none.png"))
-	require.ErrorIs(t, err, ErrNoPicture)
+	require.ErrorContains(t, err, "data.yaml: no image at "+filepath.Join(dir, "images/train/none.png"))
+	require.ErrorIs(t, err, ErrNoImage)
 }
 
 // Ultralytics reads "path" relative to the current folder.
 func TestYOLOPathFromHere(t *testing.T) {
 	here := t.TempDir()
 	t.Chdir(here)
-	writePicture(t, filepath.Join(here, "sets", "a", "images", "x.png"), 20, 10)
+	writeImage(t, filepath.Join(here, "sets", "a", "images", "x.png"), 20, 10)
 	writeFile(t, filepath.Join(here, "cfg", "a.yaml"), "path: sets/a\ntrain: images\nnames: [cat]\n")
 	d, err := Open(filepath.Join("cfg", "a.yaml"), Options{})
 	require.NoError(t, err)
@@ -251,7 +251,7 @@ func TestYOLOPathFromHere(t *testing.T) {
 func TestYOLOFiles(t *testing.T) {
 	dir := yoloFolder(t, "train: images\nnames: [cat]\n", "")
 	out := t.TempDir()
-	writePicture(t, filepath.Join(out, "c.PNG"), 20, 10)
+	writeImage(t, filepath.Join(out, "c.PNG"), 20, 10)
 	require.NoError(t, os.Symlink(out, filepath.Join(dir, "images", "more")))
 	require.NoError(t, os.Symlink(dir, filepath.Join(out, "loop")))
 	writeFile(t, filepath.Join(dir, "labels", "more", "c.TXT"), "\xff\xfe0\x00 \x000\x00.\x005\x00 \x000\x00.\x005\x00 \x001\x00 \x001\x00\r\x00\n\x00")
@@ -298,7 +298,7 @@ func FuzzYOLO(f *testing.F) {
 	})
 }
 
-// FuzzYOLOList looks for the pictures of a list: each line has a path, and no message is long.
+// FuzzYOLOList looks for the images of a list: each line has a path, and no message is long.
 func FuzzYOLOList(f *testing.F) {
 	f.Add("./images/a.jpg\r\n\ndata/x.png\n")
 	f.Add("\xff\xfea\x00")
@@ -306,7 +306,7 @@ func FuzzYOLOList(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		dir := t.TempDir()
 		path := writeFile(t, filepath.Join(dir, "list.txt"), text)
-		files, err := listedPictures(path, dir)
+		files, err := listedImages(path, dir)
 		require.NoError(t, err)
 		for _, file := range files {
 			require.NotEmpty(t, file)

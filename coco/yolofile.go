@@ -190,7 +190,7 @@ func keypoints(node *yaml.Node) (int, error) {
 	return shape[0] * shape[1], nil
 }
 
-// splits are the keys of pictures that the file has.
+// splits are the keys of images that the file has.
 func (f *yoloFile) splits() []string {
 	return slices.DeleteFunc([]string{"train", "val", "test"}, func(name string) bool { return len(f.sources(name)) == 0 })
 }

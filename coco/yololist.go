@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// listedPictures lists the pictures that a text file names, one per line. Absolute paths are what they are. Ultralytics takes
+// listedImages lists the images that a text file names, one per line. Absolute paths are what they are. Ultralytics takes
 // those that begin with ./ as relative to the list's folder and others to the current one; CVAT and Datumaro write paths that
 // are relative to the data set, with "data/" in front at times. So a path is looked for in the list's folder, in the data set's
 // and in the current one.
-func listedPictures(path, root string) (files []string, err error) {
+func listedImages(path, root string) (files []string, err error) {
 	text, err := readText(path, maxList)
 	if err != nil {
 		return nil, err
@@ -18,14 +18,14 @@ func listedPictures(path, root string) (files []string, err error) {
 	folders := []string{filepath.Dir(path), root}
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line != "" {
-			files = append(files, listedPicture(line, folders))
+			files = append(files, listedImage(line, folders))
 		}
 	}
 	return files, nil
 }
 
-// listedPicture is where the picture of a line is; one that is nowhere is missing from the list's folder.
-func listedPicture(line string, folders []string) string {
+// listedImage is where the image of a line is; one that is nowhere is missing from the list's folder.
+func listedImage(line string, folders []string) string {
 	for _, path := range spellings(line) {
 		if filepath.IsAbs(path) {
 			if exists(path) {

@@ -40,7 +40,7 @@ type Frozen struct {
 	Norms bool `yaml:"norms"`
 }
 
-// Input says how a picture becomes the network's input.
+// Input says how an image becomes the network's input.
 type Input struct {
 	// Mean and Std normalise red, green and blue of [0, 1].
 	Mean [3]float32 `yaml:"mean,flow" validate:"dive,finite"`
@@ -52,7 +52,7 @@ type Input struct {
 	// TestShorter and TestLongest are the same for evaluation and use.
 	TestShorter int `yaml:"test_shorter" validate:"gte=1,lte=8192"`
 	TestLongest int `yaml:"test_longest" validate:"gte=1,lte=8192"`
-	// Divisor of the sides of a batch: pictures are padded to multiples of it.
+	// Divisor of the sides of a batch: images are padded to multiples of it.
 	Divisor int `yaml:"divisor" validate:"gte=1,lte=1024"`
 	// FlipHorizontal and FlipVertical mirror half of the training images.
 	FlipHorizontal bool `yaml:"flip_horizontal"`
@@ -88,7 +88,7 @@ func Default() Config {
 	}
 }
 
-// SetTestSize sets the size of pictures in evaluation and use. The sizes of the
+// SetTestSize sets the size of images in evaluation and use. The sizes of the
 // published protocols come with their number of proposals, 300 at 600/1000 and
 // 1,000 at 800/1200; other sizes leave it as it is.
 func (c *Config) SetTestSize(shorter, longest int) {

@@ -89,15 +89,15 @@ func (d *deviceModel) Bytes() (n int) {
 	return n
 }
 
-// frame is where a picture lies in a batch: in its upper left corner at the
+// frame is where an image lies in a batch: in its upper left corner at the
 // resized size.
 type frame struct {
 	original, resized geom.Size
 	settings          Settings
 }
 
-// Detect finds objects in pictures with the model's own settings: for each the
-// detections by falling score, continuous boxes in its own pixels. Pictures that
+// Detect finds objects in images with the model's own settings: for each the
+// detections by falling score, continuous boxes in its own pixels. Images that
 // are padded to the same size go through the network together.
 func (d *deviceModel) Detect(images ...*imaging.Image) ([][]roi.Detection, Timing, error) {
 	queries := make([]Query, len(images))
@@ -107,7 +107,7 @@ func (d *deviceModel) Detect(images ...*imaging.Image) ([][]roi.Detection, Timin
 	return d.DetectEach(queries...)
 }
 
-// DetectEach is Detect with settings for each picture. Neighbours that are
+// DetectEach is Detect with settings for each image. Neighbours that are
 // padded to the same size go through the network together, whatever their
 // number: memory grows with it.
 func (d *deviceModel) DetectEach(queries ...Query) ([][]roi.Detection, Timing, error) {
@@ -122,19 +122,19 @@ func (d *deviceModel) paddedSize(q Query) geom.Size {
 	return d.model.PaddedSize(geom.Size{W: q.Image.W, H: q.Image.H}, q.Settings)
 }
 
-// plan finds or compiles the plans of a size that have room enough; the one unused
-// longest makes room for others.
-func (d *deviceModel) plan(size batchSize, need room) (*inference, error) {
+// plan finds or compiles the plans of a size with enough capacity; the least recently used
+// longest is closed to make room.
+func (d *deviceModel) plan(size batchSize, need capacity) (*inference, error) {
 	for i, p := range d.plans {
-		if p.size != size || (p.room.bytes > 0) != (need.bytes > 0) {
+		if p.size != size || (p.capacity.bytes > 0) != (need.bytes > 0) {
 			continue
 		}
 		d.plans = append(d.plans[:i], d.plans[i+1:]...)
-		if p.room.union(need) == p.room {
+		if p.capacity.union(need) == p.capacity {
 			d.plans = append(d.plans, p)
 			return p.inference, nil
 		}
-		need = need.union(p.room)
+		need = need.union(p.capacity)
 		p.close()
 		break
 	}
@@ -156,12 +156,12 @@ func part[T any](values []T, i, n int) []T {
 	return values[i*size : (i+1)*size]
 }
 
-// inPicture brings detections from the network's pixels to the picture's own.
-func (m *Model) inPicture(found []roi.Detection, f frame) []roi.Detection {
+// inImage brings detections from the network's pixels to the image's own.
+func (m *Model) inImage(found []roi.Detection, f frame) []roi.Detection {
 	sx := float32(f.original.W) / float32(f.resized.W)
 	sy := float32(f.original.H) / float32(f.resized.H)
 	for i := range found {
-		box := m.outward(found[i].Box).Scale(sx, sy)
+		box := m.toContinuous(found[i].Box).Scale(sx, sy)
 		found[i].Box = geom.Continuous.Clip(box, f.original) // rounding may have brought it out
 	}
 	return found

@@ -27,9 +27,9 @@ func onDevices(t *testing.T, test func(t *testing.T, dev engine.Device)) {
 	}
 }
 
-// pictures is the data set of testdata/pictures: blood cells and a card.
-func pictures(t *testing.T) *coco.Dataset {
-	d, err := coco.Open("testdata/pictures/instances.json", coco.Options{Images: "testdata/pictures"})
+// images is the data set of testdata/images: blood cells and a card.
+func images(t *testing.T) *coco.Dataset {
+	d, err := coco.Open("testdata/images/instances.json", coco.Options{Images: "testdata/images"})
 	require.NoError(t, err)
 	return d
 }

@@ -6,7 +6,7 @@
 //	model.go     configuration, classes and parameters; files
 //	plans.go     the graphs compiled for a batch of a padded size
 //	parts.go     the second graph for parts of the regions
-//	detect.go    Detector: pictures -> boxes
+//	detect.go    Detector: images -> boxes
 //	pending.go   batches that an asynchronous device computes meanwhile
 //	step.go      the losses and gradients of a batch
 //	trainer.go   what package train needs to run a training
@@ -28,6 +28,6 @@
 // features.
 //
 // Boxes are in pixels of the network's input and in the configuration's
-// convention between the graphs, and in pixels of the upright picture and
+// convention between the graphs, and in pixels of the upright image and
 // continuous in a Detection.
 package detector

@@ -14,7 +14,7 @@ import (
 	"scalenet/nn"
 )
 
-// Whatever is, or isn't, on a picture: a step has finite losses and finite
+// Whatever is, or isn't, on an image: a step has finite losses and finite
 // gradients, and the losses of boxes are 0 without any.
 func TestStepEdges(t *testing.T) {
 	noProposals := func(c *Config) { c.RPN.Proposals.MinSize = 1000 }
@@ -34,7 +34,7 @@ func TestStepEdges(t *testing.T) {
 		{"one pixel", plain, []geom.Box{box(30, 30, 31, 31)}, false, false},
 		{"a corner of a pixel", plain, []geom.Box{box(63.9, 63.9, 64, 64)}, false, false},
 		{"outside", plain, []geom.Box{box(-50, -50, -20, -20)}, false, false},
-		{"the whole picture", plain, []geom.Box{box(0, 0, 64, 64)}, false, false},
+		{"the whole image", plain, []geom.Box{box(0, 0, 64, 64)}, false, false},
 		{"a crowd", plain, []geom.Box{box(10, 10, 30, 30)}, true, true},
 		{"all crowd", plain, []geom.Box{box(-200, -200, 300, 300)}, true, true},
 		{"all crowd, no proposals", noProposals, []geom.Box{box(-200, -200, 300, 300)}, true, true},
@@ -113,7 +113,7 @@ func TestRegionsAreRepeated(t *testing.T) {
 	}
 }
 
-// Pictures of any shape: boxes are finite and within the picture.
+// Images of any shape: boxes are finite and within the image.
 func TestDetectEdges(t *testing.T) {
 	for _, v := range []struct {
 		name   string
@@ -148,7 +148,7 @@ func TestDetectEdges(t *testing.T) {
 	}
 }
 
-// No picture and pictures of several sizes: an answer each, in order, the same
+// No image and images of several sizes: an answer each, in order, the same
 // as one at a time.
 func TestDetectSeveral(t *testing.T) {
 	d := NewDetector(torchvisionModel(t, true), newCPU(t), Options{})
@@ -156,7 +156,7 @@ func TestDetectSeveral(t *testing.T) {
 	all, _, err := d.Detect()
 	require.NoError(t, err)
 	require.Empty(t, all)
-	data := pictures(t)
+	data := images(t)
 	var images []*imaging.Image
 	for _, i := range []int{2, 0, 3, 2, 1} { // 2 and 3 have one size
 		im, err := imaging.Load(data.ImagePath(i), imaging.Limits{})
@@ -173,12 +173,12 @@ func TestDetectSeveral(t *testing.T) {
 	}
 }
 
-// Pictures of one batch with settings of their own: each as if it were alone.
+// Images of one batch with settings of their own: each as if it were alone.
 func TestDetectEach(t *testing.T) {
 	m := torchvisionModel(t, true)
 	d := NewDetector(m, newCPU(t), Options{})
 	defer d.Close()
-	data := pictures(t)
+	data := images(t)
 	im, err := imaging.Load(data.ImagePath(2), imaging.Limits{})
 	require.NoError(t, err)
 	few, strict, large := m.Settings(), m.Settings(), m.Settings()

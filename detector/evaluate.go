@@ -12,14 +12,14 @@ import (
 
 // EvaluateOptions of Detector.Evaluate; the zero value is fine.
 type EvaluateOptions struct {
-	// Partial is a file that each picture's detections are appended to, so that
+	// Partial is a file that each image's detections are appended to, so that
 	// a stopped evaluation can be resumed; "" keeps nothing. It stays when the
 	// evaluation is done.
 	Partial string
 	// Resume goes on where Partial ends, if it is there. It is an error if
 	// another model or other data made it.
 	Resume bool
-	// Progress, which may be nil, is told how many pictures are done, at first
+	// Progress, which may be nil, is told how many images are done, at first
 	// how many were done before.
 	Progress func(done int)
 }
@@ -30,11 +30,11 @@ type Evaluated struct {
 	// Results are what coco.WriteResults writes for others to evaluate; they
 	// give the same figures.
 	Results *coco.Results
-	// Timings are those of the pictures of this run, not of one that it resumed.
+	// Timings are those of the images of this run, not of one that it resumed.
 	Timings Timings
 }
 
-// Evaluate detects on every picture of a data set, one after the other (an
+// Evaluate detects on every image of a data set, one after the other (an
 // asynchronous device is given the next one meanwhile), and compares with its
 // annotations as COCO does. The data set must have the model's classes in its order.
 func (d *deviceModel) Evaluate(ctx context.Context, data *coco.Dataset, o EvaluateOptions) (*Evaluated, error) {
@@ -104,10 +104,10 @@ func (e *evaluation) start(b *coco.Batch) (*pendingBatch, error) {
 	for i, s := range b.Samples {
 		frames[i] = frame{s.Original, s.Resized, e.deviceModel.model.Settings()}
 	}
-	return e.deviceModel.start(input{b.Pictures, b.Pixels}, batchSize{len(frames), b.H, b.W}, frames)
+	return e.deviceModel.start(input{b.Raw, b.Pixels}, batchSize{len(frames), b.H, b.W}, frames)
 }
 
-// finish waits for a batch, which has one picture, and adds its detections to the results.
+// finish waits for a batch, which has one image, and adds its detections to the results.
 func (e *evaluation) finish(b *coco.Batch, started *pendingBatch) error {
 	if err := e.deviceModel.wait(started); err != nil {
 		return fmt.Errorf("%v: %w", b.FileNames(), err)
@@ -122,14 +122,14 @@ func (e *evaluation) finish(b *coco.Batch, started *pendingBatch) error {
 	if err := e.kept.add(e.data, b.Samples[0].Index, e.Results, from); err != nil {
 		return err
 	}
-	e.Timings = append(e.Timings, PictureTiming{Decode: b.Loading, Preprocess: b.Filling,
+	e.Timings = append(e.Timings, ImageTiming{Decode: b.Loading, Preprocess: b.Filling,
 		Inference: started.timing.Inference, Postprocess: started.timing.Postprocess})
 	e.done++
 	e.tell()
 	return nil
 }
 
-// testLoader makes batches of one picture each, in the order of the data set.
+// testLoader makes batches of one image each, in the order of the data set.
 func (d *deviceModel) testLoader(data *coco.Dataset) (*coco.Loader, error) {
 	c := d.model.Config.Input
 	return coco.NewLoader(data, coco.LoaderConfig{

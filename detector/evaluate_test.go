@@ -13,22 +13,22 @@ import (
 	"scalenet/engine"
 )
 
-// evaluator is a small detector of the classes of testdata/pictures. An
-// untrained one says something on every picture.
+// evaluator is a small detector of the classes of testdata/images. An
+// untrained one says something on every image.
 func evaluator(t *testing.T, change func(*Config)) *Detector {
 	c := smallConfig()
 	c.RoI.Detections.Score = 0
 	if change != nil {
 		change(&c)
 	}
-	m, err := New(c, pictures(t).ClassNames(), 3)
+	m, err := New(c, images(t).ClassNames(), 3)
 	require.NoError(t, err)
 	d := NewDetector(m, newCPU(t), Options{})
 	t.Cleanup(d.Close)
 	return d
 }
 
-// evaluateUntil stops an evaluation after n pictures.
+// evaluateUntil stops an evaluation after n images.
 func evaluateUntil(t *testing.T, d *Detector, data *coco.Dataset, o EvaluateOptions, n int) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -45,7 +45,7 @@ func evaluateUntil(t *testing.T, d *Detector, data *coco.Dataset, o EvaluateOpti
 // A stopped and resumed evaluation has the detections and the figures of one
 // that was not, to the bit, wherever its file was torn.
 func TestEvaluateResumes(t *testing.T) {
-	d, data := evaluator(t, nil), pictures(t)
+	d, data := evaluator(t, nil), images(t)
 	whole, err := d.Evaluate(t.Context(), data, EvaluateOptions{})
 	require.NoError(t, err)
 	require.Greater(t, whole.Results.Len(), 20)
@@ -55,18 +55,18 @@ func TestEvaluateResumes(t *testing.T) {
 	two, err := os.ReadFile(o.Partial)
 	require.NoError(t, err)
 	lines := strings.SplitAfter(string(two), "\n")
-	require.Len(t, lines, 4, "a head, two pictures, nothing torn")
+	require.Len(t, lines, 4, "a head, two images, nothing torn")
 
 	o.Resume = true
 	for name, v := range map[string]struct {
 		text string
-		from int // pictures that are not detected again
+		from int // images that are not detected again
 	}{
-		"two pictures":         {string(two), 2},
+		"two images":           {string(two), 2},
 		"nothing":              {"", 0},
 		"half a head":          {lines[0][:9], 0},
 		"a head":               {lines[0], 0},
-		"half a picture":       {string(two) + lines[2][:len(lines[2])/2], 2},
+		"half an image":        {string(two) + lines[2][:len(lines[2])/2], 2},
 		"but for the end":      {strings.TrimSuffix(string(two), "\n"), 1},
 		"zeros":                {lines[0] + lines[1] + strings.Repeat("\x00", 100) + "\n", 1},
 		"zeros without an end": {string(two) + strings.Repeat("\x00", 100), 2},
@@ -107,7 +107,7 @@ func TestEvaluateResumes(t *testing.T) {
 // What is not a file of this model's evaluation on this data is refused and
 // left alone.
 func TestEvaluateRefuses(t *testing.T) {
-	d, data := evaluator(t, nil), pictures(t)
+	d, data := evaluator(t, nil), images(t)
 	o := EvaluateOptions{Partial: filepath.Join(t.TempDir(), "p")}
 	evaluateUntil(t, d, data, o, 3)
 	kept, err := os.ReadFile(o.Partial)
@@ -119,12 +119,12 @@ func TestEvaluateRefuses(t *testing.T) {
 	o.Resume = true
 	other := evaluator(t, nil)
 	other.model.Params.All()[0].Data[0]++
-	fewer := pictures(t)
+	fewer := images(t)
 	fewer.Images[3].FileName = "other.png"
-	moved := pictures(t)
+	moved := images(t)
 	moved.ImagesDir = t.TempDir()
 	for i := range moved.Images {
-		require.NoError(t, os.WriteFile(moved.ImagePath(i), []byte("another picture"), 0o644))
+		require.NoError(t, os.WriteFile(moved.ImagePath(i), []byte("another image"), 0o644))
 	}
 	for name, v := range map[string]struct {
 		d    *Detector
@@ -136,8 +136,8 @@ func TestEvaluateRefuses(t *testing.T) {
 		"size":           {evaluator(t, func(c *Config) { c.Input.TestShorter = 96 }), data, string(kept), "another model"},
 		"proposals":      {evaluator(t, func(c *Config) { c.RPN.Proposals.Test.AfterNMS = 41 }), data, string(kept), "another model"},
 		"precision":      {NewDetector(d.model, d.dev, Options{Features: engine.BFloat16}), data, string(kept), "another model"},
-		"data":           {d, fewer, string(kept), "of other data than testdata/pictures/instances.json"},
-		"pictures":       {d, moved, string(kept), "it had"},
+		"data":           {d, fewer, string(kept), "of other data than testdata/images/instances.json"},
+		"images":         {d, moved, string(kept), "it had"},
 		"another file":   {d, data, "{}\n", "no partial results"},
 		"no JSON":        {d, data, "hello\nworld\n", "no partial results"},
 		"a line missing": {d, data, lines[0] + lines[2], "line 2: image_id"},
@@ -159,7 +159,7 @@ func TestEvaluateRefuses(t *testing.T) {
 // FuzzPartial reads anything as the file of an evaluation: it is refused, or
 // gives whole columns.
 func FuzzPartial(f *testing.F) {
-	data := &coco.Dataset{Path: "x", ImagesDir: "testdata/pictures", Images: []coco.Image{{ID: 4, FileName: "instances.json"}}}
+	data := &coco.Dataset{Path: "x", ImagesDir: "testdata/images", Images: []coco.Image{{ID: 4, FileName: "instances.json"}}}
 	f.Add(`{"image_id":4,"bytes":1,"category_id":[1],"bbox":[[1,2,3,4]],"score":[0.5]}`)
 	f.Add(`{"image_id":4,"bytes":1e400,"bbox":[[1,2,3]]}`)
 	f.Add("\x00\x00")
@@ -177,7 +177,7 @@ func TestTimings(t *testing.T) {
 	require.Empty(t, Timings(nil).Stages())
 	var all Timings
 	for i := range 100 {
-		all = append(all, PictureTiming{Decode: time.Duration(100 - i), Inference: 10, Postprocess: time.Duration(i)})
+		all = append(all, ImageTiming{Decode: time.Duration(100 - i), Inference: 10, Postprocess: time.Duration(i)})
 	}
 	s := all.Stages()
 	require.Equal(t, StageTiming{"decode", 50, 50, 90, 99, 100}, s[0])

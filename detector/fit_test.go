@@ -13,7 +13,7 @@ import (
 	"scalenet/train"
 )
 
-// cellConfig is a detector of 0.2 million parameters for the test pictures.
+// cellConfig is a detector of 0.2 million parameters for the test images.
 func cellConfig() Config {
 	c := Default()
 	c.Backbone = backbone.Config{Name: "scalenet", Stem: backbone.Stem{Channels: 16, Kernel: 3},
@@ -78,21 +78,21 @@ func inEach(t *testing.T, test func(t *testing.T, p train.Precision)) {
 	}
 }
 
-// Four pictures are learned by heart from nothing.
-func TestOverfitFourPictures(t *testing.T) {
+// Four images are learned by heart from nothing.
+func TestOverfitFourImages(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for half a minute on two cores")
 	}
-	inEach(t, overfitFourPictures)
+	inEach(t, overfitFourImages)
 }
 
-func overfitFourPictures(t *testing.T, p train.Precision) {
+func overfitFourImages(t *testing.T, p train.Precision) {
 	c := cellConfig()
 	c.Train.Precision = p
 	c.Input.FlipHorizontal = false // all four in every batch, always the same
 	c.Batch, c.Train.LR, c.RoI.Targets.PositiveFraction = 4, 0.1, 0.5
 	c.Train.Epochs, c.Train.EvalEpochs = 200, 200
-	dir, data := t.TempDir(), pictures(t)
+	dir, data := t.TempDir(), images(t)
 	start := time.Now()
 	require.NoError(t, fit(t, c, data, dir, false, 0))
 	took := time.Since(start)
@@ -116,7 +116,7 @@ func resumeIsExact(t *testing.T, p train.Precision) {
 	c.Input.Brightness, c.Train.Precision = 0.2, p
 	c.Train.Epochs, c.Train.EvalEpochs, c.Train.EMADecay = 3, 0, 0.9
 	c.Train.Schedule.WarmupSteps = 5
-	data, whole, parts := pictures(t), t.TempDir(), t.TempDir()
+	data, whole, parts := images(t), t.TempDir(), t.TempDir()
 	require.NoError(t, fit(t, c, data, whole, false, 0))
 	var interrupted *train.InterruptedError
 	require.ErrorAs(t, fit(t, c, data, parts, false, 1), &interrupted)

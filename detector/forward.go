@@ -5,15 +5,15 @@ import (
 	"scalenet/nn"
 )
 
-// mostAtATime RoIs keep a large GPU busy. With ScaleNet-50 their features take 400 MB.
-const mostAtATime = 512
+// maxAtATime RoIs keep a large GPU busy. With ScaleNet-50 their features take 400 MB.
+const maxAtATime = 512
 
 // detect adds the whole network: a batch -> detections (N, rows, 6), the rows of nn.Detections. atATime is the number of RoIs that go
-// through the box head at a time; memory grows with it. If it is below 1, all RoIs of an image do, but at most mostAtATime.
-func (m *Model) detect(g *nn.Graph, size batchSize, limits *nn.Node, r room, atATime int) (p proposing, detections *nn.Node) {
+// through the box head at a time; memory grows with it. If it is below 1, all RoIs of an image do, but at most maxAtATime.
+func (m *Model) detect(g *nn.Graph, size batchSize, limits *nn.Node, r capacity, atATime int) (p proposing, detections *nn.Node) {
 	p = m.proposing(g, size, r.proposals, r.bytes)
 	if atATime < 1 {
-		atATime = min(p.regions.Shape()[0]/size.N, mostAtATime)
+		atATime = min(p.regions.Shape()[0]/size.N, maxAtATime)
 	}
 	var logits, boxes []*nn.Node
 	for from, n := 0, p.regions.Shape()[0]; from < n; from += atATime {
@@ -25,15 +25,15 @@ func (m *Model) detect(g *nn.Graph, size batchSize, limits *nn.Node, r room, atA
 
 // proposing is the nodes from a batch to its regions.
 type proposing struct {
-	pictures, placements         *nn.Node // inputs where the device makes images, else nil: bytes, (N, nn.PlacementRow)
+	decoded, transforms          *nn.Node // inputs if the device preprocesses, else nil: bytes, (N, nn.TransformRow)
 	images                       *nn.Node // (N, H, W, 3), else an input
 	anchors, limits              *nn.Node // inputs: (h*w*A, 4), (N, nn.Limits)
 	features, objectness, deltas *nn.Node
 	regions                      *nn.Node // (N*rows, 5: image, x1, y1, x2, y2)
 }
 
-// proposing adds a batch -> regions, of each image as many as rows at most. The images are made of pictures of so many bytes, or for 0 an
-// input.
+// proposing adds a batch -> regions, of each image as many as rows at most. bytes is the size of the decoded
+// images that the device preprocesses; 0 if the host does.
 func (m *Model) proposing(g *nn.Graph, size batchSize, rows, bytes int) (p proposing) {
 	p.addImages(g, m, size, bytes)
 	p.features, p.objectness, p.deltas = m.propose(g, p.images)

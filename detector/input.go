@@ -12,29 +12,30 @@ import (
 	"scalenet/raster"
 )
 
-// input is a batch on its way into the network: the pictures as they are, where the device makes images of them, else the images.
+// input is a batch on its way into the network: decoded images if the device preprocesses them, else the pixels of the network's input.
 type input struct {
-	pictures []coco.Placed
-	pixels   []float32
+	raw    []coco.RawImage
+	pixels []float32
 }
 
-// bytes is the length of the pictures, 0 of images.
+// bytes is the size of the decoded images; 0 for pixels.
 func (in input) bytes() (n int) {
-	for _, p := range in.pictures {
-		n += len(p.Image.Pix)
+	for _, r := range in.raw {
+		n += len(r.Image.Pix)
 	}
 	return n
 }
 
-// leastCapacity is a picture of 295 x 295 pixels.
-const leastCapacity = 1 << 18
+// minByteCapacity is an image of 295 x 295 pixels.
+const minByteCapacity = 1 << 18
 
-// capacity is for how many bytes of pictures a plan is compiled that takes so many: doubling keeps the number of plans small.
-func capacity(bytes int) int {
+// byteCapacity is the size of decoded images that a plan is compiled for, if it has to take so many bytes. Powers of two keep the number of
+// plans small.
+func byteCapacity(bytes int) int {
 	if bytes == 0 {
 		return 0
 	}
-	return max(leastCapacity, 1<<bits.Len(uint(bytes-1)))
+	return max(minByteCapacity, 1<<bits.Len(uint(bytes-1)))
 }
 
 // preprocessesOnDevice says whether the device makes the input of the network from decoded images. For the CPU the host does, on goroutines
@@ -43,43 +44,43 @@ func preprocessesOnDevice(dev engine.Device) bool {
 	return dev.Capabilities().PreprocessesImages
 }
 
-// prepare makes the input of pictures that are padded to the same size, and says where they lie.
+// prepare makes the input of images that are padded to the same size, and their frames.
 func (d *deviceModel) prepare(queries []Query, size batchSize) (in input, frames []frame, err error) {
-	pictures := make([]coco.Placed, len(queries))
+	images := make([]coco.RawImage, len(queries))
 	for i, q := range queries {
 		original := geom.Size{W: q.Image.W, H: q.Image.H}
 		s := q.Settings.resized(original)
 		frames = append(frames, frame{original, s, q.Settings})
-		pictures[i] = coco.Placed{Image: q.Image, Placing: raster.Placing{W: s.W, H: s.H}}
+		images[i] = coco.RawImage{Image: q.Image, Transform: raster.Transform{W: s.W, H: s.H}}
 	}
 	if preprocessesOnDevice(d.dev) {
-		return input{pictures: pictures}, frames, nil
+		return input{raw: images}, frames, nil
 	}
 	c := d.model.Config.Input
 	normalization := imaging.Normalization{Mean: c.Mean, Std: c.Std}
 	in.pixels = make([]float32, size.N*size.H*size.W*3)
-	for i, p := range pictures {
-		if err := normalization.FillResized(part(in.pixels, i, size.N), size.W*3, p.Image, p.Placing); err != nil {
+	for i, p := range images {
+		if err := normalization.FillResized(part(in.pixels, i, size.N), size.W*3, p.Image, p.Transform); err != nil {
 			return in, nil, err
 		}
 	}
 	return in, frames, nil
 }
 
-// addImages adds the images of a batch: an input, or made of so many bytes of pictures.
+// addImages adds the images of a batch: an input, or the output of the preprocessing of decoded images of so many bytes.
 func (p *proposing) addImages(g *nn.Graph, m *Model, size batchSize, bytes int) {
 	if bytes == 0 {
 		p.images = g.Features("images", size.N, size.H, size.W, 3)
 		return
 	}
 	c := m.Config.Input
-	p.pictures, p.placements = g.Bytes("pictures", bytes), g.Labels("placements", size.N, nn.PlacementRow)
-	p.images = nn.Apply(nn.Pictures{Mean: c.Mean, Std: c.Std, Height: size.H, Width: size.W}, p.pictures, p.placements)
+	p.decoded, p.transforms = g.Bytes("decoded", bytes), g.Labels("transforms", size.N, nn.TransformRow)
+	p.images = nn.Apply(nn.Preprocess{Mean: c.Mean, Std: c.Std, Height: size.H, Width: size.W}, p.decoded, p.transforms)
 }
 
-// made is the images where the device makes them, which nobody reads then.
+// made lists the images if the device preprocesses them. Nobody reads them then.
 func (p *proposing) made() []*nn.Node {
-	if p.pictures == nil {
+	if p.decoded == nil {
 		return nil
 	}
 	return []*nn.Node{p.images}
@@ -87,22 +88,22 @@ func (p *proposing) made() []*nn.Node {
 
 // write sets the images of a batch.
 func (p *proposing) write(plan *engine.Plan, in input) error {
-	if p.pictures == nil {
+	if p.decoded == nil {
 		return plan.Write(p.images, in.pixels)
 	}
-	if len(in.pictures) != p.images.Shape()[0] {
-		return fmt.Errorf("detector: %d pictures in a batch of %d", len(in.pictures), p.images.Shape()[0])
+	if len(in.raw) != p.images.Shape()[0] {
+		return fmt.Errorf("detector: %d images in a batch of %d", len(in.raw), p.images.Shape()[0])
 	}
 	var parts []any
-	var placements []int32
+	var transforms []int32
 	at := 0
-	for _, q := range in.pictures {
+	for _, q := range in.raw {
 		parts = append(parts, q.Image.Pix)
-		placements = append(placements, nn.Placement{At: at, W: q.Image.W, H: q.Image.H, Placing: q.Placing}.Row()...)
+		transforms = append(transforms, nn.ImageTransform{At: at, W: q.Image.W, H: q.Image.H, Transform: q.Transform}.Row()...)
 		at += len(q.Image.Pix)
 	}
-	if err := plan.Upload(p.pictures, parts...); err != nil {
+	if err := plan.Upload(p.decoded, parts...); err != nil {
 		return err
 	}
-	return plan.Write(p.placements, placements)
+	return plan.Write(p.transforms, transforms)
 }

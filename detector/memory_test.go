@@ -52,7 +52,7 @@ func TestDetectionBytes(t *testing.T) {
 	require.Equal(t, d.Bytes(), need)
 }
 
-// Pictures of more sizes than plans are kept for: memory stays what the
+// Images of more sizes than plans are kept for: memory stays what the
 // largest plans take, and all of it comes back.
 func TestMemoryOfPlans(t *testing.T) {
 	processor := newCPU(t)
@@ -70,7 +70,7 @@ func TestMemoryOfPlans(t *testing.T) {
 	packed := processor.Packed()
 	require.Positive(t, params)
 	require.EqualValues(t, params, dev.mapped.Load(), "inference has no copy of the parameters")
-	byShape := 0 // weights of 3x3 have another form, of Winograd's method, for small pictures
+	byShape := 0 // weights of 3x3 have another form, of Winograd's method, for small images
 	for _, p := range m.Params.All() {
 		if p.Kind == nn.Weight && len(p.Shape) == 4 && p.Shape[2] == 3 {
 			byShape++
@@ -106,7 +106,7 @@ func TestMemoryOfTraining(t *testing.T) {
 
 // Batches have no more sizes than plans stay compiled.
 func TestLoaderHasFewSizes(t *testing.T) {
-	loader, err := newModel(t, cellConfig()).NewLoader(pictures(t), ref.New(ref.Options{})) // of three shapes
+	loader, err := newModel(t, cellConfig()).NewLoader(images(t), ref.New(ref.Options{})) // of three shapes
 	require.NoError(t, err)
 	defer loader.Close()
 	require.LessOrEqual(t, len(loader.Sizes()), trainingPlans)

@@ -20,7 +20,7 @@ import (
 )
 
 // partial is a file of the detections of an evaluation in progress: a line that
-// says which model and data they belong to, then a line of JSON a picture, in
+// says which model and data they belong to, then a line of JSON an image, in
 // the data set's order. Lines are only ever appended; the last one may be torn.
 // A nil partial keeps nothing.
 type partial struct{ f *os.File }
@@ -31,17 +31,17 @@ type partialHead struct {
 	Data  string `json:"data"`
 }
 
-// partialLine is the line of a picture: its detections as columns.
+// partialLine is the line of an image: its detections as columns.
 type partialLine struct {
 	Image    int64        `json:"image_id"`
-	Bytes    int64        `json:"bytes"` // of the picture's file
+	Bytes    int64        `json:"bytes"` // of the image's file
 	Category []int64      `json:"category_id"`
 	Box      [][4]float64 `json:"bbox"`
 	Score    []float64    `json:"score"`
 }
 
 // openPartial begins a file, or reads one that is to be resumed into the
-// results; done is the number of pictures in it.
+// results; done is the number of images in it.
 func (d *deviceModel) openPartial(data *coco.Dataset, o EvaluateOptions, results *coco.Results) (p *partial, done int, err error) {
 	head := partialHead{d.fingerprint(), dataFingerprint(data)}
 	if o.Resume {
@@ -171,10 +171,10 @@ func readPartialLine(line []byte, data *coco.Dataset, i int, results *coco.Resul
 	if i >= len(data.Images) || have.Image != data.Images[i].ID {
 		return &mismatchError{fmt.Sprintf("image_id %d is out of order", have.Image)}
 	}
-	if size, err := pictureBytes(data, i); err != nil {
+	if size, err := imageBytes(data, i); err != nil {
 		return &mismatchError{err.Error()}
 	} else if size != have.Bytes {
-		return &mismatchError{fmt.Sprintf("%s has %d bytes, it had %d: another picture", data.ImagePath(i), size, have.Bytes)}
+		return &mismatchError{fmt.Sprintf("%s has %d bytes, it had %d: another image", data.ImagePath(i), size, have.Bytes)}
 	}
 	for k, score := range have.Score {
 		results.Add(have.Image, have.Category[k], have.Box[k], score)
@@ -187,14 +187,14 @@ func (p *partial) add(data *coco.Dataset, i int, results *coco.Results, from int
 	if p == nil {
 		return nil
 	}
-	size, err := pictureBytes(data, i)
+	size, err := imageBytes(data, i)
 	if err != nil {
 		return err
 	}
 	return p.write(partialLine{data.Images[i].ID, size, results.Category[from:], results.Box[from:], results.Score[from:]})
 }
 
-func pictureBytes(data *coco.Dataset, i int) (int64, error) {
+func imageBytes(data *coco.Dataset, i int) (int64, error) {
 	info, err := os.Stat(data.ImagePath(i))
 	if err != nil {
 		return 0, err
@@ -218,7 +218,7 @@ func (p *partial) close() {
 	}
 }
 
-// fingerprint identifies all that detections depend on but the picture: the
+// fingerprint identifies all that detections depend on but the image: the
 // configuration, the classes, the parameters, the device.
 func (d *deviceModel) fingerprint() string {
 	h := sha256.New()
@@ -243,8 +243,8 @@ func hashFloats(h hash.Hash, values []float32) {
 	}
 }
 
-// dataFingerprint identifies the pictures and the classes of a data set. Boxes
-// don't count: detections don't depend on them. Each picture's line has the
+// dataFingerprint identifies the images and the classes of a data set. Boxes
+// don't count: detections don't depend on them. Each image's line has the
 // length of its file.
 func dataFingerprint(data *coco.Dataset) string {
 	h := sha256.New()

@@ -19,7 +19,7 @@ func (m *Model) compileParts(p *inference, dev engine.Device, store *engine.Stor
 	var g *nn.Graph
 	if err = nn.Build(func() {
 		g = nn.NewGraph(m.Params, false)
-		p.proposing = m.proposing(g, size, p.room.proposals, p.room.bytes)
+		p.proposing = m.proposing(g, size, p.capacity.proposals, p.capacity.bytes)
 	}); err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (m *Model) compileParts(p *inference, dev engine.Device, store *engine.Stor
 	}); err != nil {
 		return err
 	}
-	p.room.detections = math.MaxInt // Go has room for any number
+	p.capacity.detections = math.MaxInt // Go takes any number
 	head := &parts{model: m, first: p.plan, proposed: p.regions}
 	p.boxHead = head
 	if o.Regions < 1 {

@@ -90,7 +90,7 @@ func (r *Run) Wait() (all [][]roi.Detection, t Timing, err error) {
 // start gives a batch to the device. If the device is not asynchronous, the batch is finished when start returns.
 func (d *deviceModel) start(in input, size batchSize, frames []frame) (*pendingBatch, error) {
 	d.finishAllBut(maxPending)
-	p, err := d.plan(size, d.model.room(frames, in.bytes()))
+	p, err := d.plan(size, d.model.capacity(frames, in.bytes()))
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (d *deviceModel) finish(b *pendingBatch) error {
 		if err != nil {
 			return fmt.Errorf("detector: %w", err)
 		}
-		b.found[i] = d.model.inPicture(found, at)
+		b.found[i] = d.model.inImage(found, at)
 	}
 	b.timing = Timing{Inference: known.Sub(begun), Postprocess: time.Since(known)}
 	return nil

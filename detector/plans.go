@@ -12,15 +12,15 @@ import (
 // batchSize is the size of a padded batch: images, height, width.
 type batchSize struct{ N, H, W int }
 
-// room is for how many proposals and detections of an image, and for how many bytes of pictures a plan has memory; for none if it takes
-// images.
-type room struct{ proposals, detections, bytes int }
+// capacity is the number of proposals and detections per image, and the bytes of decoded images of a batch, that a plan has memory for. bytes
+// is 0 if the host preprocesses.
+type capacity struct{ proposals, detections, bytes int }
 
-// room is what pictures with these settings need, and the model's own. Doubling keeps the number of
-// plans small that requests of more and more detections make.
-func (m *Model) room(frames []frame, bytes int) room {
+// capacity is what images with these settings need, at least what the model's own settings need. Doubling keeps the number of plans small
+// when requests ask for more and more detections.
+func (m *Model) capacity(frames []frame, bytes int) capacity {
 	own := m.Settings()
-	r := room{own.Proposals.AfterNMS, own.Detections.PerImage, capacity(bytes)}
+	r := capacity{own.Proposals.AfterNMS, own.Detections.PerImage, byteCapacity(bytes)}
 	for _, f := range frames {
 		r.proposals = max(r.proposals, f.settings.Proposals.AfterNMS)
 	}
@@ -33,14 +33,14 @@ func (m *Model) room(frames []frame, bytes int) room {
 	return r
 }
 
-func (r room) union(o room) room {
-	return room{max(r.proposals, o.proposals), max(r.detections, o.detections), max(r.bytes, o.bytes)}
+func (r capacity) union(o capacity) capacity {
+	return capacity{max(r.proposals, o.proposals), max(r.detections, o.detections), max(r.bytes, o.bytes)}
 }
 
 // inference is a model compiled for batches of one size: the first graph and the box head.
 type inference struct {
-	room room
-	plan *engine.Plan
+	capacity capacity
+	plan     *engine.Plan
 	proposing
 	boxHead
 }
@@ -55,8 +55,8 @@ type boxHead interface {
 	close()
 }
 
-func (m *Model) compileInference(dev engine.Device, store *engine.Store, size batchSize, need room, o Options) (p *inference, err error) {
-	p = &inference{room: need}
+func (m *Model) compileInference(dev engine.Device, store *engine.Store, size batchSize, need capacity, o Options) (p *inference, err error) {
+	p = &inference{capacity: need}
 	defer func() {
 		if err != nil {
 			p.close()
@@ -117,7 +117,7 @@ func (m *Model) compileWhole(p *inference, dev engine.Device, store *engine.Stor
 	if err := nn.Build(func() {
 		g = nn.NewGraph(m.Params, false)
 		w.limits = g.Input("detections.limits", size.N, nn.Limits)
-		p.proposing, w.found = m.detect(g, size, w.limits, p.room, o.Regions)
+		p.proposing, w.found = m.detect(g, size, w.limits, p.capacity, o.Regions)
 	}); err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (m *Model) compileWhole(p *inference, dev engine.Device, store *engine.Stor
 	return nil
 }
 
-// whole is for a device that goes from pictures to detections on its own: the
+// whole is for a device that goes from images to detections on its own: the
 // first graph has all.
 type whole struct {
 	model         *Model

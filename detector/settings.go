@@ -7,9 +7,9 @@ import (
 	"scalenet/rpn"
 )
 
-// Settings are what may differ between pictures that one model looks at.
+// Settings are what may differ between images that one model looks at.
 type Settings struct {
-	// Shorter is what a picture's shorter side is resized to, in pixels; Longest
+	// Shorter is what an image's shorter side is resized to, in pixels; Longest
 	// is what its longer side has at most.
 	Shorter, Longest int
 	// Proposals says how many of the RPN's proposals the box head scores.
@@ -24,7 +24,7 @@ func (m *Model) Settings() Settings {
 	return Settings{c.Input.TestShorter, c.Input.TestLongest, c.RPN.Proposals.Test, c.RoI.Detections}
 }
 
-// SetSize sets the size of the picture. The sizes of the published protocols
+// SetSize sets the size of the image. The sizes of the published protocols
 // come with their number of proposals; other sizes leave it as it is.
 func (s *Settings) SetSize(shorter, longest int) {
 	s.Shorter, s.Longest = shorter, longest
@@ -45,19 +45,19 @@ func publishedProposals(shorter, longest int) (n int, ok bool) {
 	return 0, false
 }
 
-// resized is the size of a picture of the given size in the network.
+// resized is the size of an image of the given size in the network.
 func (s Settings) resized(original geom.Size) geom.Size {
 	w, h := imaging.Fit(original.W, original.H, s.Shorter, s.Longest)
 	return geom.Size{W: w, H: h}
 }
 
-// Query is a picture and how to look at it.
+// Query is an image and how to look at it.
 type Query struct {
 	Image    *imaging.Image
 	Settings Settings
 }
 
-// PaddedSize is the size at which a picture goes through the network. Pictures
+// PaddedSize is the size at which an image goes through the network. Images
 // of the same one can go through it together.
 func (m *Model) PaddedSize(original geom.Size, s Settings) geom.Size {
 	r := s.resized(original)

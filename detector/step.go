@@ -16,7 +16,7 @@ import (
 // has given the gradient of the features, the RPN's losses and backward.
 type training struct {
 	size  batchSize
-	bytes int // of pictures; 0 if it takes images
+	bytes int // of images; 0 if it takes images
 	dev   engine.Device
 	grid  []geom.Box // the anchors
 
@@ -37,13 +37,13 @@ type training struct {
 	targets   targets
 }
 
-// compileTraining plans a training step on pictures of so many bytes, or on images.
+// compileTraining plans a training step on images of so many bytes, or on images.
 func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size batchSize, bytes int) (t *training, err error) {
 	t = &training{size: size, bytes: bytes, dev: dev, gradients: map[*nn.Param]engine.Memory{}}
 	defer func() {
 		if err != nil {
 			t.close()
-			err = engine.Advise(err, "a smaller batch and smaller pictures (input.shorter, input.longest)")
+			err = engine.Advise(err, "a smaller batch and smaller images (input.shorter, input.longest)")
 			t, err = nil, fmt.Errorf("detector: training on %d images of %dx%d: %w", size.N, size.W, size.H, err)
 		}
 	}()

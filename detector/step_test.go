@@ -38,7 +38,7 @@ func newModel(t *testing.T, c Config) *Model {
 	return m
 }
 
-// squares is a batch of n pictures with a bright square of class 1 in each, the
+// squares is a batch of n images with a bright square of class 1 in each, the
 // second one narrower than the batch.
 func squares(n int) *coco.Batch {
 	const side = 64
@@ -89,7 +89,7 @@ func learn(t *testing.T, m *Model, dev engine.Device, b *coco.Batch, steps int) 
 	return begin, end
 }
 
-// findSquares runs a model on the pictures of a batch.
+// findSquares runs a model on the images of a batch.
 func findSquares(t *testing.T, m *Model, dev engine.Device, b *coco.Batch, o Options) [][]roi.Detection {
 	d := NewDetector(m, dev, o)
 	defer d.Close()
@@ -97,7 +97,7 @@ func findSquares(t *testing.T, m *Model, dev engine.Device, b *coco.Batch, o Opt
 	for i, s := range b.Samples {
 		frames[i] = frame{s.Original, s.Resized, m.Settings()}
 	}
-	pending, err := d.start(input{b.Pictures, b.Pixels}, batchSize{len(frames), b.H, b.W}, frames)
+	pending, err := d.start(input{b.Raw, b.Pixels}, batchSize{len(frames), b.H, b.W}, frames)
 	require.NoError(t, err)
 	require.NoError(t, d.wait(pending))
 	return pending.found
@@ -126,7 +126,7 @@ func TestVariantsLearn(t *testing.T) {
 		{"frozen stages", 1, func(c *Config) { c.Frozen.Stages = 2 }},
 		{"everything before the RPN frozen", 1, func(c *Config) { c.Frozen.Stages = 3 }},
 		{"frozen norms", 1, func(c *Config) { c.Frozen.Norms = true }},
-		{"two pictures, one padded", 2, func(*Config) {}},
+		{"two images, one padded", 2, func(*Config) {}},
 		{"only the heads", 1, func(c *Config) { c.Frozen.Stages, c.Train.LR = 4, 0.0001 }},
 		{"no RPN", 1, func(c *Config) {
 			c.Frozen.Stages = 3
@@ -219,5 +219,5 @@ func TestInclusiveBoxesAreConverted(t *testing.T) {
 	examples, err := m.examples(squares(1))
 	require.NoError(t, err)
 	require.Equal(t, geom.Box{X1: 20, Y1: 16, X2: 47, Y2: 39}, examples[0].truth.Boxes[0])
-	require.Equal(t, geom.Box{X1: 20, Y1: 16, X2: 48, Y2: 40}, m.outward(examples[0].truth.Boxes[0]))
+	require.Equal(t, geom.Box{X1: 20, Y1: 16, X2: 48, Y2: 40}, m.toContinuous(examples[0].truth.Boxes[0]))
 }

@@ -39,13 +39,13 @@ type example struct {
 	truth assign.GroundTruth
 }
 
-// examples is a batch in the model's box convention. An error names the picture.
+// examples is a batch in the model's box convention. An error names the image.
 func (m *Model) examples(b *coco.Batch) ([]example, error) {
 	list := make([]example, len(b.Samples))
 	for i, s := range b.Samples {
 		boxes, classes := make([]geom.Box, len(s.Boxes)), make([]int32, len(s.Boxes))
 		for j := range boxes {
-			boxes[j], classes[j] = m.inward(s.Boxes[j]), int32(s.Classes[j])
+			boxes[j], classes[j] = m.toConvention(s.Boxes[j]), int32(s.Classes[j])
 		}
 		truth, err := assign.NewGroundTruth(boxes, classes, s.Crowd, m.Config.Boxes)
 		if err != nil {
@@ -56,16 +56,16 @@ func (m *Model) examples(b *coco.Batch) ([]example, error) {
 	return list, nil
 }
 
-// inward brings a box, continuous as annotations are, to the model's convention.
-func (m *Model) inward(b geom.Box) geom.Box {
+// toConvention brings a box, continuous as annotations are, to the model's convention.
+func (m *Model) toConvention(b geom.Box) geom.Box {
 	if m.Config.Boxes == geom.Inclusive {
 		b.X2, b.Y2 = b.X2-1, b.Y2-1
 	}
 	return b
 }
 
-// outward is the reverse of inward.
-func (m *Model) outward(b geom.Box) geom.Box {
+// toContinuous is the reverse of toConvention.
+func (m *Model) toContinuous(b geom.Box) geom.Box {
 	if m.Config.Boxes == geom.Inclusive {
 		b.X2, b.Y2 = b.X2+1, b.Y2+1
 	}

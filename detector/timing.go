@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// PictureTiming is where the time of one picture of an evaluation went. Decode
-// and Preprocess happen on other goroutines while the picture before is in the
+// ImageTiming is where the time of one image of an evaluation went. Decode
+// and Preprocess happen on other goroutines while the image before is in the
 // network.
-type PictureTiming struct {
+type ImageTiming struct {
 	Decode      time.Duration // read and decode the file
 	Preprocess  time.Duration // resize, normalise, pad
 	Inference   time.Duration // the network; on a GPU all that follows, too
 	Postprocess time.Duration // detections
 }
 
-// Timings are those of pictures in their order.
-type Timings []PictureTiming
+// Timings are those of images in their order.
+type Timings []ImageTiming
 
-// StageTiming sums up one stage over all pictures.
+// StageTiming sums up one stage over all images.
 type StageTiming struct {
 	Stage         string
 	Mean          time.Duration
-	P50, P90, P99 time.Duration // 50, 90, 99 % of the pictures took at most this
+	P50, P90, P99 time.Duration // 50, 90, 99 % of the images took at most this
 	Longest       time.Duration
 }
 
 // Stages sums up each stage, and the last row what the network's thread does of
-// a picture: inference and postprocessing. There is none for no pictures.
+// an image: inference and postprocessing. There is none for no images.
 func (t Timings) Stages() []StageTiming {
 	if len(t) == 0 {
 		return nil
@@ -35,13 +35,13 @@ func (t Timings) Stages() []StageTiming {
 	var stages []StageTiming
 	for _, s := range []struct {
 		name string
-		of   func(PictureTiming) time.Duration
+		of   func(ImageTiming) time.Duration
 	}{
-		{"decode", func(p PictureTiming) time.Duration { return p.Decode }},
-		{"preprocess", func(p PictureTiming) time.Duration { return p.Preprocess }},
-		{"inference", func(p PictureTiming) time.Duration { return p.Inference }},
-		{"postprocess", func(p PictureTiming) time.Duration { return p.Postprocess }},
-		{"detect", func(p PictureTiming) time.Duration { return p.Inference + p.Postprocess }},
+		{"decode", func(p ImageTiming) time.Duration { return p.Decode }},
+		{"preprocess", func(p ImageTiming) time.Duration { return p.Preprocess }},
+		{"inference", func(p ImageTiming) time.Duration { return p.Inference }},
+		{"postprocess", func(p ImageTiming) time.Duration { return p.Postprocess }},
+		{"detect", func(p ImageTiming) time.Duration { return p.Inference + p.Postprocess }},
 	} {
 		all := make([]time.Duration, len(t))
 		var sum time.Duration

@@ -22,7 +22,7 @@ import (
 
 // torchvisionGolden is testdata/torchvision.json, written by testdata/torchvision.py.
 type torchvisionGolden struct {
-	Detections      map[string][]goldenDetection // by picture
+	Detections      map[string][]goldenDetection // by image
 	Frozen, Trained goldenStep
 }
 
@@ -32,7 +32,7 @@ type goldenDetection struct {
 	Box   [4]float32
 }
 
-// goldenStep is a training step on the first two pictures.
+// goldenStep is a training step on the first two images.
 type goldenStep struct {
 	Losses           map[string]float64
 	Anchors, Regions []struct{ Positive, Negative []int } // sampled, by image
@@ -77,7 +77,7 @@ func TestDetectionsEqualTorchvision(t *testing.T) {
 	onDevices(t, func(t *testing.T, dev engine.Device) {
 		d := NewDetector(torchvisionModel(t, true), dev, Options{Regions: 16}) // 30 proposals: two runs
 		defer d.Close()
-		data := pictures(t)
+		data := images(t)
 		var images []*imaging.Image
 		for i := range data.Images {
 			im, err := imaging.Load(data.ImagePath(i), imaging.Limits{})
@@ -101,7 +101,7 @@ func TestDetectionsEqualTorchvision(t *testing.T) {
 	})
 }
 
-// A step on two pictures of different sizes, with torchvision's sampled anchors
+// A step on two images of different sizes, with torchvision's sampled anchors
 // and regions.
 func TestStepEqualsTorchvision(t *testing.T) {
 	golden := readTorchvision(t)
@@ -132,8 +132,8 @@ func checkStep(t *testing.T, dev engine.Device, m *Model, want goldenStep, tenso
 // but for a part of them.
 func injectedStep(t *testing.T, dev engine.Device, store *engine.Store, m *Model, want goldenStep, scale float32, part float64) *training {
 	batch, examples := torchvisionBatch(t, m, preprocessesOnDevice(dev))
-	in := input{batch.Pictures, batch.Pixels}
-	step, err := m.compileTraining(dev, store, batchSize{2, batch.H, batch.W}, capacity(in.bytes()))
+	in := input{batch.Raw, batch.Pixels}
+	step, err := m.compileTraining(dev, store, batchSize{2, batch.H, batch.W}, byteCapacity(in.bytes()))
 	require.NoError(t, err)
 	require.NoError(t, step.forward(t.Context(), m, in, examples))
 	s := injected(t, m, step, examples, want)
@@ -194,9 +194,9 @@ func checkShortStep(t *testing.T, dev engine.Device, p train.Precision, want gol
 	require.InDelta(t, 1, length, 0.1)
 }
 
-// torchvisionBatch is the first two pictures as the loader makes a batch of them.
+// torchvisionBatch is the first two images as the loader makes a batch of them.
 func torchvisionBatch(t *testing.T, m *Model, raw bool) (*coco.Batch, []example) {
-	data := pictures(t)
+	data := images(t)
 	data.Images = data.Images[:2]
 	c := m.Config.Input
 	loader, err := coco.NewLoader(data, coco.LoaderConfig{

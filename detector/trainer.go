@@ -42,7 +42,7 @@ func NewTrainer(m *Model, dev engine.Device, val *coco.Dataset, random *rand.Ran
 
 // NewLoader makes the batches that the model's configuration wants, of no more
 // sizes at a scale than plans stay compiled: the first step in new memory is a
-// slow one. The device says whether it makes images of the pictures.
+// slow one. The device says whether it makes images of the images.
 func (m *Model) NewLoader(data *coco.Dataset, dev engine.Device) (*coco.Loader, error) {
 	c := m.Config.Input
 	return coco.NewLoader(data, coco.LoaderConfig{
@@ -66,8 +66,8 @@ func (t *Trainer) Backward(ctx context.Context, b *coco.Batch, scale float32) (t
 	if err != nil {
 		return train.Gradients{}, err
 	}
-	in := input{b.Pictures, b.Pixels}
-	p, err := t.plan(batchSize{len(b.Samples), b.H, b.W}, capacity(in.bytes()))
+	in := input{b.Raw, b.Pixels}
+	p, err := t.plan(batchSize{len(b.Samples), b.H, b.W}, byteCapacity(in.bytes()))
 	if err != nil {
 		return train.Gradients{}, err
 	}
@@ -100,7 +100,7 @@ func (t *Trainer) outcome(p *training) (g train.Gradients, err error) {
 	return g, nil
 }
 
-// plan finds or compiles the plans of a size that take so many bytes of pictures, or images; the one unused longest makes room.
+// plan finds or compiles the plans of a size that take so many bytes of images, or images; the one unused longest is closed to make room.
 func (t *Trainer) plan(size batchSize, bytes int) (*training, error) {
 	for i, p := range t.plans {
 		if p.size != size || (p.bytes > 0) != (bytes > 0) {

@@ -27,12 +27,12 @@ func (d *ahead) Read(dst any, src engine.Memory) error {
 }
 
 // The network as one graph finds what it finds as two, whatever the settings: they are no other plan's, but for more detections than
-// there was room for. A batch is read from once.
+// there was memory for. A batch is read from once.
 func TestWholeGraph(t *testing.T) {
 	m := torchvisionModel(t, true)
 	parts := NewDetector(m, newCPU(t), Options{})
 	defer parts.Close()
-	im, err := imaging.Load(pictures(t).ImagePath(2), imaging.Limits{})
+	im, err := imaging.Load(images(t).ImagePath(2), imaging.Limits{})
 	require.NoError(t, err)
 	own := m.Settings()
 	few, strict, fewer, many := own, own, own, own
@@ -69,8 +69,8 @@ func TestWholeGraph(t *testing.T) {
 			want, got = detect(many, own)
 			require.Greater(t, len(got[0]), own.Detections.PerImage)
 			compareDetections(t, want, got)
-			require.Len(t, d.plans, 1, "one with more room in the other's place")
-			require.Equal(t, room{30, 200, leastCapacity}, d.plans[0].room)
+			require.Len(t, d.plans, 1, "one with more capacity in the other's place")
+			require.Equal(t, capacity{30, 200, minByteCapacity}, d.plans[0].capacity)
 		}
 		if _, records := dev.(engine.Recorder); records { // from the second run on
 			d := NewDetector(m, dev, Options{})

@@ -68,10 +68,10 @@ func Advise(err error, settings string) error {
 type Tensor struct {
 	Desc
 	Mem Memory
-	// Changes counts the changes of a parameter, so that what a kernel derives
+	// Version counts the changes of a parameter, so that what a kernel derives
 	// from it (a packed or folded weight) is derived anew only when needed.
 	// It is nil for what changes with every run.
-	Changes *uint64
+	Version *uint64
 }
 
 // Kernel is an operation compiled for shapes, types and memory.
@@ -137,7 +137,7 @@ type Capabilities struct {
 	BFloat16, Float16 error
 	// Asynchronous: calls return before their work is done. The host may prepare the next batch meanwhile; Sync waits.
 	Asynchronous bool
-	// PreprocessesImages: the device makes the network's input of decoded images (nn.Pictures). Otherwise the host does it, beside the network.
+	// PreprocessesImages: the device makes the network's input of decoded images (nn.Preprocess). Otherwise the host does it, beside the network.
 	PreprocessesImages bool
 	// WholeGraph: detections are computed in one graph, without a look at what lies in between. Otherwise the host chooses proposals and
 	// detections, and leaves out what they do not need.

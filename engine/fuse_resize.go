@@ -1,8 +1,8 @@
 package engine
 
-// mostResizes is how many resized terms a ResizeBlock takes: a ScaleNet block
+// maxResizes is how many resized terms a ResizeBlock takes: a ScaleNet block
 // has that many below its own resolution.
-const mostResizes = 3
+const maxResizes = 3
 
 // joinResizes: a resize that is added to a resize -> one pass over the sum.
 func (p *program) joinResizes(s *step) bool {
@@ -15,7 +15,7 @@ func (p *program) joinResizes(s *step) bool {
 		return false
 	}
 	inner, ok := below.op.(ResizeBlock)
-	if !ok || inner.ReLU || inner.Resize2D != outer.Resize2D || outer.More+inner.More+2 > mostResizes {
+	if !ok || inner.ReLU || inner.Resize2D != outer.Resize2D || outer.More+inner.More+2 > maxResizes {
 		return false
 	}
 	in := append(resized(below), s.in[:outer.ResidualAt()]...)

@@ -40,7 +40,7 @@ func (s *Store) Tensor(p *nn.Param, t DType) (Tensor, error) {
 		}
 		return v, nil
 	}
-	v := Tensor{Desc: Desc{p.Shape, t}, Changes: new(uint64)}
+	v := Tensor{Desc: Desc{p.Shape, t}, Version: new(uint64)}
 	var err error
 	if s.inPlace && t == Float32 {
 		v.Mem, err = s.dev.Map(p.Data)
@@ -75,7 +75,7 @@ func (s *Store) Upload(params ...*nn.Param) error {
 }
 
 func (s *Store) upload(p *nn.Param, v Tensor) error {
-	*v.Changes++
+	*v.Version++
 	var data any = p.Data
 	if v.Type == Float64 {
 		wide := make([]float64, len(p.Data))

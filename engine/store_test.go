@@ -24,7 +24,7 @@ func TestStore(t *testing.T) {
 	require.NoError(t, store.Upload(), "parameters that no plan needs yet are not uploaded")
 	v, err := store.Tensor(w, engine.Float32)
 	require.NoError(t, err)
-	assert.EqualValues(t, 1, *v.Changes)
+	assert.EqualValues(t, 1, *v.Version)
 	again, err := store.Tensor(w, engine.Float32)
 	require.NoError(t, err)
 	assert.Equal(t, v, again, "once for all plans")
@@ -39,12 +39,12 @@ func TestStore(t *testing.T) {
 	assert.Equal(t, []float32{2, 2, 2}, device())
 	w.Data[1] = 5
 	require.NoError(t, store.Upload(w))
-	assert.EqualValues(t, 2, *v.Changes, "an upload is a change")
+	assert.EqualValues(t, 2, *v.Version, "an upload is a change")
 	assert.Equal(t, []float32{2, 5, 2}, device())
 	require.NoError(t, dev.Write(v.Mem, []float32{7, 8, 9}))
 	require.NoError(t, store.Download())
 	assert.Equal(t, []float32{7, 8, 9}, w.Data)
-	assert.EqualValues(t, 2, *v.Changes, "a download is none")
+	assert.EqualValues(t, 2, *v.Version, "a download is none")
 }
 
 // The numbers are those of torch.nn.BatchNorm2d(2) in training mode after one

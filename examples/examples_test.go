@@ -9,12 +9,12 @@ import (
 	"scalenet/imaging"
 )
 
-// The pictures can be read, and their licence is with them.
+// The images can be read, and their licence is with them.
 func TestFiles(t *testing.T) {
 	names, err := fs.Glob(Files, "*")
 	require.NoError(t, err)
 	require.Contains(t, names, "LICENSE.bccd")
-	pictures := 0
+	images := 0
 	for _, name := range names {
 		data, err := fs.ReadFile(Files, name)
 		require.NoError(t, err)
@@ -24,7 +24,7 @@ func TestFiles(t *testing.T) {
 		}
 		_, err = imaging.Decode(data, imaging.Limits{})
 		require.NoError(t, err, name)
-		pictures++
+		images++
 	}
-	require.NotZero(t, pictures)
+	require.NotZero(t, images)
 }

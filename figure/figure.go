@@ -1,4 +1,4 @@
-// Package figure gives every picture of numbers the same look (frame, colours,
+// Package figure gives every image of numbers the same look (frame, colours,
 // ticks) and writes it as a PNG.
 package figure
 
@@ -26,7 +26,7 @@ var Colours = []color.RGBA{
 // Grid is the colour of grid lines.
 var Grid = color.Gray{215}
 
-// New is a picture without its curves: a title, labelled axes and a grid.
+// New is an image without its curves: a title, labelled axes and a grid.
 func New(title, x, y string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
@@ -55,18 +55,18 @@ func Ticks(low, high float64) []plot.Tick {
 	return marks
 }
 
-// Write draws pictures below each other, their axes aligned, and writes the
+// Write draws images below each other, their axes aligned, and writes the
 // file atomically. Width and height are the whole file's.
-func Write(path string, width, height vg.Length, pictures ...*plot.Plot) error {
+func Write(path string, width, height vg.Length, images ...*plot.Plot) error {
 	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(110))}
 	const margin = 10 * vg.Millimeter / 3
 	area := draw.Crop(draw.New(canvas), margin, -2*margin, margin, -margin)
-	rows := make([][]*plot.Plot, len(pictures))
-	for i, p := range pictures {
+	rows := make([][]*plot.Plot, len(images))
+	for i, p := range images {
 		rows[i] = []*plot.Plot{p}
 	}
 	tiles := plot.Align(rows, draw.Tiles{Rows: len(rows), Cols: 1, PadY: 2 * margin}, area)
-	for i, p := range pictures {
+	for i, p := range images {
 		p.Draw(tiles[i][0])
 	}
 	return checkpoint.WriteAtomic(path, func(w io.Writer) error {

@@ -26,9 +26,9 @@ func TestWrite(t *testing.T) {
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()
-	picture, err := png.Decode(f)
+	image, err := png.Decode(f)
 	require.NoError(t, err)
-	require.Equal(t, [2]int{440, 330}, [2]int{picture.Bounds().Dx(), picture.Bounds().Dy()})
+	require.Equal(t, [2]int{440, 330}, [2]int{image.Bounds().Dx(), image.Bounds().Dy()})
 	err = Write(filepath.Join(path, "no folder.png"), vg.Inch, vg.Inch, New("", "", ""))
 	require.ErrorContains(t, err, "no folder.png")
 }

@@ -25,7 +25,7 @@ next:
 }
 
 // randomBoxes gives boxes like a region proposal network's: clusters of
-// overlapping boxes of many sizes in a picture of 904x600.
+// overlapping boxes of many sizes in an image of 904x600.
 func randomBoxes(rng *rand.Rand, n, clusters int) ([]Box, []float32) {
 	boxes, scores := make([]Box, n), make([]float32, n)
 	type center struct{ x, y, w, h float64 }

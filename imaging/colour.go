@@ -7,7 +7,7 @@ func grey(bgr []uint8) float64 {
 	return 0.114*float64(bgr[0]) + 0.587*float64(bgr[1]) + 0.2989*float64(bgr[2])
 }
 
-// Contrast returns the picture with every sample's distance to the mean luma multiplied by factor, which must not be
+// Contrast returns the image with every sample's distance to the mean luma multiplied by factor, which must not be
 // negative: torchvision's adjust_contrast but for the rounding (it truncates).
 func (m *Image) Contrast(factor float64) *Image {
 	var sum float64
@@ -26,7 +26,7 @@ func (m *Image) Contrast(factor float64) *Image {
 	return out
 }
 
-// Saturation returns the picture with every sample's distance to its pixel's luma multiplied by factor, which must not be
+// Saturation returns the image with every sample's distance to its pixel's luma multiplied by factor, which must not be
 // negative: torchvision's adjust_saturation but for the rounding (it truncates).
 func (m *Image) Saturation(factor float64) *Image {
 	out := New(m.W, m.H)

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// The three ways in which bytes fail to be a picture; errors of [Decode] and [Load] wrap one of them.
+// The three ways in which bytes fail to be an image; errors of [Decode] and [Load] wrap one of them.
 var (
 	ErrUnsupported = errors.New("unsupported image format")
 	ErrTooLarge    = errors.New("image too large")
@@ -23,8 +23,8 @@ func Extensions() []string {
 	return []string{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 }
 
-// IsPicture tells whether a file has one of the extensions, in any case.
-func IsPicture(path string) bool {
+// IsImage tells whether a file has one of the extensions, in any case.
+func IsImage(path string) bool {
 	return slices.Contains(Extensions(), strings.ToLower(filepath.Ext(path)))
 }
 
@@ -103,7 +103,7 @@ func formats() []format {
 	}
 }
 
-// Decode returns the picture in data, upright. The result shares no memory with data.
+// Decode returns the image in data, upright. The result shares no memory with data.
 func Decode(data []byte, limits Limits) (*Image, error) {
 	limits = limits.orDefault()
 	f, err := formatOf(data, limits)

@@ -30,7 +30,7 @@ func readJSON(t testing.TB, name string, into any) {
 	require.NoError(t, json.Unmarshal(read(t, name), into), name)
 }
 
-// rgb returns the picture's bytes in the order that Pillow has them.
+// rgb returns the image's bytes in the order that Pillow has them.
 func rgb(m *Image) []uint8 {
 	out := bytes.Clone(m.Pix)
 	for i := 0; i < len(out); i += 3 {
@@ -125,7 +125,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"PNG, changed pixel", edit(png, 60, png[60]^1), Limits{}, ErrCorrupt, "wrong checksum"},
 		{"PNG without header", append(bytes.Clone(png[:8]), png[33:]...), Limits{}, ErrCorrupt, "IHDR must be first"},
 		{"WebP, longer than the file", edit(webp, 4, 0xff, 0xff), Limits{}, ErrCorrupt, "declares 65"},
-		{"WebP, container only", edit(webp[:12], 4, 4, 0, 0, 0), Limits{}, ErrCorrupt, "no picture"},
+		{"WebP, container only", edit(webp[:12], 4, 4, 0, 0, 0), Limits{}, ErrCorrupt, "no image"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m, err := Decode(c.data, c.limits)
@@ -136,7 +136,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// TestDecodeCutOff cuts every file after every byte: what is left is refused, or is the whole picture (what was cut off was
+// TestDecodeCutOff cuts every file after every byte: what is left is refused, or is the whole image (what was cut off was
 // trailing).
 func TestDecodeCutOff(t *testing.T) {
 	for _, name := range []string{"baseline.jpg", "progressive.jpg", "cmyk.jpg", "rgb.png", "rgb.webp", "lossy.webp", "frame.gif", "rgb.bmp", "rgb.tiff"} {
@@ -195,7 +195,7 @@ func TestDecodeConcurrently(t *testing.T) {
 					return fmt.Errorf("%v instead of %v", err, want.text)
 				}
 				if m != nil && !bytes.Equal(m.Pix, want.m.Pix) {
-					return errors.New("another picture's pixels")
+					return errors.New("another image's pixels")
 				}
 			}
 			return nil

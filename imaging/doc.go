@@ -1,4 +1,4 @@
-// Package imaging reads, resizes, normalises, draws on and writes pictures, and is the only package that imports gocv.
+// Package imaging reads, resizes, normalises, draws on and writes images, and is the only package that imports gocv.
 //
 // [Decode] and [Load] take bytes that anybody may have sent. Format, size and structure are checked before a decoder sees
 // them; the declared size is held against [Limits]; EXIF orientation is applied. What can go wrong is one of three errors,
@@ -10,16 +10,16 @@
 //
 // Of an animation or several pages the first is read. docs/data.md lists what is read of each format.
 //
-// An [Image] is a Go slice of BGR bytes, OpenCV's order, so nothing needs closing and no picture outlives its owner. No method
+// An [Image] is a Go slice of BGR bytes, OpenCV's order, so nothing needs closing and no image outlives its owner. No method
 // changes its receiver, but for the ones that draw: images can be shared between goroutines and cached.
 //
-// From a picture to a network's input there are two ways, and they are not equal:
+// From an image to a network's input there are two ways, and they are not equal:
 //
 //	n.FillResized(dst, stride, m, placing)      float32 throughout: what torchvision computes, to 1e-5
 //	r, _ := m.Resize(w, h); n.Fill(dst, ...)    rounds to bytes in between: up to 1/255/std away, faster
 //
-// Both write rows of RGB float32 at a stride of the caller's choice, which is how a picture lands in a padded NHWC batch. The
-// padding is not touched. Both are defined in package raster, for devices that do it themselves (nn.Pictures). [Fit] is torchvision's rule for the size.
+// Both write rows of RGB float32 at a stride of the caller's choice, which is how an image lands in a padded NHWC batch. The
+// padding is not touched. Both are defined in package raster, for devices that do it themselves (nn.Preprocess). [Fit] is torchvision's rule for the size.
 //
 // Pixels and orientation are those of Pillow's ImageOps.exif_transpose(im).convert("RGB"), which testdata/matrix.py generates
 // for every format, mode and compression. Alpha is dropped: a transparent pixel shows the colour stored beneath it. Two things

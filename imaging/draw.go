@@ -35,7 +35,7 @@ func ClassColor(class int) color.RGBA {
 	return color.RGBA{uint8(v >> 16), uint8(v >> 8), uint8(v), 255}
 }
 
-// Draw draws boxes and their labels on the picture, the last on top. Lines and letters scale with the picture. Boxes may reach
+// Draw draws boxes and their labels on the image, the last on top. Lines and letters scale with the image. Boxes may reach
 // beyond it; those with a coordinate that is not finite are left out.
 func (m *Image) Draw(annotations ...Annotation) error {
 	side := float64(min(m.W, m.H))
@@ -67,7 +67,7 @@ func (m *Image) DrawSized(line int, letters float64, annotations ...Annotation) 
 	return nil
 }
 
-// column and row round a coordinate and keep it within a pixel of the picture, where it fits an int.
+// column and row round a coordinate and keep it within a pixel of the image, where it fits an int.
 func (m *Image) column(x float32) int { return within(x, m.W) }
 func (m *Image) row(y float32) int    { return within(y, m.H) }
 
@@ -133,7 +133,7 @@ func (m *Image) Write(x, y int, text string, letters float64, width int, c color
 // Fill fills a rectangle, x2 and y2 excluded, with a colour.
 func (m *Image) Fill(x1, y1, x2, y2 int, c color.RGBA) { m.fill(image.Rect(x1, y1, x2, y2), c) }
 
-// Paste copies a picture into this one, its upper left corner at x, y. What reaches out is cut off.
+// Paste copies an image into this one, its upper left corner at x, y. What reaches out is cut off.
 func (m *Image) Paste(x, y int, from *Image) {
 	part := image.Rect(x, y, x+from.W, y+from.H).Intersect(m.Bounds())
 	for row := part.Min.Y; row < part.Max.Y; row++ {
@@ -162,7 +162,7 @@ func labelFace(pixels float64) (font.Face, error) {
 	return opentype.NewFace(f, &opentype.FaceOptions{Size: pixels, DPI: 72, Hinting: font.HintingFull})
 }
 
-// Bounds, ColorModel, At and Set make a picture a draw.Image of the standard library.
+// Bounds, ColorModel, At and Set make an image a draw.Image of the standard library.
 func (m *Image) Bounds() image.Rectangle { return image.Rect(0, 0, m.W, m.H) }
 
 func (m *Image) ColorModel() color.Model { return color.RGBAModel }

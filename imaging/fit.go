@@ -2,7 +2,7 @@ package imaging
 
 import "math"
 
-// Fit returns the size at which a picture of w x h pixels enters a detector: its sides times the one scale at which the
+// Fit returns the size at which an image of w x h pixels enters a detector: its sides times the one scale at which the
 // shorter side is shorter, or, where that would be smaller, the longer side is longest. Faster R-CNN uses 600 and 1000.
 //
 // It is the rule of torchvision's GeneralizedRCNNTransform to the pixel: the product is rounded down in float64, so that 333 may

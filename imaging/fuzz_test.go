@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// FuzzDecode is seeded with the files of testdata. Whatever the bytes: a picture within the limits, the same when decoded
+// FuzzDecode is seeded with the files of testdata. Whatever the bytes: an image within the limits, the same when decoded
 // again, or one of the three errors.
 func FuzzDecode(f *testing.F) {
 	names, _ := filepath.Glob("testdata/*.*")

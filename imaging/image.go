@@ -5,13 +5,13 @@ import (
 	"math"
 )
 
-// Image is a colour picture in memory: H rows of W pixels of three bytes in the order blue, green, red, without padding.
+// Image is a colour image in memory: H rows of W pixels of three bytes in the order blue, green, red, without padding.
 type Image struct {
 	W, H int
 	Pix  []uint8 // len is W*H*3; pixel (x, y) starts at (y*W+x)*3
 }
 
-// New returns a black picture. It panics if a side is below 1.
+// New returns a black image. It panics if a side is below 1.
 func New(w, h int) *Image {
 	if w < 1 || h < 1 {
 		panic(fmt.Sprintf("imaging: New(%d, %d): sides must be at least 1", w, h))
@@ -26,13 +26,13 @@ func (m *Image) Clone() *Image {
 	return &c
 }
 
-// FlipHorizontal returns the picture mirrored left to right.
+// FlipHorizontal returns the image mirrored left to right.
 func (m *Image) FlipHorizontal() *Image { return m.oriented(2) }
 
-// FlipVertical returns the picture mirrored top to bottom.
+// FlipVertical returns the image mirrored top to bottom.
 func (m *Image) FlipVertical() *Image { return m.oriented(4) }
 
-// Brightness returns the picture with every sample multiplied by factor, rounded and kept within 0 and 255: torchvision's
+// Brightness returns the image with every sample multiplied by factor, rounded and kept within 0 and 255: torchvision's
 // adjust_brightness but for the rounding (it truncates). It panics if factor is negative or not finite.
 func (m *Image) Brightness(factor float64) *Image {
 	if !(factor >= 0 && factor <= math.MaxFloat64) {
@@ -49,7 +49,7 @@ func (m *Image) Brightness(factor float64) *Image {
 	return out
 }
 
-// oriented returns the picture turned upright, o being its EXIF orientation, 1 to 8. Orientation 1 returns the picture itself.
+// oriented returns the image turned upright, o being its EXIF orientation, 1 to 8. Orientation 1 returns the image itself.
 func (m *Image) oriented(o int) *Image {
 	if o <= 1 || o > 8 {
 		return m

@@ -8,11 +8,11 @@ import (
 	"scalenet/geom"
 )
 
-// Header is what a file says about its picture, without its pixels.
+// Header is what a file says about its image, without its pixels.
 type Header struct {
 	Format  string    // "JPEG", "PNG", ...
 	Size    geom.Size // upright, as Decode returns it
-	Rotated bool      // EXIF turns the picture by a quarter: it is stored with its sides swapped
+	Rotated bool      // EXIF turns the image by a quarter: it is stored with its sides swapped
 }
 
 // Inspect checks the structure of a file and reads its header; no pixel is decoded. Errors are those of [Decode].
@@ -40,7 +40,7 @@ func (h header) exported(format string) Header {
 // headBytes hold the frame header of a JPEG but for one with a large preview or colour profile before it.
 const headBytes = 32 << 10
 
-// Size reads the size of a picture, upright. Of a JPEG only the beginning of the file is looked at. Errors name the file.
+// Size reads the size of an image, upright. Of a JPEG only the beginning of the file is looked at. Errors name the file.
 func Size(path string, limits Limits) (geom.Size, error) {
 	f, err := os.Open(path)
 	if err != nil {

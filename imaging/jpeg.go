@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// maxScans bounds the work that a progressive JPEG can ask for: each scan goes over the whole picture. Encoders write about ten.
+// maxScans bounds the work that a progressive JPEG can ask for: each scan goes over the whole image. Encoders write about ten.
 const maxScans = 64
 
 // jpegWalk goes over the markers of a JPEG (ITU-T T.81, Annex B).

@@ -67,7 +67,7 @@ func (l *lister) walk(dir, at string) error {
 			l.entered[real] = true
 		case e.Type()&fs.ModeSymlink != 0 && isFolder(path):
 			l.links = append(l.links, path)
-		case IsPicture(path):
+		case IsImage(path):
 			l.files = append(l.files, path)
 		}
 		return nil

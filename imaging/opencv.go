@@ -14,7 +14,7 @@ import (
 func OpenCVVersion() string { return gocv.OpenCVVersion() }
 
 // decodeOpenCV decodes data that has passed its format's inspection. gocv.IMDecode keeps its error in a global, and decoding
-// into a Mat that was used may leave the old picture: so IMDecodeIntoMat into a fresh one, and a look at all that it returns.
+// into a Mat that was used may leave the old image: so IMDecodeIntoMat into a fresh one, and a look at all that it returns.
 // Orientation is applied by our own code for all formats alike (OpenCV 4.6 does not for WebP).
 func decodeOpenCV(data []byte, _ header) (*Image, error) {
 	mat := gocv.NewMat()
@@ -40,7 +40,7 @@ func fromMat(mat gocv.Mat) (*Image, error) {
 	return out, nil
 }
 
-// borrowed calls f with a Mat over the picture's own memory, which stays pinned until f returns.
+// borrowed calls f with a Mat over the image's own memory, which stays pinned until f returns.
 func (m *Image) borrowed(f func(gocv.Mat) error) error {
 	var pinner runtime.Pinner
 	pinner.Pin(&m.Pix[0])
@@ -53,7 +53,7 @@ func (m *Image) borrowed(f func(gocv.Mat) error) error {
 	return f(mat)
 }
 
-// Resize returns the picture at w x h pixels: bilinear, half-pixel centres, no antialias, which is PyTorch's
+// Resize returns the image at w x h pixels: bilinear, half-pixel centres, no antialias, which is PyTorch's
 // interpolate(mode="bilinear", align_corners=False) rounded to bytes.
 func (m *Image) Resize(w, h int) (*Image, error) {
 	if w < 1 || h < 1 {
@@ -74,7 +74,7 @@ func (m *Image) Resize(w, h int) (*Image, error) {
 	return out, nil
 }
 
-// encode returns the picture as the file format of an extension that gocv knows.
+// encode returns the image as the file format of an extension that gocv knows.
 func (m *Image) encode(extension gocv.FileExt, params []int) (data []byte, err error) {
 	err = m.borrowed(func(mat gocv.Mat) error {
 		buffer, err := gocv.IMEncodeWithParams(extension, mat, params)

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Crop returns a copy of the w x h pixels from (x, y) on. It panics if they are not all within the picture.
+// Crop returns a copy of the w x h pixels from (x, y) on. It panics if they are not all within the image.
 func (m *Image) Crop(x, y, w, h int) *Image {
 	if x < 0 || y < 0 || w < 1 || h < 1 || x+w > m.W || y+h > m.H {
 		panic(fmt.Sprintf("imaging: Crop(%d, %d, %d, %d) of %dx%d pixels", x, y, w, h, m.W, m.H))
@@ -18,8 +18,8 @@ func (m *Image) Crop(x, y, w, h int) *Image {
 	return out
 }
 
-// Resample returns the picture at w x h pixels as Pillow's resize with BILINEAR does, byte for byte: antialiased when it
-// becomes smaller, first along rows, then along columns. Classifiers are trained and tested on such pictures, detectors on
+// Resample returns the image at w x h pixels as Pillow's resize with BILINEAR does, byte for byte: antialiased when it
+// becomes smaller, first along rows, then along columns. Classifiers are trained and tested on such images, detectors on
 // those of Resize. It panics if a side is below 1.
 func (m *Image) Resample(w, h int) *Image {
 	out := m

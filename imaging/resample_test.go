@@ -19,7 +19,7 @@ type resampled struct {
 func TestResampleEqualsPillow(t *testing.T) {
 	var golden []resampled
 	readJSON(t, "resampled.json", &golden)
-	picture := load(t, "rgb.png")
+	image := load(t, "rgb.png")
 	kinds := map[string]int{}
 	for _, g := range golden {
 		kinds[g.What]++
@@ -27,13 +27,13 @@ func TestResampleEqualsPillow(t *testing.T) {
 		tolerance := 1 // torchvision truncates where we round
 		switch g.What {
 		case "resample":
-			got, tolerance = picture.Crop(g.Crop[0], g.Crop[1], g.Crop[2], g.Crop[3]).Resample(g.Size[0], g.Size[1]), 0
+			got, tolerance = image.Crop(g.Crop[0], g.Crop[1], g.Crop[2], g.Crop[3]).Resample(g.Size[0], g.Size[1]), 0
 		case "contrast":
-			got = picture.Contrast(g.Factor)
+			got = image.Contrast(g.Factor)
 		case "saturation":
-			got = picture.Saturation(g.Factor)
+			got = image.Saturation(g.Factor)
 		case "brightness":
-			got = picture.Brightness(g.Factor)
+			got = image.Brightness(g.Factor)
 		}
 		name := fmt.Sprintf("%s %v %v %v", g.What, g.Crop, g.Size, g.Factor)
 		require.Len(t, got.Pix, len(g.RGB), name)

@@ -14,7 +14,7 @@ import (
 // jpegQuality is high enough that text and thin boxes stay clean.
 const jpegQuality = 92
 
-// Encode returns the picture as a file of the format that an extension names: ".png", ".jpg" or ".jpeg", in any case.
+// Encode returns the image as a file of the format that an extension names: ".png", ".jpg" or ".jpeg", in any case.
 func (m *Image) Encode(extension string) ([]byte, error) {
 	switch strings.ToLower(extension) {
 	case ".png":
@@ -22,10 +22,10 @@ func (m *Image) Encode(extension string) ([]byte, error) {
 	case ".jpg", ".jpeg":
 		return m.encode(gocv.JPEGFileExt, []int{gocv.IMWriteJpegQuality, jpegQuality})
 	}
-	return nil, fmt.Errorf("%w: a picture can be written as .png, .jpg or .jpeg, not %q", ErrUnsupported, extension)
+	return nil, fmt.Errorf("%w: an image can be written as .png, .jpg or .jpeg, not %q", ErrUnsupported, extension)
 }
 
-// Save writes the picture in the format of path's extension. The file appears whole or not at all.
+// Save writes the image in the format of path's extension. The file appears whole or not at all.
 func (m *Image) Save(path string) error {
 	data, err := m.Encode(filepath.Ext(path))
 	if err != nil {

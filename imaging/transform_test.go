@@ -33,7 +33,7 @@ func TestFitEqualsTorchvision(t *testing.T) {
 	assert.Equal(t, [2]int{1000, 1}, [2]int{w, h}, "a side has at least one pixel")
 }
 
-// resized is a case of testdata/resized.json: the picture rgb.png as torchvision's detector gets it, and resized to bytes.
+// resized is a case of testdata/resized.json: the image rgb.png as torchvision's detector gets it, and resized to bytes.
 type resized struct {
 	W, H, Shorter, Longest int
 	NHWC                   []float32
@@ -55,7 +55,7 @@ func TestResizeEqualsTorch(t *testing.T) {
 			for i := range dst {
 				dst[i] = 77
 			}
-			require.NoError(t, ImageNet().FillResized(dst, stride, m, raster.Placing{W: w, H: h}))
+			require.NoError(t, ImageNet().FillResized(dst, stride, m, raster.Transform{W: w, H: h}))
 			for y := range h {
 				assert.InDeltaSlice(t, g.NHWC[y*w*3:(y+1)*w*3], dst[y*stride:y*stride+w*3], 1e-5)
 				assert.Equal(t, []float32{77, 77, 77, 77, 77}, dst[y*stride+w*3:(y+1)*stride])
@@ -77,7 +77,7 @@ func TestResizeBounds(t *testing.T) {
 	for _, size := range [][2]int{{0, 5}, {5, 0}, {-1, -1}} {
 		_, err := m.Resize(size[0], size[1])
 		assert.ErrorContains(t, err, "sides must be at least 1")
-		assert.ErrorContains(t, ImageNet().FillResized(nil, 0, m, raster.Placing{W: size[0], H: size[1]}), "sides must be at least 1")
+		assert.ErrorContains(t, ImageNet().FillResized(nil, 0, m, raster.Transform{W: size[0], H: size[1]}), "sides must be at least 1")
 	}
 	for _, name := range []string{"1x1.png", "4000x20.png"} {
 		m := load(t, name)
@@ -85,7 +85,7 @@ func TestResizeBounds(t *testing.T) {
 			r, err := m.Resize(size[0], size[1])
 			require.NoError(t, err)
 			assert.Equal(t, size, [2]int{r.W, r.H})
-			require.NoError(t, ImageNet().FillResized(make([]float32, size[0]*size[1]*3), size[0]*3, m, raster.Placing{W: size[0], H: size[1]}))
+			require.NoError(t, ImageNet().FillResized(make([]float32, size[0]*size[1]*3), size[0]*3, m, raster.Transform{W: size[0], H: size[1]}))
 		}
 	}
 }
@@ -98,10 +98,10 @@ func TestFillPaths(t *testing.T) {
 	require.NoError(t, err)
 	fast, exact := make([]float32, 31*47*3), make([]float32, 31*47*3)
 	require.NoError(t, n.Fill(fast, 31*3, r))
-	require.NoError(t, n.FillResized(exact, 31*3, m, raster.Placing{W: 31, H: 47}))
+	require.NoError(t, n.FillResized(exact, 31*3, m, raster.Transform{W: 31, H: 47}))
 	assert.InDeltaSlice(t, exact, fast, 1.0/255/0.224)
 
-	require.NoError(t, n.FillResized(exact, m.W*3, m, raster.Placing{W: m.W, H: m.H}))
+	require.NoError(t, n.FillResized(exact, m.W*3, m, raster.Transform{W: m.W, H: m.H}))
 	p := m.Pix[(3*m.W+5)*3:]
 	at := exact[(3*m.W+5)*3:]
 	for c := range 3 {
@@ -156,7 +156,7 @@ func TestBrightness(t *testing.T) {
 func TestSave(t *testing.T) {
 	m := load(t, "rgb.png")
 	dir := t.TempDir()
-	for name, tolerance := range map[string]int{"a.png": 0, "b.JPG": 10, "c.jpeg": 10} { // JPEG blurs the picture's hard edges
+	for name, tolerance := range map[string]int{"a.png": 0, "b.JPG": 10, "c.jpeg": 10} { // JPEG blurs the image's hard edges
 		path := filepath.Join(dir, name)
 		require.NoError(t, m.Save(path))
 		require.NoError(t, m.Save(path), "over an older file")
@@ -206,7 +206,7 @@ func BenchmarkInput600x1000(b *testing.B) {
 	})
 	b.Run("fill resized", func(b *testing.B) {
 		for b.Loop() {
-			_ = n.FillResized(dst, w*3, m, raster.Placing{W: w, H: h})
+			_ = n.FillResized(dst, w*3, m, raster.Transform{W: w, H: h})
 		}
 	})
 }

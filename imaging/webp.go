@@ -46,7 +46,7 @@ func readWebP(data []byte, limits Limits) (f webPFile, err error) {
 		rest = rest[min(uint64(len(rest)), 8+length+length%2):] // chunks begin at even positions
 	}
 	if f.w == 0 || f.flags&webPAnimated != 0 && f.frame == nil {
-		return f, fmt.Errorf("%w: no picture in it", ErrCorrupt)
+		return f, fmt.Errorf("%w: no image in it", ErrCorrupt)
 	}
 	return f, nil
 }

@@ -55,16 +55,16 @@ func (p *Params) Take(r *checkpoint.Reader) (checkpoint.Report, error) {
 	return report, r.Verify()
 }
 
-// mostExponent is that of float32 values whose square is no finite number, 2^64
+// maxExponent is that of float32 values whose square is no finite number, 2^64
 // and above, infinities and NaN with them.
-const mostExponent = (127 + 64) << 23
+const maxExponent = (127 + 64) << 23
 
 // Check names the first value of a parameter that no training gives: a network
 // with one still computes something.
 func (q *Param) Check() error {
 	for i, v := range q.Data {
 		switch bits := math.Float32bits(v); {
-		case bits&^(1<<31) >= mostExponent:
+		case bits&^(1<<31) >= maxExponent:
 			return fmt.Errorf("tensor %q has the value %v at [%d]: parameters are finite and below 2^64", q.Name, v, i)
 		case q.Kind == NormVariance && v < 0:
 			return fmt.Errorf("tensor %q has the value %v at [%d]: a variance is not negative", q.Name, v, i)

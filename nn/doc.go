@@ -7,7 +7,7 @@
 // Images and features are NHWC: (N images, H rows, W columns, C channels).
 // Convolution weights are OIHW (out, in/groups, rows, columns) and linear
 // weights (out, in), as in PyTorch, so that its checkpoints load by name.
-// Labels are int32, pictures that are still to be normalised bytes, everything else has the one float type of its graph
+// Labels are int32, images that are still to be normalised bytes, everything else has the one float type of its graph
 // (float32 in use, float64 where a derivative is checked).
 //
 // An operation is a small comparable struct of attributes. It holds no buffers

@@ -2,8 +2,8 @@ package raster
 
 import "fmt"
 
-// Picture is H rows of W pixels of three bytes in the order blue, green, red, without padding, as imaging.Image has them.
-type Picture struct {
+// Image is H rows of W pixels of three bytes in the order blue, green, red, without padding, as imaging.Image has them.
+type Image struct {
 	W, H int
 	Pix  []uint8
 }
@@ -26,9 +26,9 @@ func (n Normalization) tables() (t tables) {
 	return t
 }
 
-// Fill writes the picture into dst as rows of pixels of red, green and blue, row y beginning at dst[y*stride]. The rest of each row, and of
+// Fill writes the image into dst as rows of pixels of red, green and blue, row y beginning at dst[y*stride]. The rest of each row, and of
 // dst, is left as it is. The error says that dst is too short or stride too small.
-func (n Normalization) Fill(dst []float32, stride int, p Picture) error {
+func (n Normalization) Fill(dst []float32, stride int, p Image) error {
 	if err := checkRows(dst, stride, p.W, p.H); err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (n Normalization) Fill(dst []float32, stride int, p Picture) error {
 	return nil
 }
 
-func (p Picture) row(y int) []uint8 { return p.Pix[y*p.W*3 : (y+1)*p.W*3] }
+func (p Image) row(y int) []uint8 { return p.Pix[y*p.W*3 : (y+1)*p.W*3] }
 
 // row normalises a row of BGR bytes to RGB.
 func (t *tables) row(dst []float32, bgr []uint8) {

@@ -2,8 +2,8 @@ package raster
 
 import "fmt"
 
-// Placing is how a picture lies in a network's input: at W x H pixels, then mirrored left to right (FlipX) or top to bottom (FlipY).
-type Placing struct {
+// Transform is how an image lies in a network's input: at W x H pixels, then mirrored left to right (FlipX) or top to bottom (FlipY).
+type Transform struct {
 	W, H         int
 	FlipX, FlipY bool
 }
@@ -31,14 +31,14 @@ func taps(size, n int) []tap {
 	return line
 }
 
-// FillResized is Fill of the picture as it is to be placed, in float32 throughout: normalised, then resized bilinearly, equal to
+// FillResized is Fill of the image as it is to be placed, in float32 throughout: normalised, then resized bilinearly, equal to
 // torchvision's GeneralizedRCNNTransform to 1e-5.
-func (n Normalization) FillResized(dst []float32, stride int, p Picture, to Placing) error {
+func (n Normalization) FillResized(dst []float32, stride int, p Image, to Transform) error {
 	return n.FillRows(dst, stride, p, to, 0, to.H)
 }
 
 // FillRows writes only the rows of dst from first to before end.
-func (n Normalization) FillRows(dst []float32, stride int, p Picture, to Placing, first, end int) error {
+func (n Normalization) FillRows(dst []float32, stride int, p Image, to Transform, first, end int) error {
 	if to.W < 1 || to.H < 1 {
 		return fmt.Errorf("resize to %dx%d: sides must be at least 1", to.W, to.H)
 	}
@@ -49,7 +49,7 @@ func (n Normalization) FillRows(dst []float32, stride int, p Picture, to Placing
 		first, end = to.H-end, to.H-first
 	}
 	row := n.resized(p, to)
-	for y := first; y < end; y++ { // downwards in the picture, whatever dst's order
+	for y := first; y < end; y++ { // downwards in the image, whatever dst's order
 		at := y
 		if to.FlipY {
 			at = to.H - 1 - y
@@ -63,14 +63,14 @@ func (n Normalization) FillRows(dst []float32, stride int, p Picture, to Placing
 	return nil
 }
 
-// resized gives the function that writes row y of the resized picture; rows are asked for downwards.
-func (n Normalization) resized(p Picture, to Placing) func(dst []float32, y int) {
+// resized gives the function that writes row y of the resized image; rows are asked for downwards.
+func (n Normalization) resized(p Image, to Transform) func(dst []float32, y int) {
 	t := n.tables()
 	if to.W == p.W && to.H == p.H {
 		return func(dst []float32, y int) { t.row(dst, p.row(y)) }
 	}
 	columns := taps(p.W, to.W)
-	// The two rows of the picture that a row is between, resized horizontally, are kept for the next one.
+	// The two rows of the image that a row is between, resized horizontally, are kept for the next one.
 	var (
 		source     = make([]float32, p.W*3)
 		lo, hi     = make([]float32, to.W*3), make([]float32, to.W*3)

@@ -8,9 +8,9 @@ import (
 
 var normalization = Normalization{Mean: [3]float32{0.5, 0.4, 0.3}, Std: [3]float32{0.2, 0.3, 0.4}}
 
-// sample is a picture whose bytes all differ from their neighbours.
-func sample(w, h int) Picture {
-	p := Picture{W: w, H: h, Pix: make([]uint8, 3*w*h)}
+// sample is an image whose bytes all differ from their neighbours.
+func sample(w, h int) Image {
+	p := Image{W: w, H: h, Pix: make([]uint8, 3*w*h)}
 	for i := range p.Pix {
 		p.Pix[i] = uint8(i * 37)
 	}
@@ -19,7 +19,7 @@ func sample(w, h int) Picture {
 
 func TestFillIsTheFormula(t *testing.T) {
 	dst := make([]float32, 3)
-	require.NoError(t, normalization.Fill(dst, 3, Picture{W: 1, H: 1, Pix: []uint8{10, 20, 30}}))
+	require.NoError(t, normalization.Fill(dst, 3, Image{W: 1, H: 1, Pix: []uint8{10, 20, 30}}))
 	for c, blueGreenRed := range []float32{30, 20, 10} {
 		require.Equal(t, (blueGreenRed/255-normalization.Mean[c])/normalization.Std[c], dst[c])
 	}
@@ -30,8 +30,8 @@ func TestFillRowsMirroredAndInParts(t *testing.T) {
 	for _, size := range [][4]int{{1, 1, 1, 1}, {1, 1, 4, 3}, {5, 4, 5, 4}, {5, 4, 9, 7}, {9, 7, 4, 3}} {
 		p, w, h := sample(size[0], size[1]), size[2], size[3]
 		upright := make([]float32, 3*w*h)
-		require.NoError(t, normalization.FillResized(upright, 3*w, p, Placing{W: w, H: h}))
-		for _, to := range []Placing{{w, h, false, false}, {w, h, true, false}, {w, h, false, true}, {w, h, true, true}} {
+		require.NoError(t, normalization.FillResized(upright, 3*w, p, Transform{W: w, H: h}))
+		for _, to := range []Transform{{w, h, false, false}, {w, h, true, false}, {w, h, false, true}, {w, h, true, true}} {
 			for cut := range h + 1 {
 				got := make([]float32, 3*w*h)
 				require.NoError(t, normalization.FillRows(got, 3*w, p, to, 0, cut))
@@ -58,5 +58,5 @@ func TestFillRefuses(t *testing.T) {
 	p := sample(2, 2)
 	require.ErrorContains(t, normalization.Fill(make([]float32, 12), 5, p), "a stride of 5 is below the 6 values of a row")
 	require.ErrorContains(t, normalization.Fill(make([]float32, 11), 6, p), "12 values for 11")
-	require.ErrorContains(t, normalization.FillResized(make([]float32, 12), 6, p, Placing{W: 0, H: 2}), "resize to 0x2")
+	require.ErrorContains(t, normalization.FillResized(make([]float32, 12), 6, p, Transform{W: 0, H: 2}), "resize to 0x2")
 }

@@ -77,7 +77,7 @@ if float(a.seconds) > 0:
     report["times"] = [json.loads(line) for line in done.stdout.splitlines()]
     if done.returncode:
         report["times_error"] = "bench ended with an error: see above"
-    print("gpu-check: the server's pictures a second, and the detector's", file=sys.stderr)
+    print("gpu-check: the server's images a second, and the detector's", file=sys.stderr)
     os.environ["SCALENET_SOAK"] = "1"
     report["tests"]["server"], report["server"] = go_test("^TestThroughput$/^cuda", "./server", logged="throughput")
 
@@ -97,7 +97,7 @@ for r in report["times"]:
         r["case"], ours["best_ms"], f"{peer['best_ms']:.2f}" if peer else "not measured", f"{peer['ratio']:.2f}" if peer else "",
         ("met" if goal["pass"] else "missed") + f" ({goal['limit']})" if goal else ""))
 if report["server"]:
-    lines += ["", "The model that ships on the example pictures, in batches of 8, alone and with 24 clients:", ""] + [f"* {line}" for line in report["server"]]
+    lines += ["", "The model that ships on the example images, in batches of 8, alone and with 24 clients:", ""] + [f"* {line}" for line in report["server"]]
 for name, text in (("report.json", json.dumps(report, indent=1)), ("report.md", "\n".join(lines))):
     part = a.out / (name + ".part")
     part.write_text(text + "\n")

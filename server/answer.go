@@ -13,25 +13,25 @@ import (
 	"scalenet/server/models"
 )
 
-// Answer is what /detect answers for one picture. Boxes are continuous, in pixels
-// of the upright picture; detections are sorted by score.
+// Answer is what /detect answers for one image. Boxes are continuous, in pixels
+// of the upright image; detections are sorted by score.
 type Answer struct {
 	ID    string   `json:"id"`
 	Model ModelTag `json:"model"`
-	Picture
+	ImageDetections
 }
 
 // Answers is what it answers for several.
 type Answers struct {
-	ID      string          `json:"id"`
-	Model   ModelTag        `json:"model"`
-	Results []PictureResult `json:"results"`
+	ID      string        `json:"id"`
+	Model   ModelTag      `json:"model"`
+	Results []ImageResult `json:"results"`
 }
 
-// PictureResult is a picture of several, or why there is nothing of it.
-type PictureResult struct {
+// ImageResult is the result for one of several images, or its error.
+type ImageResult struct {
 	Name string `json:"name,omitempty"` // the client's
-	*Picture
+	*ImageDetections
 	Error *Error `json:"error,omitempty"`
 }
 
@@ -41,14 +41,14 @@ type ModelTag struct {
 	Version string `json:"version"`
 }
 
-// Picture is what was found in a picture.
-type Picture struct {
+// ImageDetections is what was found in one image.
+type ImageDetections struct {
 	Image      ImageSize   `json:"image"`
 	Detections []Detection `json:"detections"`
 	TimingMS   TimingMS    `json:"timing_ms"`
 }
 
-// ImageSize is that of the upright picture.
+// ImageSize is that of the upright image.
 type ImageSize struct {
 	Width  int `json:"width"`
 	Height int `json:"height"`
@@ -79,7 +79,7 @@ type TimingMS struct {
 	Postprocess float64 `json:"postprocess"`
 }
 
-// cocoResult is an entry of COCO's results; image_id is the picture's place in
+// cocoResult is an entry of COCO's results; image_id is the image's place in
 // the request, from 0.
 type cocoResult struct {
 	ImageID    int        `json:"image_id"`
@@ -109,7 +109,7 @@ func answerFormat(f form, accept string) (string, error) {
 	case !slices.Contains([]string{formatJSON, formatCOCO, formatImage}, format):
 		return "", badRequest("format = %q: want json, coco or image", shown(format))
 	case format == formatImage && f.several:
-		return "", badRequest("format = image answers one picture, the request has %d", len(f.uploads))
+		return "", badRequest("format = image answers one image, the request has %d", len(f.uploads))
 	}
 	return format, nil
 }
@@ -123,12 +123,12 @@ func (s *Server) answer(c *gin.Context, format string, m *models.Model, all []fo
 	case several:
 		a := Answers{ID: requestID(c), Model: tag(m)}
 		for _, f := range all {
-			r := PictureResult{Name: f.name}
+			r := ImageResult{Name: f.name}
 			if f.err != nil {
 				r.Error = s.requestError(c, f.err)
 			} else {
 				p := f.answer(m)
-				r.Picture = &p
+				r.ImageDetections = &p
 			}
 			a.Results = append(a.Results, r)
 		}
@@ -140,9 +140,9 @@ func (s *Server) answer(c *gin.Context, format string, m *models.Model, all []fo
 
 func tag(m *models.Model) ModelTag { return ModelTag{m.Name, m.Version} }
 
-func (f found) answer(m *models.Model) Picture {
-	p := Picture{
-		Image:      ImageSize{f.picture.W, f.picture.H},
+func (f found) answer(m *models.Model) ImageDetections {
+	p := ImageDetections{
+		Image:      ImageSize{f.image.W, f.image.H},
 		Detections: make([]Detection, len(f.detections)),
 		TimingMS: TimingMS{
 			milliseconds(f.timing.queue), milliseconds(f.timing.decode),
@@ -177,7 +177,7 @@ func (s *Server) answerCOCO(c *gin.Context, all []found) {
 
 // answerImage draws the boxes, the best on top.
 func (s *Server) answerImage(c *gin.Context, m *models.Model, f found) {
-	drawn := f.picture.Clone()
+	drawn := f.image.Clone()
 	err := drawn.Draw(detector.Annotations(f.detections, m.Classes())...)
 	var data []byte
 	if err == nil {

@@ -24,7 +24,7 @@ func (b *budget) take(n int64) bool {
 func (b *budget) give(n int64) { b.used.Add(-n) }
 
 // lease is what one request holds of the budget. It ends when everybody who holds
-// it has let go: the request, and the queue for each of its pictures.
+// it has let go: the request, and the queue for each of its images.
 type lease struct {
 	from    *budget
 	held    atomic.Int64

@@ -43,7 +43,7 @@ type Config struct {
 	// many at once; 0 is no limit.
 	Rate  float64
 	Burst int
-	// AllowURL takes addresses of pictures, which the server fetches.
+	// AllowURL takes addresses of images, which the server fetches.
 	AllowURL bool
 
 	// Gauges are shown in /metrics beside the server's own.
@@ -66,14 +66,14 @@ type Gauge struct {
 
 // Limits of a request.
 type Limits struct {
-	Body     int            // bytes of a request's body
-	Picture  imaging.Limits // of each picture
-	Pictures int            // in one request
-	// Memory bounds the bytes of all bodies and decoded pictures in flight.
+	Body   int            // bytes of a request's body
+	Image  imaging.Limits // of each image
+	Images int            // in one request
+	// Memory bounds the bytes of all bodies and decoded images in flight.
 	Memory int64
 }
 
-// DefaultConfig serves one picture at a time and waits at most ten seconds.
+// DefaultConfig serves one image at a time and waits at most ten seconds.
 func DefaultConfig() Config {
 	return Config{
 		Log:       slog.New(slog.DiscardHandler),
@@ -81,10 +81,10 @@ func DefaultConfig() Config {
 		Timeout:   30 * time.Second,
 		Threshold: 0.5,
 		Limits: Limits{
-			Body:     32 << 20,
-			Picture:  imaging.Limits{Side: 12000, Pixels: 40_000_000},
-			Pictures: 16,
-			Memory:   1 << 30,
+			Body:   32 << 20,
+			Image:  imaging.Limits{Side: 12000, Pixels: 40_000_000},
+			Images: 16,
+			Memory: 1 << 30,
 		},
 		ReloadEvery:  2 * time.Second,
 		DrainTimeout: time.Minute,
@@ -93,7 +93,7 @@ func DefaultConfig() Config {
 
 // validate checks the ranges; the error names the option and the value.
 func (c Config) validate() error {
-	picture := 2 * 3 * int64(c.Limits.Picture.Pixels)
+	image := 2 * 3 * int64(c.Limits.Image.Pixels)
 	for _, k := range []struct {
 		key   string
 		value any
@@ -108,10 +108,10 @@ func (c Config) validate() error {
 		{"timeout", c.Timeout, c.Timeout > 0, "above 0"},
 		{"threshold", c.Threshold, c.Threshold >= 0 && c.Threshold <= 1, "in [0, 1]"},
 		{"max-body", c.Limits.Body, c.Limits.Body >= 1, "at least 1"},
-		{"max-pixels", c.Limits.Picture.Pixels, c.Limits.Picture.Pixels >= 1, "at least 1"},
-		{"max-side", c.Limits.Picture.Side, c.Limits.Picture.Side >= 1, "at least 1"},
-		{"max-pictures", c.Limits.Pictures, c.Limits.Pictures >= 1 && c.Limits.Pictures <= c.Queue.Places, fmt.Sprintf("from 1 to the %d places of the queue", c.Queue.Places)},
-		{"memory", c.Limits.Memory, c.Limits.Memory >= picture+2*int64(c.Limits.Body), fmt.Sprintf("at least %d, for the largest body and picture", picture+2*int64(c.Limits.Body))},
+		{"max-pixels", c.Limits.Image.Pixels, c.Limits.Image.Pixels >= 1, "at least 1"},
+		{"max-side", c.Limits.Image.Side, c.Limits.Image.Side >= 1, "at least 1"},
+		{"max-images", c.Limits.Images, c.Limits.Images >= 1 && c.Limits.Images <= c.Queue.Places, fmt.Sprintf("from 1 to the %d places of the queue", c.Queue.Places)},
+		{"memory", c.Limits.Memory, c.Limits.Memory >= image+2*int64(c.Limits.Body), fmt.Sprintf("at least %d, for the largest body and image", image+2*int64(c.Limits.Body))},
 		{"rate", c.Rate, c.Rate >= 0, "at least 0"},
 		{"burst", c.Burst, c.Rate == 0 || c.Burst >= 1, "at least 1"},
 		{"drain-delay", c.DrainDelay, c.DrainDelay >= 0, "at least 0"},

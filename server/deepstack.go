@@ -22,7 +22,7 @@ import (
 )
 
 // The API of DeepStack and of CodeProject.AI, which cameras' and home automation's
-// programs speak: one picture in a form, whole pixels, detections by falling
+// programs speak: one image in a form, whole pixels, detections by falling
 // score.
 
 // DeepStack says how its clients are answered.
@@ -94,7 +94,7 @@ type deepStackAnswer struct {
 	ProcessMS   int64                 `json:"processMs"`
 }
 
-// deepStackPrediction has its box in whole pixels within the picture.
+// deepStackPrediction has its box in whole pixels within the image.
 type deepStackPrediction struct {
 	Label      string  `json:"label"`
 	Confidence float32 `json:"confidence"`
@@ -117,7 +117,7 @@ func deepStackPath(path string) bool {
 	return strings.HasPrefix(path, "/v1/vision/") || strings.HasPrefix(path, "/v1/status/") || strings.HasPrefix(path, "/v1/server/")
 }
 
-// deepStackStatus is 400 for everything that is wrong with a picture: it is what
+// deepStackStatus is 400 for everything that is wrong with an image: it is what
 // these clients take for an invalid one.
 func deepStackStatus(e *Error) int {
 	if e.Status == http.StatusUnsupportedMediaType || e.Status == http.StatusUnprocessableEntity {
@@ -155,7 +155,7 @@ func (s *Server) handleCustomList(c *gin.Context) {
 	c.JSON(http.StatusOK, gin.H{"success": true, "models": s.config.Models.Names()})
 }
 
-// handleDeepStack answers a picture with the default model or the named one.
+// handleDeepStack answers an image with the default model or the named one.
 func (s *Server) handleDeepStack(ctx context.Context, c *gin.Context, l *lease) error {
 	start := time.Now()
 	if err := s.checkFormKey(c); err != nil {
@@ -188,8 +188,8 @@ func (s *Server) handleDeepStack(ctx context.Context, c *gin.Context, l *lease) 
 const keyWithin = 16 << 10
 
 // checkFormKey looks for the key in a header, in the address, and where clients
-// of DeepStack send it: in the form, before the picture. Who has none cannot make
-// the server read a picture.
+// of DeepStack send it: in the form, before the image. Who has none cannot make
+// the server read an image.
 func (s *Server) checkFormKey(c *gin.Context) error {
 	if s.checkKey(c, c.Query("api_key")) == nil {
 		return nil
@@ -257,7 +257,7 @@ func (d DeepStack) answer(f found, m *models.Model) deepStackAnswer {
 	}
 	var labels []string
 	for _, found := range f.detections {
-		p := d.prediction(found, m, f.picture.W, f.picture.H)
+		p := d.prediction(found, m, f.image.W, f.image.H)
 		a.Predictions = append(a.Predictions, p)
 		if !slices.Contains(labels, p.Label) {
 			labels = append(labels, p.Label)

@@ -16,12 +16,12 @@ import (
 // TestDeepStack holds its answers against those of /detect.
 func TestDeepStack(t *testing.T) {
 	s := serve(t, nil)
-	picture := string(photo(t, 100, 70))
-	_, _, text := s.post(t, "/detect", "image/jpeg", picture)
+	image := string(photo(t, 100, 70))
+	_, _, text := s.post(t, "/detect", "image/jpeg", image)
 	want := read[Answer](t, text).Detections
 	require.Greater(t, len(want), 5)
 	ask := func(t *testing.T, path string, fields ...[3]string) deepStackAnswer {
-		kind, body := parts(t, append(fields, [3]string{"image", "image", picture})...)
+		kind, body := parts(t, append(fields, [3]string{"image", "image", image})...)
 		status, _, text := s.post(t, path, kind, body)
 		require.Equal(t, http.StatusOK, status, text)
 		a := read[deepStackAnswer](t, text)
@@ -52,8 +52,8 @@ func TestDeepStack(t *testing.T) {
 	assert.NotNil(t, none.Predictions, "an empty list, not null")
 	t.Run("other forms", func(t *testing.T) {
 		for kind, body := range map[string]string{
-			"image/jpeg":       picture,
-			"application/json": `{"image": "` + base64.StdEncoding.EncodeToString([]byte(picture)) + `"}`,
+			"image/jpeg":       image,
+			"application/json": `{"image": "` + base64.StdEncoding.EncodeToString([]byte(image)) + `"}`,
 		} {
 			status, _, text := s.post(t, "/v1/vision/detection", kind, body)
 			require.Equal(t, http.StatusOK, status, text)
@@ -82,9 +82,9 @@ func withoutTimes(a, other deepStackAnswer) deepStackAnswer {
 func TestDeepStackRefuses(t *testing.T) {
 	s := serve(t, func(c *Config) {
 		c.Limits.Body, c.Hosts = 20_000, []string{"127.0.0.1"}
-		c.Limits.Picture.Pixels = 10_000
+		c.Limits.Image.Pixels = 10_000
 	})
-	picture := string(photo(t, 90, 70))
+	file := string(photo(t, 90, 70))
 	form := func(fields ...[3]string) [2]string {
 		kind, body := parts(t, fields...)
 		return [2]string{kind, body}
@@ -96,17 +96,17 @@ func TestDeepStackRefuses(t *testing.T) {
 		status       int
 		message      string
 	}{
-		"no picture":     {"POST", "/v1/vision/detection", form([3]string{"min_confidence", "", "0.4"}), 400, "no picture"},
-		"two pictures":   {"POST", "/v1/vision/detection", form([3]string{"image", "a", picture}, [3]string{"image", "b", picture}), 400, "more than the 1 pictures"},
-		"no image":       {"POST", "/v1/vision/detection", image("hello"), 400, "unsupported"},
-		"truncated":      {"POST", "/v1/vision/detection", image(picture[:len(picture)/2]), 400, "corrupt"},
+		"no image":       {"POST", "/v1/vision/detection", form([3]string{"min_confidence", "", "0.4"}), 400, "no image"},
+		"two images":     {"POST", "/v1/vision/detection", form([3]string{"image", "a", file}, [3]string{"image", "b", file}), 400, "more than the 1 images"},
+		"not an image":   {"POST", "/v1/vision/detection", image("hello"), 400, "unsupported"},
+		"truncated":      {"POST", "/v1/vision/detection", image(file[:len(file)/2]), 400, "corrupt"},
 		"too large":      {"POST", "/v1/vision/detection", image(string(photo(t, 200, 70))), 400, "14000 pixels"},
 		"other kind":     {"POST", "/v1/vision/detection", [2]string{"text/plain", "hello"}, 400, "text/plain is not taken"},
 		"long":           {"POST", "/v1/vision/detection", image(string(make([]byte, 30_000))), 413, "20000 bytes"},
-		"min_confidence": {"POST", "/v1/vision/detection", form([3]string{"min_confidence", "", "40"}, [3]string{"image", "a", picture}), 400, `min_confidence = "40"`},
+		"min_confidence": {"POST", "/v1/vision/detection", form([3]string{"min_confidence", "", "40"}, [3]string{"image", "a", file}), 400, `min_confidence = "40"`},
 		"url":            {"POST", "/v1/vision/detection", form([3]string{"url", "", "http://127.0.0.1/"}), 403, ""},
-		"model":          {"POST", "/v1/vision/custom/third", image(picture), 404, `no model "third"`},
-		"face":           {"POST", "/v1/vision/face", image(picture), 404, "nothing at this address"},
+		"model":          {"POST", "/v1/vision/custom/third", image(file), 404, `no model "third"`},
+		"face":           {"POST", "/v1/vision/face", image(file), 404, "nothing at this address"},
 		"method":         {"GET", "/v1/vision/detection", [2]string{}, 405, "GET"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestDeepStackRefuses(t *testing.T) {
 		})
 	}
 	t.Run("host", func(t *testing.T) {
-		status, _, text := s.post(t, "/v1/vision/detection", "image/jpeg", picture, "Host", "elsewhere")
+		status, _, text := s.post(t, "/v1/vision/detection", "image/jpeg", file, "Host", "elsewhere")
 		assert.Equal(t, 403, status)
 		assert.Equal(t, 403, read[deepStackError](t, text).Code)
 	})
@@ -138,7 +138,7 @@ func TestDeepStackRefuses(t *testing.T) {
 				ticket.Release()
 			}
 		}()
-		kind, body := parts(t, [3]string{"image", "image", picture})
+		kind, body := parts(t, [3]string{"image", "image", file})
 		status, header, text := s.post(t, "/v1/vision/detection", kind, body)
 		assert.Equal(t, 503, status)
 		assert.Equal(t, 503, read[deepStackError](t, text).Code)
@@ -160,7 +160,7 @@ func TestDeepStackRefuses(t *testing.T) {
 // TestDeepStackKey: it comes in the form, as its clients send it, or as everywhere.
 func TestDeepStackKey(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Keys = []string{"secret"} })
-	picture := string(photo(t, 60, 60))
+	image := string(photo(t, 60, 60))
 	for name, c := range map[string]struct {
 		path, form, header string
 		status             int
@@ -176,7 +176,7 @@ func TestDeepStackKey(t *testing.T) {
 		"ping has no need": {"/v1/status/ping", "", "", 200},
 	} {
 		t.Run(name, func(t *testing.T) {
-			kind, body := parts(t, [3]string{"api_key", "", c.form}, [3]string{"image", "image", picture})
+			kind, body := parts(t, [3]string{"api_key", "", c.form}, [3]string{"image", "image", image})
 			status, _, text := s.post(t, c.path, kind, body, "X-API-Key", c.header)
 			assert.Equal(t, c.status, status, text)
 			if status == 401 {
@@ -186,19 +186,19 @@ func TestDeepStackKey(t *testing.T) {
 	}
 }
 
-// TestDeepStackKeyComesFirst: a picture without a key before it is not read.
+// TestDeepStackKeyComesFirst: an image without a key before it is not read.
 func TestDeepStackKeyComesFirst(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Keys = []string{"secret"} })
-	picture, key := [3]string{"image", "image", string(photo(t, 60, 60))}, [3]string{"api_key", "", "secret"}
+	image, key := [3]string{"image", "image", string(photo(t, 60, 60))}, [3]string{"api_key", "", "secret"}
 	for name, c := range map[string]struct {
 		fields [][3]string
 		status int
 	}{
-		"first":         {[][3]string{key, picture}, 200},
-		"after a field": {[][3]string{{"min_confidence", "", "0.4"}, key, picture}, 200},
-		"last":          {[][3]string{picture, key}, 401},
-		"far down":      {[][3]string{{"x", "", strings.Repeat("x", keyWithin)}, key, picture}, 401},
-		"no picture":    {[][3]string{key}, 400},
+		"first":         {[][3]string{key, image}, 200},
+		"after a field": {[][3]string{{"min_confidence", "", "0.4"}, key, image}, 200},
+		"last":          {[][3]string{image, key}, 401},
+		"far down":      {[][3]string{{"x", "", strings.Repeat("x", keyWithin)}, key, image}, 401},
+		"no image":      {[][3]string{key}, 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			kind, body := parts(t, c.fields...)
@@ -206,7 +206,7 @@ func TestDeepStackKeyComesFirst(t *testing.T) {
 			assert.Equal(t, c.status, status, text)
 		})
 	}
-	for kind, body := range map[string]string{"image/jpeg": picture[2], "": picture[2], "multipart/form-data": "x", "application/json": `{"image": "", "api_key": "secret"}`} {
+	for kind, body := range map[string]string{"image/jpeg": image[2], "": image[2], "multipart/form-data": "x", "application/json": `{"image": "", "api_key": "secret"}`} {
 		status, _, text := s.post(t, "/v1/vision/detection", kind, body)
 		assert.Equal(t, 401, status, text)
 	}

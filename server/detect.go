@@ -16,13 +16,13 @@ import (
 	"scalenet/server/schedule"
 )
 
-// batchKey says which pictures go through a network together.
+// batchKey says which images go through a network together.
 type batchKey struct {
 	model *models.Model
 	size  geom.Size
 }
 
-// job is a picture on its way through the network.
+// job is an image on its way through the network.
 type job struct {
 	query  detector.Query
 	found  []roi.Detection
@@ -66,17 +66,17 @@ func (s *Server) computed(key batchKey, batch []*job, start time.Time, err error
 	return nil
 }
 
-// timing is where the time of a picture went; the network's is that of its
+// timing is where the time of an image went; the network's is that of its
 // batch.
 type timing struct {
 	queue, decode time.Duration
 	detector.Timing
 }
 
-// found is what was found in one picture.
+// found is what was found in one image.
 type found struct {
 	name       string
-	picture    *imaging.Image
+	image      *imaging.Image
 	detections []roi.Detection
 	timing     timing
 	err        error
@@ -85,7 +85,7 @@ type found struct {
 type ticket = schedule.Ticket[batchKey, *job]
 
 // detect takes uploads through the queue and the network. Its error is that of
-// the whole request, those of single pictures are in what it returns.
+// the whole request, those of single images are in what it returns.
 func (s *Server) detect(ctx context.Context, l *lease, m *models.Model, uploads []upload, q query) ([]found, error) {
 	if err := s.fetchAll(ctx, l, uploads); err != nil {
 		return nil, err
@@ -121,16 +121,16 @@ func (s *Server) detectSingle(ctx context.Context, l *lease, m *models.Model, u 
 
 func (s *Server) detectOne(ctx context.Context, l *lease, m *models.Model, t *ticket, u upload, q query) (f found) {
 	f = found{name: u.name}
-	defer func() { s.metrics.picture(m.Name, f) }()
+	defer func() { s.metrics.image(m.Name, f) }()
 	start := time.Now()
-	if f.picture = u.picture; f.picture == nil {
-		if f.picture, f.err = s.decode(ctx, l, u.data); f.err != nil {
+	if f.image = u.image; f.image == nil {
+		if f.image, f.err = s.decode(ctx, l, u.data); f.err != nil {
 			return f
 		}
 	}
 	f.timing.decode = time.Since(start)
-	j := &job{query: detector.Query{Image: f.picture, Settings: q.settings}}
-	size := m.Detector.Model().PaddedSize(geom.Size{W: f.picture.W, H: f.picture.H}, q.settings)
+	j := &job{query: detector.Query{Image: f.image, Settings: q.settings}}
+	size := m.Detector.Model().PaddedSize(geom.Size{W: f.image.W, H: f.image.H}, q.settings)
 	m.Use()
 	l.hold()
 	f.timing.queue, f.err = t.Do(ctx, batchKey{m, size}, j, func() { m.Release(); l.end() })
@@ -140,11 +140,11 @@ func (s *Server) detectOne(ctx context.Context, l *lease, m *models.Model, t *ti
 	return f
 }
 
-// decode holds the picture's header against the limits, takes its memory, and
+// decode holds the image's header against the limits, takes its memory, and
 // waits for its turn: decoding would otherwise keep the network from the
 // processors.
 func (s *Server) decode(ctx context.Context, l *lease, data []byte) (*imaging.Image, error) {
-	h, err := imaging.Inspect(data, s.config.Limits.Picture)
+	h, err := imaging.Inspect(data, s.config.Limits.Image)
 	if err != nil {
 		return nil, err
 	}
@@ -155,10 +155,10 @@ func (s *Server) decode(ctx context.Context, l *lease, data []byte) (*imaging.Im
 		return nil, err
 	}
 	defer s.decoders.Release(1)
-	return imaging.Decode(data, s.config.Limits.Picture)
+	return imaging.Decode(data, s.config.Limits.Image)
 }
 
-// leased gives a handler of pictures its deadline and its memory, and answers
+// leased gives a handler of images its deadline and its memory, and answers
 // its error. The context ends when the client has gone, and not when it has only
 // closed its sending half, which ends that of net/http.
 func (s *Server) leased(handle func(ctx context.Context, c *gin.Context, l *lease) error) gin.HandlerFunc {
@@ -182,7 +182,7 @@ func (s *Server) leased(handle func(ctx context.Context, c *gin.Context, l *leas
 
 // handleDetect answers POST /detect.
 func (s *Server) handleDetect(ctx context.Context, c *gin.Context, l *lease) error {
-	f, err := s.readForm(c, l, s.config.Limits.Pictures)
+	f, err := s.readForm(c, l, s.config.Limits.Images)
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (s *Server) handleDetect(ctx context.Context, c *gin.Context, l *lease) err
 }
 
 // readForm reads the body and takes it apart.
-func (s *Server) readForm(c *gin.Context, l *lease, pictures int) (form, error) {
+func (s *Server) readForm(c *gin.Context, l *lease, images int) (form, error) {
 	body, err := s.readBody(c, l)
 	if err != nil {
 		return form{}, err
@@ -228,7 +228,7 @@ func (s *Server) readForm(c *gin.Context, l *lease, pictures int) (form, error) 
 	if err != nil {
 		return form{}, err
 	}
-	return parseForm(c.GetHeader("Content-Type"), body, query, pictures)
+	return parseForm(c.GetHeader("Content-Type"), body, query, images)
 }
 
 // model finds a model by name; release it.

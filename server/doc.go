@@ -4,10 +4,10 @@
 //
 //	middleware.go   identity, log, allowed hosts, key, rate
 //	body.go         the whole body, within the limits and the memory for bodies
-//	form.go         multipart, JSON or plain picture: pictures and parameters
+//	form.go         multipart, JSON or plain image: images and parameters
 //	query.go        parameters of a model: threshold, classes, size, ...
 //	detect.go       a place in the queue, decoding, the network
-//	answer.go       JSON, COCO's JSON, or the annotated picture
+//	answer.go       JSON, COCO's JSON, or the annotated image
 //	errors.go       what is answered when something fails
 //
 // Clients of other servers have their own forms and answers for the same work:

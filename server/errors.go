@@ -46,7 +46,7 @@ func quoted(text string) string { return strconv.Quote(shown(text)) }
 const longestMessage = 1000
 
 var (
-	errMemory = &Error{Status: http.StatusServiceUnavailable, Code: "queue_full", Message: "the server holds as many pictures as it has memory for; try again later"}
+	errMemory = &Error{Status: http.StatusServiceUnavailable, Code: "queue_full", Message: "the server holds as many images as it has memory for; try again later"}
 )
 
 // asError is the answer to any error. What is not known is internal, and its
@@ -69,7 +69,7 @@ func asError(err error) *Error {
 	case errors.Is(err, imaging.ErrCorrupt):
 		return e(http.StatusUnprocessableEntity, "corrupt_image", "%v", err)
 	case errors.Is(err, schedule.ErrFull):
-		return e(http.StatusServiceUnavailable, "queue_full", "the server has as many pictures waiting as it takes; try again later")
+		return e(http.StatusServiceUnavailable, "queue_full", "the server has as many images waiting as it takes; try again later")
 	case errors.Is(err, schedule.ErrClosed):
 		return e(http.StatusServiceUnavailable, "not_ready", "the server is ending")
 	case errors.Is(err, context.DeadlineExceeded):

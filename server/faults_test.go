@@ -58,9 +58,9 @@ func TestDeviceFails(t *testing.T) {
 		require.NoError(t, err)
 		c.Models = registry
 	})
-	picture := string(photo(t, 100, 70))
+	image := string(photo(t, 100, 70))
 	detect := func() int {
-		status, _, text := s.post(t, "/detect", "image/jpeg", picture)
+		status, _, text := s.post(t, "/detect", "image/jpeg", image)
 		assert.NotContains(t, text, "lost", "the cause is for the log")
 		return status
 	}

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// fetcher gets pictures from addresses that clients name. Only public addresses
+// fetcher gets images from addresses that clients name. Only public addresses
 // are connected to: the check is made on the address of the connection itself,
 // so that neither a redirect nor a name that changes its address gets around it.
 type fetcher struct {
@@ -96,14 +96,14 @@ func publicAddress(a netip.Addr) error {
 	return nil
 }
 
-// fetchAll gets the pictures that are named by address.
+// fetchAll gets the images that are named by address.
 func (s *Server) fetchAll(ctx context.Context, l *lease, uploads []upload) error {
 	for i, u := range uploads {
 		if u.url == "" {
 			continue
 		}
 		if s.fetch == nil {
-			return &Error{Status: http.StatusForbidden, Code: "url_not_allowed", Message: "the server fetches no pictures by address; it would with --allow-url"}
+			return &Error{Status: http.StatusForbidden, Code: "url_not_allowed", Message: "the server fetches no images by address; it would with --allow-url"}
 		}
 		data, err := s.fetch.get(ctx, u.url, l)
 		if err != nil {
@@ -114,7 +114,7 @@ func (s *Server) fetchAll(ctx context.Context, l *lease, uploads []upload) error
 	return nil
 }
 
-// get fetches an address. What the other side answered beyond a picture stays
+// get fetches an address. What the other side answered beyond an image stays
 // here: a client learns nothing of servers that it cannot reach itself.
 func (f *fetcher) get(ctx context.Context, address string, l *lease) ([]byte, error) {
 	u, err := url.Parse(address)
@@ -132,7 +132,7 @@ func (f *fetcher) get(ctx context.Context, address string, l *lease) ([]byte, er
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return &Error{Status: http.StatusUnprocessableEntity, Code: "url_failed", Message: "no picture could be fetched from the url", cause: cause}
+		return &Error{Status: http.StatusUnprocessableEntity, Code: "url_failed", Message: "no image could be fetched from the url", cause: cause}
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {

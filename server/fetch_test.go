@@ -34,17 +34,17 @@ func TestPublicAddress(t *testing.T) {
 // address stands for a public one; every other address of this machine is
 // private.
 func TestURL(t *testing.T) {
-	picture := photo(t, 100, 70)
+	image := photo(t, 100, 70)
 	var privateAsked atomic.Int32
 	private := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		privateAsked.Add(1)
-		w.Write(picture)
+		w.Write(image)
 	}))
 	defer private.Close()
 	mux := http.NewServeMux()
 	public := httptest.NewServer(mux)
 	defer public.Close()
-	mux.HandleFunc("/photo", func(w http.ResponseWriter, _ *http.Request) { w.Write(picture) })
+	mux.HandleFunc("/photo", func(w http.ResponseWriter, _ *http.Request) { w.Write(image) })
 	mux.HandleFunc("/secret", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "secret text") })
 	mux.HandleFunc("/gone", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "gone", 410) })
 	mux.HandleFunc("/endless", func(w http.ResponseWriter, _ *http.Request) {
@@ -61,7 +61,7 @@ func TestURL(t *testing.T) {
 	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 
 	s := serve(t, func(c *Config) {
-		c.AllowURL, c.Limits.Body, c.Limits.Picture.Bytes, c.Timeout = true, 1<<20, 1<<20, 2*time.Second
+		c.AllowURL, c.Limits.Body, c.Limits.Image.Bytes, c.Timeout = true, 1<<20, 1<<20, 2*time.Second
 	})
 	port := func(address string) string { u, _ := url.Parse(address); return u.Port() }
 	s.fetch = newFetcher(1<<20, nil)
@@ -78,7 +78,7 @@ func TestURL(t *testing.T) {
 	}{
 		"a photo":              {public.URL + "/photo", 200, ""},
 		"a redirect":           {public.URL + "/once", 200, ""},
-		"no picture":           {public.URL + "/secret", 415, "unsupported_image"},
+		"no image":             {public.URL + "/secret", 415, "unsupported_image"},
 		"not there":            {public.URL + "/gone", 422, "url_failed"},
 		"too long":             {public.URL + "/endless", 422, "url_failed"},
 		"redirects for ever":   {public.URL + "/loop", 422, "url_failed"},

@@ -14,29 +14,29 @@ import (
 	"scalenet/imaging"
 )
 
-// upload is a picture as it was sent.
+// upload is an image as it was sent.
 type upload struct {
 	name string // the client's own; only ever sent back
 	data []byte
 	url  string // to be fetched instead
 
-	picture *imaging.Image // decoded already, where it came as pixels
+	image *imaging.Image // decoded already, where it came as pixels
 }
 
 // form is a request's body in parts.
 type form struct {
 	uploads []upload
 	// several tells that the request is answered with a list: it has more than
-	// one picture, or asks for a list.
+	// one image, or asks for a list.
 	several bool
 	values  url.Values
 }
 
-const pictureField = "image"
+const imageField = "image"
 
 // parseForm takes a body apart according to its content type. The values are
 // those of the query string and, before them, of the body.
-func parseForm(header string, body []byte, query url.Values, pictures int) (form, error) {
+func parseForm(header string, body []byte, query url.Values, images int) (form, error) {
 	kind, boundary, err := contentType(header)
 	if err != nil {
 		return form{}, err
@@ -44,14 +44,14 @@ func parseForm(header string, body []byte, query url.Values, pictures int) (form
 	f := form{values: url.Values{}}
 	switch {
 	case kind == "multipart/form-data":
-		err = f.multipart(body, boundary, pictures)
+		err = f.multipart(body, boundary, images)
 	case kind == "application/json":
-		err = f.json(body, pictures)
+		err = f.json(body, images)
 	case strings.HasPrefix(kind, "image/"), kind == "application/octet-stream":
 		f.uploads = []upload{{data: body}}
 	default:
 		err = &Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
-			Message: "Content-Type " + shown(kind) + " is not taken: send multipart/form-data with a field \"image\", application/json with a field \"image\" in base64, or the picture itself as image/jpeg"}
+			Message: "Content-Type " + shown(kind) + " is not taken: send multipart/form-data with a field \"image\", application/json with a field \"image\" in base64, or the image itself as image/jpeg"}
 	}
 	if err != nil {
 		return f, err
@@ -70,16 +70,16 @@ func parseForm(header string, body []byte, query url.Values, pictures int) (form
 	}
 	switch n := len(f.uploads); {
 	case n == 0:
-		return f, badRequest("no picture in the request: a field %q is needed", pictureField)
-	case n > pictures:
-		return f, badRequest("more than the %d pictures allowed in one request", pictures)
+		return f, badRequest("no image in the request: a field %q is needed", imageField)
+	case n > images:
+		return f, badRequest("more than the %d images allowed in one request", images)
 	case n > 1:
 		f.several = true
 	}
 	return f, nil
 }
 
-func (f *form) multipart(body []byte, boundary string, pictures int) error {
+func (f *form) multipart(body []byte, boundary string, images int) error {
 	if boundary == "" {
 		return badRequest("the Content-Type multipart/form-data has no boundary")
 	}
@@ -92,10 +92,10 @@ func (f *form) multipart(body []byte, boundary string, pictures int) error {
 		if err != nil {
 			return unsoundPart(n+1, err)
 		}
-		if n >= mostFields+pictures {
-			return badRequest("more than %d parts in the request", mostFields+pictures)
+		if n >= maxFields+images {
+			return badRequest("more than %d parts in the request", maxFields+images)
 		}
-		if err := f.part(part, n+1, pictures); err != nil {
+		if err := f.part(part, n+1, images); err != nil {
 			return err
 		}
 	}
@@ -110,18 +110,18 @@ func unsoundPart(n int, err error) error {
 }
 
 // part reads a part; n is its number.
-func (f *form) part(part *multipart.Part, n, pictures int) error {
+func (f *form) part(part *multipart.Part, n, images int) error {
 	header := part.Header.Get("Content-Disposition")
 	if len(header) > longestValue {
 		return badRequest("part %d of the form: its Content-Disposition is longer than %d bytes", n, longestValue)
 	}
 	name, file, ok := disposition(header)
 	if !ok {
-		return badRequest("part %d of the form: its Content-Disposition %s names no field; want form-data; name=%q", n, quoted(header), pictureField)
+		return badRequest("part %d of the form: its Content-Disposition %s names no field; want form-data; name=%q", n, quoted(header), imageField)
 	}
-	if name == pictureField {
-		if len(f.uploads) >= pictures {
-			return badRequest("more than the %d pictures allowed in one request", pictures)
+	if name == imageField {
+		if len(f.uploads) >= images {
+			return badRequest("more than the %d images allowed in one request", images)
 		}
 		data, err := io.ReadAll(part)
 		if err != nil {
@@ -131,7 +131,7 @@ func (f *form) part(part *multipart.Part, n, pictures int) error {
 		return nil
 	}
 	if file != "" {
-		return badRequest("field %q: pictures go into the field %q", shown(name), pictureField)
+		return badRequest("field %q: images go into the field %q", shown(name), imageField)
 	}
 	value, err := io.ReadAll(io.LimitReader(part, longestValue+1))
 	if err != nil {
@@ -146,7 +146,7 @@ func (f *form) part(part *multipart.Part, n, pictures int) error {
 
 // json reads {"image": base64, or "images": [...], and parameters beside it}. It
 // changes the body.
-func (f *form) json(body []byte, pictures int) error {
+func (f *form) json(body []byte, images int) error {
 	if err := checkJSON(body); err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (f *form) json(body []byte, pictures int) error {
 		case "images":
 			f.several = true
 			var list [][]byte
-			list, err = elements(sent.value, pictures)
+			list, err = elements(sent.value, images)
 			for i := 0; err == nil && i < len(list); i++ {
 				err = f.base64(list[i])
 			}

@@ -9,7 +9,7 @@ import (
 )
 
 // The three forms of a body. Whatever the bytes: an error that is the client's,
-// or no more pictures than allowed, names without a path, values that are short.
+// or no more images than allowed, names without a path, values that are short.
 func fuzzForm(f *testing.F, kind string) {
 	f.Fuzz(func(t *testing.T, body []byte, query string) {
 		values, err := url.ParseQuery(query)
@@ -25,7 +25,7 @@ func fuzzForm(f *testing.F, kind string) {
 			return
 		}
 		if n := len(got.uploads); n < 1 || n > most {
-			t.Fatalf("%d pictures", n)
+			t.Fatalf("%d images", n)
 		}
 		total := 0
 		for _, u := range got.uploads {
@@ -35,7 +35,7 @@ func fuzzForm(f *testing.F, kind string) {
 			}
 		}
 		if total > len(body) {
-			t.Fatalf("%d bytes of pictures in %d", total, len(body))
+			t.Fatalf("%d bytes of images in %d", total, len(body))
 		}
 	})
 }

@@ -172,7 +172,7 @@ func (s *Server) readInference(c *gin.Context, l *lease) (inference, error) {
 	if err != nil {
 		return inference{}, err
 	}
-	r, err := parseInference(body, c.GetHeader(lengthHeader), s.config.Limits.Picture, l.take)
+	r, err := parseInference(body, c.GetHeader(lengthHeader), s.config.Limits.Image, l.take)
 	for key, list := range query {
 		if _, set := r.values[key]; !set && err == nil {
 			r.values[key] = list

@@ -98,7 +98,7 @@ func element(data []byte) []byte {
 	return append(binary.LittleEndian.AppendUint32(nil, uint32(len(data))), data...)
 }
 
-// TestInfer sends a picture in every form the protocol has; each has /detect's
+// TestInfer sends an image in every form the protocol has; each has /detect's
 // answer.
 func TestInfer(t *testing.T) {
 	s := serve(t, nil)
@@ -108,9 +108,9 @@ func TestInfer(t *testing.T) {
 		im.Pix[i] = uint8(i * i / 7)
 		rgb[i-i%3+2-i%3] = im.Pix[i]
 	}
-	picture, err := im.Encode(".png")
+	image, err := im.Encode(".png")
 	require.NoError(t, err)
-	_, _, text := s.post(t, "/detect", "image/png", string(picture))
+	_, _, text := s.post(t, "/detect", "image/png", string(image))
 	want := read[Answer](t, text)
 	require.Greater(t, len(want.Detections), 5)
 	check := func(t *testing.T, a inferred, detections []Detection) {
@@ -132,14 +132,14 @@ func TestInfer(t *testing.T) {
 			rows[y] = append(rows[y], numbers[(100*y+x)*3:(100*y+x)*3+3])
 		}
 	}
-	encoded := base64.StdEncoding.EncodeToString(picture)
+	encoded := base64.StdEncoding.EncodeToString(image)
 	type object = map[string]any
 	for name, c := range map[string]struct {
 		input object
 		data  []byte
 	}{
-		"file":            {object{"name": "image", "datatype": "BYTES", "shape": []int{1}}, element(picture)},
-		"file, [1, 1]":    {object{"name": "image", "datatype": "BYTES", "shape": []int{1, 1}}, element(picture)},
+		"file":            {object{"name": "image", "datatype": "BYTES", "shape": []int{1}}, element(image)},
+		"file, [1, 1]":    {object{"name": "image", "datatype": "BYTES", "shape": []int{1, 1}}, element(image)},
 		"base64":          {object{"name": "image", "datatype": "BYTES", "shape": []int{1}, "data": []string{encoded}}, nil},
 		"base64, nested":  {object{"name": "image", "datatype": "BYTES", "shape": []int{1, 1}, "data": [][]string{{encoded}}}, nil},
 		"pixels":          {object{"name": "image", "datatype": "UINT8", "shape": []int{70, 100, 3}}, rgb},
@@ -163,7 +163,7 @@ func TestInfer(t *testing.T) {
 	}
 	file := object{"name": "image", "datatype": "BYTES", "shape": []int{1}}
 	infer := func(t *testing.T, path string, rest object) inferred {
-		body, header := inferRequest(t, file, element(picture), rest)
+		body, header := inferRequest(t, file, element(image), rest)
 		status, answered, text := s.post(t, path, "application/octet-stream", body, header...)
 		require.Equal(t, http.StatusOK, status, text)
 		return readInferred(t, answered, text)
@@ -204,7 +204,7 @@ func TestInfer(t *testing.T) {
 		assert.Len(t, a.labels, len(want.Detections))
 	})
 	t.Run("compressed", func(t *testing.T) {
-		body, header := inferRequest(t, file, element(picture), nil)
+		body, header := inferRequest(t, file, element(image), nil)
 		for encoding, data := range map[string]string{"gzip": gzipped(t, body), "deflate": deflated(t, body), "identity": body} {
 			status, answered, text := s.post(t, "/v2/models/first/infer", "", data, append(header, "Content-Encoding", encoding)...)
 			require.Equal(t, http.StatusOK, status, text)
@@ -273,7 +273,7 @@ func TestProtocolMetadata(t *testing.T) {
 // TestInferRefuses names what is wrong, in the protocol's form.
 func TestInferRefuses(t *testing.T) {
 	s := serve(t, func(c *Config) {
-		c.Limits.Body, c.Limits.Picture.Pixels, c.Limits.Picture.Side = 100_000, 10_000, 1000
+		c.Limits.Body, c.Limits.Image.Pixels, c.Limits.Image.Side = 100_000, 10_000, 1000
 		c.Limits.Memory = 500_000
 	})
 	file := `{"name": "image", "datatype": "BYTES", "shape": [1], "data": ["aGVsbG8="]}`
@@ -294,11 +294,11 @@ func TestInferRefuses(t *testing.T) {
 		"two inputs":          {`{"inputs": [` + file + `,` + file + `]}`, nil, 400, "want one input"},
 		"another input":       {`{"inputs": [{"name": "x"}]}`, nil, 400, "want one input"},
 		"datatype":            {`{"inputs": [{"name": "image", "datatype": "FP32", "shape": [1]}]}`, nil, 400, `datatype "FP32"`},
-		"no picture":          {`{"inputs": [` + file + `]}`, nil, 415, "unsupported"},
+		"no image":            {`{"inputs": [` + file + `]}`, nil, 415, "unsupported"},
 		"no base64":           {`{"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "data": ["!"]}]}`, nil, 400, "not base64"},
 		"no list":             {`{"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "data": "aGVsbG8="}]}`, nil, 400, "a list with one string"},
 		"no data":             {`{"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1]}]}`, nil, 400, "a list with one string"},
-		"two files":           {`{"inputs": [{"name": "image", "datatype": "BYTES", "shape": [2], "data": ["", ""]}]}`, nil, 400, "want one picture"},
+		"two files":           {`{"inputs": [{"name": "image", "datatype": "BYTES", "shape": [2], "data": ["", ""]}]}`, nil, 400, "want one image"},
 		"shared memory":       {`{"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "parameters": {"shared_memory_region": "x"}}]}`, nil, 400, "shared memory"},
 		"output":              {with(`"outputs": [{"name": "masks"}]`), nil, 400, `output "masks" is not known`},
 		"output twice":        {with(`"outputs": [{"name": "boxes"}, {"name": "boxes"}]`), nil, 400, "twice"},
@@ -374,7 +374,7 @@ func TestInferRefuses(t *testing.T) {
 	})
 }
 
-// Whatever the bytes: an error that is the client's, or a picture within the
+// Whatever the bytes: an error that is the client's, or an image within the
 // limits, whose memory was asked for.
 func FuzzInference(f *testing.F) {
 	limits := imaging.Limits{Side: 40, Pixels: 1000, Bytes: 1 << 20}
@@ -393,7 +393,7 @@ func FuzzInference(f *testing.F) {
 			}
 			return
 		}
-		if im := got.upload.picture; im != nil {
+		if im := got.upload.image; im != nil {
 			if err := limits.Check(im.W, im.H); err != nil || int64(len(im.Pix)) > taken {
 				t.Fatalf("%dx%d: %v, %d bytes asked for", im.W, im.H, err, taken)
 			}

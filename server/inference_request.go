@@ -52,7 +52,7 @@ type inputTensor struct {
 // parseInference takes a body apart. jsonLength is the header
 // Inference-Header-Content-Length, "" for a body that is JSON to its end; what
 // follows the JSON is the binary data of the inputs. take asks for the memory of
-// a picture that comes as pixels.
+// an image that comes as pixels.
 func parseInference(body []byte, jsonLength string, limits imaging.Limits, take func(int64) bool) (inference, error) {
 	text, data := body, []byte(nil)
 	if jsonLength != "" {
@@ -84,7 +84,7 @@ func parseInference(body []byte, jsonLength string, limits imaging.Limits, take 
 	if err != nil {
 		return q, err
 	}
-	q.upload, err = input.picture(data, limits, take)
+	q.upload, err = input.image(data, limits, take)
 	return q, err
 }
 
@@ -156,10 +156,10 @@ func readInput(request []field) (t inputTensor, err error) {
 	if t.parameters, err = objectOf(input, "parameters"); err != nil {
 		return t, badRequest("input %q: %v", t.name, err)
 	}
-	const mostSides = 8
+	const maxSides = 8
 	if shape := valueOf(input, "shape"); shape != nil {
-		if _, err := elements(shape, mostSides); err != nil || json.Unmarshal(shape, &t.shape) != nil {
-			return t, badRequest("input %q: shape %s: want a list of at most %d whole numbers", t.name, shown(shape), mostSides)
+		if _, err := elements(shape, maxSides); err != nil || json.Unmarshal(shape, &t.shape) != nil {
+			return t, badRequest("input %q: shape %s: want a list of at most %d whole numbers", t.name, shown(shape), maxSides)
 		}
 	}
 	t.data = valueOf(input, "data")
@@ -198,8 +198,8 @@ func (q *inference) parameters(request []field) (binary bool, err error) {
 	return binary, nil
 }
 
-// picture is the input's: a file in BYTES, or pixels in UINT8.
-func (t inputTensor) picture(data []byte, limits imaging.Limits, take func(int64) bool) (upload, error) {
+// image is the input's: a file in BYTES, or pixels in UINT8.
+func (t inputTensor) image(data []byte, limits imaging.Limits, take func(int64) bool) (upload, error) {
 	fail := func(format string, args ...any) (upload, error) {
 		return upload{}, badRequest("input %q: %s", t.name, fmt.Sprintf(format, args...))
 	}
@@ -231,9 +231,9 @@ func (t inputTensor) picture(data []byte, limits imaging.Limits, take func(int64
 		case err != nil:
 			return fail("%v", err)
 		}
-		return upload{picture: im}, nil
+		return upload{image: im}, nil
 	}
-	return fail("datatype %q: want BYTES, a picture's file, or UINT8, its pixels", shown(t.datatype))
+	return fail("datatype %q: want BYTES, an image's file, or UINT8, its pixels", shown(t.datatype))
 }
 
 // file is the one element of a BYTES tensor: after its length in binary form, in
@@ -241,7 +241,7 @@ func (t inputTensor) picture(data []byte, limits imaging.Limits, take func(int64
 func (t inputTensor) file(data []byte, isBinary bool) ([]byte, error) {
 	for _, n := range t.shape {
 		if n != 1 {
-			return nil, fmt.Errorf("shape %v: want one picture, [1]", t.shape)
+			return nil, fmt.Errorf("shape %v: want one image, [1]", t.shape)
 		}
 	}
 	if isBinary {
@@ -257,7 +257,7 @@ func (t inputTensor) file(data []byte, isBinary bool) ([]byte, error) {
 		case kindOf(value) != '[' || len(list) == 0 && err == nil:
 			return nil, errors.New("want data in a list with one string, in base64")
 		case err != nil:
-			return nil, errors.New("want one picture, not several")
+			return nil, errors.New("want one image, not several")
 		}
 		if value = list[0]; kindOf(value) == '"' {
 			break

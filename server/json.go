@@ -11,7 +11,7 @@ import (
 // Bounds of JSON that a client sends.
 const (
 	deepestJSON  = 16 // levels of lists and objects
-	mostFields   = 64 // of one object
+	maxFields    = 64 // of one object
 	longestValue = 4 << 10
 )
 
@@ -72,8 +72,8 @@ func fields(object []byte) ([]field, error) {
 	}
 	var list []field
 	for rest := open(object); len(rest) > 0; {
-		if len(list) == mostFields {
-			return nil, fmt.Errorf("more than %d fields in an object", mostFields)
+		if len(list) == maxFields {
+			return nil, fmt.Errorf("more than %d fields in an object", maxFields)
 		}
 		var f field
 		var text []byte

@@ -39,7 +39,7 @@ func TestHostileJSON(t *testing.T) {
 		return err
 	}
 	infer := func(body string) error {
-		_, err := parseInference([]byte(body), "", DefaultConfig().Limits.Picture, func(int64) bool { return true })
+		_, err := parseInference([]byte(body), "", DefaultConfig().Limits.Image, func(int64) bool { return true })
 		return err
 	}
 	input := `{"inputs": [{"name": "image", "datatype": "BYTES", `
@@ -77,8 +77,8 @@ func TestHostileJSON(t *testing.T) {
 		"infer, id of 1":      {infer, `{"id": 1}`, "id = 1: want a string"},
 		"infer, shape":        {infer, input + `"shape": [` + repeat("1,") + `1]}]}`, "want a list of at most 8 whole numbers"},
 		"infer, shape of x":   {infer, input + `"shape": "` + repeat("x") + `"}]}`, "want a list of at most 8 whole numbers"},
-		"infer, data":         {infer, input + `"shape": [1], "data": [` + repeat(`"",`) + `""]}]}`, "want one picture"},
-		"infer, data of data": {infer, input + `"shape": [1], "data": [[` + repeat(`"",`) + `""]]}]}`, "want one picture"},
+		"infer, data":         {infer, input + `"shape": [1], "data": [` + repeat(`"",`) + `""]}]}`, "want one image"},
+		"infer, data of data": {infer, input + `"shape": [1], "data": [[` + repeat(`"",`) + `""]]}]}`, "want one image"},
 		"infer, size":         {infer, input + `"parameters": {"binary_data_size": "` + repeat("x") + `"}}]}`, "binary_data_size is"},
 		"infer, datatype":     {infer, `{"inputs": [{"name": "image", "datatype": "` + repeat("x") + `"}]}`, "datatype: longer"},
 		"infer, another name": {infer, `{"inputs": [{"name": "a/b", "datatype": "BYTES"}]}`, `want one input, "image", not "a/b"`},
@@ -124,7 +124,7 @@ func TestJSONParts(t *testing.T) {
 
 // TestBase64Escapes: what JSON writers escape in base64.
 func TestBase64Escapes(t *testing.T) {
-	data := []byte("\xfb\xff\xbf any picture")
+	data := []byte("\xfb\xff\xbf any image")
 	plain := base64.StdEncoding.EncodeToString(data)
 	for _, text := range []string{
 		plain, strings.ReplaceAll(plain, "/", `\/`), strings.ReplaceAll(plain, "+", `\u002B`), plain[:5] + `\r\n` + plain[5:], "data:image/png;base64," + plain,
@@ -165,7 +165,7 @@ func FuzzJSONParts(f *testing.F) {
 			}
 		}
 		var want []json.RawMessage
-		if list, err := elements(document, mostFields); err == nil {
+		if list, err := elements(document, maxFields); err == nil {
 			if err := json.Unmarshal(document, &want); err != nil || len(want) != len(list) {
 				t.Fatalf("%d elements, %v", len(list), err)
 			}

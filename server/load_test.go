@@ -32,9 +32,9 @@ func long(short, long time.Duration) time.Duration {
 	return short
 }
 
-// attack sends a picture at a rate, whatever the answers are (open loop).
-func (s *served) attack(perSecond float64, d time.Duration, picture []byte, each func(*vegeta.Result)) {
-	target := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodPost, URL: s.url + "/detect", Body: picture, Header: http.Header{"Content-Type": {"image/jpeg"}}})
+// attack sends an image at a rate, whatever the answers are (open loop).
+func (s *served) attack(perSecond float64, d time.Duration, image []byte, each func(*vegeta.Result)) {
+	target := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodPost, URL: s.url + "/detect", Body: image, Header: http.Header{"Content-Type": {"image/jpeg"}}})
 	a := vegeta.NewAttacker(vegeta.Timeout(time.Minute))
 	for r := range a.Attack(target, vegeta.Rate{Freq: int(perSecond*60) + 1, Per: time.Minute}, d, "") {
 		each(r)
@@ -42,15 +42,15 @@ func (s *served) attack(perSecond float64, d time.Duration, picture []byte, each
 	a.Stop()
 }
 
-// capacity is how many pictures a second the server answers to clients that wait.
-func (s *served) capacity(t *testing.T, picture []byte) float64 {
+// capacity is how many images a second the server answers to clients that wait.
+func (s *served) capacity(t *testing.T, image []byte) float64 {
 	const clients, each = 4, 15
 	start := time.Now()
 	var group sync.WaitGroup
 	for range clients {
 		group.Go(func() {
 			for range each {
-				a, err := http.Post(s.url+"/detect", "image/jpeg", bytes.NewReader(picture))
+				a, err := http.Post(s.url+"/detect", "image/jpeg", bytes.NewReader(image))
 				if !assert.NoError(t, err) {
 					return
 				}
@@ -79,14 +79,14 @@ func resident(t *testing.T) int {
 func TestOverload(t *testing.T) {
 	const wait = time.Second
 	s := serve(t, func(c *Config) { c.Queue.Wait, c.Log = wait, DefaultConfig().Log })
-	picture := photo(t, 200, 150)
-	capacity := s.capacity(t, picture)
+	image := photo(t, 200, 150)
+	capacity := s.capacity(t, image)
 	d := long(3*time.Second, time.Minute)
 	statuses := map[uint16]int{}
 	var answered, queued vegeta.LatencyMetrics
 	var begin int
 	started := time.Now()
-	s.attack(2*capacity, d, picture, func(r *vegeta.Result) {
+	s.attack(2*capacity, d, image, func(r *vegeta.Result) {
 		statuses[r.Code]++
 		if r.Code == 200 {
 			answered.Add(r.Latency)
@@ -114,7 +114,7 @@ func TestOverload(t *testing.T) {
 	assert.Less(t, grown, 64<<20)
 }
 
-// queueTime is how long an answer says that its picture waited. It takes no
+// queueTime is how long an answer says that its image waited. It takes no
 // more of the answer apart than that: the server needs the processors.
 func queueTime(t *testing.T, answer []byte) time.Duration {
 	_, rest, found := bytes.Cut(answer, []byte(`"timing_ms":{"queue":`))
@@ -128,8 +128,8 @@ func queueTime(t *testing.T, answer []byte) time.Duration {
 // versions answer, and none of the old models stays.
 func TestReloadUnderLoad(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Log = DefaultConfig().Log })
-	picture := photo(t, 200, 150)
-	capacity := s.capacity(t, picture)
+	image := photo(t, 200, 150)
+	capacity := s.capacity(t, image)
 	reloads := 4
 	if os.Getenv("SCALENET_SOAK") != "" {
 		reloads = 20
@@ -149,7 +149,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	}()
 	versions, answered := map[string]int{}, 0
 	for running := true; running; {
-		s.attack(0.4*capacity, time.Second, picture, func(r *vegeta.Result) {
+		s.attack(0.4*capacity, time.Second, image, func(r *vegeta.Result) {
 			assert.EqualValues(t, 200, r.Code, "%s %s", r.Error, r.Body)
 			if r.Code == 200 {
 				versions[read[Answer](t, string(r.Body)).Model.Version]++
@@ -178,14 +178,14 @@ func TestDrain(t *testing.T) {
 	inner := s.detached(t) // Run closes what it serves
 	go func() { ended <- inner.Run(ctx, listener) }()
 
-	picture := string(photo(t, 200, 150))
+	image := string(photo(t, 200, 150))
 	var ready, answered atomic.Int64
 	ready.Store(1)
 	var clients sync.WaitGroup
 	for range 6 {
 		clients.Go(func() {
 			for ready.Load() == 1 {
-				a, err := http.Post(url+"/detect", "image/jpeg", strings.NewReader(picture))
+				a, err := http.Post(url+"/detect", "image/jpeg", strings.NewReader(image))
 				if !assert.NoError(t, err) {
 					return
 				}
@@ -283,13 +283,13 @@ func TestDrainTimeout(t *testing.T) {
 func TestGoneClients(t *testing.T) {
 	s := serve(t, nil)
 	s.hold()
-	picture := string(photo(t, 100, 70))
+	image := string(photo(t, 100, 70))
 	const clients = 30
 	ctx, kill := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	for range clients {
 		group.Go(func() {
-			r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/detect", strings.NewReader(picture))
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/detect", strings.NewReader(image))
 			assert.NoError(t, err)
 			r.Header.Set("Content-Type", "image/jpeg")
 			_, err = http.DefaultClient.Do(r)
@@ -324,13 +324,13 @@ func TestDeadline(t *testing.T) {
 
 // TestQueueFull: 503 with a time to come back; the others are answered.
 func TestQueueFull(t *testing.T) {
-	s := serve(t, func(c *Config) { c.Queue.Places, c.Limits.Pictures = 2, 2 })
+	s := serve(t, func(c *Config) { c.Queue.Places, c.Limits.Images = 2, 2 })
 	s.hold()
-	picture := string(photo(t, 100, 70))
+	image := string(photo(t, 100, 70))
 	statuses := make(chan int, 3)
 	for i := range 3 {
 		go func() {
-			status, _, _ := s.post(t, "/detect", "image/jpeg", picture)
+			status, _, _ := s.post(t, "/detect", "image/jpeg", image)
 			statuses <- status
 		}()
 		wait(t, "it is queued", func() bool { return s.queue.Depth() == i || i == 0 })
@@ -338,7 +338,7 @@ func TestQueueFull(t *testing.T) {
 			wait(t, "it runs", func() bool { return s.memory.used.Load() > 100*70*6 && s.queue.Depth() == 0 })
 		}
 	}
-	status, header, text := s.post(t, "/detect", "image/jpeg", picture)
+	status, header, text := s.post(t, "/detect", "image/jpeg", image)
 	assert.Equal(t, 503, status)
 	assert.Equal(t, "queue_full", errorOf(t, text).Code)
 	assert.NotEmpty(t, header.Get("Retry-After"))
@@ -366,12 +366,12 @@ func TestSlowBody(t *testing.T) {
 	assert.Contains(t, string(answer[:n]), "body_timeout")
 }
 
-// TestBatches: pictures of one size that wait go through the network together,
+// TestBatches: images of one size that wait go through the network together,
 // with the answers of one alone, each by its own parameters.
 func TestBatches(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Queue.Batch = 4 })
-	picture := string(photo(t, 100, 70))
-	_, _, text := s.post(t, "/detect", "image/jpeg", picture)
+	image := string(photo(t, 100, 70))
+	_, _, text := s.post(t, "/detect", "image/jpeg", image)
 	alone := read[Answer](t, text).Detections
 	require.Greater(t, len(alone), 4)
 	s.hold()
@@ -379,7 +379,7 @@ func TestBatches(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range answers {
 		group.Go(func() {
-			status, _, text := s.post(t, fmt.Sprintf("/detect?max=%d", i+1), "image/jpeg", picture)
+			status, _, text := s.post(t, fmt.Sprintf("/detect?max=%d", i+1), "image/jpeg", image)
 			if assert.Equal(t, 200, status, text) {
 				answers[i] = read[Answer](t, text).Detections
 			}

@@ -18,7 +18,7 @@ type metrics struct {
 
 	requests  *prometheus.CounterVec   // endpoint, status
 	duration  *prometheus.HistogramVec // endpoint
-	pictures  *prometheus.CounterVec   // model, outcome
+	images    *prometheus.CounterVec   // model, outcome
 	undecoded *prometheus.CounterVec   // reason
 	queued    *prometheus.HistogramVec // model
 	compute   *prometheus.HistogramVec // model
@@ -48,23 +48,23 @@ func newMetrics(s *Server) *metrics {
 		registry:  r,
 		requests:  counter("requests_total", "Requests by endpoint and HTTP status; 499 is a client that has gone.", "endpoint", "status"),
 		duration:  histogram("request_seconds", "Time from a request's header to the end of its answer.", seconds, "endpoint"),
-		pictures:  counter("pictures_total", "Pictures by model and outcome: ok, or the code of the error.", "model", "outcome"),
-		undecoded: counter("decode_failures_total", "Pictures that could not be decoded, by the code of the error.", "reason"),
-		queued:    histogram("queue_seconds", "Time that a picture waited for the network.", seconds, "model"),
+		images:    counter("images_total", "Images by model and outcome: ok, or the code of the error.", "model", "outcome"),
+		undecoded: counter("decode_failures_total", "Images that could not be decoded, by the code of the error.", "reason"),
+		queued:    histogram("queue_seconds", "Time that an image waited for the network.", seconds, "model"),
 		compute:   histogram("compute_seconds", "Time of a batch in the network, preparation and choice of detections included.", seconds, "model"),
-		batch:     histogram("batch_size", "Pictures in a batch.", prometheus.ExponentialBuckets(1, 2, 7), "model"),
+		batch:     histogram("batch_size", "Images in a batch.", prometheus.ExponentialBuckets(1, 2, 7), "model"),
 		failures:  counter("compute_failures_total", "Batches that failed in the network.", "model"),
 		reloads:   counter("reloads_total", "Reloads of models by outcome: ok or failed.", "model", "outcome"),
 	}
-	m.cancelled = prometheus.NewCounter(prometheus.CounterOpts{Name: "scalenet_cancelled_total", Help: "Pictures whose client had gone before they were answered."})
+	m.cancelled = prometheus.NewCounter(prometheus.CounterOpts{Name: "scalenet_cancelled_total", Help: "Images whose client had gone before they were answered."})
 	r.MustRegister(m.cancelled, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), modelInfo{s.config.Models})
 	for _, g := range s.config.Gauges {
 		gauge(g.Name, g.Help, g.Value)
 	}
 	gauge("queue_depth", "Places of the queue that are taken.", func() float64 { return float64(s.queue.Depth()) })
 	gauge("queue_places", "Places of the queue.", func() float64 { return float64(s.config.Queue.Places) })
-	gauge("queue_wait_seconds", "How long a new picture would have to wait.", func() float64 { return s.queue.EstimatedWait().Seconds() })
-	gauge("memory_bytes", "Bytes of bodies and decoded pictures in flight.", func() float64 { return float64(s.memory.used.Load()) })
+	gauge("queue_wait_seconds", "How long a new image would have to wait.", func() float64 { return s.queue.EstimatedWait().Seconds() })
+	gauge("memory_bytes", "Bytes of bodies and decoded images in flight.", func() float64 { return float64(s.memory.used.Load()) })
 	gauge("ready", "1 while the server wants requests.", func() float64 {
 		if s.ready() {
 			return 1
@@ -92,15 +92,15 @@ func (m *metrics) computed(model string, n int, d time.Duration, err error) {
 	}
 }
 
-// picture notes what became of a picture.
-func (m *metrics) picture(model string, f found) {
+// image notes what became of an image.
+func (m *metrics) image(model string, f found) {
 	if f.err == nil {
-		m.pictures.WithLabelValues(model, "ok").Inc()
+		m.images.WithLabelValues(model, "ok").Inc()
 		m.queued.WithLabelValues(model).Observe(f.timing.queue.Seconds())
 		return
 	}
 	code := asError(f.err).Code
-	m.pictures.WithLabelValues(model, code).Inc()
+	m.images.WithLabelValues(model, code).Inc()
 	switch code {
 	case "cancelled":
 		m.cancelled.Inc()

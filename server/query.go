@@ -13,12 +13,12 @@ import (
 	"scalenet/server/models"
 )
 
-// query says how pictures are looked at and which detections are answered.
+// query says how images are looked at and which detections are answered.
 type query struct {
 	settings  detector.Settings
 	threshold float32
 	classes   []bool // by class; nil is all
-	most      int    // detections a picture
+	most      int    // detections an image
 }
 
 // parameters are the names that /detect knows.

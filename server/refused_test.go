@@ -41,8 +41,8 @@ func fixture(t testing.TB, name string) string {
 // and a message that says what to do, in one form.
 func TestRefused(t *testing.T) {
 	s := serve(t, func(c *Config) {
-		c.Limits.Body, c.Limits.Pictures = 1<<20, 3
-		c.Limits.Picture.Pixels, c.Limits.Picture.Side, c.Limits.Picture.Bytes = 100_000, 3000, 1<<20
+		c.Limits.Body, c.Limits.Images = 1<<20, 3
+		c.Limits.Image.Pixels, c.Limits.Image.Side, c.Limits.Image.Bytes = 100_000, 3000, 1<<20
 	})
 	good := string(photo(t, 100, 70))
 	multi := func(list ...[3]string) [2]string {
@@ -62,7 +62,7 @@ func TestRefused(t *testing.T) {
 		"no kind":                {"/detect", [2]string{"", good}, 415, "unsupported_media_type", "Content-Type is missing"},
 		"a form's kind":          {"/detect", [2]string{"application/x-www-form-urlencoded", good}, 415, "unsupported_media_type", "image/jpeg"},
 		"empty":                  {"/detect", jpegKind(""), 422, "corrupt_image", "no data"},
-		"no picture":             {"/detect", jpegKind("hello"), 415, "unsupported_image", "known are JPEG"},
+		"no image":               {"/detect", jpegKind("hello"), 415, "unsupported_image", "known are JPEG"},
 		"cut off":                {"/detect", jpegKind(good[:len(good)-100]), 422, "corrupt_image", "JPEG"},
 		"a bomb of pixels":       {"/detect", jpegKind(fixture(t, "huge.png")), 422, "image_too_large", "pixels"},
 		"a bomb of sides":        {"/detect", jpegKind(fixture(t, "huger.png")), 422, "image_too_large", "a side may have"},
@@ -71,12 +71,12 @@ func TestRefused(t *testing.T) {
 		"no boundary":            {"/detect", [2]string{"multipart/form-data", "x"}, 400, "bad_request", "no boundary"},
 		"multipart, unsound":     {"/detect", [2]string{"multipart/form-data; boundary=x", "--x\r\nfoo"}, 400, "bad_request", "unsound"},
 		"multipart, empty":       {"/detect", multi(), 400, "bad_request", `"image" is needed`},
-		"another field":          {"/detect", multi([3]string{"photo", "x.jpg", good}), 400, "bad_request", `"photo": pictures go into the field "image"`},
-		"too many pictures":      {"/detect", multi(file, file, file, file), 400, "bad_request", "3 pictures"},
+		"another field":          {"/detect", multi([3]string{"photo", "x.jpg", good}), 400, "bad_request", `"photo": images go into the field "image"`},
+		"too many images":        {"/detect", multi(file, file, file, file), 400, "bad_request", "3 images"},
 		"a long value":           {"/detect", multi(file, [3]string{"model", "", strings.Repeat("x", 5000)}), 400, "bad_request", "longer than"},
 		"JSON, unsound":          {"/detect", jsonKind("{"), 400, "bad_request", "JSON"},
 		"JSON, a list":           {"/detect", jsonKind("[]"), 400, "bad_request", "JSON"},
-		"JSON, no picture":       {"/detect", jsonKind("{}"), 400, "bad_request", "no picture"},
+		"JSON, no image":         {"/detect", jsonKind("{}"), 400, "bad_request", "no image"},
 		"JSON, a number":         {"/detect", jsonKind(`{"image": 1}`), 400, "bad_request", "base64"},
 		"JSON, not base64":       {"/detect", jsonKind(`{"image": "?"}`), 400, "bad_request", "not base64"},
 		"JSON, another data":     {"/detect", jsonKind(`{"image": "data:image/png,x"}`), 400, "bad_request", "base64"},
@@ -91,7 +91,7 @@ func TestRefused(t *testing.T) {
 		"class":                  {"/detect?classes=cow", jpegKind(good), 400, "bad_request", "cat, dog, first"},
 		"class number":           {"/detect?classes=4", jpegKind(good), 400, "bad_request", "no class"},
 		"format":                 {"/detect?format=xml", jpegKind(good), 400, "bad_request", "json, coco or image"},
-		"one picture of two":     {"/detect?format=image", multi(file, file), 400, "bad_request", "one picture"},
+		"one image of two":       {"/detect?format=image", multi(file, file), 400, "bad_request", "one image"},
 		"COCO with a failure":    {"/detect?format=coco", multi(file, [3]string{"image", "y", "text"}), 415, "unsupported_image", ""},
 		"model":                  {"/detect?model=../etc/passwd", jpegKind(good), 404, "model_not_found", `no model "../etc/passwd"`},
 		"url":                    {"/detect", jsonKind(`{"url": "http://example.org/x.jpg"}`), 403, "url_not_allowed", "--allow-url"},
@@ -235,7 +235,7 @@ func TestConfigErrors(t *testing.T) {
 		"batch = -1":    func(c *Config) { c.Queue.Batch = -1 },
 		"timeout = 0s":  func(c *Config) { c.Timeout = 0 },
 		"threshold = 2": func(c *Config) { c.Threshold = 2 },
-		"max-pictures":  func(c *Config) { c.Limits.Pictures = 65 },
+		"max-images":    func(c *Config) { c.Limits.Images = 65 },
 		"memory = 1000": func(c *Config) { c.Limits.Memory = 1000 },
 		"burst = 0":     func(c *Config) { c.Rate = 1 },
 		"API key":       func(c *Config) { c.Keys = []string{" x"} },

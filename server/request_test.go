@@ -16,7 +16,7 @@ import (
 // TestAddresses: an address drops nothing of what is asked for.
 func TestAddresses(t *testing.T) {
 	s := serve(t, nil)
-	picture := string(photo(t, 100, 70))
+	image := string(photo(t, 100, 70))
 	for query, want := range map[string]string{
 		"threshold=0.99;max=1":              `the query has a semicolon in "threshold=0.99;max=1"`,
 		"max=1&;":                           `the query has a semicolon in ";"`,
@@ -40,7 +40,7 @@ func TestAddresses(t *testing.T) {
 		"=1":                                `parameter "" is not known`,
 		"size=" + strings.Repeat("x", 9000): `xxx..."`,
 	} {
-		status, _, text := s.post(t, "/detect?"+query, "image/jpeg", picture)
+		status, _, text := s.post(t, "/detect?"+query, "image/jpeg", image)
 		assert.Equal(t, http.StatusBadRequest, status, query)
 		e := errorOf(t, text)
 		assert.Contains(t, e.Message, want)
@@ -49,7 +49,7 @@ func TestAddresses(t *testing.T) {
 	for query, want := range map[string]string{
 		"max=1;": "semicolon", "min_confidence=0.1&min_confidence=0.2": "min_confidence is there 2 times", "max=1&max=2": "max is there 2 times", "%zz": "%zz",
 	} {
-		status, _, text := s.post(t, "/v1/vision/detection?"+query, "image/jpeg", picture)
+		status, _, text := s.post(t, "/v1/vision/detection?"+query, "image/jpeg", image)
 		assert.Equal(t, http.StatusBadRequest, status, query)
 		assert.Contains(t, read[deepStackError](t, text).Error, want)
 	}
@@ -59,10 +59,10 @@ func TestAddresses(t *testing.T) {
 		assert.Equal(t, http.StatusBadRequest, status, query)
 		assert.Contains(t, read[protocolError](t, text).Error, want)
 	}
-	status, _, text := s.post(t, "/detect?&max=%31&&classes=cat&classes=dog", "image/jpeg", picture)
+	status, _, text := s.post(t, "/detect?&max=%31&&classes=cat&classes=dog", "image/jpeg", image)
 	assert.Equal(t, http.StatusOK, status, text)
 	t.Run("form", func(t *testing.T) {
-		kind, body := parts(t, [3]string{"max", "", "1"}, [3]string{"image", "a", picture}, [3]string{"max", "", "2"})
+		kind, body := parts(t, [3]string{"max", "", "1"}, [3]string{"image", "a", image}, [3]string{"max", "", "2"})
 		status, _, text := s.post(t, "/detect", kind, body)
 		assert.Equal(t, http.StatusBadRequest, status)
 		assert.Contains(t, errorOf(t, text).Message, `max is there 2 times, as "1" and "2"`)
@@ -72,9 +72,9 @@ func TestAddresses(t *testing.T) {
 // TestContentTypes: boundaries and dispositions as clients write them.
 func TestContentTypes(t *testing.T) {
 	s := serve(t, nil)
-	picture := string(photo(t, 100, 70))
+	image := string(photo(t, 100, 70))
 	form := func(boundary, disposition string) string {
-		return "--" + boundary + "\r\n" + disposition + "\r\n\r\n" + picture + "\r\n--" + boundary + "--\r\n"
+		return "--" + boundary + "\r\n" + disposition + "\r\n\r\n" + image + "\r\n--" + boundary + "--\r\n"
 	}
 	const sound = `Content-Disposition: form-data; name="image"; filename="a.jpg"`
 	for name, c := range map[string]struct{ kind, body, message string }{
@@ -85,8 +85,8 @@ func TestContentTypes(t *testing.T) {
 		"no boundary":            {"multipart/form-data; boundary=", form("x", sound), "no boundary"},
 		"two boundaries":         {"multipart/form-data; boundary=x; boundary=y", form("x", sound), "a parameter that is there twice"},
 		"another boundary":       {"multipart/form-data; boundary=y", form("x", sound), "unsound: it ends before the boundary that closes part 1"},
-		"a parameter of blanks":  {"image/jpeg; name=my photo.jpg", picture, ""},
-		"unsound":                {"image jpeg; a=b=c", picture, `the Content-Type "image jpeg; a=b=c" has no sound type`},
+		"a parameter of blanks":  {"image/jpeg; name=my photo.jpg", image, ""},
+		"unsound":                {"image jpeg; a=b=c", image, `the Content-Type "image jpeg; a=b=c" has no sound type`},
 		"a file with a blank":    {"multipart/form-data; boundary=x", form("x", "Content-Disposition: form-data; name=image; filename=my photo.jpg"), ""},
 		"a file in UTF-8":        {"multipart/form-data; boundary=x", form("x", "Content-Disposition: form-data; name=image; filename=été 1.jpg"), ""},
 		"a path of Windows":      {"multipart/form-data; boundary=x", form("x", `Content-Disposition: form-data; name="image"; filename="C:\a\b.jpg"`), ""},
@@ -122,9 +122,9 @@ func TestContentTypes(t *testing.T) {
 // TestEncodedBodies sends every form in every encoding, to every address.
 func TestEncodedBodies(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Limits.Body, c.Keys = 100_000, []string{"secret"} })
-	picture := string(photo(t, 100, 70))
-	form, multi := parts(t, [3]string{"api_key", "", "secret"}, [3]string{"image", "a", picture})
-	encoded := `{"image": "` + base64.StdEncoding.EncodeToString([]byte(picture)) + `"}`
+	image := string(photo(t, 100, 70))
+	form, multi := parts(t, [3]string{"api_key", "", "secret"}, [3]string{"image", "a", image})
+	encoded := `{"image": "` + base64.StdEncoding.EncodeToString([]byte(image)) + `"}`
 	raw := func(_ testing.TB, text string) string {
 		var b bytes.Buffer
 		w, err := flate.NewWriter(&b, 5)
@@ -138,7 +138,7 @@ func TestEncodedBodies(t *testing.T) {
 		name string
 		pack func(testing.TB, string) string
 	}{{"gzip", gzipped}, {"deflate", deflated}, {"deflate", raw}, {"identity", func(_ testing.TB, text string) string { return text }}} {
-		for kind, body := range map[string]string{"image/jpeg": picture, "application/json": encoded} {
+		for kind, body := range map[string]string{"image/jpeg": image, "application/json": encoded} {
 			for _, path := range []string{"/detect", "/v1/detect", "/v1/vision/detection", "/v1/vision/custom/second"} {
 				status, _, text := s.post(t, path, kind, e.pack(t, body), "Content-Encoding", e.name, "X-API-Key", "secret")
 				assert.Equal(t, http.StatusOK, status, "%s %s %s: %s", path, kind, e.name, text)
@@ -156,15 +156,15 @@ func TestEncodedBodies(t *testing.T) {
 		return status, header, errorOf(t, text)
 	}
 	for _, encoding := range []string{"br", "zstd", "gzip, gzip", "aws-chunked"} {
-		status, header, e := post(encoding, picture)
+		status, header, e := post(encoding, image)
 		assert.Equal(t, http.StatusUnsupportedMediaType, status)
 		assert.Equal(t, "Content-Encoding "+encoding+" is not taken: send gzip, deflate or none", e.Message)
 		assert.Equal(t, "gzip, deflate", header.Get("Accept-Encoding"))
 	}
 	status, _, e := post("gzip", gzipped(t, strings.Repeat("x", 200_000)))
 	assert.Equal(t, []any{http.StatusRequestEntityTooLarge, "body_too_large"}, []any{status, e.Code}, "a bomb")
-	packed := gzipped(t, picture)
-	for _, body := range []string{picture, packed[:len(packed)/2], packed + "rest", ""} {
+	packed := gzipped(t, image)
+	for _, body := range []string{image, packed[:len(packed)/2], packed + "rest", ""} {
 		status, _, e := post("gzip", body)
 		assert.Equal(t, http.StatusBadRequest, status)
 		assert.Contains(t, e.Message, "gzip form")
@@ -234,7 +234,7 @@ func TestLongValues(t *testing.T) {
 		{http.MethodGet, "/" + long},
 		{long, "/detect"},
 	} {
-		request, err := http.NewRequestWithContext(t.Context(), r[0], s.url+r[1], strings.NewReader("picture"))
+		request, err := http.NewRequestWithContext(t.Context(), r[0], s.url+r[1], strings.NewReader("image"))
 		require.NoError(t, err)
 		request.Header.Set("Content-Type", r[2])
 		request.Header.Set("Content-Encoding", r[3])

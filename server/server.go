@@ -45,7 +45,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	if c.AllowURL {
-		s.fetch = newFetcher(c.Limits.Picture.Bytes, publicAddress)
+		s.fetch = newFetcher(c.Limits.Image.Bytes, publicAddress)
 	}
 	s.metrics = newMetrics(s)
 	if s.handler, err = s.routes(); err != nil {

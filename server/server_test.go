@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/golang/glog.(*fileSink).flushDaemon"))
 }
 
-// writeModel saves a detector with random parameters: it looks at pictures of 64
+// writeModel saves a detector with random parameters: it looks at images of 64
 // pixels in a few milliseconds, and is never sure.
 func writeModel(t testing.TB, path string, seed uint64, classes ...string) {
 	c := detector.Default()
@@ -203,13 +203,13 @@ func errorOf(t testing.TB, text string) Error {
 	return *e.Error
 }
 
-// TestForms sends one picture in every form; each has the detector's own answer.
+// TestForms sends one image in every form; each has the detector's own answer.
 func TestForms(t *testing.T) {
 	s := serve(t, nil)
-	picture := photo(t, 100, 70)
+	image := photo(t, 100, 70)
 	m := s.config.Models.Acquire("")
 	defer m.Release()
-	im, err := imaging.Decode(picture, imaging.Limits{})
+	im, err := imaging.Decode(image, imaging.Limits{})
 	require.NoError(t, err)
 	settings := m.Detector.Model().Settings()
 	settings.Detections.Score = 0
@@ -217,16 +217,16 @@ func TestForms(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, want[0])
 
-	encoded := base64.StdEncoding.EncodeToString(picture)
-	kind, body := parts(t, [3]string{"image", "photo.jpg", string(picture)})
+	encoded := base64.StdEncoding.EncodeToString(image)
+	kind, body := parts(t, [3]string{"image", "photo.jpg", string(image)})
 	for name, c := range map[string]struct{ kind, body string }{
 		"multipart":      {kind, body},
-		"raw":            {"image/jpeg", string(picture)},
-		"raw, no kind":   {"application/octet-stream", string(picture)},
+		"raw":            {"image/jpeg", string(image)},
+		"raw, no kind":   {"application/octet-stream", string(image)},
 		"JSON":           {"application/json", `{"image": "` + encoded + `"}`},
 		"JSON, charset":  {"application/json; charset=utf-8", `{"image": "` + encoded + `"}`},
 		"data URL":       {"application/json", `{"image": "data:image/jpeg;base64,` + encoded + `"}`},
-		"base64 for URL": {"application/json", `{"image": "` + base64.RawURLEncoding.EncodeToString(picture) + `"}`},
+		"base64 for URL": {"application/json", `{"image": "` + base64.RawURLEncoding.EncodeToString(image) + `"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, header, text := s.post(t, "/detect", c.kind, c.body, "X-Request-ID", "my-id.7")
@@ -249,9 +249,9 @@ func TestForms(t *testing.T) {
 // TestParameters sets each, in the query string, the form and the JSON body.
 func TestParameters(t *testing.T) {
 	s := serve(t, nil)
-	picture := string(photo(t, 100, 70))
+	image := string(photo(t, 100, 70))
 	detections := func(t *testing.T, query string) []Detection {
-		status, _, text := s.post(t, "/v1/detect"+query, "image/jpeg", picture)
+		status, _, text := s.post(t, "/v1/detect"+query, "image/jpeg", image)
 		require.Equal(t, http.StatusOK, status, text)
 		return read[Answer](t, text).Detections
 	}
@@ -288,12 +288,12 @@ func TestParameters(t *testing.T) {
 	})
 	t.Run("model", func(t *testing.T) { assert.NotEqual(t, all, detections(t, "?model=second")) })
 	t.Run("form", func(t *testing.T) {
-		kind, body := parts(t, [3]string{"max", "", "1"}, [3]string{"image", "x", picture})
+		kind, body := parts(t, [3]string{"max", "", "1"}, [3]string{"image", "x", image})
 		_, _, text := s.post(t, "/detect?max=3", kind, body)
 		assert.Equal(t, all[:1], read[Answer](t, text).Detections, "the form comes before the query string")
 	})
 	t.Run("JSON", func(t *testing.T) {
-		body := `{"image": "` + base64.StdEncoding.EncodeToString([]byte(picture)) + `", "max": 1, "threshold": 0.01, "classes": ["dog", 1]}`
+		body := `{"image": "` + base64.StdEncoding.EncodeToString([]byte(image)) + `", "max": 1, "threshold": 0.01, "classes": ["dog", 1]}`
 		_, _, text := s.post(t, "/detect", "application/json", body)
 		assert.Len(t, read[Answer](t, text).Detections, 1)
 	})
@@ -314,7 +314,7 @@ func TestSeveral(t *testing.T) {
 	assert.NotEmpty(t, got.Results[0].Detections)
 	require.NotNil(t, got.Results[1].Error)
 	assert.Equal(t, "corrupt_image", got.Results[1].Error.Code)
-	assert.Nil(t, got.Results[1].Picture)
+	assert.Nil(t, got.Results[1].ImageDetections)
 
 	t.Run("a list of one", func(t *testing.T) {
 		_, _, text := s.post(t, "/detect", "application/json", `{"images": ["`+base64.StdEncoding.EncodeToString([]byte(a))+`"]}`)
@@ -332,15 +332,15 @@ func TestSeveral(t *testing.T) {
 	})
 }
 
-func TestAnnotatedPicture(t *testing.T) {
+func TestAnnotatedImage(t *testing.T) {
 	s := serve(t, nil)
-	picture := photo(t, 100, 70)
+	image := photo(t, 100, 70)
 	for name, c := range map[string]struct{ query, accept string }{
 		"parameter": {"?format=image", ""},
 		"header":    {"", "image/jpeg, */*;q=0.5"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, header, text := s.post(t, "/detect"+c.query, "image/jpeg", string(picture), "Accept", c.accept)
+			status, header, text := s.post(t, "/detect"+c.query, "image/jpeg", string(image), "Accept", c.accept)
 			require.Equal(t, http.StatusOK, status, text)
 			assert.Equal(t, "image/jpeg", header.Get("Content-Type"))
 			drawn, err := imaging.Decode([]byte(text), imaging.Limits{})
@@ -369,14 +369,14 @@ func TestStatus(t *testing.T) {
 		assert.Equal(t, http.StatusOK, status, path)
 	}
 	_, _, _ = s.post(t, "/detect", "image/jpeg", string(photo(t, 100, 70)))
-	_, _, _ = s.post(t, "/detect", "image/jpeg", "no picture")
+	_, _, _ = s.post(t, "/detect", "image/jpeg", "no image")
 	status, text = get("/metrics")
 	require.Equal(t, http.StatusOK, status)
 	for _, line := range []string{
 		`scalenet_requests_total{endpoint="/detect",status="200"} 1`,
 		`scalenet_requests_total{endpoint="/detect",status="415"} 1`,
-		`scalenet_pictures_total{model="first",outcome="ok"} 1`,
-		`scalenet_pictures_total{model="first",outcome="unsupported_image"} 1`,
+		`scalenet_images_total{model="first",outcome="ok"} 1`,
+		`scalenet_images_total{model="first",outcome="unsupported_image"} 1`,
 		`scalenet_decode_failures_total{reason="unsupported_image"} 1`,
 		`scalenet_batch_size_count{model="first"} 1`,
 		`scalenet_compute_seconds_count{model="first"} 1`,

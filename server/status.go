@@ -21,7 +21,7 @@ type ClassInfo struct {
 	Label string `json:"label"`
 }
 
-// InputInfo is the size at which the model looks at pictures.
+// InputInfo is the size at which the model looks at images.
 type InputInfo struct {
 	Shorter int `json:"shorter"`
 	Longest int `json:"longest"`

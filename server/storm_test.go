@@ -155,11 +155,11 @@ func (s *tempest) act(group *sync.WaitGroup) {
 	time.Sleep(time.Duration(s.random.IntN(int(3 * time.Second))))
 }
 
-// ask is a client: it sends pictures until the server is not ready. Each is
+// ask is a client: it sends images until the server is not ready. Each is
 // answered, by a model that was loaded.
-func (s *tempest) ask(picture []byte) {
+func (s *tempest) ask(image []byte) {
 	for s.ready.Load() {
-		a, err := s.client.Post("http://localhost/detect", "image/jpeg", bytes.NewReader(picture))
+		a, err := s.client.Post("http://localhost/detect", "image/jpeg", bytes.NewReader(image))
 		if !assert.NoError(s.t, err) {
 			return
 		}
@@ -204,19 +204,19 @@ func TestReloadStorm(t *testing.T) {
 	if os.Getenv("SCALENET_SOAK") != "" {
 		sequences = 500
 	}
-	files, picture := newStormFiles(t), photo(t, 40, 30)
+	files, image := newStormFiles(t), photo(t, 40, 30)
 	for seed := range sequences {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "m.safetensors")
 			synctest.Test(t, func(t *testing.T) {
 				s := &tempest{t: t, files: files, random: rand.New(rand.NewPCG(seed, 14)), path: path}
-				s.run(picture)
+				s.run(image)
 			})
 		})
 	}
 }
 
-func (s *tempest) run(picture []byte) {
+func (s *tempest) run(image []byte) {
 	s.write(s.files.sound[0], true)
 	registry, err := models.NewRegistry(s.t.Context(), []models.Source{{Name: "m", Path: s.path}}, s.open)
 	require.NoError(s.t, err)
@@ -234,7 +234,7 @@ func (s *tempest) run(picture []byte) {
 	var clients, reloads sync.WaitGroup
 	s.ready.Store(true)
 	for range 3 {
-		clients.Go(func() { s.ask(picture) })
+		clients.Go(func() { s.ask(image) })
 	}
 	for range 2 + s.random.IntN(8) {
 		s.act(&reloads)

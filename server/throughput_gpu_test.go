@@ -9,7 +9,7 @@ import (
 )
 
 // gpuThroughputs are those of the first GPU, with clients enough to fill the next batch while one is computed. How far the server stays behind
-// is up to the processors, which decode its pictures: there is no bound.
+// is up to the processors, which decode its images: there is no bound.
 func gpuThroughputs() map[string]throughput {
 	open := func(features engine.DType) func(*detector.Model) (*detector.Detector, func(), error) {
 		return func(m *detector.Model) (*detector.Detector, func(), error) {

@@ -27,7 +27,7 @@ type throughput struct {
 	least          float64 // of the detector's own; 0 is no bound
 }
 
-// TestThroughput compares what the server answers with what the detector finds alone, in batches of the same size, on the same pictures.
+// TestThroughput compares what the server answers with what the detector finds alone, in batches of the same size, on the same images.
 func TestThroughput(t *testing.T) {
 	if os.Getenv("SCALENET_SOAK") == "" {
 		t.Skip("measured by make soak, on a GPU by make gpu-check")
@@ -50,14 +50,14 @@ func (d throughput) measure(t *testing.T) {
 	files, err := filepath.Glob("../examples/*.jpg")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
-	var pictures []string
+	var images []string
 	var decoded []*imaging.Image
 	for _, f := range files {
 		data, err := os.ReadFile(f)
 		require.NoError(t, err)
 		im, err := imaging.Decode(data, imaging.Limits{})
 		require.NoError(t, err)
-		pictures, decoded = append(pictures, string(data)), append(decoded, im)
+		images, decoded = append(images, string(data)), append(decoded, im)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -76,7 +76,7 @@ func (d throughput) measure(t *testing.T) {
 		assert.NoError(t, err)
 	}
 	through := func(i int) {
-		a, err := http.Post("http://"+listener.Addr().String()+"/detect", "image/jpeg", strings.NewReader(pictures[i%len(pictures)]))
+		a, err := http.Post("http://"+listener.Addr().String()+"/detect", "image/jpeg", strings.NewReader(images[i%len(images)]))
 		if assert.NoError(t, err) {
 			assert.Equal(t, 200, a.StatusCode)
 			a.Body.Close()
@@ -86,7 +86,7 @@ func (d throughput) measure(t *testing.T) {
 	var ratios []float64
 	for range rounds { // turn by turn: both see the same machine
 		own, served := float64(d.batch)*perSecond(turn, 1, alone), perSecond(turn, d.clients, through)
-		t.Logf("throughput on %s: detector %.2f pictures/s, through HTTP %.2f: %.3f", filepath.Base(t.Name()), own, served, served/own)
+		t.Logf("throughput on %s: detector %.2f images/s, through HTTP %.2f: %.3f", filepath.Base(t.Name()), own, served, served/own)
 		ratios = append(ratios, served/own)
 	}
 	slices.Sort(ratios)

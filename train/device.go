@@ -22,12 +22,12 @@ type Param struct {
 	// Learned parameters have gradients; the others (running statistics) are
 	// only averaged.
 	Learned bool
-	// Changes, when not nil, is counted up whenever Value changes.
-	Changes *uint64
+	// Version, when not nil, is incremented whenever Value changes.
+	Version *uint64
 }
 
 func (p Param) changed() {
-	if p.Changes != nil {
-		*p.Changes++
+	if p.Version != nil {
+		*p.Version++
 	}
 }

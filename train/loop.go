@@ -225,7 +225,7 @@ func (l *Loop[B]) step(ctx context.Context) error {
 		}
 		images, waited = append(images, names...), waited+wait
 	}
-	if err := l.descend(lr, images); err != nil {
+	if err := l.optimizerStep(lr, images); err != nil {
 		return err
 	}
 	if l.ema != nil {
@@ -291,8 +291,8 @@ func (l *Loop[B]) batch(ctx context.Context, batches int) (images []string, wait
 	return l.Model.Images(batch), waited, l.backward(ctx, batch, batches)
 }
 
-// descend makes the optimiser's step, unless gradients of scaled losses are not finite.
-func (l *Loop[B]) descend(lr float64, images []string) error {
+// optimizerStep makes the optimiser's step, unless gradients of scaled losses are not finite.
+func (l *Loop[B]) optimizerStep(lr float64, images []string) error {
 	if scale := l.state.Scale; scale != nil {
 		norm, err := l.optimizer.GradNorm()
 		if err != nil {

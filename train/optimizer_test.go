@@ -70,7 +70,7 @@ func requireSteps(t *testing.T, device Device, file string, steps int, config Co
 	for _, c := range cases {
 		var params []Param
 		for _, name := range names {
-			params = append(params, Param{Name: name, Len: len(c.Start[name]), Value: upload(t, device, c.Start[name]), Learned: true, Changes: new(uint64)})
+			params = append(params, Param{Name: name, Len: len(c.Start[name]), Value: upload(t, device, c.Start[name]), Learned: true, Version: new(uint64)})
 		}
 		config.WeightDecay, config.Accumulate, config.ClipNorm = 0.01, c.Accumulate, c.Clip
 		config.Groups = []Group{
@@ -102,9 +102,9 @@ func requireSteps(t *testing.T, device Device, file string, steps int, config Co
 				require.InDeltaSlice(t, step.After[p.Name], got, 1e-6, p.Name)
 			}
 		}
-		require.Equal(t, uint64(steps), *params[0].Changes)
-		require.Equal(t, uint64(0), *params[2].Changes, "frozen")
-		require.Equal(t, uint64(steps-1), *params[4].Changes, "no gradient in one step")
+		require.Equal(t, uint64(steps), *params[0].Version)
+		require.Equal(t, uint64(0), *params[2].Version, "frozen")
+		require.Equal(t, uint64(steps-1), *params[4].Version, "no gradient in one step")
 	}
 }
 

@@ -17,7 +17,7 @@ func Params(store *engine.Store) ([]Param, error) {
 			return nil, err
 		}
 		list = append(list, Param{
-			Name: p.Name, Len: len(p.Data), Value: v.Mem, Changes: v.Changes,
+			Name: p.Name, Len: len(p.Data), Value: v.Mem, Version: v.Version,
 			Learned: p.Kind.Learned() && !p.Frozen,
 		})
 	}

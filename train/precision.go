@@ -46,7 +46,7 @@ type LossScale struct {
 
 const (
 	firstScale = 1 << 16
-	leastScale = 1 // the losses themselves
+	minScale   = 1 // the losses themselves
 	goodSteps  = 2000
 )
 
@@ -61,10 +61,10 @@ func newLossScale(p Precision) *LossScale {
 // update takes in whether a step's gradients were finite, and says whether training can go on.
 func (s *LossScale) update(finite bool) bool {
 	switch {
-	case !finite && s.Factor <= leastScale:
+	case !finite && s.Factor <= minScale:
 		return false
 	case !finite:
-		s.Factor, s.Good = max(s.Factor/2, leastScale), 0
+		s.Factor, s.Good = max(s.Factor/2, minScale), 0
 	default:
 		if s.Good++; s.Good == goodSteps {
 			s.Factor, s.Good = 2*s.Factor, 0
@@ -86,7 +86,7 @@ func (s *LossScale) validate(p Precision) error {
 	switch {
 	case (s != nil) != (p == Float16):
 		return fmt.Errorf("precision is %s, and there is a loss scale: %v", p, s != nil)
-	case s != nil && (!(s.Factor >= leastScale) || s.Good < 0 || s.Good >= goodSteps):
+	case s != nil && (!(s.Factor >= minScale) || s.Good < 0 || s.Good >= goodSteps):
 		return fmt.Errorf("loss scale %v after %d steps", s.Factor, s.Good)
 	}
 	return nil

@@ -47,7 +47,7 @@ type bench struct {
 }
 
 // newBench starts both, once for all tests that use them. The camera shows the
-// example picture.
+// example image.
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	path, err := exec.LookPath("chromium-headless-shell")
@@ -95,17 +95,17 @@ func newServer(t *testing.T) *server.Server {
 	return s
 }
 
-// cameraFile is a film of the example picture, at twice its size.
+// cameraFile is a film of the example image, at twice its size.
 func cameraFile(t *testing.T) string {
 	t.Helper()
 	small, err := imaging.Load(example, imaging.Limits{})
 	require.NoError(t, err)
 	large, err := small.Resize(2*small.W, 2*small.H)
 	require.NoError(t, err)
-	picture, err := large.Encode(".jpg")
+	image, err := large.Encode(".jpg")
 	require.NoError(t, err)
 	name := filepath.Join(t.TempDir(), "camera.mjpeg")
-	require.NoError(t, os.WriteFile(name, bytes.Repeat(picture, 8), 0o644))
+	require.NoError(t, os.WriteFile(name, bytes.Repeat(image, 8), 0o644))
 	return name
 }
 
@@ -244,9 +244,9 @@ func (p *tab) click(selector string) {
 // shot keeps what the page looks like, under the test's name.
 func (p *tab) shot(state string) {
 	p.Helper()
-	picture, err := chromedp.Run(p.Context, chromedp.CaptureScreenshot())
+	image, err := chromedp.Run(p.Context, chromedp.CaptureScreenshot())
 	require.NoError(p.T, err)
 	_, name, _ := strings.Cut(p.Name(), "/")
 	name = strings.ReplaceAll(strings.ToLower(name), "/", "-") + "-" + state + ".png"
-	require.NoError(p.T, os.WriteFile(filepath.Join(screenshots, name), picture, 0o644))
+	require.NoError(p.T, os.WriteFile(filepath.Join(screenshots, name), image, 0o644))
 }

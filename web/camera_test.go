@@ -21,7 +21,7 @@ func testCamera(t *testing.T, b *bench) {
 	p := b.newTab(t, s.URL)
 	p.wait(`document.getElementById("knows").textContent`)
 	p.click(`.welcome [data-do="camera"]`)
-	p.wait(`/^[0-9.]+ pictures\/s/.test(document.getElementById("rate").textContent) && document.querySelector("#overlay .box")`)
+	p.wait(`/^[0-9.]+ images\/s/.test(document.getElementById("rate").textContent) && document.querySelector("#overlay .box")`)
 	first, _ := p.counts()
 	p.wait(fmt.Sprintf(`performance.getEntriesByType("resource").filter((e) => e.name.includes("/detect?")).length >= %d`, first+2))
 	frames, most := p.counts()
@@ -32,12 +32,12 @@ func testCamera(t *testing.T, b *bench) {
 	assert.Equal(t, []image.Point{{X: 640, Y: 360}}, sizes.seen(), "of 1280x720, as large as the model looks at")
 
 	p.click(`[data-do="take"]`)
-	p.wait(done + ` && document.querySelector('main[data-state="picture"]')`)
+	p.wait(done + ` && document.querySelector('main[data-state="image"]')`)
 	assert.Contains(t, p.text("#name"), "camera ")
 	assert.Positive(t, eval[int](p, boxes))
-	assert.Equal(t, []image.Point{{X: 640, Y: 360}, {X: 1280, Y: 720}}, sizes.seen(), "the picture taken is sent in full")
+	assert.Equal(t, []image.Point{{X: 640, Y: 360}, {X: 1280, Y: 720}}, sizes.seen(), "the image taken is sent in full")
 	assert.True(t, eval[bool](p, `document.getElementById("video").srcObject === null`), "the camera is off")
-	stopped, _ := p.counts() // taking the picture breaks off the frame in flight
+	stopped, _ := p.counts() // taking the image breaks off the frame in flight
 
 	p.click(`.caption [data-do="camera"]`)
 	p.wait(`document.querySelector('main[data-state="live"].done')`)
@@ -49,7 +49,7 @@ func testCamera(t *testing.T, b *bench) {
 	assert.False(t, eval[bool](p, refused))
 }
 
-// sizes remembers those of the pictures that pass by, in the order in which they came first.
+// sizes remembers those of the images that pass by, in the order in which they came first.
 type sizes struct {
 	mu  sync.Mutex
 	all []image.Point

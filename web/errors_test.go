@@ -29,9 +29,9 @@ func testErrors(t *testing.T, b *bench) {
 		name, file, title, text, status string
 		data                            []byte
 	}{
-		{"Text", "notes.txt", "This is not a picture that the server can read", "JPEG, PNG", "415", []byte("Buy milk.\n")},
+		{"Text", "notes.txt", "This is not an image that the server can read", "JPEG, PNG", "415", []byte("Buy milk.\n")},
 		{"Empty", "empty.jpg", "The file is empty", "Choose another", "", nil},
-		{"Corrupt", "cut.jpg", "The picture is damaged", "cut off", "422", data[:len(data)/2]},
+		{"Corrupt", "cut.jpg", "The image is damaged", "cut off", "422", data[:len(data)/2]},
 		{"Large", "large.jpg", "The file is too large for this server", "smaller copy", "413", large},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -51,7 +51,7 @@ func testErrors(t *testing.T, b *bench) {
 				p.click(`[data-example="BloodImage_00111.jpg"]`)
 			}
 			p.wait(done)
-			assert.False(t, eval[bool](p, refused), "the next picture takes the error away")
+			assert.False(t, eval[bool](p, refused), "the next image takes the error away")
 			assert.Positive(t, eval[int](p, boxes))
 		})
 	}
@@ -124,7 +124,7 @@ func testBusy(t *testing.T, b *bench) {
 	assert.False(t, eval[bool](p, refused))
 }
 
-// testSlow: while the server looks, the picture is there and says so.
+// testSlow: while the server looks, the image is there and says so.
 func testSlow(t *testing.T, b *bench) {
 	answer := make(chan struct{})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -137,7 +137,7 @@ func testSlow(t *testing.T, b *bench) {
 	p := b.newTab(t, s.URL)
 	p.wait(`document.getElementById("knows").textContent`)
 	p.upload(example)
-	p.wait(`document.getElementById("picture").naturalWidth === 640 && document.querySelector("main.busy")`)
+	p.wait(`document.getElementById("image").naturalWidth === 640 && document.querySelector("main.busy")`)
 	p.wait(`document.querySelector(".looking").checkVisibility() && getComputedStyle(document.querySelector(".looking")).opacity === "1"`)
 	p.shot("shown")
 	assert.False(t, eval[bool](p, `document.getElementById("results").checkVisibility({visibilityProperty: true})`))

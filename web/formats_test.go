@@ -13,15 +13,15 @@ import (
 	"golang.org/x/image/tiff"
 )
 
-// testFormats: pictures that only the server or only the browser reads are shown and looked at all the same, and those with an
+// testFormats: images that only the server or only the browser reads are shown and looked at all the same, and those with an
 // orientation lie upright in both.
 func testFormats(t *testing.T, b *bench) {
 	data, err := os.ReadFile(example)
 	require.NoError(t, err)
-	picture, err := jpeg.Decode(bytes.NewReader(data))
+	image, err := jpeg.Decode(bytes.NewReader(data))
 	require.NoError(t, err)
 	var inTIFF bytes.Buffer
-	require.NoError(t, tiff.Encode(&inTIFF, picture, nil))
+	require.NoError(t, tiff.Encode(&inTIFF, image, nil))
 	inSVG := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="640" height="480"><image width="640" height="480" href="data:image/jpeg;base64,%s"/></svg>`,
 		base64.StdEncoding.EncodeToString(data))
 	for _, c := range []struct {
@@ -36,9 +36,9 @@ func testFormats(t *testing.T, b *bench) {
 		t.Run(c.file, func(t *testing.T) {
 			p := b.openPage(t, c.expected...)
 			p.upload(temporary(t, c.file, c.data))
-			p.wait(done + ` && document.getElementById("picture").naturalWidth > 0 && !document.querySelector(".frame.blank")`)
+			p.wait(done + ` && document.getElementById("image").naturalWidth > 0 && !document.querySelector(".frame.blank")`)
 			assert.Contains(t, p.text("#name"), c.file+", "+c.size)
-			assert.Equal(t, c.size, eval[string](p, `(({naturalWidth: w, naturalHeight: h}) => w + " × " + h)(document.getElementById("picture"))`))
+			assert.Equal(t, c.size, eval[string](p, `(({naturalWidth: w, naturalHeight: h}) => w + " × " + h)(document.getElementById("image"))`))
 			assert.Positive(t, eval[int](p, boxes))
 			p.shot("shown")
 		})

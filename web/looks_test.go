@@ -32,7 +32,7 @@ const outside = `[...document.querySelectorAll("body *")].filter((e) => {
 	return e.checkVisibility({visibilityProperty: true}) && r.width > 0 && (r.right > innerWidth + 1 || r.left < -1) && !e.closest("ul, pre, svg, .unseen");
 }).map((e) => e.tagName + "." + e.className)`
 
-// misplaced lists labels that lie outside of the picture, on another, or are too small for their text.
+// misplaced lists labels that lie outside of the image, on another, or are too small for their text.
 const misplaced = `(() => {
 	const frame = document.getElementById("overlay").getBoundingClientRect();
 	const all = [...document.querySelectorAll(".label:not(.crowded) rect")].map((e) => e.getBoundingClientRect());
@@ -87,9 +87,9 @@ func testPhone(t *testing.T, b *bench) {
 	p.wait(done)
 	p.shot("done")
 	assert.LessOrEqual(t, eval[int](p, `document.documentElement.scrollWidth`), 390)
-	// The picture stays in view while the panel is scrolled, and rows can be tapped.
+	// The image stays in view while the panel is scrolled, and rows can be tapped.
 	p.js(`scrollTo(0, 500)`)
-	top := eval[float64](p, `document.getElementById("picture").getBoundingClientRect().top`)
+	top := eval[float64](p, `document.getElementById("image").getBoundingClientRect().top`)
 	assert.InDelta(t, 0, top, 2)
 	p.js(`document.querySelectorAll("#table tbody tr")[3].scrollIntoView({block: "end"})`)
 	p.click(`#table tbody tr:nth-child(4) button`)
@@ -141,7 +141,7 @@ func testCrowd(t *testing.T, b *bench) {
 	}
 }
 
-// testLabels holds the labels of the example, and of random boxes, to what is promised: in the picture, none on another.
+// testLabels holds the labels of the example, and of random boxes, to what is promised: in the image, none on another.
 func testLabels(t *testing.T, b *bench) {
 	p := b.openExample(t)
 	assert.Empty(t, eval[[]string](p, misplaced))

@@ -94,12 +94,12 @@ func testUpload(t *testing.T, b *bench) {
 	assert.Equal(t, fmt.Sprintf("%d objects", len(want.Detections)), p.text("#count"))
 	assert.Equal(t, "BloodImage_00014.jpg, 640 × 480, 21 kB", p.text("#name"))
 	p.wait(`document.getElementById("status").textContent.includes("objects found: ")`)
-	assert.Regexp(t, `^BloodImage_00014.jpg: \d+ objects found: `, eval[string](p, `document.getElementById("picture").alt`))
+	assert.Regexp(t, `^BloodImage_00014.jpg: \d+ objects found: `, eval[string](p, `document.getElementById("image").alt`))
 	assert.Contains(t, p.text("#times"), "Inference")
-	// The first box lies over the picture where the server says.
+	// The first box lies over the image where the server says.
 	first := want.Detections[0].Box
 	at := eval[[4]float64](p, `(() => {
-		const f = document.getElementById("picture").getBoundingClientRect(), s = 640 / f.width;
+		const f = document.getElementById("image").getBoundingClientRect(), s = 640 / f.width;
 		const id = document.querySelector("#table tbody tr").dataset.id;
 		const r = document.querySelector("#overlay .box[data-id='" + id + "'] .line").getBoundingClientRect();
 		return [(r.left - f.left) * s, (r.top - f.top) * s, (r.right - f.left) * s, (r.bottom - f.top) * s];
@@ -273,7 +273,7 @@ func testModels(t *testing.T, b *bench) {
 	p.js(`{const s = document.getElementById("model"); s.value = "cards"; s.dispatchEvent(new Event("change"))}`)
 	p.wait(done)
 	after, _ := p.counts()
-	assert.Equal(t, before+1, after, "the picture is looked at with the other model")
+	assert.Equal(t, before+1, after, "the image is looked at with the other model")
 	assert.NotContains(t, p.text("#table tbody"), "RBC")
 	assert.True(t, eval[bool](p, `document.getElementById("examples").hidden`), "it knows no blood cells")
 	assert.Contains(t, p.text("#knows"), "queen")
@@ -300,17 +300,17 @@ func testSave(t *testing.T, b *bench) {
 		assert.GreaterOrEqual(t, d.Score, float32(0.5))
 	}
 
-	p.click(`[data-do="save-picture"]`)
-	picture, format, err := image.Decode(bytes.NewReader(download(t, folder, "BloodImage_00014-boxes.jpg")))
+	p.click(`[data-do="save-image"]`)
+	saw, format, err := image.Decode(bytes.NewReader(download(t, folder, "BloodImage_00014-boxes.jpg")))
 	require.NoError(t, err)
 	assert.Equal(t, "jpeg", format)
-	assert.Equal(t, image.Pt(640, 480), picture.Bounds().Size())
+	assert.Equal(t, image.Pt(640, 480), saw.Bounds().Size())
 	for _, d := range saved.Detections {
 		if d.Label != "WBC" {
 			continue
 		}
-		// Its left edge is green (63dd95), which nothing in the picture is.
-		r, g, bl, _ := picture.At(int(d.Box.X1+0.5), int(d.Box.Y1+d.Box.Y2)/2).RGBA()
+		// Its left edge is green (63dd95), which nothing in the image is.
+		r, g, bl, _ := saw.At(int(d.Box.X1+0.5), int(d.Box.Y1+d.Box.Y2)/2).RGBA()
 		assert.Greater(t, g, r+0x2000)
 		assert.Greater(t, g, bl)
 	}

@@ -1,5 +1,5 @@
 // Package web is what a browser shows of a server: the page that finds objects
-// in a picture, and the one that shows the API's description. Both are plain ES
+// in an image, and the one that shows the API's description. Both are plain ES
 // modules and CSS, embedded, and send requests to their own server only.
 //
 //	assets/index.html, css/detect.css, js/main.js   /
@@ -25,7 +25,7 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// policy lets the pages load what is served beside them, show pictures that they
+// policy lets the pages load what is served beside them, show images that they
 // hold themselves, and nothing else; no script or style stands in the HTML.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; media-src 'self' blob:; " +
 	"form-action 'none'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"

@@ -120,10 +120,10 @@ func TestAssetsAreThere(t *testing.T) {
 		}
 		assert.True(t, used[address], "nothing uses %s", name)
 	})
-	pictures, err := fs.Glob(examples.Files, "*.jpg")
+	images, err := fs.Glob(examples.Files, "*.jpg")
 	require.NoError(t, err)
-	for _, picture := range pictures {
-		assert.True(t, used["/examples/"+picture], "the page does not show examples/%s", picture)
+	for _, image := range images {
+		assert.True(t, used["/examples/"+image], "the page does not show examples/%s", image)
 	}
 }
 

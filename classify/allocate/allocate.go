@@ -90,8 +90,8 @@ func (a *Allocation) finish() *Allocation {
 	return a
 }
 
-// mostExponent keeps O^b within what a float64 tells apart.
-const mostExponent = 10
+// maxExponent keeps O^b within what a float64 tells apart.
+const maxExponent = 10
 
 // Allocate keeps in each block the neurons with the highest score |gamma| / O^b
 // while their cost stays within the budget: the first one that would exceed it
@@ -105,8 +105,8 @@ func (s *Seed) Allocate(budget Budget, exponent float64) (*Allocation, error) {
 	if err := budget.check(s.Blocks); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Path, err)
 	}
-	if math.IsNaN(exponent) || math.Abs(exponent) > mostExponent {
-		return nil, fmt.Errorf("exponent %v: want a number from %d to %d", exponent, -mostExponent, mostExponent)
+	if math.IsNaN(exponent) || math.Abs(exponent) > maxExponent {
+		return nil, fmt.Errorf("exponent %v: want a number from %d to %d", exponent, -maxExponent, maxExponent)
 	}
 	a := &Allocation{Method: ByImportance, Config: s.Config, Budget: budget, Seed: s, Exponent: exponent}
 	for k, block := range s.Blocks {

@@ -7,7 +7,7 @@
 // block, the neurons that matter most within a [Budget]. [Even] is what it is
 // compared with: the same budget in equal parts. The outcome, an [Allocation],
 // gives the structure to build the new network from, which is trained from
-// scratch, and reports and pictures ([Allocation.Write],
+// scratch, and reports and images ([Allocation.Write],
 // [Allocation.Plot]).
 //
 // Names: block k, scale l (from 1 in texts, from 0 in code), O_kl the cost of a

@@ -17,7 +17,7 @@ import (
 	"scalenet/figure"
 )
 
-// The pictures in a folder.
+// The images in a folder.
 const (
 	proportionsPNG = "proportions.png"
 	receptivePNG   = "receptive.png"
@@ -128,7 +128,7 @@ func plotReceptive(path string, blocks []backbone.SABlock, fields [][]int) error
 	return figure.Write(path, width, height, p)
 }
 
-// blockFrame is a picture with the blocks along it, from the input on, and the
+// blockFrame is an image with the blocks along it, from the input on, and the
 // legend beside it.
 func blockFrame(title, y string, blocks []backbone.SABlock) *plot.Plot {
 	p := figure.New(title, "block", y)
@@ -191,7 +191,7 @@ func (a *Allocation) plotImportance(path string) error {
 	if most == 0 {
 		most = 1
 	}
-	var pictures []*plot.Plot
+	var images []*plot.Plot
 	for l, s := range a.Blocks[0].Scales {
 		p, err := a.histogram(l, most)
 		if err != nil {
@@ -199,10 +199,10 @@ func (a *Allocation) plotImportance(path string) error {
 		}
 		p.Title.Text = scaleName(l, s.Pool)
 		p.Title.TextStyle.Font.Size, p.Title.Padding = 12, 3
-		pictures = append(pictures, p)
+		images = append(images, p)
 	}
-	pictures[len(pictures)-1].X.Label.Text = "importance |gamma| of the seed's neurons"
-	return figure.Write(path, width, vg.Length(len(pictures))*1.75*vg.Inch+0.4*vg.Inch, pictures...)
+	images[len(images)-1].X.Label.Text = "importance |gamma| of the seed's neurons"
+	return figure.Write(path, width, vg.Length(len(images))*1.75*vg.Inch+0.4*vg.Inch, images...)
 }
 
 // histogram counts the neurons of a scale in bins up to the largest importance.
@@ -239,7 +239,7 @@ func (a *Allocation) histogram(scale int, most float64) (*plot.Plot, error) {
 	return p, nil
 }
 
-// fewTicks are those of a low picture: every other one where there are many.
+// fewTicks are those of a low image: every other one where there are many.
 func fewTicks(low, high float64) []plot.Tick {
 	marks := figure.Ticks(low, high)
 	for i := range marks {

@@ -40,9 +40,9 @@ func requirePNG(t *testing.T, path string) {
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()
-	picture, err := png.Decode(f)
+	image, err := png.Decode(f)
 	require.NoError(t, err)
-	require.Greater(t, picture.Bounds().Dx(), 800)
+	require.Greater(t, image.Bounds().Dx(), 800)
 }
 
 func TestPlot(t *testing.T) {

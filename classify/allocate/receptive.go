@@ -52,8 +52,8 @@ type plane struct {
 	shift       int
 }
 
-// mostPixels bounds the period.
-const mostPixels = 1 << 22
+// maxPixels bounds the period.
+const maxPixels = 1 << 22
 
 // newPlane is the input, with a period that all pools and strides divide
 // wherever they come.
@@ -66,8 +66,8 @@ func newPlane(stem []backbone.Window, blocks []backbone.SABlock) (plane, error) 
 		period *= w.Stride
 	}
 	for _, b := range blocks {
-		if period *= b.Stride; period > mostPixels {
-			return plane{}, fmt.Errorf("receptive fields: pools and strides repeat after more than %d pixels", mostPixels)
+		if period *= b.Stride; period > maxPixels {
+			return plane{}, fmt.Errorf("receptive fields: pools and strides repeat after more than %d pixels", maxPixels)
 		}
 	}
 	p := plane{make([]int, period), make([]int, period), period}

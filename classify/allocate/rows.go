@@ -77,8 +77,8 @@ func stageSides(config backbone.Config, images int) ([]int, error) {
 // published structures have at most that many at any scale. Images are as for
 // [Shape].
 func Seeded(config backbone.Config, images int, share float64) (backbone.Config, error) {
-	if !(share > 0 && share <= mostShare) {
-		return config, fmt.Errorf("share %v: want a number above 0, %d at most", share, mostShare)
+	if !(share > 0 && share <= maxShare) {
+		return config, fmt.Errorf("share %v: want a number above 0, %d at most", share, maxShare)
 	}
 	config, err := Shape(config, images)
 	if err != nil {
@@ -97,8 +97,8 @@ func Seeded(config backbone.Config, images int, share float64) (backbone.Config,
 	return config, nil
 }
 
-// mostShare bounds the seed.
-const mostShare = 8
+// maxShare bounds the seed.
+const maxShare = 8
 
 // Check holds the rows of an allocation against the network's stages: the side
 // of a block follows from the one before by its stride, and where the budget is

@@ -91,7 +91,7 @@ per scale and block, receptive fields, and the histograms of importance.`,
 	f.IntSliceVar(&o.scales, "scales", nil, "with --even: pool sizes of the scales, such as 1,2,4; default the network's")
 	f.IntVar(&o.size, "size", 0, "with --even: side of the images; default 224, or 32 where the stem keeps the size")
 	f.StringVar(&o.out, "out", "", "file for the structure (JSON)")
-	f.StringVar(&o.plots, "plots", "", "folder for pictures")
+	f.StringVar(&o.plots, "plots", "", "folder for images")
 	o.output.flags(c, "out", "plots")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
 	c.AddCommand(newAllocateSeedCommand())

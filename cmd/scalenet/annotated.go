@@ -9,7 +9,7 @@ import (
 	"scalenet/coco"
 )
 
-// annotatedData are the flags that name a data set, the folder of its pictures
+// annotatedData are the flags that name a data set, the folder of its images
 // and its split.
 type annotatedData struct {
 	path, images, split string
@@ -20,7 +20,7 @@ func (d *annotatedData) flags(c *cobra.Command, name, what, prefix, split string
 	d.defaultSplit = split
 	f := c.Flags()
 	f.StringVar(&d.path, name, "", what+": COCO instances file, Pascal VOC folder or YOLO's data.yaml")
-	f.StringVar(&d.images, prefix+"images", "", "folder of the pictures (COCO)")
+	f.StringVar(&d.images, prefix+"images", "", "folder of the images (COCO)")
 	f.StringVar(&d.split, prefix+"split", "", fmt.Sprintf("split of a Pascal VOC or YOLO data set (default %q)", split))
 	requireFlags(c, name)
 }
@@ -42,12 +42,12 @@ func (d *annotatedData) open(w io.Writer, classes []string) (*coco.Dataset, erro
 		return nil, err
 	}
 	if len(data.Images) == 0 {
-		return nil, errors.New(data.Path + ": no pictures in it")
+		return nil, errors.New(data.Path + ": no images in it")
 	}
 	if err := data.CheckImages(); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(w, "%s: %d pictures, %d boxes of %d classes", data.Path, len(data.Images), len(data.Annotations), len(data.Categories))
+	fmt.Fprintf(w, "%s: %d images, %d boxes of %d classes", data.Path, len(data.Images), len(data.Annotations), len(data.Categories))
 	if n := data.EmptyBoxes(); n > 0 {
 		fmt.Fprintf(w, "; %d boxes have no area and are not trained on", n)
 	}

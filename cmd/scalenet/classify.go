@@ -18,19 +18,19 @@ func newClassifyCommand() *cobra.Command {
 	return c
 }
 
-// labelledPictures are the flags that say what to do about pictures that cannot
+// labelledImages are the flags that say what to do about images that cannot
 // be read.
-type labelledPictures struct {
+type labelledImages struct {
 	skipBad bool
 	skipped *classify.Skipped
 }
 
-func (o *labelledPictures) flags(c *cobra.Command) {
-	c.Flags().BoolVar(&o.skipBad, "skip-bad", false, "leave out pictures that cannot be read, and count them, instead of stopping")
+func (o *labelledImages) flags(c *cobra.Command) {
+	c.Flags().BoolVar(&o.skipBad, "skip-bad", false, "leave out images that cannot be read, and count them, instead of stopping")
 }
 
 // open reads a part of a data set and says on w what is in it.
-func (o *labelledPictures) open(w io.Writer, path, part string) (*classify.Dataset, error) {
+func (o *labelledImages) open(w io.Writer, path, part string) (*classify.Dataset, error) {
 	if o.skipBad && o.skipped == nil {
 		o.skipped = &classify.Skipped{Tell: func(err error) { fmt.Fprintln(w, "left out:", oneLine(err)) }}
 	}
@@ -38,13 +38,13 @@ func (o *labelledPictures) open(w io.Writer, path, part string) (*classify.Datas
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(w, "%s: %d pictures of %d classes for %s\n", d.Path, d.Len(), len(d.Classes), part)
+	fmt.Fprintf(w, "%s: %d images of %d classes for %s\n", d.Path, d.Len(), len(d.Classes), part)
 	return d, nil
 }
 
-// tell says how many pictures were left out, if any.
-func (o *labelledPictures) tell(w io.Writer) {
+// tell says how many images were left out, if any.
+func (o *labelledImages) tell(w io.Writer) {
 	if n := o.skipped.Count(); n > 0 {
-		fmt.Fprintf(w, "%d pictures could not be read and were left out\n", n)
+		fmt.Fprintf(w, "%d images could not be read and were left out\n", n)
 	}
 }

@@ -45,16 +45,16 @@ func (o *classifierOptions) open(batch int) (m *classify.Model, c *classify.Clas
 
 func newClassifyEvalCommand() *cobra.Command {
 	var (
-		data     string
-		batch    int
-		asJSON   bool
-		model    classifierOptions
-		pictures labelledPictures
+		data   string
+		batch  int
+		asJSON bool
+		model  classifierOptions
+		images labelledImages
 	)
 	c := &cobra.Command{
 		Use:   "eval --model FILE --data PATH",
 		Short: "Measure a classifier: top-1 and top-5 on centre crops",
-		Long: `Classify every picture of the test part of a data set: its shorter side resized and
+		Long: `Classify every image of the test part of a data set: its shorter side resized and
 its centre cut out as the model's configuration says (256 and 224 for ImageNet), and
 print the share that the most probable class, or one of the five most probable, is
 right for, and the errors as the paper gives them.`,
@@ -65,7 +65,7 @@ right for, and the errors as the paper gives them.`,
 			if batch < 1 {
 				return fmt.Errorf("--batch %d: want at least 1", batch)
 			}
-			set, err := pictures.open(c.ErrOrStderr(), data, classify.Test)
+			set, err := images.open(c.ErrOrStderr(), data, classify.Test)
 			if err != nil {
 				return err
 			}
@@ -74,28 +74,28 @@ right for, and the errors as the paper gives them.`,
 				return err
 			}
 			defer closeAll()
-			told := newProgress(c.ErrOrStderr(), "pictures", set.Len())
-			figures, err := classifier.Evaluate(c.Context(), set, pictures.skipped, told.done)
+			told := newProgress(c.ErrOrStderr(), "images", set.Len())
+			figures, err := classifier.Evaluate(c.Context(), set, images.skipped, told.done)
 			if err != nil {
 				told.end()
 				return err
 			}
-			pictures.tell(c.ErrOrStderr())
+			images.tell(c.ErrOrStderr())
 			if asJSON {
 				return json.NewEncoder(c.OutOrStdout()).Encode(figures)
 			}
 			w := c.OutOrStdout()
-			fmt.Fprintf(w, "pictures        %d\n", figures.Pictures)
+			fmt.Fprintf(w, "images        %d\n", figures.Images)
 			fmt.Fprintf(w, "top-1 accuracy  %.4f   error %.2f %%\n", figures.Top1, 100*(1-figures.Top1))
 			fmt.Fprintf(w, "top-5 accuracy  %.4f   error %.2f %%\n", figures.Top5, 100*(1-figures.Top5))
 			return nil
 		},
 	}
 	c.Flags().StringVar(&data, "data", "", "data, of which the test part is taken")
-	c.Flags().IntVar(&batch, "batch", 32, "pictures that go through the network together")
+	c.Flags().IntVar(&batch, "batch", 32, "images that go through the network together")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	model.flags(c)
-	pictures.flags(c)
+	images.flags(c)
 	requireFlags(c, "data")
 	return c
 }

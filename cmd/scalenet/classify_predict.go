@@ -8,8 +8,8 @@ import (
 	"scalenet/imaging"
 )
 
-// classifiedPicture is a line of `classify predict --json`.
-type classifiedPicture struct {
+// classifiedImage is a line of `classify predict --json`.
+type classifiedImage struct {
 	File        string           `json:"file"`
 	Predictions []predictedClass `json:"predictions"`
 }
@@ -28,9 +28,9 @@ func newClassifyPredictCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "predict --model FILE PATH...",
-		Short: "Say what is on pictures",
-		Long: `Print the most probable classes of each picture. A PATH is a picture or a folder of
-pictures.`,
+		Short: "Say what is on images",
+		Long: `Print the most probable classes of each image. A PATH is an image or a folder of
+images.`,
 		Example: `  scalenet classify predict --model runs/scalenet38/best.safetensors photo.png
   scalenet classify predict --model scalenet50.safetensors --top 1 --json photos/`,
 		Args: takes("PATH..."),
@@ -38,7 +38,7 @@ pictures.`,
 			if top < 1 {
 				return fmt.Errorf("--top %d: want at least 1", top)
 			}
-			list, err := pictures(args, "")
+			list, err := images(args, "")
 			if err != nil {
 				return err
 			}
@@ -50,15 +50,15 @@ pictures.`,
 			w := c.OutOrStdout()
 			for _, p := range list {
 				file := p.file
-				picture, err := imaging.Load(file, imaging.Limits{})
+				image, err := imaging.Load(file, imaging.Limits{})
 				if err != nil {
 					return err
 				}
-				all, err := classifier.Classify(picture)
+				all, err := classifier.Classify(image)
 				if err != nil {
 					return fmt.Errorf("%s: %w", file, err)
 				}
-				line := classifiedPicture{File: file}
+				line := classifiedImage{File: file}
 				for _, p := range all[:min(top, len(all))] {
 					line.Predictions = append(line.Predictions, predictedClass{p.Class, m.Classes[p.Class], p.Probability})
 				}
@@ -80,7 +80,7 @@ pictures.`,
 		},
 	}
 	c.Flags().IntVar(&top, "top", 5, "classes to print")
-	c.Flags().BoolVar(&asJSON, "json", false, "print a line of JSON for each picture")
+	c.Flags().BoolVar(&asJSON, "json", false, "print a line of JSON for each image")
 	model.flags(c)
 	return c
 }

@@ -17,7 +17,7 @@ import (
 )
 
 type classifySearchOptions struct {
-	pictures trainingPictures
+	images   trainingImages
 	settings settings
 	device   deviceOptions
 	out      string
@@ -40,7 +40,7 @@ train the network of that allocation from scratch, and the one that splits the s
 budget evenly. All are trained alike, by the preset and its changes.
 
 DIR gets a folder a training (seed, allocated, even), allocation with the
-structures, their reports and pictures, and found.json and found.md with the outcome.
+structures, their reports and images, and found.json and found.md with the outcome.
 Ctrl-C saves and ends; --resume goes on where the search was stopped, also by a
 kill, does nothing again that is done, and needs no flag but --out.`,
 		Example: `  scalenet classify search --data cifar-100-binary.tar.gz --preset cifar --budget block --out runs/search
@@ -50,7 +50,7 @@ kill, does nothing again that is done, and needs no flag but --out.`,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	f := c.Flags()
-	o.pictures.flags(c)
+	o.images.flags(c)
 	o.settings.flags(c, "imagenet", classify.Presets().Names())
 	f.StringVar(&o.out, "out", "", "folder of the search")
 	f.BoolVar(&o.resume, "resume", false, "continue the search in --out")
@@ -69,8 +69,8 @@ func (o *classifySearchOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	o.pictures.path, o.pictures.val = search.Data, search.Val
-	data, val, err := o.pictures.both(c.ErrOrStderr())
+	o.images.path, o.images.val = search.Data, search.Val
+	data, val, err := o.images.both(c.ErrOrStderr())
 	if err != nil {
 		return err
 	}
@@ -101,8 +101,8 @@ func (o *classifySearchOptions) run(c *cobra.Command) error {
 	errs := c.ErrOrStderr()
 	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
 	defer stop()
-	defer o.pictures.tell(errs)
-	f := classifierFit{errs, o.device, dev, data, val, o.pictures.skipped}
+	defer o.images.tell(errs)
+	f := classifierFit{errs, o.device, dev, data, val, o.images.skipped}
 	fit := func(ctx context.Context, config classify.Config, dir string, resume bool) error {
 		model, err := classify.New(config, data.Classes, config.Train.Seed)
 		if err != nil {
@@ -151,7 +151,7 @@ func (o *classifySearchOptions) search(c *cobra.Command) (search classify.Search
 
 // asked is the search that the flags ask for.
 func (o *classifySearchOptions) asked(c *cobra.Command) (asked classify.Search, err error) {
-	if o.pictures.path == "" {
+	if o.images.path == "" {
 		return asked, errors.New("--data is missing")
 	}
 	asked = classify.Search{Share: o.share, Exponent: o.exponent}
@@ -159,11 +159,11 @@ func (o *classifySearchOptions) asked(c *cobra.Command) (asked classify.Search, 
 		return asked, err
 	}
 	// The search may be resumed from elsewhere.
-	if asked.Data, err = filepath.Abs(o.pictures.path); err != nil {
+	if asked.Data, err = filepath.Abs(o.images.path); err != nil {
 		return asked, err
 	}
-	if o.pictures.val != "" {
-		if asked.Val, err = filepath.Abs(o.pictures.val); err != nil {
+	if o.images.val != "" {
+		if asked.Val, err = filepath.Abs(o.images.val); err != nil {
 			return asked, err
 		}
 	}

@@ -19,7 +19,7 @@ import (
 	"scalenet/classify"
 )
 
-// tinyCIFAR writes a few pictures of two classes, bright and dark, in CIFAR-10's
+// tinyCIFAR writes a few images of two classes, bright and dark, in CIFAR-10's
 // binary form.
 func tinyCIFAR(t *testing.T) string {
 	dir := filepath.Join(t.TempDir(), "cifar-10-batches-bin")
@@ -195,7 +195,7 @@ func TestClassifySearch(t *testing.T) {
 		"before the seed's first save":   {"seed/state.safetensors", "seed/last.safetensors", "seed/best.safetensors", "allocation", "allocated", "even", "found.json", "found.md"},
 		"between the seed's last writes": {"seed/last.safetensors", "allocation", "allocated", "even"},
 		"before the structure":           {"allocation/allocated.json", "allocated", "even"},
-		"before the pictures":            {"allocation", "allocated", "even"},
+		"before the images":              {"allocation", "allocated", "even"},
 		"before the new network's state": {"allocated/state.safetensors", "even"},
 		"before the outcome":             {"found.json", "found.md"},
 	} {

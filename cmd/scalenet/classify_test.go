@@ -16,9 +16,9 @@ import (
 	"scalenet/classify"
 )
 
-// colourPictures is a folder with train/ and val/ of two classes that a network
+// colourImages is a folder with train/ and val/ of two classes that a network
 // learns in a moment.
-func colourPictures(t *testing.T) string {
+func colourImages(t *testing.T) string {
 	dir := t.TempDir()
 	for part, n := range map[string]int{"train": 8, "val": 4} {
 		for k, class := range []string{"red", "blue"} {
@@ -49,7 +49,7 @@ var tinyBackbone = []string{
 
 // A classifier is trained, measured and used, and a detector starts from it.
 func TestClassifyTrainEvalPredict(t *testing.T) {
-	data := colourPictures(t)
+	data := colourImages(t)
 	out := filepath.Join(t.TempDir(), "run")
 	args := append([]string{"classify", "train", "--data", data, "--out", out}, tinyBackbone...)
 	for precision, want := range map[string]string{
@@ -63,8 +63,8 @@ func TestClassifyTrainEvalPredict(t *testing.T) {
 	status, stdout, stderr := scalenet(args...)
 	require.Zero(t, status, stderr)
 	require.Empty(t, stdout)
-	require.Contains(t, stderr, "16 pictures of 2 classes for train")
-	require.Contains(t, stderr, "8 pictures of 2 classes for test")
+	require.Contains(t, stderr, "16 images of 2 classes for train")
+	require.Contains(t, stderr, "8 images of 2 classes for test")
 	model := filepath.Join(out, "best.safetensors")
 	for _, name := range []string{"best.safetensors", "last.safetensors", "state.safetensors", "config.yaml", "train.csv", "eval.csv", "log.jsonl", "loss.png", "metrics.png"} {
 		require.FileExists(t, filepath.Join(out, name))
@@ -78,7 +78,7 @@ func TestClassifyTrainEvalPredict(t *testing.T) {
 	require.Zero(t, status, stderr)
 	var figures classify.Figures
 	require.NoError(t, json.Unmarshal([]byte(stdout), &figures))
-	require.Equal(t, 8, figures.Pictures)
+	require.Equal(t, 8, figures.Images)
 	require.Equal(t, 1.0, figures.Top5)
 	status, stdout, stderr = scalenet("classify", "eval", "--model", model, "--data", data)
 	require.Zero(t, status, stderr)
@@ -88,7 +88,7 @@ func TestClassifyTrainEvalPredict(t *testing.T) {
 	require.Zero(t, status, stderr)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	require.Len(t, lines, 8)
-	var line classifiedPicture
+	var line classifiedImage
 	require.NoError(t, json.Unmarshal([]byte(lines[0]), &line))
 	require.Len(t, line.Predictions, 2)
 
@@ -97,14 +97,14 @@ func TestClassifyTrainEvalPredict(t *testing.T) {
 	require.Zero(t, status, stderr)
 	require.Contains(t, stderr, model+": ")
 	require.Contains(t, stderr, "matched")
-	status, _, stderr = scalenet("detect", "--model", model, picturesDir)
+	status, _, stderr = scalenet("detect", "--model", model, imagesDir)
 	requireError(t, status, stderr, "is it a classifier's?")
 }
 
 func TestClassifyBadInput(t *testing.T) {
-	data := colourPictures(t)
+	data := colourImages(t)
 	bad := filepath.Join(data, "train", "red", "3.png")
-	require.NoError(t, os.WriteFile(bad, []byte("no picture"), 0o644))
+	require.NoError(t, os.WriteFile(bad, []byte("no image"), 0o644))
 	out := filepath.Join(t.TempDir(), "run")
 	train := func(more ...string) []string {
 		return append(append([]string{"classify", "train", "--data", data, "--out", out}, tinyBackbone...), more...)
@@ -116,7 +116,7 @@ func TestClassifyBadInput(t *testing.T) {
 	status, _, stderr = scalenet(train("--skip-bad")...)
 	require.Zero(t, status, stderr)
 	require.Contains(t, stderr, "left out: "+bad)
-	require.Contains(t, stderr, "1 pictures could not be read and were left out")
+	require.Contains(t, stderr, "1 images could not be read and were left out")
 
 	model := filepath.Join(out, "best.safetensors")
 	one := filepath.Join(data, "val", "red")

@@ -18,7 +18,7 @@ import (
 )
 
 type classifyTrainOptions struct {
-	pictures trainingPictures
+	images   trainingImages
 	settings settings
 	run      runFolder
 	device   deviceOptions
@@ -32,7 +32,7 @@ func newClassifyTrainCommand() *cobra.Command {
 		Long: fmt.Sprintf(`Train a classifier, for its own sake, as the seed of an allocation of neurons, or as
 the backbone that a detector starts from. The data is CIFAR-10 or CIFAR-100 in the
 binary version (its folder, or the archive as downloaded), or a folder with a folder
-of pictures for each class in train/ and in val/, as ImageNet is laid out.
+of images for each class in train/ and in val/, as ImageNet is laid out.
 
 The preset (%s) is changed by the keys of a YAML file (--config) and then
 by --set; the resolved configuration is printed and saved with the model.
@@ -51,7 +51,7 @@ logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(classify.Presets(
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error { return o.fit(c) },
 	}
-	o.pictures.flags(c)
+	o.images.flags(c)
 	o.settings.flags(c, "imagenet", classify.Presets().Names())
 	o.run.flags(c)
 	o.device.flags(c)
@@ -69,7 +69,7 @@ func (o *classifyTrainOptions) fit(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	data, val, err := o.pictures.both(errs)
+	data, val, err := o.images.both(errs)
 	if err != nil {
 		return err
 	}
@@ -87,8 +87,8 @@ func (o *classifyTrainOptions) fit(c *cobra.Command) error {
 		return err
 	}
 	defer lock.Close()
-	defer o.pictures.tell(errs)
-	f := classifierFit{errs, o.device, dev, data, val, o.pictures.skipped}
+	defer o.images.tell(errs)
+	f := classifierFit{errs, o.device, dev, data, val, o.images.skipped}
 	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
 	defer stop()
 	return f.run(ctx, model, o.run.out, begun.Saved != nil)
@@ -142,20 +142,20 @@ func (f *classifierFit) fits(model *classify.Model) error {
 	return f.device.fits(need, what, "a smaller batch (with train.accumulate) and smaller images (input.size)")
 }
 
-// trainingPictures are the flags that name training and validation data.
-type trainingPictures struct {
+// trainingImages are the flags that name training and validation data.
+type trainingImages struct {
 	path, val string
-	labelledPictures
+	labelledImages
 }
 
-func (o *trainingPictures) flags(c *cobra.Command) {
+func (o *trainingImages) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.path, "data", "", "training data")
 	c.Flags().StringVar(&o.val, "val", "", "validation data; default the test part of --data")
-	o.labelledPictures.flags(c)
+	o.labelledImages.flags(c)
 }
 
 // both reads training and validation data, which must have the same classes.
-func (o *trainingPictures) both(w io.Writer) (data, val *classify.Dataset, err error) {
+func (o *trainingImages) both(w io.Writer) (data, val *classify.Dataset, err error) {
 	if data, err = o.open(w, o.path, classify.Train); err != nil {
 		return nil, nil, err
 	}
@@ -170,12 +170,12 @@ func (o *trainingPictures) both(w io.Writer) (data, val *classify.Dataset, err e
 		return nil, nil, fmt.Errorf("%s has %d classes and %s has %d: they must be the same ones", data.Path, len(data.Classes), val.Path, len(val.Classes))
 	}
 	if sameNames(data, val) {
-		return nil, nil, fmt.Errorf("%s: has no val/ or test/ beside the classes, and its pictures would be trained on and tested: give validation data with --val", data.Path)
+		return nil, nil, fmt.Errorf("%s: has no val/ or test/ beside the classes, and its images would be trained on and tested: give validation data with --val", data.Path)
 	}
 	return data, val, nil
 }
 
-// sameNames tells whether two data sets have the same pictures.
+// sameNames tells whether two data sets have the same images.
 func sameNames(a, b *classify.Dataset) bool {
 	for i := range min(a.Len(), b.Len()) {
 		if realPath(a.Name(i)) != realPath(b.Name(i)) {

@@ -70,7 +70,7 @@ that no object counts for is -1.
 
 --report writes a folder: report.html (one file to look at or pass on), report.json
 and the charts as PNG, with the kinds of errors, confusions, figures by object
-size and the worst pictures.
+size and the worst images.
 
 Exit status: 0; 1 for input that cannot be evaluated; 3 for an AP below --min-ap.`,
 		Example: `  scalenet coco eval --gt instances_val2017.json --dt results.json
@@ -86,9 +86,9 @@ Exit status: 0; 1 for input that cannot be evaluated; 3 for an AP below --min-ap
 	f.BoolVar(&o.quirks, "reference-quirks", false, "repeat pycocotools' defects (docs/evaluation.md lists them), for the identical figure")
 	f.Float64Var(&o.minAP, "min-ap", 0, "exit with status 3 if AP is below this")
 	f.StringVar(&o.report, "report", "", "folder to write a report to")
-	f.StringVar(&o.images, "images", "", "folder of the pictures, for the report; without it boxes are drawn on a blank canvas")
+	f.StringVar(&o.images, "images", "", "folder of the images, for the report; without it boxes are drawn on a blank canvas")
 	f.Float64Var(&o.score, "score", 0, "the report's operating point: the least score that counts (default: where F1 is largest)")
-	f.IntVar(&o.worst, "worst", 24, "pictures with most mistakes that the report shows")
+	f.IntVar(&o.worst, "worst", 24, "images with most mistakes that the report shows")
 	o.output.flags(c, "report")
 	requireFlags(c, "gt", "dt")
 	return c
@@ -103,7 +103,7 @@ func (o *cocoEvalOptions) run(c *cobra.Command) error {
 		}
 	}
 	if o.worst < 0 {
-		return fmt.Errorf("--worst %d: no number of pictures", o.worst)
+		return fmt.Errorf("--worst %d: no number of images", o.worst)
 	}
 	if err := o.checkReport(); err != nil {
 		return err

@@ -22,14 +22,14 @@ func newCocoCompareCommand() *cobra.Command {
 	var o cocoCompareOptions
 	c := &cobra.Command{
 		Use:   "compare --gt FILE FIRST SECOND",
-		Short: "Say which classes and pictures a second results file does better and worse",
+		Short: "Say which classes and images a second results file does better and worse",
 		Long: `Evaluate two COCO results files on the same annotations and say where the second
 does better or worse than the first: the twelve figures, the AP of each class, and
-the pictures with more or fewer mistakes (missed objects and false detections at
+the images with more or fewer mistakes (missed objects and false detections at
 IoU 0.5, each file used at the score with its largest F1).
 
-The interval behind a change is from a bootstrap over the pictures: it holds the
-change 95 times of 100 when other pictures of the same kind are annotated. A change
+The interval behind a change is from a bootstrap over the images: it holds the
+change 95 times of 100 when other images of the same kind are annotated. A change
 whose interval holds 0 is marked "~": it may be chance.`,
 		Example: `  scalenet coco compare --gt instances_val2017.json before.json after.json
   scalenet coco compare --gt instances_val2017.json before.json after.json --json`,
@@ -38,12 +38,12 @@ whose interval holds 0 is marked "~": it may be chance.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.gt, "gt", "", "COCO instances file with the ground truth")
-	f.BoolVar(&o.json, "json", false, "print JSON, with all classes and pictures")
+	f.BoolVar(&o.json, "json", false, "print JSON, with all classes and images")
 	f.BoolVar(&o.quirks, "reference-quirks", false, "repeat pycocotools' defects, as in coco eval")
-	f.Float64Var(&o.compare.Score, "score", 0, "least score that counts for the pictures (default: where F1 is largest, for each file)")
+	f.Float64Var(&o.compare.Score, "score", 0, "least score that counts for the images (default: where F1 is largest, for each file)")
 	f.IntVar(&o.compare.Resamples, "resamples", 1000, "draws of the bootstrap")
 	f.Uint64Var(&o.compare.Seed, "seed", 1, "seed of the bootstrap")
-	f.IntVar(&o.top, "top", 15, "classes, and pictures of each kind, that are listed")
+	f.IntVar(&o.top, "top", 15, "classes, and images of each kind, that are listed")
 	requireFlags(c, "gt")
 	return c
 }
@@ -94,7 +94,7 @@ func (o *cocoCompareOptions) write(w io.Writer, r *analysis.Comparison) error {
 	if left := len(r.Classes) - o.top; left > 0 {
 		fmt.Fprintf(w, "(%d more classes, changed less: --json)\n", left)
 	}
-	return o.writePictures(w, r.Pictures)
+	return o.writeImages(w, r.PerImage)
 }
 
 // changeColumns are the columns of a change; "~" marks what may be chance.
@@ -106,15 +106,15 @@ func changeColumns(c analysis.Change) string {
 	return fmt.Sprintf("%.3f\t%.3f\t%+.3f\t%+.3f..%+.3f\t%s\t", c.First, c.Second, c.Delta, c.Low, c.High, mark)
 }
 
-// writePictures lists the most improved and the most worsened pictures.
-func (o *cocoCompareOptions) writePictures(w io.Writer, list []analysis.PictureChange) error {
+// writeImages lists the most improved and the most worsened images.
+func (o *cocoCompareOptions) writeImages(w io.Writer, list []analysis.ImageChange) error {
 	better := 0
 	for better < len(list) && list[better].Second < list[better].First {
 		better++
 	}
-	fmt.Fprintf(w, "\n%d pictures have fewer mistakes, %d have more\n", better, len(list)-better)
+	fmt.Fprintf(w, "\n%d images have fewer mistakes, %d have more\n", better, len(list)-better)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\tpicture\tmistakes first\tsecond\t")
+	fmt.Fprintln(t, "\timage\tmistakes first\tsecond\t")
 	for i, p := range list {
 		kind := "better"
 		if i >= better {

@@ -108,7 +108,7 @@ func TestCocoCompare(t *testing.T) {
 	var out, errs bytes.Buffer
 	require.Zero(t, run(t.Context(), []string{"coco", "compare", "--gt", paths["gt"], paths["first"], paths["second"], "--resamples", "50"}, &out, &errs), errs.String())
 	require.Regexp(t, `AP +0\.000 +1\.000 +\+1\.000 +\+1\.000\.\.\+1\.000`, out.String())
-	require.Contains(t, out.String(), "1 pictures have fewer mistakes, 0 have more")
+	require.Contains(t, out.String(), "1 images have fewer mistakes, 0 have more")
 	require.Contains(t, out.String(), "x.jpg")
 	out.Reset()
 	require.Zero(t, run(t.Context(), []string{"coco", "compare", "--json", "--gt", paths["gt"], paths["first"], paths["second"]}, &out, &errs))

@@ -18,10 +18,10 @@ func newCurvesCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "curves RUN...",
-		Short: "Compare training runs: a figure of their evaluations, as a table and a picture",
+		Short: "Compare training runs: a figure of their evaluations, as a table and an image",
 		Long: `Read the logs of training runs (folders of --out of train, classify train or classify
 search), print the highest and the last value of a figure of their evaluations, and
-draw its curves into one picture. Runs that go on may be read, too.`,
+draw its curves into one image. Runs that go on may be read, too.`,
 		Example: `  scalenet curves --out curves.png runs/resnet38 runs/search38/seed runs/search38/allocated
   scalenet curves --figure AP50 --json runs/bccd-pretrained runs/bccd-scratch`,
 		Args: takes("RUN..."),
@@ -49,7 +49,7 @@ draw its curves into one picture. Runs that go on may be read, too.`,
 		},
 	}
 	c.Flags().StringVar(&figure, "figure", "", "figure of the evaluations, such as top1 or AP50 (default: the first one of the first run)")
-	c.Flags().StringVar(&out, "out", "", "file for the picture (PNG)")
+	c.Flags().StringVar(&out, "out", "", "file for the image (PNG)")
 	files.flags(c, "out")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the values of every epoch")
 	return c

@@ -19,12 +19,12 @@ func TestDataConvert(t *testing.T) {
 		require.Zero(t, status, stderr)
 		return stdout
 	}
-	stdout := ok("--images", picturesDir, instancesFile, yolo, "--to", "yolo")
-	require.Contains(t, stdout, yolo+": 4 pictures (train), 22 boxes of 4 classes\n")
-	ok("--images", picturesDir, instancesFile, yolo, "--to", "yolo", "--as", "val", "--add")
+	stdout := ok("--images", imagesDir, instancesFile, yolo, "--to", "yolo")
+	require.Contains(t, stdout, yolo+": 4 images (train), 22 boxes of 4 classes\n")
+	ok("--images", imagesDir, instancesFile, yolo, "--to", "yolo", "--as", "val", "--add")
 	ok(yolo, voc, "--to", "voc", "--split", "val", "--classes", "king,RBC,WBC,Platelets")
 	stdout = ok(voc, back)
-	require.Contains(t, stdout, "the pictures are in "+filepath.Join(voc, "JPEGImages"))
+	require.Contains(t, stdout, "the images are in "+filepath.Join(voc, "JPEGImages"))
 	text, err := os.ReadFile(back)
 	require.NoError(t, err)
 	require.Equal(t, 22, strings.Count(string(text), `"bbox"`))
@@ -36,8 +36,8 @@ func TestDataConvert(t *testing.T) {
 		"no layout":   {[]string{instancesFile, filepath.Join(dir, "x")}, `--to ""`},
 		"layout":      {[]string{instancesFile, filepath.Join(dir, "x"), "--to", "tf"}, `--to "tf"`},
 		"a file":      {[]string{instancesFile, filepath.Join(dir, "x.json"), "--to", "voc"}, "writes a folder"},
-		"pictures":    {[]string{instancesFile, filepath.Join(dir, "x.json"), "--pictures", "burn"}, `--pictures "burn"`},
-		"left":        {[]string{instancesFile, filepath.Join(dir, "x"), "--to", "voc", "--pictures", "leave"}, "a Pascal VOC folder holds its pictures"},
+		"images":      {[]string{instancesFile, filepath.Join(dir, "x.json"), "--image-files", "burn"}, `--image-files "burn"`},
+		"left":        {[]string{instancesFile, filepath.Join(dir, "x"), "--to", "voc", "--image-files", "leave"}, "a Pascal VOC folder holds its images"},
 		"the input":   {[]string{instancesFile, "--force", instancesFile}, "is the input"},
 		"there":       {[]string{instancesFile, back}, "back.json: is there already"},
 		"folder":      {[]string{instancesFile, voc, "--to", "yolo"}, "voc: is there already"},
@@ -60,24 +60,24 @@ func TestDataConvert(t *testing.T) {
 func TestDataSplit(t *testing.T) {
 	dir := t.TempDir()
 	first, second := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
-	args := []string{"data", "split", "--images", picturesDir, "--first", first, "--second", second, "--fraction", "0.25", instancesFile}
+	args := []string{"data", "split", "--images", imagesDir, "--first", first, "--second", second, "--fraction", "0.25", instancesFile}
 	status, stdout, stderr := scalenet(args...)
 	require.Zero(t, status, stderr)
-	require.Regexp(t, `a\.json: 3 pictures, \d+ boxes\n.*b\.json: 1 pictures, \d+ boxes\nthe pictures are in `+picturesDir, stdout)
+	require.Regexp(t, `a\.json: 3 images, \d+ boxes\n.*b\.json: 1 images, \d+ boxes\nthe images are in `+imagesDir, stdout)
 	status, _, stderr = scalenet(args...)
 	requireError(t, status, stderr, "a.json: is there already")
 	status, _, stderr = scalenet(append(args, "--force")...)
 	require.Zero(t, status, stderr)
-	pictures := t.TempDir()
+	folder := t.TempDir()
 	var images []string
-	for i := range 8 { // four pictures twice
-		text, err := os.ReadFile(filepath.Join(picturesDir, "IMG_2385.png"))
+	for i := range 8 { // four images twice
+		text, err := os.ReadFile(filepath.Join(imagesDir, "IMG_2385.png"))
 		require.NoError(t, err)
 		name := fmt.Sprintf("%d.png", i)
-		write(t, filepath.Join(pictures, name), string(append(text, byte(i/2))))
+		write(t, filepath.Join(folder, name), string(append(text, byte(i/2))))
 		images = append(images, fmt.Sprintf(`{"id": %d, "file_name": %q}`, i, name))
 	}
-	copies := write(t, filepath.Join(pictures, "gt.json"), `{"images": [`+strings.Join(images, ", ")+`], "annotations": [], "categories": []}`)
+	copies := write(t, filepath.Join(folder, "gt.json"), `{"images": [`+strings.Join(images, ", ")+`], "annotations": [], "categories": []}`)
 	status, stdout, stderr = scalenet("data", "split", "--force", "--first", first, "--second", second, "--fraction", "0.25", copies)
 	require.Zero(t, status, stderr)
 	require.Contains(t, stdout, "8 sizes were not annotated and were read from the images")
@@ -93,11 +93,11 @@ func TestDataSplit(t *testing.T) {
 
 func TestDataCheck(t *testing.T) {
 	plots := filepath.Join(t.TempDir(), "plots")
-	status, stdout, stderr := scalenet("data", "check", "--images", picturesDir, "--plots", plots, instancesFile)
+	status, stdout, stderr := scalenet("data", "check", "--images", imagesDir, "--plots", plots, instancesFile)
 	require.Zero(t, status, stderr)
-	require.Contains(t, stdout, "4 pictures (0 without boxes), 22 boxes (0 crowds)")
+	require.Contains(t, stdout, "4 images (0 without boxes), 22 boxes (0 crowds)")
 	require.Contains(t, stdout, "errors: none")
-	require.Contains(t, stderr, "4/4 pictures")
+	require.Contains(t, stderr, "4/4 images")
 	require.FileExists(t, filepath.Join(plots, "sizes.png"))
 	require.FileExists(t, filepath.Join(plots, "classes.png"))
 
@@ -105,7 +105,7 @@ func TestDataCheck(t *testing.T) {
 	text, err := os.ReadFile(instancesFile)
 	require.NoError(t, err)
 	bad := write(t, filepath.Join(dir, "bad.json"), strings.Replace(string(text), "IMG_2385.png", "none.png", 1))
-	status, stdout, stderr = scalenet("data", "check", "--images", picturesDir, "--json", bad)
+	status, stdout, stderr = scalenet("data", "check", "--images", imagesDir, "--json", bad)
 	requireError(t, status, stderr, "1 errors would stop a training")
 	var r struct {
 		Errors   []struct{ First []string }
@@ -113,14 +113,14 @@ func TestDataCheck(t *testing.T) {
 		Classes  []struct{ Name string }
 	}
 	require.NoError(t, json.Unmarshal([]byte(stdout), &r))
-	require.Contains(t, r.Errors[0].First[0], "bad.json: images[1].file_name: no picture at ")
+	require.Contains(t, r.Errors[0].First[0], "bad.json: images[1].file_name: no image at ")
 	require.Len(t, r.Classes, 4)
 
 	// Two data sets, one of which cannot be read.
 	broken := write(t, filepath.Join(dir, "broken.json"), `{"images": [`)
-	status, stdout, stderr = scalenet("data", "check", "--images", picturesDir, instancesFile, broken)
+	status, stdout, stderr = scalenet("data", "check", "--images", imagesDir, instancesFile, broken)
 	requireError(t, status, stderr, "1 errors would stop a training")
-	require.Contains(t, stdout, "instances.json instances: 4 pictures")
+	require.Contains(t, stdout, "instances.json instances: 4 images")
 	require.Contains(t, stdout, "broken.json: images[0]: byte 12")
 	status, _, stderr = scalenet("data", "check", "--images", "a", "--images", "b", instancesFile)
 	requireError(t, status, stderr, "--images: 2 folders for 1 data sets")
@@ -136,14 +136,14 @@ func TestDataCheckGoesOn(t *testing.T) {
 	status, stdout, stderr := scalenet("data", "check", file)
 	requireError(t, status, stderr, "4 errors would stop a training")
 	for _, want := range []string{"3: unreadable entry", "annotations[0].bbox: [3]: byte", "annotations[1].bbox: [0]: byte", "annotations[2].image_id: no image has the id 9",
-		"1: missing picture", "images[0].file_name: no picture at", "1: size not annotated"} {
+		"1: missing image", "images[0].file_name: no image at", "1: size not annotated"} {
 		require.Contains(t, stdout, want)
 	}
 }
 
 func TestDataView(t *testing.T) {
 	sheet := filepath.Join(t.TempDir(), "sheet.png")
-	args := []string{"data", "view", "--images", picturesDir, instancesFile, "--out", sheet, "--rows", "1", "--columns", "2", "--width", "100"}
+	args := []string{"data", "view", "--images", imagesDir, instancesFile, "--out", sheet, "--rows", "1", "--columns", "2", "--width", "100"}
 	status, stdout, stderr := scalenet(args...)
 	require.Zero(t, status, stderr)
 	require.Equal(t, sheet+"\n", stdout)

@@ -29,16 +29,16 @@ func newDataCheckCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check PATH...",
 		Short: "Find what is wrong with a data set",
-		Long: `Look at every picture and every box of a data set (a COCO instances file, a Pascal
+		Long: `Look at every image and every box of a data set (a COCO instances file, a Pascal
 VOC folder or YOLO's data.yaml; several, such as a COCO train and val, are checked
 against each other), and count classes and sizes.
 
 Errors are what would stop a training: an entry that cannot be read or has a value
 of the wrong kind (each is counted, the rest is checked without it), a duplicate
-id, a picture that is missing, corrupt, of an unknown format, too large, or of
+id, an image that is missing, corrupt, of an unknown format, too large, or of
 another size than its annotation says, upright as EXIF has it. With any, the exit
-status is 1. Warnings are all else: boxes of no area, outside the picture,
-reaching out of it, or there twice; pictures that are listed twice, identical, or
+status is 1. Warnings are all else: boxes of no area, outside the image,
+reaching out of it, or there twice; images that are listed twice, identical, or
 in two splits; sizes that are not annotated; classes without objects.`,
 		Example: `  scalenet data check data/bccd
   scalenet data check --images train2017 --images val2017 --plots plots instances_train2017.json instances_val2017.json`,
@@ -46,10 +46,10 @@ in two splits; sizes that are not annotated; classes without objects.`,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
-	f.StringArrayVar(&o.images, "images", nil, "folder of the pictures (COCO); once for each PATH")
+	f.StringArrayVar(&o.images, "images", nil, "folder of the images (COCO); once for each PATH")
 	f.StringVar(&o.split, "split", "", "split of a Pascal VOC or YOLO data set; default all")
 	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC's corners as its devkit counts them: pixels from 1, the last one included")
-	f.StringVar(&o.size, "size", "600/1000", "shorter and longest side at which pictures enter the network, for the sizes of boxes")
+	f.StringVar(&o.size, "size", "600/1000", "shorter and longest side at which images enter the network, for the sizes of boxes")
 	f.StringVar(&o.plots, "plots", "", "folder for sizes.png and classes.png")
 	o.output.flags(c, "plots")
 	f.BoolVar(&o.json, "json", false, "print JSON, with all errors and warnings")
@@ -85,7 +85,7 @@ func (o *dataCheckOptions) run(c *cobra.Command, paths []string) error {
 	if err := o.checkPlots(read); err != nil {
 		return err
 	}
-	told = newProgress(c.ErrOrStderr(), "pictures", total)
+	told = newProgress(c.ErrOrStderr(), "images", total)
 	ctx, stop := train.Interruptible(c.Context(), c.ErrOrStderr(), "stopping after this image")
 	defer stop()
 	for _, p := range parts {

@@ -16,7 +16,7 @@ import (
 
 type dataConvertOptions struct {
 	to, images, split, as string
-	pictures              string
+	imageFiles            string
 	classes               []string
 	devkit, numericIDs    bool
 	add                   bool
@@ -38,17 +38,20 @@ The input is not changed, nothing that exists is written over. What a layout
 cannot hold is counted and named: docs/data.md says what is kept, how exactly.`,
 		Example: `  scalenet data convert data/bccd bccd-yolo --to yolo
   scalenet data convert --split val data/bccd val.json
-  scalenet data convert --images val2017 instances_val2017.json coco-voc --to voc --as val --pictures copy`,
+  scalenet data convert --images val2017 instances_val2017.json coco-voc --to voc --as val --image-files copy`,
 		Args: takes("IN", "OUT"),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0], args[1]) },
 	}
 	f := c.Flags()
 	choose(f, &o.to, "to", "", `layout of OUT: "coco", "voc" or "yolo"; default "coco" where it ends in .json`, "coco", "voc", "yolo")
-	f.StringVar(&o.images, "images", "", "folder of the pictures of IN (COCO)")
+	f.StringVar(&o.images, "images", "", "folder of the images of IN (COCO)")
 	f.StringVar(&o.split, "split", "", "split of IN (Pascal VOC, YOLO); default all")
 	f.StringVar(&o.as, "as", "", `name of the split in OUT; default as in IN, or "train" for a COCO file`)
-	choose(f, &o.pictures, "pictures", "", `what becomes of the pictures: "link" (symbolic links; default for folders), "copy", or "leave" (where they are; default for a .json)`,
-		string(layout.Link), string(layout.Copy), string(layout.Leave))
+	for _, name := range []string{"image-files", "pictures"} { // the second is the former name
+		choose(f, &o.imageFiles, name, "", `what happens to the image files: "link" (symbolic links; default for folders), "copy", or "leave" (where they are; default for a .json)`,
+			string(layout.Link), string(layout.Copy), string(layout.Leave))
+	}
+	hide(f, "pictures")
 	f.StringSliceVar(&o.classes, "classes", nil, "the classes in this order, separated by commas; default the order of IN")
 	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC's corners as its devkit counts them: whole pixels from 1, the last one included")
 	f.BoolVar(&o.numericIDs, "numeric-ids", false, "take the numbers that files are named by as the ids of images, as in COCO")
@@ -87,13 +90,13 @@ func (o *dataConvertOptions) run(c *cobra.Command, in, out string) error {
 	if err := o.checkOutput(in, out, single, read); err != nil {
 		return err
 	}
-	told := newProgress(c.ErrOrStderr(), "pictures", total)
-	w := layout.Writer{Pictures: layout.Pictures(o.pictures), Devkit: o.devkit, Add: o.add, Overwrite: o.output.force,
+	told := newProgress(c.ErrOrStderr(), "images", total)
+	w := layout.Writer{ImageFiles: layout.ImageFiles(o.imageFiles), Devkit: o.devkit, Add: o.add, Overwrite: o.output.force,
 		Remarks: coco.Remarks{Keep: o.names}, Progress: told.done}
 	ctx, stop := train.Interruptible(c.Context(), c.ErrOrStderr(), "stopping after this image")
 	defer stop()
 	switch {
-	case single && w.Pictures == layout.Leave:
+	case single && w.ImageFiles == layout.Leave:
 		err = o.output.write(out, func(path string) error { return w.COCO(ctx, path, parts[0].Data) })
 	case single:
 		err = w.COCO(ctx, out, parts[0].Data)
@@ -145,17 +148,17 @@ func (o *dataConvertOptions) check(single bool, out string) error {
 	default:
 		return fmt.Errorf(`--to %q: want "coco", "voc" or "yolo"`, o.to)
 	}
-	if o.pictures == "" {
-		o.pictures = string(layout.Link)
+	if o.imageFiles == "" {
+		o.imageFiles = string(layout.Link)
 		if single {
-			o.pictures = string(layout.Leave)
+			o.imageFiles = string(layout.Leave)
 		}
 	}
-	switch layout.Pictures(o.pictures) {
+	switch layout.ImageFiles(o.imageFiles) {
 	case layout.Leave, layout.Link, layout.Copy:
 		return nil
 	}
-	return fmt.Errorf(`--pictures %q: want "link", "copy" or "leave"`, o.pictures)
+	return fmt.Errorf(`--image-files %q: want "link", "copy" or "leave"`, o.imageFiles)
 }
 
 // name gives the parts the names that they have in the output.
@@ -188,9 +191,9 @@ func (o *dataConvertOptions) report(c *cobra.Command, out string, parts []layout
 	for i, p := range parts {
 		splits[i] = p.Name
 	}
-	fmt.Fprintf(to, "%s: %d pictures (%s), %d boxes of %d classes\n", out, w.Images, strings.Join(splits, ", "), w.Boxes, len(parts[0].Data.Categories))
-	if w.Pictures == layout.Leave {
-		fmt.Fprintf(to, "the pictures are in %s\n", parts[0].Data.ImagesDir)
+	fmt.Fprintf(to, "%s: %d images (%s), %d boxes of %d classes\n", out, w.Images, strings.Join(splits, ", "), w.Boxes, len(parts[0].Data.Categories))
+	if w.ImageFiles == layout.Leave {
+		fmt.Fprintf(to, "the images are in %s\n", parts[0].Data.ImagesDir)
 	}
 	writeRemarks(to, "", w.Remarks.Kinds())
 }

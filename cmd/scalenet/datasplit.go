@@ -19,8 +19,8 @@ func newDataSplitCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "split --first FILE --second FILE PATH",
 		Short: "Divide a data set in two, every class in proportion",
-		Long: `Divide the pictures of a data set (a COCO instances file, a Pascal VOC folder or
-YOLO's data.yaml) in two and write both parts as COCO instances files. Pictures
+		Long: `Divide the images of a data set (a COCO instances file, a Pascal VOC folder or
+YOLO's data.yaml) in two and write both parts as COCO instances files. Images
 stay whole and where they are, and every class is divided in the same proportion
 as well as can be; identical images stay together; equal seeds give equal parts.
 The input is not changed, an output that exists is an error.`,
@@ -29,11 +29,11 @@ The input is not changed, an output that exists is an error.`,
 		RunE:    func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.images, "images", "", "folder of the pictures (COCO)")
+	f.StringVar(&o.images, "images", "", "folder of the images (COCO)")
 	f.StringVar(&o.split, "split", "", "split of a Pascal VOC or YOLO data set")
 	f.StringVar(&o.first, "first", "", "file for the larger part")
 	f.StringVar(&o.second, "second", "", "file for the part that is split off")
-	f.Float64Var(&o.fraction, "fraction", 0.2, "share of the pictures that is split off")
+	f.Float64Var(&o.fraction, "fraction", 0.2, "share of the images that is split off")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the division")
 	o.output.flags(c, "first", "second")
 	requireFlags(c, "first", "second")
@@ -69,9 +69,9 @@ func (o *dataSplitOptions) run(c *cobra.Command, path string) error {
 		if err := o.output.write(part.file, func(path string) error { return coco.WriteCOCO(path, part.data) }); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%s: %d pictures, %d boxes\n", part.file, len(part.data.Images), len(part.data.Annotations))
+		fmt.Fprintf(w, "%s: %d images, %d boxes\n", part.file, len(part.data.Images), len(part.data.Annotations))
 	}
-	fmt.Fprintf(w, "the pictures are in %s\n", d.ImagesDir)
+	fmt.Fprintf(w, "the images are in %s\n", d.ImagesDir)
 	if d.Masks > 0 {
 		fmt.Fprintf(w, "%d outlines (segmentation) were not kept\n", d.Masks)
 	}

@@ -24,30 +24,30 @@ func newDataViewCommand() *cobra.Command {
 	var o dataViewOptions
 	c := &cobra.Command{
 		Use:   "view PATH --out SHEET.png",
-		Short: "Draw pictures of a data set with their boxes",
+		Short: "Draw images of a data set with their boxes",
 		Long: `Draw a contact sheet of a data set (a COCO instances file, a Pascal VOC folder or
-YOLO's data.yaml): pictures in rows and columns with their boxes, file names and a
+YOLO's data.yaml): images in rows and columns with their boxes, file names and a
 legend of the classes. Several pages are written as SHEET-1.png, SHEET-2.png, ...
 
-A picture that cannot be read is drawn as the error that it is.`,
+An image that cannot be read is drawn as the error that it is.`,
 		Example: `  scalenet data view data/bccd --split train --out sheet.png
   scalenet data view --images val2017 instances_val2017.json --class giraffe --pages 3 --out giraffes.png`,
 		Args: takes("PATH"),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.images, "images", "", "folder of the pictures (COCO)")
+	f.StringVar(&o.images, "images", "", "folder of the images (COCO)")
 	f.StringVar(&o.split, "split", "", "split of a Pascal VOC or YOLO data set; default the first")
 	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC's corners as its devkit counts them: pixels from 1, the last one included")
-	f.StringVar(&o.out, "out", "", "picture to write, .png or .jpg")
+	f.StringVar(&o.out, "out", "", "image to write, .png or .jpg")
 	o.output.flags(c, "out")
-	f.IntVar(&o.pages, "pages", 1, "how many sheets; 0 is as many as there are pictures for")
+	f.IntVar(&o.pages, "pages", 1, "how many sheets; 0 is as many as there are images for")
 	f.IntVar(&o.view.Rows, "rows", 3, "rows of a sheet")
-	f.IntVar(&o.view.Columns, "columns", 4, "pictures in a row")
-	f.IntVar(&o.view.Width, "width", 400, "width of a picture in pixels")
-	f.StringVar(&o.view.Class, "class", "", "only pictures with this class, and only its boxes")
-	f.BoolVar(&o.view.AnnotatedOnly, "annotated-only", false, "leave out pictures without boxes")
-	f.Uint64Var(&o.view.Seed, "seed", 1, "draws the pictures; 0 takes them in the data set's order")
+	f.IntVar(&o.view.Columns, "columns", 4, "images in a row")
+	f.IntVar(&o.view.Width, "width", 400, "width of an image in pixels")
+	f.StringVar(&o.view.Class, "class", "", "only images with this class, and only its boxes")
+	f.BoolVar(&o.view.AnnotatedOnly, "annotated-only", false, "leave out images without boxes")
+	f.Uint64Var(&o.view.Seed, "seed", 1, "draws the images; 0 takes them in the data set's order")
 	requireFlags(c, "out")
 	return c
 }
@@ -107,7 +107,7 @@ func (o *dataViewOptions) run(c *cobra.Command, path string) error {
 		told.done(i + 1)
 		fmt.Fprintln(c.OutOrStdout(), file)
 		if failed > 0 {
-			fmt.Fprintf(c.ErrOrStderr(), "%s: %d pictures could not be read, one of them: %s\n", file, failed, oneLine(first))
+			fmt.Fprintf(c.ErrOrStderr(), "%s: %d images could not be read, one of them: %s\n", file, failed, oneLine(first))
 		}
 	}
 	return nil

@@ -26,16 +26,16 @@ func newDetectCommand() *cobra.Command {
 	var o detectOptions
 	c := &cobra.Command{
 		Use:   "detect --model FILE PATH...",
-		Short: "Find objects in pictures",
-		Long: `Find objects in pictures: files, or all pictures of a folder and its subfolders.
-Detections are printed, boxes as x1 y1 x2 y2 in pixels of the upright picture;
-with --out, the pictures are also written there with the boxes drawn, as JPEGs of
+		Short: "Find objects in images",
+		Long: `Find objects in images: files, or all images of a folder and its subfolders.
+Detections are printed, boxes as x1 y1 x2 y2 in pixels of the upright image;
+with --out, the images are also written there with the boxes drawn, as JPEGs of
 the same names: a.png as a.jpg, or as a.png.jpg where there is an a.jpg, too. The
-subfolders of a folder are kept, and where pictures of several folders have the
+subfolders of a folder are kept, and where images of several folders have the
 same name, so are these. A file that exists is an error unless --force is given,
-and a picture that is read is never written over.
+and an image that is read is never written over.
 
-A picture that cannot be read is an error that names it; the others are done
+An image that cannot be read is an error that names it; the others are done
 first, and the exit status is 1.`,
 		Example: `  scalenet detect --model models/bccd.safetensors examples/
   scalenet detect --model models/bccd.safetensors --threshold 0.5 --json --out boxes photo.jpg`,
@@ -44,15 +44,15 @@ first, and the exit status is 1.`,
 	}
 	f := c.Flags()
 	f.Float64Var(&o.threshold, "threshold", 0.5, "show detections scored at least this")
-	f.BoolVar(&o.json, "json", false, "print a JSON object a picture")
-	f.StringVar(&o.out, "out", "", "folder for pictures with the boxes drawn")
+	f.BoolVar(&o.json, "json", false, "print a JSON object an image")
+	f.StringVar(&o.out, "out", "", "folder for images with the boxes drawn")
 	o.output.flags(c, "out")
 	o.model.flags(c)
 	return c
 }
 
-// detectedPicture is what `detect --json` prints for a picture.
-type detectedPicture struct {
+// detectedImage is what `detect --json` prints for an image.
+type detectedImage struct {
 	File       string           `json:"file"`
 	Width      int              `json:"width"`
 	Height     int              `json:"height"`
@@ -70,7 +70,7 @@ func (o *detectOptions) run(c *cobra.Command, paths []string) error {
 	if !(o.threshold >= 0 && o.threshold <= 1) {
 		return fmt.Errorf("--threshold %v: want a number from 0 to 1", o.threshold)
 	}
-	list, err := pictures(paths, o.out)
+	list, err := images(paths, o.out)
 	if err != nil {
 		return err
 	}
@@ -90,9 +90,9 @@ func (o *detectOptions) run(c *cobra.Command, paths []string) error {
 	return o.all(c, d, list, drawn)
 }
 
-// all detects on the pictures in turn.
+// all detects on the images in turn.
 func (o *detectOptions) all(c *cobra.Command, d *detector.Detector, list []listed, drawn []string) error {
-	failed := pictureErrors{to: c.ErrOrStderr(), of: len(list)}
+	failed := imageErrors{to: c.ErrOrStderr(), of: len(list)}
 	var queue pending.Queue
 	for i, p := range list {
 		if err := c.Context().Err(); err != nil {
@@ -114,16 +114,16 @@ func (o *detectOptions) all(c *cobra.Command, d *detector.Detector, list []liste
 	return failed.err()
 }
 
-// pictureErrors are errors that concern a picture each. Those of several
-// pictures are told at once.
-type pictureErrors struct {
+// imageErrors are errors that concern an image each. Those of several
+// images are told at once.
+type imageErrors struct {
 	to   io.Writer
-	of   int // pictures
+	of   int // images
 	list []error
 }
 
-// add gives the error back if it is none of the picture's.
-func (e *pictureErrors) add(err error) error {
+// add gives the error back if it is none of the image's.
+func (e *imageErrors) add(err error) error {
 	if err == nil || errors.As(err, new(*printError)) {
 		return err
 	}
@@ -133,17 +133,17 @@ func (e *pictureErrors) add(err error) error {
 	return nil
 }
 
-func (e *pictureErrors) err() error {
+func (e *imageErrors) err() error {
 	switch {
 	case len(e.list) == 0:
 		return nil
 	case e.of == 1:
 		return e.list[0]
 	}
-	return fmt.Errorf("%d of %d pictures failed", len(e.list), e.of)
+	return fmt.Errorf("%d of %d images failed", len(e.list), e.of)
 }
 
-// outputs are the files for the pictures with boxes, "" for none, which it
+// outputs are the files for the images with boxes, "" for none, which it
 // checks.
 func (o *detectOptions) outputs(list []listed) (files []string, err error) {
 	if o.out == "" {
@@ -164,26 +164,26 @@ func (o *detectOptions) outputs(list []listed) (files []string, err error) {
 	return files, o.output.check(read, written...)
 }
 
-// started is a picture that the detector has begun with.
+// started is an image that the detector has begun with.
 type started struct {
 	file, drawn string
-	picture     *imaging.Image
+	image       *imaging.Image
 	run         *detector.Run
 }
 
 func start(d *detector.Detector, file, drawn string) (started, error) {
-	picture, err := imaging.Load(file, imaging.Limits{})
+	image, err := imaging.Load(file, imaging.Limits{})
 	if err != nil {
 		return started{}, err
 	}
-	run, err := d.Start(detector.Query{Image: picture, Settings: d.Model().Settings()})
+	run, err := d.Start(detector.Query{Image: image, Settings: d.Model().Settings()})
 	if err != nil {
 		return started{}, fmt.Errorf("%s: %w", file, err)
 	}
-	return started{file, drawn, picture, run}, nil
+	return started{file, drawn, image, run}, nil
 }
 
-// show waits for what is found in a picture, and draws and prints it.
+// show waits for what is found in an image, and draws and prints it.
 func (o *detectOptions) show(w io.Writer, d *detector.Detector, s started) error {
 	all, _, err := s.run.Wait()
 	if err != nil {
@@ -204,16 +204,16 @@ func (o *detectOptions) show(w io.Writer, d *detector.Detector, s started) error
 		_, err := w.Write(text)
 		return err
 	}
-	line := detectedPicture{File: s.file, Width: s.picture.W, Height: s.picture.H, Detections: []detectedObject{}}
+	line := detectedImage{File: s.file, Width: s.image.W, Height: s.image.H, Detections: []detectedObject{}}
 	for _, x := range found {
 		line.Detections = append(line.Detections, detectedObject{x.Class, classes[x.Class-1], x.Score, [4]float32{x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2}})
 	}
 	return json.NewEncoder(w).Encode(line)
 }
 
-// draw writes the picture with its boxes.
+// draw writes the image with its boxes.
 func (o *detectOptions) draw(s started, found []roi.Detection, classes []string) error {
-	drawn := s.picture.Clone()
+	drawn := s.image.Clone()
 	if err := drawn.Draw(detector.Annotations(found, classes)...); err != nil {
 		return err
 	}

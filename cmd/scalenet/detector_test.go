@@ -13,10 +13,10 @@ import (
 	"scalenet/internal/config"
 )
 
-// picturesDir is the detector's test data set.
+// imagesDir is the detector's test data set.
 const (
-	picturesDir   = "../../detector/testdata/pictures"
-	instancesFile = picturesDir + "/instances.json"
+	imagesDir     = "../../detector/testdata/images"
+	instancesFile = imagesDir + "/instances.json"
 )
 
 // tinyConfig is a detector that is trained in a moment.
@@ -35,7 +35,7 @@ train: {epochs: 2, lr: 0.01, schedule: {warmup_steps: 0}}
 func tinyRun(t *testing.T) (config string, args []string) {
 	dir := t.TempDir()
 	config = write(t, filepath.Join(dir, "tiny.yaml"), tinyConfig)
-	return config, []string{"train", "--train", instancesFile, "--train-images", picturesDir, "--val", instancesFile, "--val-images", picturesDir,
+	return config, []string{"train", "--train", instancesFile, "--train-images", imagesDir, "--val", instancesFile, "--val-images", imagesDir,
 		"--config", config, "--out", filepath.Join(dir, "run"), "--threads", "2"}
 }
 
@@ -51,7 +51,7 @@ func TestTrainEvalDetect(t *testing.T) {
 	status, stdout, stderr := scalenet(args...)
 	require.Zero(t, status, stderr)
 	require.Empty(t, stdout, "results are files; the rest is progress")
-	require.Contains(t, stderr, "4 pictures, 22 boxes of 4 classes")
+	require.Contains(t, stderr, "4 images, 22 boxes of 4 classes")
 	model := filepath.Join(out, "best.safetensors")
 	for _, name := range []string{"best.safetensors", "last.safetensors", "state.safetensors", "config.yaml", "train.csv", "eval.csv", "log.jsonl", "loss.png", "metrics.png"} {
 		require.FileExists(t, filepath.Join(out, name))
@@ -67,19 +67,19 @@ func TestTrainEvalDetect(t *testing.T) {
 	require.Zero(t, status, stderr)
 
 	results := filepath.Join(t.TempDir(), "results.json")
-	status, stdout, stderr = scalenet("eval", "--model", model, "--data", instancesFile, "--images", picturesDir, "--json", "--results", results)
+	status, stdout, stderr = scalenet("eval", "--model", model, "--data", instancesFile, "--images", imagesDir, "--json", "--results", results)
 	require.Zero(t, status, stderr)
-	require.Contains(t, stderr, "pictures at 64/128, 40 proposals")
+	require.Contains(t, stderr, "images at 64/128, 40 proposals")
 	var figures evalFigures
 	require.NoError(t, json.Unmarshal([]byte(stdout), &figures))
 	require.Equal(t, 4, figures.Images)
 	require.Len(t, figures.PerClass, 4)
-	require.Equal(t, 4, figures.Timing.Pictures)
+	require.Equal(t, 4, figures.Timing.Images)
 	require.Greater(t, figures.Timing.Stages["inference"].Mean, 0.0)
 	require.NoFileExists(t, results+".partial")
 	requireSameFigures(t, stdout, instancesFile, results)
 	// What a stopped evaluation leaves is not written over, and what is complete is not resumed.
-	again := []string{"eval", "--model", model, "--data", instancesFile, "--images", picturesDir, "--results", results}
+	again := []string{"eval", "--model", model, "--data", instancesFile, "--images", imagesDir, "--results", results}
 	status, _, stderr = scalenet(append(again, "--resume")...)
 	requireError(t, status, stderr, "results.json: is complete")
 	write(t, results+".partial", "")
@@ -94,22 +94,22 @@ func TestTrainEvalDetect(t *testing.T) {
 	status, _, stderr = scalenet(append(again, "--resume")...)
 	requireError(t, status, stderr, "mine.partial: line 1: no partial results of an evaluation")
 	require.Equal(t, "no line end", contents(t, filepath.Dir(mine))["mine.partial"])
-	status, _, stderr = scalenet("eval", "--model", model, "--data", instancesFile, "--images", picturesDir, "--resume")
+	status, _, stderr = scalenet("eval", "--model", model, "--data", instancesFile, "--images", imagesDir, "--resume")
 	requireError(t, status, stderr, "--resume: needs the --results")
 
 	drawn := t.TempDir()
-	status, stdout, stderr = scalenet("detect", "--model", model, "--threshold", "0", "--json", "--out", drawn, picturesDir)
+	status, stdout, stderr = scalenet("detect", "--model", model, "--threshold", "0", "--json", "--out", drawn, imagesDir)
 	require.Zero(t, status, stderr)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	require.Len(t, lines, 4)
 	for _, line := range lines {
-		var picture detectedPicture
-		require.NoError(t, json.Unmarshal([]byte(line), &picture))
-		require.FileExists(t, filepath.Join(drawn, strings.TrimSuffix(filepath.Base(picture.File), ".png")+".jpg"))
-		for _, x := range picture.Detections {
+		var image detectedImage
+		require.NoError(t, json.Unmarshal([]byte(line), &image))
+		require.FileExists(t, filepath.Join(drawn, strings.TrimSuffix(filepath.Base(image.File), ".png")+".jpg"))
+		for _, x := range image.Detections {
 			require.Contains(t, []string{"RBC", "WBC", "Platelets", "king"}, x.Label)
 			require.GreaterOrEqual(t, x.Box[0], float32(0))
-			require.LessOrEqual(t, x.Box[2], float32(picture.Width))
+			require.LessOrEqual(t, x.Box[2], float32(image.Width))
 		}
 	}
 }
@@ -177,7 +177,7 @@ func TestDetectorErrors(t *testing.T) {
 	nan := write(t, filepath.Join(dir, "nan.json"), strings.Replace(string(instances), "151.5", "NaN", 1))
 	foreign := write(t, filepath.Join(dir, "foreign.json"), strings.Replace(string(instances), `"name": "king"`, `"name": "queen"`, 1))
 	missing := write(t, filepath.Join(dir, "missing.json"), strings.Replace(string(instances), "IMG_2385.png", "none.png", 1))
-	corrupt := write(t, filepath.Join(dir, "corrupt.png"), "no picture")
+	corrupt := write(t, filepath.Join(dir, "corrupt.png"), "no image")
 	_, train := tinyRun(t)
 	with := func(flags ...string) []string { return append(append([]string{}, train...), flags...) }
 
@@ -185,30 +185,30 @@ func TestDetectorErrors(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"no model":               {[]string{"detect", "--model", filepath.Join(dir, "none"), corrupt}, []string{"none: no such file"}},
-		"no picture":             {[]string{"detect", "--model", model, filepath.Join(dir, "none.jpg")}, []string{"none.jpg: no such file"}},
-		"corrupt picture":        {[]string{"detect", "--model", model, corrupt}, []string{"corrupt.png"}},
-		"truncated model":        {[]string{"detect", "--model", truncated, corrupt}, []string{"truncated.safetensors", "bytes"}},
-		"another structure":      {[]string{"detect", "--model", other, corrupt}, []string{"other.safetensors", "conv1.weight"}},
-		"not a model":            {[]string{"detect", "--model", corrupt, corrupt}, []string{"corrupt.png"}},
-		"threshold":              {[]string{"detect", "--model", model, "--threshold", "NaN", corrupt}, []string{"--threshold NaN"}},
-		"size":                   {[]string{"detect", "--model", model, "--size", "600", corrupt}, []string{`--size "600"`}},
-		"device":                 {[]string{"detect", "--model", model, "--device", "tpu", corrupt}, []string{`--device "tpu"`}},
-		"eval, broken JSON":      {[]string{"eval", "--model", model, "--data", broken, "--images", picturesDir}, []string{"broken.json"}},
-		"eval, a box with NaN":   {[]string{"eval", "--model", model, "--data", nan, "--images", picturesDir}, []string{"nan.json"}},
-		"eval, unknown class":    {[]string{"eval", "--model", model, "--data", foreign, "--images", picturesDir}, []string{"foreign.json", "annotations[6].category_id", `"queen"`}},
-		"eval, missing picture":  {[]string{"eval", "--model", model, "--data", missing, "--images", picturesDir}, []string{"missing.json", "images[1].file_name", "none.png"}},
-		"train, broken JSON":     {with("--train", broken), []string{"broken.json"}},
-		"train, a box with NaN":  {with("--train", nan), []string{"nan.json"}},
-		"train, unknown class":   {with("--val", foreign), []string{"foreign.json", `"queen"`}},
-		"train, missing picture": {with("--train", missing), []string{"none.png"}},
-		"train, unknown key":     {with("--set", "train.lrr=1"), []string{"--set train.lrr=1", "lrr"}},
-		"train, bad value":       {with("--set", "train.lr=-1"), []string{"train.lr", "-1"}},
-		"train, bad file":        {with("--config", broken), []string{"broken.json"}},
-		"train, preset":          {with("--preset", "none"), []string{`preset "none"`}},
-		"train, no data":         {with("--train", filepath.Join(dir, "none.json")), []string{"none.json"}},
-		"train, init":            {with("--init", truncated), []string{"truncated.safetensors"}},
-		"train, nothing there":   {with("--resume"), []string{"state.safetensors: there is no run to resume"}},
+		"no model":              {[]string{"detect", "--model", filepath.Join(dir, "none"), corrupt}, []string{"none: no such file"}},
+		"no image":              {[]string{"detect", "--model", model, filepath.Join(dir, "none.jpg")}, []string{"none.jpg: no such file"}},
+		"corrupt image":         {[]string{"detect", "--model", model, corrupt}, []string{"corrupt.png"}},
+		"truncated model":       {[]string{"detect", "--model", truncated, corrupt}, []string{"truncated.safetensors", "bytes"}},
+		"another structure":     {[]string{"detect", "--model", other, corrupt}, []string{"other.safetensors", "conv1.weight"}},
+		"not a model":           {[]string{"detect", "--model", corrupt, corrupt}, []string{"corrupt.png"}},
+		"threshold":             {[]string{"detect", "--model", model, "--threshold", "NaN", corrupt}, []string{"--threshold NaN"}},
+		"size":                  {[]string{"detect", "--model", model, "--size", "600", corrupt}, []string{`--size "600"`}},
+		"device":                {[]string{"detect", "--model", model, "--device", "tpu", corrupt}, []string{`--device "tpu"`}},
+		"eval, broken JSON":     {[]string{"eval", "--model", model, "--data", broken, "--images", imagesDir}, []string{"broken.json"}},
+		"eval, a box with NaN":  {[]string{"eval", "--model", model, "--data", nan, "--images", imagesDir}, []string{"nan.json"}},
+		"eval, unknown class":   {[]string{"eval", "--model", model, "--data", foreign, "--images", imagesDir}, []string{"foreign.json", "annotations[6].category_id", `"queen"`}},
+		"eval, missing image":   {[]string{"eval", "--model", model, "--data", missing, "--images", imagesDir}, []string{"missing.json", "images[1].file_name", "none.png"}},
+		"train, broken JSON":    {with("--train", broken), []string{"broken.json"}},
+		"train, a box with NaN": {with("--train", nan), []string{"nan.json"}},
+		"train, unknown class":  {with("--val", foreign), []string{"foreign.json", `"queen"`}},
+		"train, missing image":  {with("--train", missing), []string{"none.png"}},
+		"train, unknown key":    {with("--set", "train.lrr=1"), []string{"--set train.lrr=1", "lrr"}},
+		"train, bad value":      {with("--set", "train.lr=-1"), []string{"train.lr", "-1"}},
+		"train, bad file":       {with("--config", broken), []string{"broken.json"}},
+		"train, preset":         {with("--preset", "none"), []string{`preset "none"`}},
+		"train, no data":        {with("--train", filepath.Join(dir, "none.json")), []string{"none.json"}},
+		"train, init":           {with("--init", truncated), []string{"truncated.safetensors"}},
+		"train, nothing there":  {with("--resume"), []string{"state.safetensors: there is no run to resume"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, stdout, stderr := scalenet(v.args...)

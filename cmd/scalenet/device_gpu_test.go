@@ -28,7 +28,7 @@ func TestDevice(t *testing.T) {
 		found := map[string][]result{}
 		for _, device := range []string{"cpu", "cuda:0"} {
 			file := filepath.Join(t.TempDir(), "results.json")
-			status, _, stderr := scalenet("eval", "--model", filepath.Join(out, "last.safetensors"), "--data", instancesFile, "--images", picturesDir,
+			status, _, stderr := scalenet("eval", "--model", filepath.Join(out, "last.safetensors"), "--data", instancesFile, "--images", imagesDir,
 				"--results", file, "--device", device)
 			require.Zero(t, status, stderr)
 			text, err := os.ReadFile(file)
@@ -44,15 +44,15 @@ func TestDevice(t *testing.T) {
 			require.InDelta(t, want.Score, got.Score, 1e-3)
 			require.InDeltaSlice(t, want.Box, got.Box, 0.5)
 		}
-		served := map[string]server.Picture{}
+		served := map[string]server.Image{}
 		for _, device := range []string{"cpu", "cuda:0"} {
 			address, end := announced(t, "--model", filepath.Join(out, "last.safetensors"), "--device", device)
 			for range 3 { // a plan is recorded in its second run
-				picture, err := os.Open(filepath.Join(picturesDir, "BloodImage_00143.png"))
+				image, err := os.Open(filepath.Join(imagesDir, "BloodImage_00143.png"))
 				require.NoError(t, err)
-				answer, err := http.Post(address+"/detect?threshold=0.01&max=7", "image/png", picture)
+				answer, err := http.Post(address+"/detect?threshold=0.01&max=7", "image/png", image)
 				require.NoError(t, err)
-				var p server.Picture
+				var p server.Image
 				require.NoError(t, json.NewDecoder(answer.Body).Decode(&p))
 				answer.Body.Close()
 				require.Equal(t, http.StatusOK, answer.StatusCode)
@@ -70,7 +70,7 @@ func TestDevice(t *testing.T) {
 			require.InDelta(t, want.Box.Y2, got.Box.Y2, 0.5)
 		}
 		for _, precision := range []string{"bfloat16", "float16"} {
-			status, stdout, stderr := scalenet("eval", "--model", filepath.Join(out, "last.safetensors"), "--data", instancesFile, "--images", picturesDir,
+			status, stdout, stderr := scalenet("eval", "--model", filepath.Join(out, "last.safetensors"), "--data", instancesFile, "--images", imagesDir,
 				"--json", "--device", "cuda", "--precision", precision)
 			require.Zero(t, status, stderr)
 			require.Contains(t, stdout, "per_class", precision)
@@ -87,10 +87,10 @@ func TestDevice(t *testing.T) {
 	})
 }
 
-// A classifier is trained on the GPU as on the processor, the light of its pictures changed too, and gives the same probabilities there.
+// A classifier is trained on the GPU as on the processor, the light of its images changed too, and gives the same probabilities there.
 func TestDeviceClassifies(t *testing.T) {
 	t.Run("cuda", func(t *testing.T) {
-		data := colourPictures(t)
+		data := colourImages(t)
 		losses := map[string][]float64{}
 		var model string
 		for _, device := range []string{"cpu", "cuda"} {
@@ -110,18 +110,18 @@ func TestDeviceClassifies(t *testing.T) {
 		}
 		require.Len(t, losses["cpu"], 2*(4+1), "steps and evaluations")
 		require.InDeltaSlice(t, losses["cpu"], losses["cuda"], 1e-3)
-		answers := map[string][]classifiedPicture{}
+		answers := map[string][]classifiedImage{}
 		for _, device := range []string{"cpu", "cuda"} {
 			status, stdout, stderr := scalenet("classify", "predict", "--model", model, "--json", "--device", device, filepath.Join(data, "val"))
 			require.Zero(t, status, stderr)
 			for line := range strings.Lines(stdout) {
-				var p classifiedPicture
+				var p classifiedImage
 				require.NoError(t, json.Unmarshal([]byte(line), &p))
 				answers[device] = append(answers[device], p)
 			}
 			status, stdout, stderr = scalenet("classify", "eval", "--model", model, "--data", data, "--json", "--batch", "3", "--device", device)
 			require.Zero(t, status, stderr)
-			require.Contains(t, stdout, `"pictures":8`)
+			require.Contains(t, stdout, `"images":8`)
 		}
 		require.Len(t, answers["cuda"], 8)
 		for i, want := range answers["cpu"] {

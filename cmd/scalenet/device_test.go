@@ -14,15 +14,15 @@ func TestDeviceNames(t *testing.T) {
 		"cuda:-1": `--device "cuda:-1": want "cuda:N"`,
 		"cuda:x":  `--device "cuda:x": want "cuda:N"`,
 	} {
-		status, _, stderr := scalenet("detect", "--model", "../../models/bccd.safetensors", "--device", name, "--out", t.TempDir(), picturesDir)
+		status, _, stderr := scalenet("detect", "--model", "../../models/bccd.safetensors", "--device", name, "--out", t.TempDir(), imagesDir)
 		requireError(t, status, stderr, want)
 	}
 }
 
 func TestPrecision(t *testing.T) {
-	status, _, stderr := scalenet("detect", "--model", "../../models/bccd.safetensors", "--f16", "--out", t.TempDir(), picturesDir)
+	status, _, stderr := scalenet("detect", "--model", "../../models/bccd.safetensors", "--f16", "--out", t.TempDir(), imagesDir)
 	requireError(t, status, stderr, "--precision float16: cpu does not compute in float16")
-	status, _, stderr = scalenet("detect", "--model", "../../models/bccd.safetensors", "--precision", "float", "--out", t.TempDir(), picturesDir)
+	status, _, stderr = scalenet("detect", "--model", "../../models/bccd.safetensors", "--precision", "float", "--out", t.TempDir(), imagesDir)
 	requireError(t, status, stderr, `want float32, bfloat16 or float16`)
 	for _, c := range []struct {
 		precision precision

@@ -32,7 +32,7 @@ func newDoctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Show what is installed, the processor's features, threads and versions",
 		Long: `Shows the versions of what the program is built from and runs on, what the processor can do, and how many threads and how much
-memory there are, and tries the picture library out. Exit status 1 if something that is needed does not work.`,
+memory there are, and tries the image library out. Exit status 1 if something that is needed does not work.`,
 		Example: "  scalenet doctor\n  scalenet doctor --json",
 		Args:    takes(),
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -64,7 +64,7 @@ func diagnose() []finding {
 		{Topic: "instructions", Value: instructions(), Problem: missingInstructions()},
 		{Topic: "threads", Value: threads()},
 		{Topic: "memory", Value: memory(os.DirFS("/"))},
-		{Topic: "OpenCV", Value: imaging.OpenCVVersion(), Problem: picturesProblem()},
+		{Topic: "OpenCV", Value: imaging.OpenCVVersion(), Problem: imagesProblem()},
 		{Topic: "oneDNN", Value: cpu.Version() + ", " + cpu.ISA()},
 	}, gpuFindings()...)
 }
@@ -171,11 +171,11 @@ func memory(root fs.FS) string {
 	return m.String()
 }
 
-// picturesProblem writes a picture to memory in each format and reads it back.
-func picturesProblem() string {
-	picture := imaging.New(8, 8)
+// imagesProblem writes an image to memory in each format and reads it back.
+func imagesProblem() string {
+	image := imaging.New(8, 8)
 	for _, extension := range []string{".png", ".jpg"} {
-		data, err := picture.Encode(extension)
+		data, err := image.Encode(extension)
 		if err != nil {
 			return fmt.Sprintf("cannot write %s: %v", extension, err)
 		}
@@ -183,8 +183,8 @@ func picturesProblem() string {
 		if err != nil {
 			return fmt.Sprintf("cannot read its own %s: %v", extension, err)
 		}
-		if !bytes.Equal(back.Pix, picture.Pix) {
-			return fmt.Sprintf("a black picture is not black after %s", extension)
+		if !bytes.Equal(back.Pix, image.Pix) {
+			return fmt.Sprintf("a black image is not black after %s", extension)
 		}
 	}
 	return ""

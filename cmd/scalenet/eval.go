@@ -30,10 +30,10 @@ func newEvalCommand() *cobra.Command {
 	var o evalOptions
 	c := &cobra.Command{
 		Use:   "eval --model FILE --data PATH",
-		Short: "Measure a detector on annotated pictures",
-		Long: `Detect on every picture of a data set and compare with its annotations: COCO's
-twelve figures, each class's average precision, and where the time of a picture
-goes. A PATH is a COCO instances file, with the folder of its pictures, a folder
+		Short: "Measure a detector on annotated images",
+		Long: `Detect on every image of a data set and compare with its annotations: COCO's
+twelve figures, each class's average precision, and where the time of an image
+goes. A PATH is a COCO instances file, with the folder of its images, a folder
 in Pascal VOC's layout or YOLO's data.yaml, with a split of it.
 
 With --results FILE, detections are kept in FILE.partial as they are made. After
@@ -82,7 +82,7 @@ func (o *evalOptions) run(c *cobra.Command) error {
 	}
 	defer closeAll()
 	in := model.Config.Input
-	fmt.Fprintf(errs, "pictures at %d/%d, %d proposals\n", in.TestShorter, in.TestLongest, model.Config.RPN.Proposals.Test.AfterNMS)
+	fmt.Fprintf(errs, "images at %d/%d, %d proposals\n", in.TestShorter, in.TestLongest, model.Config.RPN.Proposals.Test.AfterNMS)
 	ctx, stop := train.Interruptible(c.Context(), errs, o.stopping())
 	defer stop()
 	if o.output.force && !o.resume && partial != "" {
@@ -90,7 +90,7 @@ func (o *evalOptions) run(c *cobra.Command) error {
 			return err
 		}
 	}
-	told := newProgress(errs, "pictures", len(data.Images))
+	told := newProgress(errs, "images", len(data.Images))
 	done, before := 0, -1
 	e, err := d.Evaluate(ctx, data, detector.EvaluateOptions{Partial: partial, Resume: o.resume, Progress: func(n int) {
 		if done = n; before < 0 {
@@ -177,7 +177,7 @@ func (o *evalOptions) stopping() string {
 }
 
 func (o *evalOptions) stopped(done, total int) error {
-	msg := fmt.Sprintf("stopped after %d of %d pictures", done, total)
+	msg := fmt.Sprintf("stopped after %d of %d images", done, total)
 	if o.results != "" {
 		msg += "; --resume goes on from there"
 	}
@@ -190,11 +190,11 @@ type evalFigures struct {
 	Timing evalTiming `json:"timing"`
 }
 
-// evalTiming is where the time went, in milliseconds a picture.
+// evalTiming is where the time went, in milliseconds an image.
 type evalTiming struct {
-	Pictures int                  `json:"pictures"` // of this run
-	Seconds  float64              `json:"seconds"`
-	Stages   map[string]evalStage `json:"stages"`
+	Images  int                  `json:"images"` // of this run
+	Seconds float64              `json:"seconds"`
+	Stages  map[string]evalStage `json:"stages"`
 
 	order []string
 }
@@ -208,7 +208,7 @@ type evalStage struct {
 }
 
 func newEvalTiming(t detector.Timings, took time.Duration) evalTiming {
-	e := evalTiming{Pictures: len(t), Seconds: took.Seconds(), Stages: map[string]evalStage{}}
+	e := evalTiming{Images: len(t), Seconds: took.Seconds(), Stages: map[string]evalStage{}}
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	for _, s := range t.Stages() {
 		e.order = append(e.order, s.Stage)
@@ -218,10 +218,10 @@ func newEvalTiming(t detector.Timings, took time.Duration) evalTiming {
 }
 
 func (e evalTiming) write(w io.Writer) error {
-	if e.Pictures == 0 {
+	if e.Images == 0 {
 		return nil
 	}
-	fmt.Fprintf(w, "\n%d pictures in %.1f s, %.2f a second; of a picture, in ms:\n", e.Pictures, e.Seconds, float64(e.Pictures)/e.Seconds)
+	fmt.Fprintf(w, "\n%d images in %.1f s, %.2f a second; of an image, in ms:\n", e.Images, e.Seconds, float64(e.Images)/e.Seconds)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "\tmean\t50 %\t90 %\t99 %\tlongest\t\n")
 	for _, name := range e.order {

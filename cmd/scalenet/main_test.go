@@ -117,7 +117,7 @@ func (full) Write([]byte) (int, error) {
 func TestStandardOutputThatIsFull(t *testing.T) {
 	for _, args := range [][]string{
 		{"--help"}, {"--version"}, {"summary"}, {"summary", "--all", "--json"}, {"doctor"}, {"bench", "--list"}, {"help", "detect"},
-		{"detect", "--model", "../../models/bccd.safetensors", picturesDir}, {"detect", "--json", "--model", "../../models/bccd.safetensors", picturesDir},
+		{"detect", "--model", "../../models/bccd.safetensors", imagesDir}, {"detect", "--json", "--model", "../../models/bccd.safetensors", imagesDir},
 	} {
 		var stderr bytes.Buffer
 		require.Equal(t, 1, run(t.Context(), args, full{}, &stderr), args)

@@ -49,7 +49,7 @@ func TestTrainingThatDoesNotFit(t *testing.T) {
 	status, _, stderr := scalenet(append(args, "--set", "batch=65536", "--set", "input.shorter=[640]", "--set", "input.longest=1280")...)
 	requireError(t, status, stderr, "training on batches of 65536 images, padded to 1024x864, needs at least ", " GiB of memory, and ", "train.accumulate")
 	require.NoFileExists(t, args[len(args)-3]+"/config.yaml")
-	data := colourPictures(t)
+	data := colourImages(t)
 	out := t.TempDir()
 	status, _, stderr = scalenet(append(append([]string{"classify", "train", "--data", data, "--out", out}, tinyBackbone...), "--set", "batch=65536", "--set", "input.size=512", "--set", "input.test_resize=512")...)
 	requireError(t, status, stderr, "training on batches of 65536 images of 512x512 needs at least ")

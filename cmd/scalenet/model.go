@@ -64,7 +64,7 @@ func openDetector(m *detector.Model, device deviceOptions, p precision, o detect
 	return d, func() { d.Close(); dev.Close() }, nil
 }
 
-// load reads the model, for pictures of another size if one is given.
+// load reads the model, for images of another size if one is given.
 func (o *modelOptions) load() (*detector.Model, error) {
 	m, err := detector.Load(o.path, o.reading.options()...)
 	if err != nil || o.size == "" {

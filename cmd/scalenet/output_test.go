@@ -25,7 +25,7 @@ type writingCase struct {
 }
 
 func writingCases(t *testing.T) []writingCase {
-	picture := filepath.Join(picturesDir, "IMG_2385.png")
+	image := filepath.Join(imagesDir, "IMG_2385.png")
 	dir := t.TempDir()
 	gt := write(t, filepath.Join(dir, "gt.json"), `{"images": [{"id": 1}], "categories": [{"id": 3, "name": "a"}],
 		"annotations": [{"id": 1, "image_id": 1, "category_id": 3, "bbox": [0, 0, 10, 20]}]}`)
@@ -33,10 +33,10 @@ func writingCases(t *testing.T) []writingCase {
 	log := write(t, filepath.Join(dir, "structure.json"), structureOf(t))
 	return []writingCase{
 		// What is refused is refused before a model is looked for.
-		{verb: "detect", input: picture, args: []string{"--model", "none.safetensors", "--out", "OUT", "IN"}, files: []string{"in.jpg"}},
-		{verb: "detect", input: picture, args: []string{"--model", "../../models/bccd.safetensors", "--out", "OUT", "IN"}, files: []string{"in.jpg"}, run: true},
-		{verb: "eval", input: instancesFile, args: []string{"--model", "none.safetensors", "--data", "IN", "--images", picturesDir, "--results", "OUT"}},
-		{verb: "eval", input: picture, args: []string{"--model", "IN", "--data", instancesFile, "--images", picturesDir, "--results", "OUT"}},
+		{verb: "detect", input: image, args: []string{"--model", "none.safetensors", "--out", "OUT", "IN"}, files: []string{"in.jpg"}},
+		{verb: "detect", input: image, args: []string{"--model", "../../models/bccd.safetensors", "--out", "OUT", "IN"}, files: []string{"in.jpg"}, run: true},
+		{verb: "eval", input: instancesFile, args: []string{"--model", "none.safetensors", "--data", "IN", "--images", imagesDir, "--results", "OUT"}},
+		{verb: "eval", input: image, args: []string{"--model", "IN", "--data", instancesFile, "--images", imagesDir, "--results", "OUT"}},
 		{verb: "coco eval", input: gt, args: []string{"--gt", "IN", "--dt", dt, "--report", "OUT"}, files: []string{"report.json", "errors.png"}, run: true},
 		{verb: "coco eval", input: dt, args: []string{"--gt", gt, "--dt", "IN", "--report", "OUT"}, files: []string{"report.html", "confusion.png"}},
 		{verb: "convert", input: "../../checkpoint/testdata/small.safetensors", args: []string{"IN", "OUT"}, ends: ".safetensors", run: true},
@@ -44,11 +44,11 @@ func writingCases(t *testing.T) []writingCase {
 		{verb: "allocate", input: log, args: []string{"--even", "--model", "cifar_scalenet38", "--out", "OUT"}, ends: ".json", run: true},
 		{verb: "allocate", input: log, args: []string{"--structure", "IN", "--plots", "OUT"}, files: []string{"proportions.png", "receptive.png"}, run: true},
 		{verb: "allocate seed", input: log, args: []string{"--model", "IN", "--out", "OUT"}, ends: ".json", run: true},
-		{verb: "data check", input: instancesFile, args: []string{"--images", picturesDir, "--plots", "OUT", "IN"}, files: []string{"sizes.png", "classes.png"}, run: true},
-		{verb: "data view", input: instancesFile, args: []string{"--images", picturesDir, "--out", "OUT", "IN"}, ends: ".png", run: true},
-		{verb: "data convert", input: instancesFile, args: []string{"--images", picturesDir, "IN", "OUT"}, ends: ".json", run: true},
-		{verb: "data split", input: instancesFile, args: []string{"--images", picturesDir, "--first", "OUT", "--second", "OUT.second", "IN"}, run: true},
-		{verb: "data split", input: instancesFile, args: []string{"--images", picturesDir, "--second", "OUT", "--first", "OUT.first", "IN"}},
+		{verb: "data check", input: instancesFile, args: []string{"--images", imagesDir, "--plots", "OUT", "IN"}, files: []string{"sizes.png", "classes.png"}, run: true},
+		{verb: "data view", input: instancesFile, args: []string{"--images", imagesDir, "--out", "OUT", "IN"}, ends: ".png", run: true},
+		{verb: "data convert", input: instancesFile, args: []string{"--images", imagesDir, "IN", "OUT"}, ends: ".json", run: true},
+		{verb: "data split", input: instancesFile, args: []string{"--images", imagesDir, "--first", "OUT", "--second", "OUT.second", "IN"}, run: true},
+		{verb: "data split", input: instancesFile, args: []string{"--images", imagesDir, "--second", "OUT", "--first", "OUT.first", "IN"}},
 	}
 }
 
@@ -221,7 +221,7 @@ func TestDetectIntoTheFolderItself(t *testing.T) {
 	dir := t.TempDir()
 	album, model := filepath.Join(dir, "album"), "../../models/bccd.safetensors"
 	require.NoError(t, os.MkdirAll(filepath.Join(album, "a"), 0o755))
-	text, err := os.ReadFile(filepath.Join(picturesDir, "IMG_2385.png"))
+	text, err := os.ReadFile(filepath.Join(imagesDir, "IMG_2385.png"))
 	require.NoError(t, err)
 	write(t, filepath.Join(album, "a", "1.png"), string(text))
 	require.NoError(t, os.Symlink(album, filepath.Join(dir, "link")))
@@ -289,7 +289,7 @@ func TestOutputsThatCannotBeWritten(t *testing.T) {
 }
 
 // looksLikeOutput is what the help of a flag that names an output may say.
-var looksLikeOutput = regexp.MustCompile(`(?i)\bwrite\b|^(folder|file|picture) (for|to)\b|folder of the (run|search)`)
+var looksLikeOutput = regexp.MustCompile(`(?i)\bwrite\b|^(folder|file|image) (for|to)\b|folder of the (run|search)`)
 
 // Every verb that writes is in the table, or is a training, which never takes
 // --force.
@@ -363,7 +363,7 @@ func wd(t *testing.T) string {
 	return dir
 }
 
-// Whatever pictures are named, none is drawn over another, nor outside --out.
+// Whatever images are named, none is drawn over another, nor outside --out.
 func FuzzDrawnNames(f *testing.F) {
 	f.Add("in", "a/1.jpg", "b/1.png", "1.png.jpg")
 	f.Add("..", "1.jpg", "../1.jpg", "x/../1")
@@ -386,12 +386,12 @@ func FuzzDrawnNames(f *testing.F) {
 		}
 		names, err := drawnNames(list)
 		require.NoError(t, err)
-		seen, pictures := map[string]bool{}, map[string]bool{}
+		seen, images := map[string]bool{}, map[string]bool{}
 		for i, name := range names {
 			absolute, err := filepath.Abs(list[i].file)
 			require.NoError(t, err)
-			require.Equal(t, pictures[absolute], name == "", "drawn once: %q", list)
-			pictures[absolute] = true
+			require.Equal(t, images[absolute], name == "", "drawn once: %q", list)
+			images[absolute] = true
 			if name == "" {
 				continue
 			}

@@ -23,12 +23,12 @@ func sharedData(t *testing.T, name string) string {
 	return path
 }
 
-// BCCD as published, with two boxes of no area, and COCO's own pictures, with
-// crowds and pictures without boxes, go through all that a data set goes
+// BCCD as published, with two boxes of no area, and COCO's own images, with
+// crowds and images without boxes, go through all that a data set goes
 // through: check, view, convert to every layout and back, training, evaluation.
 func TestRealData(t *testing.T) {
 	if testing.Short() {
-		t.Skip("trains on 300 pictures")
+		t.Skip("trains on 300 images")
 	}
 	bccd, sample := sharedData(t, "bccd"), sharedData(t, "coco-sample")
 	for name, v := range map[string]struct {
@@ -103,7 +103,7 @@ func TestRealData(t *testing.T) {
 	}
 }
 
-// boxes lists the classes and boxes of a COCO file by picture.
+// boxes lists the classes and boxes of a COCO file by image.
 func boxes(t *testing.T, file string) (all []any) {
 	d, err := coco.Open(file, coco.Options{})
 	require.NoError(t, err)

@@ -76,7 +76,7 @@ func TestResumeAsItWas(t *testing.T) {
 	status, _, stderr := scalenet(append(args, "--set", "train.epochs=1")...)
 	require.Zero(t, status, stderr)
 	before := contents(t, out)
-	data := []string{"train", "--train", instancesFile, "--train-images", picturesDir, "--val", instancesFile, "--val-images", picturesDir, "--out", out, "--threads", "2", "--resume"}
+	data := []string{"train", "--train", instancesFile, "--train-images", imagesDir, "--val", instancesFile, "--val-images", imagesDir, "--out", out, "--threads", "2", "--resume"}
 	with := func(flags ...string) []string { return append(append([]string{}, data...), flags...) }
 
 	instances, err := os.ReadFile(instancesFile)
@@ -141,7 +141,7 @@ func TestResumeAsItWas(t *testing.T) {
 }
 
 func TestRunFolderIsLocked(t *testing.T) {
-	data := colourPictures(t)
+	data := colourImages(t)
 	_, detector := tinyRun(t)
 	for name, args := range map[string][]string{
 		"train":          detector,
@@ -203,7 +203,7 @@ func TestWarmUpIsNoLongerThanTheRun(t *testing.T) {
 func TestTrainAndValidationApart(t *testing.T) {
 	_, args := tinyRun(t)
 	voc := filepath.Join(t.TempDir(), "voc")
-	status, _, stderr := scalenet("data", "convert", "--to", "voc", "--images", picturesDir, instancesFile, voc)
+	status, _, stderr := scalenet("data", "convert", "--to", "voc", "--images", imagesDir, instancesFile, voc)
 	require.Zero(t, status, stderr)
 	require.NoError(t, os.RemoveAll(filepath.Join(voc, "ImageSets")))
 	link := filepath.Join(t.TempDir(), "link")

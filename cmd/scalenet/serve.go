@@ -44,7 +44,7 @@ func newServeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve --model [NAME=]FILE...",
 		Short: "Answer requests with detections over HTTP, with a page to try it",
-		Long: `Serve models over HTTP: POST /detect takes a picture, the page at / tries it in a
+		Long: `Serve models over HTTP: POST /detect takes an image, the page at / tries it in a
 browser, /docs describes the API. docs/serving.md has clients and operation.
 
 --model is a file, NAME=FILE, or a folder of models; the first is the default one.
@@ -68,23 +68,25 @@ func (o *serveOptions) flags(c *cobra.Command) {
 	f.StringArrayVar(&o.models, "model", nil, "model file, NAME=FILE, or folder; repeat for several")
 	o.reading.flags(c)
 	o.precision.flags(c)
-	f.IntVar(&o.plans, "plans", 8, "sizes of pictures for which a model stays compiled")
+	f.IntVar(&o.plans, "plans", 8, "sizes of images for which a model stays compiled")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address; :8080 is every address of this machine")
 	f.Float64Var(&d.Threshold, "threshold", d.Threshold, "lowest score answered where a request names none")
 	f.StringToStringVar(&d.DeepStack.Labels, "deepstack-label", nil, "CLASS=LABEL for clients of DeepStack and CodeProject.AI; CLASS= leaves a class out; repeat")
 	f.IntVar(&d.DeepStack.Most, "deepstack-max", 0, "most detections for those clients (Frigate has room for 20); 0 is no bound")
 
-	f.IntVar(&d.Queue.Places, "queue", d.Queue.Places, "pictures that may wait; more are answered 503")
-	f.DurationVar(&d.Queue.Wait, "max-wait", d.Queue.Wait, "longest wait expected of a picture; beyond it 503; 0 is no bound")
-	f.IntVar(&d.Queue.Batch, "batch", d.Queue.Batch, "pictures of one size that are computed together at most")
-	f.DurationVar(&d.Queue.Delay, "batch-delay", 0, "how long a picture waits for others to complete its batch")
+	f.IntVar(&d.Queue.Places, "queue", d.Queue.Places, "images that may wait; more are answered 503")
+	f.DurationVar(&d.Queue.Wait, "max-wait", d.Queue.Wait, "longest wait expected of an image; beyond it 503; 0 is no bound")
+	f.IntVar(&d.Queue.Batch, "batch", d.Queue.Batch, "images of one size that are computed together at most")
+	f.DurationVar(&d.Queue.Delay, "batch-delay", 0, "how long an image waits for others to complete its batch")
 	f.DurationVar(&d.Timeout, "timeout", d.Timeout, "longest time of a request, its wait included; beyond it 504")
 
 	f.IntVar(&o.maxBody, "max-body", d.Limits.Body>>20, "MiB of a request's body")
-	f.IntVar(&o.maxMegapixel, "max-megapixels", d.Limits.Picture.Pixels/1e6, "million pixels of a picture")
-	f.IntVar(&d.Limits.Picture.Side, "max-side", d.Limits.Picture.Side, "pixels of a picture's longer side")
-	f.IntVar(&d.Limits.Pictures, "max-pictures", d.Limits.Pictures, "pictures in one request")
-	f.IntVar(&o.memory, "memory", int(d.Limits.Memory>>20), "MiB of bodies and decoded pictures in flight")
+	f.IntVar(&o.maxMegapixel, "max-megapixels", d.Limits.Image.Pixels/1e6, "million pixels of an image")
+	f.IntVar(&d.Limits.Image.Side, "max-side", d.Limits.Image.Side, "pixels of an image's longer side")
+	f.IntVar(&d.Limits.Images, "max-images", d.Limits.Images, "images in one request")
+	f.IntVar(&d.Limits.Images, "max-pictures", d.Limits.Images, "--max-images")
+	hide(f, "max-pictures")
+	f.IntVar(&o.memory, "memory", int(d.Limits.Memory>>20), "MiB of bodies and decoded images in flight")
 
 	f.StringVar(&o.keyFile, "api-keys", "", "file with one API key per line, # begins a line of comment; also the variable SCALENET_API_KEYS, keys with commas between")
 	f.StringSliceVar(&d.Hosts, "allowed-hosts", nil, "names in the Host header that are served; default on a loopback address its names, otherwise all")
@@ -92,7 +94,7 @@ func (o *serveOptions) flags(c *cobra.Command) {
 	f.StringSliceVar(&d.TrustedProxies, "trusted-proxies", nil, "addresses or networks whose X-Forwarded-For is believed")
 	f.Float64Var(&d.Rate, "rate", 0, "requests a second and client; 0 is no limit")
 	f.IntVar(&d.Burst, "burst", 10, "requests a client may send at once, with --rate")
-	f.BoolVar(&d.AllowURL, "allow-url", false, "fetch pictures from public addresses that requests name")
+	f.BoolVar(&d.AllowURL, "allow-url", false, "fetch images from public addresses that requests name")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate chain (PEM): serve HTTPS")
 	f.StringVar(&o.tlsKey, "tls-key", "", "its key (PEM)")
 
@@ -150,8 +152,8 @@ func (o *serveOptions) run(c *cobra.Command) error {
 // configure brings the flags into the server's configuration.
 func (o *serveOptions) configure(log io.Writer) error {
 	l := &o.config.Limits
-	l.Body, l.Picture.Pixels, l.Memory = o.maxBody<<20, o.maxMegapixel*1e6, int64(o.memory)<<20
-	l.Picture.Bytes = l.Body
+	l.Body, l.Image.Pixels, l.Memory = o.maxBody<<20, o.maxMegapixel*1e6, int64(o.memory)<<20
+	l.Image.Bytes = l.Body
 	if len(o.config.Hosts) == 0 {
 		o.config.Hosts = server.LoopbackHosts(o.listen)
 	}

@@ -32,7 +32,7 @@ func testServeClients(t *testing.T, program string) {
 	if found, err := filepath.Glob(filepath.Join(modules, "complete-*")); err != nil || len(found) == 0 {
 		t.Skip("clients not found in build/clients: scripts/clients.sh puts them there")
 	}
-	const picture, threshold, low, most = "../../examples/BloodImage_00014.jpg", 0.3, 0.0, 10
+	const image, threshold, low, most = "../../examples/BloodImage_00014.jpg", 0.3, 0.0, 10
 	c := exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--model", "cells=../../models/bccd.safetensors", "--model", "../../models/cards.safetensors",
 		"--deepstack-label", "RBC=person", "--deepstack-label", "Platelets=", "--deepstack-max", fmt.Sprint(most))
 	var log bytes.Buffer
@@ -48,7 +48,7 @@ func testServeClients(t *testing.T, program string) {
 	require.NoError(t, err, &log)
 	_, address, _ := strings.Cut(strings.TrimSpace(line), " at http://")
 
-	p := exec.Command("python3", "testdata/clients.py", address, picture, "cells", fmt.Sprint(threshold), "cards", fmt.Sprint(low))
+	p := exec.Command("python3", "testdata/clients.py", address, image, "cells", fmt.Sprint(threshold), "cards", fmt.Sprint(low))
 	p.Env = append(os.Environ(), "PYTHONPATH="+modules, "PYTHONDONTWRITEBYTECODE=1", "MPLCONFIGDIR="+t.TempDir(), "NO_PROXY=127.0.0.1")
 	var complaints bytes.Buffer
 	p.Stderr = &complaints
@@ -58,7 +58,7 @@ func testServeClients(t *testing.T, program string) {
 	require.NoError(t, json.Unmarshal(out, &got))
 
 	detect := func(query string) server.Answer {
-		file, err := os.Open(picture)
+		file, err := os.Open(image)
 		require.NoError(t, err)
 		defer file.Close()
 		a, err := http.Post("http://"+address+"/detect?"+query, "image/jpeg", file)
@@ -124,14 +124,14 @@ func testServeClients(t *testing.T, program string) {
 		got  json.RawMessage
 		want string
 	}{
-		"deepstack, no picture":   {got.DeepStack["no picture"], "Exception: Invalid image"},
-		"deepstack, truncated":    {got.DeepStack["truncated"], "Exception: Invalid image"},
-		"deepstack, no model":     {got.DeepStack["no model"], "Exception: Unknown error : 404 occured"},
-		"codeproject, no picture": {got.CodeProject["no picture"], "CodeProjectAIException: CodeProject.AI Server error: 400"},
-		"codeproject, no model":   {got.CodeProject["no model"], "CodeProjectAIException: Bad url supplied"},
-		"triton, no picture":      {got.Triton["no picture"], "InferenceServerException: [415] unsupported image"},
-		"triton, no model":        {got.Triton["no model"], `InferenceServerException: [404] there is no model "nothing"`},
-		"triton, other input":     {got.Triton["other input"], `InferenceServerException: [400] want one input, "image"`},
+		"deepstack, no image":   {got.DeepStack["no image"], "Exception: Invalid image"},
+		"deepstack, truncated":  {got.DeepStack["truncated"], "Exception: Invalid image"},
+		"deepstack, no model":   {got.DeepStack["no model"], "Exception: Unknown error : 404 occured"},
+		"codeproject, no image": {got.CodeProject["no image"], "CodeProjectAIException: CodeProject.AI Server error: 400"},
+		"codeproject, no model": {got.CodeProject["no model"], "CodeProjectAIException: Bad url supplied"},
+		"triton, no image":      {got.Triton["no image"], "InferenceServerException: [415] unsupported image"},
+		"triton, no model":      {got.Triton["no model"], `InferenceServerException: [404] there is no model "nothing"`},
+		"triton, other input":   {got.Triton["other input"], `InferenceServerException: [400] want one input, "image"`},
 	} {
 		var message string
 		require.NoError(t, json.Unmarshal(c.got, &message), what)

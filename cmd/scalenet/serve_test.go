@@ -167,10 +167,10 @@ func testServeProcess(t *testing.T, program string) {
 	require.NoError(t, err)
 	_, address, _ := strings.Cut(strings.TrimSpace(line), " at ")
 	detect := func() (int, error) {
-		picture, err := os.Open("../../examples/BloodImage_00014.jpg")
+		image, err := os.Open("../../examples/BloodImage_00014.jpg")
 		require.NoError(t, err)
-		defer picture.Close()
-		a, err := http.Post(address+"/detect", "image/jpeg", picture)
+		defer image.Close()
+		a, err := http.Post(address+"/detect", "image/jpeg", image)
 		if err != nil {
 			return 0, err
 		}

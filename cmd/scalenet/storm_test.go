@@ -159,12 +159,12 @@ func (s *storm) serve() {
 	line, err := s.stdout.ReadString('\n')
 	require.NoError(s.t, err)
 	_, s.address, _ = strings.Cut(strings.TrimSpace(line), " at ")
-	picture, err := os.ReadFile("../../examples/BloodImage_00014.jpg")
+	image, err := os.ReadFile("../../examples/BloodImage_00014.jpg")
 	require.NoError(s.t, err)
 	for range 2 {
 		s.clients.Go(func() {
 			for !s.stopping.Load() {
-				a, err := http.Post(s.address+"/detect", "image/jpeg", bytes.NewReader(picture))
+				a, err := http.Post(s.address+"/detect", "image/jpeg", bytes.NewReader(image))
 				if !assert.NoError(s.t, err) {
 					return
 				}

@@ -33,7 +33,7 @@ func newTrainCommand() *cobra.Command {
 		Use:   "train --train PATH --val PATH --out DIR",
 		Short: "Train a detector",
 		Long: fmt.Sprintf(`Train a Faster R-CNN detector. A PATH is a COCO instances file, with the folder of
-its pictures, a folder in Pascal VOC's layout or YOLO's data.yaml, with a split of
+its images, a folder in Pascal VOC's layout or YOLO's data.yaml, with a split of
 it.
 
 The preset (%s) is changed by the keys of a

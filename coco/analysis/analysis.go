@@ -30,7 +30,7 @@ type Analysis struct {
 	Sizes       []Size         `json:"sizes"`
 	Confusion   []Confused     `json:"confusion"` // what is not 0 in the confusion matrix, at the operating point
 	Errors      ErrorBreakdown `json:"errors"`
-	Pictures    []Picture      `json:"pictures"` // most mistakes first
+	PerImage    []Image        `json:"per_image"` // most mistakes first
 
 	gt     *coco.Dataset
 	scenes []scene
@@ -100,9 +100,9 @@ func Analyse(gt *coco.Dataset, dt *coco.Results, o Options) (*Analysis, error) {
 	a.Errors = errorsOf(gt, a.scenes)
 	a.matrix = confusionOf(gt, a.scenes, foundAt, a.Point.Score)
 	a.Confusion = a.matrix.cells(classNames(gt))
-	var byClass []Picture
-	a.Pictures, byClass = pictures(gt, a.scenes, a.Point.Score)
-	slices.SortStableFunc(a.Pictures, func(p, q Picture) int { return cmp.Compare(q.Mistakes(), p.Mistakes()) })
+	var byClass []Image
+	a.PerImage, byClass = perImage(gt, a.scenes, a.Point.Score)
+	slices.SortStableFunc(a.PerImage, func(p, q Image) int { return cmp.Compare(q.Mistakes(), p.Mistakes()) })
 	a.addClasses(e, dt, byClass)
 	a.addCurves(e, dt)
 	return a, a.addSizes(o.Evaluator, dt)
@@ -164,7 +164,7 @@ func operatingPoint(e *coco.Evaluation, dt *coco.Results, score float64) Operati
 	return best
 }
 
-func (a *Analysis) addClasses(e *coco.Evaluation, dt *coco.Results, byClass []Picture) {
+func (a *Analysis) addClasses(e *coco.Evaluation, dt *coco.Results, byClass []Image) {
 	names := classNames(a.gt)
 	mean, voc := vocOf(a.gt, a.scenes, foundAt)
 	a.VOC = mean

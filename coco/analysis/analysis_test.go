@@ -62,7 +62,7 @@ func TestAnalyse(t *testing.T) {
 	}
 	require.InDelta(t, a.Stats.AP(), mean, exact, "the mean curve's mean is AP")
 	objects, found := 0, 0
-	for _, p := range a.Pictures {
+	for _, p := range a.PerImage {
 		objects += p.Objects
 		found += p.Found
 		require.Equal(t, p.Objects, p.Found+p.Missed)
@@ -96,9 +96,9 @@ func TestWriteReport(t *testing.T) {
 	for _, name := range []string{"precision_recall.png", "sizes.png", "errors.png", "confusion.png"} {
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
-		picture, err := png.Decode(bytes.NewReader(data))
+		image, err := png.Decode(bytes.NewReader(data))
 		require.NoError(t, err)
-		require.Greater(t, picture.Bounds().Dx(), 500)
+		require.Greater(t, image.Bounds().Dx(), 500)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "report.json"))
 	require.NoError(t, err)
@@ -114,7 +114,7 @@ func TestWriteReport(t *testing.T) {
 	require.ErrorContains(t, a.WriteReport(dir, 6), "report.html: is there already")
 }
 
-// TestNothing has no objects, no detections, no sizes of pictures.
+// TestNothing has no objects, no detections, no sizes of images.
 func TestNothing(t *testing.T) {
 	for _, c := range []struct{ gt, dt string }{
 		{`{"images": [], "categories": [], "annotations": []}`, `[]`},
@@ -150,7 +150,7 @@ func TestCompare(t *testing.T) {
 	require.Less(t, c.AP.Low, c.AP.Delta)
 	require.Greater(t, c.AP.High, c.AP.Delta)
 	require.NotEmpty(t, c.Classes)
-	require.Less(t, c.Pictures[0].Second, c.Pictures[0].First, "the most improved first")
+	require.Less(t, c.PerImage[0].Second, c.PerImage[0].First, "the most improved first")
 
 	again, err := Compare(gt, worse, better, CompareOptions{Resamples: 200, Seed: 1})
 	require.NoError(t, err)
@@ -160,7 +160,7 @@ func TestCompare(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Change{First: c.AP.First, Second: c.AP.First}, same.AP)
 	require.True(t, same.AP.Chance())
-	require.Empty(t, same.Pictures)
+	require.Empty(t, same.PerImage)
 	_, err = Compare(gt, worse, worse, CompareOptions{})
 	require.ErrorContains(t, err, "resamples")
 }

@@ -15,12 +15,12 @@ import (
 
 // Comparison is how a second results file does against a first one on the same ground truth.
 type Comparison struct {
-	First     Contestant      `json:"first"`
-	Second    Contestant      `json:"second"`
-	AP        Change          `json:"ap"`
-	Resamples int             `json:"resamples"`
-	Classes   []ClassChange   `json:"classes"`  // the largest change first
-	Pictures  []PictureChange `json:"pictures"` // those with more or fewer mistakes, the most improved first
+	First     Contestant    `json:"first"`
+	Second    Contestant    `json:"second"`
+	AP        Change        `json:"ap"`
+	Resamples int           `json:"resamples"`
+	Classes   []ClassChange `json:"classes"`   // the largest change first
+	PerImage  []ImageChange `json:"per_image"` // those with more or fewer mistakes, the most improved first
 }
 
 // Contestant is a results file.
@@ -30,7 +30,7 @@ type Contestant struct {
 	Point   OperatingPoint `json:"operating_point"`
 }
 
-// Change is a difference, second minus first, and what a bootstrap over the pictures makes of it: had other pictures of the same
+// Change is a difference, second minus first, and what a bootstrap over the images makes of it: had other images of the same
 // kind been annotated, it would lie between Low and High 95 times of 100. An interval that holds 0 may be chance.
 type Change struct {
 	First  float64 `json:"first"`
@@ -51,8 +51,8 @@ type ClassChange struct {
 	Change
 }
 
-// PictureChange counts mistakes (missed objects and false detections) at IoU 0.5 and each file's own operating point.
-type PictureChange struct {
+// ImageChange counts mistakes (missed objects and false detections) at IoU 0.5 and each file's own operating point.
+type ImageChange struct {
 	ID     int64  `json:"id"`
 	File   string `json:"file,omitempty"`
 	First  int    `json:"first"`
@@ -73,9 +73,9 @@ func Compare(gt *coco.Dataset, first, second *coco.Results, o CompareOptions) (*
 		return nil, errors.New("resamples: at least 1 is needed")
 	}
 	o.Evaluator.Ranking = true
-	c := &Comparison{Resamples: o.Resamples, Classes: []ClassChange{}, Pictures: []PictureChange{}}
+	c := &Comparison{Resamples: o.Resamples, Classes: []ClassChange{}, PerImage: []ImageChange{}}
 	var evaluations [2]*coco.Evaluation
-	var counts [2][]Picture
+	var counts [2][]Image
 	for i, dt := range []*coco.Results{first, second} {
 		e, err := o.Evaluator.Evaluate(gt, dt)
 		if err != nil {
@@ -84,14 +84,14 @@ func Compare(gt *coco.Dataset, first, second *coco.Results, o CompareOptions) (*
 		evaluations[i] = e
 		side := []*Contestant{&c.First, &c.Second}[i]
 		*side = Contestant{dt.Path, e.Stats, operatingPoint(e, dt, o.Score)}
-		counts[i], _ = pictures(gt, scenes(gt, dt), side.Point.Score)
+		counts[i], _ = perImage(gt, scenes(gt, dt), side.Point.Score)
 	}
 	for i, p := range counts[0] {
 		if q := counts[1][i]; p.Mistakes() != q.Mistakes() {
-			c.Pictures = append(c.Pictures, PictureChange{p.ID, p.File, p.Mistakes(), q.Mistakes()})
+			c.PerImage = append(c.PerImage, ImageChange{p.ID, p.File, p.Mistakes(), q.Mistakes()})
 		}
 	}
-	slices.SortStableFunc(c.Pictures, func(a, b PictureChange) int { return cmp.Compare(a.Second-a.First, b.Second-b.First) })
+	slices.SortStableFunc(c.PerImage, func(a, b ImageChange) int { return cmp.Compare(a.Second-a.First, b.Second-b.First) })
 	c.addChanges(gt, evaluations, o)
 	return c, nil
 }
@@ -112,14 +112,14 @@ func (c *Comparison) addChanges(gt *coco.Dataset, e [2]*coco.Evaluation, o Compa
 	})
 }
 
-// bootstrap draws as many pictures as there are, with replacement, again and again, and evaluates both files on each draw: the
-// pictures, not the detections, are what is drawn from a larger whole.
+// bootstrap draws as many images as there are, with replacement, again and again, and evaluates both files on each draw: the
+// images, not the detections, are what is drawn from a larger whole.
 type bootstrap struct {
 	gt         *coco.Dataset
 	e          [2]*coco.Evaluation
 	o          CompareOptions
-	objects    []int32   // classes (from 0) of the objects that are not ignored, by picture
-	from       []int32   // where each picture's begin
+	objects    []int32   // classes (from 0) of the objects that are not ignored, by image
+	from       []int32   // where each image's begin
 	difference [][]int32 // by class, the last of all classes: AP of each draw, second minus first, in units of 1e-8
 }
 

@@ -30,7 +30,7 @@ const (
 
 // ErrorBreakdown says what average precision at IoU 0.5 would be without the errors of a kind. Its figures are tidecv's, but that
 // they are shares, not percentages, and that classes without objects are left out of all means, as in COCO's figures (tidecv
-// counts them as 0). They differ a little from coco's AP50: 100 detections of a picture count, not of a picture and class.
+// counts them as 0). They differ a little from coco's AP50: 100 detections of an image count, not of an image and class.
 type ErrorBreakdown struct {
 	AP50  float64           `json:"ap50"`
 	Kinds [numKinds]string  `json:"kinds"` // KindNames: the order of all lists
@@ -70,7 +70,7 @@ func errorsOf(gt *coco.Dataset, all []scene) ErrorBreakdown {
 	return result
 }
 
-// breakdown collects what is needed of all pictures. Classes are numbered from 0.
+// breakdown collects what is needed of all images. Classes are numbered from 0.
 type breakdown struct {
 	objects []int // that are not ignored
 	counted []bool
@@ -94,7 +94,7 @@ type mistake struct {
 	target      *target // of a classification or localisation error
 }
 
-// target is an object of the picture at hand.
+// target is an object of the image at hand.
 type target struct {
 	*coco.Annotation
 	found   bool
@@ -115,7 +115,7 @@ func newBreakdown(gt *coco.Dataset) *breakdown {
 	return b
 }
 
-// scene matches the detections of a picture and names its errors.
+// scene matches the detections of an image and names its errors.
 func (b *breakdown) scene(s *scene) {
 	targets := make([]target, len(s.objects))
 	for i, a := range s.objects {

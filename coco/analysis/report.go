@@ -37,7 +37,7 @@ func ReportFiles() []string {
 var reportTemplate string
 
 // WriteReport writes a folder with report.html (one file, nothing is loaded from elsewhere), report.json and the charts as PNG.
-// worst is the number of pictures with most mistakes that are drawn. A report that is there already is an error.
+// worst is the number of images with most mistakes that are drawn. A report that is there already is an error.
 func (a *Analysis) WriteReport(dir string, worst int) error {
 	for _, name := range []string{reportHTML, reportJSON} {
 		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
@@ -67,7 +67,7 @@ func (a *Analysis) WriteReport(dir string, worst int) error {
 		}
 		*c.into = dataURL("image/png", png)
 	}
-	if err := page.addPictures(worst); err != nil {
+	if err := page.addImages(worst); err != nil {
 		return err
 	}
 	text, err := json.Marshal(a)
@@ -103,32 +103,32 @@ func dataURL(kind string, data []byte) template.URL {
 type page struct {
 	*Analysis
 	Charts struct{ Curves, Sizes, Errors, Confusion template.URL }
-	Worst  []drawnPicture
-	Blank  int // of them, without a picture
+	Worst  []drawnImage
+	Blank  int // of them, without an image
 }
 
-type drawnPicture struct {
-	Picture
-	Image template.URL
+type drawnImage struct {
+	Image
+	Drawing template.URL
 }
 
-func (p *page) addPictures(worst int) error {
-	for _, m := range p.Pictures[:min(worst, len(p.Pictures))] {
+func (p *page) addImages(worst int) error {
+	for _, m := range p.PerImage[:min(worst, len(p.PerImage))] {
 		if m.Mistakes() == 0 {
 			break
 		}
-		picture, err := p.Draw(m.index)
+		image, err := p.Draw(m.index)
 		if err != nil {
 			return err
 		}
-		jpeg, err := picture.Encode(".jpg")
+		jpeg, err := image.Encode(".jpg")
 		if err != nil {
 			return err
 		}
-		if p.picturePath(m.index) == "" {
+		if p.imagePath(m.index) == "" {
 			p.Blank++
 		}
-		p.Worst = append(p.Worst, drawnPicture{m, dataURL("image/jpeg", jpeg)})
+		p.Worst = append(p.Worst, drawnImage{m, dataURL("image/jpeg", jpeg)})
 	}
 	return nil
 }

@@ -7,10 +7,10 @@ import (
 	"scalenet/coco"
 )
 
-// maxDetections of a picture, all classes together, are looked at by Errors and Confusion, as by the tools they follow.
+// maxDetections of an image, all classes together, are looked at by Errors and Confusion, as by the tools they follow.
 const maxDetections = 100
 
-// scene is a picture.
+// scene is an image.
 type scene struct {
 	objects    []*coco.Annotation
 	ignored    []*coco.Annotation
@@ -24,7 +24,7 @@ type detection struct {
 	score float64
 }
 
-// scenes sorts objects and detections by picture. Detections of categories and pictures that the ground truth does not list are
+// scenes sorts objects and detections by image. Detections of categories and images that the ground truth does not list are
 // left out: the evaluator has counted, or refused, them.
 func scenes(gt *coco.Dataset, dt *coco.Results) []scene {
 	all := make([]scene, len(gt.Images))

@@ -49,7 +49,7 @@ func vocOf(gt *coco.Dataset, scenes []scene, iou float64) (mean VOCFigures, clas
 
 func vocIgnored(a *coco.Annotation) bool { return a.Difficult || a.Ignored() }
 
-// vocScene appends a picture's detections to the points of their classes.
+// vocScene appends an image's detections to the points of their classes.
 func vocScene(s *scene, iou float64, all [][]point) {
 	objects := append(slices.Clone(s.objects), s.ignored...)
 	found := make([]bool, len(objects))

@@ -9,8 +9,8 @@ import (
 	"scalenet/imaging"
 )
 
-// pictureSide is the longest side of a picture in a report, in pixels.
-const pictureSide = 640
+// imageSide is the longest side of an image in a report, in pixels.
+const imageSide = 640
 
 // Colours of boxes in a report, as classes of imaging.ClassColor.
 const (
@@ -20,12 +20,12 @@ const (
 	ignoredColour = 8 // brown
 )
 
-// Draw draws what became of the detections and objects of picture i (an index of the data set), at the operating point: found
+// Draw draws what became of the detections and objects of image i (an index of the data set), at the operating point: found
 // objects green, false detections red, missed objects blue, ignored regions brown. Where Dataset.ImagesDir has no
-// picture the boxes are on a blank canvas.
+// image the boxes are on a blank canvas.
 func (a *Analysis) Draw(i int) (*imaging.Image, error) {
-	j := a.scenes[i].judge(a.Point.Score)
-	picture, scale, err := a.canvas(i)
+	j := a.scenes[i].match(a.Point.Score)
+	image, scale, err := a.canvas(i)
 	if err != nil {
 		return nil, err
 	}
@@ -53,36 +53,36 @@ func (a *Analysis) Draw(i int) (*imaging.Image, error) {
 			add(d.box, fmt.Sprintf("%s %.2f", names[d.class-1], d.score), falseColour)
 		}
 	}
-	return picture, picture.Draw(boxes...)
+	return image, image.Draw(boxes...)
 }
 
-// canvas is the picture, or a white one, and how many of its pixels one pixel of the annotation is.
+// canvas is the image, or a white one, and how many of its pixels one pixel of the annotation is.
 func (a *Analysis) canvas(i int) (*imaging.Image, float64, error) {
-	if path := a.picturePath(i); path != "" {
-		picture, err := imaging.Load(path, imaging.Limits{})
+	if path := a.imagePath(i); path != "" {
+		image, err := imaging.Load(path, imaging.Limits{})
 		if err != nil {
 			return nil, 0, err
 		}
-		size := geom.Size{W: picture.W, H: picture.H}
+		size := geom.Size{W: image.W, H: image.H}
 		scale := fitInto(size)
 		if scale < 1 {
-			if picture, err = picture.Resize(max(1, int(float64(size.W)*scale)), max(1, int(float64(size.H)*scale))); err != nil {
+			if image, err = image.Resize(max(1, int(float64(size.W)*scale)), max(1, int(float64(size.H)*scale))); err != nil {
 				return nil, 0, fmt.Errorf("%s: %w", path, err)
 			}
 		}
-		return picture, scale, nil
+		return image, scale, nil
 	}
 	size := a.extent(i)
 	scale := fitInto(size)
-	picture := imaging.New(max(1, int(float64(size.W)*scale)), max(1, int(float64(size.H)*scale)))
-	for k := range picture.Pix {
-		picture.Pix[k] = 250
+	image := imaging.New(max(1, int(float64(size.W)*scale)), max(1, int(float64(size.H)*scale)))
+	for k := range image.Pix {
+		image.Pix[k] = 250
 	}
-	return picture, scale, nil
+	return image, scale, nil
 }
 
-// picturePath is "" where there is no picture.
-func (a *Analysis) picturePath(i int) string {
+// imagePath is "" where there is no image.
+func (a *Analysis) imagePath(i int) string {
 	if a.gt.ImagesDir == "" || a.gt.Images[i].FileName == "" {
 		return ""
 	}
@@ -93,9 +93,9 @@ func (a *Analysis) picturePath(i int) string {
 	return path
 }
 
-func fitInto(s geom.Size) float64 { return min(1, pictureSide/float64(max(s.W, s.H, 1))) }
+func fitInto(s geom.Size) float64 { return min(1, imageSide/float64(max(s.W, s.H, 1))) }
 
-// extent is the annotated size of a picture, or what holds all of its objects and detections.
+// extent is the annotated size of an image, or what holds all of its objects and detections.
 func (a *Analysis) extent(i int) geom.Size {
 	if m := a.gt.Images[i]; m.Width > 0 && m.Height > 0 {
 		return geom.Size{W: m.Width, H: m.Height}
@@ -109,7 +109,7 @@ func (a *Analysis) extent(i int) geom.Size {
 			grow(&o.Box)
 		}
 	}
-	for _, d := range s.judge(a.Point.Score).kept {
+	for _, d := range s.match(a.Point.Score).kept {
 		grow(d.box)
 	}
 	return geom.Size{W: int(min(w, most)), H: int(min(h, most))}

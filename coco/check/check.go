@@ -1,6 +1,6 @@
 // Package check looks for what is wrong with a data set before a training does.
 //
-// Errors are what would stop a training: an entry that cannot be read, a picture that is missing, corrupt, of an unknown format,
+// Errors are what would stop a training: an entry that cannot be read, an image that is missing, corrupt, of an unknown format,
 // too large, or of another size than its annotation says. Everything else is a warning: a training would go through and
 // be worse for it, or not.
 package check
@@ -25,11 +25,11 @@ import (
 
 // Options of a Checker.
 type Options struct {
-	Limits           imaging.Limits // of a picture, those of a training by default
+	Limits           imaging.Limits // of an image, those of a training by default
 	Keep             int            // remarks of each kind whose words are kept; below 0: all
-	Workers          int            // pictures looked at together; default GOMAXPROCS
-	Shorter, Longest int            // size at which pictures enter the network; default 600/1000
-	Progress         func(done int) // pictures; may be nil
+	Workers          int            // images looked at together; default GOMAXPROCS
+	Shorter, Longest int            // size at which images enter the network; default 600/1000
+	Progress         func(done int) // images; may be nil
 }
 
 // Checker gathers what is wrong with one or several parts of a data set.
@@ -79,14 +79,14 @@ func faultKind(err error) string {
 	switch {
 	case errors.Is(err, coco.ErrDuplicateID):
 		return "duplicate id"
-	case errors.Is(err, coco.ErrNoPicture):
-		return "missing picture"
+	case errors.Is(err, coco.ErrNoImage):
+		return "missing image"
 	case errors.Is(err, imaging.ErrCorrupt):
-		return "corrupt picture"
+		return "corrupt image"
 	case errors.Is(err, imaging.ErrUnsupported):
-		return "picture of an unknown format"
+		return "image of an unknown format"
 	case errors.Is(err, imaging.ErrTooLarge):
-		return "picture too large"
+		return "image too large"
 	}
 	return "unreadable entry"
 }
@@ -94,15 +94,15 @@ func faultKind(err error) string {
 // Check looks at a data set; name is that of its split.
 func (c *Checker) Check(ctx context.Context, name string, d *coco.Dataset) error {
 	if len(d.Images) == 0 {
-		c.Fault(fmt.Errorf("%s: no pictures in it", d.Path))
+		c.Fault(fmt.Errorf("%s: no images in it", d.Path))
 	}
 	seen, err := c.look(ctx, d)
 	if err != nil {
 		return err
 	}
-	part := Part{Name: name, Path: d.Path, Pictures: len(d.Images)}
+	part := Part{Name: name, Path: d.Path, Images: len(d.Images)}
 	for i := range d.Images {
-		c.picture(name, d, i, &seen[i])
+		c.image(name, d, i, &seen[i])
 		if len(d.Objects(i)) == 0 {
 			part.Empty++
 		}
@@ -113,9 +113,9 @@ func (c *Checker) Check(ctx context.Context, name string, d *coco.Dataset) error
 	return nil
 }
 
-// look decodes all pictures, several at a time.
-func (c *Checker) look(ctx context.Context, d *coco.Dataset) ([]seenPicture, error) {
-	seen := make([]seenPicture, len(d.Images))
+// look decodes all images, several at a time.
+func (c *Checker) look(ctx context.Context, d *coco.Dataset) ([]seenImage, error) {
+	seen := make([]seenImage, len(d.Images))
 	var g errgroup.Group
 	g.SetLimit(c.opt.Workers)
 	for i := range d.Images {
@@ -138,23 +138,23 @@ func (c *Checker) look(ctx context.Context, d *coco.Dataset) ([]seenPicture, err
 	return seen, ctx.Err()
 }
 
-// picture says what is wrong with a file.
-func (c *Checker) picture(part string, d *coco.Dataset, i int, s *seenPicture) {
+// image says what is wrong with a file.
+func (c *Checker) image(part string, d *coco.Dataset, i int, s *seenImage) {
 	img := d.Images[i]
 	where := fmt.Sprintf("%s: images[%d]", d.Path, d.ImagePlace(i))
 	if img.FileName == "" {
-		c.errors.Add("missing picture", "%s: %s", d.Path, d.Missing(i))
+		c.errors.Add("missing image", "%s: %s", d.Path, d.Missing(i))
 		return
 	}
 	path := filepath.Clean(d.ImagePath(i))
 	if first, ok := c.listed[path]; ok {
-		c.warnings.Add("picture listed twice", "%s: %s is listed %s already", where, path, first.in(part))
+		c.warnings.Add("image listed twice", "%s: %s is listed %s already", where, path, first.in(part))
 		return // the rest was said
 	}
 	c.listed[path] = place{part, img.FileName}
 	switch {
 	case errors.Is(s.err, fs.ErrNotExist):
-		c.errors.Add("missing picture", "%s: %s", d.Path, d.Missing(i))
+		c.errors.Add("missing image", "%s: %s", d.Path, d.Missing(i))
 		return
 	case s.err != nil:
 		c.errors.Add(faultKind(s.err), "%s: %s", where, s.err)
@@ -162,7 +162,7 @@ func (c *Checker) picture(part string, d *coco.Dataset, i int, s *seenPicture) {
 	}
 	if img.Width > 0 && img.Height > 0 && (img.Width != s.size.W || img.Height != s.size.H) {
 		if s.rotated && img.Width == s.size.H && img.Height == s.size.W {
-			c.errors.Add("picture turned by EXIF, its annotation is not", "%s: %s is %dx%d when upright, its annotation says %dx%d, as it is stored",
+			c.errors.Add("image turned by EXIF, its annotation is not", "%s: %s is %dx%d when upright, its annotation says %dx%d, as it is stored",
 				where, path, s.size.W, s.size.H, img.Width, img.Height)
 		} else {
 			c.errors.Add("size differs from the annotation", "%s: %s has %dx%d pixels, its annotation says %dx%d",
@@ -174,11 +174,11 @@ func (c *Checker) picture(part string, d *coco.Dataset, i int, s *seenPicture) {
 		c.content[s.hash] = place{part, img.FileName}
 		return
 	}
-	kind := "identical pictures"
+	kind := "identical images"
 	if first.part != part {
-		kind = "picture in two splits"
+		kind = "image in two splits"
 	}
-	c.warnings.Add(kind, "%s: %s is the same picture as %s %s", where, img.FileName, first.name, first.in(part))
+	c.warnings.Add(kind, "%s: %s is the same image as %s %s", where, img.FileName, first.name, first.in(part))
 }
 
 // in says where a place is, seen from a part.
@@ -197,7 +197,7 @@ type object struct {
 }
 
 // boxes says what is wrong with the boxes of an image.
-func (c *Checker) boxes(d *coco.Dataset, i int, s *seenPicture) {
+func (c *Checker) boxes(d *coco.Dataset, i int, s *seenImage) {
 	img := d.Images[i]
 	w, h := float64(img.Width), float64(img.Height)
 	if s.err == nil {
@@ -211,11 +211,11 @@ func (c *Checker) boxes(d *coco.Dataset, i int, s *seenPicture) {
 		switch {
 		case a.Empty():
 			c.warnings.Add("box of no area", "%s: %v", where, b)
-		case w <= 0 || h <= 0: // a picture that nothing is known of
+		case w <= 0 || h <= 0: // an image that nothing is known of
 		case b[0] >= w || b[1] >= h || b[0]+b[2] <= 0 || b[1]+b[3] <= 0:
-			c.warnings.Add("box outside the picture", "%s: %v in %vx%v pixels", where, b, w, h)
+			c.warnings.Add("box outside the image", "%s: %v in %vx%v pixels", where, b, w, h)
 		case b[0] < -1 || b[1] < -1 || b[0]+b[2] > w+1 || b[1]+b[3] > h+1:
-			c.warnings.Add("box reaches out of the picture by more than a pixel", "%s: %v in %vx%v pixels", where, b, w, h)
+			c.warnings.Add("box reaches out of the image by more than a pixel", "%s: %v in %vx%v pixels", where, b, w, h)
 		}
 		same := object{b, a.Class, a.Crowd}
 		if other, ok := first[same]; ok {
@@ -250,7 +250,7 @@ func (c *Checker) count(name string, d *coco.Dataset, part *Part) {
 			has[row] = true
 		}
 		for row := range has {
-			row.Pictures++
+			row.Images++
 		}
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"scalenet/imaging"
 )
 
-// picture writes a picture of one grey level; equal arguments give equal files.
-func picture(t testing.TB, path string, w, h int, grey byte) {
+// image writes an image of one grey level; equal arguments give equal files.
+func image(t testing.TB, path string, w, h int, grey byte) {
 	t.Helper()
 	m := imaging.New(w, h)
 	for i := range m.Pix {
@@ -32,7 +32,7 @@ func found(t testing.TB, images, annotations string, change func(dir string)) (r
 	t.Helper()
 	dir := t.TempDir()
 	for i := range 4 {
-		picture(t, filepath.Join(dir, fmt.Sprintf("%c.png", 'a'+i)), 60, 40, byte(i))
+		image(t, filepath.Join(dir, fmt.Sprintf("%c.png", 'a'+i)), 60, 40, byte(i))
 	}
 	if change != nil {
 		change(dir)
@@ -64,7 +64,7 @@ const (
 	boxes = `{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 20]}, {"id": 2, "image_id": 1, "category_id": 2, "bbox": [0, 0, 60, 40]}`
 )
 
-func image(id int, name string) string {
+func imageJSON(id int, name string) string {
 	return fmt.Sprintf(`, {"id": %d, "file_name": %q, "width": 60, "height": 40}`, id, name)
 }
 
@@ -87,29 +87,29 @@ func TestCheck(t *testing.T) {
 		warning       bool
 	}{
 		"nothing":         {images: good, boxes: boxes},
-		"a background":    {images: good + image(2, "b.png"), boxes: boxes},
+		"a background":    {images: good + imageJSON(2, "b.png"), boxes: boxes},
 		"a crowd":         {images: good, boxes: boxes + `, {"id": 3, "image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 20], "iscrowd": 1}`},
 		"size unknown":    {images: good + `, {"id": 2, "file_name": "b.png"}`, boxes: boxes},
-		"no pictures":     {kind: "unreadable entry", want: "gt.json: no pictures in it"},
-		"missing":         {images: good + image(2, "none.png"), boxes: boxes, kind: "missing picture", want: "images[1].file_name: no picture at "},
-		"corrupt":         {images: good + image(2, "b.png"), boxes: boxes, change: func(dir string) { require.NoError(t, os.Truncate(filepath.Join(dir, "b.png"), 70)) }, kind: "corrupt picture", want: "b.png: PNG: corrupt image: cut off"},
-		"empty file":      {images: good + image(2, "b.png"), boxes: boxes, change: write("b.png", nil), kind: "corrupt picture", want: "no data"},
-		"unknown format":  {images: good + image(2, "b.png"), boxes: boxes, change: write("b.png", []byte("hello")), kind: "picture of an unknown format", want: "images[1]: "},
-		"too large":       {images: good + image(2, "b.png"), boxes: boxes, change: func(dir string) { picture(t, filepath.Join(dir, "b.png"), 17000, 1, 0) }, kind: "picture too large", want: "17000x1"},
-		"a folder":        {images: good + image(2, "sub"), boxes: boxes, change: func(dir string) { require.NoError(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755)) }, kind: "unreadable entry", want: "is a directory"},
+		"no images":       {kind: "unreadable entry", want: "gt.json: no images in it"},
+		"missing":         {images: good + imageJSON(2, "none.png"), boxes: boxes, kind: "missing image", want: "images[1].file_name: no image at "},
+		"corrupt":         {images: good + imageJSON(2, "b.png"), boxes: boxes, change: func(dir string) { require.NoError(t, os.Truncate(filepath.Join(dir, "b.png"), 70)) }, kind: "corrupt image", want: "b.png: PNG: corrupt image: cut off"},
+		"empty file":      {images: good + imageJSON(2, "b.png"), boxes: boxes, change: write("b.png", nil), kind: "corrupt image", want: "no data"},
+		"unknown format":  {images: good + imageJSON(2, "b.png"), boxes: boxes, change: write("b.png", []byte("hello")), kind: "image of an unknown format", want: "images[1]: "},
+		"too large":       {images: good + imageJSON(2, "b.png"), boxes: boxes, change: func(dir string) { image(t, filepath.Join(dir, "b.png"), 17000, 1, 0) }, kind: "image too large", want: "17000x1"},
+		"a folder":        {images: good + imageJSON(2, "sub"), boxes: boxes, change: func(dir string) { require.NoError(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755)) }, kind: "unreadable entry", want: "is a directory"},
 		"another size":    {images: good + `, {"id": 2, "file_name": "b.png", "width": 40, "height": 60}`, boxes: boxes, kind: "size differs from the annotation", want: "b.png has 60x40 pixels, its annotation says 40x60"},
-		"EXIF":            {images: good + fmt.Sprintf(`, {"id": 2, "file_name": "x.jpg", "width": %d, "height": %d}`, upright.H, upright.W), boxes: boxes, change: write("x.jpg", exif), kind: "picture turned by EXIF, its annotation is not", want: "when upright, its annotation says"},
+		"EXIF":            {images: good + fmt.Sprintf(`, {"id": 2, "file_name": "x.jpg", "width": %d, "height": %d}`, upright.H, upright.W), boxes: boxes, change: write("x.jpg", exif), kind: "image turned by EXIF, its annotation is not", want: "when upright, its annotation says"},
 		"EXIF, right":     {images: good + fmt.Sprintf(`, {"id": 2, "file_name": "x.jpg", "width": %d, "height": %d}`, upright.W, upright.H), boxes: boxes, change: write("x.jpg", exif)},
-		"duplicate id":    {images: good + image(1, "b.png"), boxes: boxes, kind: "duplicate id", want: "images[1].id: 1 is the id of images[0] already"},
+		"duplicate id":    {images: good + imageJSON(1, "b.png"), boxes: boxes, kind: "duplicate id", want: "images[1].id: 1 is the id of images[0] already"},
 		"unknown image":   {images: good, boxes: boxes + `, {"id": 3, "image_id": 9, "category_id": 1, "bbox": [1, 2, 30, 20]}`, kind: "unreadable entry", want: "annotations[2].image_id: no image has the id 9"},
 		"broken file":     {images: good, boxes: boxes + `, {"id": 3, "bbox": [NaN, 0, 1, 1]}`, kind: "unreadable entry", want: "annotations[2].bbox: [0]: NaN"},
-		"listed twice":    {images: good + image(2, "./a.png"), boxes: boxes, kind: "picture listed twice", want: "a.png is listed there already", warning: true},
-		"identical":       {images: good + image(2, "z.png"), boxes: boxes, change: func(dir string) { picture(t, filepath.Join(dir, "z.png"), 60, 40, 0) }, kind: "identical pictures", want: "z.png is the same picture as a.png there", warning: true},
+		"listed twice":    {images: good + imageJSON(2, "./a.png"), boxes: boxes, kind: "image listed twice", want: "a.png is listed there already", warning: true},
+		"identical":       {images: good + imageJSON(2, "z.png"), boxes: boxes, change: func(dir string) { image(t, filepath.Join(dir, "z.png"), 60, 40, 0) }, kind: "identical images", want: "z.png is the same image as a.png there", warning: true},
 		"no area":         {images: good, boxes: boxes + box(3, "5, 5, 0, 3"), kind: "box of no area", want: "a.png: annotations[2].bbox: [5 5 0 3]", warning: true},
 		"negative side":   {images: good, boxes: boxes + box(3, "5, 5, -1, 3"), kind: "box of no area", want: "[5 5 -1 3]", warning: true},
-		"outside":         {images: good, boxes: boxes + box(3, "60, 5, 3, 3"), kind: "box outside the picture", want: "[60 5 3 3] in 60x40 pixels", warning: true},
-		"left of it":      {images: good, boxes: boxes + box(3, "-3, 5, 3, 3"), kind: "box outside the picture", want: "[-3 5 3 3]", warning: true},
-		"reaches out":     {images: good, boxes: boxes + box(3, "50, 5, 11.5, 3"), kind: "box reaches out of the picture by more than a pixel", want: "[50 5 11.5 3]", warning: true},
+		"outside":         {images: good, boxes: boxes + box(3, "60, 5, 3, 3"), kind: "box outside the image", want: "[60 5 3 3] in 60x40 pixels", warning: true},
+		"left of it":      {images: good, boxes: boxes + box(3, "-3, 5, 3, 3"), kind: "box outside the image", want: "[-3 5 3 3]", warning: true},
+		"reaches out":     {images: good, boxes: boxes + box(3, "50, 5, 11.5, 3"), kind: "box reaches out of the image by more than a pixel", want: "[50 5 11.5 3]", warning: true},
 		"by rounding":     {images: good, boxes: boxes + box(3, "-0.4, -0.4, 61, 41")},
 		"twice":           {images: good, boxes: boxes + box(3, "1, 2, 30, 20"), kind: "box that is there twice", want: "annotations[2].bbox: [1 2 30 20] is annotations[0] already", warning: true},
 		"unused category": {images: good, boxes: strings.Split(boxes, ", {")[0], kind: "class without objects", want: "dog", warning: true},
@@ -129,7 +129,7 @@ func TestCheck(t *testing.T) {
 			require.Len(t, all, 1, "%v", all)
 			require.Len(t, all[c.kind], 1, "%v", all)
 			require.Contains(t, all[c.kind][0], c.want)
-			if len(r.Parts) > 0 && name != "no pictures" {
+			if len(r.Parts) > 0 && name != "no images" {
 				require.Empty(t, other)
 			}
 		})
@@ -141,8 +141,8 @@ func TestCheck(t *testing.T) {
 // Parts are checked against each other and share the table of classes.
 func TestParts(t *testing.T) {
 	dir := t.TempDir()
-	picture(t, filepath.Join(dir, "a.png"), 60, 40, 1)
-	picture(t, filepath.Join(dir, "b.png"), 60, 40, 1)
+	image(t, filepath.Join(dir, "a.png"), 60, 40, 1)
+	image(t, filepath.Join(dir, "b.png"), 60, 40, 1)
 	part := func(name, image, categories string) *coco.Dataset {
 		file := filepath.Join(dir, name+".json")
 		require.NoError(t, os.WriteFile(file, []byte(`{"images": [{"id": 1, "file_name": "`+image+`"}], "categories": [`+categories+`],
@@ -157,16 +157,16 @@ func TestParts(t *testing.T) {
 	require.NoError(t, c.Check(t.Context(), "val", part("val", "b.png", `{"id": 5, "name": "dog"}, {"id": 6, "name": "cat"}`)))
 	r := c.Report()
 	require.Zero(t, r.ErrorCount())
-	require.Equal(t, []coco.RemarkKind{{Kind: "picture in two splits", Count: 1, First: []string{filepath.Join(dir, "val.json") + ": images[0]: b.png is the same picture as a.png in train"}}}, r.Warnings)
-	require.Equal(t, []Class{{Name: "cat", Objects: 1, Pictures: 1, Parts: map[string]int{"train": 1}}, {Name: "dog", Objects: 1, Pictures: 1, Parts: map[string]int{"val": 1}}}, r.Classes)
+	require.Equal(t, []coco.RemarkKind{{Kind: "image in two splits", Count: 1, First: []string{filepath.Join(dir, "val.json") + ": images[0]: b.png is the same image as a.png in train"}}}, r.Warnings)
+	require.Equal(t, []Class{{Name: "cat", Objects: 1, Images: 1, Parts: map[string]int{"train": 1}}, {Name: "dog", Objects: 1, Images: 1, Parts: map[string]int{"val": 1}}}, r.Classes)
 	require.Equal(t, 2, r.Sides.Boxes)
 	require.Equal(t, []int{2, 0, 0}, []int{r.Sides.Small, r.Sides.Medium, r.Sides.Large})
-	require.InDelta(t, 24.49, r.Sides.Picture[3], 0.01)
+	require.InDelta(t, 24.49, r.Sides.Image[3], 0.01)
 	require.InDelta(t, 24.49*15, r.Sides.Network[3], 0.1, "60x40 becomes 900x600")
 
 	var text bytes.Buffer
 	require.NoError(t, r.Print(&text))
-	require.Contains(t, text.String(), "train.json train: 1 pictures (0 without boxes), 1 boxes (0 crowds)\n")
+	require.Contains(t, text.String(), "train.json train: 1 images (0 without boxes), 1 boxes (0 crowds)\n")
 	require.Regexp(t, `cat +1 +50\.0 % +1 +1 +0`, text.String())
 	plots := filepath.Join(dir, "plots")
 	require.NoError(t, r.Plot(plots))

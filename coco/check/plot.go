@@ -16,7 +16,7 @@ import (
 	"scalenet/figure"
 )
 
-// The pictures in a folder.
+// The images in a folder.
 const (
 	sizesPNG   = "sizes.png"
 	classesPNG = "classes.png"
@@ -26,7 +26,7 @@ const (
 func PlotFiles() []string { return []string{sizesPNG, classesPNG} }
 
 // Plot draws the histogram of box sizes (sizes.png) and the objects of each class (classes.png) into a folder, which is made. A
-// picture with nothing to show is not written.
+// image with nothing to show is not written.
 func (r *Report) Plot(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -42,21 +42,21 @@ func (r *Report) Plot(dir string) error {
 	return nil
 }
 
-const width = 9 * vg.Inch // of the pictures
+const width = 9 * vg.Inch // of the images
 
 // binsPerOctave of the histogram.
 const binsPerOctave = 4
 
-// plotSizes draws how many boxes there are of each size, on a logarithmic axis, in pixels of the pictures and of the network's input.
+// plotSizes draws how many boxes there are of each size, on a logarithmic axis, in pixels of the images and of the network's input.
 func (r *Report) plotSizes(path string) error {
 	p := figure.New(fmt.Sprintf("Sizes of %d boxes", r.Sides.Boxes),
 		"side of the box (square root of its area) in pixels; dashed: 32 and 96, COCO's bounds", "boxes")
-	all := slices.Concat(r.sides.picture, r.sides.network)
+	all := slices.Concat(r.sides.image, r.sides.network)
 	low, high := bin(slices.Min(all)), bin(slices.Max(all))+1
 	for i, s := range []struct {
 		name   string
 		values []float32
-	}{{"in the pictures", r.sides.picture}, {fmt.Sprintf("in the network at %d/%d", r.Sides.Shorter, r.Sides.Longest), r.sides.network}} {
+	}{{"in the images", r.sides.image}, {fmt.Sprintf("in the network at %d/%d", r.Sides.Shorter, r.Sides.Longest), r.sides.network}} {
 		counts := make([]float64, high-low)
 		for _, v := range s.values {
 			counts[bin(v)-low]++

@@ -24,21 +24,21 @@ type Report struct {
 
 // Part is one data set that was checked.
 type Part struct {
-	Name     string `json:"name"` // of the split; may be empty
-	Path     string `json:"path"`
-	Pictures int    `json:"pictures"`
-	Empty    int    `json:"without_boxes"` // pictures
-	Boxes    int    `json:"boxes"`
-	Crowds   int    `json:"crowds"` // of the boxes
+	Name   string `json:"name"` // of the split; may be empty
+	Path   string `json:"path"`
+	Images int    `json:"images"`
+	Empty  int    `json:"without_boxes"` // images
+	Boxes  int    `json:"boxes"`
+	Crowds int    `json:"crowds"` // of the boxes
 }
 
 // Class is a row of the table of classes.
 type Class struct {
-	Name     string         `json:"name"`
-	Objects  int            `json:"objects"` // crowds among them
-	Crowds   int            `json:"crowds"`
-	Pictures int            `json:"pictures"`
-	Parts    map[string]int `json:"objects_by_part"`
+	Name    string         `json:"name"`
+	Objects int            `json:"objects"` // crowds among them
+	Crowds  int            `json:"crowds"`
+	Images  int            `json:"images"`
+	Parts   map[string]int `json:"objects_by_part"`
 }
 
 // ErrorCount is the number of errors.
@@ -54,21 +54,21 @@ func (r *Report) ErrorCount() (n int) {
 type Sides struct {
 	Boxes     int       `json:"boxes"`
 	Quantiles []float64 `json:"quantiles"` // those that the others are given at: 0, 0.05, ..., 1
-	Picture   []float64 `json:"picture"`   // in pixels of the pictures
+	Image     []float64 `json:"image"`     // in pixels of the images
 	Network   []float64 `json:"network"`   // in pixels of the network's input
 	Shorter   int       `json:"shorter"`   // its size
 	Longest   int       `json:"longest"`
-	Small     int       `json:"small"` // boxes of up to 32x32 pixels of the picture, and so on: COCO's bounds
+	Small     int       `json:"small"` // boxes of up to 32x32 pixels of the image, and so on: COCO's bounds
 	Medium    int       `json:"medium"`
 	Large     int       `json:"large"`
 }
 
 // sides gathers square roots of areas.
-type sides struct{ picture, network []float32 }
+type sides struct{ image, network []float32 }
 
-func (s *sides) count() int { return len(s.picture) }
+func (s *sides) count() int { return len(s.image) }
 
-// add enters a box of bw x bh in a picture of w x h pixels.
+// add enters a box of bw x bh in an image of w x h pixels.
 func (s *sides) add(bw, bh, w, h float64, shorter, longest int) {
 	side := math.Sqrt(bw * bh)
 	scale := 1.0
@@ -76,12 +76,12 @@ func (s *sides) add(bw, bh, w, h float64, shorter, longest int) {
 		fw, fh := imaging.Fit(int(w), int(h), shorter, longest)
 		scale = math.Sqrt(float64(fw) * float64(fh) / (w * h))
 	}
-	s.picture = append(s.picture, float32(side))
+	s.image = append(s.image, float32(side))
 	s.network = append(s.network, float32(side*scale))
 }
 
 func (s *sides) quantiles(shorter, longest int) Sides {
-	q := Sides{Boxes: s.count(), Quantiles: []float64{0, 0.05, 0.25, 0.5, 0.75, 0.95, 1}, Picture: []float64{}, Network: []float64{},
+	q := Sides{Boxes: s.count(), Quantiles: []float64{0, 0.05, 0.25, 0.5, 0.75, 0.95, 1}, Image: []float64{}, Network: []float64{},
 		Shorter: shorter, Longest: longest}
 	if q.Boxes == 0 {
 		return q
@@ -95,8 +95,8 @@ func (s *sides) quantiles(shorter, longest int) Sides {
 		}
 		return list
 	}
-	q.Picture, q.Network = at(s.picture), at(s.network)
-	for _, side := range s.picture {
+	q.Image, q.Network = at(s.image), at(s.network)
+	for _, side := range s.image {
 		switch {
 		case side <= 32:
 			q.Small++
@@ -119,7 +119,7 @@ func (r *Report) Print(w io.Writer) error {
 		if p.Name != "" {
 			name += " " + p.Name
 		}
-		fmt.Fprintf(w, "%s: %d pictures (%d without boxes), %d boxes (%d crowds)\n", name, p.Pictures, p.Empty, p.Boxes, p.Crowds)
+		fmt.Fprintf(w, "%s: %d images (%d without boxes), %d boxes (%d crowds)\n", name, p.Images, p.Empty, p.Boxes, p.Crowds)
 	}
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -139,7 +139,7 @@ func (r *Report) Print(w io.Writer) error {
 		}
 		fmt.Fprintln(t)
 	}
-	row("of the pictures", r.Sides.Picture)
+	row("of the images", r.Sides.Image)
 	row(fmt.Sprintf("at %d/%d", r.Sides.Shorter, r.Sides.Longest), r.Sides.Network)
 	if err := t.Flush(); err != nil {
 		return err
@@ -153,7 +153,7 @@ func (r *Report) printClasses(w io.Writer) {
 	for _, k := range r.Classes {
 		total += k.Objects
 	}
-	fmt.Fprint(w, "class\tobjects\tshare\tpictures\t")
+	fmt.Fprint(w, "class\tobjects\tshare\timages\t")
 	several := len(r.Parts) > 1
 	for _, p := range r.Parts {
 		if several {
@@ -163,7 +163,7 @@ func (r *Report) printClasses(w io.Writer) {
 	fmt.Fprintln(w)
 	used := slices.DeleteFunc(slices.Clone(r.Classes), func(k Class) bool { return k.Objects == 0 }) // a warning names the others
 	for _, k := range used[:min(len(used), maxClasses)] {
-		fmt.Fprintf(w, "%s\t%d\t%.1f %%\t%d\t", k.Name, k.Objects, 100*float64(k.Objects)/float64(max(total, 1)), k.Pictures)
+		fmt.Fprintf(w, "%s\t%d\t%.1f %%\t%d\t", k.Name, k.Objects, 100*float64(k.Objects)/float64(max(total, 1)), k.Images)
 		for _, p := range r.Parts {
 			if several {
 				fmt.Fprintf(w, "%d\t", k.Parts[p.Name])

@@ -17,13 +17,13 @@ import (
 	"scalenet/imaging"
 )
 
-// Pictures is what becomes of the pictures of a data set.
-type Pictures string
+// ImageFiles says what happens to the image files of a data set.
+type ImageFiles string
 
 const (
-	Leave Pictures = "leave" // where they are; only a COCO file can refer to them there
-	Link  Pictures = "link"  // symbolic links in the new place
-	Copy  Pictures = "copy"
+	Leave ImageFiles = "leave" // where they are; only a COCO file can refer to them there
+	Link  ImageFiles = "link"  // symbolic links in the new place
+	Copy  ImageFiles = "copy"
 )
 
 // Part is a data set under the name of a split.
@@ -34,19 +34,19 @@ type Part struct {
 
 // Writer writes data sets.
 type Writer struct {
-	Pictures  Pictures
-	Devkit    bool           // Pascal VOC: whole pixels counted from 1, the last one included
-	Add       bool           // folders: add the parts to a data set that is there
-	Overwrite bool           // files: replace one that is there
-	Remarks   coco.Remarks   // what was left out or changed
-	Progress  func(done int) // pictures; may be nil
-	Images    int            // written
-	Boxes     int            // written
+	ImageFiles ImageFiles
+	Devkit     bool           // Pascal VOC: whole pixels counted from 1, the last one included
+	Add        bool           // folders: add the parts to a data set that is there
+	Overwrite  bool           // files: replace one that is there
+	Remarks    coco.Remarks   // what was left out or changed
+	Progress   func(done int) // images; may be nil
+	Images     int            // written
+	Boxes      int            // written
 
 	nested bool // names of files without their folders would be ambiguous
 }
 
-// COCO writes one data set as an instances file. Pictures that are linked or copied go to the folder "images" beside it, where
+// COCO writes one data set as an instances file. Images that are linked or copied go to the folder "images" beside it, where
 // ReadCOCO finds them.
 func (w *Writer) COCO(ctx context.Context, file string, d *coco.Dataset) error {
 	if err := w.free(file); err != nil {
@@ -54,7 +54,7 @@ func (w *Writer) COCO(ctx context.Context, file string, d *coco.Dataset) error {
 	}
 	w.masks(d)
 	w.sizes(d)
-	if w.Pictures == Leave {
+	if w.ImageFiles == Leave {
 		w.Images, w.Boxes = len(d.Images), len(d.Annotations)
 		return coco.WriteCOCO(file, d)
 	}
@@ -62,9 +62,9 @@ func (w *Writer) COCO(ctx context.Context, file string, d *coco.Dataset) error {
 	return w.move(ctx, file, filepath.Join(filepath.Dir(file), "images"), Part{Data: d})
 }
 
-// COCOFolder writes the parts as dir/instances_<part>.json, with the pictures in dir/images/<part>.
+// COCOFolder writes the parts as dir/instances_<part>.json, with the images in dir/images/<part>.
 func (w *Writer) COCOFolder(ctx context.Context, dir string, parts []Part) error {
-	if err := w.holdsPictures("COCO"); err != nil {
+	if err := w.holdsImages("COCO"); err != nil {
 		return err
 	}
 	w.names(parts)
@@ -84,7 +84,7 @@ func (w *Writer) COCOFolder(ctx context.Context, dir string, parts []Part) error
 	})
 }
 
-// move puts the pictures of a part into a new folder and writes the instances file that refers to them there.
+// move puts the images of a part into a new folder and writes the instances file that refers to them there.
 func (w *Writer) move(ctx context.Context, file, folder string, p Part) error {
 	kept := make([]string, len(p.Data.Images))
 	err := newFolder(folder, false, func(folder string) error {
@@ -111,12 +111,12 @@ func (w *Writer) free(file string) error {
 	return fmt.Errorf("%s: is there already", file)
 }
 
-// holdsPictures refuses to leave the pictures of a folder elsewhere.
-func (w *Writer) holdsPictures(name string) error {
-	if w.Pictures == Link || w.Pictures == Copy {
+// holdsImages refuses to leave the images of a folder elsewhere.
+func (w *Writer) holdsImages(name string) error {
+	if w.ImageFiles == Link || w.ImageFiles == Copy {
 		return nil
 	}
-	return fmt.Errorf("pictures %q: a %s folder holds its pictures: %q or %q", w.Pictures, name, Link, Copy)
+	return fmt.Errorf("images %q: a %s folder holds its images: %q or %q", w.ImageFiles, name, Link, Copy)
 }
 
 // newFolder writes a folder whole or not at all. With add it may be there, and then write checks what is in it.
@@ -156,7 +156,7 @@ type renamedError struct {
 func (e *renamedError) Error() string { return e.text }
 func (e *renamedError) Unwrap() error { return e.err }
 
-// each calls a function for every picture that is there, with the name of its new file. A missing picture is left out.
+// each calls a function for every image that is there, with the name of its new file. A missing image is left out.
 func (w *Writer) each(ctx context.Context, d *coco.Dataset, f func(i int, name string) error) error {
 	names := make(map[string]int, len(d.Images))
 	written := 0
@@ -167,7 +167,7 @@ func (w *Writer) each(ctx context.Context, d *coco.Dataset, f func(i int, name s
 		at := d.ImagePath(i)
 		info, err := os.Stat(at)
 		if err != nil || !info.Mode().IsRegular() {
-			w.Remarks.Add("picture not found, left out", "%s: images[%d].file_name: no picture at %s", d.Path, i, at)
+			w.Remarks.Add("image not found, left out", "%s: images[%d].file_name: no image at %s", d.Path, i, at)
 			continue
 		}
 		name := w.newName(d.Images[i].FileName)
@@ -184,7 +184,7 @@ func (w *Writer) each(ctx context.Context, d *coco.Dataset, f func(i int, name s
 		}
 	}
 	if written == 0 && len(d.Images) > 0 {
-		return fmt.Errorf("%s: none of its %d pictures found; images[0].file_name: no picture at %s", d.Path, len(d.Images), d.ImagePath(0))
+		return fmt.Errorf("%s: none of its %d images found; images[0].file_name: no image at %s", d.Path, len(d.Images), d.ImagePath(0))
 	}
 	return nil
 }
@@ -205,7 +205,7 @@ func (w *Writer) names(parts []Part) {
 	}
 }
 
-// newName is the name of a picture's new file.
+// newName is the name of an image's new file.
 func (w *Writer) newName(name string) string {
 	name = path.Clean(filepath.ToSlash(name))
 	if !w.nested || !filepath.IsLocal(filepath.FromSlash(name)) {
@@ -217,10 +217,10 @@ func (w *Writer) newName(name string) string {
 // stem is a file name without its extension.
 func stem(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }
 
-// put links or copies picture i to a new file.
+// put links or copies image i to a new file.
 func (w *Writer) put(d *coco.Dataset, i int, to string) error {
 	from := d.ImagePath(i)
-	if w.Pictures == Link {
+	if w.ImageFiles == Link {
 		absolute, err := filepath.Abs(from)
 		if err != nil {
 			return err
@@ -257,7 +257,7 @@ func (w *Writer) sizes(d *coco.Dataset) {
 	}
 }
 
-// size is the annotated size of a picture, or the one that its file says.
+// size is the annotated size of an image, or the one that its file says.
 func size(d *coco.Dataset, i int) (geom.Size, error) {
 	if img := d.Images[i]; img.Width > 0 && img.Height > 0 {
 		return geom.Size{W: img.Width, H: img.Height}, nil

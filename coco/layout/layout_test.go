@@ -25,8 +25,8 @@ func writeFile(t testing.TB, path, text string) string {
 	return path
 }
 
-// tiny writes a COCO data set of three pictures with whatever is odd: a picture without boxes, a crowd, flags, boxes of no area,
-// of odd decimals, reaching out of the picture, a class without objects, gaps in ids.
+// tiny writes a COCO data set of three images with whatever is odd: an image without boxes, a crowd, flags, boxes of no area,
+// of odd decimals, reaching out of the image, a class without objects, gaps in ids.
 func tiny(t testing.TB) *coco.Dataset {
 	dir := t.TempDir()
 	for name, size := range map[string][2]int{"000012.png": {640, 480}, "7.jpg": {33, 70}, "sub/8.jpg": {50, 51}} {
@@ -56,7 +56,7 @@ type object struct {
 	Box   [4]float64
 }
 
-// objects lists what is on each picture, by the name of its file.
+// objects lists what is on each image, by the name of its file.
 func objects(d *coco.Dataset, keep func(a coco.Annotation) bool) map[string][]object {
 	all := map[string][]object{}
 	for i, img := range d.Images {
@@ -101,7 +101,7 @@ func TestVOCThereAndBack(t *testing.T) {
 	d := tiny(t)
 	before := tree(t, filepath.Dir(d.Path))
 	dir := filepath.Join(t.TempDir(), "new", "voc")
-	w := Writer{Pictures: Copy, Remarks: coco.Remarks{Keep: -1}}
+	w := Writer{ImageFiles: Copy, Remarks: coco.Remarks{Keep: -1}}
 	require.NoError(t, w.VOC(t.Context(), dir, []Part{{"val", d}}))
 	require.Equal(t, before, tree(t, filepath.Dir(d.Path)), "the input is as it was")
 	require.Equal(t, map[string]int{"outline (segmentation), not kept": 1, "class without objects, not kept": 1}, counts(&w))
@@ -129,7 +129,7 @@ func TestVOCThereAndBack(t *testing.T) {
 func TestDevkitThereAndBack(t *testing.T) {
 	d := tiny(t)
 	dir := filepath.Join(t.TempDir(), "voc")
-	w := Writer{Pictures: Link, Devkit: true}
+	w := Writer{ImageFiles: Link, Devkit: true}
 	require.NoError(t, w.VOC(t.Context(), dir, []Part{{"val", d}}))
 	require.Equal(t, 3, counts(&w)["box rounded to whole pixels"])
 	text, err := os.ReadFile(filepath.Join(dir, "Annotations", "000012.xml"))
@@ -154,11 +154,11 @@ func TestYOLOThereAndBack(t *testing.T) {
 	d := tiny(t)
 	before := tree(t, filepath.Dir(d.Path))
 	dir := filepath.Join(t.TempDir(), "yolo")
-	w := Writer{Pictures: Link, Remarks: coco.Remarks{Keep: 1}}
+	w := Writer{ImageFiles: Link, Remarks: coco.Remarks{Keep: 1}}
 	require.NoError(t, w.YOLO(t.Context(), dir, []Part{{"train", d}}))
 	require.Equal(t, before, tree(t, filepath.Dir(d.Path)), "the input is as it was")
 	require.Equal(t, map[string]int{"outline (segmentation), not kept": 1, "crowd, left out": 1, `flag "difficult", not kept`: 1,
-		`flag "truncated", not kept`: 1, "box cut at the picture's edge": 1}, counts(&w))
+		`flag "truncated", not kept`: 1, "box cut at the image's edge": 1}, counts(&w))
 	require.Equal(t, []int{3, 6}, []int{w.Images, w.Boxes})
 
 	back, err := coco.Open(dir, coco.Options{Split: "train"})
@@ -170,7 +170,7 @@ func TestYOLOThereAndBack(t *testing.T) {
 	require.Equal(t, want, objects(back, nil), "to the bit")
 
 	// The other split is added; nothing is written over.
-	again := Writer{Pictures: Link, Add: true}
+	again := Writer{ImageFiles: Link, Add: true}
 	require.NoError(t, again.YOLO(t.Context(), dir, []Part{{"val", d}}))
 	back, err = coco.Open(dir, coco.Options{Split: "val"})
 	require.NoError(t, err)
@@ -189,7 +189,7 @@ func TestCOCO(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "a", "out.json")
 	require.NoError(t, os.Mkdir(filepath.Dir(file), 0o755))
-	w := Writer{Pictures: Copy}
+	w := Writer{ImageFiles: Copy}
 	require.NoError(t, w.COCO(t.Context(), file, d))
 	back, err := coco.Open(file, coco.Options{})
 	require.NoError(t, err)
@@ -198,7 +198,7 @@ func TestCOCO(t *testing.T) {
 	require.Equal(t, d.Categories, back.Categories)
 	require.Equal(t, "8.jpg", back.Images[2].FileName)
 
-	left := Writer{Pictures: Leave}
+	left := Writer{ImageFiles: Leave}
 	require.ErrorContains(t, left.COCO(t.Context(), file, d), "out.json: is there already")
 	left.Overwrite = true
 	require.NoError(t, left.COCO(t.Context(), file, d))
@@ -225,7 +225,7 @@ func TestBlanks(t *testing.T) {
 		d.Images[i].FileName = name
 	}
 	dir := t.TempDir()
-	w := Writer{Pictures: Link}
+	w := Writer{ImageFiles: Link}
 	require.NoError(t, w.VOC(t.Context(), filepath.Join(dir, "voc"), []Part{{"train", d}}))
 	require.NoError(t, w.YOLO(t.Context(), filepath.Join(dir, "yolo"), []Part{{"train", d}}))
 	for _, layout := range []string{"voc", "yolo"} {
@@ -244,7 +244,7 @@ func TestBlanks(t *testing.T) {
 func TestSizes(t *testing.T) {
 	for name, write := range map[string]func(w *Writer, dir string, d *coco.Dataset) (file string, err error){
 		"file": func(w *Writer, dir string, d *coco.Dataset) (string, error) {
-			w.Pictures = Leave
+			w.ImageFiles = Leave
 			return filepath.Join(dir, "x.json"), w.COCO(t.Context(), filepath.Join(dir, "x.json"), d)
 		},
 		"folder": func(w *Writer, dir string, d *coco.Dataset) (string, error) {
@@ -255,7 +255,7 @@ func TestSizes(t *testing.T) {
 			d := tiny(t)
 			d.Images = slices.Clone(d.Images)
 			d.Images[0].Width, d.Images[2].Width, d.Images[2].Height = 0, 0, 0
-			w := Writer{Pictures: Link, Remarks: coco.Remarks{Keep: 3}}
+			w := Writer{ImageFiles: Link, Remarks: coco.Remarks{Keep: 3}}
 			file, err := write(&w, t.TempDir(), d)
 			require.NoError(t, err)
 			require.Equal(t, 3, counts(&w)["size not annotated, read from the image"])
@@ -268,7 +268,7 @@ func TestSizes(t *testing.T) {
 	}
 	d := tiny(t)
 	require.NoError(t, os.Remove(d.ImagePath(1)))
-	w := Writer{Pictures: Leave, Remarks: coco.Remarks{Keep: 3}}
+	w := Writer{ImageFiles: Leave, Remarks: coco.Remarks{Keep: 3}}
 	require.NoError(t, w.COCO(t.Context(), filepath.Join(t.TempDir(), "x.json"), d))
 	require.Equal(t, 1, counts(&w)["size not annotated and image not readable, written as 0"])
 }
@@ -277,11 +277,11 @@ func TestRefusals(t *testing.T) {
 	d := tiny(t)
 	dir := filepath.Join(t.TempDir(), "out")
 	parts := []Part{{"train", d}}
-	w := Writer{Pictures: Leave}
-	require.ErrorContains(t, w.YOLO(t.Context(), dir, parts), `pictures "leave": a YOLO folder holds its pictures`)
+	w := Writer{ImageFiles: Leave}
+	require.ErrorContains(t, w.YOLO(t.Context(), dir, parts), `images "leave": a YOLO folder holds its images`)
 	require.ErrorContains(t, w.VOC(t.Context(), dir, parts), "a Pascal VOC folder")
 	require.ErrorContains(t, w.COCOFolder(t.Context(), dir, parts), "a COCO folder")
-	w.Pictures = Link
+	w.ImageFiles = Link
 	require.ErrorContains(t, w.YOLO(t.Context(), dir, []Part{{"mine", d}}), `split "mine"`)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -297,12 +297,12 @@ func TestRefusals(t *testing.T) {
 	require.ErrorContains(t, w.VOC(t.Context(), dir, []Part{{"train", &blank}}), `" a b.jpg": the lists of Pascal VOC take no names with blanks at an end`)
 	require.NoDirExists(t, dir)
 
-	// 7.jpg is gone: it is left out and named. When all are gone, the folder of pictures is wrong.
+	// 7.jpg is gone: it is left out and named. When all are gone, the folder of images is wrong.
 	require.NoError(t, w.YOLO(t.Context(), dir, parts))
-	require.Equal(t, 1, counts(&w)["picture not found, left out"])
+	require.Equal(t, 1, counts(&w)["image not found, left out"])
 	gone := *d
 	gone.ImagesDir = t.TempDir()
-	require.ErrorContains(t, w.YOLO(t.Context(), dir+"2", []Part{{"train", &gone}}), "none of its 3 pictures found")
+	require.ErrorContains(t, w.YOLO(t.Context(), dir+"2", []Part{{"train", &gone}}), "none of its 3 images found")
 	left, err := os.ReadDir(filepath.Dir(dir))
 	require.NoError(t, err)
 	require.Len(t, left, 1)
@@ -323,7 +323,7 @@ func shared(t testing.TB, parts ...string) string {
 	return path
 }
 
-// TestRealDataThereAndBack takes BCCD as published, with two boxes of no area, and COCO's own files, with crowds and pictures
+// TestRealDataThereAndBack takes BCCD as published, with two boxes of no area, and COCO's own files, with crowds and images
 // without boxes, through every other layout: the boxes are the same bits.
 func TestRealDataThereAndBack(t *testing.T) {
 	open := func(path string, opt coco.Options) *coco.Dataset {
@@ -342,7 +342,7 @@ func TestRealDataThereAndBack(t *testing.T) {
 		for _, devkit := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " VOC ", devkit), func(t *testing.T) {
 				dir := filepath.Join(t.TempDir(), "x")
-				w := Writer{Pictures: Link, Devkit: devkit}
+				w := Writer{ImageFiles: Link, Devkit: devkit}
 				require.NoError(t, w.VOC(t.Context(), dir, []Part{{"val", d}}))
 				back := open(dir, coco.Options{Split: "val", Devkit: devkit})
 				require.NoError(t, back.CheckImages())
@@ -365,18 +365,18 @@ func TestRealDataThereAndBack(t *testing.T) {
 		}
 		t.Run(name+" YOLO", func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "x")
-			w := Writer{Pictures: Link}
+			w := Writer{ImageFiles: Link}
 			require.NoError(t, w.YOLO(t.Context(), dir, []Part{{"val", d}}))
 			back := open(dir, coco.Options{Split: "val"})
 			require.Equal(t, objects(d, func(a coco.Annotation) bool { return !a.Crowd }), objects(back, nil))
 			require.Equal(t, len(d.Annotations)-w.Boxes, counts(&w)["crowd, left out"])
-			require.Zero(t, counts(&w)["box cut at the picture's edge"])
+			require.Zero(t, counts(&w)["box cut at the image's edge"])
 			require.Equal(t, d.ClassNames(), back.ClassNames())
 			require.NoError(t, numbers(d, back))
 		})
 		t.Run(name+" COCO", func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "x.json")
-			w := Writer{Pictures: Leave}
+			w := Writer{ImageFiles: Leave}
 			require.NoError(t, w.COCO(t.Context(), file, d))
 			back := open(file, coco.Options{Images: d.ImagesDir})
 			require.Equal(t, d.Images, back.Images)

@@ -20,7 +20,7 @@ import (
 // VOC writes the parts in Pascal VOC's layout: Annotations/*.xml, JPEGImages, ImageSets/Main/<part>.txt. A crowd is marked as
 // difficult, which evaluations leave out, and with an "iscrowd" that ReadVOC reads.
 func (w *Writer) VOC(ctx context.Context, dir string, parts []Part) error {
-	if err := w.holdsPictures("Pascal VOC"); err != nil {
+	if err := w.holdsImages("Pascal VOC"); err != nil {
 		return err
 	}
 	w.names(parts)
@@ -46,7 +46,7 @@ func (w *Writer) VOC(ctx context.Context, dir string, parts []Part) error {
 
 func vocList(dir, part string) string { return filepath.Join(dir, "ImageSets", "Main", part+".txt") }
 
-// vocFree is an error if the list or a picture of a part is there already, before anything is written.
+// vocFree is an error if the list or an image of a part is there already, before anything is written.
 func (w *Writer) vocFree(ctx context.Context, dir string, p Part) error {
 	if _, err := os.Lstat(vocList(dir, p.Name)); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s: is there already", vocList(dir, p.Name))

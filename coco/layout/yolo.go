@@ -20,9 +20,9 @@ import (
 
 // YOLO writes the parts in the layout of Ultralytics' YOLO: images/<part>, labels/<part> and data.yaml. All parts have the same
 // classes. Its labels have no flags: crowds are left out, as in Ultralytics' own conversion; boxes of no area stay. A
-// box whose centre is outside the picture, or which is larger, would be refused there: it is cut at the edge.
+// box whose centre is outside the image, or which is larger, would be refused there: it is cut at the edge.
 func (w *Writer) YOLO(ctx context.Context, dir string, parts []Part) error {
-	if err := w.holdsPictures("YOLO"); err != nil {
+	if err := w.holdsImages("YOLO"); err != nil {
 		return err
 	}
 	w.names(parts)
@@ -125,7 +125,7 @@ func (w *Writer) yoloPart(ctx context.Context, dir string, p Part) error {
 	})
 }
 
-// labels are the lines of picture i.
+// labels are the lines of image i.
 func (w *Writer) labels(d *coco.Dataset, i int) (text []byte, err error) {
 	s, err := size(d, i)
 	if err != nil {
@@ -145,10 +145,10 @@ func (w *Writer) labels(d *coco.Dataset, i int) (text []byte, err error) {
 		if slices.Min(row[:]) < 0 || slices.Max(row[:]) > 1 {
 			cut, inside := clip(a.Box, s)
 			if !inside {
-				w.Remarks.Add("box outside the picture, left out", "%s", where(d, at))
+				w.Remarks.Add("box outside the image, left out", "%s", where(d, at))
 				continue
 			}
-			w.Remarks.Add("box cut at the picture's edge", "%s", where(d, at))
+			w.Remarks.Add("box cut at the image's edge", "%s", where(d, at))
 			row = shares(cut, s)
 		}
 		if a.Difficult {
@@ -167,13 +167,13 @@ func (w *Writer) labels(d *coco.Dataset, i int) (text []byte, err error) {
 	return text, nil
 }
 
-// shares are centre, width and height by the sides of the picture.
+// shares are centre, width and height by the sides of the image.
 func shares(box [4]float64, s geom.Size) [4]float64 {
 	w, h := float64(s.W), float64(s.H)
 	return [4]float64{(box[0] + box[2]/2) / w, (box[1] + box[3]/2) / h, box[2] / w, box[3] / h}
 }
 
-// clip cuts a box at the edges of the picture; inside tells whether anything is left.
+// clip cuts a box at the edges of the image; inside tells whether anything is left.
 func clip(box [4]float64, s geom.Size) (cut [4]float64, inside bool) {
 	left, top := max(box[0], 0), max(box[1], 0)
 	right, bottom := min(box[0]+box[2], float64(s.W)), min(box[1]+box[3], float64(s.H))

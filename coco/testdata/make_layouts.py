@@ -15,11 +15,11 @@ out = pathlib.Path(__file__).parent / "layouts"
 shutil.rmtree(out, ignore_errors=True)
 random.seed(5)
 classes = ["zebra", "ant", "bee"]
-pictures = out / "voc" / "JPEGImages"
-pictures.mkdir(parents=True)
+images = out / "voc" / "JPEGImages"
+images.mkdir(parents=True)
 annotations, paths = {}, []
 for name, (w, h), n in [("a", (64, 48), 3), ("b", (33, 70), 2), ("c", (50, 50), 1), ("empty", (40, 30), 0)]:
-    path = str(pictures / f"{name}.png")
+    path = str(images / f"{name}.png")
     cv2.imwrite(path, np.full((h, w, 3), 128, np.uint8))
     boxes = []
     for i in range(n):
@@ -46,6 +46,6 @@ def read(d):
 
 
 golden = {
-    "voc": read(sv.DetectionDataset.from_pascal_voc(str(pictures), str(out / "voc" / "Annotations"))),
+    "voc": read(sv.DetectionDataset.from_pascal_voc(str(images), str(out / "voc" / "Annotations"))),
     "yolo": read(sv.DetectionDataset.from_yolo(str(yolo / "images"), str(yolo / "labels"), str(yolo / "data.yaml")))}
 (out / "golden.json").write_text(json.dumps(golden, indent=1, sort_keys=True) + "\n")

@@ -1,4 +1,4 @@
-// Package view draws contact sheets of data sets: pictures in rows and columns with their boxes, and a legend of the classes.
+// Package view draws contact sheets of data sets: images in rows and columns with their boxes, and a legend of the classes.
 package view
 
 import (
@@ -19,12 +19,12 @@ import (
 
 // Options of contact sheets.
 type Options struct {
-	Rows, Columns int    // pictures a sheet; default 3x4
-	Width         int    // of a picture in pixels; default 400. Its height is at most three quarters of that
-	Class         string // only pictures with this class, and only its boxes; "" is all
-	AnnotatedOnly bool   // no pictures without boxes
-	Seed          uint64 // draws the pictures; 0 takes them in the data set's order
-	Workers       int    // pictures read together; default 4
+	Rows, Columns int    // images a sheet; default 3x4
+	Width         int    // of an image in pixels; default 400. Its height is at most three quarters of that
+	Class         string // only images with this class, and only its boxes; "" is all
+	AnnotatedOnly bool   // no images without boxes
+	Seed          uint64 // draws the images; 0 takes them in the data set's order
+	Workers       int    // images read together; default 4
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -41,7 +41,7 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	if pixels := o.Rows * o.Columns * o.Width * o.Width; pixels > 200_000_000 {
-		return o, fmt.Errorf("%d rows of %d pictures of %d pixels: too large a sheet", o.Rows, o.Columns, o.Width)
+		return o, fmt.Errorf("%d rows of %d images of %d pixels: too large a sheet", o.Rows, o.Columns, o.Width)
 	}
 	return o, nil
 }
@@ -54,7 +54,7 @@ type Sheets struct {
 	images []int // in the order in which they are shown
 }
 
-// New chooses the pictures.
+// New chooses the images.
 func New(d *coco.Dataset, o Options) (*Sheets, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -73,7 +73,7 @@ func New(d *coco.Dataset, o Options) (*Sheets, error) {
 		}
 	}
 	if len(s.images) == 0 {
-		return nil, fmt.Errorf("%s: none of its %d pictures has the boxes asked for", d.Path, len(d.Images))
+		return nil, fmt.Errorf("%s: none of its %d images has the boxes asked for", d.Path, len(d.Images))
 	}
 	if o.Seed != 0 {
 		rand.New(rand.NewPCG(o.Seed, 0)).Shuffle(len(s.images), func(i, j int) { s.images[i], s.images[j] = s.images[j], s.images[i] })
@@ -99,7 +99,7 @@ func (s *Sheets) Len() int {
 const (
 	margin  = 10
 	letters = 13
-	caption = 22 // height below a picture
+	caption = 22 // height below an image
 	legend  = 26 // height of a line
 )
 
@@ -109,7 +109,7 @@ var (
 	black = color.RGBA{20, 20, 20, 255}
 )
 
-// Page draws page n, from 0. Pictures that cannot be read are drawn as their error; failed counts them and first is one of the errors.
+// Page draws page n, from 0. Images that cannot be read are drawn as their error; failed counts them and first is one of the errors.
 func (s *Sheets) Page(ctx context.Context, n int) (sheet *imaging.Image, failed int, first error, err error) {
 	if n < 0 || n >= s.Len() {
 		return nil, 0, nil, fmt.Errorf("page %d: there are %d", n, s.Len())
@@ -135,14 +135,14 @@ func (s *Sheets) Page(ctx context.Context, n int) (sheet *imaging.Image, failed 
 			}
 			x, y := margin+k%columns*(width+margin), margin+k/columns*(height+caption+margin)
 			sheet.Fill(x, y, x+width, y+height, grey)
-			picture, err := s.picture(i, width, height)
+			image, err := s.image(i, width, height)
 			if err != nil {
 				errs[k] = err
 				if _, err := sheet.Write(x+6, y+height/2, err.Error(), letters, width-12, black); err != nil {
 					return err
 				}
 			} else {
-				sheet.Paste(x+(width-picture.W)/2, y+(height-picture.H)/2, picture)
+				sheet.Paste(x+(width-image.W)/2, y+(height-image.H)/2, image)
 			}
 			_, err = sheet.Write(x, y+height+3, s.caption(i), letters, width, black)
 			return err
@@ -164,7 +164,7 @@ func (s *Sheets) Page(ctx context.Context, n int) (sheet *imaging.Image, failed 
 	return sheet, failed, first, nil
 }
 
-// caption is what stands below a picture.
+// caption is what stands below an image.
 func (s *Sheets) caption(i int) string {
 	n := len(s.objects(i))
 	what := "boxes"
@@ -177,15 +177,15 @@ func (s *Sheets) caption(i int) string {
 // crowded is the number of boxes from which on only those larger than their label are labelled.
 const crowded = 5
 
-// picture reads image i, in at most w x h pixels, with its boxes.
-func (s *Sheets) picture(i, w, h int) (*imaging.Image, error) {
+// image reads image i, in at most w x h pixels, with its boxes.
+func (s *Sheets) image(i, w, h int) (*imaging.Image, error) {
 	full, err := imaging.Load(s.data.ImagePath(i), imaging.Limits{})
 	if err != nil {
 		return nil, err
 	}
 	scale := min(float64(w)/float64(full.W), float64(h)/float64(full.H))
 	fit := func(side int) int { return max(1, int(math.Round(float64(side)*scale))) }
-	picture, err := full.Resize(fit(full.W), fit(full.H))
+	image, err := full.Resize(fit(full.W), fit(full.H))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.data.ImagePath(i), err)
 	}
@@ -200,7 +200,7 @@ func (s *Sheets) picture(i, w, h int) (*imaging.Image, error) {
 		}
 		return 0
 	})
-	sx, sy := float32(picture.W)/float32(full.W), float32(picture.H)/float32(full.H)
+	sx, sy := float32(image.W)/float32(full.W), float32(image.H)/float32(full.H)
 	var drawn []imaging.Annotation
 	for _, at := range objects {
 		a := &s.data.Annotations[at]
@@ -214,7 +214,7 @@ func (s *Sheets) picture(i, w, h int) (*imaging.Image, error) {
 		}
 		drawn = append(drawn, imaging.Annotation{Box: box, Text: text, Class: a.Class})
 	}
-	return picture, picture.DrawSized(2, letters, drawn...)
+	return image, image.DrawSized(2, letters, drawn...)
 }
 
 func name(c coco.Category) string {

@@ -13,7 +13,7 @@ import (
 	"scalenet/imaging"
 )
 
-// data is a data set of n black pictures of 80x60; picture i has i boxes of the class cat and, the last one, a dog.
+// data is a data set of n black images of 80x60; image i has i boxes of the class cat and, the last one, a dog.
 func data(t testing.TB, n int) *coco.Dataset {
 	dir := t.TempDir()
 	var images, boxes string
@@ -64,29 +64,29 @@ func TestChoice(t *testing.T) {
 	require.Equal(t, one.images, again.images)
 	require.ElementsMatch(t, []int{0, 1, 2, 3, 4}, one.images)
 	require.NotEqual(t, []int{0, 1, 2, 3, 4}, one.images)
-	for want, opt := range map[string]Options{`class "cow": the classes are`: {Class: "cow"}, "none of its 5 pictures": {Class: "a class with a name that is long"},
+	for want, opt := range map[string]Options{`class "cow": the classes are`: {Class: "cow"}, "none of its 5 images": {Class: "a class with a name that is long"},
 		"rows: -1": {Rows: -1}, "too large a sheet": {Rows: 100, Columns: 100, Width: 4000}} {
 		_, err := New(d, opt)
 		require.ErrorContains(t, err, want)
 	}
 }
 
-// A box is where it belongs, in its class's colour; the picture of the last page is as large as it must be.
+// A box is where it belongs, in its class's colour; the image of the last page is as large as it must be.
 func TestPage(t *testing.T) {
 	d := data(t, 5)
 	s, err := New(d, Options{Rows: 2, Columns: 2, Width: 160})
 	require.NoError(t, err)
-	sheet, failed, _, err := s.Page(t.Context(), 1) // picture 4: four cats and a dog on top of each other
+	sheet, failed, _, err := s.Page(t.Context(), 1) // image 4: four cats and a dog on top of each other
 	require.NoError(t, err)
 	require.Zero(t, failed)
 	require.Equal(t, []int{160 + 2*margin, 120 + caption + 2*margin + legend}, []int{sheet.W, sheet.H})
-	require.Equal(t, imaging.ClassColor(2), sheet.At(margin+40, margin+30), "the box's corner: the picture is twice as large as in the file")
+	require.Equal(t, imaging.ClassColor(2), sheet.At(margin+40, margin+30), "the box's corner: the image is twice as large as in the file")
 	require.Equal(t, imaging.ClassColor(2), sheet.At(margin+119, margin+89))
 	require.NotEqual(t, imaging.ClassColor(2), sheet.At(margin+60, margin+60))
 	black, _, _, err := s.Page(t.Context(), 0)
 	require.NoError(t, err)
 	require.Equal(t, 2*160+3*margin, black.W)
-	require.Equal(t, uint8(0), black.Pix[((margin+60)*black.W+margin+60)*3], "picture 0 has no boxes")
+	require.Equal(t, uint8(0), black.Pix[((margin+60)*black.W+margin+60)*3], "image 0 has no boxes")
 
 	_, _, _, err = s.Page(t.Context(), 2)
 	require.ErrorContains(t, err, "page 2: there are 2")
@@ -94,7 +94,7 @@ func TestPage(t *testing.T) {
 	cancel()
 	_, _, _, err = s.Page(ended, 0)
 	require.ErrorIs(t, err, context.Canceled)
-	require.NoError(t, os.WriteFile(d.ImagePath(1), []byte("no picture"), 0o644))
+	require.NoError(t, os.WriteFile(d.ImagePath(1), []byte("no image"), 0o644))
 	_, failed, first, err := s.Page(t.Context(), 0)
 	require.NoError(t, err)
 	require.Equal(t, 1, failed)

@@ -2,8 +2,8 @@
 
 python torchvision.py PEERS   (the folder of scalenet_torch.py, ScaleNet's SABlock in PyTorch)
 
-The network is trained for some steps on pictures/ so that its detections are no noise; what is compared is computed in
-float64: the detections on every picture, and a training step on two of them with BatchNorm frozen and with BatchNorm in
+The network is trained for some steps on images/ so that its detections are no noise; what is compared is computed in
+float64: the detections on every image, and a training step on two of them with BatchNorm frozen and with BatchNorm in
 training. Sampled anchors and regions are written down, because they are random."""
 import json
 import sys
@@ -83,11 +83,11 @@ def make():
         box_head=Head(net.layer4), box_predictor=Predictor(64, CLASSES + 1), box_batch_size_per_image=16)
 
 
-def pictures():
-    data = json.load(open('pictures/instances.json'))
+def images():
+    data = json.load(open('images/instances.json'))
     out = []
     for image in data['images']:
-        x = torch.from_numpy(np.array(Image.open('pictures/' + image['file_name']).convert('RGB'))).permute(2, 0, 1)
+        x = torch.from_numpy(np.array(Image.open('images/' + image['file_name']).convert('RGB'))).permute(2, 0, 1)
         found = [a for a in data['annotations'] if a['image_id'] == image['id']]
         boxes = torch.tensor([[*a['bbox'][:2], a['bbox'][0] + a['bbox'][2], a['bbox'][1] + a['bbox'][3]] for a in found])
         out.append((image['file_name'], x / 255, {'boxes': boxes, 'labels': torch.tensor([a['category_id'] for a in found])}))
@@ -146,7 +146,7 @@ def frozen(model):
 def main():
     torch.manual_seed(1)
     torch.set_num_threads(2)
-    model, data = make(), pictures()
+    model, data = make(), images()
     opt = torch.optim.SGD(model.parameters(), lr=.02, momentum=.9, weight_decay=1e-4)
     model.train()
     for i in range(160):

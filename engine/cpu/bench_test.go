@@ -20,7 +20,7 @@ func benchmark(b *testing.B, d *Device, op nn.Op, typ engine.DType, macs int, sh
 	}
 	bytes := 0
 	tensorOf := func(s nn.Shape, t engine.DType) engine.Tensor {
-		x := engine.Tensor{Desc: engine.Desc{Shape: s, Type: t}, Changes: new(uint64)}
+		x := engine.Tensor{Desc: engine.Desc{Shape: s, Type: t}, Version: new(uint64)}
 		if x.Mem, err = d.Alloc(x.Bytes()); err != nil {
 			b.Fatal(err)
 		}
@@ -159,7 +159,7 @@ func BenchmarkLoop(b *testing.B) {
 	}
 }
 
-// 300 regions of the size that a detector sees, on 600x904 pictures.
+// 300 regions of the size that a detector sees, on 600x904 images.
 func BenchmarkRoIAlign(b *testing.B) {
 	for _, typ := range []engine.DType{engine.Float32, engine.BFloat16} {
 		for _, sampling := range []int{0, 2} {

@@ -17,7 +17,7 @@ import (
 // alloc makes a tensor that counts its changes; float32 values are set.
 func alloc(t testing.TB, d *Device, typ engine.DType, values []float32, shape ...int) engine.Tensor {
 	t.Helper()
-	x := engine.Tensor{Desc: engine.Desc{Shape: nn.Shape(shape), Type: typ}, Changes: new(uint64)}
+	x := engine.Tensor{Desc: engine.Desc{Shape: nn.Shape(shape), Type: typ}, Version: new(uint64)}
 	m, err := d.Alloc(x.Bytes())
 	require.NoError(t, err)
 	t.Cleanup(func() { d.Free(m) })
@@ -56,7 +56,7 @@ func read(t testing.TB, d *Device, x engine.Tensor) []float32 {
 	return v
 }
 
-// Plans for two picture sizes share a packed weight, which is packed once a
+// Plans for two image sizes share a packed weight, which is packed once a
 // change and freed with the last of them.
 func TestPackedWeightIsShared(t *testing.T) {
 	d := newDevice(t, 2)
@@ -77,7 +77,7 @@ func TestPackedWeightIsShared(t *testing.T) {
 	require.NoError(t, d.Write(w.Mem, make([]float32, 64*64*9)))
 	run(t, d, kernels[0])
 	assert.NotZero(t, read(t, d, outs[0])[5], "a change that was not counted is not seen")
-	*w.Changes++
+	*w.Version++
 	run(t, d, kernels[0])
 	run(t, d, kernels[1])
 	for i, y := range outs {

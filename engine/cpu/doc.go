@@ -6,8 +6,8 @@
 //
 // Features are NHWC, float32 or bfloat16; parameters are float32 and are packed
 // into the layout a kernel wants, folded with a frozen norm, when they have
-// changed (engine.Tensor.Changes). Kernels for the same parameter share the
-// packed copy, so that plans for several picture sizes cost one.
+// changed (engine.Tensor.Version). Kernels for the same parameter share the
+// packed copy, so that plans for several image sizes cost one.
 //
 // A device has one OS thread, because OpenMP keeps its pool of threads per OS
 // thread: everything that computes runs there, one call at a time. Two devices

@@ -110,7 +110,7 @@ func kernels() engine.Kernels[*compiler] {
 	k.Add(with((*compiler).resizeGrad), nn.Resize2DGrad{})
 	k.Add(with((*compiler).roiAlign), nn.RoIAlign{})
 	k.AddMixed(with((*compiler).roiAlignGrad), nn.RoIAlignGrad{})
-	k.Add(with((*compiler).pictures), nn.Pictures{})
+	k.Add(with((*compiler).preprocess), nn.Preprocess{})
 	k.Add((*compiler).choose, nn.Proposals{}, nn.Detections{})
 	k.Add((*compiler).loss, nn.SoftmaxCrossEntropy{}, nn.SoftmaxCrossEntropyGrad{}, nn.SigmoidCrossEntropy{}, nn.SigmoidCrossEntropyGrad{},
 		nn.SmoothL1{}, nn.SmoothL1Grad{})
@@ -151,7 +151,7 @@ func (c *compiler) Widen(i int) error {
 	if err != nil {
 		return err
 	}
-	wide := engine.Tensor{Desc: engine.Desc{Shape: t.Shape, Type: engine.Float32}, Changes: t.Changes}
+	wide := engine.Tensor{Desc: engine.Desc{Shape: t.Shape, Type: engine.Float32}, Version: t.Version}
 	if _, err := c.buffer(wide.Bytes()); err != nil {
 		return err
 	}

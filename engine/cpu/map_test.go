@@ -17,7 +17,7 @@ func mapped(t testing.TB, d *Device, values []float32, shape ...int) engine.Tens
 	m, err := d.Map(values)
 	require.NoError(t, err)
 	t.Cleanup(func() { d.Free(m) })
-	return engine.Tensor{Desc: engine.Desc{Shape: nn.Shape(shape), Type: engine.Float32}, Mem: m, Changes: new(uint64)}
+	return engine.Tensor{Desc: engine.Desc{Shape: nn.Shape(shape), Type: engine.Float32}, Mem: m, Version: new(uint64)}
 }
 
 // The host's memory is read where it is, and written by nobody.

@@ -1,6 +1,6 @@
 // Pools over NHWC features: channels are the vector dimension, taken SN_LANES at a time.
 
-// Window is the part of a pooling window that lies inside the picture, along one axis.
+// Window is the part of a pooling window that lies inside the image, along one axis.
 struct Window {
   int64_t begin, end;
   SN_INLINE Window(int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t in)

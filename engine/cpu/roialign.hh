@@ -21,7 +21,7 @@ static Bins bins_at(char *at, int64_t size) {
   return b;
 }
 
-// locate gives the pixel below a sample and its share of the pixel above; false outside of the picture.
+// locate gives the pixel below a sample and its share of the pixel above; false outside of the image.
 static SN_INLINE bool locate(float v, int64_t limit, int32_t &low, float &share) {
   if (!(v >= -1.0f && v <= float(limit))) return false;
   v = std::max(v, 0.0f);

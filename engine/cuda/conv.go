@@ -65,22 +65,22 @@ func (c *compiler) convolution(op nn.Conv2D, x, w, y engine.Desc, typ string) (*
 }
 
 const (
-	mostAlgorithms = 16
-	mostWorkspace  = 512 << 20 // bytes; algorithms that want more are not taken
+	maxAlgorithms = 16
+	maxWorkspace  = 512 << 20 // bytes; algorithms that want more are not taken
 )
 
 // works makes the first of cuDNN's algorithms a step that does what it says on the memory that the kernel will use; false if none does. What
 // the trial writes is of no use yet, nor is what was there.
 func (v *convolution) works(direction C.int, p products, how string) (bool, error) {
 	var m message
-	var found [mostAlgorithms]C.sn_algorithm
-	n := C.sn_conv_algorithms(v.device.libraries, v.handle, direction, &found[0], mostAlgorithms, m.c())
+	var found [maxAlgorithms]C.sn_algorithm
+	n := C.sn_conv_algorithms(v.device.libraries, v.handle, direction, &found[0], maxAlgorithms, m.c())
 	if n < 0 {
 		return false, errors.New(m.String())
 	}
 	before := v.need
 	for _, a := range found[:n] {
-		if a.workspace > mostWorkspace {
+		if a.workspace > maxWorkspace {
 			continue
 		}
 		v.need = before

@@ -56,10 +56,10 @@ var (
 
 // The least versions that the device works with: PTX 7.8 is as new as CUDA 11.8.
 const (
-	leastCapability = 70
-	leastDriver     = 11000
-	leastCUDNN      = 8000
-	blasWorkspace   = 32 << 20 // what cuBLAS asks for on compute capability 9.0
+	minCapability = 70
+	minDriver     = 11000
+	minCUDNN      = 8000
+	blasWorkspace = 32 << 20 // what cuBLAS asks for on compute capability 9.0
 )
 
 // opening keeps two devices from binding the libraries at once.
@@ -92,8 +92,8 @@ func (d *Device) make() error {
 		return err
 	}
 	d.capability = gpu.Capability
-	if gpu.Capability < leastCapability {
-		return fmt.Errorf("GPU %d (%s) has compute capability %s, %s is needed", d.options.Ordinal, gpu.Name, dotted(gpu.Capability), dotted(leastCapability))
+	if gpu.Capability < minCapability {
+		return fmt.Errorf("GPU %d (%s) has compute capability %s, %s is needed", d.options.Ordinal, gpu.Name, dotted(gpu.Capability), dotted(minCapability))
 	}
 	// The primary context: devices of one GPU share it, and cuDNN and cuBLAS load their kernels into it once.
 	if d.context, err = cu.Device(d.options.Ordinal).RetainPrimaryCtx(); err != nil {

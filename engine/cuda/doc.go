@@ -9,7 +9,7 @@
 //
 // A device has one OS thread, which has its context, and one stream: kernels run in order, and calls return before they have run. Read
 // waits; an error that a kernel met in its values comes with the next Read. Features are NHWC. Parameters are float32 and are packed
-// into the layout a convolution wants, folded with a frozen norm, when they have changed (engine.Tensor.Changes); kernels for the same
+// into the layout a convolution wants, folded with a frozen norm, when they have changed (engine.Tensor.Version); kernels for the same
 // parameter share the packed copy. What a kernel needs while it runs lies in one block of memory that all kernels share.
 //
 // Results are the same bits in every run on the same GPU and libraries: no kernel adds up in an order that depends on timing, and of

@@ -20,7 +20,7 @@ import (
 // alloc makes a tensor that counts its changes; float32 values are set.
 func alloc(t testing.TB, d *Device, typ engine.DType, values any, shape ...int) engine.Tensor {
 	t.Helper()
-	x := engine.Tensor{Desc: engine.Desc{Shape: nn.Shape(shape), Type: typ}, Changes: new(uint64)}
+	x := engine.Tensor{Desc: engine.Desc{Shape: nn.Shape(shape), Type: typ}, Version: new(uint64)}
 	m, err := d.Alloc(x.Bytes())
 	require.NoError(t, err)
 	t.Cleanup(func() { d.Free(m) })
@@ -112,7 +112,7 @@ func sampled(c optest.Case) bool {
 func tryCase(d *Device, c optest.Case) (how string, err error) {
 	var in []engine.Tensor
 	alloc := func(shape nn.Shape, typ engine.DType) (engine.Tensor, error) {
-		x := engine.Tensor{Desc: engine.Desc{Shape: shape, Type: typ}, Changes: new(uint64)}
+		x := engine.Tensor{Desc: engine.Desc{Shape: shape, Type: typ}, Version: new(uint64)}
 		m, err := d.Alloc(x.Bytes())
 		x.Mem = m
 		return x, err
@@ -202,9 +202,9 @@ func TestFaultsComeWithTheNextRead(t *testing.T) {
 
 	bytes, images := alloc(t, d, engine.UInt8, make([]uint8, 12), 12), alloc(t, d, engine.Float32, nil, 2, 2, 2, 3)
 	for i, row := range [][]int32{{1, 2, 2, 2, 2, 0}, {0, 2, 2, 3, 2, 0}, {0, 2, 2, 2, 0, 0}, {-1, 1, 1, 1, 1, 0}, {0, 1 << 20, 1 << 20, 1, 1, 0}} {
-		placements := alloc(t, d, engine.Int32, append([]int32{0, 2, 2, 2, 2, 0}, row...), 2, nn.PlacementRow)
-		require.NoError(t, d.Do(compile(t, d, nn.Pictures{Std: [3]float32{1, 1, 1}, Height: 2, Width: 2}, images, bytes, placements).Run))
-		assert.EqualError(t, d.Read(make([]float32, 24), images.Mem), "cuda: read: picture 1 lies outside of its bytes or of its image", i)
+		transforms := alloc(t, d, engine.Int32, append([]int32{0, 2, 2, 2, 2, 0}, row...), 2, nn.TransformRow)
+		require.NoError(t, d.Do(compile(t, d, nn.Preprocess{Std: [3]float32{1, 1, 1}, Height: 2, Width: 2}, images, bytes, transforms).Run))
+		assert.EqualError(t, d.Read(make([]float32, 24), images.Mem), "cuda: read: image 1 lies outside of its bytes or of its image", i)
 		assert.Equal(t, make([]float32, 24), read(t, d, images))
 	}
 
@@ -319,11 +319,11 @@ func TestPackedWeightIsShared(t *testing.T) {
 	require.NoError(t, d.Write(w.Mem, []float32{2, 0, 0, 0, 0, 0, 0, 0, 0}))
 	require.NoError(t, d.Do(same.Run))
 	assert.Equal(t, []float32{45}, read(t, d, y), "a change that was not counted is not seen")
-	*w.Changes++
+	*w.Version++
 	require.NoError(t, d.Do(same.Run))
 	assert.Equal(t, []float32{2}, read(t, d, y))
 	uncounted := w
-	uncounted.Changes = nil
+	uncounted.Version = nil
 	require.NoError(t, d.Write(w.Mem, []float32{3, 0, 0, 0, 0, 0, 0, 0, 0}))
 	require.NoError(t, d.Do(compile(t, d, op, y, x, uncounted).Run))
 	assert.Equal(t, []float32{3}, read(t, d, y))

@@ -31,8 +31,8 @@ func Installed() (s Software, err error) {
 	if C.sn_driver_open(m.c()) != 0 {
 		return s, errors.New(m.String())
 	}
-	if s.Driver = cu.Version(); s.Driver < leastDriver {
-		return s, fmt.Errorf("the NVIDIA driver is for CUDA %s, %s is needed: install a newer driver", Version(s.Driver), Version(leastDriver))
+	if s.Driver = cu.Version(); s.Driver < minDriver {
+		return s, fmt.Errorf("the NVIDIA driver is for CUDA %s, %s is needed: install a newer driver", Version(s.Driver), Version(minDriver))
 	}
 	s.CUDNN, err = findCUDNN()
 	return s, err
@@ -45,8 +45,8 @@ func findCUDNN() (int, error) {
 	if C.sn_cudnn_find(&version, m.c()) != 0 {
 		return 0, errors.New(m.String())
 	}
-	if version < leastCUDNN {
-		return 0, fmt.Errorf("cuDNN is %s, %s is needed: install a newer one", CUDNNVersion(int(version)), CUDNNVersion(leastCUDNN))
+	if version < minCUDNN {
+		return 0, fmt.Errorf("cuDNN is %s, %s is needed: install a newer one", CUDNNVersion(int(version)), CUDNNVersion(minCUDNN))
 	}
 	return int(version), nil
 }

@@ -154,7 +154,7 @@ func (c *compiler) Widen(i int) (err error) {
 
 // widened is a float32 copy of a tensor. It has memory of its own, which compiled steps may take for a tensor's.
 func (c *compiler) widened(t engine.Tensor) (engine.Tensor, error) {
-	wide := engine.Tensor{Desc: engine.Desc{Shape: t.Shape, Type: engine.Float32}, Changes: t.Changes}
+	wide := engine.Tensor{Desc: engine.Desc{Shape: t.Shape, Type: engine.Float32}, Version: t.Version}
 	p, err := c.buffer(wide.Bytes())
 	if err != nil {
 		return wide, err
@@ -193,7 +193,7 @@ func kernels() engine.Kernels[*compiler] {
 	k.Add(with((*compiler).resizeGrad), nn.Resize2DGrad{})
 	k.Add(with((*compiler).roiAlign), nn.RoIAlign{})
 	k.Add(with((*compiler).roiAlignGrad), nn.RoIAlignGrad{})
-	k.Add(with((*compiler).pictures), nn.Pictures{})
+	k.Add(with((*compiler).preprocess), nn.Preprocess{})
 	k.Add(with((*compiler).proposals), nn.Proposals{})
 	k.Add(with((*compiler).detections), nn.Detections{})
 	k.Add((*compiler).loss, nn.SoftmaxCrossEntropy{}, nn.SoftmaxCrossEntropyGrad{}, nn.SigmoidCrossEntropy{}, nn.SigmoidCrossEntropyGrad{},

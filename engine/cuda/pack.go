@@ -46,10 +46,10 @@ type packed struct {
 func (p *packed) refresh() error {
 	version, counted := uint64(0), true
 	for _, t := range p.params {
-		if t.Changes == nil {
+		if t.Version == nil {
 			counted = false
 		} else {
-			version += *t.Changes // which only grow
+			version += *t.Version // which only grow
 		}
 	}
 	if p.made && counted && version == p.version {
@@ -68,13 +68,13 @@ func changes(t *engine.Tensor) *uint64 {
 	if t == nil {
 		return nil
 	}
-	return t.Changes
+	return t.Version
 }
 
 // counted says whether all parameters count their changes: only then can two kernels share what is derived from them.
 func counted(params []engine.Tensor) bool {
 	for _, p := range params {
-		if p.Changes == nil {
+		if p.Version == nil {
 			return false
 		}
 	}
@@ -140,11 +140,11 @@ func (c *compiler) packedWeight(f folded, typ string) (cu.DevicePtr, error) {
 	if typ == "f32" && f.area() == 1 && !f.norm.On && f.channels() == w.Shape[1] {
 		return at(w), nil
 	}
-	key := packing{what: "pack_weight_" + typ, weight: w.Changes, from: f.from, to: f.to}
+	key := packing{what: "pack_weight_" + typ, weight: w.Version, from: f.from, to: f.to}
 	params := []engine.Tensor{w}
 	if f.norm.On {
 		params = append(params, f.gamma, f.variance)
-		key.gamma, key.variance, key.eps = f.gamma.Changes, f.variance.Changes, f.norm.Eps
+		key.gamma, key.variance, key.eps = f.gamma.Version, f.variance.Version, f.norm.Eps
 	}
 	return c.derived(key, params, func() (*packed, error) {
 		n := w.Shape[0] * f.area() * f.channels()
@@ -180,14 +180,14 @@ func (p *packed) give(d *Device, err error) (*packed, error) {
 
 // packedBias is bias and norm as one vector that is added to the products, in a type.
 func (c *compiler) packedBias(f folded, typ string) (cu.DevicePtr, error) {
-	key := packing{what: "pack_bias_" + typ, bias: changes(f.bias), beta: changes(f.beta), mean: changes(f.mean), weight: f.weight.Changes}
+	key := packing{what: "pack_bias_" + typ, bias: changes(f.bias), beta: changes(f.beta), mean: changes(f.mean), weight: f.weight.Version}
 	var params []engine.Tensor
 	if f.bias != nil {
 		params = append(params, *f.bias)
 	}
 	if f.norm.On {
 		params = append(params, f.gamma, f.variance)
-		key.gamma, key.variance, key.eps = f.gamma.Changes, f.variance.Changes, f.norm.Eps
+		key.gamma, key.variance, key.eps = f.gamma.Version, f.variance.Version, f.norm.Eps
 		if f.beta != nil {
 			params = append(params, *f.beta, *f.mean)
 		}

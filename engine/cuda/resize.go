@@ -10,8 +10,8 @@ import (
 	"scalenet/nn"
 )
 
-// mostSources is how many tensors the kernel resizes and adds up.
-const mostSources = 4
+// maxSources is how many tensors the kernel resizes and adds up.
+const maxSources = 4
 
 // axis is how the kernel reads taps: where each target's begin, then pairs of index and weight.
 func axis(t [][]engine.Tap) (words []int32) {
@@ -37,12 +37,12 @@ type source struct {
 
 // resampled makes the kernel that adds up the sources, each by its taps.
 func (c *compiler) resampled(sources []source, residual any, relu bool) error {
-	if len(sources) > mostSources {
-		return fmt.Errorf("%d inputs to resize, %d at most", len(sources), mostSources)
+	if len(sources) > maxSources {
+		return fmt.Errorf("%d inputs to resize, %d at most", len(sources), maxSources)
 	}
 	y := c.out
 	t := ""
-	arguments := make([]any, 2*mostSources)
+	arguments := make([]any, 2*maxSources)
 	for i, s := range sources {
 		var err error
 		if t, err = feature(s.x, y); err != nil {

@@ -82,7 +82,7 @@ func reported(fault uint64) error {
 	case 2:
 		return fmt.Errorf("label %d of row %d: there are %d classes", value, row, limit)
 	case 4:
-		return fmt.Errorf("picture %d lies outside of its bytes or of its image", row)
+		return fmt.Errorf("image %d lies outside of its bytes or of its image", row)
 	}
 	return fmt.Errorf("region %d has a corner that is not finite", row)
 }

@@ -16,19 +16,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// uploading is a plan from one picture, of n x n pixels that are all the same, to the mean of its image of 3 x 2.
+// uploading is a plan from one image, of n x n pixels that are all the same, to the mean of its image of 3 x 2.
 type uploading struct {
 	device                  *Device
 	plan                    *engine.Plan
-	bytes, placements, mean *nn.Node
+	bytes, transforms, mean *nn.Node
 	side                    int
 }
 
 func newUploading(t testing.TB, d *Device, side int) *uploading {
 	u := &uploading{device: d, side: side}
 	g := nn.NewGraph(nn.NewParams(1), false)
-	u.bytes, u.placements = g.Bytes("bytes", 3*side*side), g.Labels("placements", 1, nn.PlacementRow)
-	images := nn.Apply(nn.Pictures{Std: [3]float32{1, 1, 1}, Height: 3, Width: 2}, u.bytes, u.placements)
+	u.bytes, u.transforms = g.Bytes("bytes", 3*side*side), g.Labels("transforms", 1, nn.TransformRow)
+	images := nn.Apply(nn.Preprocess{Std: [3]float32{1, 1, 1}, Height: 3, Width: 2}, u.bytes, u.transforms)
 	u.mean = nn.GlobalAvgPool(nn.Relu(images))
 	store := engine.NewStore(d, g.Params)
 	var err error
@@ -37,7 +37,7 @@ func newUploading(t testing.TB, d *Device, side int) *uploading {
 	return u
 }
 
-// start lets the plan run on a picture of a value, in two parts, and gives what waits for the mean.
+// start lets the plan run on an image of a value, in two parts, and gives what waits for the mean.
 func (u *uploading) start(value uint8) (mean []float32, wait func() error, err error) {
 	pixels := make([]uint8, 3*u.side*u.side)
 	for i := range pixels {
@@ -47,8 +47,8 @@ func (u *uploading) start(value uint8) (mean []float32, wait func() error, err e
 		return nil, nil, err
 	}
 	clear(pixels) // they are ours again
-	row := nn.Placement{W: u.side, H: u.side, Placing: raster.Placing{W: 2, H: 3}}.Row()
-	if err := u.plan.Write(u.placements, row); err != nil {
+	row := nn.ImageTransform{W: u.side, H: u.side, Transform: raster.Transform{W: 2, H: 3}}.Row()
+	if err := u.plan.Write(u.transforms, row); err != nil {
 		return nil, nil, err
 	}
 	if err := u.plan.RunAll(); err != nil {
@@ -59,7 +59,7 @@ func (u *uploading) start(value uint8) (mean []float32, wait func() error, err e
 	return mean, wait, err
 }
 
-// Runs are asked for while others are under way, each with its own picture and its own result, whose host looks at them late; pictures may be
+// Runs are asked for while others are under way, each with its own image and its own result, whose host looks at them late; images may be
 // longer than the pinned buffers.
 func TestUploadsBesideKernels(t *testing.T) {
 	for _, side := range []int{4, 2400} {
@@ -96,11 +96,11 @@ func TestFetchedFaults(t *testing.T) {
 	u := newUploading(t, newDevice(t), 4)
 	defer u.plan.Close()
 	require.NoError(t, u.plan.Upload(u.bytes, make([]uint8, 48)))
-	require.NoError(t, u.plan.Write(u.placements, []int32{0, 5, 4, 1, 1, 0}))
+	require.NoError(t, u.plan.Write(u.transforms, []int32{0, 5, 4, 1, 1, 0}))
 	require.NoError(t, u.plan.RunAll())
 	wait, err := u.plan.Fetch(u.mean, make([]float32, 3))
 	require.NoError(t, err)
-	assert.EqualError(t, wait(), "cuda: fetch: picture 0 lies outside of its bytes or of its image")
+	assert.EqualError(t, wait(), "cuda: fetch: image 0 lies outside of its bytes or of its image")
 	_, wait, err = u.start(9)
 	require.NoError(t, err)
 	require.NoError(t, wait())
@@ -161,8 +161,8 @@ func TestRacesAreFound(t *testing.T) {
 	if left := os.Getenv("SCALENET_LEAVE_OUT"); left != "" {
 		d, err := New(Options{})
 		require.NoError(t, err)
-		bytes, placements, images := alloc(t, d, engine.UInt8, nil, 3), alloc(t, d, engine.Int32, []int32{0, 1, 1, 1, 1, 0}, 1, 6), alloc(t, d, engine.Float32, nil, 1, 1, 1, 3)
-		k := compile(t, d, nn.Pictures{Std: [3]float32{1, 1, 1}, Height: 1, Width: 1}, images, bytes, placements)
+		bytes, transforms, images := alloc(t, d, engine.UInt8, nil, 3), alloc(t, d, engine.Int32, []int32{0, 1, 1, 1, 1, 0}, 1, 6), alloc(t, d, engine.Float32, nil, 1, 1, 1, 3)
+		k := compile(t, d, nn.Preprocess{Std: [3]float32{1, 1, 1}, Height: 1, Width: 1}, images, bytes, transforms)
 		up, err := d.Upload(bytes.Mem)
 		require.NoError(t, err)
 		for range 2 {
@@ -183,8 +183,8 @@ func TestRacesAreFound(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	for left, want := range map[string]string{
-		"Ready":   "pictures_f32 and cuMemcpyHtoDAsync_v2 of another stream touch the same memory, and nothing orders them",
-		"Used":    "cuMemcpyHtoDAsync_v2 and pictures_f32 of another stream touch the same memory, and nothing orders them",
+		"Ready":   "preprocess_f32 and cuMemcpyHtoDAsync_v2 of another stream touch the same memory, and nothing orders them",
+		"Used":    "cuMemcpyHtoDAsync_v2 and preprocess_f32 of another stream touch the same memory, and nothing orders them",
 		"nothing": "PASS",
 	} {
 		child := exec.Command(self, "-test.run=^TestRacesAreFound$")

@@ -84,7 +84,7 @@ func (c Case) OutShape() nn.Shape {
 // Cases is the table.
 func Cases() []Case {
 	return slices.Concat(
-		convolutions(), linears(), pools(), resizes(), pictures(), norms(), elementwise(), moves(),
+		convolutions(), linears(), pools(), resizes(), preprocess(), norms(), elementwise(), moves(),
 		regions(), choices(), losses(), convBlocks(), otherBlocks(),
 	)
 }

@@ -80,7 +80,7 @@ func proposals() (cases []Case) {
 	add("one", op, 1, 1, spread(-1, 1), small, whole(1, 1, 5, 5))
 	add("more-asked-than-there-are", op, 2, 3, spread(-1, 1), small, whole(2, 3, 6000, 300))
 	add("nothing-asked", op, 2, 3, spread(-1, 1), small, whole(2, 3, 0, 30), whole(2, 3, 10, 0))
-	add("one-pixel-pictures", op, 2, 2, spread(-1, 1), small, pixel)
+	add("one-pixel-images", op, 2, 2, spread(-1, 1), small, pixel)
 	add("outside", op, 4, 4, spread(-1, 1), spread(-8, 8), whole(4, 4, 48, 30))
 	add("equal-boxes", op, 3, 3, spread(-1, 1), Fill{Kind: Given, Values: make([]float64, 9*12)}, whole(3, 3, 27, 27))
 	add("not-finite", op, 6, 5, broken(2*6*5*3, 1, 3), broken(2*6*5*12, 2, 0.4), whole(6, 5, 90, 30), whole(6, 5, 60, 30))
@@ -96,12 +96,12 @@ func proposals() (cases []Case) {
 	pairs := nn.Proposals{Coder: inclusive, PerCell: 4, Pairs: true, Rows: 25}
 	add("pairs", pairs, 6, 8, spread(-3, 3), spread(-3, 3), whole(6, 8, 120, 25), other)
 	add("pairs/ties", pairs, 6, 8, Fill{Kind: Levels}, spread(-3, 3), whole(6, 8, 120, 25))
-	add("pairs/one-pixel-pictures", pairs, 2, 2, spread(-1, 1), small, pixel)
+	add("pairs/one-pixel-images", pairs, 2, 2, spread(-1, 1), small, pixel)
 	add("pairs/not-finite", pairs, 4, 4, broken(4*4*8, 3, 3), broken(4*4*16, 4, 2), whole(4, 4, 64, 25))
 	return cases
 }
 
-// someRegions are rows of n regions of each image in a picture of 160x120; of every
+// someRegions are rows of n regions of each image in an image of 160x120; of every
 // image but the first one the last third is of no image.
 func someRegions(images, n int) (rows []float32) {
 	for i := range images {
@@ -152,8 +152,8 @@ func detections() (cases []Case) {
 	none.Score, pixel.Image = 1, geom.Size{W: 1, H: 1}
 	add("none-above-the-threshold", continuous, 10, 3, 16, someRegions(1, 12), spread(-1, 1), small, none)
 	add("no-regions", continuous, 10, 3, 16, []float32{-1, 0, 0, 0, 0, -1, 0, 0, 0, 0}, spread(-1, 1), small, paper)
-	add("one-pixel-pictures", inclusive, 30, 3, 16, someRegions(1, 12), spread(-1, 1), small, pixel)
+	add("one-pixel-images", inclusive, 30, 3, 16, someRegions(1, 12), spread(-1, 1), small, pixel)
 	pixel.MinSize = 0.5
-	add("one-pixel-pictures", continuous, 30, 2, 12, someRegions(1, 12), spread(-1, 1), small, pixel)
+	add("one-pixel-images", continuous, 30, 2, 12, someRegions(1, 12), spread(-1, 1), small, pixel)
 	return cases
 }

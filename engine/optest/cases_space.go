@@ -130,7 +130,7 @@ func resizes() (cases []Case) {
 	return cases
 }
 
-// regionValues are rois in a picture of 144x176 pixels: whole, ordinary, one
+// regionValues are rois in an image of 144x176 pixels: whole, ordinary, one
 // pixel, no area, inverted, across the border, outside, of no image, tiny
 // between pixels, long and thin.
 func regionValues() []float64 {
@@ -170,5 +170,5 @@ func regions() (cases []Case) {
 	}
 	one := nn.RoIAlign{Size: 2, Scale: 1, Aligned: true}
 	pixel := filled(Fill{Kind: Given, Values: []float64{0, 0, 0, 1, 1}}, 1, 5)
-	return append(cases, Case{Name: "RoIAlign/one-pixel-picture", Op: one, In: []Input{feature(1, 1, 1, 3), pixel}, Tolerance: Summed})
+	return append(cases, Case{Name: "RoIAlign/one-pixel-image", Op: one, In: []Input{feature(1, 1, 1, 3), pixel}, Tolerance: Summed})
 }

@@ -96,7 +96,7 @@ func bind(dev engine.Device, c Case, l layout) (b *bound, err error) {
 			return nil, err
 		}
 		if in.Param {
-			t.Changes = l.changes
+			t.Version = l.changes
 		}
 		b.in = append(b.in, t)
 	}

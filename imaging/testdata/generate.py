@@ -1,6 +1,6 @@
-"""Makes the pictures and golden values of package imaging's tests: run in this folder with numpy, pillow, torch, torchvision.
+"""Makes the images and golden values of package imaging's tests: run in this folder with numpy, pillow, torch, torchvision.
 
-Every picture is synthetic: smooth gradients with a few hard edges, different in each corner so that turning shows.
+Every image is synthetic: smooth gradients with a few hard edges, different in each corner so that turning shows.
 """
 import io
 import json
@@ -17,7 +17,7 @@ from torchvision.transforms.functional import pil_to_tensor
 W, H = 24, 16
 
 
-def picture(w=W, h=H):
+def image(w=W, h=H):
     y, x = np.mgrid[0:h, 0:w]
     rgb = np.stack([x * 255 // max(1, w - 1), y * 255 // max(1, h - 1), (x + y) * 255 // max(1, w + h - 2)], -1).astype(np.uint8)
     rgb[: h // 3, : w // 3] = [250, 20, 20]
@@ -31,7 +31,7 @@ def exif(orientation):
     return e.tobytes()
 
 
-base = picture()
+base = image()
 base.save("rgb.png")
 base.save("rgb.bmp")
 base.save("rgb.tiff", compression="tiff_lzw")
@@ -51,10 +51,10 @@ rgba = base.copy()
 rgba.putalpha(Image.linear_gradient("L").resize((W, H)))
 rgba.save("alpha.png")
 Image.fromarray((np.asarray(base.convert("L")).astype(np.uint16) << 8) | 0x5A).save("grey16.png")
-picture(1, 1).save("1x1.png")
-picture(4000, 20).save("4000x20.png")
+image(1, 1).save("1x1.png")
+image(4000, 20).save("4000x20.png")
 
-# Sixteen-bit RGB and an interlaced picture (Adam7), which Pillow does not write.
+# Sixteen-bit RGB and an interlaced image (Adam7), which Pillow does not write.
 def png(w, h, depth, colour, raw, interlace=0):
     def chunk(name, data):
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -92,7 +92,7 @@ golden["rgb16.png"] = upright("rgb.png")  # pillow's own conversion of 16 bits k
 golden["grey16.png"] = upright("grey.png")
 json.dump(golden, open("decoded.json", "w"))
 
-# The size rule, over what torchvision does to empty pictures.
+# The size rule, over what torchvision does to empty images.
 random.seed(1)
 sizes = [(640, 480), (500, 333), (333, 500), (1, 1), (4000, 20), (20, 4000), (600, 600), (1000, 600), (1333, 800), (427, 640)]
 sizes += [(random.randint(20, 2000), random.randint(20, 2000)) for _ in range(200)]

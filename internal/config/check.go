@@ -15,7 +15,7 @@ import (
 // several, that a configuration, a pointer to a struct, has no field or another
 // type for.
 func check(config any, n *yaml.Node) error {
-	c := &checker{root: reflect.TypeOf(config).Elem(), left: mostNodes}
+	c := &checker{root: reflect.TypeOf(config).Elem(), left: maxNodes}
 	err := c.value("", n, c.root)
 	if err != nil && c.line > 0 {
 		return fmt.Errorf("line %d: %w", c.line, err)
@@ -23,9 +23,9 @@ func check(config any, n *yaml.Node) error {
 	return err
 }
 
-// mostNodes bounds the values of a configuration, each counted as often as an
+// maxNodes bounds the values of a configuration, each counted as often as an
 // alias names it: the largest network has some hundred rows.
-const mostNodes = 200_000
+const maxNodes = 200_000
 
 type checker struct {
 	root reflect.Type

@@ -20,9 +20,9 @@ type failure struct {
 	looks   int // at which it is not tried again, still to come
 }
 
-// mostLooks bounds how many looks at a file are let pass before it is tried
+// maxLooks bounds how many looks at a file are let pass before it is tried
 // again: loading takes time from the models that serve.
-const mostLooks = 3
+const maxLooks = 3
 
 // Refresh reloads models, with all set every one and otherwise those whose files
 // have changed, and reports on each. A file that was read and is unsound is left
@@ -124,7 +124,7 @@ func (r *Registry) note(path string, tried stamp, err error) bool {
 	if same {
 		f.tries = before.tries + 1
 	}
-	f.looks = min(f.tries-1, mostLooks)
+	f.looks = min(f.tries-1, maxLooks)
 	r.failed[path] = f
 	return !same
 }

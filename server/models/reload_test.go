@@ -48,11 +48,11 @@ func TestPassingErrors(t *testing.T) {
 				if !c.retried {
 					require.Equal(t, 1, tried)
 				} else {
-					require.Greater(t, tried, 50/(mostLooks+1))
+					require.Greater(t, tried, 50/(maxLooks+1))
 					require.Less(t, tried, 20)
 				}
 				w.setFault(nil)
-				for range 1 + mostLooks {
+				for range 1 + maxLooks {
 					done = append(done, r.Refresh(false)...)
 				}
 				if c.retried {

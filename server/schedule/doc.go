@@ -1,5 +1,5 @@
 // Package schedule is the bounded queue between requests and the one worker that
-// computes. It knows nothing of HTTP, pictures or models.
+// computes. It knows nothing of HTTP, images or models.
 //
 // A request first reserves its places, which fails at once when the queue is full
 // or the wait would be too long, and prepares its work only then:

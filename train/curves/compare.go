@@ -70,10 +70,10 @@ func Read(dir, name string) (Curve, error) {
 }
 
 // PlotRuns draws curves of several runs, as many as have a colour, into one
-// picture.
+// image.
 func PlotRuns(path string, list []Curve) error {
 	if len(list) == 0 || len(list) > len(figure.Colours) {
-		return fmt.Errorf("%d runs: want 1 to %d in a picture", len(list), len(figure.Colours))
+		return fmt.Errorf("%d runs: want 1 to %d in an image", len(list), len(figure.Colours))
 	}
 	drawn := make(curves, len(list))
 	for i, c := range list {
@@ -82,5 +82,5 @@ func PlotRuns(path string, list []Curve) error {
 			drawn[i].points = append(drawn[i].points, plotter.XY{X: float64(c.Epochs[j]), Y: v})
 		}
 	}
-	return drawn.draw(path, picture{title: list[0].Figure + " on the validation data", x: "epoch", y: list[0].Figure})
+	return drawn.draw(path, image{title: list[0].Figure + " on the validation data", x: "epoch", y: list[0].Figure})
 }

@@ -24,7 +24,7 @@ import (
 
 // Plot draws the curves of the run in a folder from its log.jsonl: loss.png,
 // the losses by step, and metrics.png, the figures of the evaluations by epoch.
-// A picture with nothing to show is not written.
+// An image with nothing to show is not written.
 func Plot(dir string) error {
 	f, err := os.Open(filepath.Join(dir, train.LogFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -39,14 +39,14 @@ func Plot(dir string) error {
 		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return errors.Join(
-		losses.draw(filepath.Join(dir, train.LossPlot), picture{
+		losses.draw(filepath.Join(dir, train.LossPlot), image{
 			title: "Training losses (smoothed; the sum as logged in grey)", x: "step", y: "loss", keep: 0.9, falling: true}),
-		eval.draw(filepath.Join(dir, train.MetricsPlot), picture{
+		eval.draw(filepath.Join(dir, train.MetricsPlot), image{
 			title: "Evaluation on the validation data", x: "epoch", y: "figure"}),
 	)
 }
 
-// curve is a line of a picture.
+// curve is a line of an image.
 type curve struct {
 	name   string
 	points plotter.XYs
@@ -125,8 +125,8 @@ func readRow(line []byte) (row jsonRow, order []string, err error) {
 	return row, order, err
 }
 
-// picture is what is said around the curves.
-type picture struct {
+// image is what is said around the curves.
+type image struct {
 	title, x, y string
 	// keep is the share of the past in the smoothed curves, 0 for none.
 	keep float64
@@ -134,9 +134,9 @@ type picture struct {
 	falling bool
 }
 
-// draw writes the picture: each curve smoothed, and behind them the first one
+// draw writes the image: each curve smoothed, and behind them the first one
 // as it is when there is smoothing. As many curves are drawn as have a colour.
-func (c curves) draw(path string, how picture) error {
+func (c curves) draw(path string, how image) error {
 	if len(c) == 0 {
 		return nil
 	}

@@ -47,15 +47,15 @@ func TestPlot(t *testing.T) {
 	if keep := os.Getenv("PLOT_DIR"); keep != "" { // to look at them
 		dir = keep
 	}
-	require.NoError(t, Plot(dir), "no log, no picture")
+	require.NoError(t, Plot(dir), "no log, no image")
 	logRun(t, dir)
 	require.NoError(t, Plot(dir))
 	for _, name := range []string{train.LossPlot, train.MetricsPlot} {
 		f, err := os.Open(filepath.Join(dir, name))
 		require.NoError(t, err)
-		picture, err := png.Decode(f)
+		image, err := png.Decode(f)
 		require.NoError(t, err)
-		require.Greater(t, picture.Bounds().Dx(), 800)
+		require.Greater(t, image.Bounds().Dx(), 800)
 		require.NoError(t, f.Close())
 	}
 }

@@ -1,5 +1,5 @@
 // The texts in view whose contrast with what lies behind them is below 4.5 to 1, as WCAG 2.1 counts it (relative luminance, SC 1.4.3).
-// Texts over the picture lie on surfaces of their own; what is switched off or stands back is left out, as WCAG does.
+// Texts over the image lie on surfaces of their own; what is switched off or stands back is left out, as WCAG does.
 (() => {
   const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const rgba = (color) => {

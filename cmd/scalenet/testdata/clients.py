@@ -1,6 +1,6 @@
 """Existing clients of other servers against ours, unmodified; scripts/clients.sh installs them.
 
-    python3 clients.py HOST:PORT PICTURE MODEL THRESHOLD OTHER ITS_THRESHOLD
+    python3 clients.py HOST:PORT IMAGE MODEL THRESHOLD OTHER ITS_THRESHOLD
 
 Prints what they return, as JSON; serve_clients_test.go knows what it should be.
 """
@@ -19,7 +19,7 @@ import tritonclient.http as triton
 address, path, model, threshold, other, its_threshold = sys.argv[1:]
 host, port = address.split(':')
 threshold, its_threshold = float(threshold), float(its_threshold)
-picture = open(path, 'rb').read()
+image = open(path, 'rb').read()
 results = {}
 
 
@@ -39,15 +39,15 @@ config = ServerConfig(f'http://{address}')
 detection, custom = Detection(config), Detection(config, name=other)
 results['deepstack'] = {
     'file': rows(detection.detectObject(path, min_confidence=threshold)),
-    'bytes': rows(detection.detectObject(picture, min_confidence=threshold)),
-    'custom': rows(custom.detectObject(picture, min_confidence=its_threshold)),
-    'no picture': failure(lambda: detection.detectObject(b'hello')),
-    'truncated': failure(lambda: detection.detectObject(picture[:len(picture) // 2])),
-    'no model': failure(lambda: Detection(config, name='nothing').detectObject(picture)),
+    'bytes': rows(detection.detectObject(image, min_confidence=threshold)),
+    'custom': rows(custom.detectObject(image, min_confidence=its_threshold)),
+    'no image': failure(lambda: detection.detectObject(b'hello')),
+    'truncated': failure(lambda: detection.detectObject(image[:len(image) // 2])),
+    'no model': failure(lambda: Detection(config, name='nothing').detectObject(image)),
 }
 
 
-def predictions(name, data=picture, least=threshold):
+def predictions(name, data=image, least=threshold):
     found = codeproject.CodeProjectAIObject(host, int(port), min_confidence=least, custom_model=name).detect(data)
     return [[p[k] for k in ('label', 'confidence', 'x_min', 'y_min', 'x_max', 'y_max')] for p in found]
 
@@ -55,7 +55,7 @@ def predictions(name, data=picture, least=threshold):
 results['codeproject'] = {
     'detect': predictions(''),
     'custom': predictions(other, least=its_threshold),
-    'no picture': failure(lambda: predictions('', b'hello')),
+    'no image': failure(lambda: predictions('', b'hello')),
     'no model': failure(lambda: predictions('nothing')),
 }
 
@@ -88,7 +88,7 @@ def as_png(image):
 upright = Image.open(path).convert('RGB')
 small = upright.resize((64, 48))
 pixels = np.asarray(upright)
-file = tensor(np.array([picture], dtype=np.object_))
+file = tensor(np.array([image], dtype=np.object_))
 in_json = [triton.InferRequestedOutput(n, binary_data=False) for n in ('boxes', 'scores', 'class_ids', 'labels')]
 pending = client.async_infer(model, file, parameters={'threshold': threshold})
 metadata = client.get_model_metadata(model)
@@ -113,7 +113,7 @@ results['triton'] = {
     'small pixels in JSON': tensors(infer(tensor(np.asarray(small), binary=False))),
     'only scores': [only.get_response()['id'], [o['name'] for o in only.get_response()['outputs']], len(only.as_numpy('scores'))],
     'none': [list(none.as_numpy(n).shape) for n in ('boxes', 'scores', 'class_ids', 'labels')],
-    'no picture': failure(lambda: infer(tensor(np.array([b'hello'], dtype=np.object_)))),
+    'no image': failure(lambda: infer(tensor(np.array([b'hello'], dtype=np.object_)))),
     'no model': failure(lambda: client.infer('nothing', file)),
     'other input': failure(lambda: client.infer(model, [triton.InferInput('x', [1], 'FP32').set_data_from_numpy(np.zeros(1, np.float32))])),
 }

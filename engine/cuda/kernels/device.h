@@ -68,7 +68,7 @@ FN void store(f16 *p, float v) { p->bits = float_to_half(v); }
 
 // What is wrong with values that a kernel was given: the first one to report wins. The host reads the word with its next copy
 // (transfer.go): the kind, the row, the value and its limit in 3, 29, 16 and 16 bits.
-enum fault_kind { NO_IMAGE = 1, NO_CLASS = 2, NOT_FINITE = 3, NO_PICTURE = 4 };
+enum fault_kind { NO_IMAGE = 1, NO_CLASS = 2, NOT_FINITE = 3, NO_IMAGE = 4 };
 FN void report(u64 *fault, fault_kind kind, u32 row, u32 value, u32 limit) {
 	set_if_zero(fault, (u64)kind << 61 | (u64)(row & 0x1fffffff) << 32 | (value < 65535 ? value : 65535) << 16 | (limit < 65535 ? limit : 65535));
 }

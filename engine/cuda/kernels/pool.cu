@@ -14,7 +14,7 @@ FN place place_of(u32 i, u32 c, u32 w, u32 h) {
 	return p;
 }
 
-// The first and, excluded, the last row of the window of output row o within the picture.
+// The first and, excluded, the last row of the window of output row o within the image.
 FN int window_begin(int o, int stride, int pad) { return most(o * stride - pad, 0); }
 FN int window_end(int o, int kernel, int stride, int pad, int side) { return least(o * stride - pad + kernel, side); }
 

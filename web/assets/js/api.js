@@ -18,32 +18,32 @@ export class Problem extends Error {
 
 // By the server's error code: what happened, and what to do.
 const WORDS = {
-  unsupported_image: ["This is not a picture that the server can read", "JPEG, PNG, WebP, GIF, BMP and TIFF work."],
-  corrupt_image: ["The picture is damaged", "It could not be decoded to its end. Perhaps the file was cut off on its way here."],
-  image_too_large: ["The picture has too many pixels for this server", "A smaller copy finds the same objects: the model looks at a reduced picture anyway."],
-  body_too_large: ["The file is too large for this server", "A smaller copy finds the same objects: the model looks at a reduced picture anyway."],
-  queue_full: ["The server is busy", "More pictures are waiting than it takes on."],
-  deadline_exceeded: ["The server did not get to the picture in time", "It is busy. Try again in a moment."],
+  unsupported_image: ["This is not an image that the server can read", "JPEG, PNG, WebP, GIF, BMP and TIFF work."],
+  corrupt_image: ["The image is damaged", "It could not be decoded to its end. Perhaps the file was cut off on its way here."],
+  image_too_large: ["The image has too many pixels for this server", "A smaller copy finds the same objects: the model looks at a reduced image anyway."],
+  body_too_large: ["The file is too large for this server", "A smaller copy finds the same objects: the model looks at a reduced image anyway."],
+  queue_full: ["The server is busy", "More images are waiting than it takes on."],
+  deadline_exceeded: ["The server did not get to the image in time", "It is busy. Try again in a moment."],
   not_ready: ["The server is not ready", "Its model is being loaded, or it is about to stop. Try again in a moment."],
-  rate_limited: ["Too many requests", "The server limits how many pictures a client may send."],
+  rate_limited: ["Too many requests", "The server limits how many images a client may send."],
   unauthorized: ["This server needs an API key", "It is kept until this tab is closed and sent to this server only."],
   model_not_found: ["The model is not there any more", "Reload the page to see the models that are."],
   forbidden_host: ["The server does not answer under this address", "Open it under one of the names it was started with."],
 };
 
 /**
- * detect sends a picture and returns the server's answer, with round_trip_ms added to timing_ms.
- * @param {Blob} picture
+ * detect sends an image and returns the server's answer, with round_trip_ms added to timing_ms.
+ * @param {Blob} image
  * @param {{model?: string, key?: string, signal?: AbortSignal}} options
  */
-export async function detect(picture, { model, key, signal } = {}) {
+export async function detect(image, { model, key, signal } = {}) {
   const query = new URLSearchParams({ threshold: LOWEST });
   if (model) query.set("model", model);
   const start = performance.now();
   const answer = await request(`detect?${query}`, {
     method: "POST",
-    headers: { "Content-Type": contentType(picture) },
-    body: picture,
+    headers: { "Content-Type": contentType(image) },
+    body: image,
     key,
     signal,
   });
@@ -52,11 +52,11 @@ export async function detect(picture, { model, key, signal } = {}) {
   return answer;
 }
 
-/** upright returns a picture as the server sees it, as a JPEG: for browsers that cannot show its format. */
-export async function upright(picture, { model, key, signal } = {}) {
+/** upright returns an image as the server sees it, as a JPEG: for browsers that cannot show its format. */
+export async function upright(image, { model, key, signal } = {}) {
   const query = new URLSearchParams({ threshold: 1, format: "image" }); // no box has a confidence of 1
   if (model) query.set("model", model);
-  const response = await send(`detect?${query}`, { method: "POST", headers: { "Content-Type": contentType(picture) }, body: picture, key, signal });
+  const response = await send(`detect?${query}`, { method: "POST", headers: { "Content-Type": contentType(image) }, body: image, key, signal });
   if (!response.ok) throw problem(response, {});
   return response.blob();
 }
@@ -70,8 +70,8 @@ export async function models(key) {
     .sort((a, b) => Number(b.default ?? false) - Number(a.default ?? false));
 }
 
-function contentType(picture) {
-  return picture.type.startsWith("image/") ? picture.type : "application/octet-stream";
+function contentType(image) {
+  return image.type.startsWith("image/") ? image.type : "application/octet-stream";
 }
 
 async function send(url, { key, headers = {}, ...options }) {

@@ -1,7 +1,7 @@
 // The camera: frames go to the server one at a time, as small JPEGs, as fast as answers come back.
 
 import { Problem } from "./api.js";
-import { jpeg } from "./picture.js";
+import { jpeg } from "./image.js";
 
 export class Camera {
   /** @param {HTMLVideoElement} video */
@@ -90,9 +90,9 @@ function shown() {
 function cameraProblem(error) {
   const [title, text] = {
     NotAllowedError: ["The camera was not allowed", "Allow it for this page in the browser's address bar, then try again."],
-    NotFoundError: ["No camera was found", "Connect one, or choose a picture instead."],
-    OverconstrainedError: ["That camera is gone", "Connect it again, or choose a picture instead."],
+    NotFoundError: ["No camera was found", "Connect one, or choose an image instead."],
+    OverconstrainedError: ["That camera is gone", "Connect it again, or choose an image instead."],
     NotReadableError: ["The camera is in use", "Another program holds it. Close that one, then try again."],
-  }[error.name] ?? ["The camera could not be started", "Choose a picture instead."];
+  }[error.name] ?? ["The camera could not be started", "Choose an image instead."];
   return new Problem(title, text, { code: "camera", detail: error.message });
 }

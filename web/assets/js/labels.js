@@ -1,4 +1,4 @@
-// Where the labels of boxes go: in the picture, beside their box, never on each other.
+// Where the labels of boxes go: in the image, beside their box, never on each other.
 
 /** @typedef {{x: number, y: number, w: number, h: number}} Rect left, top, width and height */
 
@@ -21,7 +21,7 @@ export function place(boxes, sizes, frame) {
   });
 }
 
-/** preferred is where a label goes when it has the picture to itself. */
+/** preferred is where a label goes when it has the image to itself. */
 export function preferred(box, size, frame) {
   const { x, y } = candidates(box, size, frame)[0] ?? { x: 0, y: 0 };
   return { x, y };

@@ -1,27 +1,27 @@
 // The page: what is shown, and what the user's hands do to it.
 //
-//   api.js      requests, and errors in words         overlay.js, labels.js   boxes over the picture
-//   picture.js  files, smaller copies                 results.js              the panel beside it
+//   api.js      requests, and errors in words         overlay.js, labels.js   boxes over the image
+//   image.js  files, smaller copies                 results.js              the panel beside it
 //   camera.js   the live loop                         save.js                 downloads
 
 import { LOWEST, Problem, detect, models, upright } from "./api.js";
 import { Camera, Rate } from "./camera.js";
 import { bytes, count, duration, list, percent } from "./format.js";
 import { Overlay } from "./overlay.js";
-import { intake, jpeg, load } from "./picture.js";
+import { intake, jpeg, load } from "./image.js";
 import { Table, chips, summary, ticks, times } from "./results.js";
 import { annotated, json, offer } from "./save.js";
 
 const SMALLER = 1600; // longer side of a smaller copy: more than any model here looks at
 
 const $ = (id) => document.getElementById(id);
-const main = $("main"), img = $("picture"), video = $("video");
+const main = $("main"), img = $("image"), video = $("video");
 
 const state = {
   models: [],
   model: null, // of state.models
   key: sessionStorage.getItem("api-key") ?? "",
-  picture: null, // {blob, name, decoded}
+  image: null, // {blob, name, decoded}
   answer: null, // the server's; each detection has an id, its place in the answer
   threshold: 0.5,
   hidden: new Set(), // class ids switched off
@@ -35,34 +35,34 @@ const overlay = new Overlay($("overlay"), { point: (id) => (mark({ pointed: id }
 const table = new Table($("table"), { point: (id) => mark({ pointed: id }), pick });
 const camera = new Camera(video);
 
-// Pictures
+// Images
 
-/** take shows a picture and asks the server what is in it. */
+/** take shows an image and asks the server what is in it. */
 async function take(blob, name) {
   leaveCamera();
   state.request?.abort();
   forget();
-  const picture = (state.picture = { blob, name, decoded: false, loading: load(img, blob) });
-  enter("picture");
+  const image = (state.image = { blob, name, decoded: false, loading: load(img, blob) });
+  enter("image");
   img.alt = name;
   markExample("");
-  const [decoded] = await Promise.all([picture.loading, look(picture)]);
-  if (state.picture !== picture) return;
-  picture.decoded = decoded || (state.answer !== null && (await loadUpright(picture)));
-  if (state.picture !== picture) return;
+  const [decoded] = await Promise.all([image.loading, look(image)]);
+  if (state.image !== image) return;
+  image.decoded = decoded || (state.answer !== null && (await loadUpright(image)));
+  if (state.image !== image) return;
   if (decoded) setFrame(img.naturalWidth, img.naturalHeight);
   showCaption();
   draw();
 }
 
-/** enter shows the controls of a state: empty, picture or live. Focus on what is hidden now goes to the page's main part. */
+/** enter shows the controls of a state: empty, image or live. Focus on what is hidden now goes to the page's main part. */
 function enter(name) {
   main.dataset.state = name;
   const focused = document.activeElement;
   if (focused !== document.body && !focused.checkVisibility()) main.focus({ preventScroll: true });
 }
 
-/** loadUpright shows the server's copy of a picture that this browser cannot decode. */
+/** loadUpright shows the server's copy of an image that this browser cannot decode. */
 async function loadUpright({ blob }) {
   try {
     return await load(img, await upright(blob, { model: state.model?.name, key: state.key }));
@@ -71,16 +71,16 @@ async function loadUpright({ blob }) {
   }
 }
 
-/** look asks the server about a picture; a newer question takes the place of one that is open. */
-async function look(picture) {
+/** look asks the server about an image; a newer question takes the place of one that is open. */
+async function look(image) {
   state.request?.abort();
   const request = (state.request = new AbortController());
   forget();
   busy(true);
-  $("name").textContent = `${picture.name}, ${bytes(picture.blob.size)}`;
+  $("name").textContent = `${image.name}, ${bytes(image.blob.size)}`;
   try {
-    if (picture.blob.size === 0) throw new Problem("The file is empty", "Choose another one.", { code: "empty" });
-    const answer = await detectPicture(picture, request.signal);
+    if (image.blob.size === 0) throw new Problem("The file is empty", "Choose another one.", { code: "empty" });
+    const answer = await detectImage(image, request.signal);
     if (state.request !== request) return;
     accept(answer);
     setFrame(answer.image.width, answer.image.height);
@@ -88,21 +88,21 @@ async function look(picture) {
     draw();
     announce(`${summary(shown())}, in ${duration(answer.timing_ms.round_trip)}.`);
   } catch (error) {
-    if (error.name !== "AbortError" && state.request === request) fail(error, () => look(picture));
+    if (error.name !== "AbortError" && state.request === request) fail(error, () => look(image));
   } finally {
     if (state.request === request) busy(false);
   }
 }
 
-/** detectPicture sends a picture; as a JPEG where its format is one that this browser can show and the server cannot read. */
-async function detectPicture(picture, signal) {
+/** detectImage sends an image; as a JPEG where its format is one that this browser can show and the server cannot read. */
+async function detectImage(image, signal) {
   const options = { model: state.model?.name, key: state.key, signal };
   try {
-    return await detect(picture.blob, options);
+    return await detect(image.blob, options);
   } catch (error) {
-    if (error.code !== "unsupported_image" || !(await picture.loading)) throw error;
-    picture.blob = await jpeg(img, Infinity, 0.92);
-    return await detect(picture.blob, options);
+    if (error.code !== "unsupported_image" || !(await image.loading)) throw error;
+    image.blob = await jpeg(img, Infinity, 0.92);
+    return await detect(image.blob, options);
   }
 }
 
@@ -120,9 +120,9 @@ function forget() {
   draw();
 }
 
-/** smaller sends a copy of the picture that is small enough for any server. */
+/** smaller sends a copy of the image that is small enough for any server. */
 async function smaller() {
-  const { name, decoded } = state.picture;
+  const { name, decoded } = state.image;
   if (!decoded) return;
   await take(await jpeg(img, SMALLER), name.replace(/\.\w+$/, "") + " (smaller).jpg");
 }
@@ -132,13 +132,13 @@ async function smaller() {
 async function startCamera(deviceId) {
   state.request?.abort();
   forget();
-  state.picture = null;
+  state.image = null;
   markExample("");
   try {
     await camera.start(deviceId);
   } catch (error) {
     img.removeAttribute("src");
-    enter("picture");
+    enter("image");
     fail(error, () => startCamera());
     return;
   }
@@ -154,12 +154,12 @@ async function startCamera(deviceId) {
       if (!answer || !camera.on) return;
       accept(answer);
       draw();
-      $("rate").textContent = `${rate.tick().toFixed(1)} pictures/s, ${duration(answer.timing_ms.round_trip)}`;
+      $("rate").textContent = `${rate.tick().toFixed(1)} images/s, ${duration(answer.timing_ms.round_trip)}`;
     });
   } catch (error) {
     if (error.name === "AbortError") return;
     stopCamera();
-    enter("picture");
+    enter("image");
     fail(error, () => startCamera());
   }
 }
@@ -184,7 +184,7 @@ async function listCameras() {
   select.replaceChildren(...devices.map((d) => new Option(d.label, d.id, false, d.id === camera.deviceId)));
 }
 
-/** takeFrame keeps the camera's picture of this moment, in full size. */
+/** takeFrame keeps the camera's image of this moment, in full size. */
 async function takeFrame() {
   const frame = await jpeg(video, Infinity, 0.92);
   const time = new Date().toTimeString().slice(0, 8).replaceAll(":", "-");
@@ -227,11 +227,11 @@ function draw() {
     $("total").textContent = duration(answer.timing_ms.round_trip);
     times($("time-bar"), $("times"), answer.timing_ms);
     $("by").textContent = `Model ${answer.model.name}, version ${answer.model.version}`;
-    img.alt = `${state.picture?.name ?? "Camera"}: ${summary(visible)}`;
+    img.alt = `${state.image?.name ?? "Camera"}: ${summary(visible)}`;
     $("none").hidden = visible.length > 0;
     $("none").textContent = answer.detections.length
       ? `${count(answer.detections.length, "box", "boxes")} with a lower confidence or of a class that is switched off.`
-      : "Nothing that the model knows is in this picture.";
+      : "Nothing that the model knows is in this image.";
   }
   mark({});
 }
@@ -253,7 +253,7 @@ function toggleClass(id) {
   announce(`${summary(shown())}.`);
 }
 
-/** mark makes the detection that is pointed at, or else the one picked, stand out in picture and table. */
+/** mark makes the detection that is pointed at, or else the one picked, stand out in image and table. */
 function mark(change) {
   Object.assign(state, change);
   const id = state.pointed ?? state.picked;
@@ -277,7 +277,7 @@ function setFrame(width, height) {
 }
 
 function showCaption() {
-  const { blob, name, decoded } = state.picture;
+  const { blob, name, decoded } = state.image;
   const size = state.answer?.image;
   const parts = [name, size && `${size.width} × ${size.height}`, bytes(blob.size)];
   $("name").textContent = parts.filter(Boolean).join(", ");
@@ -287,7 +287,7 @@ function showCaption() {
 function busy(on) {
   main.classList.toggle("busy", on);
   $("results").setAttribute("aria-busy", on);
-  if (on) announce("Looking at the picture.");
+  if (on) announce("Looking at the image.");
 }
 
 let announcing = 0;
@@ -323,7 +323,7 @@ async function loadModels() {
     state.models = await models(state.key);
   } catch (error) {
     if (error.code === "unauthorized") {
-      enter("picture");
+      enter("image");
       fail(error, () => (($("problem").hidden = true), enter("empty"), loadModels()));
     }
     return; // a detection says what is wrong
@@ -346,7 +346,7 @@ function chooseModel(model) {
 async function takeExample(file) {
   const response = await fetch(`examples/${file}`).catch(() => null);
   if (!response?.ok) {
-    enter("picture");
+    enter("image");
     fail(new Problem("The example could not be fetched", "Is the server still running?", { code: "network" }), () => takeExample(file));
     return;
   }
@@ -371,20 +371,20 @@ const actions = {
   stop: stopCamera,
   retry: () => state.retry?.(),
   smaller,
-  "save-picture": savePicture,
+  "save-image": saveImage,
   "save-json": () => offer(json(state.answer, shown(), state.threshold), `${stem()}.json`),
 };
 
-async function savePicture() {
-  const type = state.picture.blob.type === "image/png" ? "image/png" : "image/jpeg";
+async function saveImage() {
+  const type = state.image.blob.type === "image/png" ? "image/png" : "image/jpeg";
   try {
     offer(await annotated(img, state.answer, shown(), type), `${stem()}-boxes.${type.slice(6).replace("jpeg", "jpg")}`);
   } catch (error) {
-    fail(new Problem("The picture could not be drawn", "It may be too large for this browser.", { detail: error.message }), savePicture);
+    fail(new Problem("The image could not be drawn", "It may be too large for this browser.", { detail: error.message }), saveImage);
   }
 }
 
-const stem = () => state.picture.name.replace(/\.\w+$/, "").replaceAll(" ", "-");
+const stem = () => state.image.name.replace(/\.\w+$/, "").replaceAll(" ", "-");
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-do], [data-example]");
@@ -408,7 +408,7 @@ $("threshold").addEventListener("input", (event) => {
 
 $("model").addEventListener("change", (event) => {
   chooseModel(state.models.find((m) => m.name === event.target.value));
-  if (state.picture) look(state.picture);
+  if (state.image) look(state.image);
 });
 
 $("cameras").addEventListener("change", (event) => startCamera(event.target.value));

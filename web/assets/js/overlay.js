@@ -1,16 +1,16 @@
-// Boxes over the picture, as SVG: sharp on every screen, each box an element that can be pointed at and focused.
+// Boxes over the image, as SVG: sharp on every screen, each box an element that can be pointed at and focused.
 
 import { INK, color } from "./palette.js";
 import { place, preferred } from "./labels.js";
 import { percent } from "./format.js";
 
-// Labels are smaller where the picture is: font size, space at the sides, height and baseline in pixels.
+// Labels are smaller where the image is: font size, space at the sides, height and baseline in pixels.
 const LARGE = { font: 12.5, pad: 5, height: 19, base: 14 };
 const SMALL = { font: 10.5, pad: 3, height: 15, base: 11.5 };
 
 export class Overlay {
   /**
-   * @param {SVGSVGElement} svg lies over the picture and has its size
+   * @param {SVGSVGElement} svg lies over the image and has its size
    * @param {{point: (id: number|null) => void, pick: (id: number) => void}} on
    */
   constructor(svg, on) {
@@ -34,7 +34,7 @@ export class Overlay {
   /**
    * show draws detections, each with the number `id` by which the page knows it.
    * @param {object[]} found
-   * @param {{width: number, height: number}} frame the picture's size in pixels, in which boxes are given
+   * @param {{width: number, height: number}} frame the image's size in pixels, in which boxes are given
    */
   show(found, frame) {
     this.found = found;

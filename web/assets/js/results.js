@@ -1,4 +1,4 @@
-// The panel beside the picture: how many, which classes, the table, the time.
+// The panel beside the image: how many, which classes, the table, the time.
 
 import { color } from "./palette.js";
 import { count, duration, list, percent } from "./format.js";

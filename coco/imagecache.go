@@ -9,9 +9,9 @@ import (
 	"scalenet/imaging"
 )
 
-// pictureCache loads pictures and keeps decoded ones until its memory is spent. Nothing is thrown out: every picture comes up
+// imageCache loads images and keeps decoded ones until its memory is spent. Nothing is thrown out: every image comes up
 // once an epoch, so a full cache still saves its share.
-type pictureCache struct {
+type imageCache struct {
 	data   *Dataset
 	sizes  []geom.Size
 	limits imaging.Limits
@@ -21,38 +21,38 @@ type pictureCache struct {
 	kept map[int]*imaging.Image
 }
 
-// load returns picture i; it is shared and must not be drawn on. A picture of another size than annotated is an error: its boxes
+// load returns image i; it is shared and must not be drawn on. An image of another size than annotated is an error: its boxes
 // would be wrong.
-func (c *pictureCache) load(i int) (*imaging.Image, error) {
+func (c *imageCache) load(i int) (*imaging.Image, error) {
 	c.mu.Lock()
-	picture := c.kept[i]
+	image := c.kept[i]
 	c.mu.Unlock()
-	if picture != nil {
-		return picture, nil
+	if image != nil {
+		return image, nil
 	}
-	picture, err := imaging.Load(c.data.ImagePath(i), c.limits)
+	image, err := imaging.Load(c.data.ImagePath(i), c.limits)
 	if err != nil {
 		return nil, err
 	}
-	if want := c.sizes[i]; want != (geom.Size{W: picture.W, H: picture.H}) {
+	if want := c.sizes[i]; want != (geom.Size{W: image.W, H: image.H}) {
 		hint := ""
-		if want == (geom.Size{W: picture.H, H: picture.W}) {
+		if want == (geom.Size{W: image.H, H: image.W}) {
 			hint = "; was it annotated before EXIF turned it upright?"
 		}
-		return nil, fmt.Errorf("%s: the picture has %dx%d pixels, its annotation says %dx%d%s",
-			c.data.ImagePath(i), picture.W, picture.H, want.W, want.H, hint)
+		return nil, fmt.Errorf("%s: the image has %dx%d pixels, its annotation says %dx%d%s",
+			c.data.ImagePath(i), image.W, image.H, want.W, want.H, hint)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if n := int64(len(picture.Pix)); n <= c.left && c.kept[i] == nil {
+	if n := int64(len(image.Pix)); n <= c.left && c.kept[i] == nil {
 		c.left -= n
-		c.kept[i] = picture
+		c.kept[i] = image
 	}
-	return picture, nil
+	return image, nil
 }
 
-// pictureSizes are the annotated sizes; a picture whose annotation says nothing is looked at.
-func pictureSizes(d *Dataset, images []int, limits imaging.Limits) ([]geom.Size, error) {
+// imageSizes are the annotated sizes; an image whose annotation says nothing is looked at.
+func imageSizes(d *Dataset, images []int, limits imaging.Limits) ([]geom.Size, error) {
 	sizes := make([]geom.Size, len(d.Images))
 	errs := make([]error, len(images))
 	parallel(len(images), func(_ *struct{}, k int) {

@@ -1,7 +1,7 @@
-// Pictures on their way in: chosen, pasted, dropped; shown; smaller copies.
+// Images on their way in: chosen, pasted, dropped; shown; smaller copies.
 
 /**
- * intake hands over pictures that are chosen, pasted or dropped anywhere.
+ * intake hands over images that are chosen, pasted or dropped anywhere.
  * @param {HTMLInputElement} input chooses files
  * @param {(file: File, name: string) => void} take
  * @param {(over: boolean) => void} dropping tells while a file is held over the page
@@ -34,13 +34,13 @@ export function intake(input, take, dropping) {
   });
 }
 
-/** first is the first picture of a drop or a paste, else its first file. */
+/** first is the first image of a drop or a paste, else its first file. */
 function first(transfer) {
   const files = [...(transfer?.files ?? [])];
   return files.find((f) => f.type.startsWith("image/")) ?? files[0];
 }
 
-/** load shows a picture in an <img>; false where the browser cannot decode it (the server may still). */
+/** load shows an image in an <img>; false where the browser cannot decode it (the server may still). */
 export async function load(img, blob) {
   if (img.src.startsWith("blob:")) URL.revokeObjectURL(img.src);
   img.src = URL.createObjectURL(blob);
@@ -53,7 +53,7 @@ export async function load(img, blob) {
 }
 
 /**
- * jpeg draws what a picture or a video shows as a JPEG whose longer side is at most `longest` pixels.
+ * jpeg draws what an image or a video shows as a JPEG whose longer side is at most `longest` pixels.
  * @param {HTMLImageElement|HTMLVideoElement} source
  * @returns {Promise<Blob>}
  */
@@ -72,6 +72,6 @@ export async function jpeg(source, longest = Infinity, quality = 0.85) {
 /** toBlob is canvas.toBlob as a promise; it fails where the canvas is too large for the browser. */
 export function toBlob(canvas, type, quality) {
   return new Promise((done, fail) => {
-    canvas.toBlob((blob) => (blob ? done(blob) : fail(new Error("the picture is too large for this browser"))), type, quality);
+    canvas.toBlob((blob) => (blob ? done(blob) : fail(new Error("the image is too large for this browser"))), type, quality);
   });
 }

@@ -1,4 +1,4 @@
-// Images of pictures: from bytes to a network's input, as package raster has it on the host, bit for bit in float32.
+// Images of images: from bytes to a network's input, as package raster has it on the host, bit for bit in float32.
 
 FN float normalised(u8 v, float mean, float deviation) { return ((float)v / 255 - mean) / deviation; }
 
@@ -15,20 +15,20 @@ FN tap tap_at(int i, int size, int n) {
 
 FN float between(float a, float b, float weight) { return (1 - weight) * a + weight * b; }
 
-// y (images, h, w, 3), a thread a pixel, of bytes of blue, green and red. Placements are rows of six: where a picture's bytes begin, its
+// y (images, h, w, 3), a thread a pixel, of bytes of blue, green and red. Placements are rows of six: where an image's bytes begin, its
 // width and height, those that it has in its image, and 1 to mirror it left to right, 2 top to bottom. Shifts, if there are any, are added to
-// a picture's red, green and blue.
+// an image's red, green and blue.
 template <class T>
-FN void pictures_of(const u8 *bytes, const int *placements, const float *shifts, T *y, u64 *fault, u32 count, u32 h, u32 w, u32 n,
+FN void images_of(const u8 *bytes, const int *transforms, const float *shifts, T *y, u64 *fault, u32 count, u32 h, u32 w, u32 n,
                     float mean_r, float mean_g, float mean_b, float deviation_r, float deviation_g, float deviation_b) {
 	u32 i = thread_index();
 	if (i >= n) return;
 	int column = i % w, row = i / w % h;
-	const int *p = placements + 6 * (i / w / h);
+	const int *p = transforms + 6 * (i / w / h);
 	int at = p[0], from_w = p[1], from_h = p[2], to_w = p[3], to_h = p[4], flips = p[5];
 	bool fits = at >= 0 && from_w > 0 && from_h > 0 && to_w > 0 && to_w <= (int)w && to_h > 0 && to_h <= (int)h &&
 	            at + 3 * (i64)from_w * from_h <= (i64)count;
-	if (!fits) report(fault, NO_PICTURE, i / w / h, 0, 0);
+	if (!fits) report(fault, NO_IMAGE, i / w / h, 0, 0);
 	y += 3 * (u64)i;
 	if (!fits || column >= to_w || row >= to_h) {
 		for (int c = 0; c < 3; c++) store(y + c, 0);
@@ -45,6 +45,6 @@ FN void pictures_of(const u8 *bytes, const int *placements, const float *shifts,
 		store(y + c, between(above, below, z.weight));
 	}
 }
-FEATURES(pictures, (const u8 *bytes, const int *placements, const float *shifts, T *y, u64 *fault, u32 count, u32 h, u32 w, u32 n,
+FEATURES(images, (const u8 *bytes, const int *transforms, const float *shifts, T *y, u64 *fault, u32 count, u32 h, u32 w, u32 n,
                     float mean_r, float mean_g, float mean_b, float deviation_r, float deviation_g, float deviation_b),
-         (bytes, placements, shifts, y, fault, count, h, w, n, mean_r, mean_g, mean_b, deviation_r, deviation_g, deviation_b))
+         (bytes, transforms, shifts, y, fault, count, h, w, n, mean_r, mean_g, mean_b, deviation_r, deviation_g, deviation_b))

@@ -1,6 +1,6 @@
-"""Makes pictures/: four small pictures with their boxes as COCO JSON. See README.md for where they are from.
+"""Makes images/: four small images with their boxes as COCO JSON. See README.md for where they are from.
 
-python pictures.py BCCD CARDS   (the two data sets' folders)"""
+python images.py BCCD CARDS   (the two data sets' folders)"""
 import json
 import sys
 import xml.etree.ElementTree as ET
@@ -38,7 +38,7 @@ for (path, boxes), crop, size in [
     (cells('BloodImage_00143'), (0, 0, 640, 480), (192, 144)),
 ]:
     name = path.split('/')[-1].split('.')[0] + '.png'
-    Image.open(path).convert('RGB').resize(size, Image.LANCZOS, crop).save(f'pictures/{name}', optimize=True)
+    Image.open(path).convert('RGB').resize(size, Image.LANCZOS, crop).save(f'images/{name}', optimize=True)
     image = len(out['images']) + 1
     out['images'].append({'id': image, 'file_name': name, 'width': size[0], 'height': size[1]})
     sx, sy = size[0] / (crop[2] - crop[0]), size[1] / (crop[3] - crop[1])
@@ -50,5 +50,5 @@ for (path, boxes), crop, size in [
         box = [round(v, 2) for v in (x1, y1, x2 - x1, y2 - y1)]
         out['annotations'].append({'id': len(out['annotations']) + 1, 'image_id': image, 'category_id': NAMES.index(label) + 1,
                                    'bbox': box, 'area': round(box[2] * box[3], 2), 'iscrowd': 0})
-with open('pictures/instances.json', 'w') as f:
+with open('images/instances.json', 'w') as f:
     json.dump(out, f, indent=1)

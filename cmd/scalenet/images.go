@@ -10,17 +10,17 @@ import (
 	"scalenet/imaging"
 )
 
-// listed is a picture that an argument names, or one in a folder that an
+// listed is an image that an argument names, or one in a folder that an
 // argument names.
 type listed struct {
 	file   string
 	folder string // the argument, or the folder of the file that it names
 }
 
-// pictures lists what the arguments name: files as they are, of folders and
-// their subfolders the files with a picture's extension, those in the folder
+// images lists what the arguments name: files as they are, of folders and
+// their subfolders the files with an image's extension, those in the folder
 // except left out.
-func pictures(paths []string, except string) (list []listed, err error) {
+func images(paths []string, except string) (list []listed, err error) {
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -31,12 +31,12 @@ func pictures(paths []string, except string) (list []listed, err error) {
 			list = append(list, listed{path, folder})
 			continue
 		}
-		files, err := walkPictures(path, except)
+		files, err := walkImages(path, except)
 		if err != nil {
 			return nil, err
 		}
 		if len(files) == 0 {
-			return nil, fmt.Errorf("%s: no pictures in the folder (%s)", path, strings.Join(imaging.Extensions(), ", "))
+			return nil, fmt.Errorf("%s: no images in the folder (%s)", path, strings.Join(imaging.Extensions(), ", "))
 		}
 		for _, file := range files {
 			list = append(list, listed{file, path})
@@ -45,9 +45,9 @@ func pictures(paths []string, except string) (list []listed, err error) {
 	return list, nil
 }
 
-// walkPictures lists the pictures of a folder and its subfolders. The folder of
+// walkImages lists the images of a folder and its subfolders. The folder of
 // the outputs is left out.
-func walkPictures(dir, except string) ([]string, error) {
+func walkImages(dir, except string) ([]string, error) {
 	files, err := imaging.List(dir)
 	if err != nil || except == "" {
 		return files, err
@@ -72,9 +72,9 @@ func isBelow(path, folder string) bool {
 	return err == nil && filepath.IsLocal(relative)
 }
 
-// drawnNames are where pictures with boxes go below --out, one for each of the
-// list and all different, "" for a picture that is listed again. A folder's
-// pictures keep their places in it. Pictures of several folders that would get
+// drawnNames are where images with boxes go below --out, one for each of the
+// list and all different, "" for an image that is listed again. A folder's
+// images keep their places in it. Images of several folders that would get
 // the same name keep the folders below the one that they have in common, and
 // those of one folder keep their extensions.
 func drawnNames(list []listed) ([]string, error) {
@@ -114,7 +114,7 @@ func drawnNames(list []listed) ([]string, error) {
 	return names, nil
 }
 
-// extend makes the names those of the JPEGs that are written, "" for a picture
+// extend makes the names those of the JPEGs that are written, "" for an image
 // that is listed again.
 func extend(names, absolute []string) {
 	keep := make([]bool, len(names))

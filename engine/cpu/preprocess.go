@@ -13,17 +13,17 @@ import (
 	"scalenet/nn"
 )
 
-// band is how many rows of an image a thread makes at a time: it resizes two rows of the picture more than it has to.
+// band is how many rows of an image a thread makes at a time: it resizes two rows of the image more than it has to.
 const band = 64
 
-// pictures runs the operation's own Go, which resizes each row of a picture once, on all threads.
-func (c *compiler) pictures(op nn.Pictures) error {
+// preprocess runs the Go code of the operation, which resizes each row of an image once, on all threads.
+func (c *compiler) preprocess(op nn.Preprocess) error {
 	if err := errors.Join(engine.CheckType(engine.UInt8, c.in[0]), engine.CheckType(engine.Int32, c.in[1]),
 		engine.CheckType(engine.Float32, c.in[2:]...)); err != nil {
 		return err
 	}
 	bytes := unsafe.Slice((*uint8)(at(c.in[0])), c.in[0].Shape.TotalSize())
-	placements := unsafe.Slice((*int32)(at(c.in[1])), c.in[1].Shape.TotalSize())
+	transforms := unsafe.Slice((*int32)(at(c.in[1])), c.in[1].Shape.TotalSize())
 	var shifts []float32
 	for _, t := range c.in[2:] {
 		shifts = unsafe.Slice((*float32)(at(t)), t.Shape.TotalSize())
@@ -41,7 +41,7 @@ func (c *compiler) pictures(op nn.Pictures) error {
 	}
 	images := unsafe.Slice((*float32)(single), c.out.Shape.TotalSize())
 	c.run = func() error {
-		if err := fillPictures(op, c.device.threads, images, bytes, placements, shifts); err != nil {
+		if err := preprocess(op, c.device.threads, images, bytes, transforms, shifts); err != nil {
 			return err
 		}
 		if to != engine.Float32 {
@@ -52,12 +52,12 @@ func (c *compiler) pictures(op nn.Pictures) error {
 	return nil
 }
 
-func fillPictures(op nn.Pictures, threads int, images []float32, bytes []uint8, placements []int32, shifts []float32) error {
+func preprocess(op nn.Preprocess, threads int, images []float32, bytes []uint8, transforms []int32, shifts []float32) error {
 	var group errgroup.Group
 	group.SetLimit(threads)
-	n := len(placements) / nn.PlacementRow
+	n := len(transforms) / nn.TransformRow
 	for i := range n {
-		a, err := op.Placed(len(bytes), placements, shifts, i)
+		a, err := op.Transform(len(bytes), transforms, shifts, i)
 		if err != nil {
 			return errors.Join(err, group.Wait())
 		}

@@ -4,27 +4,27 @@ import (
 	"scalenet/nn"
 )
 
-// pictures is from bytes to images.
-func pictures(op nn.Op) (operation, bool) {
-	p, ok := op.(nn.Pictures)
+// preprocess resizes, flips and normalises decoded images.
+func preprocess(op nn.Op) (operation, bool) {
+	p, ok := op.(nn.Preprocess)
 	if !ok {
 		return operation{}, false
 	}
-	placements := func(in []array) []int32 {
+	transforms := func(in []array) []int32 {
 		rows := make([]int32, len(in[1].data))
 		for i, v := range in[1].data {
 			rows[i] = int32(v)
 		}
 		return rows
 	}
-	placed := func(in []array, i int) (nn.Placement, error) {
+	placed := func(in []array, i int) (nn.ImageTransform, error) {
 		var shifts []float32
 		for _, a := range in[2:] {
 			for _, v := range a.data {
 				shifts = append(shifts, float32(v))
 			}
 		}
-		return p.Placed(len(in[0].data), placements(in), shifts, i)
+		return p.Transform(len(in[0].data), transforms(in), shifts, i)
 	}
 	return operation{
 		check: func(in []array) error {
@@ -39,14 +39,14 @@ func pictures(op nn.Op) (operation, bool) {
 			y := zeros(in[1].rows(), p.Height, p.Width, 3)
 			for i := range y.shape[0] {
 				a, _ := placed(in, i)
-				for row := range a.Placing.H {
-					for column := range a.Placing.W {
+				for row := range a.Transform.H {
+					for column := range a.Transform.W {
 						at, from := [2]int{row, column}, [2]int{row, column}
 						if a.FlipY {
-							at[0] = a.Placing.H - 1 - row
+							at[0] = a.Transform.H - 1 - row
 						}
 						if a.FlipX {
-							at[1] = a.Placing.W - 1 - column
+							at[1] = a.Transform.W - 1 - column
 						}
 						copy(y.pixel(i, at[0], at[1]), resizedPixel(p, in[0].data[a.At:], a, from[0], from[1]))
 					}
@@ -56,10 +56,10 @@ func pictures(op nn.Op) (operation, bool) {
 		}}, true
 }
 
-// resizedPixel is red, green and blue of a pixel between four of the picture, each step in float32.
-func resizedPixel(p nn.Pictures, bgr []float64, a nn.Placement, row, column int) []float64 {
-	y0, y1, wy := neighbours(row, a.H, a.Placing.H)
-	x0, x1, wx := neighbours(column, a.W, a.Placing.W)
+// resizedPixel is red, green and blue of a pixel between four of the image, each step in float32.
+func resizedPixel(p nn.Preprocess, bgr []float64, a nn.ImageTransform, row, column int) []float64 {
+	y0, y1, wy := neighbours(row, a.H, a.Transform.H)
+	x0, x1, wx := neighbours(column, a.W, a.Transform.W)
 	pixel := make([]float64, 3)
 	for c := range pixel {
 		value := func(y, x int) float32 {

@@ -2,8 +2,8 @@ package analysis
 
 import "scalenet/coco"
 
-// Picture counts what went right and wrong on one picture, at IoU 0.5 and the score of the operating point.
-type Picture struct {
+// Image counts what went right and wrong on one image, at IoU 0.5 and the score of the operating point.
+type Image struct {
 	ID      int64  `json:"id"`
 	File    string `json:"file,omitempty"`
 	Objects int    `json:"objects"`
@@ -15,10 +15,10 @@ type Picture struct {
 }
 
 // Mistakes are missed objects and false detections.
-func (p *Picture) Mistakes() int { return p.Missed + p.False }
+func (p *Image) Mistakes() int { return p.Missed + p.False }
 
-// judged is a picture's detections from a score up, and what became of them and of the objects.
-type judged struct {
+// matched is an image's detections from a score up, and what became of them and of the objects.
+type matched struct {
 	*scene
 	kept    []detection
 	outcome []outcome
@@ -33,13 +33,13 @@ const (
 	neither // on an ignored region
 )
 
-// judge pairs detections with objects of their class as the evaluator does: the best overlap of those that are free.
-func (s *scene) judge(score float64) judged {
+// match pairs detections with objects of their class as the evaluator does: the best overlap of those that are free.
+func (s *scene) match(score float64) matched {
 	n := 0
 	for n < len(s.detections) && s.detections[n].score >= score {
 		n++
 	}
-	j := judged{s, s.detections[:n], make([]outcome, n), make([]bool, len(s.objects))}
+	j := matched{s, s.detections[:n], make([]outcome, n), make([]bool, len(s.objects))}
 	for i := range j.missed {
 		j.missed[i] = true
 	}
@@ -63,13 +63,13 @@ func (s *scene) judge(score float64) judged {
 	return j
 }
 
-// pictures counts for every picture, and by class (numbered from 0).
-func pictures(gt *coco.Dataset, all []scene, score float64) (list []Picture, byClass []Picture) {
-	list, byClass = make([]Picture, len(all)), make([]Picture, len(gt.Categories))
+// perImage counts for every image, and by class (numbered from 0).
+func perImage(gt *coco.Dataset, all []scene, score float64) (list []Image, byClass []Image) {
+	list, byClass = make([]Image, len(all)), make([]Image, len(gt.Categories))
 	for i := range all {
 		p := &list[i]
-		*p = Picture{ID: gt.Images[i].ID, File: gt.Images[i].FileName, Objects: len(all[i].objects), index: i}
-		j := all[i].judge(score)
+		*p = Image{ID: gt.Images[i].ID, File: gt.Images[i].FileName, Objects: len(all[i].objects), index: i}
+		j := all[i].match(score)
 		for k, o := range j.outcome {
 			class := &byClass[j.kept[k].class-1]
 			switch o {

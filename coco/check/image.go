@@ -12,8 +12,8 @@ import (
 // maxBytes bounds what is read of a file; imaging refuses larger ones by default.
 const maxBytes = 64 << 20
 
-// seenPicture is what a look at a file has shown.
-type seenPicture struct {
+// seenImage is what a look at a file has shown.
+type seenImage struct {
 	err     error
 	size    geom.Size // upright
 	rotated bool      // by EXIF
@@ -21,22 +21,22 @@ type seenPicture struct {
 }
 
 // lookAt reads and decodes a file.
-func lookAt(path string, limits imaging.Limits) (s seenPicture) {
+func lookAt(path string, limits imaging.Limits) (s seenImage) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return seenPicture{err: err}
+		return seenImage{err: err}
 	}
 	if limit := int64(max(limits.Bytes, maxBytes)); info.Size() > limit {
-		return seenPicture{err: fmt.Errorf("%s: %w: %d bytes, %d are allowed", path, imaging.ErrTooLarge, info.Size(), limit)}
+		return seenImage{err: fmt.Errorf("%s: %w: %d bytes, %d are allowed", path, imaging.ErrTooLarge, info.Size(), limit)}
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return seenPicture{err: err}
+		return seenImage{err: err}
 	}
 	m, err := imaging.Decode(data, limits)
 	if err != nil {
-		return seenPicture{err: fmt.Errorf("%s: %w", path, err)}
+		return seenImage{err: fmt.Errorf("%s: %w", path, err)}
 	}
 	h, err := imaging.Inspect(data, limits)
-	return seenPicture{err, geom.Size{W: m.W, H: m.H}, h.Rotated, sha256.Sum256(data)}
+	return seenImage{err, geom.Size{W: m.W, H: m.H}, h.Rotated, sha256.Sum256(data)}
 }
