@@ -6,9 +6,9 @@ LISTEN ?= 127.0.0.1:8080
 SOAK ?= 60s
 ONEDNN3 := $(CURDIR)/build/onednn3
 CUDA := $(CURDIR)/build/cuda
-# Go with the CUDA device, and with the double of the CUDA libraries.
+# Go with the CUDA device, and with the fake CUDA libraries.
 GPU := export CUDA_ROOT=$(CUDA); $(GO)
-DOUBLE := export LD_LIBRARY_PATH=$(CUDA)/double SCALENET_CUDNN=$(CUDA)/cudnn; $(GPU)
+FAKE := export LD_LIBRARY_PATH=$(CUDA)/fake SCALENET_CUDNN=$(CUDA)/cudnn; $(GPU)
 
 .PHONY: build build-cuda demo test test-onednn3 test-cuda gpu-check ptx soak bench lint clean
 
@@ -39,17 +39,17 @@ test:
 	@if scripts/cuda.sh $(CUDA) headers cudnn; then $(MAKE) --no-print-directory test-cuda; \
 	else echo "make test: the CUDA device is not tested" >&2; fi
 
-# The CUDA device on a double of the CUDA libraries: the table of operations, networks and a detector against PyTorch, what is missing on
+# The CUDA device on fake CUDA libraries: the table of operations, networks and a detector against PyTorch, what is missing on
 # a machine; what cuDNN itself says of our descriptors; the part of engine/cuda that all this reaches.
 test-cuda:
 	@scripts/cuda.sh $(CUDA) headers cudnn
-	@engine/cuda/double/build.sh $(CUDA)
-	@engine/cuda/double/races.sh $(CUDA)
+	@engine/cuda/fake/build.sh $(CUDA)
+	@engine/cuda/fake/races.sh $(CUDA)
 	@$(GPU) vet ./engine/cuda ./cmd/scalenet
 	@$(GPU) build -o bin/scalenet-cuda ./cmd/scalenet
-	@$(DOUBLE) test $(TESTFLAGS) -coverpkg=scalenet/engine/cuda -coverprofile=$(CUDA)/cover.out ./engine/cuda
-	@$(DOUBLE) test $(TESTFLAGS) -run '^(TestTiny.*|Test.*EqualsTorchvision|Test.*EqualTorchvision|TestWholeGraph|TestPendingRuns|TestDevice(Classifies)?)$$/^cuda' ./backbone ./detector ./cmd/scalenet
-	@$(DOUBLE) test $(TESTFLAGS) -run '^Test(Detect|Step)Edges$$/./^cuda' ./detector
+	@$(FAKE) test $(TESTFLAGS) -coverpkg=scalenet/engine/cuda -coverprofile=$(CUDA)/cover.out ./engine/cuda
+	@$(FAKE) test $(TESTFLAGS) -run '^(TestTiny.*|Test.*EqualsTorchvision|Test.*EqualTorchvision|TestWholeGraph|TestPendingRuns|TestDevice(Classifies)?)$$/^cuda' ./backbone ./detector ./cmd/scalenet
+	@$(FAKE) test $(TESTFLAGS) -run '^Test(Detect|Step)Edges$$/./^cuda' ./detector
 	@$(GO) tool cover -func=$(CUDA)/cover.out | awk '/^total:/ { print "engine/cuda: " $$3 " of statements covered"; exit !($$3 + 0 >= 90) }'
 
 # On a machine with a GPU: the same table and networks on it, precision, times beside PyTorch's (PEERS is a Python that has it with CUDA).

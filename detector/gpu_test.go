@@ -10,7 +10,7 @@ import (
 	"scalenet/engine/cuda"
 )
 
-// gpus is the first GPU, or the double of the CUDA libraries; the test closes it.
+// gpus is the first GPU, or the fake CUDA libraries; the test closes it.
 func gpus(t *testing.T) map[string]engine.Device {
 	dev, err := cuda.New(cuda.Options{})
 	require.NoError(t, err)

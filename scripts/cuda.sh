@@ -69,7 +69,7 @@ if has headers; then
 	wheel nvidia-cuda-cccl-cu12==12.9.27 '/include/nv/' include
 	wheel nvidia-cublas-cu12==12.0.1.189 '/include/' include
 	# The program finds libcuda when it opens a device (engine/cuda/driver.c): linking needs only a file of that name.
-	"$here/engine/cuda/double/link.sh" "$folder"
+	"$here/engine/cuda/fake/link.sh" "$folder"
 fi
 if has headers || has cudnn; then
 	patterns=('/include/' include)

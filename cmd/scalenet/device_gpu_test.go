@@ -14,7 +14,7 @@ import (
 	"scalenet/server"
 )
 
-// A model is trained on the GPU, or the double of the CUDA libraries, and finds the same there as on the processor.
+// A model is trained on the GPU, or the fake CUDA libraries, and finds the same there as on the processor.
 func TestDevice(t *testing.T) {
 	t.Run("cuda", func(t *testing.T) {
 		_, args := tinyRun(t)

@@ -34,10 +34,10 @@ func (c *compiler) onednnKernel(k *C.sn_kernel, failure *message, params ...engi
 func versionOf(params []engine.Tensor) func() C.uint64_t {
 	var counters []*uint64
 	for _, p := range params {
-		if p.Changes == nil {
+		if p.Version == nil {
 			return func() C.uint64_t { return C.SN_ALWAYS }
 		}
-		counters = append(counters, p.Changes)
+		counters = append(counters, p.Version)
 	}
 	return func() C.uint64_t {
 		var sum uint64
@@ -52,7 +52,7 @@ func versionOf(params []engine.Tensor) func() C.uint64_t {
 func identity(params []engine.Tensor) C.uint64_t {
 	h := uint64(14695981039346656037)
 	for _, p := range params {
-		h = (h ^ uint64(uintptr(unsafe.Pointer(p.Changes)))) * 1099511628211
+		h = (h ^ uint64(uintptr(unsafe.Pointer(p.Version)))) * 1099511628211
 	}
 	return C.uint64_t(h)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newDevice opens the first GPU, or the double of the CUDA libraries if the loader finds that one first. The test closes it, which on
-// the double fails if anything is left.
+// newDevice opens the first GPU, or the fake CUDA libraries if the loader finds that one first. The test closes it, which on
+// the fake libraries fail if anything is left.
 func newDevice(t testing.TB) *Device {
 	t.Helper()
 	d, err := New(Options{})

@@ -16,7 +16,7 @@ import (
 )
 
 // SCALENET_CUDNN names a folder with the libraries of cuDNN; descriptors work without a GPU. A process of its own loads them, since this
-// one has the double's.
+// one has that of the fake libraries.
 func TestRealCUDNNTakesOurDescriptors(t *testing.T) {
 	if os.Getenv("SCALENET_DESCRIPTORS") != "" {
 		describeAll(t)
@@ -39,7 +39,7 @@ func TestRealCUDNNTakesOurDescriptors(t *testing.T) {
 func describeAll(t *testing.T) {
 	version, err := findCUDNN()
 	require.NoError(t, err)
-	require.NotZero(t, version%1000, "the double's version is a real one, too")
+	require.NotZero(t, version%1000, "the version of the fake libraries is a real one, too")
 	n := 0
 	try := func(op nn.Conv2D, x, w, y nn.Shape) {
 		for _, typ := range []string{"f32", "bf16", "f16"} {

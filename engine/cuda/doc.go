@@ -17,7 +17,7 @@
 //
 // # Without a GPU
 //
-// The tests run on a double of the CUDA libraries (double/) that is compiled from the same kernel sources as C++: it checks the host code,
+// The tests run on fake CUDA libraries (fake/) that is compiled from the same kernel sources as C++: it checks the host code,
 // shapes, layouts, addresses, order and lifetimes strictly, and the kernels' arithmetic as C++ does it. It says nothing of speed, nor of
 // what NVIDIA's compiler and libraries make of the same calls. docs/gpu.md says what has run on which hardware.
 package cuda

@@ -46,17 +46,17 @@ func read(t testing.TB, d *Device, x engine.Tensor) []float32 {
 	return v
 }
 
-// onTheDouble skips a test on a real GPU: it needs failures to order.
-func onTheDouble(t *testing.T) {
-	if all, err := GPUs(); err != nil || all[0].Name != "CUDA double" {
-		t.Skip("not on the double of the CUDA libraries")
+// onFakeLibraries skips a test on a real GPU: it needs failures to order.
+func onFakeLibraries(t *testing.T) {
+	if all, err := GPUs(); err != nil || all[0].Name != "fake CUDA" {
+		t.Skip("not on the fake CUDA libraries")
 	}
 }
 
 // Whichever call of the driver or a library fails, opening a device, compiling and running say so and leave nothing behind, which the
-// double checks when the device is closed.
+// fake libraries check when the device is closed.
 func TestEveryFailureIsSaid(t *testing.T) {
-	onTheDouble(t)
+	onFakeLibraries(t)
 	untilItWorks := func(call string, try func() error) (failures int) {
 		defer os.Unsetenv("SCALENET_DOUBLE_FAIL")
 		for n := 1; ; n++ {
@@ -147,7 +147,7 @@ func tryCase(d *Device, c optest.Case) (how string, err error) {
 }
 
 func TestCapabilityDecidesOnBFloat16AndKernels(t *testing.T) {
-	onTheDouble(t)
+	onFakeLibraries(t)
 	for capability, missing := range map[string]string{"70": "this GPU has compute capability 7.0, bfloat16 needs 8.0", "90": ""} {
 		t.Setenv("SCALENET_DOUBLE_CAPABILITY", capability)
 		d, err := New(Options{TF32: true})
@@ -169,7 +169,7 @@ func TestCapabilityDecidesOnBFloat16AndKernels(t *testing.T) {
 
 // cuDNN 9 has other numbers for the same refusals.
 func TestRefusalsOfCUDNN9(t *testing.T) {
-	onTheDouble(t)
+	onFakeLibraries(t)
 	t.Setenv("SCALENET_DOUBLE_CUDNN", "90100")
 	d := newDevice(t)
 	how := map[string]string{
@@ -230,7 +230,7 @@ func TestFaultsComeWithTheNextRead(t *testing.T) {
 }
 
 func TestErrorsSayWhatIsWrong(t *testing.T) {
-	onTheDouble(t)
+	onFakeLibraries(t)
 	d, other := newDevice(t), newDevice(t)
 	double := alloc(t, d, engine.Float64, nil, 2)
 	_, err := d.Kernel(nn.ReLU{}, []engine.Tensor{double}, double)

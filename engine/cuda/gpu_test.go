@@ -16,13 +16,13 @@ import (
 
 // What is missing or too old is said in one line.
 func TestWhatIsMissingIsSaid(t *testing.T) {
-	onTheDouble(t)
+	onFakeLibraries(t)
 	for _, c := range []struct{ want, set, to string }{
 		{"cuda: the NVIDIA driver is for CUDA 10.2, 11.0 is needed: install a newer driver", "DRIVER", "10020"},
 		{"cuda: cuDNN is 7.6.5, 8.0.0 is needed: install a newer one", "CUDNN", "7605"},
 		{"cuda: no GPU 0: this machine has 0, numbered from 0", "DEVICES", "0"},
-		{"cuda: GPU 0 (CUDA double) has compute capability 6.1, 7.0 is needed", "CAPABILITY", "61"},
-		{"cuda: GPU 0 (CUDA double) gives no context: the GPU is out of memory", "FAIL", "cuDevicePrimaryCtxRetain"},
+		{"cuda: GPU 0 (fake CUDA) has compute capability 6.1, 7.0 is needed", "CAPABILITY", "61"},
+		{"cuda: GPU 0 (fake CUDA) gives no context: the GPU is out of memory", "FAIL", "cuDevicePrimaryCtxRetain"},
 		{"cuda: no memory for 32 MB on GPU 0: ", "MEMORY_MB", "16"},
 		{"cuda: cudnnCreate: ", "FAIL", "cudnnCreate"},
 		{"cuda: cublasCreate_v2: error 3 of cuBLAS", "FAIL", "cublasCreate_v2"},
@@ -53,7 +53,7 @@ func TestNoDriver(t *testing.T) {
 		os.Stdout.WriteString("<" + err.Error() + ">")
 		return
 	}
-	onTheDouble(t)
+	onFakeLibraries(t)
 	self, err := os.Executable()
 	require.NoError(t, err)
 	libraries := os.Getenv("LD_LIBRARY_PATH")
@@ -88,7 +88,7 @@ func TestMemory(t *testing.T) {
 	assert.GreaterOrEqual(t, before.Free-after.Free, int64(x.Bytes()))
 	_, err = Memory(99)
 	assert.ErrorContains(t, err, "cuda: no GPU 99")
-	onTheDouble(t)
+	onFakeLibraries(t)
 	for _, call := range []string{"cuDevicePrimaryCtxRetain", "cuCtxSetCurrent:1", "cuMemGetInfo_v2"} {
 		t.Setenv("SCALENET_DOUBLE_FAIL", call)
 		_, err = Memory(0)
@@ -98,7 +98,7 @@ func TestMemory(t *testing.T) {
 
 // What NVML knows is told, whose number it has; what it does not is an error that says why.
 func TestUtilization(t *testing.T) {
-	onTheDouble(t)
+	onFakeLibraries(t)
 	t.Setenv("SCALENET_DOUBLE_UTILIZATION", "62")
 	share, err := Utilization(0)
 	require.NoError(t, err)

@@ -17,7 +17,7 @@ func TestRecordedPlan(t *testing.T) {
 	for _, refused := range []string{"", "cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuGraphInstantiateWithFlags"} {
 		t.Run("refused "+refused, func(t *testing.T) {
 			if refused != "" {
-				onTheDouble(t)
+				onFakeLibraries(t)
 			}
 			d := newDevice(t)
 			g := nn.NewGraph(nn.NewParams(1), false)

@@ -130,7 +130,7 @@ func TestUploadErrors(t *testing.T) {
 
 // Whichever call fails, it is said and nothing is left behind.
 func TestEveryFailureOfUploadsIsSaid(t *testing.T) {
-	onTheDouble(t)
+	onFakeLibraries(t)
 	for _, call := range []string{"cuEventCreate", "cuEventRecord", "cuStreamWaitEvent", "cuMemAllocHost_v2", "cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuEventSynchronize"} {
 		failures := 0
 		for n := 1; ; n++ {
@@ -156,7 +156,7 @@ func TestEveryFailureOfUploadsIsSaid(t *testing.T) {
 	}
 }
 
-// The double ends the process where nothing orders a copy and the kernels beside it, whether or not it went well.
+// The fake libraries end the process where nothing orders a copy and the kernels beside it, whether or not it went well.
 func TestRacesAreFound(t *testing.T) {
 	if left := os.Getenv("SCALENET_LEAVE_OUT"); left != "" {
 		d, err := New(Options{})
@@ -179,7 +179,7 @@ func TestRacesAreFound(t *testing.T) {
 		up.Close()
 		return
 	}
-	onTheDouble(t)
+	onFakeLibraries(t)
 	self, err := os.Executable()
 	require.NoError(t, err)
 	for left, want := range map[string]string{

@@ -1,5 +1,5 @@
-// What the kernels are written in. The same source is compiled twice: by NVRTC to PTX for GPUs, and as C++ into the double of the
-// CUDA libraries that the tests run without one (../double).
+// What the kernels are written in. The same source is compiled twice: by NVRTC to PTX for GPUs, and as C++ into the fake
+// CUDA libraries that the tests run on (../fake).
 //
 // Names end in the type of the features: f32, bf16 or f16. Values are read as float32, computed in float32 and rounded once.
 // Tensors have less than 2^31 elements, so that indices are 32 bits wide. Features are NHWC. Nothing depends on the order in which
@@ -42,7 +42,7 @@ FN u32 lowest_bit(u64 bits) { return __ffsll((long long)bits) - 1; }
 
 #else
 
-#include "../double/kernel.h"
+#include "../fake/kernel.h"
 
 #endif
 
@@ -68,7 +68,7 @@ FN void store(f16 *p, float v) { p->bits = float_to_half(v); }
 
 // What is wrong with values that a kernel was given: the first one to report wins. The host reads the word with its next copy
 // (transfer.go): the kind, the row, the value and its limit in 3, 29, 16 and 16 bits.
-enum fault_kind { NO_IMAGE = 1, NO_CLASS = 2, NOT_FINITE = 3, NO_IMAGE = 4 };
+enum fault_kind { NO_IMAGE = 1, NO_CLASS = 2, NOT_FINITE = 3, BAD_TRANSFORM = 4 };
 FN void report(u64 *fault, fault_kind kind, u32 row, u32 value, u32 limit) {
 	set_if_zero(fault, (u64)kind << 61 | (u64)(row & 0x1fffffff) << 32 | (value < 65535 ? value : 65535) << 16 | (limit < 65535 ? limit : 65535));
 }

@@ -5,7 +5,7 @@
 #include "norm.cu"
 #include "pool.cu"
 #include "resize.cu"
-#include "images.cu"
+#include "preprocess.cu"
 #include "roialign.cu"
 #include "loss.cu"
 #include "conv.cu"

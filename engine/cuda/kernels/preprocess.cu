@@ -28,7 +28,7 @@ FN void images_of(const u8 *bytes, const int *transforms, const float *shifts, T
 	int at = p[0], from_w = p[1], from_h = p[2], to_w = p[3], to_h = p[4], flips = p[5];
 	bool fits = at >= 0 && from_w > 0 && from_h > 0 && to_w > 0 && to_w <= (int)w && to_h > 0 && to_h <= (int)h &&
 	            at + 3 * (i64)from_w * from_h <= (i64)count;
-	if (!fits) report(fault, NO_IMAGE, i / w / h, 0, 0);
+	if (!fits) report(fault, BAD_TRANSFORM, i / w / h, 0, 0);
 	y += 3 * (u64)i;
 	if (!fits || column >= to_w || row >= to_h) {
 		for (int c = 0; c < 3; c++) store(y + c, 0);

@@ -1,5 +1,5 @@
 // libnvidia-ml: how busy the GPU is, as SCALENET_DOUBLE_UTILIZATION says.
-#include "double.h"
+#include "fake.h"
 
 #include <cstring>
 

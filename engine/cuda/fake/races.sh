@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs races.cc under ThreadSanitizer, if a compiler has it and the kernels have changed since it was last run:
 #
-#     engine/cuda/double/races.sh build/cuda
+#     engine/cuda/fake/races.sh build/cuda
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$(cd "$1" && pwd)

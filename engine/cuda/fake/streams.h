@@ -1,7 +1,7 @@
-// Streams of the double, for the files of libcuda.
+// Streams of the fake libraries, for the files of libcuda.
 #pragma once
 
-#include "double.h"
+#include "fake.h"
 
 #include <mutex>
 

@@ -15,7 +15,7 @@
 void fail(const char *format, ...) {
 	va_list arguments;
 	va_start(arguments, format);
-	fputs("CUDA double: ", stderr);
+	fputs("fake CUDA: ", stderr);
 	vfprintf(stderr, format, arguments);
 	fputs("\n", stderr);
 	va_end(arguments);
@@ -102,7 +102,7 @@ static bool is_pinned(const void *p, size_t bytes) {
 
 extern "C" {
 
-void sn_double_unknown(const char *name) { fail("%s is called, which the double does not have", name); }
+void sn_fake_unknown(const char *name) { fail("%s is called, which the fake libraries do not have", name); }
 
 CUresult cuInit(unsigned) { return setting("NO_DEVICE", 0) ? CUDA_ERROR_NO_DEVICE : CUDA_SUCCESS; }
 CUresult cuDriverGetVersion(int *v) { *v = (int)setting("DRIVER", 12090); return CUDA_SUCCESS; }
@@ -113,7 +113,7 @@ CUresult cuDeviceGet(CUdevice *d, int i) {
 	return CUDA_SUCCESS;
 }
 CUresult cuDeviceGetName(char *name, int n, CUdevice) {
-	snprintf(name, n, "CUDA double");
+	snprintf(name, n, "fake CUDA");
 	return CUDA_SUCCESS;
 }
 CUresult cuDeviceGetPCIBusId(char *bus, int n, CUdevice) {

@@ -1,4 +1,4 @@
-// The double of the CUDA libraries: a device whose memory is the process's and whose kernels are C++. It is stricter than a GPU: what
+// The fake CUDA libraries: a device whose memory is the process's and whose kernels are C++. It is stricter than a GPU: what
 // a GPU would do wrong silently, or only sometimes, ends the process here with a line that says what it was.
 //
 //  * Device addresses are no host addresses: code that reads them outside of a kernel crashes.

@@ -1,5 +1,5 @@
 // The kernels whose threads wait for each other, with a block's 256 threads as threads under ThreadSanitizer: what they compute is right and
-// there is no race among them, which the double, where one runs at a time, does not see. A program without output; see races.sh.
+// there is no race among them, which the fake libraries, where one runs at a time, do not see. A program without output; see races.sh.
 #define SN_THREADS
 #include "../kernels/kernels.cu"
 

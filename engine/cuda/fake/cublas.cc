@@ -1,7 +1,7 @@
 // libcublas: products of matrices in column-major order.
 #include <cublas_v2.h>
 
-#include "double.h"
+#include "fake.h"
 
 typedef unsigned short u16;
 typedef unsigned int u32;

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "double.h"
+#include "fake.h"
 
 typedef unsigned short u16;
 typedef unsigned int u32;

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Builds the double of the CUDA libraries into a folder that scripts/cuda.sh has put the headers into:
+# Builds the fake CUDA libraries into a folder that scripts/cuda.sh has put the headers into:
 #
-#     engine/cuda/double/build.sh build/cuda && LD_LIBRARY_PATH=build/cuda/double go test -tags ... ./engine/cuda
+#     engine/cuda/fake/build.sh build/cuda && LD_LIBRARY_PATH=build/cuda/fake go test -tags ... ./engine/cuda
 #
 # Does nothing where it is newer than its sources.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$(cd "$1" && pwd)
-out=$folder/double
+out=$folder/fake
 mkdir -p "$out"
-library=$out/libdouble.so
+library=$out/libfake.so
 if [ -e "$library" ] && [ -z "$(find "$here" "$here/../kernels" "$here/../driver_functions.h" -newer "$library" -type f ! -name '*.ptx')" ]; then
 	exit 0
 fi
@@ -26,5 +26,5 @@ wait
 g++ -shared -Wl,-Bsymbolic "$temporary/driver.o" "$temporary/launches.o" "$temporary/streams.o" "$temporary/cudnn.o" "$temporary/cublas.o" "$temporary/nvml.o" "$temporary/kernels.o" "$temporary/unknown.o" -o "$library.part"
 mv "$library.part" "$library"
 for name in libcuda.so.1 libcudnn.so.8 libcublas.so.12 libnvidia-ml.so.1; do
-	ln -sf libdouble.so "$out/$name"
+	ln -sf libfake.so "$out/$name"
 done
