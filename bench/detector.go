@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 
@@ -38,14 +37,14 @@ func detectorCase(typ engine.DType) Case {
 // randomDetector is the default detector with the peer's numbers: 12 anchors
 // a pixel, 81 classes with the background, two points a bin and side, 300 of 6,000 proposals in use
 // and 128 regions in training.
-func randomDetector() (*detector.Model, error) {
+func randomDetector(precision train.Precision) (*detector.Model, error) {
 	c := detector.Default()
 	c.RPN.Anchors.Sizes = []float64{64, 128, 256, 512}
 	c.RoI.Align.SamplingRatio = 2
 	c.RoI.Targets.Samples = 128
 	c.RPN.Proposals.Train.BeforeNMS, c.RPN.Proposals.Train.AfterNMS = 12000, 2000
 	c.RPN.Proposals.Test.BeforeNMS, c.RPN.Proposals.Test.AfterNMS = 6000, 300
-	c.Batch = 1
+	c.Batch, c.Train.Precision = 1, precision
 	classes := make([]string, 80)
 	for i := range classes {
 		classes[i] = fmt.Sprint("class ", i+1)
@@ -59,7 +58,7 @@ func randomDetector() (*detector.Model, error) {
 }
 
 func startDetector(dev engine.Device, typ engine.DType) (*subject, error) {
-	m, err := randomDetector()
+	m, err := randomDetector(train.Float32)
 	if err != nil {
 		return nil, err
 	}
@@ -91,16 +90,11 @@ func detectorTrainingCase(precision train.Precision) Case {
 }
 
 func startDetectorTraining(dev engine.Device, precision train.Precision) (*subject, error) {
-	m, err := randomDetector()
+	m, err := randomDetector(precision)
 	if err != nil {
 		return nil, err
 	}
-	m.Config.Train.Precision = precision
 	trainer, err := detector.NewTrainer(m, dev, nil, rand.New(rand.NewPCG(1, 5)))
-	if err != nil {
-		return nil, err
-	}
-	optimizer, err := train.NewOptimizer(dev, trainer.Params(), m.Config.Train)
 	if err != nil {
 		return nil, err
 	}
@@ -119,15 +113,5 @@ func startDetectorTraining(dev engine.Device, precision train.Precision) (*subje
 	} else {
 		b.Pixels = noise(b.H * b.W * 3)
 	}
-	step := func() error {
-		grads, err := trainer.Backward(context.Background(), b, 1)
-		if err != nil {
-			return err
-		}
-		if err := optimizer.Accumulate(grads.Grads); err != nil {
-			return err
-		}
-		return optimizer.Step(1e-3)
-	}
-	return &subject{run: step, close: func() { optimizer.Close(); trainer.Close() }}, nil
+	return trainingStep(dev, trainer, m.Config.Train, b)
 }

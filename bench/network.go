@@ -1,10 +1,13 @@
 package bench
 
 import (
+	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 
 	"scalenet/backbone"
+	"scalenet/classify"
 	"scalenet/engine"
 	"scalenet/nn"
 	"scalenet/train"
@@ -98,74 +101,56 @@ func trainingCase(name string, c Case, precision train.Precision) Case {
 	return c
 }
 
-// startClassifierTraining steps as a training does: forward, backward, SGD,
-// running statistics.
 func startClassifierTraining(dev engine.Device, network string, batch, side, classes int, precision train.Precision) (*subject, error) {
-	n, err := backbone.Config{Name: network}.New()
+	c := classify.Default()
+	c.Backbone.Name, c.Batch, c.Train.Precision = network, batch, precision
+	c.Input.Size, c.Input.TestResize = side, side
+	names := make([]string, classes)
+	for i := range names {
+		names[i] = fmt.Sprint(i)
+	}
+	m, err := classify.New(c, names, 0)
 	if err != nil {
 		return nil, err
 	}
-	g := nn.NewGraph(nn.NewParams(0), true)
-	var images, labels, one, loss *nn.Node
-	var grads []nn.Gradient
-	err = nn.Build(func() {
-		images, labels, one = g.Features("images", batch, side, side, 3), g.Labels("labels", batch), g.Input("one", 1)
-		loss = nn.Apply(nn.SoftmaxCrossEntropy{}, backbone.Classifier(g, n, images, classes), labels)
-		grads, _ = g.Backward([]*nn.Node{loss}, []*nn.Node{one})
-	})
+	trainer, err := classify.NewTrainer(m, dev, nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	store := engine.NewStore(dev, g.Params)
-	outputs := []*nn.Node{loss}
-	for _, gr := range grads {
-		outputs = append(outputs, gr.Node)
+	random := rand.New(rand.NewPCG(1, 1))
+	b := &classify.Batch{Pixels: make([]uint8, batch*side*side*3), Shifts: make([]float32, batch*3), Labels: make([]int32, batch), Names: make([]string, batch)}
+	for i := range b.Pixels {
+		b.Pixels[i] = uint8(random.UintN(256))
 	}
-	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{outputs}, Features: precision.Features()})
+	for i := range b.Labels {
+		b.Labels[i] = int32(i)
+	}
+	return trainingStep(dev, trainer, m.Config.Train, b)
+}
+
+// trainer is a model in training.
+type trainer[B any] interface {
+	train.Model[B]
+	Close()
+}
+
+// trainingStep is a step as a training run makes it: forward, backward, running statistics, SGD.
+func trainingStep[B any](dev engine.Device, t trainer[B], c train.Config, batch B) (*subject, error) {
+	optimizer, err := train.NewOptimizer(dev, t.Params(), c)
 	if err != nil {
-		return nil, err
-	}
-	var params []train.Param
-	var memory []engine.Memory
-	for _, gr := range grads {
-		v, err := store.Tensor(gr.Param, engine.Float32)
-		if err != nil {
-			return nil, err
-		}
-		params = append(params, train.Param{Name: gr.Param.Name, Len: len(gr.Param.Data), Value: v.Mem, Version: v.Version, Learned: true})
-		grad, _ := plan.Tensor(gr.Node)
-		memory = append(memory, grad.Mem)
-	}
-	optimizer, err := train.NewOptimizer(dev, params, train.DefaultConfig())
-	if err != nil {
-		return nil, err
-	}
-	input, want := noise(batch*side*side*3), make([]int32, batch)
-	for i := range want {
-		want[i] = int32(i)
-	}
-	if err := plan.Write(one, []float32{1}); err != nil {
 		return nil, err
 	}
 	step := func() error {
-		if err := plan.Write(images, input); err != nil {
+		grads, err := t.Backward(context.Background(), batch, 1)
+		if err != nil {
 			return err
 		}
-		if err := plan.Write(labels, want); err != nil {
-			return err
-		}
-		if err := plan.RunAll(); err != nil {
-			return err
-		}
-		if err := store.UpdateRunning(plan); err != nil {
-			return err
-		}
-		if err := optimizer.Accumulate(memory); err != nil {
+		if err := optimizer.Accumulate(grads.Grads); err != nil {
 			return err
 		}
 		return optimizer.Step(1e-3)
 	}
-	return &subject{run: step, close: func() { plan.Close(); optimizer.Close(); store.Close() }}, nil
+	return &subject{run: step, close: func() { optimizer.Close(); t.Close() }}, nil
 }
 
 // calm shrinks what each block adds, so that features of random networks stay

@@ -88,14 +88,14 @@ func Default() Config {
 	}
 }
 
-// SetTestSize sets the size of images in evaluation and use. The sizes of the
-// published protocols come with their number of proposals, 300 at 600/1000 and
-// 1,000 at 800/1200; other sizes leave it as it is.
-func (c *Config) SetTestSize(shorter, longest int) {
+// WithTestSize returns the configuration with another input size for evaluation and use. The sizes of the published [Protocols] come with
+// their number of proposals; other sizes keep the configured one.
+func (c Config) WithTestSize(shorter, longest int) Config {
 	c.Input.TestShorter, c.Input.TestLongest = shorter, longest
 	if n, ok := publishedProposals(shorter, longest); ok {
 		c.RPN.Proposals.Test.AfterNMS = n
 	}
+	return c
 }
 
 // Paper is the detector that the paper trained, number by number

@@ -187,10 +187,10 @@ func TestTimings(t *testing.T) {
 	require.Equal(t, StageTiming{"decode", 100, 100, 100, 100, 100}, one[0])
 }
 
-func TestSetTestSize(t *testing.T) {
+func TestWithTestSize(t *testing.T) {
 	c := Default()
 	for _, v := range []struct{ shorter, longest, proposals int }{{800, 1200, 1000}, {400, 640, 1000}, {600, 1000, 300}, {512, 512, 300}} {
-		c.SetTestSize(v.shorter, v.longest)
+		c = c.WithTestSize(v.shorter, v.longest)
 		require.Equal(t, []int{v.shorter, v.longest, v.proposals}, []int{c.Input.TestShorter, c.Input.TestLongest, c.RPN.Proposals.Test.AfterNMS})
 	}
 }

@@ -76,6 +76,13 @@ func (m *Model) declare() {
 	note(heads)
 }
 
+// WithTestSize returns a model with the same parameters and another input size, see [Config.WithTestSize].
+func (m *Model) WithTestSize(shorter, longest int) *Model {
+	resized := *m
+	resized.Config = m.Config.WithTestSize(shorter, longest)
+	return &resized
+}
+
 // PadTo is the side to which a side of the given length is padded: a multiple
 // of Input.Divisor for which every window of the network has a pixel.
 func (m *Model) PadTo(side int) int {

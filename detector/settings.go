@@ -1,6 +1,8 @@
 package detector
 
 import (
+	"fmt"
+
 	"scalenet/geom"
 	"scalenet/imaging"
 	"scalenet/roi"
@@ -33,14 +35,21 @@ func (s *Settings) SetSize(shorter, longest int) {
 	}
 }
 
-// publishedProposals is the number of proposals of the published protocols: 300
-// at 600/1000 and 1,000 at 800/1200.
+// Protocol is an input size of the published evaluations, with its number of proposals.
+type Protocol struct{ Shorter, Longest, Proposals int }
+
+// Protocols are 600/1000 with 300 proposals and 800/1200 with 1,000.
+func Protocols() []Protocol { return []Protocol{{600, 1000, 300}, {800, 1200, 1000}} }
+
+// String is the name of the protocol, such as 600/1000.
+func (p Protocol) String() string { return fmt.Sprintf("%d/%d", p.Shorter, p.Longest) }
+
+// publishedProposals is the number of proposals of the protocol of an input size.
 func publishedProposals(shorter, longest int) (n int, ok bool) {
-	switch [2]int{shorter, longest} {
-	case [2]int{600, 1000}:
-		return 300, true
-	case [2]int{800, 1200}:
-		return 1000, true
+	for _, p := range Protocols() {
+		if p.Shorter == shorter && p.Longest == longest {
+			return p.Proposals, true
+		}
 	}
 	return 0, false
 }

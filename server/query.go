@@ -115,16 +115,18 @@ func unitParameter(values url.Values, key string, otherwise float64) (float32, e
 // setSize takes the sizes of the published protocols and the model's own. Others
 // would need a compiled plan each.
 func (q *query) setSize(text string) error {
-	switch text {
-	case "", "model":
-	case "600/1000":
-		q.settings.SetSize(600, 1000)
-	case "800/1200":
-		q.settings.SetSize(800, 1200)
-	default:
-		return badRequest("size = %q: want 600/1000, 800/1200 or model", shown(text))
+	if text == "" || text == "model" {
+		return nil
 	}
-	return nil
+	names := ""
+	for _, p := range detector.Protocols() {
+		if text == p.String() {
+			q.settings.SetSize(p.Shorter, p.Longest)
+			return nil
+		}
+		names += p.String() + ", "
+	}
+	return badRequest("size = %q: want %sor model", shown(text), names)
 }
 
 // parseClasses reads names and ids, with commas between.

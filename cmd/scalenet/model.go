@@ -74,8 +74,7 @@ func (o *modelOptions) load() (*detector.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.Config.SetTestSize(shorter, longest)
-	return m, nil
+	return m.WithTestSize(shorter, longest), nil
 }
 
 // parseSides reads the value of --size, such as 600/1000.

@@ -72,7 +72,7 @@ func TestServeModelThatDoesNotFit(t *testing.T) {
 	_, closeAll, err := o.openModel(m)
 	require.NoError(t, err)
 	closeAll()
-	m.Config.SetTestSize(1<<19, 1<<20)
+	m = m.WithTestSize(1<<19, 1<<20)
 	_, _, err = o.openModel(m)
 	require.ErrorContains(t, err, "the model, with images of 699072x524288 pixels, needs at least ")
 	require.ErrorContains(t, err, "smaller images (input.test_shorter, input.test_longest) need less")
