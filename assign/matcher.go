@@ -2,44 +2,41 @@ package assign
 
 import "scalenet/geom"
 
-// What a box that matches no ground truth is.
+// Matches of boxes without a ground-truth box.
 const (
-	Background int32 = -1 // overlaps all of it less than the low threshold
-	Ignored    int32 = -2 // in between: trained neither as object nor as background
+	Background int32 = -1 // the highest IoU is below Matcher.Low
+	Ignored    int32 = -2 // the highest IoU is from Low to High: trained neither as object nor as background
 )
 
-// Matcher gives each box at most one ground truth box: the one it overlaps most
-// if their IoU is at least High. Below Low it is background, in between ignored.
-// Ties go to the first ground truth box.
+// Matcher matches each box with the ground-truth box of highest IoU, if that is at least High. Below Low, the box is background; in between, it is
+// ignored. Ties go to the first ground-truth box.
 type Matcher struct {
-	High, Low  float64 // IoU, Low <= High
-	LowQuality bool    // also match the boxes that overlap a ground truth box most of all
+	High, Low  float64 // IoU thresholds, Low <= High
+	LowQuality bool    // torchvision's allow_low_quality_matches, see Match
 	Convention geom.Convention
 }
 
-// Match gives for each box the index of its ground truth box, Background or
-// Ignored. Without ground truth all boxes are background.
+// Match returns for each box the index of its ground-truth box, Background or Ignored. If truth is empty, all boxes are background.
 //
-// With LowQuality, every box that has the highest IoU with some ground truth
-// box (ties included, 0 not) is matched, whatever that IoU is; and to the
-// one that it overlaps most itself, which may be another one.
+// With LowQuality, the boxes that have the highest IoU with some ground-truth box (all of them in a tie, none if that IoU is 0) are matched even
+// if that IoU is below High. As in torchvision, they are matched with their own ground-truth box of highest IoU, which may be another.
 func (m Matcher) Match(boxes, truth []geom.Box) []int32 {
 	matches := make([]int32, len(boxes))
-	champions := make([]champion, len(truth))
+	best := make([]closest, len(truth))
 	nearest := make([]int32, len(boxes))
 	for i, b := range boxes {
-		var best float32
+		var highest float32
 		for g := range truth {
 			iou := m.Convention.IoU(b, truth[g])
-			if iou > best {
-				best, nearest[i] = iou, int32(g)
+			if iou > highest {
+				highest, nearest[i] = iou, int32(g)
 			}
-			champions[g].meet(iou, i)
+			best[g].add(iou, i)
 		}
-		matches[i] = m.classify(best, nearest[i], len(truth))
+		matches[i] = m.classify(highest, nearest[i], len(truth))
 	}
 	if m.LowQuality {
-		for _, c := range champions {
+		for _, c := range best {
 			for _, i := range c.boxes {
 				matches[i] = nearest[i]
 			}
@@ -59,13 +56,14 @@ func (m Matcher) classify(iou float32, nearest int32, truths int) int32 {
 	return nearest
 }
 
-// champion holds the boxes that overlap one ground truth box most.
-type champion struct {
+// closest holds the boxes that have the highest IoU with one ground-truth box.
+type closest struct {
 	iou   float32
 	boxes []int
 }
 
-func (c *champion) meet(iou float32, box int) {
+// add keeps box if its IoU is the highest so far.
+func (c *closest) add(iou float32, box int) {
 	switch {
 	case iou <= 0 || iou < c.iou:
 	case iou > c.iou:

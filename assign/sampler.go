@@ -5,23 +5,19 @@ import (
 	"slices"
 )
 
-// Sampler draws a fixed number of examples, a part of them positive.
+// Sampler samples positives and negatives of an image at random.
 type Sampler struct {
-	Count            int     // examples an image
-	PositiveFraction float64 // at most this part of them is positive, in [0, 1]
+	Count            int     // samples per image
+	PositiveFraction float64 // maximum fraction of positives, in [0, 1]
 
-	// Replace draws with replacement, as jwyang's box head does: the sample is
-	// always complete. Positives are still drawn without replacement, at
-	// most their part; negatives fill the rest with replacement; where there
-	// are no negatives at all, positives fill the whole sample with replacement.
+	// Replace always gives Count samples, as jwyang's box head does. Positives are still sampled without replacement, at most PositiveFraction.
+	// Negatives fill the rest with replacement. If there are no negatives, positives fill all samples with replacement.
 	Replace bool
 }
 
-// Sample picks from labels: above 0 is positive, 0 negative, below 0 not
-// available. It returns the indices of both kinds in ascending order. Without
-// replacement there are fewer than Count where there are too few negatives:
-// missing positives are made up with negatives, but not the reverse. The
-// outcome depends on labels and the state of rng only.
+// Sample samples from labels: above 0 is positive, 0 is negative, below 0 is never sampled. It returns the indices of both kinds in ascending order.
+// Without replacement, negatives replace missing positives but not the reverse, so there are fewer than Count samples if there are too few
+// negatives. The result depends only on labels and the state of rng.
 func (s Sampler) Sample(labels []int32, rng *rand.Rand) (positive, negative []int) {
 	for i, label := range labels {
 		switch {
@@ -31,20 +27,19 @@ func (s Sampler) Sample(labels []int32, rng *rand.Rand) (positive, negative []in
 			negative = append(negative, i)
 		}
 	}
-	share := int(float64(s.Count) * s.PositiveFraction)
+	limit := int(float64(s.Count) * s.PositiveFraction)
 	if !s.Replace {
-		positive = choose(positive, share, rng)
+		positive = choose(positive, limit, rng)
 		return positive, choose(negative, s.Count-len(positive), rng)
 	}
 	if len(negative) == 0 {
 		return fill(positive, s.Count, rng), nil
 	}
-	positive = choose(positive, share, rng)
+	positive = choose(positive, limit, rng)
 	return positive, fill(negative, s.Count-len(positive), rng)
 }
 
-// choose picks n different elements, or all if there are not more than n. It
-// reorders from.
+// choose samples min(n, len(from)) elements without replacement and returns them in ascending order. It reorders from.
 func choose(from []int, n int, rng *rand.Rand) []int {
 	if len(from) > n {
 		for i := range n {
@@ -57,7 +52,7 @@ func choose(from []int, n int, rng *rand.Rand) []int {
 	return from
 }
 
-// fill picks n elements, each from all of them; none where there are none.
+// fill samples n elements with replacement and returns them in ascending order; nil if from is empty.
 func fill(from []int, n int, rng *rand.Rand) []int {
 	if len(from) == 0 {
 		return nil

@@ -6,17 +6,15 @@ import (
 	"scalenet/geom"
 )
 
-// GroundTruth is what is known about one image, in the pixels of the network's
-// input.
+// GroundTruth are the annotations of one image, in pixels of the model input.
 type GroundTruth struct {
-	Boxes   []geom.Box // the objects: finite, of positive area
-	Classes []int32    // their classes from 1 on; 0 is the background
-	Crowds  []geom.Box // regions of many objects that are not boxed one by one
+	Boxes   []geom.Box // objects; finite, with positive area
+	Classes []int32    // the classes of Boxes, from 1; 0 is the background
+	Crowds  []geom.Box // boxes of annotations with iscrowd=1
 }
 
-// NewGroundTruth sorts annotated boxes into objects and crowds and leaves out
-// boxes of no area. crowd may be nil for no crowds. An error names the first box
-// that is not finite or has a class below 1.
+// NewGroundTruth splits annotated boxes into objects and crowds, and drops zero-area boxes. crowd[i] is iscrowd of box i; nil means no crowds. The
+// error names the first box with a NaN or infinite coordinate or a class below 1.
 func NewGroundTruth(boxes []geom.Box, classes []int32, crowd []bool, convention geom.Convention) (GroundTruth, error) {
 	if len(classes) != len(boxes) || crowd != nil && len(crowd) != len(boxes) {
 		return GroundTruth{}, fmt.Errorf("ground truth: %d boxes, %d classes, %d crowd flags", len(boxes), len(classes), len(crowd))
@@ -39,14 +37,14 @@ func NewGroundTruth(boxes []geom.Box, classes []int32, crowd []bool, convention 
 	return truth, nil
 }
 
-// InCrowd reports whether at least share of the box lies in one of the crowds,
-// so that it is no good example of background. Share 0 means never.
-func (t GroundTruth) InCrowd(box geom.Box, share float64, convention geom.Convention) bool {
-	if share <= 0 {
+// InCrowd reports whether at least this fraction of the box's area lies in one crowd region, so that the box should not be trained as
+// background. It returns false if fraction is 0.
+func (t GroundTruth) InCrowd(box geom.Box, fraction float64, convention geom.Convention) bool {
+	if fraction <= 0 {
 		return false
 	}
 	for _, region := range t.Crowds {
-		if convention.Coverage(box, region) >= float32(share) {
+		if convention.Coverage(box, region) >= float32(fraction) {
 			return true
 		}
 	}

@@ -41,8 +41,7 @@ func TestPublishedBackbones(t *testing.T) {
 	}
 }
 
-// The least side that a network says it needs, it can do with, and the sides of
-// its features are those of its strides, rounded up or down.
+// A network runs on inputs of its MinSide, and its feature maps have the size of the input divided by their stride, rounded up or down.
 func TestLeastSides(t *testing.T) {
 	for _, name := range backbone.Names() {
 		n, err := backbone.Config{Name: name}.New()
@@ -64,8 +63,7 @@ func TestLeastSides(t *testing.T) {
 	}
 }
 
-// A network that does not divide into features of stride 16 and a stage for
-// regions is refused with the reason.
+// A network without a stage of stride 16 that is followed by another stage is an error that gives the reason.
 func TestBackbonesThatDoNotSplit(t *testing.T) {
 	for _, v := range []struct {
 		change func(*Config)

@@ -14,57 +14,56 @@ import (
 	"scalenet/train"
 )
 
-// Config is everything about a detector and its training but the data.
+// Config configures a detector and its training.
 type Config struct {
 	Backbone backbone.Config `yaml:"backbone"`
-	// FeatureStage is the stage whose output the RPN and RoIAlign see; the next
-	// one judges regions. 3 is Faster R-CNN's C4.
+	// FeatureStage is the backbone stage whose output the RPN and RoIAlign use. The next stage is part of the box head. 3, the default, is
+	// Faster R-CNN's C4.
 	FeatureStage int `yaml:"feature_stage" validate:"gte=1"`
-	// Boxes is the convention of all boxes: continuous, or inclusive as in the
-	// detector that the paper trained.
+	// Boxes is the convention of all boxes: continuous (default), or inclusive as in the paper's detector.
 	Boxes  geom.Convention `yaml:"boxes"`
 	RPN    rpn.Config      `yaml:"rpn"`
 	RoI    roi.Config      `yaml:"roi"`
 	Frozen Frozen          `yaml:"frozen"`
 	Input  Input           `yaml:"input"`
-	// Batch is the number of images of a training step.
+	// Batch is the number of images per batch; default 16.
 	Batch int          `yaml:"batch" validate:"gte=1,lte=65536"`
 	Train train.Config `yaml:"train"`
 }
 
-// Frozen says what is not trained.
+// Frozen selects the parameters that are not trained.
 type Frozen struct {
-	// Stages freezes the stem and this many stages; -1 freezes nothing.
+	// Stages freezes the stem and this many stages; default 1. 0 freezes the stem only, -1 nothing.
 	Stages int `yaml:"stages" validate:"gte=-1"`
-	// Norms freezes every BatchNorm, its statistics and its affine part.
+	// Norms freezes the statistics, weight and bias of every BatchNorm (FrozenBatchNorm); default true.
 	Norms bool `yaml:"norms"`
 }
 
-// Input says how an image becomes the network's input.
+// Input configures preprocessing and augmentation: decoded image -> model input.
 type Input struct {
-	// Mean and Std normalise red, green and blue of [0, 1].
+	// Mean and Std normalise the RGB channels, which are in [0, 1]; default ImageNet's.
 	Mean [3]float32 `yaml:"mean,flow" validate:"dive,finite"`
 	Std  [3]float32 `yaml:"std,flow" validate:"dive,gt=0,finite"`
-	// Shorter is what the shorter side is resized to, in pixels, one drawn for
-	// each training image; Longest is what the longer side has at most.
+	// Shorter is the length in pixels that the shorter side of training images is resized to (torchvision's min_size). If there are several
+	// values, each batch uses one of them, chosen at random.
+	// Longest is the maximum length of the longer side (max_size). Default 600 and 1000.
 	Shorter []int `yaml:"shorter,flow" validate:"min=1,max=64,dive,gte=1,lte=8192"`
 	Longest int   `yaml:"longest" validate:"gte=1,lte=8192"`
-	// TestShorter and TestLongest are the same for evaluation and use.
+	// TestShorter and TestLongest are the same for evaluation and inference.
 	TestShorter int `yaml:"test_shorter" validate:"gte=1,lte=8192"`
 	TestLongest int `yaml:"test_longest" validate:"gte=1,lte=8192"`
-	// Divisor of the sides of a batch: images are padded to multiples of it.
+	// Divisor: height and width of a batch are padded to multiples of it; default 32. 1 pads only to the largest image of the batch.
 	Divisor int `yaml:"divisor" validate:"gte=1,lte=1024"`
-	// FlipHorizontal and FlipVertical mirror half of the training images.
+	// FlipHorizontal (default true) and FlipVertical (default false) mirror each training image with probability 0.5.
 	FlipHorizontal bool `yaml:"flip_horizontal"`
 	FlipVertical   bool `yaml:"flip_vertical"`
-	// Brightness b multiplies training images by a factor from [1-b, 1+b].
+	// Brightness b multiplies each training image by a random factor from [1-b, 1+b]; default 0, which is off.
 	Brightness float64 `yaml:"brightness" validate:"gte=0,lt=1"`
-	// SkipEmpty leaves images without boxes out of training instead of taking
-	// them as background.
+	// SkipEmpty excludes images without boxes from training; default false, which trains on them as background.
 	SkipEmpty bool `yaml:"skip_empty"`
 }
 
-// Default is the detector that a practitioner expects today, around ScaleNet-50.
+// Default returns torchvision's Faster R-CNN settings on a single C4 feature map (no FPN) of ScaleNet-50, for images of 600/1000 pixels.
 func Default() Config {
 	t := train.DefaultConfig()
 	t.Schedule.WarmupSteps = 500
@@ -88,8 +87,8 @@ func Default() Config {
 	}
 }
 
-// WithTestSize returns the configuration with another input size for evaluation and use. The sizes of the published [Protocols] come with
-// their number of proposals; other sizes keep the configured one.
+// WithTestSize returns the configuration with another input size for evaluation and inference: the lengths in pixels of the shorter side and,
+// at most, of the longer side. The sizes of the published [Protocols] also set the number of proposals after NMS.
 func (c Config) WithTestSize(shorter, longest int) Config {
 	c.Input.TestShorter, c.Input.TestLongest = shorter, longest
 	if n, ok := publishedProposals(shorter, longest); ok {
@@ -98,8 +97,7 @@ func (c Config) WithTestSize(shorter, longest int) Config {
 	return c
 }
 
-// Paper is the detector that the paper trained, number by number
-// (jwyang/faster-rcnn.pytorch with RoIAlign at 14x14).
+// Paper returns the settings of the paper's detector: jwyang/faster-rcnn.pytorch with RoIAlign at 14x14.
 func Paper() Config {
 	c := Default()
 	c.Boxes = geom.Inclusive
@@ -112,27 +110,28 @@ func Paper() Config {
 //go:embed presets/*.yaml
 var presetFiles embed.FS
 
-// Presets are the configurations that have a name: default, paper, and the embedded files.
+// Presets returns the named configurations: default, paper, and the embedded files.
 func Presets() config.Presets[Config] {
 	return config.Presets[Config]{Default: Default, Built: []config.Built[Config]{{Name: "default", Make: Default}, {Name: "paper", Make: Paper}}, Files: presetFiles}
 }
 
-// Parse reads a whole configuration as YAML writes it.
+// Parse reads a configuration in the format of Config.YAML. Missing keys keep their value in Default; unknown keys are an error. name is the
+// origin of data in error messages.
 func Parse(data []byte, name string) (Config, error) {
 	c := Default()
 	return c, config.Merge(&c, data, name)
 }
 
-// YAML is the configuration as text that Parse reads.
+// YAML returns the configuration in the format that Parse reads.
 func (c Config) YAML() string { return config.YAML(c) }
 
-// MaxSide is the longest height or width of an image in the network, in pixels: the upper bound in the tags of [Input].
+// MaxSide is the maximum height and width of a model input in pixels: the upper bound in the tags of [Input].
 const MaxSide = 1 << 13
 
-// maxAnchors of an image: more than any detector has, and few enough that a wrong number in a file is an error and not an allocation.
+// maxAnchors per image is more than any detector needs. A mistyped number in a file gives an error instead of a huge allocation.
 const maxAnchors = 1 << 23
 
-// checkAnchors bounds the anchors of the largest image.
+// checkAnchors returns an error if the largest image has more than maxAnchors anchors.
 func (c Config) checkAnchors(network backbone.Network) error {
 	smallest := network.MinSide(c.FeatureStage)
 	if smallest > MaxSide {
@@ -142,14 +141,14 @@ func (c Config) checkAnchors(network backbone.Network) error {
 	shorter := min(longest, max(slices.Max(c.Input.Shorter), c.Input.TestShorter, smallest))
 	stride := c.RPN.Anchors.Stride
 	if n := (longest/stride + 1) * (shorter/stride + 1) * c.RPN.Anchors.PerCell(); n > maxAnchors {
-		return fmt.Errorf("rpn.anchors: %d on each of the cells of %d pixels of an image of %d x %d are %d together: must be at most %d",
-			c.RPN.Anchors.PerCell(), stride, longest, shorter, n, maxAnchors)
+		return fmt.Errorf("rpn.anchors: %d anchors per cell at stride %d are %d anchors for an image of %d x %d: must be at most %d",
+			c.RPN.Anchors.PerCell(), stride, n, longest, shorter, maxAnchors)
 	}
 	return nil
 }
 
-// Resolve fills in what names stand for, makes parts agree and checks ranges;
-// the error names the key and the value.
+// Resolve returns the configuration with names (backbone, structure) replaced by their values and the box convention set in all parts. It checks
+// all ranges; the error names the key and the value.
 func (c Config) Resolve() (Config, error) {
 	b, err := c.Backbone.Resolve()
 	if err != nil {

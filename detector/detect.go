@@ -14,46 +14,46 @@ import (
 
 // Options of a Detector.
 type Options struct {
-	// Features is the type that features are computed in: engine.Float32, BFloat16 or Float16.
+	// Features is the data type of activations: engine.Float32 (default), BFloat16 or Float16.
 	Features engine.DType
-	// Regions is the number of RoIs that go through the box head at a time. Fewer take less memory, more keep the device
-	// busier. The default is 64, on a GPU all RoIs of an image up to 512.
-	Regions int
-	// Plans bounds how many padded sizes stay compiled; default 4.
+	// RoIs is the number of RoIs per run of the box head. Fewer take less memory, more use the device better. The default, for 0, is 64 on the CPU
+	// and all RoIs of an image, at most 512, on a GPU.
+	RoIs int
+	// Plans is the maximum number of padded batch sizes whose plans are kept compiled; default 4.
 	Plans int
 }
 
-// Timing is where the time of a Detect went.
+// Timing is the time of a Detect call by phase.
 type Timing struct {
 	Preprocess  time.Duration // resize, normalise, pad
-	Inference   time.Duration // the network; on a GPU all that follows, too
-	Postprocess time.Duration // detections
+	Inference   time.Duration // the network; on a GPU including post-processing
+	Postprocess time.Duration // score threshold, box decoding, NMS, top k
 }
 
-// Detector runs a model. It owns the memory that the parameters take on the device. It is not safe for concurrent use.
+// Detector runs a model. It owns the parameters' memory on the device. It is not safe for concurrent use.
 type Detector struct{ *deviceModel }
 
-// NewDetector makes a detector on a device. Until it is closed the model's
-// parameters must not change: the device may read them where they are.
+// NewDetector returns a detector that runs m on dev. The model's parameters must not change before Close, because the device may read them in
+// place.
 func NewDetector(m *Model, dev engine.Device, o Options) *Detector {
 	return &Detector{newDeviceModel(m, dev, engine.NewReadOnlyStore(dev, m.Params), o)}
 }
 
-// Close waits for runs that were started, and frees the compiled plans and the parameters. The device stays open.
+// Close waits for pending runs, then frees the compiled plans and the parameters. The device stays open.
 func (d *Detector) Close() {
 	d.deviceModel.close()
 	d.store.Close()
 }
 
-// deviceModel runs a model whose parameters are in a store. The store belongs to whoever made it, and is closed after the deviceModel.
+// deviceModel runs a model whose parameters are in a store. The store's creator closes the store, after the deviceModel.
 type deviceModel struct {
 	model   *Model
 	dev     engine.Device
 	store   *engine.Store
 	options Options
-	plans   []*sizedInference // the one used last at the end
+	plans   []*sizedInference // the most recently used last
 	pending pending.Queue     // batches in the order of their start
-	known   time.Time         // when the outcome of the last finished batch was known
+	known   time.Time         // when the box head of the last finished batch completed
 }
 
 type sizedInference struct {
@@ -68,10 +68,10 @@ func newDeviceModel(m *Model, dev engine.Device, store *engine.Store, o Options)
 	return &deviceModel{model: m, dev: dev, store: store, options: o}
 }
 
-// Model is what the detector runs.
+// Model returns the detector's model.
 func (d *deviceModel) Model() *Model { return d.model }
 
-// close waits for runs that were started, and frees the compiled plans.
+// close waits for pending runs, then frees the compiled plans.
 func (d *deviceModel) close() {
 	d.finishAllBut(0)
 	for _, p := range d.plans {
@@ -80,8 +80,7 @@ func (d *deviceModel) close() {
 	d.plans = nil
 }
 
-// Bytes is the memory that the compiled plans take on the device, parameters
-// not counted.
+// Bytes returns the memory in bytes of the compiled plans on the device, without the parameters.
 func (d *deviceModel) Bytes() (n int) {
 	for _, p := range d.plans {
 		n += p.bytes()
@@ -89,16 +88,14 @@ func (d *deviceModel) Bytes() (n int) {
 	return n
 }
 
-// frame is where an image lies in a batch: in its upper left corner at the
-// resized size.
+// frame is the size of one image of a batch: as decoded, and resized. The resized image is in the upper left corner of its padded slice of the batch.
 type frame struct {
 	original, resized geom.Size
 	settings          Settings
 }
 
-// Detect finds objects in images with the model's own settings: for each the
-// detections by falling score, continuous boxes in its own pixels. Images that
-// are padded to the same size go through the network together.
+// Detect returns one list of detections per image, in descending score, with the model's own settings. Boxes are continuous and in pixels of
+// the image. Consecutive images with the same padded size form one batch.
 func (d *deviceModel) Detect(images ...*imaging.Image) ([][]roi.Detection, Timing, error) {
 	queries := make([]Query, len(images))
 	for i, im := range images {
@@ -107,9 +104,8 @@ func (d *deviceModel) Detect(images ...*imaging.Image) ([][]roi.Detection, Timin
 	return d.DetectEach(queries...)
 }
 
-// DetectEach is Detect with settings for each image. Neighbours that are
-// padded to the same size go through the network together, whatever their
-// number: memory grows with it.
+// DetectEach is Detect with settings per image. Batches have no maximum size, so the memory grows with the number of consecutive images of
+// the same padded size.
 func (d *deviceModel) DetectEach(queries ...Query) ([][]roi.Detection, Timing, error) {
 	r, err := d.Start(queries...)
 	if err != nil {
@@ -122,8 +118,8 @@ func (d *deviceModel) paddedSize(q Query) geom.Size {
 	return d.model.PaddedSize(geom.Size{W: q.Image.W, H: q.Image.H}, q.Settings)
 }
 
-// plan finds or compiles the plans of a size with enough capacity; the least recently used
-// longest is closed to make room.
+// plan returns the plans for batches of a size with at least the needed capacity, and compiles them if necessary. If Options.Plans are
+// compiled already, the least recently used ones are closed.
 func (d *deviceModel) plan(size batchSize, need capacity) (*inference, error) {
 	for i, p := range d.plans {
 		if p.size != size || (p.capacity.bytes > 0) != (need.bytes > 0) {
@@ -150,25 +146,24 @@ func (d *deviceModel) plan(size batchSize, need capacity) (*inference, error) {
 	return p, nil
 }
 
-// part is the i-th of n equal parts.
+// part returns the i-th of n equal parts of values.
 func part[T any](values []T, i, n int) []T {
 	size := len(values) / n
 	return values[i*size : (i+1)*size]
 }
 
-// inImage brings detections from the network's pixels to the image's own.
+// inImage converts boxes in place: from pixels of the model input, in the model's convention, to continuous boxes in pixels of the decoded image.
 func (m *Model) inImage(found []roi.Detection, f frame) []roi.Detection {
 	sx := float32(f.original.W) / float32(f.resized.W)
 	sy := float32(f.original.H) / float32(f.resized.H)
 	for i := range found {
 		box := m.toContinuous(found[i].Box).Scale(sx, sy)
-		found[i].Box = geom.Continuous.Clip(box, f.original) // rounding may have brought it out
+		found[i].Box = geom.Continuous.Clip(box, f.original) // rounding may put a corner outside
 	}
 	return found
 }
 
-// Annotations are detections to draw: the class and the score in each box's
-// text, the best on top.
+// Annotations converts detections to annotations to draw: each box's text is the class name and the score, and the highest-scored box is drawn last.
 func Annotations(found []roi.Detection, classes []string) []imaging.Annotation {
 	var boxes []imaging.Annotation
 	for _, d := range slices.Backward(found) {

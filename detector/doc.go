@@ -1,33 +1,48 @@
-// Package detector is Faster R-CNN around any backbone: its wiring, its
-// configuration, its training step and its use.
+// Package detector implements Faster R-CNN on a single feature map (C4) of any
+// backbone: its configuration, model files, detection, training step and evaluation.
 //
-//	forward.go   the forward pass, which training and inference share
-//	config.go    every number, presets paper and default
-//	model.go     configuration, classes and parameters; files
-//	plans.go     the graphs compiled for a batch of a padded size
-//	parts.go     the second graph for parts of the regions
-//	detect.go    Detector: images -> boxes
-//	pending.go   batches that an asynchronous device computes meanwhile
-//	step.go      the losses and gradients of a batch
-//	trainer.go   what package train needs to run a training
-//	evaluate.go  a data set -> COCO's figures
+// Detection, in the order in which an image meets the files:
+//
+//	model.go      Model: configuration, classes, parameters; load and save
+//	config.go     the configuration, presets default and paper
+//	settings.go   settings that may differ per image; the padded size
+//	detect.go     Detector: images -> boxes; cache of compiled plans
+//	pending.go    Start and Wait: batches in flight on an asynchronous device
+//	input.go      decoded images -> model input, on the host or on the device
+//	plans.go      the forward pass compiled for one padded batch size; as one graph (GPU)
+//	twographs.go  as two graphs (CPU)
+//	forward.go    the layers, which detection and training share
+//
+// Training:
+//
+//	trainer.go    Trainer: what package train calls
+//	step.go       the forward and backward pass of one batch
+//	targets.go    ground truth -> sampled anchors and RoIs, loss targets
+//	size.go       memory estimates for training and detection
+//	resume.go     check for frozen parameters without trained values
+//
+// Evaluation:
+//
+//	evaluate.go   dataset -> COCO metrics
+//	partial.go    detections of a stopped evaluation, for resuming
+//	timing.go     time per image and phase
 //
 // # Two graphs, or one
 //
-//	images -> [backbone, RPN head, proposals] -> features, regions
+//	images -> [backbone, RPN head, proposals]   -> features, proposals
 //	       -> [RoIAlign, next stage, box head]  -> class logits, deltas
-//	       -> detections                        (package roi)
+//	       -> post-processing (package roi)     -> detections
 //
-// On the CPU, Go code between the two graphs reads the number of regions, runs the
-// second graph on exactly these, and post-processes its output. On a GPU, Go would
-// have to wait for that number, so all is one graph: the box head scores as many
-// regions of each image as the settings allow, and only the detections are read.
+// On the CPU, Go code between the two graphs reads the number of proposals, runs the
+// second graph on exactly these, and post-processes its output. On a GPU, reading that
+// number would block the host, so everything is one graph. Its box head runs on the
+// configured maximum number of proposals per image, and the host reads only detections.
 //
-// In training, targets are sampled in Go between the graphs, from the regions, and the
-// first graph's backward pass runs after the second's, from the gradient of the
-// features.
+// In training, Go code between the two graphs samples RoIs from the proposals. The
+// second graph's backward pass gives the gradient with respect to the features. The
+// first graph's backward pass starts from that gradient and the RPN's losses.
 //
-// Boxes are in pixels of the network's input and in the configuration's
-// convention between the graphs, and in pixels of the upright image and
-// continuous in a Detection.
+// Boxes between the graphs are in pixels of the model input and in the configuration's
+// convention. Boxes in a Detection are continuous and in pixels of the image after EXIF
+// orientation.
 package detector

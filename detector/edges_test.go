@@ -14,8 +14,7 @@ import (
 	"scalenet/nn"
 )
 
-// Whatever is, or isn't, on an image: a step has finite losses and finite
-// gradients, and the losses of boxes are 0 without any.
+// With any ground truth, including none, a step has finite losses and gradients. Without boxes, the box losses are 0.
 func TestStepEdges(t *testing.T) {
 	noProposals := func(c *Config) { c.RPN.Proposals.MinSize = 1000 }
 	plain := func(*Config) {}
@@ -91,8 +90,8 @@ func TestStepRefusesBrokenBoxes(t *testing.T) {
 	}
 }
 
-// Rows of the second graph without a region of their own repeat the others'.
-func TestRegionsAreRepeated(t *testing.T) {
+// Unused rows of the second graph repeat the sampled RoIs.
+func TestRoIsAreRepeated(t *testing.T) {
 	none := []float32{nn.NoImage, 0, 0, 0, 0}
 	a, b := []float32{0, 1, 2, 3, 4}, []float32{1, 5, 6, 7, 8}
 	join := func(rows ...[]float32) (all []float32) {
@@ -108,7 +107,7 @@ func TestRegionsAreRepeated(t *testing.T) {
 		{join(none, none), join(none, none)},
 		{nil, nil},
 	} {
-		repeatRegions(v[0])
+		repeatRoIs(v[0])
 		require.Equal(t, v[1], v[0])
 	}
 }
@@ -148,8 +147,7 @@ func TestDetectEdges(t *testing.T) {
 	}
 }
 
-// No image and images of several sizes: an answer each, in order, the same
-// as one at a time.
+// For no image, and for images of several sizes, Detect returns one list per image, in order, the same as for single images.
 func TestDetectSeveral(t *testing.T) {
 	d := NewDetector(torchvisionModel(t, true), newCPU(t), Options{})
 	defer d.Close()
@@ -173,7 +171,7 @@ func TestDetectSeveral(t *testing.T) {
 	}
 }
 
-// Images of one batch with settings of their own: each as if it were alone.
+// Images of one batch with different settings have the same detections as alone.
 func TestDetectEach(t *testing.T) {
 	m := torchvisionModel(t, true)
 	d := NewDetector(m, newCPU(t), Options{})

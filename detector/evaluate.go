@@ -10,33 +10,28 @@ import (
 	"scalenet/internal/pending"
 )
 
-// EvaluateOptions of Detector.Evaluate; the zero value is fine.
+// EvaluateOptions are options of Detector.Evaluate. The zero value evaluates without a partial file.
 type EvaluateOptions struct {
-	// Partial is a file that each image's detections are appended to, so that
-	// a stopped evaluation can be resumed; "" keeps nothing. It stays when the
-	// evaluation is done.
+	// Partial is a file to which each image's detections are appended, so that a stopped evaluation can be resumed. The file is not removed
+	// at the end. "" writes no file.
 	Partial string
-	// Resume goes on where Partial ends, if it is there. It is an error if
-	// another model or other data made it.
+	// Resume continues after the last image in Partial, if that file exists. Evaluate returns an error if the file is of another model or dataset.
 	Resume bool
-	// Progress, which may be nil, is told how many images are done, at first
-	// how many were done before.
+	// Progress, if not nil, is called with the number of finished images: before the first image (the images read from Partial) and after each image.
 	Progress func(done int)
 }
 
-// Evaluated is what an evaluation gives.
+// Evaluated is the result of Detector.Evaluate.
 type Evaluated struct {
 	*coco.Evaluation
-	// Results are what coco.WriteResults writes for others to evaluate; they
-	// give the same figures.
+	// Results are the detections that Evaluation was computed from. coco.WriteResults writes them for other tools.
 	Results *coco.Results
-	// Timings are those of the images of this run, not of one that it resumed.
+	// Timings are the times of the images of this run, without the images read from EvaluateOptions.Partial.
 	Timings Timings
 }
 
-// Evaluate detects on every image of a data set, one after the other (an
-// asynchronous device is given the next one meanwhile), and compares with its
-// annotations as COCO does. The data set must have the model's classes in its order.
+// Evaluate runs the detector on every image of a dataset, one image per batch, and returns COCO metrics. On an asynchronous device two batches
+// are in flight. The dataset must have the model's classes in the same order, otherwise Evaluate returns an error.
 func (d *deviceModel) Evaluate(ctx context.Context, data *coco.Dataset, o EvaluateOptions) (*Evaluated, error) {
 	if names := data.ClassNames(); !slices.Equal(names, d.model.Classes) {
 		return nil, fmt.Errorf("%s: classes %q are not the model's %q", data.Path, names, d.model.Classes)
@@ -48,10 +43,10 @@ func (d *deviceModel) Evaluate(ctx context.Context, data *coco.Dataset, o Evalua
 	defer loader.Close()
 	e := &evaluation{deviceModel: d, data: data, progress: o.Progress, Evaluated: &Evaluated{Results: &coco.Results{Path: data.Path}}}
 	if o.Partial != "" {
-		if e.kept, e.done, err = d.openPartial(data, o, e.Results); err != nil {
+		if e.partial, e.done, err = d.openPartial(data, o, e.Results); err != nil {
 			return nil, err
 		}
-		defer e.kept.close()
+		defer e.partial.close()
 		if err := loader.Seek(0, e.done); err != nil {
 			return nil, err
 		}
@@ -63,19 +58,19 @@ func (d *deviceModel) Evaluate(ctx context.Context, data *coco.Dataset, o Evalua
 	return e.Evaluated, err
 }
 
-// evaluation is one that is going on.
+// evaluation is the state of an Evaluate call.
 type evaluation struct {
 	deviceModel *deviceModel
 	data        *coco.Dataset
-	kept        *partial
+	partial     *partial
 	progress    func(done int)
 	done        int
 	*Evaluated
 }
 
-// detect does the loader's batches.
+// detect runs the detector on the loader's remaining batches.
 func (e *evaluation) detect(ctx context.Context, loader *coco.Loader) error {
-	e.tell()
+	e.reportProgress()
 	var queue pending.Queue
 	for batch, err := range loader.Rest(ctx) {
 		if err != nil {
@@ -93,7 +88,7 @@ func (e *evaluation) detect(ctx context.Context, loader *coco.Loader) error {
 	return queue.FinishAllBut(0)
 }
 
-func (e *evaluation) tell() {
+func (e *evaluation) reportProgress() {
 	if e.progress != nil {
 		e.progress(e.done)
 	}
@@ -119,17 +114,17 @@ func (e *evaluation) finish(b *coco.Batch, started *pendingBatch) error {
 			e.Results.Add(b.Samples[i].ID, e.data.Categories[x.Class-1].ID, box, float64(x.Score))
 		}
 	}
-	if err := e.kept.add(e.data, b.Samples[0].Index, e.Results, from); err != nil {
+	if err := e.partial.add(e.data, b.Samples[0].Index, e.Results, from); err != nil {
 		return err
 	}
 	e.Timings = append(e.Timings, ImageTiming{Decode: b.Loading, Preprocess: b.Filling,
 		Inference: started.timing.Inference, Postprocess: started.timing.Postprocess})
 	e.done++
-	e.tell()
+	e.reportProgress()
 	return nil
 }
 
-// testLoader makes batches of one image each, in the order of the data set.
+// testLoader returns a loader of batches of one image each, in the order of the dataset.
 func (d *deviceModel) testLoader(data *coco.Dataset) (*coco.Loader, error) {
 	c := d.model.Config.Input
 	return coco.NewLoader(data, coco.LoaderConfig{

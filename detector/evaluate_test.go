@@ -42,8 +42,7 @@ func evaluateUntil(t *testing.T, d *Detector, data *coco.Dataset, o EvaluateOpti
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// A stopped and resumed evaluation has the detections and the figures of one
-// that was not, to the bit, wherever its file was torn.
+// A resumed evaluation has the same detections and metrics, bit for bit, as one that was not stopped, wherever its file was truncated.
 func TestEvaluateResumes(t *testing.T) {
 	d, data := evaluator(t, nil), images(t)
 	whole, err := d.Evaluate(t.Context(), data, EvaluateOptions{})
@@ -104,8 +103,7 @@ func TestEvaluateResumes(t *testing.T) {
 	require.Equal(t, whole.Evaluation, figures)
 }
 
-// What is not a file of this model's evaluation on this data is refused and
-// left alone.
+// A file that is not of an evaluation of this model on this dataset is an error and is not changed.
 func TestEvaluateRefuses(t *testing.T) {
 	d, data := evaluator(t, nil), images(t)
 	o := EvaluateOptions{Partial: filepath.Join(t.TempDir(), "p")}
@@ -156,8 +154,7 @@ func TestEvaluateRefuses(t *testing.T) {
 	}
 }
 
-// FuzzPartial reads anything as the file of an evaluation: it is refused, or
-// gives whole columns.
+// FuzzPartial reads arbitrary bytes as a partial file. They are an error, or give columns of equal length.
 func FuzzPartial(f *testing.F) {
 	data := &coco.Dataset{Path: "x", ImagesDir: "testdata/images", Images: []coco.Image{{ID: 4, FileName: "instances.json"}}}
 	f.Add(`{"image_id":4,"bytes":1,"category_id":[1],"bbox":[[1,2,3,4]],"score":[0.5]}`)

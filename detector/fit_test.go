@@ -46,8 +46,7 @@ func (s *interrupting) Next(ctx context.Context) (*coco.Batch, error) {
 	return s.Loader.Next(ctx)
 }
 
-// fit trains a model as the program does, in a folder, to the end or until it
-// has had a number of batches; 0 is no limit.
+// fit trains a model in a folder, as the program does, for at most the given number of batches; 0 is no limit.
 func fit(t *testing.T, c Config, data *coco.Dataset, dir string, resume bool, batches int) error {
 	m, err := New(c, data.ClassNames(), c.Train.Seed)
 	require.NoError(t, err)
@@ -66,7 +65,7 @@ func fit(t *testing.T, c Config, data *coco.Dataset, dir string, resume bool, ba
 	return loop.Run(ctx, resume)
 }
 
-// inEach tests a training in the precisions that the processor has.
+// inEach runs a training test in each precision that the CPU supports.
 func inEach(t *testing.T, test func(t *testing.T, p train.Precision)) {
 	for _, p := range []train.Precision{train.Float32, train.BFloat16} {
 		t.Run(string(p), func(t *testing.T) {
@@ -78,7 +77,7 @@ func inEach(t *testing.T, test func(t *testing.T, p train.Precision)) {
 	}
 }
 
-// Four images are learned by heart from nothing.
+// Training from scratch overfits on four images.
 func TestOverfitFourImages(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for half a minute on two cores")

@@ -12,13 +12,13 @@ import (
 	"scalenet/raster"
 )
 
-// input is a batch on its way into the network: decoded images if the device preprocesses them, else the pixels of the network's input.
+// input is the input of a batch: raw, the decoded images, if the device preprocesses them; otherwise pixels (N, H, W, 3), the model input.
 type input struct {
 	raw    []coco.RawImage
 	pixels []float32
 }
 
-// bytes is the size of the decoded images; 0 for pixels.
+// bytes returns the total size of the decoded images; 0 if the host preprocesses.
 func (in input) bytes() (n int) {
 	for _, r := range in.raw {
 		n += len(r.Image.Pix)
@@ -26,11 +26,11 @@ func (in input) bytes() (n int) {
 	return n
 }
 
-// minByteCapacity is an image of 295 x 295 pixels.
+// minByteCapacity is the size of an RGB image of 295 x 295 pixels.
 const minByteCapacity = 1 << 18
 
-// byteCapacity is the size of decoded images that a plan is compiled for, if it has to take so many bytes. Powers of two keep the number of
-// plans small.
+// byteCapacity returns the byte capacity that a plan is compiled with for decoded images of so many bytes: the next power of two, because each
+// capacity needs a plan of its own.
 func byteCapacity(bytes int) int {
 	if bytes == 0 {
 		return 0
@@ -38,13 +38,13 @@ func byteCapacity(bytes int) int {
 	return max(minByteCapacity, 1<<bits.Len(uint(bytes-1)))
 }
 
-// preprocessesOnDevice says whether the device makes the input of the network from decoded images. For the CPU the host does, on goroutines
-// beside the network: nothing has to be copied then.
+// preprocessesOnDevice reports whether the device computes the model input from decoded images. For the CPU, Go code does, on goroutines that
+// run concurrently with the network.
 func preprocessesOnDevice(dev engine.Device) bool {
 	return dev.Capabilities().PreprocessesImages
 }
 
-// prepare makes the input of images that are padded to the same size, and their frames.
+// prepare returns the input and the frames of a batch of images with the same padded size.
 func (d *deviceModel) prepare(queries []Query, size batchSize) (in input, frames []frame, err error) {
 	images := make([]coco.RawImage, len(queries))
 	for i, q := range queries {
@@ -67,7 +67,7 @@ func (d *deviceModel) prepare(queries []Query, size batchSize) (in input, frames
 	return in, frames, nil
 }
 
-// addImages adds the images of a batch: an input, or the output of the preprocessing of decoded images of so many bytes.
+// addImages adds the model input of a batch: as a graph input if bytes is 0, otherwise computed from decoded images of at most so many bytes.
 func (p *proposing) addImages(g *nn.Graph, m *Model, size batchSize, bytes int) {
 	if bytes == 0 {
 		p.images = g.Features("images", size.N, size.H, size.W, 3)
@@ -78,8 +78,8 @@ func (p *proposing) addImages(g *nn.Graph, m *Model, size batchSize, bytes int) 
 	p.images = nn.Apply(nn.Preprocess{Mean: c.Mean, Std: c.Std, Height: size.H, Width: size.W}, p.decoded, p.transforms)
 }
 
-// made lists the images if the device preprocesses them. Nobody reads them then.
-func (p *proposing) made() []*nn.Node {
+// preprocessed returns the model input if the device computes it, else nothing.
+func (p *proposing) preprocessed() []*nn.Node {
 	if p.decoded == nil {
 		return nil
 	}

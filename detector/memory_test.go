@@ -41,7 +41,7 @@ func (d *counting) Free(m engine.Memory) {
 	d.Device.Free(m)
 }
 
-// What a detection will take is known before anything is allocated.
+// DetectionBytes predicts the memory of a detection without allocating any.
 func TestDetectionBytes(t *testing.T) {
 	d := NewDetector(newModel(t, smallConfig()), newCPU(t), Options{})
 	defer d.Close()
@@ -52,13 +52,12 @@ func TestDetectionBytes(t *testing.T) {
 	require.Equal(t, d.Bytes(), need)
 }
 
-// Images of more sizes than plans are kept for: memory stays what the
-// largest plans take, and all of it comes back.
+// With images of more sizes than plans are kept, memory is bounded by the largest plans, and all of it is freed.
 func TestMemoryOfPlans(t *testing.T) {
 	processor := newCPU(t)
 	dev := &counting{Device: processor}
 	m := newModel(t, smallConfig())
-	d := NewDetector(m, dev, Options{Plans: 3, Regions: 8})
+	d := NewDetector(m, dev, Options{Plans: 3, RoIs: 8})
 	random := rand.New(rand.NewPCG(1, 2))
 	var sizes [8][2]int // padded: 64x64 to 128x64 and 64x128, in the network
 	for i := range sizes {
@@ -91,7 +90,7 @@ func TestMemoryOfPlans(t *testing.T) {
 	require.Zero(t, d.Bytes())
 }
 
-// A training gives everything back, too.
+// Training frees all its memory, too.
 func TestMemoryOfTraining(t *testing.T) {
 	processor := newCPU(t)
 	dev := &counting{Device: processor}

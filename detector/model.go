@@ -9,27 +9,25 @@ import (
 	"scalenet/nn"
 )
 
-// Model is a detector: its configuration, the classes it knows and its
-// parameters, which all its graphs share.
+// Model is a detector: its configuration, class names and parameters, which all its graphs share.
 type Model struct {
 	Config  Config
 	Classes []string // class k of a Detection is Classes[k-1]
 	Params  *nn.Params
-	// Digest is that of the file that the model was loaded from.
+	// Digest identifies the file that the model was loaded from; zero for New.
 	Digest checkpoint.Digest
 
 	network backbone.Network
-	// stages says which stage a parameter belongs to: 0 is the stem, and what is
-	// not the network's comes after its last one.
+	// stages maps a parameter's name to its stage in the backbone. 0 is the stem; parameters of the heads have the last stage + 1.
 	stages map[string]int
 }
 
-// New makes a model with random parameters that depend on the seed only.
+// New returns a model with random parameters. The same configuration, classes and seed give the same parameters.
 func New(c Config, classes []string, seed uint64) (*Model, error) {
 	return assemble(c, classes, nn.NewParams(seed))
 }
 
-// assemble makes a model whose parameters go to an empty set.
+// assemble returns a model and adds its parameters to params, which is empty.
 func assemble(c Config, classes []string, params *nn.Params) (*Model, error) {
 	c, err := c.Resolve()
 	if err != nil {
@@ -50,8 +48,7 @@ func assemble(c Config, classes []string, params *nn.Params) (*Model, error) {
 	return m, nil
 }
 
-// declare builds both graphs once so that all parameters exist, and notes which
-// stage of the network each belongs to.
+// declare builds the network once, which creates all parameters, and records the stage of each parameter.
 func (m *Model) declare() {
 	side, last := m.PadTo(1), m.Config.FeatureStage
 	g := nn.NewGraph(m.Params, false)
@@ -83,15 +80,14 @@ func (m *Model) WithTestSize(shorter, longest int) *Model {
 	return &resized
 }
 
-// PadTo is the side to which a side of the given length is padded: a multiple
-// of Input.Divisor for which every window of the network has a pixel.
+// PadTo returns the padded length of a height or width in pixels: a multiple of Input.Divisor, and large enough that no feature map is empty.
 func (m *Model) PadTo(side int) int {
 	d := m.Config.Input.Divisor
 	side = max(side, m.network.MinSide(m.Config.FeatureStage))
 	return (side + d - 1) / d * d
 }
 
-// frozen says which parameters the configuration does not train.
+// frozen reports whether the configuration freezes a parameter.
 func (m *Model) frozen(p *nn.Param) bool {
 	f := m.Config.Frozen
 	if f.Norms && p.Kind >= nn.NormWeight {
@@ -100,13 +96,12 @@ func (m *Model) frozen(p *nn.Param) bool {
 	return m.Config.Train.Frozen(p.Name) || m.stages[p.Name] <= f.Stages
 }
 
-// Metadata describes the model in its file: the resolved configuration and the
-// class names.
+// Metadata returns the metadata of the model's file: the resolved configuration and the class names.
 func (m *Model) Metadata() map[string]string {
 	return checkpoint.Describe(checkpoint.DetectorKey, m.Config.YAML(), m.Classes)
 }
 
-// Tensors are the model's parameters by name.
+// Tensors returns the model's parameters with their names.
 func (m *Model) Tensors() []checkpoint.Tensor { return m.Params.Tensors() }
 
 // Save writes the model to a safetensors file.
@@ -114,7 +109,7 @@ func (m *Model) Save(path string) error {
 	return checkpoint.Save(path, &checkpoint.File{Metadata: m.Metadata(), Tensors: m.Tensors()})
 }
 
-// Load reads a model that Save or a training run wrote, see [nn.ReadModel].
+// Load reads a model file that Save or a training run wrote, see [nn.ReadModel].
 func Load(path string, options ...checkpoint.Option) (*Model, error) {
 	r, err := checkpoint.Open(path, options...)
 	if err != nil {
@@ -143,6 +138,6 @@ func read(r *checkpoint.Reader) (m *Model, err error) {
 	return m, err
 }
 
-// Init takes from a file the parameters that have the model's names and shapes
-// and reports what matched, was missing, left over or of another shape.
+// Init copies the parameters in a file whose names and shapes match the model's. The report lists matched keys, missing keys, unexpected keys
+// and keys of another shape.
 func (m *Model) Init(path string) (checkpoint.Report, error) { return m.Params.Load(path) }

@@ -19,10 +19,8 @@ import (
 	"scalenet/train"
 )
 
-// partial is a file of the detections of an evaluation in progress: a line that
-// says which model and data they belong to, then a line of JSON an image, in
-// the data set's order. Lines are only ever appended; the last one may be torn.
-// A nil partial keeps nothing.
+// partial is a file with the detections of an evaluation in progress, in JSON: one line with fingerprints of model and dataset, then one line
+// per image, in the dataset's order. Lines are only appended; the last line may be truncated. The methods of a nil partial do nothing.
 type partial struct{ f *os.File }
 
 // partialHead is the first line.
@@ -31,7 +29,7 @@ type partialHead struct {
 	Data  string `json:"data"`
 }
 
-// partialLine is the line of an image: its detections as columns.
+// partialLine is the line of one image: its detections as columns.
 type partialLine struct {
 	Image    int64        `json:"image_id"`
 	Bytes    int64        `json:"bytes"` // of the image's file
@@ -40,8 +38,7 @@ type partialLine struct {
 	Score    []float64    `json:"score"`
 }
 
-// openPartial begins a file, or reads one that is to be resumed into the
-// results; done is the number of images in it.
+// openPartial creates a file or, to resume, reads an existing one into results; done is the number of images in that file.
 func (d *deviceModel) openPartial(data *coco.Dataset, o EvaluateOptions, results *coco.Results) (p *partial, done int, err error) {
 	head := partialHead{d.fingerprint(), dataFingerprint(data)}
 	if o.Resume {
@@ -84,19 +81,18 @@ func (d *deviceModel) openPartial(data *coco.Dataset, o EvaluateOptions, results
 func (p *partial) lock() error {
 	err := train.LockFile(p.f)
 	if errors.Is(err, train.ErrLocked) {
-		return fmt.Errorf("%s: an evaluation in another process writes to it: wait until it ends, or write other --results", p.f.Name())
+		return fmt.Errorf("%s: an evaluation in another process writes to this file: wait until it ends, or choose another --results", p.f.Name())
 	}
 	return err
 }
 
-// resume reads what is there, cuts off a torn last line, and leaves the file
-// ready for more.
+// resume reads the file into results, cuts off a truncated last line, and leaves the file open at its end.
 func (p *partial) resume(head partialHead, data *coco.Dataset, results *coco.Results) (done int, err error) {
 	r := bufio.NewReaderSize(p.f, 1<<20)
-	var good int64 // bytes of whole lines
+	var good int64 // bytes of complete lines
 	for n := 1; ; n++ {
 		line, err := r.ReadBytes('\n')
-		if errors.Is(err, io.EOF) { // also of a line without its end: torn
+		if errors.Is(err, io.EOF) { // also after a line without its end
 			if n == 1 && !head.begins(line) {
 				return 0, errNoPartial
 			}
@@ -111,7 +107,7 @@ func (p *partial) resume(head partialHead, data *coco.Dataset, results *coco.Res
 			}
 		} else if err := readPartialLine(line, data, done, results); err != nil {
 			if _, peekErr := r.Peek(1); errors.Is(peekErr, io.EOF) && !errors.As(err, new(*mismatchError)) {
-				break // torn by a power cut
+				break // truncated by a power cut
 			}
 			return 0, fmt.Errorf("line %d: %w", n, err)
 		} else {
@@ -131,18 +127,18 @@ func (p *partial) resume(head partialHead, data *coco.Dataset, results *coco.Res
 	return done, nil
 }
 
-// mismatchError says that a partial file belongs to something else.
+// mismatchError means that a partial file belongs to another evaluation.
 type mismatchError struct{ msg string }
 
 func (e *mismatchError) Error() string { return e.msg }
 
-// errNoPartial is of a file of something else, which is not written into.
+// errNoPartial is returned for any other file, which is not changed.
 var errNoPartial = errors.New("line 1: no partial results of an evaluation")
 
-// begins tells whether a first line without its end is what a write of it left.
+// begins reports whether line is a truncated first line of this file.
 func (h partialHead) begins(line []byte) bool {
-	whole, err := json.Marshal(h)
-	return err == nil && bytes.HasPrefix(whole, line)
+	complete, err := json.Marshal(h)
+	return err == nil && bytes.HasPrefix(complete, line)
 }
 
 func (h partialHead) check(line []byte, data *coco.Dataset) error {
@@ -152,14 +148,14 @@ func (h partialHead) check(line []byte, data *coco.Dataset) error {
 	}
 	switch {
 	case have.Model != h.Model:
-		return &mismatchError{"another model, or the same with other settings, made these partial results"}
+		return &mismatchError{"these partial results are of another model, or of this model with other settings"}
 	case have.Data != h.Data:
 		return &mismatchError{"these partial results are of other data than " + data.Path}
 	}
 	return nil
 }
 
-// readPartialLine adds the detections of a line, which must be those of image i.
+// readPartialLine adds the detections of a line, which must be of image i, to results.
 func readPartialLine(line []byte, data *coco.Dataset, i int, results *coco.Results) error {
 	var have partialLine
 	if err := json.Unmarshal(line, &have); err != nil {
@@ -182,7 +178,7 @@ func readPartialLine(line []byte, data *coco.Dataset, i int, results *coco.Resul
 	return nil
 }
 
-// add appends the detections of image i: those of the results from an index on.
+// add appends the line of image i, whose detections are those in results from index from on.
 func (p *partial) add(data *coco.Dataset, i int, results *coco.Results, from int) error {
 	if p == nil {
 		return nil
@@ -202,9 +198,9 @@ func imageBytes(data *coco.Dataset, i int) (int64, error) {
 	return info.Size(), nil
 }
 
-// write appends a line, at once.
+// write appends v as one line, in one call of Write.
 func (p *partial) write(v any) error {
-	line, err := json.Marshal(v) // float64 in the fewest digits that read back as the same bits
+	line, err := json.Marshal(v) // writes each float64 with the fewest digits that read back as the same bits
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.f.Name(), err)
 	}
@@ -214,12 +210,11 @@ func (p *partial) write(v any) error {
 
 func (p *partial) close() {
 	if p != nil {
-		p.f.Close() // every line was written at once: nothing can be lost here
+		p.f.Close() // nothing is buffered, so an error loses nothing
 	}
 }
 
-// fingerprint identifies all that detections depend on but the image: the
-// configuration, the classes, the parameters, the device.
+// fingerprint is a hash of everything except the image that detections depend on: configuration, classes, parameters, kind of device, dtype.
 func (d *deviceModel) fingerprint() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%q\n%T %v\n", d.model.Config.YAML(), d.model.Classes, d.dev, d.options.Features)
@@ -243,9 +238,8 @@ func hashFloats(h hash.Hash, values []float32) {
 	}
 }
 
-// dataFingerprint identifies the images and the classes of a data set. Boxes
-// don't count: detections don't depend on them. Each image's line has the
-// length of its file.
+// dataFingerprint is a hash of the images and classes of a dataset. Boxes are not included, because detections do not depend on them. File
+// lengths are in the images' lines instead.
 func dataFingerprint(data *coco.Dataset) string {
 	h := sha256.New()
 	for _, img := range data.Images {

@@ -11,14 +11,14 @@ import (
 // images of the next are copied to it.
 const maxPending = 1
 
-// Run is a detection that was started.
+// Run is a call of Start whose detections Wait returns.
 type Run struct {
 	deviceModel *deviceModel
 	batches     []*pendingBatch
 	preprocess  time.Duration
 }
 
-// pendingBatch is a batch that was started, and its detections once it is finished.
+// pendingBatch is a started batch. found or err is set when finished is true.
 type pendingBatch struct {
 	frames   []frame
 	scored   scored
@@ -29,9 +29,9 @@ type pendingBatch struct {
 	err      error
 }
 
-// scored is the outcome of the box head for a batch.
+// scored is the output of the box head for a batch.
 type scored struct {
-	// wait blocks until the outcome is known; nil if it is known already.
+	// wait blocks until the output is available; nil if it is already.
 	wait func() error
 	// detections returns those of the i-th image of the batch, in pixels of the network's input.
 	detections func(i int, f frame) ([]roi.Detection, error)
@@ -87,7 +87,7 @@ func (r *Run) Wait() (all [][]roi.Detection, t Timing, err error) {
 	return all, t, nil
 }
 
-// start gives a batch to the device. If the device is not asynchronous, the batch is finished when start returns.
+// start runs a batch. On an asynchronous device the batch is pending when start returns, otherwise finished.
 func (d *deviceModel) start(in input, size batchSize, frames []frame) (*pendingBatch, error) {
 	d.finishAllBut(maxPending)
 	p, err := d.plan(size, d.model.capacity(frames, in.bytes()))
@@ -113,10 +113,10 @@ func (d *deviceModel) start(in input, size batchSize, frames []frame) (*pendingB
 
 // finishAllBut finishes the oldest batches until at most n are pending.
 func (d *deviceModel) finishAllBut(n int) {
-	_ = d.pending.FinishAllBut(n) // a batch keeps its error for whoever waits for it
+	_ = d.pending.FinishAllBut(n) // wait returns the batch's error
 }
 
-// wait finishes a batch, after those that were started before it.
+// wait finishes all batches up to b, and returns b's error.
 func (d *deviceModel) wait(b *pendingBatch) error {
 	for !b.finished {
 		d.finishAllBut(d.pending.Len() - 1)
@@ -124,8 +124,8 @@ func (d *deviceModel) wait(b *pendingBatch) error {
 	return b.err
 }
 
-// finish waits for the box head of a batch and makes its detections. The inference time of the batch begins when the batch before it was
-// known, if that is later than its own start.
+// finish waits for the box head of a batch and post-processes its output. The inference time of a batch starts at b.started or, if later,
+// when the previous batch's box head completed.
 func (d *deviceModel) finish(b *pendingBatch) error {
 	if b.scored.wait != nil {
 		if err := b.scored.wait(); err != nil {

@@ -10,8 +10,8 @@ import (
 	"scalenet/roi"
 )
 
-// Pending runs, more than a device is given, of other sizes and with one plan for all, find what each finds alone, in whatever order they
-// are waited for. A run that nobody waits for does no harm.
+// Pending runs give the same detections as separate runs: more of them than MaxPending, of several sizes, with one plan for all, and in any order
+// of Wait. A run without a Wait is no error.
 func TestPendingRuns(t *testing.T) {
 	m := newModel(t, smallConfig())
 	settings := m.Settings()

@@ -12,21 +12,21 @@ import (
 // batchSize is the size of a padded batch: images, height, width.
 type batchSize struct{ N, H, W int }
 
-// capacity is the number of proposals and detections per image, and the bytes of decoded images of a batch, that a plan has memory for. bytes
+// capacity is the number of proposals and detections per image, and of bytes of decoded images per batch, that a plan has memory for. bytes
 // is 0 if the host preprocesses.
 type capacity struct{ proposals, detections, bytes int }
 
-// capacity is what images with these settings need, at least what the model's own settings need. Doubling keeps the number of plans small
-// when requests ask for more and more detections.
+// capacity returns the capacity for images with these settings, at least that for the model's own settings. Detections are doubled until they
+// suffice, so that requests for more and more detections need few plans.
 func (m *Model) capacity(frames []frame, bytes int) capacity {
 	own := m.Settings()
 	r := capacity{own.Proposals.AfterNMS, own.Detections.PerImage, byteCapacity(bytes)}
 	for _, f := range frames {
 		r.proposals = max(r.proposals, f.settings.Proposals.AfterNMS)
 	}
-	most := r.proposals * len(m.Classes)
+	limit := r.proposals * len(m.Classes)
 	for _, f := range frames {
-		for r.detections < min(f.settings.Detections.PerImage, most) {
+		for r.detections < min(f.settings.Detections.PerImage, limit) {
 			r.detections *= 2
 		}
 	}
@@ -45,11 +45,11 @@ type inference struct {
 	boxHead
 }
 
-// boxHead scores the regions of the first graph and makes detections of them.
+// boxHead scores the proposals of the first graph and post-processes its scores and deltas to detections.
 type boxHead interface {
-	// writeLimits sets the limits of detections, if the first graph takes them, before it runs.
+	// writeLimits sets the post-processing parameters per image before the first graph runs, if that graph includes post-processing.
 	writeLimits(frames []frame) error
-	// score begins with what remains to be done after the first graph has run.
+	// score runs the box head after the first graph, or starts reading its output.
 	score(images int) (scored, error)
 	bytes() int
 	close()
@@ -64,9 +64,9 @@ func (m *Model) compileInference(dev engine.Device, store *engine.Store, size ba
 		}
 	}()
 	if dev.Capabilities().WholeGraph {
-		err = m.compileWhole(p, dev, store, size, o)
+		err = m.compileOneGraph(p, dev, store, size, o)
 	} else {
-		err = m.compileParts(p, dev, store, size, o)
+		err = m.compileTwoGraphs(p, dev, store, size, o)
 	}
 	if err != nil {
 		return p, err
@@ -74,7 +74,7 @@ func (m *Model) compileInference(dev engine.Device, store *engine.Store, size ba
 	return p, p.writeAnchors(p.plan, m)
 }
 
-// propose runs the first graph, and all that the device does without the host.
+// propose writes the inputs of the first graph and runs it.
 func (p *inference) propose(m *Model, in input, frames []frame) error {
 	if err := p.write(p.plan, in); err != nil {
 		return err
@@ -101,28 +101,28 @@ func (p *inference) close() {
 	}
 }
 
-// bytes is the memory of all plans.
+// bytes returns the memory of all plans.
 func (p *inference) bytes() int { return p.plan.Bytes() + p.boxHead.bytes() }
 
-// writeAnchors sets the anchors of a feature map, which stay as they are.
+// writeAnchors sets the anchors of the feature map, once per plan.
 func (p *proposing) writeAnchors(plan *engine.Plan, m *Model) error {
 	s := p.features.Shape()
 	return plan.Write(p.anchors, geom.Rows(m.Config.RPN.Anchors.Grid(s[1], s[2])))
 }
 
-// compileWhole compiles the network as one graph.
-func (m *Model) compileWhole(p *inference, dev engine.Device, store *engine.Store, size batchSize, o Options) (err error) {
+// compileOneGraph compiles the network as one graph.
+func (m *Model) compileOneGraph(p *inference, dev engine.Device, store *engine.Store, size batchSize, o Options) (err error) {
 	var g *nn.Graph
-	w := &whole{}
+	w := &oneGraph{}
 	if err := nn.Build(func() {
 		g = nn.NewGraph(m.Params, false)
 		w.limits = g.Input("detections.limits", size.N, nn.Limits)
-		p.proposing, w.found = m.detect(g, size, w.limits, p.capacity, o.Regions)
+		p.proposing, w.found = m.detect(g, size, w.limits, p.capacity, o.RoIs)
 	}); err != nil {
 		return err
 	}
 	if p.plan, err = engine.Compile(dev, store, engine.Spec{
-		Graph: g, Stages: [][]*nn.Node{{p.images}, {w.found}}, Features: o.Features, Native: p.made(),
+		Graph: g, Stages: [][]*nn.Node{{p.images}, {w.found}}, Features: o.Features, Native: p.preprocessed(),
 	}); err != nil {
 		return err
 	}
@@ -133,13 +133,13 @@ func (m *Model) compileWhole(p *inference, dev engine.Device, store *engine.Stor
 
 // whole is for a device that goes from images to detections on its own: the
 // first graph has all.
-type whole struct {
+type oneGraph struct {
 	model         *Model
 	plan          *engine.Plan
 	limits, found *nn.Node
 }
 
-func (w *whole) writeLimits(frames []frame) error {
+func (w *oneGraph) writeLimits(frames []frame) error {
 	var limits []float32
 	for _, f := range frames {
 		limits = append(limits, f.settings.Detections.Limits(f.resized).Row()...)
@@ -147,11 +147,11 @@ func (w *whole) writeLimits(frames []frame) error {
 	return w.plan.Write(w.limits, limits)
 }
 
-func (w *whole) score(images int) (scored, error) {
+func (w *oneGraph) score(images int) (scored, error) {
 	rows := make([]float32, w.found.Shape().TotalSize())
 	wait, err := w.plan.Fetch(w.found, rows)
 	return scored{wait, func(i int, _ frame) ([]roi.Detection, error) { return nn.DetectionsOf(part(rows, i, images)), nil }}, err
 }
 
-func (w *whole) bytes() int { return 0 }
-func (w *whole) close()     {}
+func (w *oneGraph) bytes() int { return 0 }
+func (w *oneGraph) close()     {}

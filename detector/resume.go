@@ -8,9 +8,8 @@ import (
 	"scalenet/train"
 )
 
-// Untrained is an error that names the keys of the configuration that freeze
-// parameters which are still random: not among the names of those taken from a
-// trained model.
+// Untrained returns an error if the configuration freezes parameters that still have random values, that is, whose names are not in taken, the
+// names of the parameters copied from a trained model. The error names the configuration keys that freeze them.
 func (m *Model) Untrained(taken []string) error {
 	random := train.Untrained(m.Params, taken)
 	if len(random) == 0 {
@@ -25,9 +24,9 @@ func (m *Model) Untrained(taken []string) error {
 	}
 	for i, g := range m.Config.Train.Groups {
 		if g.Frozen && slices.ContainsFunc(random, g.Matches) {
-			keys, advice = append(keys, fmt.Sprintf("train.groups[%d].frozen = true", i)), append(advice, "other train.groups")
+			keys, advice = append(keys, fmt.Sprintf("train.groups[%d].frozen = true", i)), append(advice, "change train.groups")
 		}
 	}
-	return fmt.Errorf("%s: %d frozen parameters are random (%s, ...) and would stay so: start from a trained model that has them (--init FILE), or train them (%s)",
+	return fmt.Errorf("%s: %d frozen parameters are random (%s, ...) and would never be trained: start from a trained model that has them (--init FILE), or train them (%s)",
 		strings.Join(keys, ", "), len(random), random[0], strings.Join(advice, " "))
 }

@@ -9,25 +9,24 @@ import (
 	"scalenet/rpn"
 )
 
-// Settings are what may differ between images that one model looks at.
+// Settings are the inference settings that may differ per image.
 type Settings struct {
-	// Shorter is what an image's shorter side is resized to, in pixels; Longest
-	// is what its longer side has at most.
+	// Shorter is the length in pixels that the shorter side is resized to (torchvision's min_size). Longest is the maximum length of the longer
+	// side (max_size), which limits the resizing.
 	Shorter, Longest int
-	// Proposals says how many of the RPN's proposals the box head scores.
+	// Proposals is the number of the RPN's proposals before and after NMS.
 	Proposals rpn.Counts
-	// Detections says which of the scored boxes are detections.
+	// Detections configures the post-processing: score threshold, NMS, top k.
 	Detections roi.DetectionConfig
 }
 
-// Settings are the model's own.
+// Settings returns the model's own settings, from its configuration.
 func (m *Model) Settings() Settings {
 	c := m.Config
 	return Settings{c.Input.TestShorter, c.Input.TestLongest, c.RPN.Proposals.Test, c.RoI.Detections}
 }
 
-// SetSize sets the size of the image. The sizes of the published protocols
-// come with their number of proposals; other sizes leave it as it is.
+// SetSize sets Shorter and Longest. As with Config.WithTestSize, the sizes of the published [Protocols] also set the number of proposals after NMS.
 func (s *Settings) SetSize(shorter, longest int) {
 	s.Shorter, s.Longest = shorter, longest
 	if n, ok := publishedProposals(shorter, longest); ok {
@@ -38,13 +37,13 @@ func (s *Settings) SetSize(shorter, longest int) {
 // Protocol is an input size of the published evaluations, with its number of proposals.
 type Protocol struct{ Shorter, Longest, Proposals int }
 
-// Protocols are 600/1000 with 300 proposals and 800/1200 with 1,000.
+// Protocols returns 600/1000 with 300 proposals and 800/1200 with 1,000.
 func Protocols() []Protocol { return []Protocol{{600, 1000, 300}, {800, 1200, 1000}} }
 
-// String is the name of the protocol, such as 600/1000.
+// String returns the name of the protocol, such as 600/1000.
 func (p Protocol) String() string { return fmt.Sprintf("%d/%d", p.Shorter, p.Longest) }
 
-// publishedProposals is the number of proposals of the protocol of an input size.
+// publishedProposals returns the number of proposals of the protocol with the given input size.
 func publishedProposals(shorter, longest int) (n int, ok bool) {
 	for _, p := range Protocols() {
 		if p.Shorter == shorter && p.Longest == longest {
@@ -54,20 +53,20 @@ func publishedProposals(shorter, longest int) (n int, ok bool) {
 	return 0, false
 }
 
-// resized is the size of an image of the given size in the network.
+// resized returns the size of the model input, without padding, for an image of the given size.
 func (s Settings) resized(original geom.Size) geom.Size {
 	w, h := imaging.Fit(original.W, original.H, s.Shorter, s.Longest)
 	return geom.Size{W: w, H: h}
 }
 
-// Query is an image and how to look at it.
+// Query is an image to detect objects in, and its settings.
 type Query struct {
 	Image    *imaging.Image
 	Settings Settings
 }
 
-// PaddedSize is the size at which an image goes through the network. Images
-// of the same one can go through it together.
+// PaddedSize returns the size of the model input, padding included, for an image of the given size. Images of the same padded size can share
+// a batch.
 func (m *Model) PaddedSize(original geom.Size, s Settings) geom.Size {
 	r := s.resized(original)
 	return geom.Size{W: m.PadTo(r.W), H: m.PadTo(r.H)}

@@ -9,9 +9,8 @@ import (
 	"scalenet/train"
 )
 
-// TrainingBytes is the least memory in bytes that training takes on the device
-// with batches of the given padded sizes: what steps keep at the two largest
-// sizes, which stay compiled, and the parameters with what belongs to them.
+// TrainingBytes returns a lower bound of the memory in bytes that training with batches of the given padded sizes takes on the device: the plans
+// of the two largest sizes, which stay compiled, and the parameters with gradients and optimiser state.
 func (m *Model) TrainingBytes(dev engine.Device, sizes []geom.Size) (int, error) {
 	sizes = slices.Clone(sizes)
 	slices.SortFunc(sizes, func(a, b geom.Size) int { return b.W*b.H - a.W*a.H })
@@ -26,7 +25,7 @@ func (m *Model) TrainingBytes(dev engine.Device, sizes []geom.Size) (int, error)
 	return total, nil
 }
 
-// stepBytes is the memory of the plans of a size, on images.
+// stepBytes returns the memory in bytes of the training plans for a batch size, if the host preprocesses.
 func (m *Model) stepBytes(dev engine.Device, size batchSize) (int, error) {
 	t := &training{size: size, dev: dev}
 	spec, _, err := m.firstSpec(t)
@@ -44,19 +43,19 @@ func (m *Model) stepBytes(dev engine.Device, size batchSize) (int, error) {
 	return first + second, err
 }
 
-// DetectionBytes is the least memory in bytes that an image of the given size
-// takes on the device when objects are found in it, the parameters not counted.
+// DetectionBytes returns a lower bound of the memory in bytes that detection in one image of the given size takes on the device, without the
+// parameters.
 func (d *deviceModel) DetectionBytes(original geom.Size) (int, error) {
 	padded := d.model.PaddedSize(original, d.model.Settings())
 	var first, second engine.Spec
 	if err := nn.Build(func() {
 		first.Graph = nn.NewGraph(d.model.Params, false)
 		p := d.model.proposing(first.Graph, batchSize{1, padded.H, padded.W}, d.model.Settings().Proposals.AfterNMS, 0)
-		first.Stages, first.Native = [][]*nn.Node{{p.features, p.regions}}, []*nn.Node{p.features}
+		first.Stages, first.Native = [][]*nn.Node{{p.features, p.proposals}}, []*nn.Node{p.features}
 
 		second.Graph = nn.NewGraph(d.model.Params, false)
 		features := second.Graph.Input("features", p.features.Shape()...)
-		logits, boxes := d.model.boxHead(second.Graph, features, second.Graph.Input("regions", regionsAtATime, 5))
+		logits, boxes := d.model.boxHead(second.Graph, features, second.Graph.Input("regions", roisAtATime, 5))
 		second.Stages, second.Native = [][]*nn.Node{{logits, boxes}}, []*nn.Node{features}
 		second.Shared = map[*nn.Node]engine.Tensor{features: {}}
 	}); err != nil {

@@ -11,12 +11,11 @@ import (
 	"scalenet/train"
 )
 
-// training is the two graphs, forward and backward, compiled for batches of a
-// size. The first one runs in stages: to images, forward, and, once the second one
-// has given the gradient of the features, the RPN's losses and backward.
+// training holds the two graphs, forward and backward, compiled for one batch size. The first graph has three stages: preprocessing; forward;
+// and, after the second graph has computed the gradient with respect to the features, the RPN's losses and the backward pass.
 type training struct {
 	size  batchSize
-	bytes int // of images; 0 if it takes images
+	bytes int // capacity for decoded images; 0 if the host preprocesses
 	dev   engine.Device
 	grid  []geom.Box // the anchors
 
@@ -26,18 +25,18 @@ type training struct {
 	rpnScoreLoss, rpnBoxLoss        *nn.Node
 	featureGradient                 *nn.Node // an input of the first graph
 
-	second                          *engine.Plan
-	regions, labels, boxes, weights *nn.Node
-	scoreLoss, boxLoss              *nn.Node
-	trainsFeatures                  bool     // not where all before the features is frozen
-	toFeatures                      *nn.Node // the same gradient, an output of the second graph
+	second                       *engine.Plan
+	rois, labels, boxes, weights *nn.Node
+	scoreLoss, boxLoss           *nn.Node
+	trainsFeatures               bool     // false if every parameter before the features is frozen
+	toFeatures                   *nn.Node // the gradient with respect to the features, an output of the second graph
 
-	seeds     []*nn.Node // the gradients of the losses
+	upstream  []*nn.Node // upstream gradients, one per loss
 	gradients map[*nn.Param]engine.Memory
 	targets   targets
 }
 
-// compileTraining plans a training step on images of so many bytes, or on images.
+// compileTraining compiles a training step. bytes is the capacity for decoded images, 0 if the host preprocesses.
 func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size batchSize, bytes int) (t *training, err error) {
 	t = &training{size: size, bytes: bytes, dev: dev, gradients: map[*nn.Param]engine.Memory{}}
 	defer func() {
@@ -70,19 +69,19 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 	return t, t.writeAnchors(t.first, m)
 }
 
-// firstSpec is the first graph as it is compiled.
+// firstSpec builds the first graph and returns what engine.Compile needs.
 func (m *Model) firstSpec(t *training) (spec engine.Spec, grads []nn.Gradient, err error) {
 	err = nn.Build(func() { spec.Graph, grads = m.buildFirst(t) })
-	spec.Features, spec.Native = m.Config.Train.Precision.Features(), append(t.made(), t.features)
+	spec.Features, spec.Native = m.Config.Train.Precision.Features(), append(t.preprocessed(), t.features)
 	spec.Stages = [][]*nn.Node{
 		{t.images},
-		{t.features, t.proposing.regions},
+		{t.features, t.proposals},
 		append([]*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss}, nodes(grads)...),
 	}
 	return spec, grads, err
 }
 
-// secondSpec is the second graph as it is compiled, on the features of the first.
+// secondSpec builds the second graph, on the features of the first, and returns what engine.Compile needs.
 func (m *Model) secondSpec(t *training, features engine.Tensor) (spec engine.Spec, grads []nn.Gradient, err error) {
 	var shared *nn.Node
 	if err := nn.Build(func() { spec.Graph, shared, grads = m.buildSecond(t) }); err != nil {
@@ -104,7 +103,7 @@ func (m *Model) buildFirst(t *training) (*nn.Graph, []nn.Gradient) {
 	t.trainsFeatures = trains(g, t.features)
 	t.featureGradient = g.Features("features.gradient", t.features.Shape()...)
 	score, box := g.Input("rpn.score.gradient", 1), g.Input("rpn.box.gradient", 1)
-	t.seeds = append(t.seeds, score, box)
+	t.upstream = append(t.upstream, score, box)
 	grads, _ := backward(g, []*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss, t.features}, []*nn.Node{score, box, t.featureGradient})
 	return g, grads
 }
@@ -114,13 +113,13 @@ func (m *Model) buildSecond(t *training) (*nn.Graph, *nn.Node, []nn.Gradient) {
 	c, n := m.Config.RoI, t.size.N*m.Config.RoI.Targets.Samples
 	g := nn.NewGraph(m.Params, true)
 	shared := g.Features("features", t.features.Shape()...)
-	t.regions = g.Input("regions", n, 5)
-	logits, deltas := m.boxHead(g, shared, t.regions)
+	t.rois = g.Input("regions", n, 5)
+	logits, deltas := m.boxHead(g, shared, t.rois)
 	columns := c.Columns(len(m.Classes))
 	t.labels, t.boxes, t.weights = g.Labels("labels", n), g.Input("boxes", n, columns), g.Input("weights", n, columns)
 	t.scoreLoss, t.boxLoss = c.Losses(logits, deltas, t.labels, t.boxes, t.weights)
 	score, box := g.Input("score.gradient", 1), g.Input("box.gradient", 1)
-	t.seeds = append(t.seeds, score, box)
+	t.upstream = append(t.upstream, score, box)
 	var wrt []*nn.Node
 	if t.trainsFeatures {
 		wrt = append(wrt, shared)
@@ -132,13 +131,12 @@ func (m *Model) buildSecond(t *training) (*nn.Graph, *nn.Node, []nn.Gradient) {
 	return g, shared, grads
 }
 
-// backward is g.Backward by what is trained and further nodes, without the
-// outputs that depend on none of them: they have no gradient.
-func backward(g *nn.Graph, outputs, seeds []*nn.Node, wrt ...*nn.Node) (grads []nn.Gradient, further []*nn.Node) {
+// backward is g.Backward for those outputs that depend on a trained parameter or on a node in wrt. The other outputs have no gradient.
+func backward(g *nn.Graph, outputs, upstream []*nn.Node, wrt ...*nn.Node) (grads []nn.Gradient, further []*nn.Node) {
 	var from, with []*nn.Node
 	for i, n := range outputs {
 		if trains(g, n, wrt...) {
-			from, with = append(from, n), append(with, seeds[i])
+			from, with = append(from, n), append(with, upstream[i])
 		}
 	}
 	if len(from) == 0 {
@@ -147,8 +145,7 @@ func backward(g *nn.Graph, outputs, seeds []*nn.Node, wrt ...*nn.Node) (grads []
 	return g.Backward(from, with, wrt...)
 }
 
-// trains says whether a node depends on a parameter that is trained, or on one
-// of the further nodes.
+// trains reports whether a node depends on a trained parameter or on a node in wrt.
 func trains(g *nn.Graph, n *nn.Node, wrt ...*nn.Node) bool {
 	known := map[*nn.Node]bool{}
 	var visit func(n *nn.Node) bool
@@ -164,7 +161,7 @@ func trains(g *nn.Graph, n *nn.Node, wrt ...*nn.Node) bool {
 	return visit(n)
 }
 
-// secondOutputs are the losses and all gradients of the second graph.
+// secondOutputs returns the losses and all gradients of the second graph.
 func (t *training) secondOutputs(grads []nn.Gradient) []*nn.Node {
 	list := append([]*nn.Node{t.scoreLoss, t.boxLoss}, nodes(grads)...)
 	if t.trainsFeatures {
@@ -188,9 +185,9 @@ func (t *training) collect(plan *engine.Plan, grads []nn.Gradient) {
 	}
 }
 
-// writeSeeds makes the gradients those of the losses times scale.
-func (t *training) writeSeeds(scale float32) error {
-	for i, n := range t.seeds {
+// writeUpstream sets all upstream gradients to scale, so that the gradients are those of the losses times scale.
+func (t *training) writeUpstream(scale float32) error {
+	for i, n := range t.upstream {
 		plan := t.first
 		if i >= 2 {
 			plan = t.second
@@ -212,12 +209,12 @@ func (t *training) close() {
 
 // The stages of the first graph.
 const (
-	makeImages = iota
-	goForward
-	goBackward
+	preprocessStage = iota
+	forwardStage
+	backwardStage
 )
 
-// forward runs the first graph up to the proposals and fetches them.
+// forward runs the first graph up to the proposals and reads these.
 func (t *training) forward(ctx context.Context, m *Model, in input, batch []example) error {
 	if err := t.write(t.first, in); err != nil {
 		return err
@@ -229,18 +226,17 @@ func (t *training) forward(ctx context.Context, m *Model, in input, batch []exam
 	if err := t.first.Write(t.limits, limits); err != nil {
 		return err
 	}
-	for _, stage := range []int{makeImages, goForward} {
+	for _, stage := range []int{preprocessStage, forwardStage} {
 		if err := t.first.RunWithin(ctx, stage); err != nil {
 			return err
 		}
 	}
-	return t.first.Read(t.proposing.regions, t.targets.proposals)
+	return t.first.Read(t.proposals, t.targets.proposals)
 }
 
-// backward runs the rest: the second graph, the RPN's losses, the first
-// graph's backward pass.
+// backward runs the second graph, then the RPN's losses and the first graph's backward pass.
 func (t *training) backward(ctx context.Context, scale float32) error {
-	if err := t.writeSeeds(scale); err != nil {
+	if err := t.writeUpstream(scale); err != nil {
 		return err
 	}
 	for _, w := range []struct {
@@ -248,7 +244,7 @@ func (t *training) backward(ctx context.Context, scale float32) error {
 		input *nn.Node
 		value any
 	}{
-		{t.second, t.regions, t.targets.regions},
+		{t.second, t.rois, t.targets.rois},
 		{t.second, t.labels, t.targets.labels},
 		{t.second, t.boxes, t.targets.boxes},
 		{t.second, t.weights, t.targets.weights},
@@ -270,10 +266,10 @@ func (t *training) backward(ctx context.Context, scale float32) error {
 			return err
 		}
 	}
-	return t.first.RunWithin(ctx, goBackward)
+	return t.first.RunWithin(ctx, backwardStage)
 }
 
-// losses reads the four losses, which are summed.
+// losses reads the four losses. The total loss is their sum.
 func (t *training) losses() (named []train.Metric, err error) {
 	for _, l := range []struct {
 		name string

@@ -112,8 +112,7 @@ func paper(c *Config) {
 	c.RoI.Detections = p.RoI.Detections
 }
 
-// Every variant learns a batch on both devices, and what it learned gives the
-// same detections on both.
+// Every variant overfits on a batch on both devices, and the trained model gives the same detections on both.
 func TestVariantsLearn(t *testing.T) {
 	for _, v := range []struct {
 		name   string
@@ -155,7 +154,7 @@ func TestVariantsLearn(t *testing.T) {
 			t.Logf("loss %.3f, after 60 steps %.3f", begin2, end2)
 
 			want := findSquares(t, m, oracle, batch, Options{})
-			compareDetections(t, want, findSquares(t, m, dev, batch, Options{Regions: 7}))
+			compareDetections(t, want, findSquares(t, m, dev, batch, Options{RoIs: 7}))
 			if v.name == "no RPN" {
 				return // which proposals go on is chance and differs in bfloat16
 			}
@@ -192,7 +191,7 @@ func compareBFloat16(t *testing.T, want, got [][]roi.Detection) {
 	}
 }
 
-// Frozen parameters stay, learned ones and running statistics move.
+// Frozen parameters stay the same, trained ones and running statistics change.
 func TestFrozenParametersStay(t *testing.T) {
 	for name, frozen := range map[string]Frozen{"nothing": {Stages: -1}, "stem": {}, "two stages": {Stages: 2}, "norms": {Stages: -1, Norms: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -211,7 +210,7 @@ func TestFrozenParametersStay(t *testing.T) {
 	}
 }
 
-// Inclusive boxes are continuous again outside.
+// Detections have continuous boxes if the model's convention is inclusive.
 func TestInclusiveBoxesAreConverted(t *testing.T) {
 	c := smallConfig()
 	c.Boxes = geom.Inclusive

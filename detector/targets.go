@@ -12,13 +12,12 @@ import (
 	"scalenet/rpn"
 )
 
-// targets is the memory of what a step reads and writes between the graphs,
-// allocated once a plan.
+// targets is the memory for the values that a step reads and writes between the graphs, allocated once per plan.
 type targets struct {
-	proposals            []float32 // rows of regions
+	proposals            []float32 // (N*rows, 5), read from the first graph
 	rpnLabels            []int32
 	rpnBoxes, rpnWeights []float32
-	regions              []float32
+	rois                 []float32
 	labels               []int32
 	boxes, weights       []float32
 }
@@ -26,20 +25,19 @@ type targets struct {
 func newTargets(t *training) targets {
 	floats := func(n *nn.Node) []float32 { return make([]float32, n.Shape().TotalSize()) }
 	return targets{
-		proposals: floats(t.proposing.regions),
+		proposals: floats(t.proposals),
 		rpnLabels: make([]int32, t.rpnLabels.Shape()[0]), rpnBoxes: floats(t.rpnBoxes), rpnWeights: floats(t.rpnWeights),
-		regions: floats(t.regions), labels: make([]int32, t.labels.Shape()[0]), boxes: floats(t.boxes), weights: floats(t.weights),
+		rois: floats(t.rois), labels: make([]int32, t.labels.Shape()[0]), boxes: floats(t.boxes), weights: floats(t.weights),
 	}
 }
 
-// example is an image of a training batch: its size without the padding and
-// what is in it.
+// example is one image of a training batch: its size without padding, and its ground truth.
 type example struct {
 	size  geom.Size
 	truth assign.GroundTruth
 }
 
-// examples is a batch in the model's box convention. An error names the image.
+// examples converts a batch to the model's box convention. An error names the image.
 func (m *Model) examples(b *coco.Batch) ([]example, error) {
 	list := make([]example, len(b.Samples))
 	for i, s := range b.Samples {
@@ -56,7 +54,7 @@ func (m *Model) examples(b *coco.Batch) ([]example, error) {
 	return list, nil
 }
 
-// toConvention brings a box, continuous as annotations are, to the model's convention.
+// toConvention converts a continuous box, as in annotations, to the model's convention.
 func (m *Model) toConvention(b geom.Box) geom.Box {
 	if m.Config.Boxes == geom.Inclusive {
 		b.X2, b.Y2 = b.X2-1, b.Y2-1
@@ -72,50 +70,47 @@ func (m *Model) toContinuous(b geom.Box) geom.Box {
 	return b
 }
 
-// samples is what a step is trained on; a test may bring its own.
+// samples are the sampled anchors and RoIs of a step, one entry per image.
 type samples struct {
 	anchors []rpn.Targets
-	regions []roi.Samples
+	rois    []roi.Samples
 }
 
-// sample draws anchors and regions for each image of a batch whose first
-// graph has run.
+// sample draws anchors and RoIs for each image of a batch, after the first graph has run.
 func (t *training) sample(m *Model, batch []example, random *rand.Rand) (s samples) {
 	n := len(batch)
 	for i, e := range batch {
 		s.anchors = append(s.anchors, m.Config.RPN.Sample(t.grid, e.truth, e.size, random))
-		s.regions = append(s.regions, m.Config.RoI.Sample(nn.RegionsOf(part(t.targets.proposals, i, n)), e.truth, random))
+		s.rois = append(s.rois, m.Config.RoI.Sample(nn.RoIBoxes(part(t.targets.proposals, i, n)), e.truth, random))
 	}
 	return s
 }
 
-// fill writes the samples as the losses read them. Box losses are divided by
-// the number of samples of the whole batch, as in torchvision.
+// fill writes the samples to t.targets in the format of the losses. Box losses are divided by the number of samples of the batch, as in
+// torchvision.
 func (t *training) fill(m *Model, s samples) error {
-	anchors, regions := 0, 0
+	anchors, rois := 0, 0
 	for i := range s.anchors {
 		anchors += s.anchors[i].Samples()
-		regions += len(s.regions[i].Boxes)
+		rois += len(s.rois[i].Boxes)
 	}
 	n, v := len(s.anchors), &t.targets
 	for i := range s.anchors {
 		if err := s.anchors[i].Fill(float32(max(anchors, 1)), part(v.rpnLabels, i, n), part(v.rpnBoxes, i, n), part(v.rpnWeights, i, n)); err != nil {
 			return err
 		}
-		nn.FillRegions(part(v.regions, i, n), i, s.regions[i].Boxes)
-		if err := m.Config.RoI.Fill(s.regions[i], len(m.Classes), float32(max(regions, 1)), part(v.labels, i, n), part(v.boxes, i, n), part(v.weights, i, n)); err != nil {
+		nn.FillRoIs(part(v.rois, i, n), i, s.rois[i].Boxes)
+		if err := m.Config.RoI.Fill(s.rois[i], len(m.Classes), float32(max(rois, 1)), part(v.labels, i, n), part(v.boxes, i, n), part(v.weights, i, n)); err != nil {
 			return err
 		}
 	}
-	repeatRegions(v.regions)
+	repeatRoIs(v.rois)
 	return nil
 }
 
-// repeatRegions fills the rows that no region was sampled for with those that
-// were, one after the other. Their labels are ignored; what they are for is a
-// BatchNorm in training, whose moments would be off with rows of zeros. Without
-// any region zeros remain.
-func repeatRegions(rows []float32) {
+// repeatRoIs fills unused rows with copies of the sampled RoIs, in turn. The labels of the copies are ignored. Without the copies, rows of zeros
+// would distort the batch mean and variance of a BatchNorm in training. If no RoI was sampled, zeros remain.
+func repeatRoIs(rows []float32) {
 	var filled []int
 	for i := 0; i < len(rows); i += 5 {
 		if rows[i] != nn.NoImage {

@@ -5,29 +5,27 @@ import (
 	"time"
 )
 
-// ImageTiming is where the time of one image of an evaluation went. Decode
-// and Preprocess happen on other goroutines while the image before is in the
-// network.
+// ImageTiming is the time of one image of an evaluation by phase. Decode and Preprocess run on other goroutines, concurrently with the inference
+// of earlier images.
 type ImageTiming struct {
 	Decode      time.Duration // read and decode the file
 	Preprocess  time.Duration // resize, normalise, pad
-	Inference   time.Duration // the network; on a GPU all that follows, too
-	Postprocess time.Duration // detections
+	Inference   time.Duration // the network; on a GPU including post-processing
+	Postprocess time.Duration // score threshold, box decoding, NMS, top k
 }
 
-// Timings are those of images in their order.
+// Timings has one entry per image, in the order of evaluation.
 type Timings []ImageTiming
 
-// StageTiming sums up one stage over all images.
+// StageTiming summarises the time of one phase over all images.
 type StageTiming struct {
 	Stage         string
 	Mean          time.Duration
-	P50, P90, P99 time.Duration // 50, 90, 99 % of the images took at most this
+	P50, P90, P99 time.Duration // percentiles over images
 	Longest       time.Duration
 }
 
-// Stages sums up each stage, and the last row what the network's thread does of
-// an image: inference and postprocessing. There is none for no images.
+// Stages returns one row per phase, and a last row "detect" for inference and post-processing together. It returns nil if t is empty.
 func (t Timings) Stages() []StageTiming {
 	if len(t) == 0 {
 		return nil

@@ -75,7 +75,7 @@ func torchvisionModel(t *testing.T, frozenNorms bool) *Model {
 func TestDetectionsEqualTorchvision(t *testing.T) {
 	golden := readTorchvision(t)
 	onDevices(t, func(t *testing.T, dev engine.Device) {
-		d := NewDetector(torchvisionModel(t, true), dev, Options{Regions: 16}) // 30 proposals: two runs
+		d := NewDetector(torchvisionModel(t, true), dev, Options{RoIs: 16}) // 30 proposals: two runs
 		defer d.Close()
 		data := images(t)
 		var images []*imaging.Image
@@ -101,8 +101,7 @@ func TestDetectionsEqualTorchvision(t *testing.T) {
 	})
 }
 
-// A step on two images of different sizes, with torchvision's sampled anchors
-// and regions.
+// A step on two images of different sizes, with torchvision's sampled anchors and RoIs.
 func TestStepEqualsTorchvision(t *testing.T) {
 	golden := readTorchvision(t)
 	onDevices(t, func(t *testing.T, dev engine.Device) {
@@ -128,8 +127,8 @@ func checkStep(t *testing.T, dev engine.Device, m *Model, want goldenStep, tenso
 	compareStep(t, dev, m, step, file)
 }
 
-// injectedStep makes a step with torchvision's samples, whose gradients are of the losses times scale. The losses are torchvision's
-// but for a part of them.
+// injectedStep makes a step with torchvision's samples. Its gradients are those of the losses times scale. It checks the losses against
+// torchvision's within a relative tolerance.
 func injectedStep(t *testing.T, dev engine.Device, store *engine.Store, m *Model, want goldenStep, scale float32, part float64) *training {
 	batch, examples := torchvisionBatch(t, m, preprocessesOnDevice(dev))
 	in := input{batch.Raw, batch.Pixels}
@@ -149,8 +148,8 @@ func injectedStep(t *testing.T, dev engine.Device, store *engine.Store, m *Model
 	return step
 }
 
-// In the shorter types losses are near torchvision's in float32, and the gradients, all together and from scaled losses, have nearly the
-// same direction and length: rectifiers are on other sides. In float32 it is a cosine of 0.991 with pixels off by 2^-11 of their value.
+// In 16-bit types the losses are near torchvision's in float32, and the gradient of all parameters, from scaled losses, has nearly the same direction
+// and length. The difference comes from ReLU inputs that change sign. In float32, pixels off by 2^-11 of their value give a cosine of 0.991.
 func TestShortStepEqualsTorchvision(t *testing.T) {
 	golden := readTorchvision(t)
 	onDevices(t, func(t *testing.T, dev engine.Device) {
@@ -213,8 +212,7 @@ func torchvisionBatch(t *testing.T, m *Model, raw bool) (*coco.Batch, []example)
 	return batch, examples
 }
 
-// injected is what torchvision sampled, targets computed here. Proposals of our
-// own must be torchvision's, but for features in shorter types.
+// injected returns torchvision's samples with targets computed here. In float32, it checks that the proposals are torchvision's.
 func injected(t *testing.T, m *Model, step *training, batch []example, want goldenStep) (s samples) {
 	c := m.Config
 	for i, e := range batch {
@@ -228,7 +226,7 @@ func injected(t *testing.T, m *Model, step *training, batch []example, want gold
 		}
 		s.anchors = append(s.anchors, c.RPN.SampledTargets(step.grid, e.truth, a, positive, negative))
 
-		own := nn.RegionsOf(part(step.targets.proposals, i, len(batch)))
+		own := nn.RoIBoxes(part(step.targets.proposals, i, len(batch)))
 		if c.Train.Precision == train.Float32 {
 			require.Len(t, own, len(want.Proposals[i]))
 		}
@@ -248,13 +246,12 @@ func injected(t *testing.T, m *Model, step *training, batch []example, want gold
 		for _, n := range want.Regions[i].Negative {
 			require.Zero(t, regions.Labels[n])
 		}
-		s.regions = append(s.regions, c.RoI.SamplesOf(regions, e.truth, slices.Concat(want.Regions[i].Positive, want.Regions[i].Negative)))
+		s.rois = append(s.rois, c.RoI.SamplesOf(regions, e.truth, slices.Concat(want.Regions[i].Positive, want.Regions[i].Negative)))
 	}
 	return s
 }
 
-// compareStep holds every gradient, and the running statistics where the file
-// has them, against torchvision's.
+// compareStep compares every gradient with torchvision's, and the running statistics if the file has them.
 func compareStep(t *testing.T, dev engine.Device, m *Model, step *training, file *checkpoint.File) {
 	compared, worst := 0, 0.0
 	for _, tensor := range file.Tensors {

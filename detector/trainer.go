@@ -11,27 +11,25 @@ import (
 	"scalenet/train"
 )
 
-// trainingPlans bounds how many padded sizes stay compiled for training, whose
-// plans keep every activation.
+// trainingPlans is the maximum number of padded sizes whose training plans are kept compiled. It is small because these plans keep every activation.
 const trainingPlans = 2
 
-// Trainer is a model on a device as package train wants it.
+// Trainer implements train.Model for a detector on a device.
 type Trainer struct {
 	model  *Model
 	dev    engine.Device
 	store  *engine.Store
 	val    *coco.Dataset
 	random *rand.Rand
-	plans  []*training  // the one used last at the end
+	plans  []*training  // the most recently used last
 	test   *deviceModel // on the same store
 	params []train.Param
 }
 
 var _ train.Model[*coco.Batch] = (*Trainer)(nil)
 
-// NewTrainer prepares the training of a model; anchors and regions are sampled
-// with random. val, which must have the model's classes, is what Evaluate
-// measures on.
+// NewTrainer returns a trainer of m on dev. Anchors and RoIs are sampled with random. val is the validation dataset of Evaluate and must have the
+// model's classes.
 func NewTrainer(m *Model, dev engine.Device, val *coco.Dataset, random *rand.Rand) (*Trainer, error) {
 	t := &Trainer{model: m, dev: dev, store: engine.NewStore(dev, m.Params), val: val, random: random}
 	t.test = newDeviceModel(m, dev, t.store, Options{Plans: 2})
@@ -40,9 +38,9 @@ func NewTrainer(m *Model, dev engine.Device, val *coco.Dataset, random *rand.Ran
 	return t, err
 }
 
-// NewLoader makes the batches that the model's configuration wants, of no more
-// sizes at a scale than plans stay compiled: the first step in new memory is a
-// slow one. The device says whether it makes images of the images.
+// NewLoader returns a loader of training batches as the model's configuration describes them. At each scale, batches have at most as many
+// padded sizes as plans are kept compiled, because compiling a plan and the first step in its memory are slow. If dev preprocesses, batches
+// contain decoded images.
 func (m *Model) NewLoader(data *coco.Dataset, dev engine.Device) (*coco.Loader, error) {
 	c := m.Config.Input
 	return coco.NewLoader(data, coco.LoaderConfig{
@@ -83,7 +81,7 @@ func (t *Trainer) Backward(ctx context.Context, b *coco.Batch, scale float32) (t
 	return t.outcome(p)
 }
 
-// outcome reads the losses and lists the gradients.
+// outcome reads the losses and returns them with the gradients, in the order of t.params.
 func (t *Trainer) outcome(p *training) (g train.Gradients, err error) {
 	for _, plan := range []*engine.Plan{p.first, p.second} {
 		if err := t.store.UpdateRunning(plan); err != nil {
@@ -100,7 +98,8 @@ func (t *Trainer) outcome(p *training) (g train.Gradients, err error) {
 	return g, nil
 }
 
-// plan finds or compiles the plans of a size that take so many bytes of images, or images; the one unused longest is closed to make room.
+// plan returns the plans for batches of a size with at least the given byte capacity for decoded images, and compiles them if necessary. If
+// trainingPlans are compiled already, the least recently used one is closed.
 func (t *Trainer) plan(size batchSize, bytes int) (*training, error) {
 	for i, p := range t.plans {
 		if p.size != size || (p.bytes > 0) != (bytes > 0) {
@@ -126,8 +125,7 @@ func (t *Trainer) plan(size batchSize, bytes int) (*training, error) {
 	return p, nil
 }
 
-// Evaluate implements train.Model: AP, AP50 and each class's AP50 on the
-// validation data.
+// Evaluate implements train.Model: it returns AP, AP50 and the AP50 of each class on the validation data.
 func (t *Trainer) Evaluate(ctx context.Context) ([]train.Metric, error) {
 	e, err := t.test.Evaluate(ctx, t.val, EvaluateOptions{})
 	if err != nil {
@@ -151,8 +149,7 @@ func (t *Trainer) Tensors() ([]checkpoint.Tensor, error) {
 // Metadata implements train.Model.
 func (t *Trainer) Metadata() map[string]string { return t.model.Metadata() }
 
-// Restore implements train.Model. Another configuration and other classes are
-// an error.
+// Restore implements train.Model. A file with another configuration or other classes is an error.
 func (t *Trainer) Restore(f *checkpoint.File) error {
 	if err := train.Resumable(f.Metadata, checkpoint.DetectorKey, Parse, t.model.Config, t.model.Classes); err != nil {
 		return err
@@ -160,8 +157,7 @@ func (t *Trainer) Restore(f *checkpoint.File) error {
 	return train.RestoreParams(t.store, f)
 }
 
-// Changed implements train.Model: running statistics are continued from the
-// host's values.
+// Changed implements train.Model. It copies the parameters to the host, because running statistics are updated from the host's values.
 func (t *Trainer) Changed() error { return t.store.Download() }
 
 // Close frees the device's memory.

@@ -6,16 +6,15 @@ import (
 	"unsafe"
 )
 
-// Box is an axis-aligned box in pixels: the left, top, right and bottom corner
-// coordinates. What X2 and Y2 mean precisely is decided by a Convention.
+// Box is an axis-aligned box in pixels: left, top, right and bottom. A Convention defines whether X2 and Y2 are inclusive.
 type Box struct{ X1, Y1, X2, Y2 float32 }
 
-// Boxes sees rows of four coordinates as boxes.
+// Boxes returns rows of four coordinates as boxes, in the same memory.
 func Boxes(rows []float32) []Box {
 	return unsafe.Slice((*Box)(unsafe.Pointer(unsafe.SliceData(rows))), len(rows)/4)
 }
 
-// Rows sees boxes as rows of four coordinates.
+// Rows returns boxes as rows of four coordinates, in the same memory.
 func Rows(boxes []Box) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(boxes))), 4*len(boxes))
 }
@@ -27,8 +26,7 @@ func (b Box) Finite() bool {
 
 func finite(v float32) bool { return v-v == 0 }
 
-// Scale multiplies the coordinates by x horizontally and by y vertically, as
-// for an image that was resized. torchvision scales boxes the same way.
+// Scale returns the box of a resized image: X1 and X2 times x, Y1 and Y2 times y. torchvision scales boxes the same way.
 func (b Box) Scale(x, y float32) Box {
 	return Box{b.X1 * x, b.Y1 * y, b.X2 * x, b.Y2 * y}
 }
@@ -36,7 +34,7 @@ func (b Box) Scale(x, y float32) Box {
 // Size is the size of an image in pixels.
 type Size struct{ W, H int }
 
-// Convention says what the far corner of a box means.
+// Convention defines the meaning of X2 and Y2 of a box.
 type Convention uint8
 
 const (
@@ -46,7 +44,7 @@ const (
 	Inclusive
 )
 
-// String gives the name used in configuration files.
+// String returns the name used in configuration files.
 func (c Convention) String() string {
 	switch c {
 	case Continuous:
@@ -57,7 +55,7 @@ func (c Convention) String() string {
 	return fmt.Sprintf("convention %d", uint8(c))
 }
 
-// MarshalText writes the name of the convention.
+// MarshalText returns the name of the convention.
 func (c Convention) MarshalText() ([]byte, error) {
 	if c > Inclusive {
 		return nil, fmt.Errorf("box convention %d is neither continuous nor inclusive", uint8(c))
@@ -78,7 +76,7 @@ func (c *Convention) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Extra is what a side has beyond the difference of its corners, in pixels.
+// Extra returns the difference of width and X2 - X1 in pixels: 1 for Inclusive, 0 for Continuous.
 func (c Convention) Extra() float32 {
 	if c == Inclusive {
 		return 1
@@ -86,13 +84,13 @@ func (c Convention) Extra() float32 {
 	return 0
 }
 
-// Width of the box in pixels; negative for corners in the wrong order.
+// Width returns the width of the box in pixels; negative if X2 is too far left of X1.
 func (c Convention) Width(b Box) float32 { return b.X2 - b.X1 + c.Extra() }
 
-// Height of the box in pixels; negative for corners in the wrong order.
+// Height returns the height of the box in pixels; negative if Y2 is too far above Y1.
 func (c Convention) Height(b Box) float32 { return b.Y2 - b.Y1 + c.Extra() }
 
-// Area is width times height in square pixels, 0 if a side is not positive.
+// Area returns width times height in square pixels; 0 if one of them is not positive.
 func (c Convention) Area(b Box) float32 {
 	w, h := c.Width(b), c.Height(b)
 	if w > 0 && h > 0 {
@@ -101,21 +99,17 @@ func (c Convention) Area(b Box) float32 {
 	return 0
 }
 
-// AtLeast reports whether both sides are at least side pixels long: false
-// for a box with NaN.
+// AtLeast reports whether width and height are at least side pixels; false for a box with NaN.
 func (c Convention) AtLeast(b Box, side float32) bool {
 	return c.Width(b) >= side && c.Height(b) >= side
 }
 
-// proper reports whether the box has two positive sides and a finite area:
-// only such a box can overlap another.
+// proper reports whether the box has positive width and height and a finite area. Only such a box can overlap another.
 func (c Convention) proper(b Box) bool {
 	return c.AtLeast(b, math.SmallestNonzeroFloat32) && finite(c.Width(b)*c.Height(b)) && c.Area(b) > 0
 }
 
-// Clip moves corners that lie outside of the image to its border: to [0, W]
-// and [0, H], or to the last pixel, W-1 and H-1, where boxes are inclusive.
-// NaN stays NaN.
+// Clip clamps the corners to the image: to [0, W] and [0, H], or for inclusive boxes to [0, W-1] and [0, H-1]. NaN stays NaN.
 func (c Convention) Clip(b Box, image Size) Box {
 	w, h := float32(image.W)-c.Extra(), float32(image.H)-c.Extra()
 	return Box{clamp(b.X1, w), clamp(b.Y1, h), clamp(b.X2, w), clamp(b.Y2, h)}
@@ -123,19 +117,19 @@ func (c Convention) Clip(b Box, image Size) Box {
 
 func clamp(v, high float32) float32 { return min(max(v, 0), high) }
 
-// Inside reports whether the box lies in the image entirely.
+// Inside reports whether the box lies completely in the image.
 func (c Convention) Inside(b Box, image Size) bool {
 	e := c.Extra()
 	return b.X1 >= 0 && b.Y1 >= 0 && b.X2+e <= float32(image.W) && b.Y2+e <= float32(image.H)
 }
 
-// FlipHorizontal mirrors the box left to right in an image of the given width.
+// FlipHorizontal returns the box mirrored left to right in an image of the given width.
 func (c Convention) FlipHorizontal(b Box, width int) Box {
 	w := float32(width) - c.Extra()
 	return Box{w - b.X2, b.Y1, w - b.X1, b.Y2}
 }
 
-// FlipVertical mirrors the box top to bottom in an image of the given height.
+// FlipVertical returns the box mirrored top to bottom in an image of the given height.
 func (c Convention) FlipVertical(b Box, height int) Box {
 	h := float32(height) - c.Extra()
 	return Box{b.X1, h - b.Y2, b.X2, h - b.Y1}

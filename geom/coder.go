@@ -2,30 +2,27 @@ package geom
 
 import "math"
 
-// MaxLogScale bounds dw and dh before exp: a box grows by 1000/16 at most
-// (Detectron's and torchvision's value; jwyang's detector has no bound, which
-// makes no difference to boxes that are clipped to an image of 1000 pixels).
+// MaxLogScale is the maximum of dw and dh before exp, so that a box grows at most by a factor of 1000/16, as in Detectron and torchvision. jwyang's
+// detector has no maximum; after clipping to an image of 1000 pixels the boxes are the same.
 const MaxLogScale = 4.135166556742356 // log(1000.0 / 16)
 
-// Coder turns a pair of boxes into the four numbers that a detector regresses
-// and back: the offset of the centres in units of the reference box, dx, dy, and
-// the logarithm of the ratio of the sides, dw, dh, each times its weight.
+// Coder encodes a box relative to a reference box as deltas, and decodes deltas (torchvision's BoxCoder). dx and dy are the offset of the centres
+// divided by the reference's width and height. dw and dh are the logarithms of the ratios of width and height. Each delta is multiplied by its weight.
 //
-// Weights are 1/std of py-faster-rcnn's normalisation: (10, 10, 5, 5) is std
-// (0.1, 0.1, 0.2, 0.2). Weight 0 is not allowed.
+// Weights are 1/std of py-faster-rcnn's normalisation: (10, 10, 5, 5) is std (0.1, 0.1, 0.2, 0.2). They must not be 0.
 type Coder struct {
 	Convention Convention
 	Weights    [4]float32
 }
 
-// center gives the middle of the box and its sides.
+// center returns the centre of the box, its width and its height.
 func (c Convention) center(b Box) (x, y, w, h float32) {
 	w, h = c.Width(b), c.Height(b)
 	return b.X1 + float32(0.5*w), b.Y1 + float32(0.5*h), w, h
 }
 
-// Encode gives the deltas that lead from reference (an anchor, a proposal) to
-// target. Both need positive sides: otherwise the deltas are not finite.
+// Encode returns the deltas of target relative to reference, an anchor or a proposal. Both need positive width and height, otherwise the deltas
+// are NaN or infinite.
 func (c Coder) Encode(reference, target Box) [4]float32 {
 	x, y, w, h := c.Convention.center(reference)
 	tx, ty, tw, th := c.Convention.center(target)
@@ -37,10 +34,8 @@ func (c Coder) Encode(reference, target Box) [4]float32 {
 	}
 }
 
-// Decode applies deltas to reference. dw and dh are bounded by MaxLogScale. In
-// the inclusive convention the far corner comes out one pixel further than what
-// was encoded, as in jwyang's detector: decoded corners are centre ± half a
-// side there, too.
+// Decode returns the box with the given deltas relative to reference. dw and dh are at most MaxLogScale. Decoded corners are centre ± half the width
+// and height in both conventions, as in jwyang's detector. So an inclusive box that is encoded and decoded has X2 and Y2 one pixel too large.
 func (c Coder) Decode(reference Box, deltas [4]float32) Box {
 	x, y, w, h := c.Convention.center(reference)
 	cx := float32(deltas[0]/c.Weights[0]*w) + x

@@ -1,12 +1,17 @@
-// Package geom is the geometry of axis-aligned boxes in image pixels: overlap,
-// clipping, flipping, the box coding that a detector regresses, non-maximum
-// suppression (NMS) and the choice of the best-scored boxes.
+// Package geom implements the geometry of axis-aligned boxes in image pixels: IoU,
+// clipping, flipping, box deltas, non-maximum suppression (NMS) and top k.
+//
+//	box.go    Box, Size, Convention; area, clipping, flipping
+//	coder.go  boxes <-> deltas
+//	iou.go    intersection, IoU, coverage
+//	nms.go    NMS and class-wise NMS
+//	grid.go   spatial index for NMS of many boxes
+//	order.go  top k
 //
 // # Convention
 //
-// Detectors disagree on what x2, y2 mean. Convention is the one place where
-// that is decided; every function that depends on it is a method of Convention
-// or holds one:
+// Detectors define x2 and y2 differently. Functions that depend on the definition are
+// methods of Convention, or of a type with a Convention field:
 //
 //   - Continuous: corners are points of the plane, width = x2 - x1. torchvision,
 //     detectron2, COCO.
@@ -15,22 +20,21 @@
 //
 // # Arithmetic
 //
-// Boxes and deltas are float32 and the operations are done in torchvision's
-// order and precision, so that results are equal to torchvision's: overlaps and
-// NMS bit for bit, decoded boxes within the last bit of exp and log. Products are
-// rounded explicitly, which keeps a compiler from fusing them into
-// multiply-adds on other processors.
+// Boxes and deltas are float32. Operations have torchvision's order and precision, so
+// that the results are torchvision's: IoU and NMS bit for bit, decoded boxes within the
+// last bit of exp and log. Products are converted to float32 explicitly, which keeps
+// the compiler from fusing them into multiply-adds on other CPUs.
 //
-// # What is not a proper box
+// # Degenerate boxes
 //
 // No function panics on the values of a box:
 //
-//   - A box with a side of zero or less has IoU 0 with everything (torchvision:
-//     NaN when both areas are 0). NMS neither suppresses it nor lets it suppress.
-//   - A box with NaN, or so large that its area is no finite float32, has IoU 0
-//     with everything, and NMS treats it likewise. Clip keeps NaN and brings an
-//     infinite corner to the border of the image.
-//   - A score that is NaN comes last in TopK and NMS (torch puts it first).
+//   - A box whose width or height is not positive has IoU 0 with every box (in
+//     torchvision NaN, if both areas are 0). NMS keeps it, and it suppresses no other box.
+//   - A box with NaN, or with an area that is infinite in float32, has IoU 0 with every
+//     box. NMS keeps it, and it suppresses no other box. Clip keeps NaN and clamps
+//     infinite corners to the image border.
+//   - A NaN score comes last in TopK and NMS (in torch first).
 //
-// Drop such boxes with Finite and Convention.AtLeast where they may arise.
+// Use Finite and Convention.AtLeast to drop such boxes.
 package geom

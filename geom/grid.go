@@ -2,27 +2,24 @@ package geom
 
 import "math"
 
-// sizeGrid finds the kept boxes that could overlap a box by more than a
-// threshold t without a look at all of them. It rests on two bounds, which hold
-// in x and in y alike for boxes a and b with IoU > t:
+// sizeGrid is a spatial index that finds the kept boxes whose IoU with a box may exceed a threshold t. It uses two bounds, in x and in y, for boxes
+// a and b with IoU > t:
 //
 //	t < w(a)/w(b) < 1/t
 //	|center(a) - center(b)| < (w(a) + w(b))/2 - t*max(w(a), w(b))
 //
-// Boxes are hashed by the powers of two of their sides and by the cell of
-// their centre, where a cell is as large as that power of two. A query
-// visits the few cells that the bounds leave. Cells that share a hash only cost
-// a comparison, because a candidate's IoU is computed in any case.
+// Boxes are hashed by the powers of two at or below their width and height, and by the cell of their centre. A cell has the size of these powers of
+// two. A query visits the few cells within the bounds. Hash collisions only cost time, because the IoU of every candidate is computed.
 type sizeGrid struct {
 	heads []int32 // by hash: the last kept box + 1, 0 for none
 	next  []int32 // by kept box: the one before it in its cell + 1
-	t     float64 // the threshold, lowered to be on the safe side of rounding
+	t     float64 // the threshold, lowered by the rounding margin
 }
 
-// span is a box in one dimension.
+// span is the extent of a box in one dimension.
 type span struct{ center, size float32 }
 
-// safety is the relative margin for float32 rounding in centres and sides.
+// safety is the relative margin for float32 rounding of centres and sizes.
 const safety = 0.004
 
 func newSizeGrid(n int, threshold float64) *sizeGrid {
@@ -65,7 +62,7 @@ func (g *sizeGrid) suppressed(kept *keptBoxes, b Box, area float32, x, y span) b
 	return false
 }
 
-// reach is a range of cells for sides of one power of two.
+// reach is a range of cells for sizes of one power of two.
 type reach struct {
 	exponent int
 	from, to int64
@@ -89,14 +86,13 @@ func (g *sizeGrid) hash(ex, ey int, cx, cy int64) uint64 {
 	return (h ^ h>>29) * 0xBF58476D1CE4E5B9 >> 32 & uint64(len(g.heads)-1)
 }
 
-// exponent is the power of two at or below v > 0, biased as in its float32 bits.
+// exponent returns the exponent of the power of two at or below v > 0, biased as in the bits of a float32.
 func exponent(v float32) int { return int(math.Float32bits(v) >> 23 & 255) }
 
-// power is 2 to the biased exponent.
+// power returns 2 to the biased exponent.
 func power(e int) float64 { return math.Float64frombits(uint64(e-127+1023) << 52) }
 
-// cell is the cell of a coordinate for sides of one power of two. Very distant
-// cells fall together, in the same order, so that they are found all the same.
+// cell returns the cell of a coordinate for the biased exponent e. Very distant coordinates share a cell, so that they are still found.
 func cell(v float64, e int) int64 {
 	const distant = 1 << 40
 	return int64(math.Floor(max(-distant, min(v/power(e), distant))))

@@ -1,6 +1,6 @@
 package geom
 
-// Intersection is the area that two boxes share, in square pixels.
+// Intersection returns the area of the intersection of two boxes in square pixels.
 func (c Convention) Intersection(a, b Box) float32 {
 	e := c.Extra()
 	w := min(a.X2, b.X2) - max(a.X1, b.X1) + e
@@ -11,8 +11,7 @@ func (c Convention) Intersection(a, b Box) float32 {
 	return 0
 }
 
-// IoU is the intersection over the union of two boxes, in [0, 1] and never NaN:
-// 0 where there is no finite union of positive area.
+// IoU returns the intersection over union of two boxes, in [0, 1]. It returns 0, never NaN, if the union is infinite or has no area.
 func (c Convention) IoU(a, b Box) float32 {
 	inter := c.Intersection(a, b)
 	if !(inter > 0) {
@@ -21,7 +20,7 @@ func (c Convention) IoU(a, b Box) float32 {
 	return overlap(inter, c.Area(a), c.Area(b))
 }
 
-// overlap is the IoU of boxes with areas a and b that share inter > 0.
+// overlap returns the IoU of boxes with areas a and b and an intersection inter > 0.
 func overlap(inter, a, b float32) float32 {
 	iou := inter / (a + b - inter)
 	if !(iou > 0) { // infinite areas
@@ -30,8 +29,7 @@ func overlap(inter, a, b float32) float32 {
 	return iou
 }
 
-// Coverage is the share of box that lies in region, in [0, 1]: how COCO
-// compares a detection with a crowd region.
+// Coverage returns the fraction of box's area that lies in region, in [0, 1]. COCO uses it instead of the IoU for crowd regions.
 func (c Convention) Coverage(box, region Box) float32 {
 	inter := c.Intersection(box, region)
 	if !(inter > 0) {
@@ -40,8 +38,7 @@ func (c Convention) Coverage(box, region Box) float32 {
 	return overlap(inter, c.Area(box), inter)
 }
 
-// IoUMatrix gives the IoU of every box of a with every box of b, row by row:
-// the value for a[i] and b[j] is at [i*len(b)+j].
+// IoUMatrix returns the IoU of every box in a with every box in b. The value for a[i] and b[j] is at [i*len(b)+j].
 func (c Convention) IoUMatrix(a, b []Box) []float32 {
 	out := make([]float32, len(a)*len(b))
 	areas := make([]float32, len(b))

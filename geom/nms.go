@@ -5,23 +5,18 @@ import (
 	"math"
 )
 
-// NMS is greedy non-maximum suppression: in the order of descending score (equal
-// scores in their order) a box is kept unless its IoU with a box kept before is
-// greater than threshold. It returns the indices of the kept boxes in that
-// order, at most limit of them; a negative limit means all.
+// NMS is greedy non-maximum suppression. In descending score (ties in index order), a box is kept unless its IoU with a kept box is greater than
+// threshold, which must be in [0, 1]. NMS returns the indices of the kept boxes in that order, at most limit of them; a negative limit means all.
 //
-// The outcome equals torchvision.ops.nms, which compares the float32 IoU with
-// a float64 threshold; package documentation says what becomes of boxes of no
-// area and of NaN. threshold must be in [0, 1]. Slices of different lengths are a
-// programming error: a panic.
+// The result is that of torchvision.ops.nms, which compares the float32 IoU with a float64 threshold. The package documentation describes degenerate
+// boxes and NaN scores. NMS panics if boxes and scores have different lengths.
 func (c Convention) NMS(boxes []Box, scores []float32, threshold float64, limit int) []int {
 	sameLength(len(boxes), len(scores))
 	return c.suppress(boxes, TopK(scores, len(scores)), threshold, limit)
 }
 
-// BatchedNMS is NMS within each class: boxes of different classes do not
-// suppress each other. The kept boxes of all classes come back in the
-// order of descending score, at most limit of them; a negative limit means all.
+// BatchedNMS is NMS within each class: boxes of different classes do not suppress each other. It returns the indices of the kept boxes of all
+// classes in descending score, at most limit of them; a negative limit means all.
 func (c Convention) BatchedNMS(boxes []Box, scores []float32, classes []int32, threshold float64, limit int) []int {
 	sameLength(len(boxes), len(scores))
 	sameLength(len(boxes), len(classes))
@@ -45,8 +40,7 @@ func (c Convention) BatchedNMS(boxes []Box, scores []float32, classes []int32, t
 	return out
 }
 
-// Threshold is the greatest float32 up to a threshold of NMS. The same float32
-// overlaps are above the one as are above the other.
+// Threshold returns the largest float32 that is not above iou. A float32 IoU is above that value exactly if it is above iou.
 func Threshold(iou float64) float32 {
 	t := float32(iou)
 	if float64(t) > iou {
@@ -61,8 +55,7 @@ func sameLength(boxes, others int) {
 	}
 }
 
-// gridFrom is the number of boxes from which a grid is worth its set-up, and
-// gridThreshold the lowest threshold at which it looks into few cells.
+// A grid is faster than comparing all pairs for at least gridFrom boxes and a threshold of at least gridThreshold, with which a query visits few cells.
 const (
 	gridFrom      = 256
 	gridThreshold = 0.5
@@ -118,7 +111,7 @@ func (k *keptBoxes) suppresses(b Box, area float32) bool {
 	areas := k.areas[:len(k.boxes)]
 	for j := range k.boxes {
 		a := &k.boxes[j]
-		// Most pairs are apart: four comparisons spare them the arithmetic.
+		// Most pairs do not overlap, which four comparisons find faster than the IoU.
 		if a.X1 > b.X2+k.extra || b.X1 > a.X2+k.extra || a.Y1 > b.Y2+k.extra || b.Y1 > a.Y2+k.extra {
 			continue
 		}

@@ -2,8 +2,7 @@ package geom
 
 import "math"
 
-// TopK gives the indices of the k highest scores, highest first; equal
-// scores stay in their order, NaN comes last. k beyond len(scores) means all.
+// TopK returns the indices of the min(k, len(scores)) highest scores, highest first. Equal scores are in index order, NaN comes last.
 func TopK(scores []float32, k int) []int {
 	keys := make([]uint64, len(scores))
 	for i, s := range scores {
@@ -17,8 +16,7 @@ func TopK(scores []float32, k int) []int {
 	return order
 }
 
-// descendingKey maps a float to an integer whose ascending order is the floats'
-// descending one: +Inf is the lowest, -0 equals 0, NaN is the highest.
+// descendingKey maps a float to an integer so that a higher float has a lower integer. -0 equals 0, and NaN has the highest integer.
 func descendingKey(v float32) uint32 {
 	if v != v {
 		return math.MaxUint32
@@ -33,8 +31,7 @@ func descendingKey(v float32) uint32 {
 	return bits
 }
 
-// sortHigh sorts by the upper 32 bits, stably: four passes of a radix sort. It
-// returns the sorted slice, which shares memory with keys or not.
+// sortHigh sorts keys by their upper 32 bits with a stable radix sort. It overwrites keys and returns the sorted slice.
 func sortHigh(keys []uint64) []uint64 {
 	var counts [4][256]int32
 	for _, k := range keys {

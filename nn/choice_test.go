@@ -27,9 +27,9 @@ func TestProposalsFill(t *testing.T) {
 		-1, 0, 0, 0, 0,
 		-1, 0, 0, 0, 0,
 	}, regions)
-	assert.Equal(t, []geom.Box{{X2: 10, Y2: 9}, {X1: 20, Y1: 20, X2: 30, Y2: 40}}, RegionsOf(regions[:15]))
-	assert.Empty(t, RegionsOf(regions[20:]))
-	assert.Empty(t, RegionsOf(nil))
+	assert.Equal(t, []geom.Box{{X2: 10, Y2: 9}, {X1: 20, Y1: 20, X2: 30, Y2: 40}}, RoIBoxes(regions[:15]))
+	assert.Empty(t, RoIBoxes(regions[20:]))
+	assert.Empty(t, RoIBoxes(nil))
 }
 
 func TestDetectionsFill(t *testing.T) {

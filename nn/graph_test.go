@@ -50,7 +50,7 @@ func TestNameOfOperation(t *testing.T) {
 }
 
 func TestDifferentiable(t *testing.T) {
-	want := map[string]bool{"Conv2D": true, "Linear": true, "ReLU": true, "GELU": true, "Sigmoid": true, "ScaleChannels": true, "Add": true,
+	want := map[string]bool{"Conv2D": true, "Linear": true, "ReLU": true, "GELU": true, "HardSwish": true, "HardSigmoid": true, "Sigmoid": true, "ScaleChannels": true, "Add": true,
 		"Concat": true, "Slice": true, "Reshape": true,
 		"MaxPool2D": true, "AvgPool2D": true, "GlobalAvgPool2D": true, "Resize2D": true, "BatchNorm2D": true, "FrozenBatchNorm2D": true,
 		"RoIAlign": true, "SoftmaxCrossEntropy": true, "SigmoidCrossEntropy": true, "SmoothL1": true}

@@ -98,7 +98,7 @@ func (p Proposals) Fill(objectness, deltas, anchors, limits, regions []float32) 
 		l := proposalLimitsOf(limits[i*Limits:])
 		l.AfterNMS = min(l.AfterNMS, p.Rows)
 		boxes, _ := p.Choose(geom.Boxes(anchors), part(objectness, i, n), part(deltas, i, n), l)
-		FillRegions(part(regions, i, n), i, boxes)
+		FillRoIs(part(regions, i, n), i, boxes)
 	}
 }
 
@@ -141,8 +141,8 @@ func margins(logits []float32, perCell int) []float32 {
 // NoImage is the image of a row that holds no region.
 const NoImage = -1
 
-// FillRegions writes boxes of an image as rows of five, and marks the rows left over.
-func FillRegions(rows []float32, image int, boxes []geom.Box) {
+// FillRoIs writes boxes of an image as rows of five, and marks the rows left over.
+func FillRoIs(rows []float32, image int, boxes []geom.Box) {
 	clear(rows)
 	for i := 0; i < len(rows); i += 5 {
 		rows[i] = NoImage
@@ -152,8 +152,8 @@ func FillRegions(rows []float32, image int, boxes []geom.Box) {
 	}
 }
 
-// RegionsOf lists the regions in the rows of one image, which begin with them.
-func RegionsOf(rows []float32) (regions []geom.Box) {
+// RoIBoxes lists the regions in the rows of one image, which begin with them.
+func RoIBoxes(rows []float32) (regions []geom.Box) {
 	for ; len(rows) > 0 && rows[0] >= 0; rows = rows[5:] {
 		regions = append(regions, geom.Box{X1: rows[1], Y1: rows[2], X2: rows[3], Y2: rows[4]})
 	}

@@ -25,9 +25,10 @@ type Config struct {
 type AlignConfig struct {
 	// Size is the height and width of the output in cells.
 	Size int `yaml:"size" validate:"gte=1,lte=64"`
-	// SamplingRatio is the number of sampling points per cell in each direction; 0 takes as many as the cell spans feature cells.
+	// SamplingRatio is the number of sampling points per output cell in each direction. 0, the default, takes the size of the output cell in feature
+	// cells, rounded up.
 	SamplingRatio int `yaml:"sampling_ratio" validate:"gte=0,lte=64"`
-	// Aligned shifts RoIs by half a pixel, so that pixels are areas and not points.
+	// Aligned shifts RoIs by half a feature cell (torchvision's aligned=True); default true.
 	Aligned bool `yaml:"aligned"`
 }
 
@@ -39,9 +40,9 @@ type TargetConfig struct {
 	BackgroundIoU float64 `yaml:"background_iou" validate:"gte=0,ltefield=ForegroundIoU"`
 	// Samples is the number of RoIs sampled per image.
 	Samples int `yaml:"samples" validate:"gte=1,lte=65536"`
-	// PositiveFraction of the samples are foreground at most.
+	// PositiveFraction is the maximum fraction of foreground among the samples.
 	PositiveFraction float64 `yaml:"positive_fraction" validate:"gte=0,lte=1"`
-	// Replace samples with replacement, so that the sample is always complete.
+	// Replace samples with replacement, so that there are always Samples samples; default false.
 	Replace bool `yaml:"replace"`
 	// CrowdShare: proposals with at least this fraction of their area inside a crowd region are ignored instead of labelled background;
 	// 0 disables this check.
@@ -60,7 +61,7 @@ type DetectionConfig struct {
 	PerImage int `yaml:"per_image" validate:"gte=1,lte=65536"`
 }
 
-// Default is what torchvision's Faster R-CNN does, with 256 RoIs an image.
+// Default returns the settings of torchvision's Faster R-CNN, but with 256 sampled RoIs per image.
 func Default() Config {
 	return Config{
 		Convention: geom.Continuous,
@@ -76,8 +77,8 @@ func Default() Config {
 	}
 }
 
-// Paper is the detector of the ScaleNet paper, jwyang/faster-rcnn.pytorch with
-// RoIAlign, number by number. To show detections, raise Score to 0.05.
+// Paper returns the settings of the paper's detector, jwyang/faster-rcnn.pytorch with RoIAlign. Its score threshold is 0, for evaluation; to draw
+// detections, raise Score.
 func Paper() Config {
 	c := Default()
 	c.Convention = geom.Inclusive
@@ -89,7 +90,7 @@ func Paper() Config {
 	return c
 }
 
-// Columns is the number of box deltas of one RoI for K classes.
+// Columns returns the number of box deltas per RoI: 4 if class-agnostic, else 4*(classes+1).
 func (c Config) Columns(classes int) int {
 	if c.ClassAgnostic {
 		return 4
@@ -97,8 +98,8 @@ func (c Config) Columns(classes int) int {
 	return 4 * (classes + 1)
 }
 
-// Validate checks the ranges; the error names the key and the value. The upper bounds are above what any detector needs, and low enough that
-// a wrong number in a file is an error and not an allocation.
+// Validate checks all ranges; the error names the key and the value. The upper bounds are above the needs of any detector, so that a mistyped number
+// gives an error instead of a huge allocation.
 func (c Config) Validate() error { return config.Validate(c, "roi") }
 
 func (c Config) coder() geom.Coder {

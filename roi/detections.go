@@ -7,26 +7,25 @@ import (
 	"scalenet/nn"
 )
 
-// Detection is an object that was found, its box in pixels of the network's
-// input.
+// Detection is a detected object. Its box is in pixels of the model input.
 type Detection = nn.Detection
 
-// Operation decides on detections in a graph, of each image as many as rows at
-// most.
+// Operation returns the graph operation that post-processes the head's output to at most rows detections per image.
 func (c Config) Operation(rows int) nn.Detections { return nn.Detections{Coder: c.coder(), Rows: rows} }
 
-// Limits are the numbers of the choice for an image of the given size.
+// Limits returns the post-processing parameters for an image of the given size, without padding.
 func (d DetectionConfig) Limits(image geom.Size) nn.DetectionLimits {
 	return nn.DetectionLimits{Image: image, Score: d.Score, NMSIoU: d.NMSIoU, MinSize: d.MinSize, PerImage: d.PerImage}
 }
 
-// Detect turns the output of the box head for one image into detections, the
-// best-scored first, as the operation does: softmax over the classes, a box a RoI
-// and class scored above Score, decoded and clipped to the image, without a side
-// below MinSize, NMS within each class, and the PerImage best of all classes.
+// Detect returns the detections of one image in descending score, the same as the graph operation's:
 //
-// logits are [R, K+1], deltas [R, Columns(K)] for the R proposals. RoIs whose
-// logits or boxes are no numbers give nothing. An error says which length is wrong.
+//   - Apply softmax over the classes, and take the pairs of RoI and class with a score above Score.
+//   - Decode their boxes, clip them to the image, and drop boxes with a width or height below MinSize.
+//   - Apply NMS within each class, and keep the PerImage highest-scored boxes of all classes.
+//
+// logits are [R, K+1] and deltas [R, Columns(K)] for the R proposals; classes is K. RoIs with NaN logits or boxes give no detections. Wrong lengths
+// are an error.
 func (c Config) Detect(proposals []geom.Box, logits, deltas []float32, classes int, image geom.Size) ([]Detection, error) {
 	columns := c.Columns(classes)
 	if len(logits) != (classes+1)*len(proposals) || len(deltas) != columns*len(proposals) {

@@ -1,20 +1,20 @@
-// Package roi is the second stage of Faster R-CNN, the box head: it classifies
+// Package roi is the second stage of Faster R-CNN, the box head. It classifies
 // regions of interest (RoIs) and refines their boxes.
 //
-//	head.go        region features -> class logits and deltas, in the graph
-//	sample.go      proposals + ground truth -> sampled RoIs, classes, box targets
+//	config.go      settings, presets default and paper
+//	head.go        RoI features -> class logits and deltas, in the graph
 //	detections.go  class logits + deltas -> scores, boxes, NMS -> detections
-//	config.go      every number, for the presets paper and default
+//	sample.go      proposals + ground truth -> sampled RoIs, classes, box targets
 //
 // # Shapes
 //
-//	K   classes of objects; in logits and labels the background is 0, objects 1 to K
+//	K   number of classes; in logits and labels, 0 is the background and 1 to K are the classes
 //	R   RoIs
 //
-// Class logits are [R, K+1]. Box deltas are [R, 4*(K+1)], those of class k at
-// columns 4k to 4k+3 (the background's are there, as in torchvision, and unused),
-// or [R, 4] where the boxes are class-agnostic.
+// Class logits are [R, K+1]. Box deltas are [R, 4*(K+1)]: columns 4k to 4k+3 are of
+// class k. As in torchvision, the columns of the background exist but are unused.
+// Class-agnostic box deltas are [R, 4].
 //
-// An image may yield no RoIs at all: no proposals and no ground truth. That
-// gives empty samples and no detections, and is no error.
+// An image without proposals and ground truth has no RoIs. Its samples and detections
+// are empty, without an error.
 package roi

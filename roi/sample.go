@@ -9,23 +9,24 @@ import (
 	"scalenet/geom"
 )
 
-// Labels of RoIs besides the classes from 1 to K.
+// Labels of RoIs in addition to the classes 1 to K.
 const (
 	Background int32 = 0
 	Ignored    int32 = -1
 )
 
-// Assignment says for every candidate RoI of an image what it stands for.
+// Assignment labels every candidate RoI of an image.
 type Assignment struct {
-	Boxes   []geom.Box // the proposals, then the ground truth boxes
+	Boxes   []geom.Box // the proposals, then the ground-truth boxes
 	Labels  []int32    // class, Background or Ignored
-	Matches []int32    // index of the ground truth box where there is a class, else negative
+	Matches []int32    // index of the ground-truth box if the label is a class, else negative
 }
 
-// Assign adds the ground truth boxes to the proposals of an image and labels
-// all of them: with the class of the box that they overlap by ForegroundIoU at
-// least, as background where every IoU is below BackgroundIoU, else ignored; by
-// option background inside a crowd is ignored, too.
+// Assign adds the ground-truth boxes to the proposals of an image and labels all of them by their highest IoU with a ground-truth box:
+//
+//   - At least ForegroundIoU: the class of that box.
+//   - Below BackgroundIoU: Background.
+//   - In between: Ignored. With CrowdShare, background inside a crowd is ignored, too.
 func (c Config) Assign(proposals []geom.Box, truth assign.GroundTruth) Assignment {
 	t := c.Targets
 	m := assign.Matcher{High: t.ForegroundIoU, Low: t.BackgroundIoU, Convention: c.Convention}
@@ -45,16 +46,15 @@ func (c Config) Assign(proposals []geom.Box, truth assign.GroundTruth) Assignmen
 	return out
 }
 
-// Samples are the RoIs of one image that a training step looks at.
+// Samples are the sampled RoIs of one image.
 type Samples struct {
 	Boxes  []geom.Box
 	Labels []int32      // class, or Background
 	Deltas [][4]float32 // regression targets; zeros for background
 }
 
-// Sample assigns and samples RoIs of one image. There are at most Targets.Samples
-// of them, exactly as many where Targets.Replace is set, and none without
-// proposals and ground truth.
+// Sample assigns the RoIs of one image and samples at most Targets.Samples of them, exactly as many with Targets.Replace. It returns none if
+// there are neither proposals nor ground truth.
 func (c Config) Sample(proposals []geom.Box, truth assign.GroundTruth, rng *rand.Rand) Samples {
 	a := c.Assign(proposals, truth)
 	s := assign.Sampler{Count: c.Targets.Samples, PositiveFraction: c.Targets.PositiveFraction, Replace: c.Targets.Replace}
@@ -62,8 +62,7 @@ func (c Config) Sample(proposals []geom.Box, truth assign.GroundTruth, rng *rand
 	return c.SamplesOf(a, truth, slices.Concat(positive, negative))
 }
 
-// SamplesOf gives the samples of candidates that were drawn elsewhere, for
-// instance by a detector that this one is compared with.
+// SamplesOf returns the samples with the given indices into a. Tests use it with the samples of other detectors.
 func (c Config) SamplesOf(a Assignment, truth assign.GroundTruth, indices []int) Samples {
 	coder, n := c.coder(), len(indices)
 	out := Samples{Boxes: make([]geom.Box, n), Labels: make([]int32, n), Deltas: make([][4]float32, n)}
@@ -76,13 +75,14 @@ func (c Config) SamplesOf(a Assignment, truth assign.GroundTruth, indices []int)
 	return out
 }
 
-// Fill writes the samples of one image as the losses read them, into len(labels)
-// rows: labels, regression targets and weights, the latter with
-// Columns(classes) numbers a row. The weight is 1/normalizer in the columns of a
-// RoI's class (in all four, if class-agnostic) and 0 elsewhere, so that the box
-// loss is sum(weight * smoothL1(prediction - target)). The normalizer is the
-// number of samples in the batch, of all images together. Rows beyond the
-// samples are Ignored.
+// Fill writes the samples of one image in the format of Losses:
+//
+//   - labels [n]: class, Background, or Ignored for rows after the samples.
+//   - targets [n, Columns(classes)]: regression targets.
+//   - weights [n, Columns(classes)]: 1/normalizer in the four columns of a RoI's class, 0 elsewhere. The box loss is
+//     sum(weight * smoothL1(prediction - target)).
+//
+// normalizer is the number of samples in the batch, over all images. Wrong lengths and classes are an error.
 func (c Config) Fill(s Samples, classes int, normalizer float32, labels []int32, targets, weights []float32) error {
 	columns := c.Columns(classes)
 	if len(labels) < len(s.Boxes) || len(targets) != columns*len(labels) || len(weights) != columns*len(labels) {

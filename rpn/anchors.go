@@ -8,35 +8,34 @@ import (
 
 // Anchors configures the anchor boxes of every cell of a feature map.
 type Anchors struct {
-	// Stride is the distance of neighbouring cells in pixels of the network's input.
+	// Stride is the distance between neighbouring cells in pixels of the model input.
 	Stride int `yaml:"stride" validate:"gte=1"`
-	// Sizes are square roots of the areas, in pixels.
+	// Sizes are the square roots of the anchors' areas, in pixels of the model input.
 	Sizes []float64 `yaml:"sizes" validate:"min=1,max=256,dive,gt=0,lte=65536"`
 	// Ratios are height / width.
 	Ratios []float64 `yaml:"ratios" validate:"min=1,max=256,dive,gt=0,lte=65536"`
-	// Rounding is none, corners or base: what is rounded to whole pixels.
+	// Rounding is none, corners or base: the values that are rounded to integers.
 	Rounding Rounding `yaml:"rounding" validate:"oneof=none corners base"`
 }
 
-// Rounding says what of an anchor is rounded to whole pixels, half to even.
+// Rounding selects the values of an anchor that are rounded to integers, half to even.
 type Rounding string
 
 // The kinds of rounding.
 const (
-	// RoundNone leaves anchors as they are, centred on the cell's corner (0, 0).
+	// RoundNone rounds nothing. Anchors are centred on the upper left corner of their cell.
 	RoundNone Rounding = "none"
-	// RoundCorners rounds the corners: torchvision's AnchorGenerator.
+	// RoundCorners rounds the corners, as torchvision's AnchorGenerator does.
 	RoundCorners Rounding = "corners"
-	// RoundBase rounds the sides of a base box of one stride, inclusive and
-	// centred on the cell, and scales it afterwards: generate_anchors.py of
-	// py-faster-rcnn and jwyang's detector, where a size is stride times scale.
+	// RoundBase rounds width and height of a base box of one stride, inclusive and centred on the cell, and then scales the box. So does
+	// generate_anchors.py of py-faster-rcnn and of jwyang's detector, whose scale is size / stride.
 	RoundBase Rounding = "base"
 )
 
-// PerCell is the number of anchors of a cell, A.
+// PerCell returns A, the number of anchors per cell.
 func (a Anchors) PerCell() int { return len(a.Sizes) * len(a.Ratios) }
 
-// Cell gives the A anchors of cell (0, 0): ratio by ratio, in each size by size.
+// Cell returns the A anchors of cell (0, 0): all sizes of the first ratio, then of the next.
 func (a Anchors) Cell() []geom.Box {
 	out := make([]geom.Box, 0, a.PerCell())
 	for _, ratio := range a.Ratios {
@@ -75,7 +74,7 @@ func (a Anchors) scaledBase(ratio, size float64) geom.Box {
 	}
 }
 
-// Grid gives all h*w*A anchors of a feature map, in order (H, W, A).
+// Grid returns all h*w*A anchors of a feature map of h x w cells, in order (H, W, A).
 func (a Anchors) Grid(h, w int) []geom.Box {
 	cell := a.Cell()
 	out := make([]geom.Box, 0, h*w*len(cell))

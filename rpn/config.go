@@ -11,9 +11,9 @@ type Config struct {
 	Convention geom.Convention `yaml:"-"`
 
 	Anchors Anchors `yaml:"anchors"`
-	// Channels of the head's 3x3 convolution.
+	// Channels is the number of output channels of the head's 3x3 convolution; default 512.
 	Channels int `yaml:"channels" validate:"gte=1,lte=16384"`
-	// Objectness is sigmoid (A logits per cell) or softmax (2A).
+	// Objectness is sigmoid (A logits per cell, the default) or softmax (2A).
 	Objectness Objectness `yaml:"objectness" validate:"oneof=sigmoid softmax"`
 	// BoxWeights multiply dx, dy, dw and dh: the inverse of their standard deviations.
 	BoxWeights [4]float32 `yaml:"box_weights" validate:"dive,gt=0,finite"`
@@ -31,7 +31,7 @@ type TargetConfig struct {
 	BackgroundIoU float64 `yaml:"background_iou" validate:"gte=0,ltefield=ForegroundIoU"`
 	// Samples is the number of anchors sampled per image.
 	Samples int `yaml:"samples" validate:"gte=1,lte=65536"`
-	// PositiveFraction of the samples are foreground at most.
+	// PositiveFraction is the maximum fraction of foreground among the samples.
 	PositiveFraction float64 `yaml:"positive_fraction" validate:"gte=0,lte=1"`
 	// InsideOnly ignores anchors that cross the image border.
 	InsideOnly bool `yaml:"inside_only"`
@@ -40,7 +40,7 @@ type TargetConfig struct {
 	CrowdShare float64 `yaml:"crowd_share" validate:"gte=0,lte=1"`
 }
 
-// ProposalConfig configures how proposals are chosen.
+// ProposalConfig configures the selection of proposals.
 type ProposalConfig struct {
 	// NMSIoU: a proposal is suppressed if its IoU with a higher-scored one exceeds this.
 	NMSIoU float64 `yaml:"nms_iou" validate:"gte=0,lte=1"`
@@ -50,22 +50,22 @@ type ProposalConfig struct {
 	Test    Counts  `yaml:"test"`
 }
 
-// Counts are the numbers of highest-scored proposals kept per image, before and after NMS.
+// Counts are the numbers of highest-scored proposals kept per image before and after NMS (torchvision's rpn_pre_nms_top_n and rpn_post_nms_top_n).
 type Counts struct {
 	BeforeNMS int `yaml:"before_nms" validate:"gte=1,lte=65536"`
 	AfterNMS  int `yaml:"after_nms" validate:"gte=1,lte=65536"`
 }
 
-// Objectness says how the head's logits become a score.
+// Objectness is the function that turns the head's logits into a score.
 type Objectness string
 
 // The two kinds of objectness.
 const (
-	Sigmoid Objectness = "sigmoid" // A logits a cell
-	Softmax Objectness = "softmax" // 2A logits a cell: A of background, then A of foreground
+	Sigmoid Objectness = "sigmoid" // A logits per cell
+	Softmax Objectness = "softmax" // 2A logits per cell: A for background, then A for foreground
 )
 
-// Logits is the number of objectness channels for the given anchors a cell.
+// Logits returns the number of objectness logits for the given number of anchors.
 func (o Objectness) Logits(anchors int) int {
 	if o == Softmax {
 		return 2 * anchors
@@ -73,8 +73,8 @@ func (o Objectness) Logits(anchors int) int {
 	return anchors
 }
 
-// Default is what torchvision's Faster R-CNN does on one feature map, with
-// the anchor sizes of its FPN, not rounded, and the counts of the paper's detector.
+// Default returns the settings of torchvision's Faster R-CNN on one feature map, with the anchor sizes of its FPN, not rounded, and the proposal
+// counts of the paper's detector.
 func Default() Config {
 	return Config{
 		Convention: geom.Continuous,
@@ -96,9 +96,8 @@ func Default() Config {
 	}
 }
 
-// Paper is the detector of the ScaleNet paper, jwyang/faster-rcnn.pytorch with
-// scales 4 to 32 of a base of 16 pixels (for COCO), number by number. At
-// 800/1200 pixels it keeps 1,000 proposals at test.
+// Paper returns the settings of the paper's detector: jwyang/faster-rcnn.pytorch with its COCO anchors, scales 4 to 32 of a base of 16 pixels. The
+// paper uses 1,000 test proposals at 800/1200 pixels; Paper sets 300, for 600/1000.
 func Paper() Config {
 	c := Default()
 	c.Convention = geom.Inclusive
@@ -111,8 +110,8 @@ func Paper() Config {
 	return c
 }
 
-// Validate checks the ranges; the error names the key and the value. The upper bounds are above what any detector needs, and low enough that
-// a wrong number in a file is an error and not an allocation.
+// Validate checks all ranges; the error names the key and the value. The upper bounds are above the needs of any detector, so that a mistyped number
+// gives an error instead of a huge allocation.
 func (c Config) Validate() error { return config.Validate(c, "rpn") }
 
 func (c Config) coder() geom.Coder {

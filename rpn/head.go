@@ -5,10 +5,8 @@ import "scalenet/nn"
 // headStd is the standard deviation of the head's initial weights.
 const headStd = 0.01
 
-// Head adds the network's convolutions to features (N, H, W, C): a 3x3
-// convolution with ReLU, then for each of the A anchors of a cell its
-// objectness, (N, H, W, A) logits or (N, H, W, 2A) of them, and its deltas,
-// (N, H, W, 4A), an anchor's four side by side.
+// Head adds features (N, H, W, C) -> objectness (N, H, W, A or 2A) and deltas (N, H, W, 4A): a 3x3 convolution with ReLU, then one 1x1 convolution
+// for each output. The package documentation gives the order of channels.
 func (c Config) Head(g *nn.Graph, features *nn.Node) (objectness, deltas *nn.Node) {
 	a := c.Anchors.PerCell()
 	x := nn.Relu(g.BiasedConv(features, "rpn.head.conv", c.Channels, 3, nn.Conv2D{Stride: 1, Pad: 1}, headStd))
@@ -17,9 +15,8 @@ func (c Config) Head(g *nn.Graph, features *nn.Node) (objectness, deltas *nn.Nod
 	return objectness, deltas
 }
 
-// Losses compares the head's outputs with targets as Targets.Fill writes them,
-// those of all images one after the other: labels (N*H*W*A), boxes and weights
-// (N*H*W*A*4). Objectness is the mean over the sampled anchors.
+// Losses returns two scalars: the objectness loss, the mean cross entropy over the sampled anchors, and the box loss, the weighted sum of smooth L1.
+// labels (N*H*W*A), boxes and weights (N*H*W*A*4) are the targets that Targets.Fill writes, image after image.
 func (c Config) Losses(objectness, deltas, labels, boxes, weights *nn.Node) (score, box *nn.Node) {
 	n := labels.Shape()[0]
 	if c.Objectness == Softmax {

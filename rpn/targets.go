@@ -8,30 +8,29 @@ import (
 	"scalenet/geom"
 )
 
-// What an anchor is trained as.
+// Labels of anchors in training.
 const (
 	Foreground int32 = 1
 	Background int32 = 0
 	Ignored    int32 = -1
 )
 
-// Assignment says for every anchor of an image what it stands for.
+// Assignment labels every anchor of an image.
 type Assignment struct {
 	Labels  []int32 // [N] Foreground, Background or Ignored
-	Matches []int32 // [N] index of the ground truth box where Foreground, else negative
+	Matches []int32 // [N] index of the ground-truth box if Foreground, else negative
 }
 
-// Assign compares the anchors of an image with its ground truth. An anchor is
-// foreground if its IoU with a box is at least ForegroundIoU, or the highest that
-// any anchor has with that box; background if its IoU with every box is below
-// BackgroundIoU; else it is ignored, and so are, by option, anchors that cross
-// the border of the image and background inside a crowd. In an image without
-// boxes all is background.
+// Assign labels the anchors of an image by their IoU with its ground-truth boxes:
+//
+//   - Foreground: the IoU with a box is at least ForegroundIoU, or the highest IoU of any anchor with that box.
+//   - Background: the IoU with every box is below BackgroundIoU, also if there are no boxes.
+//   - Ignored: all others. With InsideOnly also anchors that cross the image border, with CrowdShare also background inside a crowd.
 func (c Config) Assign(anchors []geom.Box, truth assign.GroundTruth, image geom.Size) Assignment {
 	t := c.Targets
 	out := Assignment{Labels: make([]int32, len(anchors)), Matches: make([]int32, len(anchors))}
 	candidates, indices := anchors, []int(nil)
-	if t.InsideOnly { // anchors outside take no part in the matching either
+	if t.InsideOnly { // other anchors do not take part in matching either
 		candidates = nil
 		for i, a := range anchors {
 			out.Labels[i], out.Matches[i] = Ignored, assign.Ignored
@@ -57,13 +56,13 @@ func (c Config) Assign(anchors []geom.Box, truth assign.GroundTruth, image geom.
 	return out
 }
 
-// Targets is what a training step asks of the RPN for one image.
+// Targets are the RPN's training targets for one image.
 type Targets struct {
-	Positive, Negative []int        // the sampled anchors, ascending
-	Deltas             [][4]float32 // for each of Positive
+	Positive, Negative []int        // indices of the sampled anchors, ascending
+	Deltas             [][4]float32 // regression targets of Positive
 }
 
-// Sample assigns and samples the anchors of one image.
+// Sample assigns the anchors of one image, samples from them and returns the targets of the samples.
 func (c Config) Sample(anchors []geom.Box, truth assign.GroundTruth, image geom.Size, rng *rand.Rand) Targets {
 	a := c.Assign(anchors, truth, image)
 	s := assign.Sampler{Count: c.Targets.Samples, PositiveFraction: c.Targets.PositiveFraction}
@@ -71,8 +70,7 @@ func (c Config) Sample(anchors []geom.Box, truth assign.GroundTruth, image geom.
 	return c.SampledTargets(anchors, truth, a, positive, negative)
 }
 
-// SampledTargets gives the targets of anchors that were sampled elsewhere, for
-// instance by a detector that this one is compared with.
+// SampledTargets returns the targets of the anchors with the given indices. Tests use it with the samples of other detectors.
 func (c Config) SampledTargets(anchors []geom.Box, truth assign.GroundTruth, a Assignment, positive, negative []int) Targets {
 	coder := c.coder()
 	out := Targets{Positive: positive, Negative: negative, Deltas: make([][4]float32, len(positive))}
@@ -82,14 +80,16 @@ func (c Config) SampledTargets(anchors []geom.Box, truth assign.GroundTruth, a A
 	return out
 }
 
-// Samples is the number of sampled anchors, positive and negative.
+// Samples returns the number of sampled anchors, positive and negative.
 func (t Targets) Samples() int { return len(t.Positive) + len(t.Negative) }
 
-// Fill writes the targets of one image as the losses read them: labels [N]
-// (1, 0, or -1 for what was not sampled), regression targets [N*4] and their
-// weights [N*4], 1/normalizer for positives and 0 elsewhere, so that the box
-// loss is sum(weight * smoothL1(prediction - target)). The normalizer is the
-// number of samples in the batch, of all images together.
+// Fill writes the targets of one image in the format of Config.Losses:
+//
+//   - labels [N]: 1, 0, or -1 for anchors that were not sampled.
+//   - targets [N*4]: regression targets.
+//   - weights [N*4]: 1/normalizer for positives, 0 elsewhere. The box loss is sum(weight * smoothL1(prediction - target)).
+//
+// normalizer is the number of samples in the batch, over all images. Wrong lengths are an error.
 func (t Targets) Fill(normalizer float32, labels []int32, targets, weights []float32) error {
 	if len(targets) != 4*len(labels) || len(weights) != 4*len(labels) {
 		return fmt.Errorf("rpn targets: %d labels need %d targets and weights, not %d and %d", len(labels), 4*len(labels), len(targets), len(weights))

@@ -1,0 +1,90 @@
+package detector
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"scalenet/engine"
+	"scalenet/imaging"
+	"scalenet/roi"
+)
+
+// ahead is an asynchronous device, like a GPU, that counts calls of Read.
+type ahead struct {
+	engine.Device
+	reads int
+}
+
+func (d *ahead) Capabilities() engine.Capabilities {
+	c := d.Device.Capabilities()
+	c.Asynchronous, c.PreprocessesImages, c.WholeGraph = true, true, true
+	return c
+}
+
+func (d *ahead) Read(dst any, src engine.Memory) error {
+	d.reads++
+	return d.Device.Read(dst, src)
+}
+
+// One graph gives the same detections as two graphs, for all settings. Settings need another plan only if they allow more detections than the plan
+// has memory for. Each batch is read with one call.
+func TestOneGraph(t *testing.T) {
+	m := torchvisionModel(t, true)
+	twoGraphs := NewDetector(m, newCPU(t), Options{})
+	defer twoGraphs.Close()
+	im, err := imaging.Load(images(t).ImagePath(2), imaging.Limits{})
+	require.NoError(t, err)
+	own := m.Settings()
+	few, strict, fewer, many := own, own, own, own
+	few.Detections.PerImage = 1
+	strict.Detections.NMSIoU, strict.Detections.Score = 0.1, 0.2
+	fewer.Proposals.AfterNMS, fewer.Proposals.BeforeNMS = 5, 50
+	many.Detections.PerImage, many.Detections.Score, many.Detections.NMSIoU = 1<<40, 0, 1
+	onDevices(t, func(t *testing.T, dev engine.Device) {
+		for _, atATime := range []int{0, 7} {
+			counting := &ahead{Device: dev}
+			d := NewDetector(m, counting, Options{RoIs: atATime})
+			defer d.Close()
+			detect := func(settings ...Settings) (want, got [][]roi.Detection) {
+				var queries []Query
+				for _, s := range settings {
+					queries = append(queries, Query{im, s})
+				}
+				want, _, err := twoGraphs.DetectEach(queries...)
+				require.NoError(t, err)
+				counting.reads = 0
+				got, _, err = d.DetectEach(queries...)
+				require.NoError(t, err)
+				require.Equal(t, 1, counting.reads, "one read a batch")
+				return want, got
+			}
+			want, got := detect(own, few)
+			compareDetections(t, want, got)
+			plan := d.plans[0].plan
+			for _, settings := range [][]Settings{{strict, fewer}, {own, own}, {few, few}} {
+				want, got := detect(settings...)
+				compareDetections(t, want, got)
+				require.Same(t, plan, d.plans[0].plan)
+			}
+			want, got = detect(many, own)
+			require.Greater(t, len(got[0]), own.Detections.PerImage)
+			compareDetections(t, want, got)
+			require.Len(t, d.plans, 1, "one with more capacity in the other's place")
+			require.Equal(t, capacity{30, 200, minByteCapacity}, d.plans[0].capacity)
+		}
+		if _, records := dev.(engine.Recorder); records { // from the second run on
+			d := NewDetector(m, dev, Options{})
+			defer d.Close()
+			first, _, err := d.DetectEach(Query{im, own})
+			require.NoError(t, err)
+			for range 2 {
+				again, _, err := d.DetectEach(Query{im, own})
+				require.NoError(t, err)
+				require.Equal(t, first, again)
+			}
+			other, _, err := d.DetectEach(Query{im, few})
+			require.NoError(t, err)
+			require.Equal(t, first[0][:1], other[0])
+		}
+	})
+}

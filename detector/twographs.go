@@ -1,0 +1,135 @@
+package detector
+
+import (
+	"math"
+
+	"scalenet/engine"
+	"scalenet/geom"
+	"scalenet/nn"
+	"scalenet/roi"
+)
+
+// roisAtATime is the number of RoIs per run of the box head on the CPU: their features stay in its cache.
+const roisAtATime = 64
+
+// compileTwoGraphs compiles the network as two graphs. The second one takes a fixed
+// number of regions; more of them go through it in turn, and none where there are
+// none.
+func (m *Model) compileTwoGraphs(p *inference, dev engine.Device, store *engine.Store, size batchSize, o Options) (err error) {
+	var g *nn.Graph
+	if err = nn.Build(func() {
+		g = nn.NewGraph(m.Params, false)
+		p.proposing = m.proposing(g, size, p.capacity.proposals, p.capacity.bytes)
+	}); err != nil {
+		return err
+	}
+	if p.plan, err = engine.Compile(dev, store, engine.Spec{
+		Graph: g, Stages: [][]*nn.Node{{p.features, p.proposals}},
+		Features: o.Features, Native: []*nn.Node{p.features},
+	}); err != nil {
+		return err
+	}
+	p.capacity.detections = math.MaxInt // post-processing in Go has no fixed capacity
+	head := &twoGraphs{model: m, first: p.plan, proposed: p.proposals}
+	p.boxHead = head
+	if o.RoIs < 1 {
+		o.RoIs = roisAtATime
+	}
+	var shared *nn.Node
+	if err = nn.Build(func() {
+		g = nn.NewGraph(m.Params, false)
+		shared = g.Features("features", p.features.Shape()...)
+		head.rois = g.Input("regions", o.RoIs, 5)
+		head.logits, head.boxes = m.boxHead(g, shared, head.rois)
+	}); err != nil {
+		return err
+	}
+	memory, _ := p.plan.Tensor(p.features)
+	if head.plan, err = engine.Compile(dev, store, engine.Spec{
+		Graph: g, Stages: [][]*nn.Node{{head.logits, head.boxes}},
+		Features: o.Features, Native: []*nn.Node{shared}, Shared: map[*nn.Node]engine.Tensor{shared: memory},
+	}); err != nil {
+		return err
+	}
+	values := func(n *nn.Node) []float32 { return make([]float32, n.Shape().TotalSize()) }
+	head.proposedRows, head.rows = values(p.proposals), values(head.rois)
+	head.logitValues, head.boxValues = values(head.logits), values(head.boxes)
+	return nil
+}
+
+// twoGraphs is a boxHead that runs the second graph for parts of the regions, and post-processes its output in Go.
+type twoGraphs struct {
+	model               *Model
+	first, plan         *engine.Plan
+	proposed            *nn.Node // by the first graph
+	rois, logits, boxes *nn.Node
+
+	// The values of proposed, rois, logits and boxes, allocated once.
+	proposedRows, rows, logitValues, boxValues []float32
+}
+
+// boxHeadOutput is the output of the second graph for the RoIs of one image.
+type boxHeadOutput struct {
+	rois           []geom.Box
+	logits, deltas []float32
+}
+
+func (p *twoGraphs) writeLimits([]frame) error { return nil }
+
+// score runs the second graph on all proposals, len(p.rows)/5 at a time.
+func (p *twoGraphs) score(images int) (scored, error) {
+	if err := p.first.Read(p.proposed, p.proposedRows); err != nil {
+		return scored{}, err
+	}
+	all := make([]boxHeadOutput, images)
+	var rows []float32
+	for i := range all {
+		of := part(p.proposedRows, i, images)
+		all[i].rois = nn.RoIBoxes(of)
+		rows = append(rows, of[:5*len(all[i].rois)]...)
+	}
+	for len(rows) > 0 {
+		n := copy(p.rows, rows)
+		nn.FillRoIs(p.rows[n:], nn.NoImage, nil)
+		if err := p.scorePart(n/5, all); err != nil {
+			return scored{}, err
+		}
+		rows = rows[n:]
+	}
+	return scored{detections: func(i int, f frame) ([]roi.Detection, error) {
+		c := p.model.Config.RoI
+		c.Detections = f.settings.Detections
+		return c.Detect(all[i].rois, all[i].logits, all[i].deltas, len(p.model.Classes), f.resized)
+	}}, nil
+}
+
+// scorePart runs the second graph on p.rows, of which the first n are RoIs and the others padding, and appends its output to that of the RoIs' images.
+func (p *twoGraphs) scorePart(n int, all []boxHeadOutput) error {
+	if err := p.plan.Write(p.rois, p.rows); err != nil {
+		return err
+	}
+	if err := p.plan.RunAll(); err != nil {
+		return err
+	}
+	if err := p.plan.Read(p.logits, p.logitValues); err != nil {
+		return err
+	}
+	if err := p.plan.Read(p.boxes, p.boxValues); err != nil {
+		return err
+	}
+	capacity := len(p.rows) / 5
+	for r := range n {
+		of := &all[int(p.rows[5*r])]
+		of.logits = append(of.logits, part(p.logitValues, r, capacity)...)
+		of.deltas = append(of.deltas, part(p.boxValues, r, capacity)...)
+	}
+	return nil
+}
+
+func (p *twoGraphs) bytes() int { return p.plan.Bytes() }
+
+func (p *twoGraphs) close() {
+	if p.plan != nil {
+		p.plan.Close()
+	}
+}
