@@ -89,7 +89,7 @@ func TestLoadRefusesValuesThatNoTrainingGives(t *testing.T) {
 		}
 	})
 	_, err := Load(path)
-	require.ErrorContains(t, err, "a variance is not negative")
+	require.ErrorContains(t, err, "a variance must not be negative")
 }
 
 // Sizes that no detector has are refused by their keys, in a line.

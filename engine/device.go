@@ -27,25 +27,25 @@ type Desc struct {
 	Type  DType
 }
 
-// Bytes is the memory the tensor takes.
+// Bytes returns the size of the tensor in bytes.
 func (d Desc) Bytes() int { return d.Shape.TotalSize() * d.Type.Size() }
 
 func (d Desc) String() string { return fmt.Sprintf("%s%v", d.Type, []int(d.Shape)) }
 
-// Memory is a block of a device's memory. Only its device looks inside.
+// Memory is a block of a device's memory. Only the device accesses its content.
 type Memory interface{ Bytes() int }
 
-// Alignment is what the offsets of parts of memory are multiples of.
+// Alignment in bytes of the parts of a block of memory.
 const Alignment = 256
 
-// aligned is the next multiple of Alignment.
+// aligned returns bytes rounded up to a multiple of Alignment.
 func aligned(bytes int) int { return (bytes + Alignment - 1) / Alignment * Alignment }
 
-// MemoryError says that a device has too little memory left.
+// MemoryError means that a device has too little free memory.
 type MemoryError struct {
 	Device      string
-	Bytes       int   // asked for
-	Free, Total int64 // of the device; 0 where it cannot tell
+	Bytes       int   // requested
+	Free, Total int64 // of the device in bytes; 0 if unknown
 }
 
 func (e *MemoryError) Error() string {
@@ -56,7 +56,7 @@ func (e *MemoryError) Error() string {
 	return s
 }
 
-// Advise adds to an error for lack of memory which settings need less.
+// Advise appends "; SETTINGS need less" to a *MemoryError and returns other errors unchanged.
 func Advise(err error, settings string) error {
 	if errors.As(err, new(*MemoryError)) {
 		return fmt.Errorf("%w; %s need less", err, settings)
@@ -64,89 +64,82 @@ func Advise(err error, settings string) error {
 	return err
 }
 
-// Tensor is device memory seen as an array.
+// Tensor is an array in device memory.
 type Tensor struct {
 	Desc
 	Mem Memory
-	// Version counts the changes of a parameter, so that what a kernel derives
-	// from it (a packed or folded weight) is derived anew only when needed.
-	// It is nil for what changes with every run.
+	// Version counts the changes of a parameter, so that kernels repack or refold a weight only after a change. Version is nil for values that change with
+	// every run.
 	Version *uint64
 }
 
 // Kernel is an operation compiled for shapes, types and memory.
 type Kernel interface {
-	// Run computes the output from the inputs it was compiled for. It is called
-	// inside the device's Do only.
+	// Run computes the output from the inputs. It is called only within the device's Do.
 	Run() error
-	// Close frees what the kernel holds.
+	// Close frees the kernel's resources.
 	Close()
 }
 
 // Device allocates memory and compiles operations into kernels.
 type Device interface {
-	// Name is "cpu", "ref" or "cuda:0".
+	// Name returns for instance "cpu", "ref" or "cuda:0".
 	Name() string
-	// Capabilities says what the device can do; they stay as they are.
+	// Capabilities returns the device's capabilities, which do not change.
 	Capabilities() Capabilities
-	// Alloc gives zeroed memory. The error is a *MemoryError where there is too
-	// little of it.
+	// Alloc returns zeroed memory, or a *MemoryError if too little is free.
 	Alloc(bytes int) (Memory, error)
-	// Part is the block of so many bytes within memory of Alloc's that begins at
-	// a multiple of Alignment. It goes when the whole is freed.
+	// Part returns the bytes [from, from+bytes) of memory that Alloc returned; from is a multiple of Alignment. Freeing that memory invalidates the
+	// part.
 	Part(whole Memory, from, bytes int) (Memory, error)
-	// Free gives memory back; no kernel may use it any more.
+	// Free frees memory. No kernel may use it afterwards.
 	Free(Memory)
-	// Write copies a []float32, []float64, []int32 or []uint8 to the start of the memory;
-	// Read copies from there. The element type is the slice's own: Cast kernels
-	// convert.
+	// Write copies a []float32, []float64, []int32 or []uint8 to the start of the memory. Read copies from there. Neither converts element types;
+	// Cast kernels do.
 	Write(dst Memory, src any) error
 	Read(dst any, src Memory) error
-	// Kernel compiles an operation for the given inputs and output. The output
-	// may share the memory of an input where InPlace allows it.
+	// Kernel compiles an operation for the given inputs and output. The output may share the memory of an input if InPlace allows that.
 	Kernel(op nn.Op, in []Tensor, out Tensor) (Kernel, error)
 	// Do runs f on the device's own thread and waits for it.
 	Do(f func() error) error
-	// Sync waits until all work that the device was given is done.
+	// Sync blocks until all work of the device is done.
 	Sync() error
-	// Map gives a slice that Write takes as memory, to be read only: writing to it is an error, but for a Write of the slice itself, which
-	// changes nothing. The slice's values may change between runs. Free lets go of it. It is an error where the device cannot read the
-	// host's memory (Capabilities.ReadsHostMemory).
+	// Map returns a slice in host memory as read-only Memory, without a copy. Writing to that memory is an error, except for a Write of the slice itself,
+	// which has no effect. The slice's values may change between runs. Free releases the mapping. Map returns an error on devices without
+	// Capabilities.ReadsHostMemory.
 	Map(host any) (Memory, error)
 
 	// Update, Blend and SumSquares work on the first n float32 of memory.
 
-	// Update makes a step of an optimiser: it changes w along grad, and the
-	// state that the rule keeps beside w.
+	// Update makes one optimiser step: it updates the parameter w and the optimiser state from the gradient grad.
 	Update(rule UpdateRule, w, grad Memory, state []Memory, n int) error
-	// Blend is dst = a*src + b*dst; with b = 0 nothing that dst held counts, NaN
-	// neither.
+	// Blend sets dst = a*src + b*dst. If b is 0, dst may hold any values, NaN included.
 	Blend(dst, src Memory, n int, a, b float32) error
-	// SumSquares adds up the squares, in an order that is always the same.
+	// SumSquares returns the sum of squares, always added in the same order.
 	SumSquares(src Memory, n int) (float64, error)
 
 	// Close frees the device.
 	Close() error
 }
 
-// Capabilities are what a device can do, and what follows for those who use it.
+// Capabilities are the optional abilities of a device.
 type Capabilities struct {
-	// Fuses: the device has kernels for this package's fused operations. Otherwise plans keep to those of package nn.
+	// Fuses: the device has kernels for this package's fused operations. Otherwise plans use only operations of package nn.
 	Fuses bool
-	// BFloat16 and Float16 are nil if the device computes activations in the type, else why it does not.
+	// BFloat16 and Float16 are nil if the device supports activations of that type, else the reason why not.
 	BFloat16, Float16 error
-	// Asynchronous: calls return before their work is done. The host may prepare the next batch meanwhile; Sync waits.
+	// Asynchronous: calls return before their work is done, so that the host can prepare the next batch. Sync waits.
 	Asynchronous bool
-	// PreprocessesImages: the device makes the network's input of decoded images (nn.Preprocess). Otherwise the host does it, beside the network.
+	// PreprocessesImages: the device computes the model input from decoded images (nn.Preprocess). Otherwise the host does, concurrently with inference.
 	PreprocessesImages bool
-	// WholeGraph: detections are computed in one graph, without a look at what lies in between. Otherwise the host chooses proposals and
-	// detections, and leaves out what they do not need.
+	// WholeGraph: a detector should run as one graph, post-processing included, so that the host does not wait for intermediate results. Otherwise the
+	// host reads the proposals, runs the box head on exactly these, and post-processes.
 	WholeGraph bool
-	// ReadsHostMemory: kernels can read the host's memory in place (Device.Map).
+	// ReadsHostMemory: kernels can read host memory in place (Device.Map).
 	ReadsHostMemory bool
 }
 
-// Supports is nil if activations of the type can be computed, else it says why not.
+// Supports returns nil if the device supports activations of the type, else an error with the reason.
 func (c Capabilities) Supports(features DType) error {
 	switch features {
 	case Float32:
@@ -159,8 +152,8 @@ func (c Capabilities) Supports(features DType) error {
 	return fmt.Errorf("activations are float32, bfloat16 or float16, not %v", features)
 }
 
-// Recorder is a device that makes one kernel of several, which it runs with less to do for the processor. Record returns nil where it
-// cannot. The kernels stay open as long as the recording.
+// Recorder is a device that captures several kernels as one (a CUDA graph), which takes less CPU time per run. Record returns nil if the kernels cannot
+// be captured. The kernels must stay open as long as the captured kernel.
 type Recorder interface {
 	Record(kernels []Kernel) Kernel
 }

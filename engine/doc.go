@@ -1,22 +1,27 @@
-// Package engine compiles a graph of nn operations into a Plan and
-// runs it on a device.
+// Package engine compiles a graph of nn operations into a Plan, which a device runs. A
+// plan is a graph compiled for one input shape.
 //
-// Compile sorts the nodes that the wanted outputs need, fuses chains of
-// operations that one kernel computes, gives every intermediate value a slot
-// of memory for as long as it lives, and asks the device for a kernel a step.
-// Run then runs the kernels in order: nothing is allocated, nothing decided.
+// Compile lists the operations that the outputs need, fuses them, chooses element
+// types, assigns buffers by liveness, and gets one kernel per operation from the device.
+// Running a plan runs its kernels in order and allocates nothing.
 //
-//	graph -> program (steps, values)  program.go
-//	      -> fused                    fuse.go, fused.go
-//	      -> types                    precision.go
-//	      -> memory                   memory.go
-//	      -> kernels                  plan.go
+//	graph -> program: list of steps (operations) and values   program.go
+//	      -> fused operations                                  fuse.go, fuse_resize.go, fused.go, taps.go
+//	      -> element types                                     precision.go
+//	      -> memory                                            memory.go
+//	      -> kernels                                           plan.go, kernels.go, check.go
 //
-// Parameters live in a Store, once on the device for all plans of a model; in
-// inference a device that can (Capabilities.ReadsHostMemory) reads them on the host.
-// The stages of a plan are run one by one, with plain Go between them.
+// The other files:
 //
-// Plans are not safe for concurrent use; each device runs one kernel at a time
-// on a thread of its own, since OpenMP keeps a pool of threads for every
-// thread that calls it.
+//	device.go  the interface of a device, and its capabilities
+//	store.go   Store: a model's parameters on a device, shared by all plans
+//	upload.go  asynchronous copies to and from a device
+//	update.go  optimiser steps on a device
+//	thread.go  a device's OS thread
+//
+// In inference, a device with Capabilities.ReadsHostMemory reads parameters in host
+// memory. A plan has stages, which the caller runs one by one with Go code in between.
+//
+// Plans are not safe for concurrent use. Each device runs one kernel at a time on its own
+// OS thread, because OpenMP keeps one pool of threads per calling thread.
 package engine

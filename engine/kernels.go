@@ -7,7 +7,7 @@ import (
 	"scalenet/nn"
 )
 
-// Kernels is a device's table of kernels: how it compiles each operation. C is the type of the device's compilers.
+// Kernels is a device's table of kernels: for each type of operation, the function that compiles it. C is the device's compiler type.
 type Kernels[C Compiler] map[reflect.Type]Compilation[C]
 
 // Compiler compiles one operation on its tensors.
@@ -25,8 +25,7 @@ type Compilation[C Compiler] struct {
 	Mixed bool
 }
 
-// Add enters what compiles operations of the given ones' types; their attributes do not count. An operation that is entered twice is a
-// mistake in the table, and a panic.
+// Add sets the function that compiles operations of the types of ops; their attributes are ignored. Add panics if a type is already in the table.
 func (k Kernels[C]) Add(compile func(C) error, ops ...nn.Op) {
 	k.add(Compilation[C]{Compile: compile}, ops)
 }
@@ -63,7 +62,7 @@ func (k Kernels[C]) Compile(c C, op nn.Op, in []Tensor, out Tensor) error {
 	return entry.Compile(c)
 }
 
-// WidenAll puts float32 copies in the place of all inputs that have a 16-bit type.
+// WidenAll replaces all inputs of a 16-bit type by float32 copies.
 func WidenAll(c Compiler, in []Tensor) error {
 	for i, t := range in {
 		if !t.Type.Is16Bit() {
@@ -76,5 +75,5 @@ func WidenAll(c Compiler, in []Tensor) error {
 	return nil
 }
 
-// NoKernel is the error of a device that does not have the operation.
+// NoKernel returns the error of a device that has no kernel for the operation.
 func NoKernel(op nn.Op) error { return fmt.Errorf("no kernel for %T", op) }

@@ -1,14 +1,13 @@
 package engine
 
-// slot is a block of memory that values take in turn.
+// slot is a buffer that several values use in turn.
 type slot struct {
 	bytes, at int // at: where it begins in the plan's memory
 	mem       Memory
 }
 
-// layout gives every computed value of a program a slot for as long as it
-// lives. A slot is given out again the later the earlier it was freed: the one
-// freed last is still in the cache.
+// layout assigns every computed value of a program a buffer during its lifetime. The most recently freed buffer is reused first, because it is still in
+// the cache.
 type layout struct {
 	slots []*slot
 	of    map[*value]*slot
@@ -45,7 +44,7 @@ func newLayout(p *program) *layout {
 	return l
 }
 
-// root is the value whose memory v lies in: a reshaped value is its source.
+// root returns the value whose memory v uses: for a reshaped value, its source.
 func root(v *value) *value {
 	for isView(v) {
 		v = v.def.in[0]
@@ -53,8 +52,7 @@ func root(v *value) *value {
 	return v
 }
 
-// place finds the slot for a step's output: an input's that ends here and may
-// be overwritten, else a free one.
+// place returns the buffer for a step's output: that of an input whose lifetime ends with this step and which may be overwritten, else a free one.
 func (l *layout) place(s *step, left map[*value]int, kept map[*value]bool) *slot {
 	for _, i := range InPlace(s.op) {
 		r := root(s.in[i])
@@ -65,9 +63,8 @@ func (l *layout) place(s *step, left map[*value]int, kept map[*value]bool) *slot
 	return l.take(s.out.Bytes())
 }
 
-// take gives out the free slot freed last that is large enough without being
-// wasteful, else the one freed last that is large enough, else the largest one
-// enlarged, else a new one.
+// take returns a buffer: the most recently freed one that is large enough without waste, else the most recently freed one that is large enough, else the
+// largest free one, enlarged, else a new one.
 func (l *layout) take(bytes int) *slot {
 	best := -1
 	for i := len(l.free) - 1; i >= 0; i-- {
@@ -100,13 +97,13 @@ func (l *layout) take(bytes int) *slot {
 	return s
 }
 
-// keep gives an input a slot of its own.
+// keep gives an input its own buffer.
 func (l *layout) keep(v *value) {
 	l.of[v] = &slot{bytes: v.Bytes()}
 	l.slots = append(l.slots, l.of[v])
 }
 
-// arrange puts the slots one behind the other and says how many bytes they take.
+// arrange sets the offsets of the buffers, one after the other, and returns their total size in bytes.
 func (l *layout) arrange() (bytes int) {
 	for _, s := range l.slots {
 		s.at = bytes

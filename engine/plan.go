@@ -12,7 +12,7 @@ import (
 	"scalenet/nn"
 )
 
-// Spec is what Compile makes a plan of.
+// Spec is the input of Compile: a graph, its outputs, and how to compile it.
 type Spec struct {
 	Graph *nn.Graph
 	// Stages lists the outputs of each stage; a stage runs what its outputs
@@ -47,7 +47,7 @@ type compiled struct {
 	name string
 }
 
-// String is the step and, where the kernel says it, what computes it.
+// String returns the step and, if the kernel has a name, the name of its implementation.
 func (c compiled) String() string {
 	if s, ok := c.Kernel.(fmt.Stringer); ok {
 		return c.name + " [" + s.String() + "]"
@@ -55,13 +55,13 @@ func (c compiled) String() string {
 	return c.name
 }
 
-// recording is a stage as one kernel, once it was run and then recorded; nil where the device cannot.
+// recording is a stage captured as one kernel on its second run; nil if the device cannot capture the stage.
 type recording struct {
 	ran, tried bool
 	kernel     Kernel
 }
 
-// Compile plans the running of a graph on a device with the parameters of a store.
+// Compile compiles a graph for a device, with the parameters of a store.
 func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
 	p, err := programOf(dev, spec)
 	if err != nil {
@@ -84,9 +84,8 @@ func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
 	return made, nil
 }
 
-// Measure is the memory in bytes that the plan of a Spec has for its inputs,
-// outputs and intermediate values. It allocates none; of Shared only the keys
-// count.
+// Measure returns the memory in bytes that the plan of a Spec takes for inputs, outputs and intermediate values. It allocates none, and uses only the keys
+// of Shared.
 func Measure(dev Device, spec Spec) (int, error) {
 	p, err := programOf(dev, spec)
 	if err != nil {
@@ -102,7 +101,7 @@ func Measure(dev Device, spec Spec) (int, error) {
 	return l.arrange(), nil
 }
 
-// programOf is the program of a Spec as the device runs it.
+// programOf returns the program of a Spec for a device, with fused operations and element types.
 func programOf(dev Device, spec Spec) (*program, error) {
 	if err := dev.Capabilities().Supports(spec.Features); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
@@ -127,7 +126,7 @@ func programOf(dev Device, spec Spec) (*program, error) {
 	return p, nil
 }
 
-// allocate gives every value its memory: a part of one block, but for parameters and what another plan has.
+// allocate assigns memory to every value: parts of one block, except for parameters and values shared with another plan.
 func (plan *Plan) allocate(p *program, store *Store, shared map[*nn.Node]Tensor) (func(*value) Tensor, error) {
 	l := newLayout(p)
 	leaves := map[*value]Tensor{}
@@ -172,7 +171,7 @@ func (plan *Plan) allocate(p *program, store *Store, shared map[*nn.Node]Tensor)
 	return tensor, nil
 }
 
-// take allocates the memory of all slots at once.
+// take allocates the memory of all buffers at once.
 func (plan *Plan) take(l *layout) (err error) {
 	plan.bytes = l.arrange()
 	if plan.arena, err = plan.dev.Alloc(plan.bytes); err != nil {
@@ -207,7 +206,7 @@ func (plan *Plan) compile(p *program, tensor func(*value) Tensor) error {
 // RunAll runs every stage.
 func (plan *Plan) RunAll() error { return plan.RunAllWithin(context.Background()) }
 
-// RunAllWithin is RunAll that stops with ctx.Err() when the context ends.
+// RunAllWithin is RunAll that returns ctx.Err() when the context ends.
 func (plan *Plan) RunAllWithin(ctx context.Context) error {
 	for i := range plan.stages {
 		if err := plan.RunWithin(ctx, i); err != nil {
@@ -217,11 +216,10 @@ func (plan *Plan) RunAllWithin(ctx context.Context) error {
 	return nil
 }
 
-// Run runs one stage; those before it must have run.
+// Run runs one stage. The stages before it must have run.
 func (plan *Plan) Run(stage int) error { return plan.RunWithin(context.Background(), stage) }
 
-// RunWithin is Run that stops between two kernels with ctx.Err() when the
-// context ends. What the stage has computed by then is of no use.
+// RunWithin is Run that stops between two kernels and returns ctx.Err() when the context ends. The stage's outputs are then undefined.
 func (plan *Plan) RunWithin(ctx context.Context, stage int) error {
 	if stage < 0 || stage >= len(plan.stages) {
 		return fmt.Errorf("engine: stage %d of a plan that has %d", stage, len(plan.stages))
@@ -250,7 +248,7 @@ func (plan *Plan) run(ctx context.Context, stage int) error {
 	return nil
 }
 
-// record makes one kernel of a stage that is run for a second time, if the device can; nil if not.
+// record captures a stage as one kernel on its second run; nil if the device cannot.
 func (plan *Plan) record(stage int) Kernel {
 	r := &plan.whole[stage]
 	recorder, ok := plan.dev.(Recorder)
@@ -288,10 +286,10 @@ func (plan *Plan) Close() error {
 	return nil
 }
 
-// Bytes is the memory of the plan's inputs, outputs and intermediate values.
+// Bytes returns the memory in bytes of the plan's inputs, outputs and intermediate values.
 func (plan *Plan) Bytes() int { return plan.bytes }
 
-// Tensor is the memory of an input or output, for other plans to share.
+// Tensor returns the tensor of an input or output, for other plans to share.
 func (plan *Plan) Tensor(n *nn.Node) (Tensor, bool) {
 	t, ok := plan.memory[n]
 	return t, ok
@@ -315,8 +313,7 @@ func (plan *Plan) Write(n *nn.Node, data any) error {
 	return plan.dev.Write(t.Mem, data)
 }
 
-// Read copies an output into a slice of the node's size and type. Native
-// bfloat16 and float16 outputs are not for reading.
+// Read copies an output into a slice of the node's size and type. Reading a native bfloat16 or float16 output is an error.
 func (plan *Plan) Read(n *nn.Node, into any) error {
 	t, err := plan.readable(n, into)
 	if err != nil {
@@ -325,7 +322,7 @@ func (plan *Plan) Read(n *nn.Node, into any) error {
 	return plan.dev.Read(into, t.Mem)
 }
 
-// readable is an output that fits a slice.
+// readable returns the tensor of an output; an error if it does not fit the slice.
 func (plan *Plan) readable(n *nn.Node, into any) (t Tensor, err error) {
 	t, ok := plan.memory[n]
 	if !ok {
@@ -340,7 +337,7 @@ func (plan *Plan) readable(n *nn.Node, into any) (t Tensor, err error) {
 	return t, nil
 }
 
-// fits says whether a slice has the elements of a tensor.
+// fits reports whether a slice has the size and type of a tensor.
 func fits(data any, d Desc) bool {
 	n := d.Shape.TotalSize()
 	switch s := data.(type) {
@@ -356,7 +353,7 @@ func fits(data any, d Desc) bool {
 	return false
 }
 
-// describe names a slice for messages: "6 values of []float32".
+// describe returns a slice's size and type for messages: "6 values of []float32".
 func describe(data any) string {
 	if v := reflect.ValueOf(data); v.Kind() == reflect.Slice {
 		return fmt.Sprintf("%d values of %T", v.Len(), data)
@@ -364,7 +361,7 @@ func describe(data any) string {
 	return fmt.Sprintf("%T", data)
 }
 
-// StepTime is how long one step of a plan takes.
+// StepTime is the time of one step of a plan.
 type StepTime struct {
 	Step string
 	Time time.Duration

@@ -6,9 +6,8 @@ import (
 	"scalenet/nn"
 )
 
-// lower makes a float32 program compute its activations in a 16-bit type: they have it between steps. All other values stay float32: kernels
-// pack what they need of parameters, and sum in float32. What is read from outside is float32, too; a step that reads such an activation
-// reads a copy of it.
+// lower changes the type of a float32 program's activations to a 16-bit type. All other values stay float32; kernels convert parameters when they pack
+// them, and accumulate in float32. Outputs for the host stay float32, too, so a step that reads such an activation reads a 16-bit copy.
 func (p *program) lower(features DType, native map[*value]bool) {
 	for v := range native {
 		if v != nil && v.input && v.role == nn.Activation {
@@ -32,7 +31,7 @@ func (p *program) lower(features DType, native map[*value]bool) {
 	p.steps = l.steps
 }
 
-// reads are the roles in which a step reads its inputs.
+// reads returns the roles in which a step reads its inputs.
 func (s *step) reads() []nn.Role {
 	in := make([]nn.Role, len(s.in))
 	for i, v := range s.in {

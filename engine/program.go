@@ -7,7 +7,7 @@ import (
 	"scalenet/nn"
 )
 
-// value is what a step computes or reads.
+// value is an output of a step, an input or a parameter.
 type value struct {
 	Desc
 	role  nn.Role
@@ -28,17 +28,15 @@ type step struct {
 	stage int
 }
 
-// program is a graph as a list of steps, in an order that respects what they need.
+// program is a graph as a list of steps in topological order.
 type program struct {
 	steps []*step
 	nodes map[*nn.Node]*value
 	order []*nn.Node // the nodes in the order in which they were added
 }
 
-// newProgram lists the steps that the stages' outputs need, each in the first
-// stage that needs it. Within a stage they keep the order in which their nodes
-// were made: forward as built, backward as derived, which computes a weight's
-// gradient as soon as it can be and lets go of what it was computed from.
+// newProgram returns the steps that the stages' outputs need, each in the first stage that needs it. Within a stage, steps are in the order in which
+// their nodes were made. In the backward pass this order computes a weight's gradient as early as possible, which frees its inputs early.
 func newProgram(g *nn.Graph, stages [][]*nn.Node) *program {
 	p := &program{nodes: map[*nn.Node]*value{}}
 	for stage, outputs := range stages {
@@ -87,9 +85,7 @@ func (p *program) add(g *nn.Graph, n *nn.Node, stage int) {
 	p.steps = append(p.steps, s)
 }
 
-// replace makes the steps `old` into one that computes the last one's output;
-// it takes the last one's place. Inputs of the new step count as used, those of
-// the old ones no longer.
+// replace replaces the steps old by one step, in the position of the last, that computes the output of the last. It updates the use counts of inputs.
 func (p *program) replace(new nn.Op, in []*value, old ...*step) {
 	last := old[len(old)-1]
 	for _, v := range in {
@@ -110,7 +106,7 @@ func (p *program) replace(new nn.Op, in []*value, old ...*step) {
 	}
 }
 
-// sweep drops the steps whose results nobody reads.
+// sweep removes the steps whose outputs are not used.
 func (p *program) sweep() {
 	for i := len(p.steps) - 1; i >= 0; i-- {
 		s := p.steps[i]

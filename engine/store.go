@@ -6,33 +6,31 @@ import (
 	"scalenet/nn"
 )
 
-// Store holds a model's parameters on a device, once for all plans.
+// Store is the parameter store: a model's parameters on a device, shared by all its plans.
 type Store struct {
 	dev     Device
 	params  *nn.Params
 	vars    map[*nn.Param]Tensor
-	inPlace bool // the device reads the host's values
+	inPlace bool // the device reads the values in host memory
 }
 
-// NewStore makes an empty store; parameters are uploaded when a plan first
-// needs them, or by Upload.
+// NewStore returns an empty store. A parameter is copied to the device when a plan first needs it.
 func NewStore(dev Device, params *nn.Params) *Store {
 	return &Store{dev: dev, params: params, vars: map[*nn.Param]Tensor{}}
 }
 
-// NewReadOnlyStore makes a store for inference: parameters change on the host
-// only, so a device that reads the host's memory needs no copy of them. A change takes effect with Upload;
-// no run may come between the two.
+// NewReadOnlyStore returns a store for inference, in which parameters change on the host only. A device that reads host memory needs no copy of them. After
+// a change, call Upload before the next run.
 func NewReadOnlyStore(dev Device, params *nn.Params) *Store {
 	s := NewStore(dev, params)
 	s.inPlace = dev.Capabilities().ReadsHostMemory
 	return s
 }
 
-// Params is the set whose values the store holds.
+// Params returns the parameter set whose values the store holds.
 func (s *Store) Params() *nn.Params { return s.params }
 
-// Tensor is a parameter's memory on the device.
+// Tensor returns a parameter on the device, and copies it there if necessary.
 func (s *Store) Tensor(p *nn.Param, t DType) (Tensor, error) {
 	if v, ok := s.vars[p]; ok {
 		if v.Type != t {
@@ -58,8 +56,7 @@ func (s *Store) Tensor(p *nn.Param, t DType) (Tensor, error) {
 	return v, nil
 }
 
-// Upload copies parameters that have changed on the host to the device; all of
-// them if none is named.
+// Upload copies the given parameters, or all if none is given, from the host to the device.
 func (s *Store) Upload(params ...*nn.Param) error {
 	if len(params) == 0 {
 		params = s.params.All()

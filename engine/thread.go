@@ -9,8 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Thread runs functions on one OS thread, one after the other, so that what a
-// library keeps for each thread (OpenMP's pool, a CUDA context) stays the same.
+// Thread runs functions on one OS thread, one after the other. Libraries that keep state per thread (OpenMP's pool, a CUDA context) need that.
 type Thread struct {
 	calls  chan threadCall
 	id     int
@@ -25,15 +24,14 @@ type threadCall struct {
 	done chan outcome
 }
 
-// outcome is what a call gave, or what it panicked with.
+// outcome is the error that a call returned, or the value with which it panicked.
 type outcome struct {
 	err      error
 	panicked any
 }
 
-// NewThread starts a thread. The first function that it runs is open, whose
-// error ends it and is returned; the last one is free. Who calls it when it is
-// closed gets the error gone.
+// NewThread starts a thread and runs open on it; an error of open ends the thread and is returned. Close runs free as the last function. Do returns the
+// error gone after Close.
 func NewThread(gone error, open, free func() error) (*Thread, error) {
 	t := &Thread{calls: make(chan threadCall), closed: make(chan struct{}), left: make(chan error, 1), gone: gone}
 	started := make(chan error)
@@ -44,8 +42,7 @@ func NewThread(gone error, open, free func() error) (*Thread, error) {
 	return t, nil
 }
 
-// serve stays locked to its goroutine to the end, so that the OS thread, and
-// what libraries keep for it, ends too.
+// serve never unlocks its OS thread, so that the OS thread ends with the goroutine, and with it the libraries' state.
 func (t *Thread) serve(started chan<- error, open, free func() error) {
 	runtime.LockOSThread()
 	t.id = unix.Gettid()
@@ -65,8 +62,7 @@ func (t *Thread) serve(started chan<- error, open, free func() error) {
 	}
 }
 
-// outcomeOf runs f. A panic is for the caller: on this goroutine nobody could
-// recover from it.
+// outcomeOf runs f and recovers a panic, so that Do can panic on the caller's goroutine.
 func outcomeOf(f func() error) (o outcome) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -76,8 +72,7 @@ func outcomeOf(f func() error) (o outcome) {
 	return outcome{err: f()}
 }
 
-// Do runs f and waits for it; if f panics, so does Do. Called on the thread
-// itself, it just runs f.
+// Do runs f on the thread and waits for it; if f panics, so does Do. On the thread itself, Do calls f directly.
 func (t *Thread) Do(f func() error) error {
 	if unix.Gettid() == t.id {
 		return f()

@@ -5,9 +5,8 @@ import (
 	"math"
 )
 
-// UpdateRule is how an optimiser changes a parameter along its gradient, with
-// the coefficients of one step: an [SGDUpdate] or an [AdamWUpdate]. A device has
-// a kernel for each. In a rule's formulas g is GradScale*grad.
+// UpdateRule is an optimiser with the coefficients of one step: an [SGDUpdate] or an [AdamWUpdate]. A device has a kernel for each. In the formulas, g is
+// GradScale*grad.
 type UpdateRule interface {
 	// State names the arrays that the rule keeps beside a parameter, each as long
 	// as the parameter and zero before the first step, in the order of
@@ -27,8 +26,7 @@ func (SGDUpdate) State() []string { return []string{"momentum_buffer"} }
 // v = Beta2*v + (1-Beta2)*g*g;
 // w -= LR * m/(1-Beta1^Step) / (sqrt(v/(1-Beta2^Step)) + Eps).
 //
-// The coefficients are float64: what is derived from betas close to 1 would
-// lose digits.
+// The coefficients are float64, because 1-Beta loses digits in float32 if Beta is close to 1.
 type AdamWUpdate struct {
 	LR, Beta1, Beta2, Eps, Decay, GradScale float64
 	// Step counts the steps of this parameter, from 1.
@@ -45,7 +43,7 @@ type AdamWCoefficients struct {
 	Keep, Rest1, Beta2, Rest2, StepSize, InverseRoot, Eps, GradScale float32
 }
 
-// Coefficients derives what is the same for all values.
+// Coefficients returns the coefficients that are the same for all values.
 func (u AdamWUpdate) Coefficients() AdamWCoefficients {
 	step := float64(u.Step)
 	return AdamWCoefficients{
@@ -57,7 +55,7 @@ func (u AdamWUpdate) Coefficients() AdamWCoefficients {
 	}
 }
 
-// CheckUpdate is what devices check of an update before they look at memory.
+// CheckUpdate returns an error if the number of states does not match the rule.
 func CheckUpdate(rule UpdateRule, state []Memory) error {
 	if want := rule.State(); len(state) != len(want) {
 		return fmt.Errorf("%T keeps %d arrays beside a parameter, %v, got %d", rule, len(want), want, len(state))
@@ -65,5 +63,5 @@ func CheckUpdate(rule UpdateRule, state []Memory) error {
 	return nil
 }
 
-// NoUpdate is the error of a device without a kernel for a rule.
+// NoUpdate returns the error of a device that has no kernel for a rule.
 func NoUpdate(rule UpdateRule) error { return fmt.Errorf("no kernel for the update %T", rule) }

@@ -8,38 +8,37 @@ import (
 	"scalenet/nn"
 )
 
-// Uploader is a device that copies inputs up and outputs down beside its kernels, without the host's waiting.
+// Uploader is a device that copies inputs and outputs asynchronously, while its kernels run.
 type Uploader interface {
 	Device
-	// Upload prepares copies to memory beside the kernels that run.
+	// Upload prepares asynchronous copies to dst.
 	Upload(dst Memory) (Upload, error)
-	// Fetch asks for as many bytes as values have, from the start of the memory, as they are when the kernels asked for so far have run.
-	// What it returns waits for them, writes them to values, and is called once.
+	// Fetch starts copying the start of src to the host, after all kernels started so far. The returned function blocks until the slice values is
+	// filled; it must be called once.
 	Fetch(values any, src Memory) (wait func() error, err error)
 }
 
-// Upload copies to a block of memory what kernels then read. Its calls come in the order Send, Ready, kernels that read, Used, and again.
+// Upload copies to a block of memory that kernels read. The order of calls is Send, Ready, kernels that read the memory, Used, and again.
 type Upload interface {
-	// Send copies slices that Write takes, one behind the other, once the kernels before the last Used have run. It returns when the slices
-	// may change again.
+	// Send starts copying the concatenated slices, after the kernels before the last Used. The caller may change the slices after Send returns.
 	Send(parts ...any) error
-	// Ready lets the kernels that are asked for from now on wait for what was sent.
+	// Ready makes kernels started from now on wait for the copy.
 	Ready() error
-	// Used says that the kernels asked for so far are all that read it.
+	// Used marks the end of the kernels that read the memory.
 	Used() error
-	// Close waits for the copies.
+	// Close waits for pending copies.
 	Close()
 }
 
-// feed is an input that is uploaded beside the kernels, and the stage that reads it.
+// feed is an input that is copied asynchronously, and the stage that reads it.
 type feed struct {
 	node  *nn.Node
 	stage int
 	Upload
 }
 
-// Upload sets an input, which only one stage may read, to slices one behind the other, from its start on. On an Uploader that does not wait
-// for what runs; elsewhere it is as Write. What lies behind the slices is undefined.
+// Upload sets an input, which only one stage may read, to the concatenated slices. The rest of the input is undefined. On an Uploader the copy is
+// asynchronous, on other devices Upload is like Write.
 func (plan *Plan) Upload(n *nn.Node, parts ...any) error {
 	t, ok := plan.memory[n]
 	if !ok || !slices.Contains(plan.graph.Inputs(), n) {
@@ -67,7 +66,7 @@ func (plan *Plan) Upload(n *nn.Node, parts ...any) error {
 	return f.Send(parts...)
 }
 
-// feed finds or makes the upload of an input.
+// feed returns the feed of an input, and creates it if necessary.
 func (plan *Plan) feed(device Uploader, n *nn.Node, t Tensor) (*feed, error) {
 	for _, f := range plan.feeds {
 		if f.node == n {
@@ -76,7 +75,7 @@ func (plan *Plan) feed(device Uploader, n *nn.Node, t Tensor) (*feed, error) {
 	}
 	stages := plan.readers[n]
 	if len(stages) != 1 {
-		return nil, fmt.Errorf("engine: input %s is read by %d stages: only what one reads can be uploaded", n.Name(), len(stages))
+		return nil, fmt.Errorf("engine: input %s is read by %d stages: Upload needs an input that one stage reads", n.Name(), len(stages))
 	}
 	u, err := device.Upload(t.Mem)
 	if err != nil {
@@ -87,7 +86,7 @@ func (plan *Plan) feed(device Uploader, n *nn.Node, t Tensor) (*feed, error) {
 	return f, nil
 }
 
-// joined is slices as one.
+// joined returns the concatenated bytes of slices.
 func joined(parts []any) []byte {
 	var all bytes.Buffer
 	for _, p := range parts {
@@ -97,7 +96,7 @@ func joined(parts []any) []byte {
 	return all.Bytes()
 }
 
-// around does what comes before and after a stage for the inputs that are uploaded.
+// around runs a stage between Ready and Used of the inputs that the stage reads.
 func (plan *Plan) around(stage int, run func() error) error {
 	for _, f := range plan.feeds {
 		if f.stage == stage {
@@ -119,8 +118,8 @@ func (plan *Plan) around(stage int, run func() error) error {
 	return nil
 }
 
-// Fetch asks for an output as it is when the stages run so far are done; what it returns waits, and gives it in the slice, of the node's
-// size and type. On an Uploader the plan may run again meanwhile; elsewhere the slice is there at once.
+// Fetch starts copying an output to the host, after the stages run so far. into is a slice of the node's size and type. The returned function blocks until
+// into holds the values. On an Uploader the plan may run again meanwhile; on other devices Fetch itself blocks.
 func (plan *Plan) Fetch(n *nn.Node, into any) (wait func() error, err error) {
 	device, ok := plan.dev.(Uploader)
 	if !ok {
@@ -133,7 +132,7 @@ func (plan *Plan) Fetch(n *nn.Node, into any) (wait func() error, err error) {
 	return device.Fetch(into, t.Mem)
 }
 
-// stagesReading are the stages whose steps read an input, by node.
+// stagesReading returns for each input the stages that read it.
 func stagesReading(p *program) map[*nn.Node][]int {
 	by := map[*value][]int{}
 	for _, s := range p.steps {

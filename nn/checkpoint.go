@@ -7,7 +7,7 @@ import (
 	"scalenet/checkpoint"
 )
 
-// Tensors are the parameters by name, as a file holds them.
+// Tensors returns the parameters as tensors of a file, with their names.
 func (p *Params) Tensors() []checkpoint.Tensor {
 	list := make([]checkpoint.Tensor, len(p.list))
 	for i, q := range p.list {
@@ -16,8 +16,7 @@ func (p *Params) Tensors() []checkpoint.Tensor {
 	return list
 }
 
-// Match compares the parameters by name and shape with a file's tensors; it reads
-// and allocates nothing.
+// Match compares the parameters with a file's tensors by name and shape. It reads no values.
 func (p *Params) Match(r *checkpoint.Reader) checkpoint.Report {
 	want := make([]checkpoint.Info, len(p.list))
 	for i, q := range p.list {
@@ -26,10 +25,9 @@ func (p *Params) Match(r *checkpoint.Reader) checkpoint.Report {
 	return checkpoint.Match(r.Infos(), want)
 }
 
-// Take copies the tensors of a file that have a parameter's name and shape, and
-// reports what matched, was missing, left over or of another shape. Values that
-// no training gives, and a file that was damaged, are errors. A set of shapes
-// gets values if all of its parameters are there, otherwise it stays one.
+// Take copies the tensors of a file whose names and shapes match parameters. The report lists matched keys, missing keys, unexpected keys and keys of
+// another shape. Values that Param.Check rejects and damaged files are errors. A set made by NewShapes gets values only if the file has all of its
+// parameters.
 func (p *Params) Take(r *checkpoint.Reader) (checkpoint.Report, error) {
 	report := p.Match(r)
 	if p.shapes && len(report.Matched) < len(p.list) {
@@ -55,25 +53,24 @@ func (p *Params) Take(r *checkpoint.Reader) (checkpoint.Report, error) {
 	return report, r.Verify()
 }
 
-// maxExponent is that of float32 values whose square is no finite number, 2^64
-// and above, infinities and NaN with them.
+// maxExponent is the exponent, in the bits of a float32, from which squares are infinite: that of 2^64. Infinity and NaN have higher exponents.
 const maxExponent = (127 + 64) << 23
 
-// Check names the first value of a parameter that no training gives: a network
-// with one still computes something.
+// Check returns an error that names the first invalid value: NaN, infinite, 2^64 or above, or a negative variance. A network would compute with such
+// a value without an error.
 func (q *Param) Check() error {
 	for i, v := range q.Data {
 		switch bits := math.Float32bits(v); {
 		case bits&^(1<<31) >= maxExponent:
-			return fmt.Errorf("tensor %q has the value %v at [%d]: parameters are finite and below 2^64", q.Name, v, i)
+			return fmt.Errorf("tensor %q has the value %v at [%d]: parameters must be finite and below 2^64", q.Name, v, i)
 		case q.Kind == NormVariance && v < 0:
-			return fmt.Errorf("tensor %q has the value %v at [%d]: a variance is not negative", q.Name, v, i)
+			return fmt.Errorf("tensor %q has the value %v at [%d]: a variance must not be negative", q.Name, v, i)
 		}
 	}
 	return nil
 }
 
-// Load is Take of a file by its path.
+// Load opens the file at path and calls Take.
 func (p *Params) Load(path string) (checkpoint.Report, error) {
 	r, err := checkpoint.Open(path)
 	if err != nil {

@@ -20,7 +20,7 @@ func Conv(x, weight, bias *Node, c Conv2D) *Node {
 	return Apply(c, x, weight, bias)
 }
 
-// OutSide is the length of a side of the result for an input side and a kernel side.
+// OutSide returns the height or width of the output for that of the input and of the kernel.
 func (c Conv2D) OutSide(in, kernel int) int {
 	return (in+2*c.Pad-c.Dilation*(kernel-1)-1)/c.Stride + 1
 }
@@ -54,10 +54,10 @@ func (c Conv2D) OutShape(in []Shape) (Shape, error) {
 // Roles implements Roler.
 func (Conv2D) Roles(n int) ([]Role, Role) { return Reads(n, Activation), Activation }
 
-// check looks at the attributes.
+// check returns an error if an attribute is out of range.
 func (c Conv2D) check() error {
 	if c.Stride < 1 || c.Pad < 0 || c.Dilation < 1 || c.Groups < 1 {
-		return fmt.Errorf("stride %d, padding %d, dilation %d, %d groups: padding may be zero, the others are positive",
+		return fmt.Errorf("stride %d, padding %d, dilation %d, %d groups: padding must not be negative, the others must be positive",
 			c.Stride, c.Pad, c.Dilation, c.Groups)
 	}
 	return nil
@@ -79,8 +79,7 @@ func (c Conv2D) Diff(in []*Node, _, grad *Node) []*Node {
 	return g
 }
 
-// Conv2DGradInput is the gradient of a convolution by its input of Height x Width:
-// (dy, weight) -> dx.
+// Conv2DGradInput is the gradient of a convolution with respect to its input of Height x Width: (dy, weight) -> dx.
 type Conv2DGradInput struct {
 	Conv2D        Conv2D
 	Height, Width int
@@ -109,8 +108,7 @@ func (Conv2DGradInput) Roles(n int) ([]Role, Role) { return Reads(n, Activation)
 // NoDerivative says why there is none.
 func (Conv2DGradInput) NoDerivative() string { return secondDerivative }
 
-// Conv2DGradWeight is the gradient of a convolution by its weight of Kernel x Kernel:
-// (x, dy) -> dw.
+// Conv2DGradWeight is the gradient of a convolution with respect to its weight of Kernel x Kernel: (x, dy) -> dw.
 type Conv2DGradWeight struct {
 	Conv2D Conv2D
 	Kernel int

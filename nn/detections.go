@@ -8,32 +8,29 @@ import (
 	"scalenet/geom"
 )
 
-// Detections decides which objects are in each image, from what a box head says
-// of its regions, R an image:
+// Detections post-processes the output of a box head on R RoIs per image:
 //
-//	logits (N*R, K+1), deltas (N*R, 4(K+1) or 4), regions (N*R, 5), limits (N, 6)
+//	logits (N*R, K+1), deltas (N*R, 4(K+1) or 4), rois (N*R, 5), limits (N, 6)
 //	-> (N, Rows, 6): x1, y1, x2, y2, score, class from 1 to K
 //
-// The best detections come first; rows that are left over are zeros, whose class 0
-// is the background. Regions are those of Proposals; one of image -1 holds
-// nothing. The rows of limits are DetectionLimits. There is no derivative. What is
-// found is what Find finds, bit for bit but for the last bit of an exponential
-// function.
+// The detections of each image are in descending score; unused rows are padding of zeros, that is of class 0. The RoIs are the output of Proposals; rows
+// of image -1 are skipped. Each row of limits is a DetectionLimits. Detections have no derivative. The output is that of Find for each image, except
+// for the last bit of the exponential function.
 type Detections struct {
 	Coder geom.Coder
 	Rows  int
 }
 
-// DetectionLimits are an image's own.
+// DetectionLimits are the post-processing parameters of one image.
 type DetectionLimits struct {
 	Image    geom.Size
-	MinSize  float64 // shortest side in pixels
-	NMSIoU   float64 // detections that overlap a better one of their class by more go
-	PerImage int     // the best-scored stay, Rows at most
-	Score    float64 // detections are scored above
+	MinSize  float64 // minimum width and height in pixels
+	NMSIoU   float64 // IoU threshold of the NMS within each class
+	PerImage int     // maximum number of detections, at most Rows
+	Score    float64 // detections have a higher score
 }
 
-// Row is the limits as the operation reads them.
+// Row returns the parameters as a row of the operation's input.
 func (l DetectionLimits) Row() []float32 {
 	return limitsRow(l.Image, l.MinSize, l.NMSIoU, l.PerImage, float32(l.Score))
 }
@@ -45,14 +42,14 @@ func detectionLimitsOf(row []float32) DetectionLimits {
 // detectionRow is the length of the row of a detection.
 const detectionRow = 6
 
-// Detection is an object that was found.
+// Detection is a detected object.
 type Detection struct {
 	Box   geom.Box // clipped to the image
 	Class int32    // 1 to K
 	Score float32  // in (0, 1]
 }
 
-// DetectionsOf lists what is in the rows of one image.
+// DetectionsOf returns the detections in the output rows of one image.
 func DetectionsOf(rows []float32) (found []Detection) {
 	for ; len(rows) > 0 && rows[5] > 0; rows = rows[detectionRow:] {
 		found = append(found, Detection{geom.Box{X1: rows[0], Y1: rows[1], X2: rows[2], Y2: rows[3]}, int32(rows[5]), rows[4]})
@@ -70,7 +67,7 @@ func (d Detections) OutShape(in []Shape) (Shape, error) {
 	}
 	rows, classes, n := in[0][0], in[0][1]-1, in[3][0]
 	if d.Rows < 1 || classes < 1 || n < 1 || rows%n != 0 {
-		return nil, fmt.Errorf("%d rows of output, %d classes, %d regions of %d images: want at least 1, and as many regions for each image", d.Rows, classes, rows, n)
+		return nil, fmt.Errorf("%d output rows, %d classes, %d RoIs of %d images: want at least 1 of each, and the same number of RoIs per image", d.Rows, classes, rows, n)
 	}
 	columns := 4
 	if in[1][1] != 4 { // a box for each class
@@ -90,15 +87,14 @@ func (Detections) NoDerivative() string {
 	return "detections are constants: their choice has no derivative"
 }
 
-// Fill computes the operation, whose inputs and output are given as they lie in
-// memory.
+// Fill computes the operation: inputs and output have the shapes in the documentation of Detections.
 func (d Detections) Fill(logits, deltas, regions, limits, out []float32) {
 	n, rows := len(limits)/Limits, len(regions)/5
 	for i := range n {
 		image := part(out, i, n)
 		clear(image)
 		var boxes []geom.Box
-		var scores, offsets []float32 // of the rows that hold a region
+		var scores, offsets []float32 // of the rows that are not padding
 		for r := i * rows / n; r < (i+1)*rows/n; r++ {
 			if region := regions[5*r : 5*r+5]; region[0] >= 0 {
 				boxes = append(boxes, geom.Box{X1: region[1], Y1: region[2], X2: region[3], Y2: region[4]})
@@ -113,11 +109,13 @@ func (d Detections) Fill(logits, deltas, regions, limits, out []float32) {
 	}
 }
 
-// Find gives the detections of one image, the best first: softmax over the
-// classes, a box a region and class scored above Score, decoded and clipped to the
-// image, without a side below MinSize, NMS within each class, and the PerImage
-// best of all classes. Of equal scores the first region's is better, then the
-// first class's. Regions whose logits or boxes are no numbers give nothing.
+// Find returns the detections of one image in descending score:
+//
+//   - Apply softmax over the classes, and take the pairs of RoI and class with a score above Score.
+//   - Decode their boxes, clip them to the image, and drop boxes with a width or height below MinSize.
+//   - Apply NMS within each class, and keep the PerImage highest-scored boxes of all classes.
+//
+// Equal scores are in order of RoIs, then of classes. RoIs with NaN logits or boxes give no detections.
 func (d Detections) Find(regions []geom.Box, logits, deltas []float32, l DetectionLimits) []Detection {
 	var found candidates
 	n := len(regions)
@@ -134,14 +132,14 @@ func (d Detections) Find(regions []geom.Box, logits, deltas []float32, l Detecti
 	return out
 }
 
-// candidates are boxes of an image before NMS.
+// candidates are the boxes of an image before NMS.
 type candidates struct {
 	boxes   []geom.Box
 	scores  []float32
 	classes []int32
 }
 
-// add adds the boxes of one region, whose deltas are of each class or of all.
+// add adds the boxes of one RoI. Its deltas are per class, or four for all classes.
 func (out *candidates) add(coder geom.Coder, region geom.Box, scores, deltas []float32, l DetectionLimits) {
 	lowest, minSize := float32(l.Score), float32(l.MinSize)
 	for class := 1; class < len(scores); class++ {
@@ -161,7 +159,7 @@ func (out *candidates) add(coder geom.Coder, region geom.Box, scores, deltas []f
 	}
 }
 
-// softmax turns logits into scores.
+// softmax writes the softmax of logits to scores.
 func softmax(scores, logits []float32) {
 	highest := logits[0]
 	for _, v := range logits {

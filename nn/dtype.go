@@ -18,5 +18,5 @@ func (t DType) Size() int { return [...]int{4, 8, 2, 4, 2, 1}[t] }
 
 func (t DType) String() string { return [...]string{"f32", "f64", "bf16", "i32", "f16", "u8"}[t] }
 
-// Is16Bit tells whether the type is a 16-bit float: plans keep it between operations, and no host reads it.
+// Is16Bit reports whether the type is a 16-bit float. Plans use these types for activations only, and the host cannot read them.
 func (t DType) Is16Bit() bool { return t == BFloat16 || t == Float16 }

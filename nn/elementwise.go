@@ -8,7 +8,7 @@ import (
 // ReLU is max(x, 0).
 type ReLU struct{}
 
-// Relu applies the rectifier.
+// Relu applies ReLU.
 func Relu(x *Node) *Node { return Apply(ReLU{}, x) }
 
 // OutShape implements Op.
@@ -25,7 +25,7 @@ func (ReLU) Diff(_ []*Node, out, grad *Node) []*Node {
 	return []*Node{Apply(ReLUGrad{}, out, grad)}
 }
 
-// ReLUGrad is (y, dy) -> dy where y > 0, else 0; y is the rectifier's output.
+// ReLUGrad is (y, dy) -> dy where y > 0, else 0; y is the output of ReLU.
 type ReLUGrad struct{}
 
 // OutShape implements Op.

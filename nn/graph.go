@@ -9,7 +9,7 @@ import (
 // Graph is a gorgonia graph being built, with the parameters it uses.
 type Graph struct {
 	Params *Params
-	// Training makes BatchNorm normalise by batch moments where it is not frozen.
+	// Training makes BatchNorm normalise by the batch mean and variance, unless it is frozen.
 	Training bool
 
 	expr *gorgonia.ExprGraph
@@ -24,19 +24,19 @@ type Graph struct {
 	moments []Moments
 }
 
-// Moments is where a BatchNorm's batch moments appear in a training graph.
+// Moments holds the node of a BatchNorm's batch mean and variance in a training graph.
 type Moments struct {
 	Node           *Node // (2, C)
 	Mean, Variance *Param
-	Count          int // the number of values a channel's moments were taken over
+	Count          int // number of values per channel
 }
 
-// NewGraph starts a float32 graph on a set of parameters.
+// NewGraph returns an empty float32 graph on a set of parameters.
 func NewGraph(params *Params, training bool) *Graph {
 	return NewGraphOf(Float32, params, training)
 }
 
-// NewGraphOf starts a graph of another float type, for checking derivatives.
+// NewGraphOf returns an empty graph of another float type, to check derivatives.
 func NewGraphOf(dtype DType, params *Params, training bool) *Graph {
 	return &Graph{
 		Params: params, Training: training,
@@ -53,7 +53,7 @@ func (g *Graph) Features(name string, shape ...int) *Node {
 	return g.input(name, g.dtype, Activation, shape)
 }
 
-// Labels adds an input of int32 labels, or other whole numbers.
+// Labels adds an input of int32 labels or other integers.
 func (g *Graph) Labels(name string, shape ...int) *Node { return g.input(name, Int32, Index, shape) }
 
 // Bytes adds an input of bytes.
@@ -78,8 +78,7 @@ func (g *Graph) leaf(name string, dtype DType, role Role, shape Shape) *Node {
 	return n
 }
 
-// Param is the node of a parameter, which is made with its initial values if
-// the set does not have it yet.
+// Param returns the node of a parameter. If the set does not have the parameter yet, Param adds it with its initial values.
 func (g *Graph) Param(name string, kind Kind, init Init, shape ...int) *Node {
 	p := g.Params.ensure(name, kind, init, shape)
 	if n := g.nodes[name]; n != nil {
@@ -93,13 +92,13 @@ func (g *Graph) Param(name string, kind Kind, init Init, shape ...int) *Node {
 	return n
 }
 
-// ParamOf is the parameter behind a node, nil for every other node.
+// ParamOf returns the parameter of a node; nil if n is not the node of a parameter.
 func (g *Graph) ParamOf(n *Node) *Param { return g.bound[n] }
 
 // Inputs lists the inputs in the order in which they were added.
 func (g *Graph) Inputs() []*Node { return g.inputs }
 
-// Moments lists the batch moments taken in this graph, in order.
+// Moments lists the batch means and variances computed in this graph, in order.
 func (g *Graph) Moments() []Moments { return g.moments }
 
 // Gradient pairs a parameter with the node of its gradient.
@@ -108,10 +107,9 @@ type Gradient struct {
 	Node  *Node
 }
 
-// Backward derives the gradients of outputs by the learned parameters that the
-// graph uses and that are not frozen, in their order, and by further nodes.
-// seeds are the gradients of the outputs, nodes of equal shapes.
-func (g *Graph) Backward(outputs, seeds []*Node, wrt ...*Node) (grads []Gradient, further []*Node) {
+// Backward returns the gradients of outputs with respect to the trainable parameters that the graph uses and that are not frozen, in Params order,
+// and with respect to the nodes wrt. upstream are the upstream gradients, one per output and of its shape.
+func (g *Graph) Backward(outputs, upstream []*Node, wrt ...*Node) (grads []Gradient, further []*Node) {
 	var params []*Param
 	at := exprs(wrt)
 	for _, p := range g.Params.All() {
@@ -119,7 +117,7 @@ func (g *Graph) Backward(outputs, seeds []*Node, wrt ...*Node) (grads []Gradient
 			params, at = append(params, p), append(at, n.expr)
 		}
 	}
-	derived, err := gorgonia.Backpropagate(exprs(outputs), exprs(seeds), at)
+	derived, err := gorgonia.Backpropagate(exprs(outputs), exprs(upstream), at)
 	if err != nil {
 		Fail("deriving the backward graph: %w", err)
 	}

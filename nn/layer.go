@@ -49,18 +49,25 @@ func (g *Graph) BatchStatistics(p NormParams) bool { return g.Training && !g.bou
 // otherwise.
 func (g *Graph) Norm(x *Node, name string) *Node { return g.RepeatedNorm(x, name, 1) }
 
+// NormEps is Norm with another epsilon.
+func (g *Graph) NormEps(x *Node, name string, eps float64) *Node { return g.norm(x, name, 1, eps) }
+
 // RepeatedNorm is Norm of an x of which each value stands for `repeat` equal
 // ones: normalising before a nearest resize what the definition normalises
 // after it. Only the running variance, an unbiased estimate, depends on it.
 func (g *Graph) RepeatedNorm(x *Node, name string, repeat int) *Node {
+	return g.norm(x, name, repeat, NormEps)
+}
+
+func (g *Graph) norm(x *Node, name string, repeat int, eps float64) *Node {
 	s := x.Shape()
 	p := g.NormParams(name, s[3])
 	if !g.BatchStatistics(p) {
-		return Apply(FrozenBatchNorm2D{Eps: NormEps}, x, p.Weight, p.Bias, p.Mean, p.Variance)
+		return Apply(FrozenBatchNorm2D{Eps: eps}, x, p.Weight, p.Bias, p.Mean, p.Variance)
 	}
 	m := Apply(Moments2D{}, x)
 	g.moments = append(g.moments, Moments{m, g.bound[p.Mean], g.bound[p.Variance], s[0] * s[1] * s[2] * repeat})
-	return Apply(BatchNorm2D{NormEps}, x, p.Weight, p.Bias, m)
+	return Apply(BatchNorm2D{eps}, x, p.Weight, p.Bias, m)
 }
 
 // FrozenNormTerm normalises one term of a sum by running statistics; the

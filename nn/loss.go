@@ -10,8 +10,7 @@ import (
 //
 //	logits (N, K), labels (N) int32, negative = ignored -> (1)
 //
-// It is 0 when every label is ignored. Smoothing is the share of a label that is
-// spread evenly over all classes, as in PyTorch's label_smoothing.
+// The loss is 0 if every label is ignored. Smoothing is PyTorch's label_smoothing: the fraction of each label that is spread evenly over all classes.
 type SoftmaxCrossEntropy struct{ Smoothing float64 }
 
 // OutShape implements Op.
@@ -58,7 +57,7 @@ func (SoftmaxCrossEntropyGrad) NoDerivative() string { return secondDerivative }
 //
 //	logits (N), labels (N) int32: 1, 0, negative = ignored -> (1)
 //
-// It is 0 when every label is ignored.
+// The loss is 0 if every label is ignored.
 type SigmoidCrossEntropy struct{}
 
 // OutShape implements Op.
@@ -99,7 +98,7 @@ func (SigmoidCrossEntropyGrad) NoDerivative() string { return secondDerivative }
 //	prediction, target, weight of equal shape -> (1)
 //	d = prediction - target; weight * (d^2 / (2 Beta) where |d| < Beta, else |d| - Beta/2)
 //
-// A normaliser, and zeros for what is not trained on, are the caller's weights.
+// The weights include the normaliser 1/n, and are 0 for elements that are not trained.
 type SmoothL1 struct{ Beta float64 }
 
 // OutShape implements Op.

@@ -6,15 +6,14 @@ import (
 	"scalenet/checkpoint"
 )
 
-// Description is what a model's file says beside its parameters: the text of the configuration under the key of its kind, where that text
-// is from (for messages), and the class names.
+// Description is the metadata of a model file: the configuration as text, the origin of that text for error messages, and the class names.
 type Description struct {
 	Config, Origin string
 	Classes        []string
 }
 
-// ReadModel reads a model that was saved with [checkpoint.Describe] under a key. build makes the model of its description, with parameters
-// in an empty set; they are compared with the tensors of the file before memory is allocated for them. Errors name the file.
+// ReadModel reads a model file whose metadata [checkpoint.Describe] wrote under key. build builds the model from its description and adds the parameters
+// to params. ReadModel compares these with the file's tensors before it allocates memory for them. Errors name the file.
 func ReadModel(r *checkpoint.Reader, key string, build func(d Description, params *Params) error) error {
 	path := r.Path()
 	text, ok, err := checkpoint.Config(r.Metadata(), key)

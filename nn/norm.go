@@ -5,10 +5,9 @@ import (
 	"fmt"
 )
 
-// Moments2D gives the mean and the biased variance of each channel over images,
-// rows and columns: x (..., C) -> (2, C).
+// Moments2D computes the mean and the biased variance of each channel over images, rows and columns: x (..., C) -> (2, C).
 //
-// It is no step of the derivative: BatchNorm2D's own takes it into account.
+// Moments2D has no gradient of its own: BatchNorm2D.Diff includes the dependence of mean and variance on x.
 type Moments2D struct{}
 
 // OutShape implements Op.
@@ -28,12 +27,11 @@ func (Moments2D) ZeroDerivative() string {
 	return "BatchNorm2D's derivative with respect to x takes the batch statistics into account"
 }
 
-// BatchNorm2D normalises each channel by the moments of its batch:
+// BatchNorm2D normalises each channel by its batch mean and variance:
 //
 //	x (N, H, W, C), weight (C), bias (C), moments (2, C) of x -> like x
 //
-// The moments are an input only so that they are computed once: the derivative
-// by x takes their dependence on x into account.
+// moments, the output of Moments2D, are an input so that they are computed once. The gradient with respect to x includes their dependence on x.
 type BatchNorm2D struct{ Eps float64 }
 
 // OutShape implements Op.
@@ -121,9 +119,8 @@ func (BatchNorm2DGradInput) NoDerivative() string { return secondDerivative }
 //	x (..., C), weight, bias, mean, variance (C)
 //	-> (x - mean) * weight / sqrt(variance + Eps) + bias
 //
-// With ScaleOnly the constant term is left out: a sum of several terms that is
-// normalised as a whole is normalised term by term, the constant added once.
-// Weight and bias are constants here: only x has a gradient.
+// With ScaleOnly the result is x * weight / sqrt(variance + Eps), without the constant term. So a sum can be normalised term by term, with the constant
+// added once. Weight and bias are constants: only x has a gradient.
 type FrozenBatchNorm2D struct {
 	Eps       float64
 	ScaleOnly bool

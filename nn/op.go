@@ -6,14 +6,13 @@ import (
 	"strings"
 )
 
-// Op is an operation: a comparable struct whose fields are all its attributes.
+// Op is an operation. Its type is a comparable struct whose fields are the operation's attributes.
 type Op interface {
-	// OutShape gives the shape of the result for the shapes of the inputs, or
-	// says what does not fit.
+	// OutShape returns the shape of the output for the shapes of the inputs, or an error if they do not match.
 	OutShape(in []Shape) (Shape, error)
 }
 
-// typed is an operation whose result has not the type of its first input.
+// typed is an operation whose output has a type other than that of its first input.
 type typed interface {
 	Op
 	OutType() DType
@@ -22,43 +21,42 @@ type typed interface {
 // InPlacer is an operation whose output may take the memory of an input.
 type InPlacer interface {
 	Op
-	// InPlace lists the inputs whose memory the output may take, best first.
+	// InPlace returns the indices of the inputs whose memory the output may use, in order of preference.
 	InPlace() []int
 }
 
-// Mover is an operation that copies values, whatever type they have.
+// Mover is an operation that only copies values and so works on every type.
 type Mover interface {
 	Op
 	Moves()
 }
 
-// Detached is an operation whose output counts as a constant in derivatives, and why.
+// Detached is an operation whose output is a constant in derivatives. ZeroDerivative returns the reason.
 type Detached interface {
 	Op
 	ZeroDerivative() string
 }
 
-// Differentiable is an operation with a derivative. Gradients are not: asking
-// for a derivative that needs one of theirs fails.
+// Differentiable is an operation with a derivative. The ...Grad operations do not implement it, so second derivatives are an error.
 type Differentiable interface {
 	Op
-	// Diff returns, for each input, the node of its gradient given the gradient
-	// of the output; nil, or nothing at the end, where Wrt says no.
+	// Diff returns the node of the gradient with respect to each input; grad is the gradient with respect to the output. The entry is nil, or missing at
+	// the end, if Wrt is false.
 	Diff(in []*Node, out, grad *Node) []*Node
-	// Wrt says which of n inputs Diff gives a gradient for.
+	// Wrt reports for each of n inputs whether Diff returns its gradient.
 	Wrt(n int) []bool
 }
 
-// Error is what builders panic with; Build returns it.
+// Error is the value with which Fail panics, and the error that Build returns.
 type Error struct{ Err error }
 
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Fail stops the building of a graph with an error.
+// Fail panics with an *Error, which Build returns.
 func Fail(format string, args ...any) { panic(&Error{fmt.Errorf(format, args...)}) }
 
-// Build runs f, which builds graphs, and returns the *Error it stopped with.
+// Build runs f, which builds graphs. It returns the *Error with which f panicked, if any.
 func Build(f func()) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -73,14 +71,14 @@ func Build(f func()) (err error) {
 	return nil
 }
 
-// Name is the operation's name with its attributes, for messages and profiles.
+// Name returns the operation's name with its attributes, for messages and profiles.
 func Name(op Op) string {
 	_, name, _ := strings.Cut(fmt.Sprintf("%T", op), ".")
 	return name + fmt.Sprintf("%+v", op)
 }
 
 // secondDerivative is why the operations of derivatives have none.
-const secondDerivative = "it is part of a derivative, and second derivatives are not taken"
+const secondDerivative = "the operation is part of a derivative, and second derivatives are not supported"
 
 // first says that only the first `smooth` of n inputs are differentiated.
 func first(smooth, n int) []bool {
@@ -123,8 +121,7 @@ func wantDims(what string, s Shape, dims int) error {
 	return nil
 }
 
-// wantShape compares dimension by dimension: Shape.Eq takes (2) and (2, 1)
-// for equal.
+// wantShape returns an error if s and want differ.
 func wantShape(what string, s Shape, want ...int) error {
 	if !slices.Equal(s, want) {
 		return fmt.Errorf("%s has shape %v, want %v", what, s, Shape(want))

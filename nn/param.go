@@ -8,24 +8,23 @@ import (
 	"slices"
 )
 
-// Kind tells parameters apart where they are treated differently.
+// Kind is the kind of a parameter, on which weight decay, freezing and training depend.
 type Kind uint8
 
 const (
-	// Weight is a convolution's or linear layer's weight: decays.
+	// Weight is a convolution's or linear layer's weight.
 	Weight Kind = iota
 	// Bias is a convolution's or linear layer's bias.
 	Bias
-	// NormWeight and NormBias are BatchNorm's affine part.
+	// NormWeight and NormBias are BatchNorm's weight and bias.
 	NormWeight
 	NormBias
-	// NormMean and NormVariance are BatchNorm's running statistics, which no
-	// gradient changes.
+	// NormMean and NormVariance are BatchNorm's running statistics, which are not trainable.
 	NormMean
 	NormVariance
 )
 
-// Learned says whether gradients change parameters of the kind.
+// Learned reports whether parameters of the kind are trainable, that is have gradients.
 func (k Kind) Learned() bool { return k != NormMean && k != NormVariance }
 
 // Param is a named array of a model.
@@ -34,8 +33,8 @@ type Param struct {
 	Shape Shape
 	Kind  Kind
 	Data  []float32
-	// Frozen parameters are not trained; a BatchNorm whose weight is frozen
-	// keeps its running statistics and normalises by them in training too.
+	// Frozen parameters are not trained. A BatchNorm whose weight is frozen is a FrozenBatchNorm: it normalises by its running statistics, in training
+	// too, and does not update them.
 	Frozen bool
 }
 
@@ -48,30 +47,27 @@ type Params struct {
 	by     map[string]*Param
 }
 
-// NewParams returns an empty set. Every parameter's initial values depend on
-// the seed and its name only, not on the order of building.
+// NewParams returns an empty set. The initial values of a parameter depend only on the seed and the parameter's name, not on the order of building.
 func NewParams(seed uint64) *Params { return &Params{seed: seed, by: map[string]*Param{}} }
 
-// NewShapes returns an empty set whose parameters have names and shapes but no
-// values: what counting needs.
+// NewShapes returns an empty set whose parameters have names and shapes but no values, to count them.
 func NewShapes() *Params { return &Params{shapes: true, by: map[string]*Param{}} }
 
-// NewShapesFor is [NewShapes] for a file of so many tensors. Building a network
-// that has far more parameters fails early: what a file asks for costs no more
-// than the file.
+// NewShapesFor is [NewShapes] for the network of a file with so many tensors. Building a network with far more parameters fails early, so that a damaged
+// file cannot take more memory than its size.
 func NewShapesFor(tensors int) *Params {
 	p := NewShapes()
 	p.most = 2*tensors + 1000
 	return p
 }
 
-// All lists the parameters in the order in which the model uses them.
+// All returns the parameters in the order in which the model uses them.
 func (p *Params) All() []*Param { return p.list }
 
-// Get finds a parameter by name, nil if there is none.
+// Get returns the parameter with a name, or nil.
 func (p *Params) Get(name string) *Param { return p.by[name] }
 
-// Count is the number of learned values (running statistics are not counted).
+// Count returns the number of values in trainable parameters, without running statistics.
 func (p *Params) Count() (n int) {
 	for _, q := range p.list {
 		if q.Kind.Learned() {
@@ -81,15 +77,14 @@ func (p *Params) Count() (n int) {
 	return n
 }
 
-// Freeze marks as frozen the parameters for which the function says so, and
-// the others as not.
+// Freeze sets Frozen of every parameter to the result of the function.
 func (p *Params) Freeze(frozen func(*Param) bool) {
 	for _, q := range p.list {
 		q.Frozen = frozen(q)
 	}
 }
 
-// ensure finds a parameter or adds it with its initial values.
+// ensure returns the parameter with a name, and adds it with its initial values if necessary.
 func (p *Params) ensure(name string, kind Kind, init Init, shape Shape) *Param {
 	if q := p.by[name]; q != nil {
 		if !slices.Equal(q.Shape, shape) {
@@ -124,8 +119,7 @@ func Normal(std float64) Init {
 	}
 }
 
-// HeFanOut draws convolution weights from N(0, sqrt(2 / (K K Cout))), as the
-// authors of ScaleNet do.
+// HeFanOut draws convolution weights from N(0, std) with std = sqrt(2 / (K K Cout)), as the authors of ScaleNet do.
 func HeFanOut(random *rand.Rand, data []float32, s Shape) {
 	Normal(math.Sqrt(2/float64(s[0]*s[2]*s[3])))(random, data, s)
 }

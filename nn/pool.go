@@ -69,7 +69,7 @@ func (MaxPool2DGrad) Roles(n int) ([]Role, Role) { return Reads(n, Activation, A
 func (MaxPool2DGrad) NoDerivative() string { return secondDerivative }
 
 // AvgPool2D takes the mean of each Kernel x Kernel window; padding counts as
-// zeros (PyTorch's count_include_pad). Sides round down.
+// zeros (PyTorch's count_include_pad). Height and width of the output are rounded down.
 type AvgPool2D struct{ Kernel, Stride, Pad int }
 
 // AvgPool applies average pooling to x (N, H, W, C).
@@ -83,7 +83,7 @@ func (p AvgPool2D) OutShape(in []Shape) (Shape, error) {
 // Roles implements Roler.
 func (AvgPool2D) Roles(n int) ([]Role, Role) { return Reads(n, Activation), Activation }
 
-// OutSide is the length of a side of the result for an input side.
+// OutSide returns the height or width of the output for that of the input.
 func (p AvgPool2D) OutSide(in int) int { return poolSide(in, p.Kernel, p.Stride, p.Pad) }
 
 // Wrt implements Differentiable.
@@ -172,7 +172,7 @@ func (GlobalAvgPool2DGrad) Roles(n int) ([]Role, Role) { return Reads(n, Full), 
 // NoDerivative says why there is none.
 func (GlobalAvgPool2DGrad) NoDerivative() string { return secondDerivative }
 
-// poolSide rounds down; it is below 1 where the input is smaller than the window.
+// poolSide returns the height or width of the output, rounded down; below 1 if the input is smaller than the window.
 func poolSide(in, kernel, stride, pad int) int { return (in + 2*pad - kernel + stride) / stride }
 
 func poolShape(in []Shape, kernel, stride, pad int, side func(in int) int) (Shape, error) {
@@ -184,7 +184,7 @@ func poolShape(in []Shape, kernel, stride, pad int, side func(in int) int) (Shap
 		return nil, err
 	}
 	if kernel < 1 || stride < 1 || pad < 0 || 2*pad > kernel {
-		return nil, fmt.Errorf("kernel %d, stride %d, padding %d: padding may be half the kernel at most", kernel, stride, pad)
+		return nil, fmt.Errorf("kernel %d, stride %d, padding %d: padding must be at most half the kernel", kernel, stride, pad)
 	}
 	h, w := side(x[1]), side(x[2])
 	if h < 1 || w < 1 {

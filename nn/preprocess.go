@@ -6,20 +6,19 @@ import (
 	"scalenet/raster"
 )
 
-// Preprocess turns decoded images, bytes of blue, green and red, into a network's input:
+// Preprocess computes the model input from decoded images, which are BGR bytes:
 //
 //	bytes (any number), transforms (N, TransformRow)[, shifts (N, 3)] -> images (N, Height, Width, 3)
 //
-// Each image is normalised, resized and flipped as in package raster. The result lies in the upper left corner of its place in the batch,
-// and the padding is 0. The rows of transforms are those of [ImageTransform]. A row of shifts is added to red, green and blue of [0, 1]
-// before normalisation. The operation has no derivative.
+// Each image is normalised, resized and flipped as in package raster. The result is in the upper left corner of the image's slice of the batch;
+// padding is 0. Each row of transforms is an [ImageTransform]. A row of shifts is added to the RGB values in [0, 1] before normalisation. The operation
+// has no derivative.
 type Preprocess struct {
 	Mean, Std     [3]float32 // red, green, blue
 	Height, Width int
 }
 
-// ImageTransform says what Preprocess does with one image: its bytes begin at At and have W x H pixels, and Shift is added to its red, green
-// and blue.
+// ImageTransform is the transform of one image in Preprocess. The image has W x H pixels and begins at byte At. Shift is added to its RGB values.
 type ImageTransform struct {
 	At, W, H int
 	raster.Transform
@@ -29,7 +28,7 @@ type ImageTransform struct {
 // TransformRow is the length of a row of transforms.
 const TransformRow = 6
 
-// Row is the transform as the operation reads it, without the shift.
+// Row returns the transform, without Shift, as a row of the operation's input.
 func (p ImageTransform) Row() []int32 {
 	flips := int32(0)
 	if p.FlipX {
@@ -82,8 +81,8 @@ func (Preprocess) ZeroDerivative() string {
 // OutType is float32: bytes and transforms have no float type that the output could take.
 func (Preprocess) OutType() DType { return Float32 }
 
-// Transform returns the transform in row i. The error says that its image does not lie within the bytes, or its result not within the
-// batch. shifts may be empty.
+// Transform returns the transform in row i. It returns an error if the image exceeds the bytes, or the result exceeds Height x Width. shifts may be
+// empty.
 func (p Preprocess) Transform(bytes int, transforms []int32, shifts []float32, i int) (ImageTransform, error) {
 	a := transformOf(transforms[TransformRow*i:])
 	if len(shifts) > 0 {
@@ -91,7 +90,7 @@ func (p Preprocess) Transform(bytes int, transforms []int32, shifts []float32, i
 	}
 	fits := a.At >= 0 && a.W > 0 && a.H > 0 && a.At+3*a.W*a.H <= bytes && a.Transform.W > 0 && a.Transform.W <= p.Width && a.Transform.H > 0 && a.Transform.H <= p.Height
 	if !fits {
-		return a, fmt.Errorf("image %d of %dx%d at %d of %d bytes does not become %dx%d of %dx%d",
+		return a, fmt.Errorf("image %d: %dx%d pixels at byte %d of %d cannot be resized to %dx%d in a batch of %dx%d",
 			i, a.W, a.H, a.At, bytes, a.Transform.W, a.Transform.H, p.Width, p.Height)
 	}
 	return a, nil

@@ -7,33 +7,30 @@ import (
 	"scalenet/geom"
 )
 
-// Proposals chooses the regions of each image that may hold an object, out of
-// what a region proposal network says of its anchors:
+// Proposals selects the proposals of each image from the RPN's output:
 //
 //	objectness (N, H, W, A or 2A), deltas (N, H, W, 4A), anchors (H*W*A, 4), limits (N, 6)
-//	-> regions (N*Rows, 5): image, x1, y1, x2, y2
+//	-> proposals (N*Rows, 5): image, x1, y1, x2, y2
 //
-// Each image has Rows rows, the best region first; rows that are left over have
-// image -1. The rows of limits are ProposalLimits. Regions are constants: there is
-// no derivative. What is chosen is what Choose chooses, bit for bit but for the
-// last bit of an exponential function.
+// Each image has Rows rows, in descending score; unused rows are padding with image -1. Each row of limits is a ProposalLimits. Proposals have no
+// derivative. The output is that of Choose for each image, except for the last bit of the exponential function.
 type Proposals struct {
 	Coder   geom.Coder
-	PerCell int  // anchors a cell, A
-	Pairs   bool // 2A logits a cell: A of background, then A of objects
+	PerCell int  // anchors per cell, A
+	Pairs   bool // 2A logits per cell: A for background, then A for foreground
 	Rows    int
 }
 
-// ProposalLimits are an image's own.
+// ProposalLimits are the selection parameters of one image.
 type ProposalLimits struct {
 	Image     geom.Size
-	MinSize   float64 // shortest side in pixels
-	NMSIoU    float64 // regions that overlap a better one by more go
-	AfterNMS  int     // the best of what NMS leaves, Rows at most
-	BeforeNMS int     // the best anchors that are looked at
+	MinSize   float64 // minimum width and height in pixels
+	NMSIoU    float64 // IoU threshold of NMS
+	AfterNMS  int     // number of highest-scored proposals kept after NMS, at most Rows
+	BeforeNMS int     // number of highest-scored anchors before NMS
 }
 
-// Row is the limits as the operation reads them.
+// Row returns the parameters as a row of the operation's input.
 func (l ProposalLimits) Row() []float32 {
 	return limitsRow(l.Image, l.MinSize, l.NMSIoU, l.AfterNMS, countOf(l.BeforeNMS))
 }
@@ -45,14 +42,12 @@ func proposalLimitsOf(row []float32) ProposalLimits {
 // Limits is the length of a row of limits.
 const Limits = 6
 
-// limitsRow is what the limits of proposals and detections have in common, and
-// one number more.
+// limitsRow returns the row of a ProposalLimits or DetectionLimits: the common parameters, then the parameter own that only one of them has.
 func limitsRow(image geom.Size, minSize, nmsIoU float64, most int, own float32) []float32 {
 	return []float32{float32(image.W), float32(image.H), float32(minSize), geom.Threshold(nmsIoU), countOf(most), own}
 }
 
-// countOf is a count as a float32, which holds all up to 2^24: more are not
-// counted.
+// countOf returns n as a float32, at most 2^24, up to which float32 holds every integer.
 func countOf(n int) float32 { return float32(min(n, 1<<24)) }
 
 // OutShape implements Op.
@@ -61,7 +56,7 @@ func (p Proposals) OutShape(in []Shape) (Shape, error) {
 		return nil, err
 	}
 	if p.PerCell < 1 || p.Rows < 1 {
-		return nil, fmt.Errorf("%d anchors a cell, %d rows: both are positive", p.PerCell, p.Rows)
+		return nil, fmt.Errorf("%d anchors per cell, %d rows: both must be positive", p.PerCell, p.Rows)
 	}
 	if err := wantDims("objectness", in[0], 4); err != nil {
 		return nil, err
@@ -82,7 +77,7 @@ func (Proposals) NoDerivative() string {
 	return "proposals are constants: their choice has no derivative"
 }
 
-// Logits is the number of logits a cell.
+// Logits returns the number of logits per cell.
 func (p Proposals) Logits() int {
 	if p.Pairs {
 		return 2 * p.PerCell
@@ -90,8 +85,7 @@ func (p Proposals) Logits() int {
 	return p.PerCell
 }
 
-// Fill computes the operation, whose inputs and output are given as they lie in
-// memory.
+// Fill computes the operation: inputs and output have the shapes in the documentation of Proposals.
 func (p Proposals) Fill(objectness, deltas, anchors, limits, regions []float32) {
 	n := len(limits) / Limits
 	for i := range n {
@@ -102,10 +96,13 @@ func (p Proposals) Fill(objectness, deltas, anchors, limits, regions []float32) 
 	}
 }
 
-// Choose gives the regions of one image, the best first, and their logits: the
-// BeforeNMS best anchors are decoded and clipped to the image, those with a side
-// below MinSize or a value that is not finite go, and of what NMS leaves the
-// AfterNMS best stay. Of equal logits the first is better.
+// Choose returns the proposals of one image in descending logit, and their logits:
+//
+//   - Decode the BeforeNMS highest-scored anchors and clip the boxes to the image.
+//   - Drop boxes with a width or height below MinSize, or with a NaN or infinite value.
+//   - Apply NMS and keep the AfterNMS highest-scored boxes.
+//
+// Equal logits are in anchor order.
 func (p Proposals) Choose(anchors []geom.Box, objectness, deltas []float32, l ProposalLimits) (boxes []geom.Box, logits []float32) {
 	if p.Pairs {
 		objectness = margins(objectness, p.PerCell)
@@ -126,8 +123,7 @@ func (p Proposals) Choose(anchors []geom.Box, objectness, deltas []float32, l Pr
 	return boxes[:len(kept)], logits[:len(kept)]
 }
 
-// margins brings the two logits of every anchor down to one with the same score:
-// the softmax of two numbers is the sigmoid of their difference.
+// margins returns one logit per anchor from the two for background and foreground: the softmax of two logits is the sigmoid of their difference.
 func margins(logits []float32, perCell int) []float32 {
 	out := make([]float32, 0, len(logits)/2)
 	for ; len(logits) > 0; logits = logits[2*perCell:] {
@@ -138,10 +134,10 @@ func margins(logits []float32, perCell int) []float32 {
 	return out
 }
 
-// NoImage is the image of a row that holds no region.
+// NoImage is the image index of a padding row.
 const NoImage = -1
 
-// FillRoIs writes boxes of an image as rows of five, and marks the rows left over.
+// FillRoIs writes boxes as rows (image, x1, y1, x2, y2) and marks the remaining rows as padding.
 func FillRoIs(rows []float32, image int, boxes []geom.Box) {
 	clear(rows)
 	for i := 0; i < len(rows); i += 5 {
@@ -152,7 +148,7 @@ func FillRoIs(rows []float32, image int, boxes []geom.Box) {
 	}
 }
 
-// RoIBoxes lists the regions in the rows of one image, which begin with them.
+// RoIBoxes returns the boxes in the rows of one image, up to the first padding row.
 func RoIBoxes(rows []float32) (regions []geom.Box) {
 	for ; len(rows) > 0 && rows[0] >= 0; rows = rows[5:] {
 		regions = append(regions, geom.Box{X1: rows[1], Y1: rows[2], X2: rows[3], Y2: rows[4]})
@@ -160,7 +156,7 @@ func RoIBoxes(rows []float32) (regions []geom.Box) {
 	return regions
 }
 
-// part is the i-th of n equal parts.
+// part returns the i-th of n equal parts of values.
 func part(values []float32, i, n int) []float32 {
 	size := len(values) / n
 	return values[i*size : (i+1)*size]

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// ResizeMode is how Resize finds the value between pixels.
+// ResizeMode is the interpolation of Resize.
 type ResizeMode string
 
 const (
@@ -21,7 +21,7 @@ type Resize2D struct {
 	Mode          ResizeMode
 }
 
-// Resize resizes x (N, H, W, C) to height x width; x itself if it has that size.
+// Resize resizes x (N, H, W, C) to height x width. It returns x if x has that size.
 func Resize(x *Node, height, width int, mode ResizeMode) *Node {
 	if s := x.Shape(); s[1] == height && s[2] == width {
 		return x

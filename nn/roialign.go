@@ -5,18 +5,17 @@ import (
 	"fmt"
 )
 
-// RoIAlign samples features bilinearly on a grid of Size x Size bins a region:
+// RoIAlign samples features bilinearly on a grid of Size x Size bins per RoI:
 //
 //	features (N, H, W, C), rois (R, 5): image index, x1, y1, x2, y2 in image pixels
 //	-> (R, Size, Size, C), each bin the mean of its Sampling x Sampling points
 //
-// Sampling 0 is adaptive: ceil(side / Size) points a side. Aligned shifts by
-// half a pixel and allows regions of no area; without it a region is at least
-// one feature pixel wide (the two conventions of torchvision.ops.roi_align).
-// A region whose image index is negative gives zeros.
+// Sampling 0 is adaptive: ceil(width / Size) x ceil(height / Size) points per bin, with width and height in feature cells. Aligned is torchvision's
+// aligned=True: RoIs are shifted by half a cell and may have no area; otherwise a RoI is at least one cell wide and high. A RoI with a negative image
+// index gives zeros.
 type RoIAlign struct {
 	Size     int
-	Scale    float64 // feature pixels an image pixel, 1/16 for stride 16
+	Scale    float64 // feature cells per pixel of the model input, 1/16 for stride 16
 	Sampling int
 	Aligned  bool
 }
@@ -30,7 +29,7 @@ func (r RoIAlign) OutShape(in []Shape) (Shape, error) {
 		return nil, err
 	}
 	if r.Size < 1 || !(r.Scale > 0) || r.Sampling < 0 {
-		return nil, fmt.Errorf("size %d, scale %g, sampling %d: size and scale are positive, sampling not negative", r.Size, r.Scale, r.Sampling)
+		return nil, fmt.Errorf("size %d, scale %g, sampling %d: size and scale must be positive, sampling not negative", r.Size, r.Scale, r.Sampling)
 	}
 	return Shape{in[1][0], r.Size, r.Size, in[0][3]}, wantShape("rois", in[1], in[1][0], 5)
 }
@@ -38,7 +37,7 @@ func (r RoIAlign) OutShape(in []Shape) (Shape, error) {
 // Roles implements Roler.
 func (RoIAlign) Roles(n int) ([]Role, Role) { return Reads(n, Activation, Full), Activation }
 
-// Wrt implements Differentiable: regions are constants.
+// Wrt implements Differentiable: RoIs are constants.
 func (r RoIAlign) Wrt(n int) []bool { return first(1, n) }
 
 // Diff implements Differentiable.

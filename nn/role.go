@@ -1,6 +1,6 @@
 package nn
 
-// Role says what a value is in a network, and with it which element types it may have on a device.
+// Role is the role of a value in a network. It determines which element types the value may have on a device.
 type Role uint8
 
 // The roles.
@@ -21,16 +21,16 @@ func (r Role) String() string {
 	return [...]string{"full precision", "activation", "parameter", "index", "byte"}[r]
 }
 
-// Roler is an operation that reads its inputs in roles of its own. Every other operation passes on what it is given: its output is an
-// Activation where an input is one, else a Parameter where its first input is one, else Full.
+// Roler is an operation that defines the roles of its inputs and output. For any other operation the output is an Activation if an input is, else a
+// Parameter if its first input is, else Full.
 type Roler interface {
 	Op
-	// Roles says as what each of n inputs is read, and what the output is.
+	// Roles returns the role in which each of n inputs is read, and the role of the output.
 	Roles(n int) (in []Role, out Role)
 }
 
-// RolesOf says as what an operation reads inputs of the given roles, and the role of its output. A device converts an input to the element
-// type of the role that it is read in.
+// RolesOf returns the roles in which an operation reads inputs of the given roles, and the role of its output. A device converts each input to the element
+// type of the role in which it is read.
 func RolesOf(op Op, in []Role) (read []Role, out Role) {
 	if r, ok := op.(Roler); ok {
 		return r.Roles(len(in))
@@ -47,7 +47,7 @@ func RolesOf(op Op, in []Role) (read []Role, out Role) {
 	return read, out
 }
 
-// Reads are the roles of n inputs, of which those beyond the given ones are parameters.
+// Reads returns the roles of n inputs: the given ones, then Parameter for the remaining inputs.
 func Reads(n int, roles ...Role) []Role {
 	all := make([]Role, n)
 	for i := range all {

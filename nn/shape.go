@@ -21,7 +21,7 @@ func (s Shape) TotalSize() int {
 // Clone is a copy that shares no memory with s.
 func (s Shape) Clone() Shape { return slices.Clone(s) }
 
-// Equal tells whether two shapes have the same dimensions.
+// Equal reports whether two shapes have the same dimensions.
 func (s Shape) Equal(other Shape) bool { return slices.Equal(s, other) }
 
 // String is "(2, 3)".
@@ -33,7 +33,7 @@ func (s Shape) String() string {
 	return "(" + strings.Join(dims, ", ") + ")"
 }
 
-// maxDims is the most dimensions that a Dims holds.
+// maxDims is the maximum number of dimensions of a Dims.
 const maxDims = 6
 
 // Dims is a shape as an attribute of an operation: operations are comparable, slices are not.
@@ -42,7 +42,7 @@ type Dims struct {
 	sizes [maxDims]int
 }
 
-// DimsOf is the shape as an attribute. More than six dimensions stop the building of the graph with an error.
+// DimsOf returns a shape as an attribute. For more than six dimensions it calls Fail.
 func DimsOf(shape ...int) (d Dims) {
 	if len(shape) > maxDims {
 		Fail("shape %v has %d dimensions, want at most %d", Shape(shape), len(shape), maxDims)
@@ -51,7 +51,7 @@ func DimsOf(shape ...int) (d Dims) {
 	return d
 }
 
-// Shape is what DimsOf was given.
+// Shape returns the shape that was given to DimsOf.
 func (d Dims) Shape() Shape { return d.sizes[:d.count:d.count] }
 
 func (d Dims) String() string { return d.Shape().String() }
