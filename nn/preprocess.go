@@ -90,7 +90,7 @@ func (p Preprocess) Transform(bytes int, transforms []int32, shifts []float32, i
 	}
 	fits := a.At >= 0 && a.W > 0 && a.H > 0 && a.At+3*a.W*a.H <= bytes && a.Transform.W > 0 && a.Transform.W <= p.Width && a.Transform.H > 0 && a.Transform.H <= p.Height
 	if !fits {
-		return a, fmt.Errorf("image %d: %dx%d pixels at byte %d of %d cannot be resized to %dx%d in a batch of %dx%d",
+		return a, fmt.Errorf("image %d of %dx%d pixels at byte %d of %d cannot be resized to %dx%d in a batch of %dx%d",
 			i, a.W, a.H, a.At, bytes, a.Transform.W, a.Transform.H, p.Width, p.Height)
 	}
 	return a, nil
