@@ -11,17 +11,17 @@ const (
 	spacing      = 0x1p-52 // numpy's spacing(1), which pycocotools adds to keep 0/0 away; it shows in the last digit
 )
 
-// classCurve is what the figures need of one class.
+// classCurve has the sums of one class from which the metrics are computed.
 type classCurve struct {
 	objects   [numAreas]int                    // not ignored
 	precision [numAreas][numThresholds]float64 // summed over the 101 recall points
-	recall    [numAreas][numThresholds]float64 // with 100 detections an image
+	recall    [numAreas][numThresholds]float64 // with 100 detections per image
 	recall1   [numThresholds]float64           // with 1, over all areas
 	recall10  [numThresholds]float64           // with 10
 }
 
-// accumulate turns verdicts into curves, classes in parallel, the largest first so that none is left over at the end. The rankings
-// are nil if they are not wanted.
+// accumulate computes the curves of all classes from the verdicts. Classes run in parallel, the largest first for an even load. The
+// rankings are nil if they are not requested.
 func (p *problem) accumulate(ranking bool) ([]classCurve, []Ranking) {
 	curves := make([]classCurve, len(p.gt.Categories))
 	var rankings []Ranking
@@ -45,7 +45,7 @@ func (p *problem) accumulate(ranking bool) ([]classCurve, []Ranking) {
 	return curves, rankings
 }
 
-// accumulator is one goroutine's scratch.
+// accumulator is the scratch memory of one goroutine.
 type accumulator struct {
 	rows    []scored
 	spare   []scored
@@ -81,7 +81,7 @@ func (c *accumulator) class(p *problem, k int, out *classCurve) {
 	}
 }
 
-// area walks the detections of a class from the highest score down, all thresholds at once.
+// area accumulates the detections of a class in descending score order, for all thresholds at once.
 func (c *accumulator) area(p *problem, area int, out *classCurve) {
 	objects := float64(out.objects[area])
 	var truePositives, falsePositives, first, ten [numThresholds]int

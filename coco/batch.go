@@ -10,38 +10,38 @@ import (
 	"scalenet/raster"
 )
 
-// Batch is several images as one network input. It belongs to the receiver.
+// Batch is a batch of images with their boxes. The receiver may modify it.
 type Batch struct {
-	Epoch, Step int        // where it stands in the data
-	Pixels      []float32  // len(Samples) x H x W x 3, normalised RGB, rows and columns behind each image are 0; nil if LoaderConfig.Raw
+	Epoch, Step int        // position in training: Step counts batches of the epoch
+	Pixels      []float32  // len(Samples) x H x W x 3, normalised RGB, zero-padded at the right and at the bottom; nil if LoaderConfig.Raw
 	Raw         []RawImage // if LoaderConfig.Raw
-	H, W        int        // padded, the same for the whole batch
+	H, W        int        // padded size of all images of the batch
 	Samples     []Sample
 
-	Loading, Filling time.Duration // spent on reading and decoding, and on resizing and normalising, on a goroutine ahead of Next
+	Loading, Filling time.Duration // time for reading and decoding, and for resizing and normalising
 }
 
-// RawImage is a decoded image and the transform that the device applies to it. Several may share one image, which does not change.
+// RawImage is a decoded image and the transform that the device applies to it. The image may be shared and must not be modified.
 type RawImage struct {
 	Image *imaging.Image
 	raster.Transform
 }
 
-// Sample is one image of a batch and what is on it. Boxes, Classes and Crowd have the same length; boxes of no area are left
-// out.
+// Sample is one image of a batch and its ground-truth objects. Boxes, Classes and Crowd have the same length. Zero-area boxes are
+// left out.
 type Sample struct {
 	Index          int // into Dataset.Images
 	ID             int64
 	FileName       string
 	Original       geom.Size  // of the image
 	Resized        geom.Size  // within the batch, before padding
-	ScaleX, ScaleY float32    // resized by original
-	Boxes          []geom.Box // in resized pixels, flipped as the image is
+	ScaleX, ScaleY float32    // resized size / original size
+	Boxes          []geom.Box // in pixels of the resized image, flipped with the image
 	Classes        []int      // 1..K
 	Crowd          []bool
 }
 
-// FileNames lists the images of the batch.
+// FileNames returns the file names of the images of the batch.
 func (b *Batch) FileNames() []string {
 	names := make([]string, len(b.Samples))
 	for i := range b.Samples {
@@ -50,7 +50,7 @@ func (b *Batch) FileNames() []string {
 	return names
 }
 
-// build makes batch step of an epoch.
+// build returns batch step of an epoch.
 func (l *Loader) build(epoch, step int, plan *batchPlan) (*Batch, error) {
 	b := &Batch{Epoch: epoch, Step: step, H: plan.size.H, W: plan.size.W, Samples: make([]Sample, len(plan.images))}
 	pitch := b.H * b.W * 3
@@ -78,7 +78,7 @@ func (l *Loader) build(epoch, step int, plan *batchPlan) (*Batch, error) {
 	return b, nil
 }
 
-// transformed is an image with the transform of a sample. Training and detection resize alike: in float32, as torchvision does.
+// transformed returns an image with the transform of a sample. Training and detection both resize in float32, as torchvision does.
 func transformed(image *imaging.Image, size geom.Size, change augmentation) RawImage {
 	if change.brightness != 1 {
 		image = image.Brightness(change.brightness)
@@ -86,7 +86,7 @@ func transformed(image *imaging.Image, size geom.Size, change augmentation) RawI
 	return RawImage{image, raster.Transform{W: size.W, H: size.H, FlipX: change.flipX, FlipY: change.flipY}}
 }
 
-// sample describes image index resized to the scale, without its pixels.
+// sample returns the sample of image index, resized to the scale of the plan.
 func (l *Loader) sample(index, shorter int, change augmentation) Sample {
 	img := &l.data.Images[index]
 	original := l.sizes[index]
@@ -117,7 +117,7 @@ func (c augmentation) box(b geom.Box, size geom.Size) geom.Box {
 	return b
 }
 
-// hasObjects tells whether image i has an object to train on: a box with an area that is not ignored.
+// hasObjects reports whether image i has an object to train on: not ignored, with a box of nonzero area.
 func (d *Dataset) hasObjects(i int) bool {
 	return slices.ContainsFunc(d.Objects(i), func(at int32) bool {
 		return !d.Annotations[at].Empty() && !d.Annotations[at].Ignored()

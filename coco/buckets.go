@@ -9,22 +9,22 @@ import (
 	"scalenet/imaging"
 )
 
-// bucket is a group of images of similar shape: batches are made within it, padded to one size a scale, so that a model needs few
-// graphs.
+// bucket is a group of images of similar aspect ratio. All batches of a bucket are padded to one size per scale, so that a model is
+// compiled for few input shapes.
 type bucket struct {
 	images []int       // indices into the data set, ascending
 	sizes  []geom.Size // padded size at each scale of Config.Shorter
 }
 
-// shape is a padded size with the images that fit it exactly.
+// shape is a padded size with the images whose padded size it is.
 type shape struct {
 	geom.Size
 	images []int
 }
 
-// makeBuckets divides images of the given sizes into at most cfg.Buckets groups, so that the pixels an epoch computes on are
-// fewest: shapes in order of their aspect, cut into runs, by dynamic programming. A group that repeats images to fill its
-// last batch pays for them, so none is too small.
+// makeBuckets divides images of the given sizes into at most cfg.Buckets groups that minimise the number of pixels per epoch,
+// padding included. Groups are runs of shapes sorted by aspect ratio, found by dynamic programming. Images that are repeated to
+// fill the last batch of a group count, so that no group is too small.
 func makeBuckets(cfg *LoaderConfig, images []int, size func(i int) geom.Size) []bucket {
 	shapes := distinctShapes(cfg, images, size)
 	n := len(shapes)
@@ -94,7 +94,7 @@ func distinctShapes(cfg *LoaderConfig, images []int, size func(i int) geom.Size)
 	return shapes
 }
 
-// paddedSizes are what holds all the images at each scale.
+// paddedSizes returns the smallest padded size that holds all the images, for each scale.
 func paddedSizes(cfg *LoaderConfig, images []int, size func(i int) geom.Size) []geom.Size {
 	sizes := make([]geom.Size, len(cfg.Shorter))
 	for k, shorter := range cfg.Shorter {
@@ -107,19 +107,19 @@ func paddedSizes(cfg *LoaderConfig, images []int, size func(i int) geom.Size) []
 
 func union(a, b geom.Size) geom.Size { return geom.Size{W: max(a.W, b.W), H: max(a.H, b.H)} }
 
-// fit is the size at which an image enters the network.
+// fit returns the size of an image in the network input, before padding.
 func (c *LoaderConfig) fit(s geom.Size, shorter int) geom.Size {
 	w, h := imaging.Fit(s.W, s.H, shorter, c.Longest)
 	return geom.Size{W: w, H: h}
 }
 
-// padded rounds up to multiples of the divisor.
+// padded rounds a size up to multiples of the divisor, and to MinSide.
 func (c *LoaderConfig) padded(s geom.Size) geom.Size {
 	up := func(v int) int { return (max(v, c.MinSide) + c.Divisor - 1) / c.Divisor * c.Divisor }
 	return geom.Size{W: up(s.W), H: up(s.H)}
 }
 
-// filled is the number of places that n images take in batches.
+// filled returns n rounded up to full batches if images are repeated.
 func (c *LoaderConfig) filled(n int) int {
 	if c.Repeat {
 		n = (n + c.Batch - 1) / c.Batch * c.Batch

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// copies finds the images whose files have the same bytes. Each of them has the list of all of its kind. Only files of one length
-// are read; files that are not there are no copies.
+// copies finds images with identical files. It maps each such image to the list of all images with the same bytes. Only files of
+// equal length are read. Missing files are skipped.
 func (d *Dataset) copies() (map[int][]int, error) {
 	byLength := make(map[int64][]int)
 	for i := range d.Images {
@@ -16,7 +16,7 @@ func (d *Dataset) copies() (map[int][]int, error) {
 			byLength[info.Size()] = append(byLength[info.Size()], i)
 		}
 	}
-	var same []int // images of a length that others have
+	var same []int // images whose file length is not unique
 	for _, list := range byLength {
 		if len(list) > 1 {
 			same = append(same, list...)

@@ -10,8 +10,8 @@ import (
 	"strconv"
 )
 
-// Dataset is a set of images with boxes. Images keep the order of the file; Categories stand in class order: class c of a
-// model (1..K, 0 is background) is Categories[c-1].
+// Dataset is a set of images with ground-truth boxes. Images keep the order of the file. Class c of a model (1..K, 0 is
+// background) is Categories[c-1].
 type Dataset struct {
 	Path        string // the file or folder it was read from, for messages
 	ImagesDir   string // folder that the file names of Images are relative to
@@ -23,44 +23,44 @@ type Dataset struct {
 	byImage   []int32 // annotation indices, grouped by image, in file order
 	imageFrom []int32 // byImage[imageFrom[i]:imageFrom[i+1]] belongs to image i
 
-	leftImages, leftAnnotations leftOut // entries of the file that are not here, for messages
+	leftImages, leftAnnotations leftOut // entries of the file that were skipped, for messages
 }
 
-// Image is one image. Width and Height are as annotated, in pixels; 0 if the file does not say.
+// Image is one image. Width and Height are the annotated size in pixels, 0 if not annotated.
 type Image struct {
 	ID            int64
 	FileName      string
 	Width, Height int
 }
 
-// Category is a class of objects under the id that annotations and results use.
+// Category is a class of objects, with the id that annotations and results use.
 type Category struct {
 	ID   int64
 	Name string
 }
 
-// Annotation is one object.
+// Annotation is one ground-truth object.
 type Annotation struct {
 	ID        int64
 	Image     int        // index into Dataset.Images
 	Class     int        // 1-based: Dataset.Categories[Class-1]
 	Box       [4]float64 // x, y, width, height in pixels of the original image
-	Area      float64    // decides small, medium, large; of the mask where there is one, else width*height
+	Area      float64    // decides small, medium, large: the file's "area" (of the mask, in COCO), else width*height
 	Crowd     bool
-	Ignore    bool // the file's "ignore": no error to find it and none to miss it; unlike a crowd it is found once
-	Difficult bool // Pascal VOC's flags; kept, and otherwise treated like any object
+	Ignore    bool // the file's "ignore": neither found nor missed; unlike a crowd, it is matched at most once
+	Difficult bool // Pascal VOC's flags; kept, but without effect
 	Truncated bool
 }
 
-// Empty tells whether the box has no area. Such boxes stay in the data set, where they count as objects nobody can find (as in
-// pycocotools); training leaves them out.
+// Empty reports whether the box has zero area. As in pycocotools, such objects count in the evaluation and no detection can match
+// them. Training skips them.
 func (a *Annotation) Empty() bool { return a.Box[2] <= 0 || a.Box[3] <= 0 }
 
-// Ignored tells whether the object counts neither as found nor as missed: a crowd, or one that the file says to ignore. It is no
-// example to train on, and what lies on it is no background.
+// Ignored reports whether the object is a crowd or has "ignore": 1. It counts neither as found nor as missed. In training it is
+// neither a positive example nor background.
 func (a *Annotation) Ignored() bool { return a.Crowd || a.Ignore }
 
-// ClassNames are the names of classes 1..K.
+// ClassNames returns the names of classes 1..K.
 func (d *Dataset) ClassNames() []string {
 	names := make([]string, len(d.Categories))
 	for i, c := range d.Categories {
@@ -69,7 +69,7 @@ func (d *Dataset) ClassNames() []string {
 	return names
 }
 
-// ImagePath is where the image of image i lies.
+// ImagePath returns the path of the file of image i.
 func (d *Dataset) ImagePath(i int) string {
 	name := filepath.FromSlash(d.Images[i].FileName)
 	if filepath.IsAbs(name) {
@@ -78,16 +78,16 @@ func (d *Dataset) ImagePath(i int) string {
 	return filepath.Join(d.ImagesDir, name)
 }
 
-// ImagePlace is the index that image i has in the file, which has the entries, too, that were left out.
+// ImagePlace returns the index of image i in the file, where skipped entries count.
 func (d *Dataset) ImagePlace(i int) int { return d.leftImages.place(i) }
 
-// AnnotationPlace is the index that annotation i has in the file.
+// AnnotationPlace returns the index of annotation i in the file, where skipped entries count.
 func (d *Dataset) AnnotationPlace(i int) int { return d.leftAnnotations.place(i) }
 
-// Objects are the indices of image i's annotations, in file order. The slice belongs to the data set.
+// Objects returns the indices of image i's annotations, in file order. The slice must not be modified.
 func (d *Dataset) Objects(i int) []int32 { return d.byImage[d.imageFrom[i]:d.imageFrom[i+1]] }
 
-// EmptyBoxes counts the annotations whose box has no area.
+// EmptyBoxes counts the annotations with zero-area boxes.
 func (d *Dataset) EmptyBoxes() int {
 	n := 0
 	for i := range d.Annotations {
@@ -98,7 +98,7 @@ func (d *Dataset) EmptyBoxes() int {
 	return n
 }
 
-// CheckImages reports the first image that is not on disk as an error, with the number of all that are not.
+// CheckImages returns an error with the first missing image file and the number of missing files.
 func (d *Dataset) CheckImages() error {
 	missing, first := 0, ""
 	for i := range d.Images {
@@ -124,7 +124,7 @@ func (d *Dataset) CheckImages() error {
 	return fmt.Errorf("%s: %s (and %d more)", d.Path, first, missing-1)
 }
 
-// Missing says that the image of image i is not there.
+// Missing returns the error for a missing file of image i.
 func (d *Dataset) Missing(i int) string {
 	if d.Images[i].FileName == "" {
 		return fmt.Sprintf("images[%d].file_name: missing", d.ImagePlace(i))
@@ -132,7 +132,7 @@ func (d *Dataset) Missing(i int) string {
 	return fmt.Sprintf("images[%d].file_name: no image at %.200s", d.ImagePlace(i), d.ImagePath(i))
 }
 
-// index groups the annotations by image; every reader ends with it.
+// index groups the annotations by image. Every reader calls it at the end.
 func (d *Dataset) index() {
 	from := make([]int32, len(d.Images)+1)
 	for i := range d.Annotations {
@@ -151,8 +151,8 @@ func (d *Dataset) index() {
 	d.imageFrom = from
 }
 
-// useClasses puts the categories in the order of names, so that class numbers are those of a given model. A name the data set
-// lacks becomes a category without objects; an object of a class that names lacks is an error.
+// useClasses puts the categories in the order of names, the classes of a model. A name without category becomes a category
+// without objects. An object whose class is not in names is an error.
 func (d *Dataset) useClasses(names []string) error {
 	position := make(map[string]int, len(names)) // class number by name
 	for i, name := range names {
@@ -190,7 +190,7 @@ func (d *Dataset) useClasses(names []string) error {
 	return nil
 }
 
-// Renamed is the data set with other file names. Images whose new name is empty are left out with their annotations.
+// Renamed returns the data set with new file names. Images whose new name is empty are left out, with their annotations.
 func (d *Dataset) Renamed(names []string) *Dataset {
 	side := make([]int, len(d.Images))
 	for i, name := range names {
@@ -206,15 +206,15 @@ func (d *Dataset) Renamed(names []string) *Dataset {
 	return p
 }
 
-// NumberByName gives every image the number that its file is named by as its id, as COCO's images have: 139 for
-// "val2017/000000000139.jpg". Names that are no numbers, or the same number twice, are errors.
+// NumberByName sets the id of every image to the number in its file name, as in COCO: 139 for "val2017/000000000139.jpg". A name
+// that is not a number, and two names with the same number, are errors.
 func (d *Dataset) NumberByName() error {
 	first := make(map[int64]int, len(d.Images))
 	for i := range d.Images {
 		name := stem(filepath.FromSlash(d.Images[i].FileName))
 		id, err := strconv.ParseUint(name, 10, 63)
 		if err != nil {
-			return fmt.Errorf("%s: images[%d].file_name: %s is no number", d.Path, i, cut(d.Images[i].FileName))
+			return fmt.Errorf("%s: images[%d].file_name: %s is not a number", d.Path, i, cut(d.Images[i].FileName))
 		}
 		if other, ok := first[int64(id)]; ok {
 			return fmt.Errorf("%s: images[%d].file_name: %s and %s of images[%d] are the same number", d.Path, i, cut(d.Images[i].FileName), cut(d.Images[other].FileName), other)

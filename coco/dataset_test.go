@@ -62,7 +62,7 @@ func TestReadCOCOErrors(t *testing.T) {
 		"truncated":         {`{"images": [{"id": 1}, {"id"`, "images[1]: byte 28: the file ends"},
 		"no list":           {`{"images": 3}`, "byte 11: '3' where a list"},
 		"missing list":      {`{` + images + `}`, "categories: the list is missing"},
-		"two lists":         {`{` + images + `, ` + images + `}`, "images: the list is there twice"},
+		"two lists":         {`{` + images + `, ` + images + `}`, "images: the list occurs twice"},
 		"behind the end":    {with(`{"id": 2, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}`) + `x`, "where the end of the file"},
 		"no id":             {with(`{"image_id": 1}`), "annotations[1].id: missing"},
 		"no box":            {with(`{"id": 2, "image_id": 1, "category_id": 1}`), "annotations[1].bbox: missing"},
@@ -78,7 +78,7 @@ func TestReadCOCOErrors(t *testing.T) {
 		"crowd":             {with(`{"id": 2, "iscrowd": 2}`), "annotations[1].iscrowd: 2, want 0 or 1"},
 		"duplicate image":   {`{"images": [{"id": 1}, {"id": 1}], "annotations": [], "categories": []}`, "images[1].id: 1 is the id of images[0] already"},
 		"negative side":     {`{"images": [{"id": 1, "width": -4}]}`, "images[0].width: -4 pixels"},
-		"duplicate classes": {`{"images": [], "annotations": [], "categories": [{"id": 1}, {"id": 1}]}`, "categories: the id 1 is there twice"},
+		"duplicate classes": {`{"images": [], "annotations": [], "categories": [{"id": 1}, {"id": 1}]}`, "categories: the id 1 occurs twice"},
 		"same names":        {`{"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}`, `ids 1 and 2 have the same name "a"`},
 		"too deep":          {`{"info": ` + strings.Repeat("[", 1000), "nested more than 256 deep"},
 		"bad literal":       {`{"info": nul}`, "'n' where a value"},
@@ -247,8 +247,8 @@ func TestOpen(t *testing.T) {
 		want string
 	}{
 		"missing":       {filepath.Join(t.TempDir(), "none"), Options{}, "none"},
-		"no data set":   {t.TempDir(), Options{}, "no data set"},
-		"split of COCO": {gt, Options{Split: "train"}, "no split (train)"},
+		"no data set":   {t.TempDir(), Options{}, "not a data set"},
+		"split of COCO": {gt, Options{Split: "train"}, "a split (train) must not be given"},
 		"classes":       {gt, Options{Classes: []string{"zero"}}, `annotations[0].category_id: unknown class "three"`},
 		"class twice":   {gt, Options{Classes: []string{"zero", "zero"}}, `class "zero" is listed twice`},
 	}

@@ -9,9 +9,9 @@ import (
 	"math"
 )
 
-// Digest is the SHA-256 of the list of images, boxes and classes, in
-// hexadecimal. It does not depend on where the data set lies, nor on the ids in
-// a file, but on the order of the entries, and not on what is in the images.
+// Digest returns the hexadecimal SHA-256 of the lists of images, boxes and
+// classes, in their order. It does not depend on the location of the data set, on
+// ids or on the content of the image files.
 func (d *Dataset) Digest() string {
 	h := sha256.New()
 	for _, c := range d.Categories {

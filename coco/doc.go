@@ -1,27 +1,28 @@
-// Package coco reads data sets with boxes, feeds them to training, and evaluates detections as COCO does.
+// Package coco reads detection data sets, makes training batches from them, and computes COCO metrics.
 //
-//   - Dataset: Open recognises a COCO instances file, a Pascal VOC folder and a YOLO data set; WriteCOCO writes the first.
-//   - Results: detections as columns, and COCO results files (ReadResults, WriteResults).
-//   - Evaluate: pycocotools' COCOeval for boxes, the twelve figures in all and for each class, equal to 1e-9. An Evaluator
-//     also gives rankings and precision-recall curves, and figures by object size; package coco/analysis builds on them.
-//   - Loader: batches of padded, normalised images with their boxes, prepared ahead of the training step.
+//   - Dataset: Open reads a COCO instances file, a Pascal VOC folder or a YOLO data set; WriteCOCO writes a COCO instances file.
+//   - Results: detections in columns; ReadResults and WriteResults handle COCO results files.
+//   - Evaluate: pycocotools' COCOeval for boxes. The twelve metrics, in total and per class, agree to 1e-9. An Evaluator also
+//     returns rankings, precision-recall curves and metrics by object size, for package coco/analysis.
+//   - Loader: batches of padded, normalised images with their boxes, prefetched while the network trains.
 //
-// Boxes of annotations and results are x, y, width, height in float64 pixels of the original image, as the files have them;
-// boxes of a Batch are geom.Box in float32 pixels of the resized one. Classes are numbered 1..K in the order of
-// Dataset.Categories; 0 is left for background. Ids are the files' own and may have gaps, start at 0 or be negative.
+// Boxes of annotations and results are x, y, width, height in float64 pixels of the original image, as in the files. Boxes of
+// a Batch are geom.Box in float32 pixels of the resized image. Classes are numbered 1..K in the order of Dataset.Categories;
+// 0 is background. Ids are those of the files: they may have gaps, start at 0 or be negative.
 //
-// # Where this differs from pycocotools, on purpose
+// # Intended differences from pycocotools
 //
-// Evaluator.ReferenceQuirks makes the first four what they are there, for the identical figure.
+// Evaluator.ReferenceQuirks restores the behaviour of pycocotools in the first four, for identical values.
 //
-//   - An object with id 0 can be found. There it never counts as found.
-//   - An object that the file says to ignore ("ignore": 1) is no error to find and none to miss. There iscrowd overwrites it.
-//   - Ids of images, categories or annotations that are there twice, and objects of unknown images or categories, are errors. There
-//     the last image or category of an id counts, every annotation of an id stands for the last one, and the rest is dropped.
-//   - Two categories of one name are an error: models know classes by name. There names do not matter.
-//   - An empty list of detections gives zeros; there it raises. "area" and "iscrowd" may be missing, there it raises: then
-//     width*height and no crowd. Numbers that are not finite are errors that name file, index and field.
+//   - An object with id 0 can be matched. In pycocotools it counts as missed even if a detection matches it.
+//   - An object with "ignore": 1 counts neither as found nor as missed. In pycocotools iscrowd overwrites "ignore".
+//   - Duplicate ids of images, categories or annotations, and objects of unknown images or categories, are errors. In pycocotools
+//     the last image or category with an id counts, all annotations with one id become the last of them, and objects of unknown
+//     images or categories are dropped.
+//   - Two categories with the same name are an error, because models identify classes by name. pycocotools ignores names.
+//   - An empty list of detections evaluates to zeros. A missing "area" is width*height and a missing "iscrowd" is 0. In
+//     pycocotools these raise an exception. NaN and infinite numbers are errors that name file, index and field.
 //
-// Everything else is as there, also what may surprise: detections of a category that the ground truth does not list are dropped
-// (Evaluation.Unlisted counts them); boxes of no area are objects that nobody can find.
+// All else is as in pycocotools. In particular, detections of a category that the ground truth does not list are dropped
+// (Evaluation.Unlisted counts them), and zero-area boxes are objects that no detection can match.
 package coco

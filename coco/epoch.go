@@ -8,14 +8,14 @@ import (
 	"scalenet/prefetch"
 )
 
-// batchPlan says what a batch consists of.
+// batchPlan lists the images of a batch.
 type batchPlan struct {
 	images  []int     // indices into the data set
 	size    geom.Size // padded
 	shorter int       // the scale
 }
 
-// planEpoch lists the batches of an epoch. It depends on nothing but the data set, the configuration and the epoch.
+// planEpoch returns the batches of an epoch. They depend only on the data set, the configuration and the epoch.
 func (l *Loader) planEpoch(epoch int) []batchPlan {
 	cfg := &l.cfg
 	random := prefetch.Rand(cfg.Seed, epoch, -1)
@@ -38,19 +38,19 @@ func (l *Loader) planEpoch(epoch int) []batchPlan {
 	}
 	if cfg.Shuffle {
 		random.Shuffle(len(plans), func(i, j int) { plans[i], plans[j] = plans[j], plans[i] })
-	} else { // as near to the data set's order as buckets allow
+	} else { // in the order of the data set, as far as buckets allow
 		slices.SortStableFunc(plans, func(a, b batchPlan) int { return cmp.Compare(a.images[0], b.images[0]) })
 	}
 	return plans
 }
 
-// augmentation is what happens to one image on its way into a batch.
+// augmentation is the random augmentation of one image.
 type augmentation struct {
 	flipX, flipY bool
-	brightness   float64 // 1: as it is
+	brightness   float64 // factor; 1 is off
 }
 
-// draw depends on the seed, the epoch and the place within the epoch only.
+// draw depends only on the seed, the epoch and the position in the epoch.
 func (c *LoaderConfig) draw(epoch, place int) augmentation {
 	random := prefetch.Rand(c.Seed, epoch, place)
 	flipX, flipY, brightness := random.Float64() < 0.5, random.Float64() < 0.5, random.Float64()

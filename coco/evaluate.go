@@ -10,37 +10,37 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Evaluator says how detections are compared with the ground truth. The zero value is what Evaluate does.
+// Evaluator has the options of an evaluation. Evaluate uses the zero value.
 type Evaluator struct {
-	// ReferenceQuirks repeats what are defects of pycocotools (see the package comment), so that every figure is its own.
+	// ReferenceQuirks reproduces defects of pycocotools (see the package comment), for identical metrics.
 	ReferenceQuirks bool
-	// Ranking asks for Evaluation.Rankings.
+	// Ranking requests Evaluation.Rankings.
 	Ranking bool
 }
 
-// Evaluation is the outcome of an evaluation. A figure that no object counts for is -1, as in pycocotools.
+// Evaluation is the result of an evaluation. A metric without any ground-truth object is -1, as in pycocotools.
 type Evaluation struct {
 	Stats    Stats
 	Classes  []ClassFigures // in the order of Dataset.Categories
-	Rankings []Ranking      // of each class, if asked for
+	Rankings []Ranking      // per class, if Evaluator.Ranking
 	Images   int
 	Unlisted int // detections of categories that the ground truth does not list: dropped, as in pycocotools
-	Ignored  int // objects that are left out because the file says "ignore"; crowds are not among them
+	Ignored  int // objects that are left out because of "ignore": 1; crowds are not counted
 }
 
-// ClassFigures are the figures of one category.
+// ClassFigures are the metrics of one category.
 type ClassFigures struct {
 	Category
 	Objects    int // that are not ignored
-	Detections int // all of the category, also those beyond 100 an image
+	Detections int // all of the category, including those beyond 100 per image
 	Stats      Stats
 }
 
-// Evaluate compares detections with the ground truth, exactly as pycocotools' COCOeval does for boxes (see the package
-// comment for the few inputs that are treated otherwise). It uses GOMAXPROCS threads; the figures do not depend on them.
+// Evaluate computes the metrics of pycocotools' COCOeval for boxes. The package comment lists the few differences. It uses
+// GOMAXPROCS threads; the metrics do not depend on their number.
 func Evaluate(gt *Dataset, dt *Results) (*Evaluation, error) { return Evaluator{}.Evaluate(gt, dt) }
 
-// Evaluate compares detections with the ground truth.
+// Evaluate evaluates detections against the ground truth, with the options of the Evaluator.
 func (v Evaluator) Evaluate(gt *Dataset, dt *Results) (*Evaluation, error) {
 	p, err := v.arrange(gt, dt, cocoAreas())
 	if err != nil {
@@ -66,7 +66,7 @@ func (v Evaluator) Evaluate(gt *Dataset, dt *Results) (*Evaluation, error) {
 	return e, nil
 }
 
-// EvaluateFiles reads a COCO instances file and a COCO results file and compares them.
+// EvaluateFiles evaluates a COCO results file against a COCO instances file.
 func EvaluateFiles(gtPath, dtPath string) (*Evaluation, error) {
 	v := Evaluator{}
 	gt, dt, err := v.ReadFiles(gtPath, dtPath)
@@ -76,7 +76,7 @@ func EvaluateFiles(gtPath, dtPath string) (*Evaluation, error) {
 	return v.Evaluate(gt, dt)
 }
 
-// ReadFiles reads a COCO instances file and a COCO results file, both at once.
+// ReadFiles reads a COCO instances file and a COCO results file in parallel.
 func (v Evaluator) ReadFiles(gtPath, dtPath string) (gt *Dataset, dt *Results, err error) {
 	var g errgroup.Group
 	g.Go(func() (err error) { gt, err = readCOCO(gtPath, Options{quirks: v.ReferenceQuirks}); return err })
@@ -106,7 +106,7 @@ type problem struct {
 	gtImage []int32
 }
 
-// ignored tells whether an object counts neither as found nor as missed.
+// ignored reports whether an object counts neither as found nor as missed.
 func (p *problem) ignored(a *Annotation) bool { return a.Crowd || a.Ignore && !p.quirks }
 
 // arrange resolves ids and sorts both sides by class and image.
@@ -152,7 +152,7 @@ func (v Evaluator) arrange(gt *Dataset, dt *Results, areas [numAreas]AreaRange) 
 	return p, nil
 }
 
-// rankImages gives each image its place by ascending id: ties between images are broken that way. byID is the other way round.
+// rankImages returns the rank of each image by ascending id, which breaks ties of scores. byID is the inverse.
 func rankImages(gt *Dataset) (byID, rank []int32, ofID map[int64]int32) {
 	byID = make([]int32, len(gt.Images))
 	for i := range byID {
@@ -210,7 +210,7 @@ func countingSort(keys []int32, n int) (positions, from []int32) {
 	return positions, from
 }
 
-// parallel runs work(scratch, i) for i in 0..n-1 on GOMAXPROCS goroutines, each with a scratch of its own.
+// parallel runs work(scratch, i) for i in 0..n-1 on GOMAXPROCS goroutines, each with its own scratch.
 func parallel[S any](n int, work func(scratch *S, i int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup

@@ -18,7 +18,7 @@ type idTables struct {
 
 type annotationRef struct{ image, category int64 }
 
-// resolve sorts the categories and looks all ids up. Ids that are unknown or there twice are faults.
+// resolve sorts the categories and looks up all ids. Unknown and duplicate ids are faults.
 func (t *idTables) resolve() (err error) {
 	d := t.data
 	t.sortCategories()
@@ -70,7 +70,7 @@ func (t *idTables) resolve() (err error) {
 	return nil
 }
 
-// unique checks the ids of a list. Entries whose id is there already are left out, if the caller is told of them.
+// unique checks the ids of a list. With Options.Report, entries with a duplicate id are reported and left out.
 func unique[T any](list []T, ids idTable, opt *Options, name string, left leftOut) ([]T, leftOut, error) {
 	if _, _, twice := ids.duplicate(); !twice {
 		return list, left, nil
@@ -85,7 +85,7 @@ func unique[T any](list []T, ids idTable, opt *Options, name string, left leftOu
 		drop[i] = true
 		err := fmt.Errorf("%s[%d].id: %w", name, left.place(i), duplicate(id, name, left.place(int(first))))
 		if name == "categories" { // sorted by then: the index would mislead
-			err = &duplicateError{fmt.Sprintf("%s: the id %d is there twice", name, id)}
+			err = &duplicateError{fmt.Sprintf("%s: the id %d occurs twice", name, id)}
 		}
 		if err := opt.fault(err); err != nil {
 			return nil, nil, err
@@ -94,7 +94,7 @@ func unique[T any](list []T, ids idTable, opt *Options, name string, left leftOu
 	return keep(list, drop), left.and(drop), nil
 }
 
-// duplicateError is an ErrDuplicateID with its own words.
+// duplicateError is an ErrDuplicateID with its own message.
 type duplicateError struct{ msg string }
 
 func (e *duplicateError) Error() string { return e.msg }
@@ -104,9 +104,9 @@ func duplicate(id int64, list string, first int) error {
 	return &duplicateError{fmt.Sprintf("%d is the id of %s[%d] already", id, list, first)}
 }
 
-// resolveQuirks looks ids up as pycocotools does. Of images and categories with one id the last counts. Annotations of unknown
-// images and categories are dropped. Annotations with one id all stand for the last of them: that one is there several times, in
-// the places that the others have among the annotations of their images, images by ascending id. None is ignored but crowds.
+// resolveQuirks looks up ids as pycocotools does. The last of several images or categories with one id counts. Annotations of
+// unknown images and categories are dropped. Annotations with one id are all replaced by the last of them, which then occurs
+// several times: at the positions of the replaced ones, images in ascending id order. Only crowds are ignored.
 func (t *idTables) resolveQuirks() {
 	d := t.data
 	t.sortCategories()
@@ -127,7 +127,7 @@ func (t *idTables) resolveQuirks() {
 	for _, row := range rows {
 		last, _ := annotations.findLast(d.Annotations[row].ID)
 		if a := d.Annotations[last]; a.Class > 0 { // 0: of an unknown image or category
-			a.Ignore = false // iscrowd overwrites it
+			a.Ignore = false // pycocotools overwrites it by iscrowd
 			kept = append(kept, a)
 		}
 	}
@@ -138,7 +138,7 @@ func (t *idTables) sortCategories() {
 	slices.SortStableFunc(t.data.Categories, func(a, b Category) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// checkNames looks for two categories of one name: models know classes by name.
+// checkNames reports two categories with one name, because models identify classes by name.
 func (t *idTables) checkNames() error {
 	byName := slices.Clone(t.data.Categories)
 	slices.SortStableFunc(byName, func(a, b Category) int { return cmp.Compare(a.Name, b.Name) })
@@ -164,7 +164,7 @@ func (t *idTables) annotationIDs() idTable {
 	return newIDTable(len(t.data.Annotations), func(i int32) int64 { return t.data.Annotations[i].ID })
 }
 
-// idTable finds items by id. It takes four bytes an item: a map takes ten times that, more than some files.
+// idTable finds items by id. It takes four bytes per item. A map takes ten times that, which is more than some files.
 type idTable struct {
 	byID []int32 // indices, ids ascending, equal ones in order
 	id   func(i int32) int64
@@ -182,7 +182,7 @@ func newIDTable(n int, id func(i int32) int64) idTable {
 	return t
 }
 
-// duplicate is the first item, by id, whose id another one before it has.
+// duplicate returns the first item, by id, that has the id of an earlier item.
 func (t idTable) duplicate() (i, first int32, twice bool) {
 	for k := 1; k < len(t.byID); k++ {
 		if first, i = t.byID[k-1], t.byID[k]; t.id(first) == t.id(i) {
@@ -192,7 +192,7 @@ func (t idTable) duplicate() (i, first int32, twice bool) {
 	return 0, 0, false
 }
 
-// find is the first item with the id.
+// find returns the first item with the id.
 func (t idTable) find(id int64) (i int32, ok bool) {
 	k, ok := slices.BinarySearchFunc(t.byID, id, func(i int32, id int64) int { return cmp.Compare(t.id(i), id) })
 	if !ok {
@@ -201,7 +201,7 @@ func (t idTable) find(id int64) (i int32, ok bool) {
 	return t.byID[k], true
 }
 
-// findLast is the last item with the id.
+// findLast returns the last item with the id.
 func (t idTable) findLast(id int64) (i int32, ok bool) {
 	k := sort.Search(len(t.byID), func(k int) bool { return t.id(t.byID[k]) > id })
 	if k == 0 || t.id(t.byID[k-1]) != id {
@@ -210,7 +210,7 @@ func (t idTable) findLast(id int64) (i int32, ok bool) {
 	return t.byID[k-1], true
 }
 
-// lastOfEachID keeps the items that no later one has the id of, in their order.
+// lastOfEachID keeps the last item of each id, in the order of the list.
 func lastOfEachID[T any](items []T, ids idTable) []T {
 	if _, _, twice := ids.duplicate(); !twice {
 		return items

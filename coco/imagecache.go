@@ -9,8 +9,8 @@ import (
 	"scalenet/imaging"
 )
 
-// imageCache loads images and keeps decoded ones until its memory is spent. Nothing is thrown out: every image comes up
-// once an epoch, so a full cache still saves its share.
+// imageCache loads images and keeps the decoded images until its memory is used up. Nothing is evicted: every image is used once
+// per epoch, so any set of cached images saves the same.
 type imageCache struct {
 	data   *Dataset
 	sizes  []geom.Size
@@ -21,8 +21,8 @@ type imageCache struct {
 	kept map[int]*imaging.Image
 }
 
-// load returns image i; it is shared and must not be drawn on. An image of another size than annotated is an error: its boxes
-// would be wrong.
+// load returns image i, which is shared and must not be modified. An image whose size is not the annotated size is an error,
+// because its boxes would be wrong.
 func (c *imageCache) load(i int) (*imaging.Image, error) {
 	c.mu.Lock()
 	image := c.kept[i]
@@ -51,7 +51,7 @@ func (c *imageCache) load(i int) (*imaging.Image, error) {
 	return image, nil
 }
 
-// imageSizes are the annotated sizes; an image whose annotation says nothing is looked at.
+// imageSizes returns the annotated sizes. Sizes that are not annotated are read from the image files.
 func imageSizes(d *Dataset, images []int, limits imaging.Limits) ([]geom.Size, error) {
 	sizes := make([]geom.Size, len(d.Images))
 	errs := make([]error, len(images))
@@ -70,8 +70,8 @@ func imageSizes(d *Dataset, images []int, limits imaging.Limits) ([]geom.Size, e
 	return sizes, nil
 }
 
-// FillSizes gives the images whose annotation does not say their size that of their files, upright. It returns how many these
-// were; images that cannot be read keep what they have and are errors that name them.
+// FillSizes sets the sizes that are not annotated to those of the image files, after applying the EXIF orientation. It returns the
+// number of sizes set, and one error per image that cannot be read.
 func (d *Dataset) FillSizes() (filled int, unread []error) {
 	var unknown []int
 	for i, img := range d.Images {

@@ -10,12 +10,12 @@ import (
 )
 
 // ReadCOCO reads an instances file ("images", "categories", "annotations") of COCO. imagesDir is the folder of its images;
-// "" takes the folder "images" beside the file, or the file's own folder where there is none. Class numbers follow the category
-// ids upwards. Without "area" it is width*height, without "iscrowd" the object is no crowd, without "ignore" it counts. Masks and everything else are skipped.
+// "" is the folder "images" next to the file, or the folder of the file if there is no such folder. Classes are numbered by
+// ascending category id. Defaults: "area" is width*height, "iscrowd" and "ignore" are 0. Masks and all other fields are skipped.
 //
-// Of "width", "height", "file_name", "name", "area", "iscrowd" and of what COCO does not define, null is as if the field were not
-// there. Unknown and duplicate ids, boxes that are not four finite numbers, other values of the wrong kind, and broken JSON are
-// errors that name the file, the index and the field, or the byte.
+// For "width", "height", "file_name", "name", "area", "iscrowd" and fields that COCO does not define, null equals a missing field.
+// Unknown and duplicate ids, boxes that are not four finite numbers, values of the wrong type, and invalid JSON are errors that
+// name the file, the index and the field, or the byte.
 func ReadCOCO(path, imagesDir string) (*Dataset, error) {
 	return readCOCO(path, Options{Images: imagesDir})
 }
@@ -50,7 +50,7 @@ func readCOCO(path string, opt Options) (*Dataset, error) {
 	return d, nil
 }
 
-// instancesReader holds what is known while the sections of a file, in any order, go by.
+// instancesReader is the state while the sections of a file are read, in any order.
 type instancesReader struct {
 	*scanner
 	opt         Options
@@ -59,7 +59,7 @@ type instancesReader struct {
 	annotations pile[Annotation]
 	refs        pile[annotationRef] // of each annotation, until ids can be looked up
 	masks       int
-	entry       int     // index of what is read in its list
+	entry       int     // index in the list that is being read
 	faults      []error // of the entry
 	left        bool    // the entry is left out, unless a reader takes it
 
@@ -84,7 +84,7 @@ func readInstances(src io.Reader, size int64, opt Options) (*Dataset, error) {
 				continue
 			}
 			if seen[i] {
-				return fmt.Errorf("%s: the list is there twice", sec.name)
+				return fmt.Errorf("%s: the list occurs twice", sec.name)
 			}
 			seen[i] = true
 			return r.section(sec.name, sec.item, sec.lost)
@@ -99,7 +99,7 @@ func readInstances(src io.Reader, size int64, opt Options) (*Dataset, error) {
 	}
 	for i, ok := range seen {
 		if !ok {
-			return nil, fmt.Errorf("%s: the list is missing, this is no COCO instances file", sections[i].name)
+			return nil, fmt.Errorf("%s: the list is missing, this is not a COCO instances file", sections[i].name)
 		}
 	}
 	d := &Dataset{Images: r.images.join(), Categories: r.categories.join(), Annotations: r.annotations.join(), Masks: r.masks,
@@ -114,7 +114,7 @@ func readInstances(src io.Reader, size int64, opt Options) (*Dataset, error) {
 	return d, nil
 }
 
-// section reads a list. An entry with something wrong is left out, or what is wrong of it, if the caller is told; else it is the error.
+// section reads a list. With Options.Report, faulty entries or fields are reported and left out. Otherwise the first fault is the error.
 func (r *instancesReader) section(name string, item func() error, lost *lostIDs) error {
 	err := r.array(func(i int) error {
 		r.entry, r.faults, r.left = i, r.faults[:0], true
@@ -157,7 +157,7 @@ func (r *instancesReader) note(field string, err error) error {
 	return nil
 }
 
-// missing notes a field that an entry must have and has not, if nothing else is wrong with it.
+// missing notes that a required field of an entry is missing, unless the entry has another fault.
 func (r *instancesReader) missing(field string) {
 	if len(r.faults) == 0 {
 		r.faults = append(r.faults, inField(field, errMissing))
@@ -226,7 +226,7 @@ func (r *instancesReader) image() error {
 	return nil
 }
 
-// optionalText reads a string; null is as if it were not there.
+// optionalText reads a string. null equals a missing field.
 func (r *instancesReader) optionalText() (string, error) {
 	if r.null() {
 		return "", nil
@@ -234,7 +234,7 @@ func (r *instancesReader) optionalText() (string, error) {
 	return r.text()
 }
 
-// side reads a width or height; null is as if it were not there.
+// side reads a width or height. null equals a missing field.
 func (r *instancesReader) side() (int, error) {
 	if r.null() {
 		return 0, nil
@@ -360,7 +360,7 @@ func (r *instancesReader) foreignFlag() (bool, error) {
 	return v != 0, err
 }
 
-// mask skips a segmentation and counts it if there is anything in it.
+// mask skips a segmentation and counts it unless it is empty.
 func (r *instancesReader) mask() error {
 	r.peek()
 	from := r.offset()

@@ -5,10 +5,10 @@ import (
 	"sort"
 )
 
-// leftOut are the places in their file's list, ascending, of entries that were left out.
+// leftOut lists the indices in the file, ascending, of entries that were left out.
 type leftOut []int
 
-// place is where in the file the i-th of the entries is that were kept.
+// place returns the index in the file of the i-th entry that was kept.
 func (l leftOut) place(i int) int {
 	return i + sort.Search(len(l), func(k int) bool { return l[k]-k > i })
 }
@@ -25,7 +25,7 @@ func (l leftOut) and(drop []bool) leftOut {
 	return all
 }
 
-// keep moves the entries that stay together.
+// keep returns the entries that are kept, moved together.
 func keep[T any](list []T, drop []bool) []T {
 	kept := list[:0]
 	for i, entry := range list {
@@ -36,9 +36,9 @@ func keep[T any](list []T, drop []bool) []T {
 	return kept
 }
 
-// lostIDs are those of entries that were left out. What refers to them is left out without another word.
+// lostIDs are the ids of entries that were left out. Entries that refer to them are left out without another report.
 type lostIDs struct {
-	all    bool // or their whole list
+	all    bool // the whole list was left out
 	ids    map[int64]bool
 	places leftOut
 }

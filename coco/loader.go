@@ -10,34 +10,34 @@ import (
 	"scalenet/prefetch"
 )
 
-// LoaderConfig says how images become batches. Fields with a default take it when they are zero.
+// LoaderConfig configures a Loader. A zero field takes its default, if it has one.
 type LoaderConfig struct {
-	Batch   int   // images a batch
-	Shorter []int // shorter side in pixels; of several, each batch draws one
-	Longest int   // the longer side is at most this
-	Divisor int   // padded sides are multiples; default 32
-	MinSide int   // padded sides are at least this long
-	Buckets int   // padded sizes at one scale, at most; default 4
+	Batch   int   // images per batch
+	Shorter []int // shorter side in pixels; if several, each batch uses one of them, chosen at random
+	Longest int   // maximum longer side in pixels
+	Divisor int   // padded height and width are multiples of it; default 32
+	MinSide int   // minimum padded height and width in pixels
+	Buckets int   // maximum number of padded sizes per scale; default 4
 
-	Raw           bool                  // leave images as they are: Batch.Raw, for devices that make images of them
+	Raw           bool                  // return decoded images in Batch.Raw, for devices that resize and normalise
 	Normalization imaging.Normalization // default imaging.ImageNet()
-	Limits        imaging.Limits        // of an image; has its own defaults
+	Limits        imaging.Limits        // of decoded images; has its own defaults
 
 	// Training:
 	Shuffle         bool
-	Repeat          bool // fill a bucket's last batch with images from its start: every batch has Batch images
-	OnlyWithObjects bool // leave out images without an object to train on
-	FlipHorizontal  bool // every second image
+	Repeat          bool // fill the last batch of a bucket with images from its start, so that every batch has Batch images
+	OnlyWithObjects bool // skip images without an object to train on
+	FlipHorizontal  bool // mirror each image horizontally with probability 0.5
 	FlipVertical    bool
-	Brightness      float64 // factor drawn from 1-Brightness..1+Brightness, below 1
+	Brightness      float64 // brightness factor, uniform in 1-Brightness..1+Brightness; below 1; 0 is off
 	Seed            uint64
 
-	Workers    int   // batches in the making at once; default GOMAXPROCS
-	Prefetch   int   // batches ready or in the making ahead of Next; default twice Workers
-	CacheBytes int64 // memory for decoded images; 0: none are kept
+	Workers    int   // batches prepared in parallel; default GOMAXPROCS
+	Prefetch   int   // batches ready or in preparation ahead of Next; default 2*Workers
+	CacheBytes int64 // memory for caching decoded images; 0 is off
 }
 
-// withDefaults checks the configuration and fills in what is zero.
+// withDefaults checks the configuration and sets defaults.
 func (c LoaderConfig) withDefaults() (LoaderConfig, error) {
 	for _, d := range [...]struct {
 		field    *int
@@ -58,7 +58,7 @@ func (c LoaderConfig) withDefaults() (LoaderConfig, error) {
 		return c, fmt.Errorf("loader: MinSide is %d, want at least 0", c.MinSide)
 	}
 	if len(c.Shorter) == 0 {
-		return c, fmt.Errorf("loader: Shorter names no size")
+		return c, fmt.Errorf("loader: Shorter is empty")
 	}
 	for i, s := range c.Shorter {
 		if s < 1 || s > c.Longest {
@@ -80,10 +80,10 @@ func (c LoaderConfig) withDefaults() (LoaderConfig, error) {
 	return c, nil
 }
 
-// Loader makes the batches of a data set on goroutines ahead of Next. What a batch holds, but for its durations, depends on the
-// data set, the configuration, and its place (epoch, step) only, not on goroutines, caching, or how one got there: a resumed run
-// sees exactly what an uninterrupted one does. It is for one goroutine at a time. An image that cannot be read is an error of
-// Next that names it, and stays one until Seek.
+// Loader prepares batches of a data set in goroutines ahead of Next. The content of a batch depends only on the data set, the
+// configuration, the epoch and the step, not on the number of workers or on caching. A resumed run therefore sees the same
+// batches as an uninterrupted run. A Loader must not be used concurrently. If an image cannot be read, Next returns an error that
+// names the image, until Seek is called.
 type Loader struct {
 	*prefetch.Loader[*Batch]
 	data    *Dataset
@@ -93,7 +93,7 @@ type Loader struct {
 	images  *imageCache
 }
 
-// NewLoader prepares a loader; the first Next gives batch 0 of epoch 0. Close it.
+// NewLoader returns a loader, whose first Next returns batch 0 of epoch 0. The caller must Close it.
 func NewLoader(d *Dataset, cfg LoaderConfig) (*Loader, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -126,7 +126,7 @@ func NewLoader(d *Dataset, cfg LoaderConfig) (*Loader, error) {
 	return l, nil
 }
 
-// Sizes are the padded sizes that batches can have, so that graphs can be made beforehand.
+// Sizes returns the padded sizes that batches can have, so that plans can be compiled in advance.
 func (l *Loader) Sizes() []geom.Size {
 	var all []geom.Size
 	for _, b := range l.buckets {

@@ -286,7 +286,7 @@ func TestLoaderErrors(t *testing.T) {
 		want   string
 	}{
 		"batch":      {func(c *LoaderConfig) { c.Batch = 0 }, "Batch is 0, want at least 1"},
-		"no size":    {func(c *LoaderConfig) { c.Shorter = nil }, "Shorter names no size"},
+		"no size":    {func(c *LoaderConfig) { c.Shorter = nil }, "Shorter is empty"},
 		"size":       {func(c *LoaderConfig) { c.Shorter = []int{48, 101} }, "Shorter[1] is 101, want 1 to Longest, 100"},
 		"divisor":    {func(c *LoaderConfig) { c.Divisor = -32 }, "Divisor is -32"},
 		"least side": {func(c *LoaderConfig) { c.MinSide = -1 }, "MinSide is -1"},

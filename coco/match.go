@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	maxDetections = 100 // an image and class
+	maxDetections = 100 // per image and class
 	numThresholds = 10  // IoU 0.50:0.05:0.95
 	allThresholds = 1<<numThresholds - 1
 	ignoreShift   = 16 // of the ignored bits in a verdict
@@ -47,7 +47,7 @@ type span struct{ dtFrom, dtTo, gtFrom, gtTo int32 }
 // spanRows is about the number of detections in a span: enough to make the hand-over cheap, few enough for an even load.
 const spanRows = 4096
 
-// match finds a verdict for each detection, spans in parallel.
+// match computes the verdict of each detection, spans in parallel.
 func (p *problem) match() {
 	var spans []span
 	for k := range p.gt.Categories {
@@ -78,7 +78,7 @@ func (p *problem) split(spans []span, s span) []span {
 	return spans
 }
 
-// matcher is one goroutine's scratch: nothing is allocated once it has seen the largest cell.
+// matcher is the scratch memory of one goroutine. It grows to the size of the largest cell.
 type matcher struct {
 	*problem
 	thresholds [numThresholds]float64 // at most 1 - 1e-10, so that equal boxes match whatever the rounding
@@ -86,12 +86,12 @@ type matcher struct {
 	overlaps   []overlap
 }
 
-// object is a ground truth box of the cell at hand.
+// object is a ground-truth box of the current cell.
 type object struct {
 	box     [4]float64
 	area    float64 // of the box
 	crowd   bool
-	unseen  bool // a match does not show: pycocotools' object with id 0
+	unseen  bool // a match does not count: pycocotools' object with id 0
 	ignored [numAreas]bool
 	taken   [numAreas]uint16 // bit t: matched at threshold t
 }
@@ -100,7 +100,7 @@ func newObject(box *[4]float64, crowd bool) object {
 	return object{box: *box, area: box[2] * box[3], crowd: crowd}
 }
 
-// overlap is an object that the detection at hand may match, in file order.
+// overlap is an object that the current detection may match, in file order.
 type overlap struct {
 	*object
 	iou float64
@@ -114,7 +114,7 @@ func newMatcher(p *problem) matcher {
 	return m
 }
 
-// match decides all detections of a span.
+// match matches all detections of a span.
 func (m *matcher) match(s span) {
 	g := s.gtFrom
 	for from := s.dtFrom; from < s.dtTo; {
@@ -145,7 +145,7 @@ func (m *matcher) addObject(a *Annotation) {
 	m.objects = append(m.objects, o)
 }
 
-// matchCell decides the detections of rows from..to, all of one class and image, the highest score first.
+// matchCell matches the detections of rows from..to, all of one class and image, in descending score order.
 func (m *matcher) matchCell(from, to int32) {
 	rows := m.dtRow[from:to]
 	m.sortByScore(rows)
@@ -193,7 +193,7 @@ func (m *matcher) sortByScore(rows []int32) {
 	}
 }
 
-// findOverlaps collects the objects whose IoU reaches the lowest threshold.
+// findOverlaps collects the objects whose IoU is at least the lowest threshold.
 func (m *matcher) findOverlaps(d *[4]float64) {
 	m.overlaps = m.overlaps[:0]
 	for i := range m.objects {
@@ -218,14 +218,14 @@ func (m *matcher) keepAll(d *[4]float64) {
 	}
 }
 
-// Overlap is the IoU of a detection and an object, given as x, y, width, height; for a crowd, or any region that detections
-// may lie in, it is intersection over detection.
+// Overlap returns the IoU of a detection and an object, given as x, y, width, height. For a crowd it returns the intersection
+// divided by the area of the detection.
 func Overlap(detection, object *[4]float64, crowd bool) float64 {
 	o := newObject(object, crowd)
 	return overlapOf(detection, &o)
 }
 
-// overlapOf is the IoU of a detection and an object; for a crowd it is intersection over detection.
+// overlapOf returns the IoU of a detection and an object, or intersection over detection area for a crowd.
 func overlapOf(d *[4]float64, o *object) float64 {
 	w := min(d[0]+d[2], o.box[0]+o.box[2]) - max(d[0], o.box[0])
 	if w <= 0 {
@@ -243,8 +243,8 @@ func overlapOf(d *[4]float64, o *object) float64 {
 	return inter / union
 }
 
-// take gives the detection at hand its object at each threshold: the best overlap, the last one of equals, ignored objects
-// only where no other fits. Objects are taken once, crowds any number of times.
+// take matches the current detection at each threshold to the object of highest IoU, the last one of equal IoU. Ignored objects
+// are matched only if no other object matches. An object is matched once, a crowd any number of times.
 func (m *matcher) take(area int) (matched, ignored uint32) {
 	for t, threshold := range m.thresholds {
 		bit := uint16(1) << t

@@ -10,7 +10,7 @@ var pow10 = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10,
 	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
 
 // number reads a number. Up to 15 digits and 22 decimal places it is one exact division (Clinger's fast path), beyond that
-// strconv: both round as every other reader of JSON does, so figures agree to the last bit.
+// strconv. Both round correctly, as other JSON readers do, so metrics agree to the last bit.
 func (s *scanner) number() (float64, error) {
 	c := s.peek()
 	// A number may straddle the buffer: have a whole one's worth before looking.
@@ -43,7 +43,7 @@ func (s *scanner) number() (float64, error) {
 		places = i - from
 		digits += places
 		if places == 0 {
-			digits = 0 // "1." is no number: let the slow path say so
+			digits = 0 // "1." is not a number: the slow path returns the error
 		}
 	}
 	if digits == 0 || digits > 15 || i == len(b) || b[i]|0x20 == 'e' {
@@ -108,7 +108,7 @@ func (s *scanner) integer() (int64, error) {
 	return int64(v), nil
 }
 
-// otherKind tells whether a value that begins so is none of a number.
+// otherKind reports whether a value with this first byte is not a number.
 func otherKind(c byte) bool {
 	switch c {
 	case '"', '{', '[', 't', 'f', 'n':
@@ -117,7 +117,7 @@ func otherKind(c byte) bool {
 	return false
 }
 
-// token is the length of the run of number-like bytes at pos.
+// token returns the length of the run of number-like bytes at pos.
 func (s *scanner) token() int {
 	for n := 0; ; {
 		for s.pos+n < s.end {
@@ -133,7 +133,7 @@ func (s *scanner) token() int {
 	}
 }
 
-// validNumber tells whether tok is a JSON number: strconv alone would also take 0x1p-2, 1_000 and .5.
+// validNumber reports whether tok is a JSON number. strconv alone would also accept 0x1p-2, 1_000 and .5.
 func validNumber(tok string) bool {
 	digits := func() bool {
 		n := 0

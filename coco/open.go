@@ -9,31 +9,31 @@ import (
 	"strings"
 )
 
-// ErrDuplicateID is what the error of an id that is there twice wraps.
+// ErrDuplicateID is wrapped by errors of duplicate ids.
 var ErrDuplicateID = errors.New("duplicate id")
 
-// ErrNoImage is what the error of an image whose file is not there wraps, where reading needs the file.
+// ErrNoImage is wrapped by errors of missing image files, if reading the data set needs the file.
 var ErrNoImage = errors.New("no image")
 
-// Options say how a data set is opened; the zero value is fine for a COCO file with its images beside it.
+// Options are the options of Open. The zero value suits a COCO file with its images in the same folder.
 type Options struct {
 	Images  string   // COCO: folder of the images; see ReadCOCO for the default
 	Split   string   // Pascal VOC: the list in ImageSets/Main; YOLO: the key in data.yaml; e.g. "train"
-	Classes []string // classes 1..K in this order, e.g. a model's; empty: the data set's own order
+	Classes []string // names of classes 1..K, e.g. those of a model; default the order of the data set
 
-	// Devkit reads Pascal VOC's corners as its devkit counts them: pixels from 1, the last one included.
+	// Devkit reads Pascal VOC boxes in devkit coordinates: 1-based inclusive pixels. The default is 0-based, exclusive.
 	Devkit bool
-	// Report, where there is one, is told what is wrong with an entry (an unknown or duplicate id, a broken box, a missing
-	// file, ...), which is then left out. Without it the first such entry is the error of Open.
+	// Report is called with each fault of an entry (unknown or duplicate id, invalid box, missing file, ...), and the entry is
+	// left out. If Report is nil, Open returns the first fault as its error.
 	Report func(error)
-	// Unsized, where there is one, is told of images whose annotation has no size or a side of 0: such images are looked at here,
-	// other readers divide by it. A COCO file whose images have no "width" and "height" at all is none of these.
+	// Unsized, if not nil, is called for images whose annotated width or height is missing or 0. Their size is read from the
+	// image file, but other software may divide by 0. A COCO file in which no image has "width" and "height" is not reported.
 	Unsized func(error)
 
-	quirks bool // ids that are unknown or there twice are what they are to pycocotools, and no faults
+	quirks bool // unknown and duplicate ids are treated as in pycocotools and are not faults
 }
 
-// fault is nil if the caller is told what is wrong with an entry and the entry can be left out.
+// fault reports err and returns nil if Report is set, so that the entry can be left out. Otherwise it returns err.
 func (o *Options) fault(err error) error {
 	if err == nil || o.Report == nil {
 		return err
@@ -42,22 +42,21 @@ func (o *Options) fault(err error) error {
 	return nil
 }
 
-// unsized tells the caller of an image without a size.
+// unsized reports an image without annotated size.
 func (o *Options) unsized(err error) {
 	if o.Unsized != nil {
 		o.Unsized(err)
 	}
 }
 
-// Open reads the data set at path: a COCO instances file, a folder in Pascal VOC's layout, or a YOLO data set, which is named by its
-// data.yaml or the folder with it.
+// Open reads the data set at path: a COCO instances file, a Pascal VOC folder, or a YOLO data set (data.yaml or its folder).
 func Open(path string, opt Options) (*Dataset, error) {
 	layout, path, err := layoutOf(path)
 	if err != nil {
 		return nil, err
 	}
 	if opt.Images != "" && layout != layoutCOCO {
-		return nil, fmt.Errorf("%s: a %s data set says where its images are, it takes no folder of images (%s)", path, layout, opt.Images)
+		return nil, fmt.Errorf("%s: a %s data set has its own image folder, so an image folder (%s) must not be given", path, layout, opt.Images)
 	}
 	var d *Dataset
 	switch layout {
@@ -67,7 +66,7 @@ func Open(path string, opt Options) (*Dataset, error) {
 		d, err = ReadYOLO(path, opt)
 	default:
 		if opt.Split != "" {
-			return nil, fmt.Errorf("%s: a COCO file has no splits, it takes no split (%s)", path, opt.Split)
+			return nil, fmt.Errorf("%s: a COCO file has no splits, so a split (%s) must not be given", path, opt.Split)
 		}
 		d, err = readCOCO(path, opt)
 	}
@@ -80,8 +79,8 @@ func Open(path string, opt Options) (*Dataset, error) {
 	return d, nil
 }
 
-// Splits are the names that Options.Split can have for a data set: the lists of a Pascal VOC folder, those of single classes
-// left out, or the keys of YOLO's data.yaml. There are none for a COCO file and for a Pascal VOC folder without lists.
+// Splits returns the values that Options.Split can have for the data set at path: the lists of a Pascal VOC folder without those
+// of single classes, or the keys of YOLO's data.yaml. It returns none for a COCO file and for a Pascal VOC folder without lists.
 func Splits(path string) ([]string, error) {
 	layout, path, err := layoutOf(path)
 	if err != nil {
@@ -106,7 +105,7 @@ const (
 	layoutYOLO = "YOLO"
 )
 
-// layoutOf tells the layout of the data set at path, and the file or folder that its reader takes.
+// layoutOf detects the format of the data set at path, and returns the file or folder for its reader.
 func layoutOf(path string) (layout, at string, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -127,7 +126,7 @@ func layoutOf(path string) (layout, at string, err error) {
 			return layoutYOLO, file, nil
 		}
 	}
-	return "", "", fmt.Errorf("%s: no data set: a Pascal VOC folder has Annotations and JPEGImages, a YOLO folder data.yaml; "+
+	return "", "", fmt.Errorf("%s: not a data set: a Pascal VOC folder has Annotations and JPEGImages, a YOLO folder data.yaml; "+
 		"of a COCO data set name the JSON file", path)
 }
 

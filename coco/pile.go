@@ -1,7 +1,7 @@
 package coco
 
-// pile collects a list of unknown length in pieces. A slice that grows by copying holds the old and the new copy at times and
-// room to spare: more than ten times the file, for a file of nothing but ids.
+// pile collects a list of unknown length in chunks. A slice that grows by append holds the old and the new copy at times, and
+// spare capacity. For a file with nothing but ids this is more than ten times the file size.
 type pile[T any] struct {
 	pieces [][]T
 	n      int

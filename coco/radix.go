@@ -2,7 +2,7 @@ package coco
 
 import "math"
 
-// descending maps a finite score to a key that sorts the other way round; -0 and 0 are one score.
+// descending maps a finite score to a key whose ascending order is descending score. -0 and 0 have the same key.
 func descending(score float64) uint64 {
 	b := math.Float64bits(score + 0)
 	if b>>63 != 0 {
@@ -11,7 +11,7 @@ func descending(score float64) uint64 {
 	return ^b &^ (1 << 63)
 }
 
-// sort orders the rows by key, stable: a radix sort, 11 bits a pass; passes in which all keys agree cost nothing but the
+// sort sorts the rows by key. It is a stable radix sort with 11 bits per pass. A pass in which all keys are equal is skipped after
 // counting.
 func (c *accumulator) sort() {
 	const width, passes = 11, 6

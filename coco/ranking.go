@@ -5,16 +5,17 @@ import "math/bits"
 // RecallPoints is the number of recall thresholds, 0:0.01:1, that precision is read at.
 const RecallPoints = recallPoints
 
-// Ranking is what became of a class's detections over all areas, the highest score first. Bit t of Found and Ignored is about
-// IoU 0.5 + 0.05 t: neither is a false positive. Detections beyond 100 an image are not in it.
+// Ranking has the matches of the detections of one class, of all object sizes, in descending score order. Bit t of Found and
+// Ignored refers to IoU threshold 0.5 + 0.05t. A detection with neither bit set is a false positive at that threshold.
+// Detections beyond 100 per image are left out.
 type Ranking struct {
 	Row     []int32  // index into Results
 	Image   []int32  // index into Dataset.Images
-	Found   []uint16 // matched an object, ignored ones included
+	Found   []uint16 // matched an object, which may be ignored
 	Ignored []uint16 // matched an ignored object
 }
 
-// ranking copies the rows of the class at hand.
+// ranking copies the rows of the current class.
 func (c *accumulator) ranking(p *problem) Ranking {
 	n := len(c.rows)
 	r := Ranking{make([]int32, n), make([]int32, n), make([]uint16, n), make([]uint16, n)}
@@ -26,13 +27,13 @@ func (c *accumulator) ranking(p *problem) Ranking {
 	return r
 }
 
-// Curve is precision over recall at an IoU. Scores are those of the last detection that is needed for the recall.
+// Curve is a precision-recall curve at one IoU threshold. Score is the score threshold at which the recall is reached.
 type Curve struct {
 	Precision [RecallPoints]float64 // monotone; 0 beyond the largest recall
 	Score     [RecallPoints]float64 // 0 beyond the largest recall
 }
 
-// Curve is the precision-recall curve at IoU 0.5 + 0.05 t of a class with the given number of objects.
+// Curve returns the precision-recall curve at IoU threshold 0.5 + 0.05t, for a class with the given number of objects.
 func (r *Ranking) Curve(t, objects int, dt *Results) (c Curve) {
 	var precise, scores []float64 // at each true positive
 	bit := uint16(1) << t
@@ -52,13 +53,13 @@ func (r *Ranking) Curve(t, objects int, dt *Results) (c Curve) {
 	return c
 }
 
-// Weigher computes average precision with every image there any number of times, as a bootstrap draws them.
+// Weigher computes AP with an integer weight per image, for bootstrap resampling.
 type Weigher struct {
 	precise [numThresholds][]float64 // scratch
 }
 
-// AP is a class's average precision over IoU 0.50:0.95, image i being there weight[i] times; objects are those in all of these
-// images. It is -1 without objects. It equals the figure of a data set in which the copies of an image follow each other.
+// AP returns the AP of a class over IoU 0.50:0.95, with image i repeated weight[i] times. objects is the weighted number of
+// objects. It returns -1 if there are none. The result equals that of a data set with consecutive copies of each image.
 func (w *Weigher) AP(r *Ranking, objects int, weight []int32) float64 {
 	if objects == 0 {
 		return -1
@@ -99,16 +100,16 @@ func (w *Weigher) AP(r *Ranking, objects int, weight []int32) float64 {
 	return sum / (numThresholds * recallPoints)
 }
 
-// AreaFigures are the figures of the objects whose area is in a range.
+// AreaFigures are the metrics of the objects whose area is in a range.
 type AreaFigures struct {
 	AreaRange
 	Objects  int
 	AP, AP50 float64
-	AR       float64 // with 100 detections an image
+	AR       float64 // with 100 detections per image
 }
 
-// ByArea gives the figures of the objects of each range: of 0..1024 they are those of small objects. Objects of several ranges
-// count in each.
+// ByArea returns the metrics for each area range, in square pixels. The range 0..1024 gives the metrics of small objects. Ranges
+// may overlap.
 func (v Evaluator) ByArea(gt *Dataset, dt *Results, ranges []AreaRange) ([]AreaFigures, error) {
 	figures := make([]AreaFigures, 0, len(ranges))
 	for from := 0; from < len(ranges); from += numAreas {

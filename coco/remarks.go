@@ -2,24 +2,24 @@ package coco
 
 import "fmt"
 
-// Remarks counts what a tool has to say about a data set, by kind, and keeps the words of the first ones. The zero value keeps
-// none of them.
+// Remarks counts warnings or errors about a data set by kind, and keeps the texts of the first Keep of each kind. The zero value
+// keeps no texts.
 type Remarks struct {
-	Keep  int // how many of each kind; below 0: all
+	Keep  int // texts to keep per kind; below 0: all
 	kinds []RemarkKind
 }
 
-// RemarkKind is all that was said of one kind.
+// RemarkKind has the remarks of one kind.
 type RemarkKind struct {
 	Kind  string   `json:"kind"`
 	Count int      `json:"count"`
-	First []string `json:"first"` // the words: file, index, field, value
+	First []string `json:"first"` // texts: file, index, field, value
 }
 
-// maxRemark is how much of a remark is kept, in characters: a file's name can have a megabyte.
+// maxRemark is the maximum length of a text, in characters: file names can be very long.
 const maxRemark = 1000
 
-// Add makes a remark.
+// Add adds a remark.
 func (r *Remarks) Add(kind, format string, args ...any) {
 	k := r.kind(kind)
 	k.Count++
@@ -28,7 +28,7 @@ func (r *Remarks) Add(kind, format string, args ...any) {
 	}
 }
 
-// AddCount makes n remarks of which nothing else is to be said.
+// AddCount adds n remarks without text.
 func (r *Remarks) AddCount(kind string, n int) {
 	if n > 0 {
 		r.kind(kind).Count += n
@@ -45,10 +45,10 @@ func (r *Remarks) kind(name string) *RemarkKind {
 	return &r.kinds[len(r.kinds)-1]
 }
 
-// Kinds lists what was said, in the order in which kinds first came up.
+// Kinds returns the remarks by kind, in order of first occurrence.
 func (r *Remarks) Kinds() []RemarkKind { return r.kinds }
 
-// Count is the number of all remarks.
+// Count returns the number of all remarks.
 func (r *Remarks) Count() (n int) {
 	for _, k := range r.kinds {
 		n += k.Count

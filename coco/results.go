@@ -12,7 +12,7 @@ import (
 	"strconv"
 )
 
-// Results are detections as columns: row i of each belongs to detection i. The order matters where scores tie.
+// Results are detections in columns: row i of each column belongs to detection i. The order breaks ties of scores.
 type Results struct {
 	Path     string // the file they were read from, for messages
 	Image    []int64
@@ -21,7 +21,7 @@ type Results struct {
 	Score    []float64
 }
 
-// Len is the number of detections.
+// Len returns the number of detections.
 func (r *Results) Len() int { return len(r.Score) }
 
 // Add appends a detection of the category with the given id on the image with the given id.
@@ -33,7 +33,7 @@ func (r *Results) Add(image, category int64, box [4]float64, score float64) {
 }
 
 // ReadResults reads a COCO results file: a list of {"image_id", "category_id", "bbox", "score"}; other fields are skipped.
-// An empty list is fine. Errors name the file, the index and the field, or the byte.
+// The list may be empty. Errors name the file, the index and the field, or the byte.
 func ReadResults(path string) (*Results, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -104,7 +104,7 @@ func (r *resultsReader) readField(key []byte) (err error) {
 	return r.skip()
 }
 
-// detection reads one.
+// detection reads one detection.
 func (r *resultsReader) detection() error {
 	r.seen = 0
 	if err := r.object(r.field); err != nil {
@@ -121,7 +121,7 @@ func (r *resultsReader) detection() error {
 	return nil
 }
 
-// reserve makes room for the detections of a file of size bytes, judging by those of its beginning, which took read bytes.
+// reserve allocates columns for a file of size bytes, estimated from the detections in the first read bytes.
 func (r *resultsReader) reserve(read, size int64) {
 	const beginning = 1024
 	if r.Len() != beginning || size <= read {
@@ -157,7 +157,7 @@ func readResults(src io.Reader, size int64) (*Results, error) {
 	return &r.Results, nil
 }
 
-// atIndex puts the index of a list's item before an error: [12].bbox: ... or [12]: ...
+// atIndex prefixes an error with the index of a list item: [12].bbox: ... or [12]: ...
 func atIndex(i int, err error) error {
 	if field := new(fieldError); errors.As(err, &field) {
 		return fmt.Errorf("[%d].%w", i, err)
@@ -165,7 +165,7 @@ func atIndex(i int, err error) error {
 	return fmt.Errorf("[%d]: %w", i, err)
 }
 
-// check reports the first detection that could not be evaluated; rows made in memory may hold anything.
+// check returns an error for the first invalid detection. Rows made in memory may hold anything.
 func (r *Results) check() error {
 	if len(r.Image) != r.Len() || len(r.Category) != r.Len() || len(r.Box) != r.Len() {
 		return fmt.Errorf("results: columns of %d images, %d categories, %d boxes and %d scores",
@@ -191,7 +191,7 @@ func (r *Results) name() string {
 	return r.Path
 }
 
-// WriteResults writes a COCO results file. Numbers are written in full: reading them back gives the same bits.
+// WriteResults writes a COCO results file. Numbers are written with full precision: reading them back gives the same bits.
 func WriteResults(path string, r *Results) error {
 	if err := r.check(); err != nil {
 		return err

@@ -6,13 +6,12 @@ import (
 	"sync"
 )
 
-// partBytes is what makes a part of a results file worth a goroutine.
+// partBytes is the minimum size of a part of a results file that is read by its own goroutine.
 const partBytes = 1 << 20
 
-// readResultsParts reads a large results file on several goroutines. Where a detection begins in the middle of a file can only
-// be guessed; the guess is proved when the reader of the part before arrives at that very byte between two detections. If one
-// does not, or anything is wrong with the file, it is not ok, and readResults goes through the file in order and
-// says what is wrong, with the index.
+// readResultsParts reads a large results file in several goroutines. The start of a detection in the middle of a file can only be
+// guessed. The guess is confirmed if the reader of the previous part arrives at that byte between two detections. ok is false if
+// a guess is not confirmed or the file is invalid. readResults then reads the file in order and returns the error with its index.
 func readResultsParts(f io.ReaderAt, size int64, parts int) (*Results, bool) {
 	if parts = int(min(int64(parts), size/partBytes)); parts < 2 {
 		return nil, false
@@ -55,8 +54,8 @@ func readResultsParts(f io.ReaderAt, size int64, parts int) (*Results, bool) {
 	return whole, true
 }
 
-// part reads the detections from byte start up to the one at byte end, or, the last part, to the end of the file. It is true
-// if the part ends exactly there.
+// part reads the detections from byte start up to byte end, or to the end of the file for the last part. It returns true if a
+// detection ends exactly at end.
 func (r *resultsReader) part(first bool, start, end, room int64, last bool) bool {
 	if first && (r.begin() != nil || r.expect('[', "a list") != nil) {
 		return false

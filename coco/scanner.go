@@ -16,8 +16,8 @@ const (
 	maxBuffer = 256 << 10
 )
 
-// scanner reads JSON from a stream through one small buffer, so that a file of any size needs the memory of its columns
-// only. Callers walk the document with object and array; everything they do not ask for is checked and skipped.
+// scanner reads JSON from a stream through one small buffer, so that reading a file needs only the memory of its
+// columns. Callers walk the document with object and array; everything they do not ask for is checked and skipped.
 //
 // Python writes NaN, Infinity and -Infinity: number accepts them, so that the caller's check can name the field.
 type scanner struct {
@@ -61,7 +61,7 @@ func (s *scanner) open(c byte, want string) error {
 	return nil
 }
 
-// fill reads more bytes behind end and keeps everything from pos on; it is false at the end of the stream.
+// fill reads more bytes after end and keeps everything from pos on. It returns false at the end of the stream.
 func (s *scanner) fill() bool {
 	if s.readErr != nil {
 		return false
@@ -87,7 +87,7 @@ func (s *scanner) fill() bool {
 	}
 }
 
-// peek is the next byte that is not white space, left unread; 0 at the end of the file.
+// peek returns the next byte that is not white space, without reading it, or 0 at the end of the file.
 func (s *scanner) peek() byte {
 	for {
 		for s.pos < s.end {
@@ -189,7 +189,7 @@ func (s *scanner) array(item func(i int) error) error {
 	}
 }
 
-// numbers reads a list of exactly len(dst) finite numbers into dst. The list is read to its end also where one is wrong.
+// numbers reads a list of exactly len(dst) finite numbers into dst. The list is read to its end even if a number is invalid.
 func (s *scanner) numbers(dst []float64) error {
 	if err := s.open('[', "a list of numbers"); err != nil {
 		return err

@@ -5,18 +5,17 @@ import (
 	"math/rand/v2"
 )
 
-// Split divides the images in two: a first part and the given fraction of
-// them in the second. Every class is divided in the same proportion as well as
-// can be (iterative stratification: Sechidis et al. 2011), since images stay
-// whole; the rarest class is dealt out first. Images whose files have the same
-// bytes go to the same part, or the second would hold what the first shows. Equal
-// seeds give equal parts. Both parts keep the ids, the order and the categories.
+// Split splits the data set: the second part gets the given fraction of the
+// images, the first part the rest. The split is stratified by class (iterative
+// stratification, Sechidis et al. 2011, rarest class first). Images with identical
+// files go to the same part, so that no validation image is also a training image.
+// Equal seeds give equal parts. Both parts keep ids, order and categories.
 func (d *Dataset) Split(fraction float64, seed uint64) (first, second *Dataset, err error) {
 	if !(fraction > 0 && fraction < 1) {
-		return nil, nil, fmt.Errorf("%s: fraction %v to split off: want a number between 0 and 1", d.Path, fraction)
+		return nil, nil, fmt.Errorf("%s: fraction %v: want a number between 0 and 1", d.Path, fraction)
 	}
 	if len(d.Images) < 2 {
-		return nil, nil, fmt.Errorf("%s: %d images cannot be divided", d.Path, len(d.Images))
+		return nil, nil, fmt.Errorf("%s: %d images cannot be split", d.Path, len(d.Images))
 	}
 	s := newStratifier(d, fraction, rand.New(rand.NewPCG(seed, 0)))
 	if s.copies, err = d.copies(); err != nil {
@@ -36,14 +35,14 @@ func (d *Dataset) Split(fraction float64, seed uint64) (first, second *Dataset, 
 	return d.part(s.side, 0), d.part(s.side, 1), nil
 }
 
-// stratifier deals images to two sides, numbered 0 and 1. Class 0 stands for
-// the image itself, so that images without objects are dealt out too.
+// stratifier assigns images to the parts 0 and 1. Class 0 stands for the image
+// itself, so that images without objects are assigned, too.
 type stratifier struct {
 	classes [][]int      // of each image, each class once
-	wanted  [2][]float64 // images of each class that a side still wants
-	todo    []int        // images of each class not yet dealt
-	side    []int        // of each image; -1 not yet dealt
-	order   []int        // in which images are dealt within a class
+	wanted  [2][]float64 // images of each class that a part still needs
+	todo    []int        // images of each class not yet assigned
+	side    []int        // part of each image; -1 not yet assigned
+	order   []int        // in which images are assigned within a class
 	copies  map[int][]int
 }
 
@@ -73,7 +72,7 @@ func newStratifier(d *Dataset, fraction float64, random *rand.Rand) *stratifier 
 	return s
 }
 
-// rarest is the class with the fewest images left, at least one; -1 at the end.
+// rarest returns the class with the fewest (at least one) unassigned images, or -1 at the end.
 func (s *stratifier) rarest() int {
 	best := -1
 	for class := len(s.todo) - 1; class >= 0; class-- {
@@ -84,7 +83,7 @@ func (s *stratifier) rarest() int {
 	return best
 }
 
-// left lists the images with a class that are not dealt yet.
+// left lists the unassigned images with a class.
 func (s *stratifier) left(class int) (list []int) {
 	for _, i := range s.order {
 		if s.side[i] >= 0 {
@@ -99,8 +98,8 @@ func (s *stratifier) left(class int) (list []int) {
 	return list
 }
 
-// deal gives an image to the side that wants its class most, then images most,
-// and its copies with it.
+// deal assigns an image and its copies to the part that needs most images of the
+// class, or if equal, most images.
 func (s *stratifier) deal(image, class int) {
 	side := 0
 	a, b := s.wanted[0][class], s.wanted[1][class]
@@ -123,7 +122,7 @@ func (s *stratifier) put(image, side int) {
 	}
 }
 
-// part is the data set of the images on one side.
+// part returns the data set of the images of one part.
 func (d *Dataset) part(side []int, wanted int) *Dataset {
 	p := &Dataset{Path: d.Path, ImagesDir: d.ImagesDir, Categories: d.Categories}
 	for i, img := range d.Images {

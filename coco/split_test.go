@@ -74,7 +74,7 @@ func TestSplitRefuses(t *testing.T) {
 	one := &Dataset{Path: "one.json", Images: []Image{{ID: 1}}}
 	one.index()
 	_, _, err := one.Split(0.5, 1)
-	require.EqualError(t, err, "one.json: 1 images cannot be divided")
+	require.EqualError(t, err, "one.json: 1 images cannot be split")
 	_, _, err = one.Split(1, 1)
-	require.EqualError(t, err, "one.json: fraction 1 to split off: want a number between 0 and 1")
+	require.EqualError(t, err, "one.json: fraction 1: want a number between 0 and 1")
 }

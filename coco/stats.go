@@ -5,22 +5,22 @@ import (
 	"io"
 )
 
-// Stats are COCO's twelve figures: AP, AP50, AP75, AP of small, medium, large objects (100 detections an image), AR with 1,
-// 10, 100 detections an image, AR of small, medium, large. -1: no such object.
+// Stats are the twelve COCO metrics: AP, AP50, AP75 and AP of small, medium and large objects with 100 detections per image, AR
+// with 1, 10 and 100 detections per image, AR of small, medium and large objects. A metric without any object is -1.
 type Stats [12]float64
 
-// StatNames are the short names of the twelve figures.
+// StatNames are the short names of the twelve metrics.
 func StatNames() [12]string {
 	return [12]string{"AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"}
 }
 
-// AP is the mean over IoU 0.50:0.95.
+// AP returns the AP over IoU 0.50:0.95.
 func (s Stats) AP() float64 { return s[0] }
 
-// AP50 is the average precision at IoU 0.5.
+// AP50 returns the AP at IoU 0.5.
 func (s Stats) AP50() float64 { return s[1] }
 
-// Print writes the twelve lines that pycocotools writes.
+// Print writes the summary of pycocotools, twelve lines.
 func (s Stats) Print(w io.Writer) error {
 	rows := [12]struct {
 		title, iou, area string

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// readText reads a text file of at most limit bytes. Editors of Windows put a byte order mark in front: it is dropped, and UTF-16
-// becomes UTF-8.
+// readText reads a text file of at most limit bytes. A byte order mark, as Windows editors write it, is dropped, and UTF-16 is
+// converted to UTF-8.
 func readText(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -27,7 +27,7 @@ func readText(path string, limit int64) ([]byte, error) {
 	return decodeText(text), nil
 }
 
-// decodeText is the text as UTF-8 where a byte order mark says what it is, else as it is.
+// decodeText converts a text with a byte order mark to UTF-8. Other texts are returned unchanged.
 func decodeText(text []byte) []byte {
 	decoded, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), text)
 	if err != nil { // never: both decoders replace what they cannot read
@@ -36,10 +36,10 @@ func decodeText(text []byte) []byte {
 	return decoded
 }
 
-// maxShown is how much of a value of a file a message shows, in characters.
+// maxShown is the maximum length in characters of a value in a message.
 const maxShown = 60
 
-// cut is a text of a file for a message: in quotes, and its beginning only where it is long.
+// cut quotes a text for a message, and truncates a long text.
 func cut(text string) string {
 	short := fmt.Sprintf("%.*s", maxShown, text)
 	if len(short) < len(text) {
@@ -48,7 +48,7 @@ func cut(text string) string {
 	return fmt.Sprintf("%q", text)
 }
 
-// cutList is a list of names for a message: the first ones, and how many more there are.
+// cutList lists names for a message: the first names, and the number of further names.
 func cutList(names []string) string {
 	const most = 20
 	list := "["

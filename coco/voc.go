@@ -6,24 +6,25 @@ import (
 	"slices"
 )
 
-// maxAnnotationFile bounds one image's XML file, in bytes.
+// maxAnnotationFile limits the size of one image's XML file, in bytes.
 const maxAnnotationFile = 16 << 20
 
-// ReadVOC reads a folder in Pascal VOC's layout (Annotations/*.xml, JPEGImages, ImageSets/Main/<split>.txt). Images are
+// ReadVOC reads a Pascal VOC folder (Annotations/*.xml, JPEGImages, ImageSets/Main/<split>.txt). Images are
 // numbered 1, 2, ... in the order of the split. Classes 1..K are the given ones, or the names found in all of Annotations (not
 // only in the split: class numbers must not depend on it), sorted; an object of another class is an error.
 //
-// xmin, ymin, xmax, ymax are taken as they are, as corners in pixels: the devkit counts from 1 and includes the last pixel, the
-// tools people label with count from 0. So a box is xmax-xmin wide, and figures compare with torchvision-style readers.
-// Options.Devkit counts as the devkit does: the box begins at xmin-1 and is xmax-xmin+1 wide. Either way boxes are rounded to a
-// millionth of a pixel, so that a difference of two decimals is a decimal.
+// By default xmin, ymin, xmax, ymax are 0-based pixel coordinates of the corners, as labelling tools write them and
+// torchvision-style readers read them: the box is xmax-xmin wide. With Options.Devkit they are 1-based and inclusive, as in the
+// devkit: the box begins at xmin-1 and is xmax-xmin+1 wide. Boxes are rounded to 1e-6 pixels, so that the difference of two
+// short decimals is a short decimal.
 //
-// "iscrowd", which ToVOC of package layout writes, makes a crowd of an object.
+// An object with "iscrowd", which package layout writes, is a crowd.
 //
-// Annotations are read in any encoding that their first line names. A size that is missing or 0 stays 0; FillSizes looks at the
-// images. A line of a list is a name, blanks included; only where no annotation has it, a last column of -1, 0 or 1 is left off.
+// Annotations are read in the encoding that their first line names. A size that is missing or 0 stays 0; FillSizes reads it from
+// the image. A line of a list is the name of an image, which may contain blanks. If no annotation has that name, a last column of
+// -1, 0 or 1 is removed.
 //
-// The split may be empty only where there is no ImageSets/Main: then every annotated image belongs to the set, sorted by name.
+// split may be empty only if there is no ImageSets/Main. The data set then has every annotated image, sorted by name.
 func ReadVOC(dir string, opt Options) (*Dataset, error) {
 	files, err := findVOCFiles(dir)
 	if err != nil {
@@ -66,7 +67,7 @@ type vocReader struct {
 	data    Dataset
 }
 
-// vocRead is the annotation of an image, or why it cannot be read.
+// vocRead is the annotation of an image, or the error of reading it.
 type vocRead struct {
 	file *vocFile
 	err  error
@@ -97,7 +98,7 @@ func (r *vocReader) image(name string) error {
 	return nil
 }
 
-// object adds object j of a file to the last image. What is wrong with its name and its box are two faults.
+// object adds object j of a file to the last image. An invalid name and an invalid box are separate faults.
 func (r *vocReader) object(path string, j int, o *vocObject) error {
 	class, nameErr := r.class[o.Name], error(nil)
 	switch {
@@ -137,8 +138,7 @@ func (r *vocReader) readFiles(names []string) {
 	}
 }
 
-// findClasses takes the names of all annotated objects, sorted. Where faults are reported, that is left to the reading of
-// images.
+// findClasses sets the classes to the names of all annotated objects, sorted. Faults are reported later, when images are read.
 func (r *vocReader) findClasses() error {
 	names, err := r.files.names()
 	if err != nil {

@@ -100,7 +100,7 @@ func TestReadVOCErrors(t *testing.T) {
 		opt    Options
 		want   string
 	}{
-		"no split":      {good, Options{}, `name a split, there are ["train"]`},
+		"no split":      {good, Options{}, `no split given, want one of ["train"]`},
 		"unknown split": {good, Options{Split: "test"}, "test.txt"},
 		"class":         {good, Options{Split: "train", Classes: []string{"dog"}}, `a.xml: object[0].name: unknown class "cat"`},
 		"NaN":           {good + vocObjectXML("cat", "1", "NaN", "3", "4"), Options{Split: "train"}, `a.xml: object[1].bndbox.ymin: "NaN" is not a finite number`},

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// vocFile is the annotation of one image; what is in its fields is looked at later, so that one wrong value is one fault.
+// vocFile is the annotation of one image. Its fields are parsed later, so that one invalid value is one fault.
 type vocFile struct {
 	XMLName  xml.Name
 	FileName string      `xml:"filename"`
@@ -42,7 +42,7 @@ type vocBox struct {
 	YMax string `xml:"ymax"`
 }
 
-// size is the width and height in pixels; 0 where the file does not say, or says 0.
+// size returns the width and height in pixels, 0 if missing.
 func (a *vocFile) size() (w, h int, err error) {
 	sides := [2]int{}
 	for i, side := range [...]struct{ name, text string }{{"width", a.Width}, {"height", a.Height}} {
@@ -58,7 +58,7 @@ func (a *vocFile) size() (w, h int, err error) {
 	return sides[0], sides[1], nil
 }
 
-// box is x, y, width, height.
+// box returns x, y, width, height.
 func (o *vocObject) box(devkit bool) (box [4]float64, err error) {
 	if o.Box == nil {
 		return box, inField("xmin", errMissing)
@@ -87,7 +87,7 @@ func (o *vocObject) box(devkit bool) (box [4]float64, err error) {
 	return micro([4]float64{box[0], box[1], box[2] - box[0], box[3] - box[1]}), nil
 }
 
-// micro rounds a box to a millionth of a pixel.
+// micro rounds a box to 1e-6 pixels.
 func micro(box [4]float64) [4]float64 {
 	for i, v := range box {
 		if math.Abs(v) < 1<<30 { // beyond, float64 has no millionths
@@ -136,14 +136,14 @@ func decodeVOC(r io.Reader) (*vocFile, error) {
 	return &a, nil
 }
 
-// encodingError is an encoding that is not known.
+// encodingError is the error of an unknown encoding.
 type encodingError struct{ label string }
 
 func (e *encodingError) Error() string {
 	return fmt.Sprintf("the encoding %s is not read: save the file as UTF-8", cut(e.label))
 }
 
-// xmlError says in plain words what is wrong at a byte.
+// xmlError rewords an XML error and adds its byte offset.
 func xmlError(err error, offset int64) error {
 	var syntax *xml.SyntaxError
 	var unknown *encodingError
@@ -165,7 +165,8 @@ func xmlError(err error, offset int64) error {
 	return fmt.Errorf("byte %d, line %d: %.200s", offset, syntax.Line, text)
 }
 
-// xmlText decodes UTF-16, which a byte order mark or the zeros of its first characters tell, and drops the mark of UTF-8.
+// xmlText decodes UTF-16, detected by its byte order mark or by the zero bytes of its first characters, and drops the byte order
+// mark of UTF-8.
 func xmlText(r io.Reader) io.Reader {
 	b := bufio.NewReader(r)
 	start, _ := b.Peek(4) // an error comes again when the file is read

@@ -12,7 +12,7 @@ import (
 	"scalenet/imaging"
 )
 
-// maxList bounds a list of images, in bytes.
+// maxList limits the size of a list of images, in bytes.
 const maxList = 1 << 30
 
 // vocFiles are the files of a data set by the names of its images.
@@ -44,7 +44,7 @@ func findVOCFiles(dir string) (*vocFiles, error) {
 	return f, err
 }
 
-// imageRank puts JPEGs, which the layout is made for, before others of the same name.
+// imageRank sorts JPEGs, the format of Pascal VOC, before other files of the same name.
 func imageRank(file string) int {
 	if ext := strings.ToLower(filepath.Ext(file)); ext == ".jpg" || ext == ".jpeg" {
 		return 0
@@ -52,7 +52,8 @@ func imageRank(file string) int {
 	return 1
 }
 
-// filesByName lists a folder's files with an extension, in any case, by their names without it. Hidden files are left out.
+// filesByName maps names without extension to the files of a folder that have an extension, in upper or lower case. Hidden files
+// are skipped.
 func filesByName(dir, ext string) (map[string]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -71,7 +72,7 @@ func filesByName(dir, ext string) (map[string]string, error) {
 	return files, nil
 }
 
-// annotation is where the annotation of an image is, or should be.
+// annotation returns the path of the annotation of an image, which need not exist.
 func (f *vocFiles) annotation(name string) string {
 	file := f.annotations[name]
 	if file == "" {
@@ -80,12 +81,12 @@ func (f *vocFiles) annotation(name string) string {
 	return filepath.Join(f.dir, "Annotations", file)
 }
 
-// annotated tells whether an image has an annotation.
+// annotated reports whether an image has an annotation.
 func (f *vocFiles) annotated(name string) bool {
 	return f.annotations[name] != "" || filepath.IsLocal(name) && isFile(f.annotation(name))
 }
 
-// image is the file of an image; its annotation's word counts where there are several of the name.
+// image returns the file of an image. If several files have the name, the annotation decides.
 func (f *vocFiles) image(name, annotated string) string {
 	files := f.images[name]
 	if slices.Contains(files, annotated) || filepath.IsLocal(annotated) && trimExt(annotated) == name && isFile(filepath.Join(f.dir, "JPEGImages", annotated)) {
@@ -97,7 +98,7 @@ func (f *vocFiles) image(name, annotated string) string {
 	return files[0]
 }
 
-// names are those of all annotated images, sorted.
+// names returns the names of all annotated images, sorted.
 func (f *vocFiles) names() ([]string, error) {
 	if len(f.annotations) == 0 {
 		return nil, fmt.Errorf("%s: no XML file in Annotations", f.dir)
@@ -110,7 +111,7 @@ func (f *vocFiles) names() ([]string, error) {
 	return names, nil
 }
 
-// listFolder is where the lists of a data set are.
+// listFolder returns the folder of the lists.
 func listFolder(dir string) string { return filepath.Join(dir, "ImageSets", "Main") }
 
 // vocSplits lists the names of the lists in ImageSets/Main, those of single classes ("cat_train" beside "train") left out.
@@ -143,7 +144,7 @@ func (f *vocFiles) split(split string) ([]string, error) {
 		if len(have) == 0 {
 			return f.names()
 		}
-		return nil, fmt.Errorf("%s: name a split, there are %s", f.dir, cutList(have))
+		return nil, fmt.Errorf("%s: no split given, want one of %s", f.dir, cutList(have))
 	}
 	path := filepath.Join(listFolder(f.dir), split+".txt")
 	if lists, err := filesByName(listFolder(f.dir), ".txt"); err == nil && lists[split] != "" {
@@ -198,8 +199,8 @@ func trimFlag(line string) (name string, ok bool) {
 	return strings.TrimSpace(line[:at]), true
 }
 
-// trimExt is a file name without its extension.
+// trimExt returns a file name without its extension.
 func trimExt(file string) string { return strings.TrimSuffix(file, filepath.Ext(file)) }
 
-// stem is a file name without folder and extension.
+// stem returns a file name without folder and extension.
 func stem(name string) string { return trimExt(filepath.Base(name)) }

@@ -10,8 +10,8 @@ import (
 	"scalenet/checkpoint"
 )
 
-// WriteCOCO writes the data set as a COCO instances file. Numbers are written in full: reading them back gives the same bits.
-// The flags of Pascal VOC are kept as "difficult" and "truncated", which others skip.
+// WriteCOCO writes the data set as a COCO instances file. Numbers are written with full precision: reading them back gives the same
+// bits. The flags of Pascal VOC are written as "difficult" and "truncated", which other readers skip.
 func WriteCOCO(path string, d *Dataset) error {
 	return writeAtomic(path, func(w *bufio.Writer) error {
 		w.WriteString("{\n\"images\": [")
@@ -65,7 +65,7 @@ func (d *Dataset) appendAnnotation(b []byte, a *Annotation) []byte {
 	if a.Ignore {
 		b = append(b, `, "ignore": 1`...)
 	}
-	if a.Difficult { // Pascal VOC's flags, where they say something
+	if a.Difficult { // Pascal VOC's flags, if set
 		b = append(b, `, "difficult": 1`...)
 	}
 	if a.Truncated {
@@ -95,7 +95,7 @@ func appendBox(b []byte, box [4]float64) []byte {
 // appendNumber writes the shortest decimal that reads back as the same float64.
 func appendNumber(b []byte, v float64) []byte { return strconv.AppendFloat(b, v, 'g', -1, 64) }
 
-// writeAtomic writes a file whole or not at all.
+// writeAtomic writes a file atomically: completely or not at all.
 func writeAtomic(path string, write func(w *bufio.Writer) error) error {
 	return checkpoint.WriteAtomic(path, func(to io.Writer) error {
 		w := bufio.NewWriterSize(to, 1<<16)

@@ -29,20 +29,20 @@ func (s *scanner) unexpected(want string) error {
 	return s.fail("%q where %s was expected", s.buf[s.pos], want)
 }
 
-// valueError is a value of another kind than is wanted, or out of range. It was read to its end: reading can go on behind it.
+// valueError is a value of the wrong type or out of range. It was read to its end, so reading can continue after it.
 type valueError struct{ msg string }
 
 func (e *valueError) Error() string { return e.msg }
 
 func wrongValue(format string, args ...any) error { return &valueError{fmt.Sprintf(format, args...)} }
 
-// isValueError tells whether reading can go on after an error.
+// isValueError reports whether reading can continue after err.
 func isValueError(err error) bool {
 	var value *valueError
 	return errors.As(err, &value)
 }
 
-// wrongKind skips a value of another kind than is wanted, and says so.
+// wrongKind skips a value of the wrong type and returns the error.
 func (s *scanner) wrongKind(want string) error {
 	c := s.peek()
 	at, kind := s.offset(), fmt.Sprintf("%q", c)

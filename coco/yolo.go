@@ -16,14 +16,14 @@ import (
 	"scalenet/imaging"
 )
 
-// ReadYOLO reads a data set in the layout of Ultralytics' YOLO: data.yaml names the classes and, for each split, a folder of images, a
-// text file that lists them, or a list of either; the labels of images/x.jpg are in labels/x.txt, a line an object: class (from 0),
-// centre x and y, width and height, as shares of the upright image's sides. A line of at least three points is an outline,
-// whose bounding box is taken. An image without a label file has no objects.
+// ReadYOLO reads a data set in the format of Ultralytics YOLO. data.yaml has the class names and, for each split, an image folder, a
+// text file with one image path per line, or a list of these. The labels of images/x.jpg are in labels/x.txt, one line per object:
+// class (from 0), centre x and y, width and height, as fractions of the image size after applying the EXIF orientation. A line with
+// at least three points is a segmentation polygon, whose bounding box is used. An image without label file has no objects.
 //
 // Images are numbered 1, 2, ... in the order of the list, or sorted by path; their sizes are read from the files. Boxes are
-// rounded to a millionth of a pixel. As in Ultralytics' reader, a coordinate below -0.01 or above 1.01, a negative side, a class
-// that is not listed and a line of any other length are errors.
+// rounded to 1e-6 pixels. As in Ultralytics' reader, a coordinate below -0.01 or above 1.01, a negative width or
+// height, an unknown class and a line with another number of columns are errors.
 func ReadYOLO(path string, opt Options) (*Dataset, error) {
 	file, err := readYOLOFile(path)
 	if err != nil {
@@ -65,7 +65,7 @@ func ReadYOLO(path string, opt Options) (*Dataset, error) {
 	return d, nil
 }
 
-// yoloImage is what is known of an image; no size if it cannot be read.
+// yoloImage is an image with its labels. The size is 0 if the image cannot be read.
 type yoloImage struct {
 	size    geom.Size
 	objects []yoloObject
@@ -90,7 +90,7 @@ func (f *yoloFile) readImages(paths []string) []yoloImage {
 	return images
 }
 
-// labelsOf is where the labels of an image are: the last folder "images" of its path becomes "labels", its extension .txt.
+// labelsOf returns the label file of an image: the last folder "images" of its path becomes "labels", its extension .txt.
 func labelsOf(image string) string {
 	sep := string(filepath.Separator)
 	path := sep + strings.TrimSuffix(image, filepath.Ext(image)) + ".txt" // a path may begin with the folder
@@ -101,19 +101,19 @@ func labelsOf(image string) string {
 	return path[len(sep):]
 }
 
-// yoloObject is a line of a label file: a class from 0 and its box as shares of the image's sides.
+// yoloObject is a line of a label file: a class from 0 and a box as fractions of the image size.
 type yoloObject struct {
 	class         int
 	x, y          float64 // centre
 	width, height float64
 }
 
-// box is x, y, width, height in pixels of an image of w x h.
+// box returns x, y, width, height in pixels of an image of w x h.
 func (o *yoloObject) box(w, h float64) [4]float64 {
 	return micro([4]float64{(o.x - o.width/2) * w, (o.y - o.height/2) * h, o.width * w, o.height * h})
 }
 
-// readLabels reads the objects of one image. What is wrong with a line is a fault, and the line is left out.
+// readLabels reads the objects of one image. A faulty line is reported and left out.
 func (f *yoloFile) readLabels(path string) (objects []yoloObject, faults []error) {
 	text, err := readText(path, maxAnnotationFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -178,13 +178,13 @@ func (f *yoloFile) parseObject(fields [][]byte) (o yoloObject, err error) {
 	}
 	for i, v := range columns {
 		if v < -0.01 || v > 1.01 {
-			return o, fmt.Errorf("column %d: %v is not a share of the image, 0 to 1", i+2, v)
+			return o, fmt.Errorf("column %d: %v is not a fraction of the image size, 0 to 1", i+2, v)
 		}
 	}
 	return o, nil
 }
 
-// outline takes the bounding box of points x1, y1, x2, y2, ...
+// outline sets the box to the bounding box of points x1, y1, x2, y2, ...
 func (o *yoloObject) outline(points []float64) {
 	left, top, right, bottom := points[0], points[1], points[0], points[1]
 	for i := 0; i < len(points); i += 2 {
@@ -201,7 +201,7 @@ func (f *yoloFile) images(path, root, split string) (files []string, err error) 
 		split = have[0]
 	}
 	if !slices.Contains(have, split) {
-		return nil, fmt.Errorf("%s: split %s: there are %q", path, cut(split), have)
+		return nil, fmt.Errorf("%s: unknown split %s, want one of %q", path, cut(split), have)
 	}
 	for i, entry := range f.sources(split) {
 		at := f.resolve(root, entry)

@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxYOLOFile bounds data.yaml, in bytes: its reader takes up to 170 times that.
+// maxYOLOFile limits the size of data.yaml, in bytes. Parsing YAML takes up to 170 times that in memory.
 const maxYOLOFile = 2 << 20
 
 // yoloFile is data.yaml. Other keys are skipped.
@@ -22,7 +22,7 @@ type yoloFile struct {
 	Train, Val, Test []string
 	Names            []string
 
-	keypoints int // values behind the box in a line
+	keypoints int // values after the box in a line
 }
 
 // yoloKeys are the keys of data.yaml that are read.
@@ -60,7 +60,7 @@ func parseYOLOFile(text []byte) (*yoloFile, error) {
 		return nil, yamlError(err)
 	}
 	if root.Kind == 0 {
-		return nil, errors.New("names: missing, this is no YOLO data set")
+		return nil, errors.New("names: missing, this is not a YOLO data set")
 	}
 	if top := root.Content[0]; top.Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("yaml: line %d: %s where a mapping with train, val and names was expected", top.Line, describe(top))
@@ -95,7 +95,7 @@ func parseYOLOFile(text []byte) (*yoloFile, error) {
 	return &f, nil
 }
 
-// yamlError is what the library says of broken YAML, on one line.
+// yamlError returns the error of the YAML library on one line.
 func yamlError(err error) error {
 	var typed *yaml.TypeError
 	if errors.As(err, &typed) && len(typed.Errors) > 0 {
@@ -104,7 +104,7 @@ func yamlError(err error) error {
 	return fmt.Errorf("%.200s", err.Error())
 }
 
-// yamlString is a scalar as it is written; null and what is not there are "".
+// yamlString returns the text of a scalar, "" for null or a missing node.
 func yamlString(node *yaml.Node) (string, error) {
 	switch node = target(node); {
 	case node.Kind == 0 || node.Tag == "!!null":
@@ -115,7 +115,7 @@ func yamlString(node *yaml.Node) (string, error) {
 	return node.Value, nil
 }
 
-// yamlPaths is a path or a list of paths.
+// yamlPaths returns a path or a list of paths.
 func yamlPaths(node *yaml.Node) (paths []string, err error) {
 	node = target(node)
 	if node.Kind != yaml.SequenceNode {
@@ -138,7 +138,7 @@ func yamlPaths(node *yaml.Node) (paths []string, err error) {
 	return paths, nil
 }
 
-// yamlInt is a whole number; it is not there where the node is null.
+// yamlInt returns a whole number. ok is false if the node is null.
 func yamlInt(node *yaml.Node) (n int, there bool, err error) {
 	text, err := yamlString(node)
 	if text == "" || err != nil {
@@ -151,7 +151,7 @@ func yamlInt(node *yaml.Node) (n int, there bool, err error) {
 	return int(v), true, nil
 }
 
-// target is what an alias stands for.
+// target resolves an alias.
 func target(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		return node.Alias
@@ -159,7 +159,7 @@ func target(node *yaml.Node) *yaml.Node {
 	return node
 }
 
-// describe names a node's kind, and its value where that is short.
+// describe returns the kind of a node, and its value if that is short.
 func describe(node *yaml.Node) string {
 	switch node.Kind {
 	case yaml.MappingNode:
@@ -170,7 +170,7 @@ func describe(node *yaml.Node) string {
 	return cut(node.Value)
 }
 
-// keypoints is the number of values behind the box in a line.
+// keypoints returns the number of values after the box in a line.
 func keypoints(node *yaml.Node) (int, error) {
 	node = target(node)
 	if node.Kind == 0 || node.Tag == "!!null" {
@@ -190,7 +190,7 @@ func keypoints(node *yaml.Node) (int, error) {
 	return shape[0] * shape[1], nil
 }
 
-// splits are the keys of images that the file has.
+// splits returns the splits that the file has.
 func (f *yoloFile) splits() []string {
 	return slices.DeleteFunc([]string{"train", "val", "test"}, func(name string) bool { return len(f.sources(name)) == 0 })
 }
@@ -207,7 +207,7 @@ func (f *yoloFile) sources(split string) []string {
 	return nil
 }
 
-// root is the folder that the splits are relative to. A "path" of another machine, which is not here, is as if left out.
+// root returns the folder that the splits are relative to. A "path" that does not exist, such as one of another machine, is ignored.
 func (f *yoloFile) root(dir string) string {
 	for _, path := range spellings(f.Path) {
 		if at := within(dir, path); isDir(at) {
@@ -217,8 +217,8 @@ func (f *yoloFile) root(dir string) string {
 	return dir
 }
 
-// resolve is where an entry of a split is. Roboflow writes "../train/images" for a folder beside data.yaml; to Ultralytics a
-// relative "path" is one in the current folder.
+// resolve returns the path of an entry of a split. Roboflow writes "../train/images" for a folder next to data.yaml. Ultralytics
+// resolves a relative "path" in the current folder.
 func (f *yoloFile) resolve(root, entry string) string {
 	for _, path := range spellings(entry) {
 		if at := within(root, path); exists(at) {
@@ -236,7 +236,7 @@ func (f *yoloFile) resolve(root, entry string) string {
 	return within(root, filepath.FromSlash(entry))
 }
 
-// spellings are a path as it is written, and with the other slashes if it has backslashes: data sets come from Windows.
+// spellings returns a path, and if it has backslashes, as on Windows, also the path with slashes.
 func spellings(path string) []string {
 	if path == "" {
 		return nil
@@ -248,7 +248,7 @@ func spellings(path string) []string {
 	return list
 }
 
-// within is a path in a folder; an absolute one is what it is.
+// within returns path in folder. An absolute path is returned unchanged.
 func within(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return path

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// listedImages lists the images that a text file names, one per line. Absolute paths are what they are. Ultralytics takes
-// those that begin with ./ as relative to the list's folder and others to the current one; CVAT and Datumaro write paths that
-// are relative to the data set, with "data/" in front at times. So a path is looked for in the list's folder, in the data set's
-// and in the current one.
+// listedImages lists the images that a text file names, one per line. Ultralytics resolves paths that begin with ./ in
+// the folder of the list, and other relative paths in the current folder. CVAT and Datumaro write paths relative to the data set,
+// sometimes with the prefix "data/". A relative path is therefore searched for in the folder of the list, in that of the data
+// set and in the current folder.
 func listedImages(path, root string) (files []string, err error) {
 	text, err := readText(path, maxList)
 	if err != nil {
@@ -24,7 +24,7 @@ func listedImages(path, root string) (files []string, err error) {
 	return files, nil
 }
 
-// listedImage is where the image of a line is; one that is nowhere is missing from the list's folder.
+// listedImage returns the path of the image of a line. If it is not found, the path is in the folder of the list.
 func listedImage(line string, folders []string) string {
 	for _, path := range spellings(line) {
 		if filepath.IsAbs(path) {
@@ -52,7 +52,7 @@ func listedImage(line string, folders []string) string {
 	return within(folders[0], filepath.FromSlash(line))
 }
 
-// fromHere is the absolute path of one that is relative to the current folder.
+// fromHere returns the absolute path of a path relative to the current folder.
 func fromHere(path string) string {
 	if absolute, err := filepath.Abs(path); err == nil {
 		return absolute

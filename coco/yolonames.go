@@ -7,12 +7,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxYOLOClasses bounds what "nc" alone may ask for.
+// maxYOLOClasses limits the number of classes given by "nc" alone.
 const maxYOLOClasses = 1 << 16
 
-// classNames are the names of classes 0, 1, ...: "names" is a list, or a mapping from numbers; "nc" alone, their number, names them
-// class_0, class_1, ... Every entry keeps its number. A name is the text as it stands in the file, also where YAML takes it for
-// something else: null, 1, yes.
+// classNames returns the names of classes 0, 1, ... "names" is a list, or a mapping from class numbers. With only the number of
+// classes ("nc") the names are class_0, class_1, ... A name is the text in the file, even if YAML would read it as another type
+// (null, 1, yes).
 func classNames(names, count *yaml.Node) (list []string, err error) {
 	nc, counted, err := yamlInt(count)
 	if err != nil {
@@ -31,7 +31,7 @@ func classNames(names, count *yaml.Node) (list []string, err error) {
 		}
 	case names.Kind == 0 || names.Tag == "!!null":
 		if !counted {
-			return nil, errors.New("names: missing, this is no YOLO data set")
+			return nil, errors.New("names: missing, this is not a YOLO data set")
 		}
 		list, err = numberedNames(nc)
 	default:
@@ -41,7 +41,7 @@ func classNames(names, count *yaml.Node) (list []string, err error) {
 	case err != nil:
 		return nil, err
 	case len(list) == 0:
-		return nil, errors.New("names: missing, this is no YOLO data set")
+		return nil, errors.New("names: missing, this is not a YOLO data set")
 	case counted && nc != len(list):
 		return nil, fmt.Errorf("nc: %d, and there are %d names", nc, len(list))
 	}
@@ -55,7 +55,7 @@ func classNames(names, count *yaml.Node) (list []string, err error) {
 	return list, nil
 }
 
-// className is the text of an entry.
+// className returns the text of an entry.
 func className(node *yaml.Node) (string, error) {
 	node = target(node)
 	switch {
@@ -67,7 +67,7 @@ func className(node *yaml.Node) (string, error) {
 	return node.Value, nil
 }
 
-// mappedNames are the names of a mapping from 0, 1, ...
+// mappedNames returns the names of a mapping from 0, 1, ...
 func mappedNames(node *yaml.Node) ([]string, error) {
 	n := len(node.Content) / 2
 	byNumber := make(map[int]string, n)
@@ -81,7 +81,7 @@ func mappedNames(node *yaml.Node) ([]string, error) {
 			return nil, fmt.Errorf("names: line %d: %d names, one for class %d, without one for class %d", key.Line, n, class, gap(node, n))
 		}
 		if other, ok := byNumber[class]; ok {
-			return nil, fmt.Errorf("names: line %d: class %d is there already, as %s", key.Line, class, cut(other))
+			return nil, fmt.Errorf("names: line %d: class %d already exists, as %s", key.Line, class, cut(other))
 		}
 		if byNumber[class], err = className(node.Content[k+1]); err != nil {
 			return nil, fmt.Errorf("names[%d]: %w", class, err)
@@ -94,7 +94,7 @@ func mappedNames(node *yaml.Node) ([]string, error) {
 	return list, nil
 }
 
-// gap is the first class from 0 that a mapping has no name for.
+// gap returns the first class from 0 that a mapping has no name for.
 func gap(node *yaml.Node, n int) int {
 	has := make([]bool, n)
 	for k := 0; k < len(node.Content); k += 2 {

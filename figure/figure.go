@@ -1,5 +1,5 @@
-// Package figure gives every image of numbers the same look (frame, colours,
-// ticks) and writes it as a PNG.
+// Package figure gives all charts the same style (frame, colours, ticks) and writes
+// them as PNG.
 package figure
 
 import (
@@ -17,7 +17,8 @@ import (
 	"scalenet/checkpoint"
 )
 
-// Colours are Okabe and Ito's, which colour-blind readers tell apart.
+// Colours are the colours of Okabe and Ito, which are distinct for colour-blind
+// readers.
 var Colours = []color.RGBA{
 	{0, 0, 0, 255}, {0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255},
 	{204, 121, 167, 255}, {230, 159, 0, 255}, {86, 180, 233, 255},
@@ -26,7 +27,7 @@ var Colours = []color.RGBA{
 // Grid is the colour of grid lines.
 var Grid = color.Gray{215}
 
-// New is an image without its curves: a title, labelled axes and a grid.
+// New returns a chart without data: a title, axis labels and a grid.
 func New(title, x, y string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
@@ -41,7 +42,7 @@ func New(title, x, y string) *plot.Plot {
 	return p
 }
 
-// Ticks are at multiples of 1, 2 or 5 times a power of ten, ten at most.
+// Ticks places at most ten ticks, at multiples of 1, 2 or 5 times a power of ten.
 func Ticks(low, high float64) []plot.Tick {
 	step := math.Pow(10, math.Floor(math.Log10(high-low))-1)
 	for i := 0; (high-low)/step > 10; i++ {
@@ -55,8 +56,8 @@ func Ticks(low, high float64) []plot.Tick {
 	return marks
 }
 
-// Write draws images below each other, their axes aligned, and writes the
-// file atomically. Width and height are the whole file's.
+// Write draws charts below each other, with aligned axes, and writes the file
+// atomically. Width and height are those of the whole file.
 func Write(path string, width, height vg.Length, images ...*plot.Plot) error {
 	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(110))}
 	const margin = 10 * vg.Millimeter / 3

@@ -1,7 +1,7 @@
-// Package prefetch makes the batches of an epoch on goroutines, ahead of the loop that uses them.
+// Package prefetch makes batches in goroutines, ahead of the loop that uses them.
 //
-// What a batch holds must depend on its epoch and its place only, so that a resumed run gets the batches of an uninterrupted one. Random
-// numbers for a place in an epoch come from [Rand].
+// The content of a batch must depend only on its epoch and its position in the epoch, so that a resumed run gets the same batches as an
+// uninterrupted run. Use [Rand] for random numbers.
 package prefetch
 
 import (
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Loader makes batches on goroutines ahead of Next. It is for one goroutine at a time.
+// Loader makes batches in goroutines ahead of Next. It must not be used concurrently.
 type Loader[B any] struct {
 	batches, workers, ahead int
 	plan                    func(epoch int) func(batch int) (B, error)
@@ -24,7 +24,7 @@ type Loader[B any] struct {
 	waited       time.Duration
 }
 
-// New prepares a loader of the given number of batches per epoch. At most workers batches are being made at once. At most ahead batches
+// New returns a loader with the given number of batches per epoch. At most workers batches are made at once, and at most ahead batches
 // are ready or being made. plan is called once per epoch, and once more after Seek. The function that it returns makes one batch, and is
 // called on several goroutines at once.
 func New[B any](batches, workers, ahead int, plan func(epoch int) func(batch int) (B, error)) *Loader[B] {
@@ -47,8 +47,8 @@ func (l *Loader[B]) Seek(epoch, batch int) error {
 	return nil
 }
 
-// Next returns the next batch of the epoch, or io.EOF after its last. A batch that cannot be made is an error, which further calls
-// return too, until Seek. When the context ends first, no batch is lost.
+// Next returns the next batch of the epoch, or io.EOF after the last. If a batch cannot be made, this and further calls return the
+// error, until Seek. If the context ends first, no batch is lost.
 func (l *Loader[B]) Next(ctx context.Context) (none B, err error) {
 	if err := ctx.Err(); err != nil {
 		return none, err
@@ -84,7 +84,7 @@ func (l *Loader[B]) Next(ctx context.Context) (none B, err error) {
 	}
 }
 
-// Rest yields the remaining batches of the epoch, as Next returns them. An error is the last thing that it yields.
+// Rest yields the remaining batches of the epoch, as Next returns them. After an error it stops.
 func (l *Loader[B]) Rest(ctx context.Context) iter.Seq2[B, error] {
 	return func(yield func(B, error) bool) {
 		for {
@@ -96,7 +96,7 @@ func (l *Loader[B]) Rest(ctx context.Context) iter.Seq2[B, error] {
 	}
 }
 
-// Close ends the goroutines. The loader can be used after it: Next goes on where it stood.
+// Close ends the goroutines. The loader can still be used: Next restarts the goroutines.
 func (l *Loader[B]) Close() {
 	if l.stream != nil {
 		l.stream.close()
@@ -104,7 +104,7 @@ func (l *Loader[B]) Close() {
 	}
 }
 
-// stream makes the rest of an epoch: a queue of batches in order, each a channel that its goroutine fills.
+// stream has the remaining batches of an epoch: a queue of batches in order, each a channel that its goroutine fills.
 type stream[B any] struct {
 	queue chan chan made[B]
 	head  chan made[B] // taken from the queue, not yet received
@@ -117,7 +117,7 @@ type made[B any] struct {
 	err   error
 }
 
-// start makes the batches from the current one to the end of the epoch. The capacity of the queue bounds how many are made ahead.
+// start makes the batches from the current one to the end of the epoch. The capacity of the queue limits how many are made ahead.
 func (l *Loader[B]) start() *stream[B] {
 	s := &stream[B]{queue: make(chan chan made[B], l.ahead), stop: make(chan struct{})}
 	epoch, first := l.epoch, l.batch

@@ -62,13 +62,13 @@ type Group struct {
 	LRScale *float64 `yaml:"lr_scale,omitempty" json:"lr_scale,omitempty" validate:"omitempty,gte=0,finite"`
 	// WeightDecay replaces [Config.WeightDecay].
 	WeightDecay *float64 `yaml:"weight_decay,omitempty" json:"weight_decay,omitempty" validate:"omitempty,gte=0,lt=1"`
-	// Frozen parameters are not trained at all.
+	// Frozen turns off training of the parameters.
 	Frozen bool `yaml:"frozen,omitempty" json:"frozen,omitempty"`
 }
 
-// DefaultConfig is SGD 0.9 with weight decay 1e-4 but none on biases, ten
-// epochs at 0.01 (for a batch of 16: scaling it with the batch is the caller's
-// affair), a tenth of it after epochs 4 and 8.
+// DefaultConfig returns SGD with momentum 0.9, weight decay 1e-4 except for biases,
+// and ten epochs. The learning rate is 0.01, times 0.1 after epochs 4 and 8. It is
+// meant for a batch of 16: the caller scales it for other batch sizes.
 func DefaultConfig() Config {
 	none := 0.0
 	return Config{
@@ -89,7 +89,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate checks the ranges; the error names the key and the value.
+// Validate returns an error with key and value if a value is out of range.
 func (c Config) Validate() error {
 	if err := config.Validate(c, "train"); err != nil {
 		return err
@@ -105,13 +105,13 @@ func (c Config) Validate() error {
 	return c.Schedule.validate()
 }
 
-// Matches tells whether the pattern is the parameter's name.
+// Matches reports whether the pattern matches the name of a parameter.
 func (g Group) Matches(name string) bool {
 	ok, _ := path.Match(g.Match, name)
 	return ok
 }
 
-// group is what the groups say about a parameter.
+// group returns the first group that matches a parameter.
 func (c Config) group(name string) (lrScale, decay float64, frozen bool) {
 	for _, g := range c.Groups {
 		if !g.Matches(name) {
@@ -129,8 +129,8 @@ func (c Config) group(name string) (lrScale, decay float64, frozen bool) {
 	return 1, c.WeightDecay, false
 }
 
-// Frozen tells whether the groups exclude a parameter from training, so that
-// a model can leave its gradient out.
+// Frozen reports whether a group freezes a parameter. A model need not compute its
+// gradient.
 func (c Config) Frozen(name string) bool {
 	_, _, frozen := c.group(name)
 	return frozen

@@ -19,8 +19,8 @@ type Param struct {
 	Name  string
 	Len   int // elements
 	Value engine.Memory
-	// Learned parameters have gradients; the others (running statistics) are
-	// only averaged.
+	// Learned parameters have gradients. Others, the running statistics, are only
+	// averaged.
 	Learned bool
 	// Version, when not nil, is incremented whenever Value changes.
 	Version *uint64

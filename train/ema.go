@@ -8,9 +8,8 @@ import (
 )
 
 // EMA is the exponential moving average of a model's parameters and running
-// statistics: average = decay*average + (1-decay)*value after every step. In
-// the first steps the decay is (1+step)/(10+step) where that is less, so that
-// the initial values fade soon.
+// statistics: average = d*average + (1-d)*value after every step, with
+// d = min(decay, (1+step)/(10+step)), so that initial values decay fast.
 type EMA struct {
 	device  Device
 	decay   float64
@@ -51,13 +50,13 @@ func (e *EMA) Close() {
 	e.average, e.scratch = nil, nil
 }
 
-// Update takes in the parameters after a step, counted from 0.
+// Update updates the averages after step, counted from 0.
 func (e *EMA) Update(step int) error {
 	decay := min(e.decay, float64(1+step)/float64(10+step))
 	return e.blend(float32(1 - decay))
 }
 
-// blend moves the averages a share towards the values.
+// blend moves the averages by a fraction towards the values.
 func (e *EMA) blend(share float32) error {
 	for i, p := range e.params {
 		if err := e.device.Blend(e.average[i], p.Value, p.Len, share, 1-share); err != nil {
@@ -67,8 +66,8 @@ func (e *EMA) blend(share float32) error {
 	return nil
 }
 
-// Swap exchanges averages and values; a second Swap takes it back. In between
-// the model is the averaged one, and Update must not be called.
+// Swap exchanges averages and values, so that the model has the averaged weights. A
+// second Swap undoes it. Update must not be called in between.
 func (e *EMA) Swap() error {
 	for i, p := range e.params {
 		for _, copied := range [][2]engine.Memory{{e.scratch, p.Value}, {p.Value, e.average[i]}, {e.average[i], e.scratch}} {
@@ -94,7 +93,7 @@ func (e *EMA) State() ([]checkpoint.Tensor, error) {
 	return tensors, nil
 }
 
-// Restore sets the averages; get finds the tensor of a parameter.
+// Restore sets the averages. get returns the tensor of a parameter by name.
 func (e *EMA) Restore(get func(name string) (checkpoint.Tensor, error)) error {
 	for i, p := range e.params {
 		if err := writeTensor(e.device, get, p.Name, e.average[i], p.Len); err != nil {

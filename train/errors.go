@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// InterruptedError says that a run was stopped by the end of its context,
-// after it was saved.
+// InterruptedError is the error of a run that was saved and stopped because its
+// context ended.
 type InterruptedError struct {
 	Step int
 	Dir  string
@@ -23,10 +23,10 @@ func (e *InterruptedError) Error() string {
 	return fmt.Sprintf("stopped after step %d; the run in %s can be resumed", e.Step, e.Dir)
 }
 
-// ExitCode is the exit status of a process that Ctrl-C ended: 128 + SIGINT.
+// ExitCode returns the exit status of a process killed by Ctrl-C: 128 + SIGINT.
 func (e *InterruptedError) ExitCode() int { return 130 }
 
-// NonFiniteError says that a loss was NaN or infinite.
+// NonFiniteError is the error of a NaN or infinite loss.
 type NonFiniteError struct {
 	Step   int
 	Loss   Metric
@@ -38,7 +38,7 @@ func (e *NonFiniteError) Error() string {
 		e.Step, e.Loss.Name, e.Loss.Value, strings.Join(e.Images, ", "))
 }
 
-// OverflowError says that gradients in float16 were not finite although losses were no longer multiplied.
+// OverflowError is the error of NaN or infinite float16 gradients at the minimum loss scale.
 type OverflowError struct {
 	Step   int
 	Images []string
@@ -49,9 +49,9 @@ func (e *OverflowError) Error() string {
 		e.Step, strings.Join(e.Images, ", "))
 }
 
-// Interruptible returns a context that ends with the first Ctrl-C or SIGTERM,
-// which it acknowledges at once on w with what happens now. The second signal
-// ends the process. The function that is returned gives the signals back.
+// Interruptible returns a context that ends with the first Ctrl-C or SIGTERM. It
+// then writes its last argument, which says what happens now, to w. The second
+// signal ends the process. The returned function stops the handling of signals.
 func Interruptible(parent context.Context, w io.Writer, what string) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(parent)
 	signals, done := make(chan os.Signal, 1), make(chan struct{})
@@ -74,12 +74,11 @@ func Interruptible(parent context.Context, w io.Writer, what string) (context.Co
 	return ctx, sync.OnceFunc(func() { cancel(); close(done) })
 }
 
-// oneSignal is how long the same signal may come again: timeout(1) and others
-// send it to a process and to its group.
+// oneSignal is the time within which a repeated signal counts as the first one:
+// timeout(1) and others send it to a process and to its group.
 const oneSignal = 100 * time.Millisecond
 
-// acknowledge says what happens, when no second half of the first signal can
-// come any more.
+// acknowledge writes the message after oneSignal.
 func acknowledge(signals <-chan os.Signal, w io.Writer, first os.Signal, what string) {
 	time.Sleep(oneSignal)
 	select {
@@ -96,8 +95,8 @@ func acknowledge(signals <-chan os.Signal, w io.Writer, first os.Signal, what st
 	fmt.Fprintf(w, "%s: %s; a second one ends the process at once\n", name, what)
 }
 
-// die ends the process by a signal, as if nobody listened. One that was started
-// with the signal ignored, as a shell's background jobs are, exits instead.
+// die ends the process by the default action of a signal. A process that was
+// started with the signal ignored, such as a background job of a shell, exits.
 func die(s os.Signal, signals chan<- os.Signal) {
 	signal.Stop(signals)
 	if number, ok := s.(syscall.Signal); ok {

@@ -20,13 +20,13 @@ const lockFile = ".lock"
 // ConfigFile is the resolved configuration of a run, in its folder.
 const ConfigFile = "config.yaml"
 
-// Lock keeps other processes from writing to the folder of a run. It goes with
-// its process, however that ends.
+// Lock keeps other processes from writing to the folder of a run. It ends with the
+// process.
 type Lock struct{ f *os.File }
 
-// LockFolder makes a folder, if it isn't there, and locks it. If another
-// process has it, the error names the folder and the process. On a file system
-// without locks the folder is not locked.
+// LockFolder creates a folder if it does not exist, and locks it. If another process
+// has the lock, the error names folder and process. On a file system without locks
+// the folder is not locked.
 func LockFolder(dir string) (*Lock, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func LockFolder(dir string) (*Lock, error) {
 	}
 }
 
-// isAt tells whether an open file is the one at a path.
+// isAt reports whether an open file is the file at path.
 func isAt(f *os.File, path string) (bool, error) {
 	open, err := f.Stat()
 	if err != nil {
@@ -71,11 +71,11 @@ func isAt(f *os.File, path string) (bool, error) {
 	return os.SameFile(open, there), err
 }
 
-// ErrLocked says that another process has a lock.
+// ErrLocked is returned if another process has the lock.
 var ErrLocked = errors.New("another process has locked it")
 
-// LockFile locks an open file until it is closed. The error is ErrLocked if
-// another process has it; a file system without locks is none.
+// LockFile locks an open file until it is closed. It returns ErrLocked if another
+// process has the lock, and nil on a file system without locks.
 func LockFile(f *os.File) error {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	switch {
@@ -87,7 +87,7 @@ func LockFile(f *os.File) error {
 	return err
 }
 
-// owner names the process in a lock file.
+// owner returns a description of the process in a lock file.
 func owner(f *os.File) string {
 	text, err := io.ReadAll(io.LimitReader(f, 300))
 	pid, host, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
@@ -111,23 +111,22 @@ func rewrite(f *os.File, text string) error {
 // Close unlocks the folder.
 func (l *Lock) Close() error { return errors.Join(os.Remove(l.f.Name()), l.f.Close()) }
 
-// Begun says what there is of a run in a folder.
+// Begun is the state of a run in a folder.
 type Begun struct {
-	// Saved is the state's metadata; nil before the first save.
+	// Saved is the metadata of the saved state, nil before the first save.
 	Saved map[string]string
-	// Step is that of the state.
+	// Step is the number of steps of the saved state.
 	Step int
-	// Config is the text of config.yaml; "" if there is none.
+	// Config is the text of config.yaml, "" if the file does not exist.
 	Config string
-	// Started says that a run was started, whether or not it has saved anything:
-	// one that fails early leaves an empty folder.
+	// Started says that a run was started, even if it has not saved anything.
 	Started bool
-	// Kept is a file of a run whose state is gone, "" if there is none: a run
-	// writes it after its first state only.
+	// Kept is a file that a run writes only after its first state, if it exists
+	// although the state is missing; otherwise "".
 	Kept string
 }
 
-// ReadBegun looks at the run in a folder, which need not be there.
+// ReadBegun reads the state of the run in a folder, which need not exist.
 func ReadBegun(dir string) (Begun, error) {
 	var b Begun
 	text, err := os.ReadFile(filepath.Join(dir, ConfigFile))

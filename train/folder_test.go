@@ -252,7 +252,7 @@ func TestOtherDataAreRefused(t *testing.T) {
 		loop, _ = toy(dir)
 		loop.Data = map[string]string{"training": "a", "validation": "b"}
 		loop.Data[name] = "c"
-		require.ErrorContains(t, loop.Run(context.Background(), true), "the "+name+" data are not those that the run began with")
+		require.ErrorContains(t, loop.Run(context.Background(), true), "the "+name+" data differs from that at the start of the run")
 	}
 }
 

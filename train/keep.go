@@ -12,20 +12,20 @@ import (
 
 // keeper finds the rows of a log that belong to a saved state.
 type keeper interface {
-	// keep is an error when the file has no row that can be told.
+	// keep returns an error if the rows of the file cannot be recognised.
 	keep(text []byte) (kept, error)
 }
 
-// kept is what stays of a log.
+// kept is the part of a log that is kept.
 type kept struct {
 	text          []byte
 	columns       []string // of a header
 	rows, missing int      // missing: that the state has and the file has not
 }
 
-// csvKeeper keeps the first rows of a CSV file whose step grows and is no later
-// than the last one. So rows of a second process, rows ahead of the state and
-// torn ones go.
+// csvKeeper keeps the first rows of a CSV file, while steps increase and do not
+// exceed the step of the state. Rows of a second process, rows after the state and
+// truncated rows are removed.
 type csvKeeper struct{ last, rows int }
 
 func (k *csvKeeper) keep(text []byte) (kept, error) {
@@ -62,7 +62,7 @@ func (k *csvKeeper) keep(text []byte) (kept, error) {
 	return all, nil
 }
 
-// jsonKeeper does the same for a file of JSON lines of several kinds.
+// jsonKeeper does the same for JSON lines of several kinds.
 type jsonKeeper struct {
 	last int
 	rows map[string]int // of each kind

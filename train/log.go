@@ -16,22 +16,22 @@ const (
 	LogFile = "log.jsonl"
 )
 
-// The plots of a run, which package curves makes of its log.
+// The charts of a run, which package curves draws.
 const (
 	LossPlot    = "loss.png"
 	MetricsPlot = "metrics.png"
 )
 
-// Row is what is logged about the steps since the last row.
+// Row is a row of the training log, for the steps since the last row.
 type Row struct {
 	Step, Epoch     int // the last step of the row; the epoch, from 1
 	LR              float64
-	Losses          []Metric // means a step
+	Losses          []Metric // means over the steps
 	ImagesPerSecond float64
-	DataWait        float64 // share of the time, 0 to 1
+	DataWait        float64 // fraction of the time waiting for data, 0 to 1
 }
 
-// Total is the sum of the losses.
+// Total returns the sum of the losses.
 func (r Row) Total() float64 {
 	var sum float64
 	for _, loss := range r.Losses {
@@ -40,7 +40,7 @@ func (r Row) Total() float64 {
 	return sum
 }
 
-// EvalRow is what is logged about an evaluation.
+// EvalRow is a row of the evaluation log.
 type EvalRow struct {
 	Step, Epoch int
 	Metrics     []Metric
@@ -52,9 +52,8 @@ type Log struct {
 	train, eval, jsonl *table
 }
 
-// openLog opens the logs in a folder and cuts them to the rows that belong to
-// the state of the run: what was logged after it is done again. What is missing
-// or damaged is told, and the run goes on without it.
+// openLog opens the logs in a folder and removes rows after the saved state, whose
+// steps are repeated. Missing or damaged logs are reported, and the run continues.
 func openLog(dir string, s *state, tell func(string)) (*Log, error) {
 	var l Log
 	for _, f := range []struct {
@@ -75,7 +74,7 @@ func openLog(dir string, s *state, tell func(string)) (*Log, error) {
 	return &l, nil
 }
 
-// Train appends a row about steps.
+// Train appends a training row.
 func (l *Log) Train(r Row) error {
 	cells := []cell{{"step", r.Step}, {"epoch", r.Epoch}, {"lr", r.LR}, {"loss", r.Total()}}
 	for _, loss := range r.Losses {
@@ -85,7 +84,7 @@ func (l *Log) Train(r Row) error {
 	return l.append(l.train, "train", cells)
 }
 
-// Eval appends a row about an evaluation.
+// Eval appends an evaluation row.
 func (l *Log) Eval(r EvalRow) error {
 	cells := []cell{{"step", r.Step}, {"epoch", r.Epoch}}
 	for _, m := range r.Metrics {
@@ -105,7 +104,7 @@ func (l *Log) append(t *table, kind string, cells []cell) error {
 
 func (l *Log) rows() (train, eval int) { return l.train.rows, l.eval.rows }
 
-// Sync makes the rows last.
+// Sync syncs the files to disk.
 func (l *Log) Sync() error {
 	return errors.Join(l.train.Sync(), l.eval.Sync(), l.jsonl.Sync())
 }
@@ -121,13 +120,13 @@ func (l *Log) Close() error {
 	return err
 }
 
-// cell is a value, an int, float64, bool or string, under its column.
+// cell is an int, float64, bool or string with its column.
 type cell struct {
 	column string
 	value  any
 }
 
-// text spells a float in the fewest digits that read back as the same number.
+// text formats a float with the fewest digits that read back as the same number.
 func (c cell) text() string {
 	if f, ok := c.value.(float64); ok {
 		return strconv.FormatFloat(f, 'g', -1, 64)

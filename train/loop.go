@@ -16,52 +16,50 @@ import (
 	"scalenet/engine"
 )
 
-// Model is what a loop trains; B is its batch.
+// Model is the model that a loop trains. B is its batch type.
 type Model[B any] interface {
-	// Params lists the parameters, always the same in the same order.
+	// Params returns the parameters, always in the same order.
 	Params() []Param
 	// Backward computes the losses of a batch, and the gradients of the losses times scale.
-	// When the context ends, it may stop with ctx.Err(), having changed nothing but the
+	// When the context ends, it may return ctx.Err(), if it has changed nothing but the
 	// state of the loop's Rand.
 	Backward(ctx context.Context, batch B, scale float32) (Gradients, error)
-	// Images names the images of a batch, for errors, and counts them.
+	// Images returns the file names of the images of a batch, one per image.
 	Images(batch B) []string
-	// Evaluate measures the model on its validation data. It stops with
-	// ctx.Err() when the context ends.
+	// Evaluate returns the metrics on the validation data. It returns ctx.Err()
+	// when the context ends.
 	Evaluate(ctx context.Context) ([]Metric, error)
-	// Tensors are those of the model's file and Metadata its text.
+	// Tensors and Metadata are the content of the model file.
 	Tensors() ([]checkpoint.Tensor, error)
 	Metadata() map[string]string
-	// Restore takes back what Tensors gave.
+	// Restore sets the model to the tensors that Tensors returned.
 	Restore(f *checkpoint.File) error
-	// Changed is called after the loop has changed values otherwise than by a
-	// step (averages swapped in or out). A model that has copies elsewhere, such
-	// as running statistics on the host, renews them from the device.
+	// Changed is called after the loop has swapped averages in or out. A model with
+	// copies of values, such as running statistics on the host, updates them.
 	Changed() error
 }
 
-// Gradients is the outcome of a batch: the losses, whose sum is minimised, and
-// the (scaled) gradients of Params, nil where the batch has none. Their memory lasts
-// until the next call of Backward.
+// Gradients is the result of Backward: the losses, whose sum is minimised, and the
+// scaled gradients of Params, nil for parameters without gradient. Their memory is
+// valid until the next call of Backward.
 type Gradients struct {
 	Losses []Metric
 	Grads  []engine.Memory
 }
 
-// Metric is a named figure: a loss, or a result of an evaluation. A slash in
-// the name, as in "AP/cell", makes it a detail: logged, but not told on the
-// way.
+// Metric is a named value: a loss, or a metric of an evaluation. A metric with a
+// slash in its name, as in "AP/cell", is logged but not shown by Progress.
 type Metric struct {
 	Name  string
 	Value float64
 }
 
-// Source yields the batches of an epoch, the same ones in the same order
-// whenever it is asked for the same epoch.
+// Source returns the batches of an epoch. The same epoch must always have the same
+// batches in the same order.
 type Source[B any] interface {
 	// Batches is the number of batches in every epoch, at least 1.
 	Batches() int
-	// Seek makes Next begin with a batch, counted from 0, of an epoch.
+	// Seek makes Next continue with a batch of an epoch, both counted from 0.
 	Seek(epoch, batch int) error
 	// Next returns the next batch of the epoch, or io.EOF after its last.
 	Next(ctx context.Context) (B, error)
@@ -73,22 +71,22 @@ type Loop[B any] struct {
 	Device Device
 	Model  Model[B]
 	Source Source[B]
-	// Rand is the source of random numbers that the model draws from while
-	// training; nil when it draws none.
+	// Rand is the source of random numbers of the model in training, nil if the
+	// model uses none.
 	Rand *Rand
-	// Dir is the folder of the run, made when it isn't there. Hold it with
-	// [LockFolder] where other processes may want it.
+	// Dir is the folder of the run, which is created if it does not exist. Lock it
+	// with [LockFolder] if other processes may write to it.
 	Dir string
-	// Described is the whole configuration, of the model too, as the text of
-	// config.yaml; "" writes none.
+	// Described is the text of config.yaml, the whole configuration including the
+	// model; "" writes no file.
 	Described string
-	// Data are digests of the data by what they are for ("training",
-	// "validation"): a run is resumed with the same ones.
+	// Data are the digests of the data sets, by "training" and "validation".
+	// Resume requires equal digests.
 	Data map[string]string
-	// Progress is told about everything; nil for silence.
+	// Progress shows the progress of the run; nil shows nothing.
 	Progress *Progress
-	// OnEpochEnd is called after each epoch, when the run is saved; nil for
-	// nothing. Its error ends the run.
+	// OnEpochEnd, if not nil, is called after each epoch, when the run is saved. Its
+	// error ends the run.
 	OnEpochEnd func() error
 
 	optimizer *Optimizer
@@ -99,19 +97,19 @@ type Loop[B any] struct {
 	grace     time.Duration // Grace, unless a test sets it
 }
 
-// Grace is how long a step that is under way when the context ends has to end.
-// A longer one is abandoned, and done again on resume.
+// Grace is the time that a step in progress has to finish when the context ends.
+// After that it is abandoned, and repeated on resume.
 const Grace = 10 * time.Second
 
-// errAbandoned says that the context ended a step before it changed anything.
+// errAbandoned is the error of a step that was abandoned before it changed anything.
 var errAbandoned = errors.New("the step is abandoned")
 
-// Run trains from the beginning, or continues the run in Dir. Without resume a
-// folder that has a run is an error and is left as it is.
+// Run trains from the beginning, or with resume continues the run in Dir. Without
+// resume, a run in Dir is an error.
 //
-// It returns an [*InterruptedError] when the context ended and the run was
-// saved, a [*NonFiniteError] when a loss was not finite, and an [*OverflowError]
-// when the gradients of a float16 run were not, without a loss scale to blame.
+// It returns an [*InterruptedError] if the context ended and the run was saved, a
+// [*NonFiniteError] if a loss was NaN or infinite, and an [*OverflowError] if
+// gradients of a float16 run were NaN or infinite at the minimum loss scale.
 func (l *Loop[B]) Run(ctx context.Context, resume bool) (err error) {
 	if err := l.start(resume); err != nil {
 		return err
@@ -151,7 +149,7 @@ func (l *Loop[B]) Run(ctx context.Context, resume bool) (err error) {
 	}
 }
 
-// endEpoch evaluates when it is time to, saves, and moves on to the next epoch.
+// endEpoch evaluates if due, saves, and advances to the next epoch.
 func (l *Loop[B]) endEpoch(ctx context.Context) (done bool, err error) {
 	last := l.state.Epoch+1 >= l.Config.Epochs
 	if l.state.Done {
@@ -187,9 +185,8 @@ func (l *Loop[B]) endEpoch(ctx context.Context) (done bool, err error) {
 	return false, l.Source.Seek(l.state.Epoch, 0)
 }
 
-// saveFirst saves a run that has no state yet. So no other file of models and no
-// evaluation is ever there without a state, and a folder without any is safe to
-// start in again.
+// saveFirst saves a run that has no state yet, so that model files and evaluations
+// never exist without a state. A run can then start again in a folder without them.
 func (l *Loop[B]) saveFirst() error {
 	if _, err := os.Stat(filepath.Join(l.Dir, StateFile)); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -197,16 +194,16 @@ func (l *Loop[B]) saveFirst() error {
 	return l.save()
 }
 
-// stepsPerEpoch counts optimiser steps.
+// stepsPerEpoch returns the number of optimiser steps per epoch.
 func (l *Loop[B]) stepsPerEpoch() int {
 	return (l.Source.Batches() + l.Config.Accumulate - 1) / l.Config.Accumulate
 }
 
-// totalSteps is the length of the run.
+// totalSteps returns the number of optimiser steps of the run.
 func (l *Loop[B]) totalSteps() int { return l.stepsPerEpoch() * l.Config.Epochs }
 
-// step makes one optimiser step from as many batches as it takes. The first of
-// them can be abandoned; after it, running statistics have changed.
+// step makes one optimiser step from Config.Accumulate batches. Only the first batch
+// can be abandoned, because it changes running statistics.
 func (l *Loop[B]) step(ctx context.Context) error {
 	began := time.Now()
 	lr := l.Config.LR * l.Config.Schedule.Factor(l.state.Step, l.stepsPerEpoch(), l.totalSteps())
@@ -240,8 +237,8 @@ func (l *Loop[B]) step(ctx context.Context) error {
 	return l.report(lr)
 }
 
-// firstBatch is batch that is abandoned, without a trace, when the context has
-// ended and the time of grace is over.
+// firstBatch is batch, but is abandoned without any change when Grace is over after
+// the end of the context.
 func (l *Loop[B]) firstBatch(ctx context.Context, batches int) (images []string, waited time.Duration, err error) {
 	var random []byte
 	if l.Rand != nil {
@@ -276,8 +273,8 @@ func graceful(ctx context.Context, grace time.Duration) (context.Context, func()
 	return within, func() { stop(); cancel() }
 }
 
-// batch adds the source's next batch to the coming step. It gives the names of
-// its images and how long it waited for them.
+// batch adds the next batch of the source to the current step. It returns the names
+// of its images and the time spent waiting for them.
 func (l *Loop[B]) batch(ctx context.Context, batches int) (images []string, waited time.Duration, err error) {
 	asked := time.Now()
 	batch, err := l.Source.Next(ctx)
@@ -291,7 +288,7 @@ func (l *Loop[B]) batch(ctx context.Context, batches int) (images []string, wait
 	return l.Model.Images(batch), waited, l.backward(ctx, batch, batches)
 }
 
-// optimizerStep makes the optimiser's step, unless gradients of scaled losses are not finite.
+// optimizerStep makes the optimiser step, or skips it if scaled gradients are NaN or infinite.
 func (l *Loop[B]) optimizerStep(lr float64, images []string) error {
 	if scale := l.state.Scale; scale != nil {
 		norm, err := l.optimizer.GradNorm()
@@ -313,7 +310,7 @@ func (l *Loop[B]) optimizerStep(lr float64, images []string) error {
 	return nil
 }
 
-// backward adds a batch to the coming step.
+// backward adds a batch to the current step.
 func (l *Loop[B]) backward(ctx context.Context, batch B, batches int) error {
 	result, err := l.Model.Backward(ctx, batch, float32(l.state.Scale.factor()))
 	if err != nil {
@@ -328,7 +325,7 @@ func (l *Loop[B]) backward(ctx context.Context, batch B, batches int) error {
 	return l.optimizer.Accumulate(result.Grads)
 }
 
-// report tells progress and, every few steps, the log.
+// report updates progress and, every LogSteps steps, the log.
 func (l *Loop[B]) report(lr float64) error {
 	l.state.Mean.Steps++
 	row := Row{Step: l.state.Step, Epoch: l.state.Epoch + 1, LR: lr, Losses: l.state.Mean.losses()}
@@ -341,8 +338,8 @@ func (l *Loop[B]) report(lr float64) error {
 	return l.log.Train(row)
 }
 
-// evaluate measures the model, the averaged one if there is one, and keeps it
-// when it is the best. A model with a parameter that is not finite is not measured.
+// evaluate evaluates the model, with averaged weights if EMA is on, and saves it if
+// it is the best. A model with a NaN or infinite parameter is not evaluated.
 func (l *Loop[B]) evaluate(ctx context.Context) error {
 	if err := l.finite(); err != nil {
 		return err
@@ -354,7 +351,7 @@ func (l *Loop[B]) evaluate(ctx context.Context) error {
 		}
 		value, ok := find(metrics, l.Config.Best)
 		if !ok {
-			return fmt.Errorf("best is %q, which is none of the figures %v", l.Config.Best, metrics)
+			return fmt.Errorf("best is %q, want one of the metrics %v", l.Config.Best, metrics)
 		}
 		row := EvalRow{Step: l.state.Step, Epoch: l.state.Epoch + 1, Metrics: metrics}
 		if !math.IsNaN(value) && (l.state.Best == nil || value > *l.state.Best) {
@@ -368,7 +365,7 @@ func (l *Loop[B]) evaluate(ctx context.Context) error {
 	})
 }
 
-// averaged calls f while the model has the averaged weights, if there are any.
+// averaged calls f with the averaged weights swapped in, if EMA is on.
 func (l *Loop[B]) averaged(f func() error) (err error) {
 	if l.ema == nil {
 		return f()
@@ -390,7 +387,7 @@ func find(metrics []Metric, name string) (float64, bool) {
 	return 0, false
 }
 
-// interrupt saves the run and says so.
+// interrupt saves the run and returns the error for it.
 func (l *Loop[B]) interrupt() error {
 	if err := l.save(); err != nil {
 		return err

@@ -392,14 +392,14 @@ func TestRunRefuses(t *testing.T) {
 		resume bool
 		edit   func(*Loop[[]float32])
 	}{
-		{"has a run already", false, func(*Loop[[]float32]) {}},
+		{"a run already exists", false, func(*Loop[[]float32]) {}},
 		{"lr = 0.1, now it is 0.2", true, func(l *Loop[[]float32]) { l.Config.LR = 0.2 }},
 		{`precision = "float32", now it is "bfloat16"`, true, func(l *Loop[[]float32]) { l.Config.Precision = BFloat16 }},
 		{`train.precision = half: must be float32, bfloat16 or float16`, true, func(l *Loop[[]float32]) { l.Config.Precision = "half" }},
 		{`optimizer = "sgd", now it is "adamw"`, true, func(l *Loop[[]float32]) { l.Config.Optimizer = AdamW }},
 		{"betas = [0.9, 0.999], now it is [0.9, 0.99]", true, func(l *Loop[[]float32]) { l.Config.Betas[1] = 0.99 }},
 		{"epochs = 0", true, func(l *Loop[[]float32]) { l.Config.Epochs = 0 }},
-		{"5 batches an epoch, the data gives 6", true, func(l *Loop[[]float32]) { l.Source = &counting{batches: 6} }},
+		{"5 batches per epoch, but the data now has 6", true, func(l *Loop[[]float32]) { l.Source = &counting{batches: 6} }},
 		{"no batch", true, func(l *Loop[[]float32]) { l.Source = &counting{} }},
 		{"random state", true, func(l *Loop[[]float32]) { l.Rand = nil }},
 	}
@@ -429,7 +429,7 @@ func TestBestMustExist(t *testing.T) {
 
 func TestParseState(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                     "no state",
+		"":                                     "no training state",
 		"{":                                    "unexpected EOF",
 		`{"version":9}`:                        "version is 9",
 		`{"version":1,"step":-1}`:              "step -1",

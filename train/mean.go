@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// meanLoss averages the losses over the steps of a row of the log. It is part
-// of the saved state: a row that a stop cut in two comes out the same.
+// meanLoss averages the losses over the steps of a log row. It is part of the saved
+// state, so that a row that spans a resume is the same.
 type meanLoss struct {
 	Names []string  `json:"names"`
 	Sums  []float64 `json:"sums"`
 	Steps int       `json:"steps"`
 }
 
-// add takes in the losses of a batch with the share it has in its step.
+// add adds the losses of a batch, weighted by its fraction of the step.
 func (m *meanLoss) add(losses []Metric, share float64) {
 	for _, loss := range losses {
 		i := 0
@@ -28,7 +28,7 @@ func (m *meanLoss) add(losses []Metric, share float64) {
 	}
 }
 
-// losses are the means a step.
+// losses returns the means over the steps.
 func (m *meanLoss) losses() []Metric {
 	losses := make([]Metric, len(m.Names))
 	for i, name := range m.Names {
@@ -44,7 +44,7 @@ func (m *meanLoss) validate() error {
 	return nil
 }
 
-// window measures the speed over the same steps; it starts anew on resume.
+// window measures the speed over the steps of a log row. It is reset on resume.
 type window struct {
 	images          int
 	elapsed, waited time.Duration
@@ -55,7 +55,7 @@ func (w *window) time(elapsed, waited time.Duration) {
 	w.waited += waited
 }
 
-// rates are images a second and the share of time spent waiting for data.
+// rates returns images per second and the fraction of time spent waiting for data.
 func (w *window) rates() (imagesPerSecond, wait float64) {
 	seconds := math.Max(w.elapsed.Seconds(), 1e-9)
 	return float64(w.images) / seconds, w.waited.Seconds() / seconds

@@ -9,10 +9,10 @@ import (
 	"scalenet/engine"
 )
 
-// Optimizer changes the learned parameters along their gradients by the update
-// rule that the configuration names. What all rules have in common is here: the
-// mean of several batches, clipping, scaled losses, groups. As in PyTorch, a
-// parameter without a gradient in a step stays as it is, decay and all.
+// Optimizer updates the learned parameters by the update rule of the configuration.
+// It has what all rules share: gradient accumulation, clipping, loss scale, groups.
+// As in PyTorch, a parameter without gradient is not changed in a step, not even by
+// weight decay.
 type Optimizer struct {
 	device  Device
 	rule    updateRule
@@ -23,21 +23,21 @@ type Optimizer struct {
 	scale   float64
 }
 
-// trained is a parameter with what the optimiser keeps about it.
+// trained is a parameter with its optimiser state.
 type trained struct {
 	Param
 	index          int // among the parameters of the model
 	lrScale, decay float64
-	steps          int             // that changed it
+	steps          int             // that updated the parameter
 	state          []engine.Memory // the arrays of the rule
-	sum            engine.Memory   // of gradients; nil when a step is one batch
-	// grad is what the coming step descends along, before it is divided by the
-	// number of batches; nil when no batch had a gradient.
+	sum            engine.Memory   // of gradients; nil if a step is one batch
+	// grad is the gradient for the next step, before division by the number of
+	// batches; nil if no batch had a gradient.
 	grad engine.Memory
 }
 
-// NewOptimizer makes an optimiser of the learned parameters that no group of the
-// configuration, which must be valid, freezes. Close frees its memory.
+// NewOptimizer returns an optimiser for the learned parameters that no group
+// freezes. The configuration must be valid. Close frees its memory.
 func NewOptimizer(device Device, params []Param, c Config) (*Optimizer, error) {
 	o := &Optimizer{device: device, rule: c.updateRule(), clip: c.ClipNorm, sums: c.Accumulate > 1, scale: 1}
 	for i, p := range params {
@@ -57,7 +57,7 @@ func NewOptimizer(device Device, params []Param, c Config) (*Optimizer, error) {
 	return o, nil
 }
 
-// alloc makes the memory of a parameter.
+// alloc allocates the state of a parameter.
 func (o *Optimizer) alloc(t *trained) error {
 	for range o.rule.state() {
 		m, err := o.device.Alloc(4 * t.Len)
@@ -87,12 +87,12 @@ func (o *Optimizer) Close() {
 	o.trained = nil
 }
 
-// Scaled says that gradients from now on are those of losses that were multiplied by a factor.
+// Scaled sets the loss scale, by which later gradients are divided.
 func (o *Optimizer) Scaled(factor float64) { o.scale = factor }
 
-// Accumulate takes the gradients of a batch into the coming step: one for each
-// parameter that NewOptimizer was given, nil where the batch has none. When a step is
-// one batch, their memory is read by Step and must last until then.
+// Accumulate adds the gradients of a batch to the next step: one per parameter of
+// NewOptimizer, nil for parameters without gradient. If a step is one batch, Step
+// reads their memory, which must be valid until then.
 func (o *Optimizer) Accumulate(grads []engine.Memory) error {
 	o.batches++
 	for i := range o.trained {
@@ -117,8 +117,8 @@ func (o *Optimizer) Accumulate(grads []engine.Memory) error {
 	return nil
 }
 
-// GradNorm is the Euclidean norm of all gradients together, averaged over the
-// batches accumulated so far.
+// GradNorm returns the Euclidean norm of all gradients together, averaged over the
+// accumulated batches.
 func (o *Optimizer) GradNorm() (float64, error) {
 	var sum float64
 	for _, t := range o.trained {
@@ -134,12 +134,11 @@ func (o *Optimizer) GradNorm() (float64, error) {
 	return math.Sqrt(sum) / float64(max(o.batches, 1)) / o.scale, nil
 }
 
-// Step changes the parameters, with the mean of the gradients accumulated
-// since the last one. A norm that is not finite, when it is to be clipped, is
-// an error and changes nothing.
+// Step updates the parameters with the mean of the gradients accumulated since the
+// last step. With clipping, a NaN or infinite norm is an error and nothing changes.
 func (o *Optimizer) Step(lr float64) error {
 	if o.batches == 0 {
-		return fmt.Errorf("a step without a batch")
+		return fmt.Errorf("optimiser step without a batch")
 	}
 	scale := 1 / float64(o.batches) / o.scale
 	if o.clip > 0 {
@@ -177,11 +176,11 @@ func (o *Optimizer) Skip() {
 	o.batches = 0
 }
 
-// stepState is the name of the number of steps in State, as in PyTorch.
+// stepState is the name of the step counts in State, as in PyTorch.
 const stepState = "step"
 
-// State returns what the rule keeps beside the parameters: "exp_avg/NAME" for
-// each parameter NAME, and "step/NAME" where the rule counts steps.
+// State returns the optimiser state, such as "exp_avg/NAME" for each parameter
+// NAME, and "step/NAME" if the rule counts steps.
 func (o *Optimizer) State() ([]checkpoint.Tensor, error) {
 	var tensors []checkpoint.Tensor
 	for _, t := range o.trained {
@@ -199,7 +198,7 @@ func (o *Optimizer) State() ([]checkpoint.Tensor, error) {
 	return tensors, nil
 }
 
-// Restore takes back what State gave; get finds a tensor by its name.
+// Restore sets the state that State returned. get returns a tensor by name.
 func (o *Optimizer) Restore(get func(name string) (checkpoint.Tensor, error)) error {
 	for i := range o.trained {
 		t := &o.trained[i]
@@ -219,7 +218,7 @@ func (o *Optimizer) Restore(get func(name string) (checkpoint.Tensor, error)) er
 	return nil
 }
 
-// readSteps is the number of steps in the tensor of a name.
+// readSteps returns the step count in a tensor.
 func readSteps(get func(string) (checkpoint.Tensor, error), name string) (int, error) {
 	tensor, err := get(name)
 	if err != nil {
@@ -255,7 +254,7 @@ func writeTensor(d Device, get func(string) (checkpoint.Tensor, error), name str
 		return err
 	}
 	if i := slices.IndexFunc(values, func(v float32) bool { return v-v != 0 }); i >= 0 {
-		return fmt.Errorf("tensor %q has the value %v at [%d]: the state of a training is finite", tensor.Name, values[i], i)
+		return fmt.Errorf("tensor %q has the value %v at [%d], want finite values", tensor.Name, values[i], i)
 	}
 	if err := d.Write(m, values); err != nil {
 		return fmt.Errorf("writing %q: %w", name, err)

@@ -170,7 +170,7 @@ func TestOptimizerRefuses(t *testing.T) {
 	w := hostMemory{1}
 	optimizer, err := NewOptimizer(host{}, []Param{{Name: "w", Len: 1, Value: w, Learned: true}}, config)
 	require.NoError(t, err)
-	require.ErrorContains(t, optimizer.Step(0.1), "without a batch")
+	require.ErrorContains(t, optimizer.Step(0.1), "optimiser step without a batch")
 	require.NoError(t, optimizer.Accumulate([]engine.Memory{hostMemory{float32(math.NaN())}}))
 	require.ErrorContains(t, optimizer.Step(0.1), "NaN")
 	require.Equal(t, hostMemory{1}, w)

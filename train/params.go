@@ -8,7 +8,7 @@ import (
 	"scalenet/nn"
 )
 
-// Params lists a store's parameters in their order, all of them uploaded.
+// Params returns the parameters of a store in order, after copying them to the device.
 func Params(store *engine.Store) ([]Param, error) {
 	var list []Param
 	for _, p := range store.Params().All() {
@@ -24,7 +24,7 @@ func Params(store *engine.Store) ([]Param, error) {
 	return list, nil
 }
 
-// RestoreParams gives every parameter of a store the value it has in a file.
+// RestoreParams sets every parameter of a store to its value in a file.
 func RestoreParams(store *engine.Store, f *checkpoint.File) error {
 	for _, p := range store.Params().All() {
 		tensor, ok := f.Tensor(p.Name)
@@ -41,8 +41,8 @@ func RestoreParams(store *engine.Store, f *checkpoint.File) error {
 	return store.Upload()
 }
 
-// Untrained lists the parameters that are frozen and still random: not among
-// the names of those taken from a trained model.
+// Untrained returns the names of frozen parameters that are randomly initialised,
+// because they are not among the names loaded from a trained model.
 func Untrained(params *nn.Params, taken []string) (names []string) {
 	has := make(map[string]bool, len(taken))
 	for _, name := range taken {
@@ -56,9 +56,8 @@ func Untrained(params *nn.Params, taken []string) (names []string) {
 	return names
 }
 
-// ParamsBytes is the memory in bytes of parameters and of what a training has
-// for each: what the optimiser keeps, the sum of gradients if there are several
-// batches in a step, and the average.
+// ParamsBytes returns the memory in bytes of parameters, optimiser state, gradient
+// sums (with gradient accumulation) and EMA.
 func ParamsBytes(params *nn.Params, c Config) (bytes int) {
 	arrays := 2
 	if c.Optimizer == AdamW {

@@ -6,18 +6,18 @@ import (
 	"scalenet/engine"
 )
 
-// Precision is the type in which a training computes features and their gradients. Parameters, their gradients, momentum, the
-// statistics of norms and losses are float32 in any case.
+// Precision is the type of activations and their gradients in training. Parameters and their gradients, optimiser state, BatchNorm
+// statistics and losses are always float32.
 type Precision string
 
-// The precisions. Float16 is for GPUs: its gradients are those of scaled losses.
+// The precisions. Float16 is for GPUs and uses a loss scale.
 const (
 	Float32  Precision = "float32"
 	BFloat16 Precision = "bfloat16"
 	Float16  Precision = "float16"
 )
 
-// Features is the element type.
+// Features returns the element type of activations.
 func (p Precision) Features() engine.DType {
 	switch p {
 	case BFloat16:
@@ -28,7 +28,7 @@ func (p Precision) Features() engine.DType {
 	return engine.Float32
 }
 
-// On is nil if a device can train in the precision, else an error that names the key.
+// On returns an error that names the key if a device cannot train in the precision.
 func (p Precision) On(dev engine.Device) error {
 	if err := dev.Capabilities().Supports(p.Features()); err != nil {
 		return fmt.Errorf("train.precision is %s: %w", p, err)
@@ -36,9 +36,9 @@ func (p Precision) On(dev engine.Device) error {
 	return nil
 }
 
-// LossScale is what a float16 training multiplies its losses by, so that small gradients are not rounded to zero: as large as the
-// gradients stay finite. As PyTorch's GradScaler does it, a step whose gradients are not finite is left out and halves the scale; it is
-// doubled after 2000 good ones. Powers of two change no bits of what is finite.
+// LossScale is the factor of the losses in float16 training, which keeps small gradients from being rounded to zero. As in PyTorch's
+// GradScaler, a step with NaN or infinite gradients is skipped and halves the scale, and 2000 good steps in a row double it. Scaling
+// by powers of two is exact.
 type LossScale struct {
 	Factor float64 `json:"factor"`
 	Good   int     `json:"good"` // steps since the last change
@@ -50,7 +50,7 @@ const (
 	goodSteps  = 2000
 )
 
-// newLossScale is nil but for float16.
+// newLossScale returns nil unless p is float16.
 func newLossScale(p Precision) *LossScale {
 	if p != Float16 {
 		return nil
@@ -58,7 +58,7 @@ func newLossScale(p Precision) *LossScale {
 	return &LossScale{Factor: firstScale}
 }
 
-// update takes in whether a step's gradients were finite, and says whether training can go on.
+// update adapts the scale to whether the gradients of a step were finite. It returns false if the scale cannot be halved further.
 func (s *LossScale) update(finite bool) bool {
 	switch {
 	case !finite && s.Factor <= minScale:
@@ -73,7 +73,7 @@ func (s *LossScale) update(finite bool) bool {
 	return true
 }
 
-// factor is 1 without a scale.
+// factor returns the factor, 1 for nil.
 func (s *LossScale) factor() float64 {
 	if s == nil {
 		return 1

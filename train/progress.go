@@ -11,8 +11,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Progress tells a person how a run goes: a bar on a terminal, a line at
-// intervals elsewhere. A nil Progress is silent.
+// Progress shows the progress of a run: as a bar on a terminal, otherwise as a line
+// at intervals. A nil Progress shows nothing.
 type Progress struct {
 	to       io.Writer
 	bar      *progressbar.ProgressBar
@@ -20,11 +20,11 @@ type Progress struct {
 	interval time.Duration
 	last     time.Time
 	began    time.Time
-	first    int // the step before the first that was told
+	first    int // the step before the first that was reported
 }
 
-// NewProgress writes to a file, usually os.Stderr; on what is no terminal at
-// most one line per interval.
+// NewProgress returns a Progress that writes to a file, usually os.Stderr. If the
+// file is not a terminal, it writes at most one line per interval.
 func NewProgress(to io.Writer, interval time.Duration) *Progress {
 	return &Progress{to: to, terminal: isTerminal(to), interval: interval}
 }
@@ -34,7 +34,7 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Note tells something in a line of its own.
+// Note prints a line.
 func (p *Progress) Note(text string) {
 	if p == nil {
 		return
@@ -63,8 +63,8 @@ func (p *Progress) step(r Row, total, epochs int) {
 	fmt.Fprintf(p.to, "step %d/%d  %s\n", r.Step, total, text)
 }
 
-// left guesses the time that is left from the steps told so far. The bar's own
-// guess would count the steps before a resume.
+// left estimates the remaining time from the steps reported so far. The estimate of
+// the bar itself would count the steps before a resume.
 func (p *Progress) left(now time.Time, step, total int) string {
 	if p.began.IsZero() {
 		p.began, p.first = now, step
@@ -104,7 +104,7 @@ func (p *Progress) evaluated(r EvalRow) {
 	fmt.Fprintf(p.to, "epoch %d evaluated: %s%s\n", r.Epoch, strings.Join(parts, ", "), best)
 }
 
-// finish leaves the bar, if there is one, on a line of its own.
+// finish ends the line of the bar, if any.
 func (p *Progress) finish() {
 	if p != nil && p.bar != nil {
 		fmt.Fprintln(p.to)

@@ -13,18 +13,17 @@ import (
 	"scalenet/checkpoint"
 )
 
-// Result is how far the run in a folder has come.
+// Result is the progress of the run in a folder.
 type Result struct {
 	Step int
-	// Done says that nothing is left to do: all epochs are trained, and LastFile
-	// has their outcome. A run that was killed between the last two writes is
-	// not done: resumed, it writes the file.
+	// Done says that all epochs are trained and LastFile is written. A run that was
+	// killed before LastFile was written is not done; resume writes the file.
 	Done bool
-	// Evaluated are the figures of the last evaluation; nil before the first.
+	// Evaluated are the metrics of the last evaluation, nil before the first.
 	Evaluated []Metric
 }
 
-// ReadResult looks at the run in a folder; nil when there is none to resume.
+// ReadResult reads the result of the run in a folder. It returns nil without a saved run.
 func ReadResult(dir string) (*Result, error) {
 	r, err := checkpoint.Open(filepath.Join(dir, StateFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -45,14 +44,14 @@ func ReadResult(dir string) (*Result, error) {
 	return result, err
 }
 
-// writtenAfter tells whether the model was written after the state, as the loop does.
+// writtenAfter reports whether the model was written after the state, as the loop does.
 func writtenAfter(dir string) bool {
 	state, err1 := os.Stat(filepath.Join(dir, StateFile))
 	last, err2 := os.Stat(filepath.Join(dir, LastFile))
 	return err1 == nil && err2 == nil && !last.ModTime().Before(state.ModTime())
 }
 
-// evaluated reads a row, counted from 1, of eval.csv.
+// evaluated reads a row of eval.csv, counted from 1.
 func evaluated(path string, row int) ([]Metric, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -82,7 +81,7 @@ func evaluated(path string, row int) ([]Metric, error) {
 	return list, nil
 }
 
-// Figure finds a figure of the last evaluation by name; NaN when there is none.
+// Figure returns a metric of the last evaluation by name, NaN if there is no such metric.
 func (r *Result) Figure(name string) float64 {
 	if v, ok := find(r.Evaluated, name); ok {
 		return v

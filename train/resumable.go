@@ -9,9 +9,9 @@ import (
 	"scalenet/internal/config"
 )
 
-// Resumable is an error when a run that is resumed has another configuration or
-// other classes than its saved metadata say. The configuration is under a key
-// of the metadata, and parse reads it.
+// Resumable returns an error if the configuration or the classes of a resumed run
+// differ from its saved metadata. The saved configuration is under key in the
+// metadata, and parse parses it.
 func Resumable[C interface{ Resolve() (C, error) }](metadata map[string]string, key string, parse func(text []byte, origin string) (C, error), now C, classes []string) error {
 	text, ok := metadata[key]
 	if !ok {
@@ -31,7 +31,7 @@ func Resumable[C interface{ Resolve() (C, error) }](metadata map[string]string, 
 	return cmp.Or(unchangedClasses(names, classes), config.Unchanged(was, now))
 }
 
-// unchangedClasses is an error that names the first class that is another one.
+// unchangedClasses returns an error that names the first class that differs.
 func unchangedClasses(was, now []string) error {
 	for i := range min(len(was), len(now)) {
 		if was[i] != now[i] {

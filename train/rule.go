@@ -10,19 +10,18 @@ const (
 	AdamW = "adamw"
 )
 
-// updateRule is how an optimiser changes a parameter, with the coefficients that
-// are the same in all steps.
+// updateRule updates a parameter, with coefficients that are the same in all steps.
 type updateRule interface {
-	// update is a step as devices make it.
+	// update makes a step on a device.
 	update(c coefficients) engine.UpdateRule
-	// state names the arrays that the rule keeps beside a parameter.
+	// state names the state arrays of a parameter.
 	state() []string
-	// countsSteps says whether update depends on the number of steps, which is
-	// state then, too.
+	// countsSteps says whether update depends on the step count, which is then part
+	// of the state.
 	countsSteps() bool
 }
 
-// coefficients are those of a step of one parameter.
+// coefficients are the coefficients of one step of one parameter.
 type coefficients struct {
 	lr, decay, gradScale float64
 	step                 int // from 1; a step without a gradient does not count

@@ -8,25 +8,25 @@ import (
 	"scalenet/internal/config"
 )
 
-// Schedule is the learning rate over time, as factors of [Config.LR].
+// Schedule is the learning rate schedule, as factors of [Config.LR].
 type Schedule struct {
 	// Kind is "step" (multiplied by Gamma at each milestone) or "cosine" (half
 	// a cosine from the end of the warm-up to the last step).
 	Kind string `yaml:"kind" json:"kind" validate:"oneof=step cosine"`
-	// Milestones are epochs, counted from 0, before which the rate drops: 4
-	// means that four epochs run at the full rate. Only for "step".
+	// Milestones are the epochs, counted from 0, at whose start the learning rate
+	// is multiplied by Gamma. Only for "step".
 	Milestones []int `yaml:"milestones" json:"milestones" validate:"dive,gte=1"`
 	// Gamma is the factor of a milestone. Only for "step".
 	Gamma float64 `yaml:"gamma" json:"gamma"`
-	// MinFactor is what is left of the rate at the end. Only for "cosine".
+	// MinFactor is the factor at the end. Only for "cosine".
 	MinFactor float64 `yaml:"min_factor" json:"min_factor" validate:"gte=0,lte=1"`
-	// WarmupSteps is the number of steps in which the rate grows linearly from
-	// WarmupFactor to 1; 0 means none.
+	// WarmupSteps is the number of steps in which the factor grows linearly from
+	// WarmupFactor to 1; 0 turns warm-up off.
 	WarmupSteps  int     `yaml:"warmup_steps" json:"warmup_steps" validate:"gte=0"`
 	WarmupFactor float64 `yaml:"warmup_factor" json:"warmup_factor"`
 }
 
-// validate checks what depends on other keys.
+// validate checks keys that depend on other keys.
 func (s Schedule) validate() error {
 	switch {
 	case s.Kind == "step" && len(s.Milestones) > 0 && !(s.Gamma > 0 && s.Gamma <= 1):
@@ -39,7 +39,7 @@ func (s Schedule) validate() error {
 	return nil
 }
 
-// fits is an error when the warm-up is longer than the run.
+// fits returns an error if the warm-up is longer than the run.
 func (s Schedule) fits(steps int) error {
 	if s.WarmupSteps > steps {
 		return fmt.Errorf("train.schedule.warmup_steps is %d, but the whole run has %d steps: make the warm-up shorter or the run longer (train.epochs)", s.WarmupSteps, steps)
@@ -47,11 +47,11 @@ func (s Schedule) fits(steps int) error {
 	return nil
 }
 
-// Factor is what the learning rate is multiplied by in a step, counted from 0,
-// of a run of total steps with perEpoch steps an epoch.
+// Factor returns the factor of the learning rate in a step, counted from 0, of a run
+// with total steps and perEpoch steps per epoch.
 //
-// "step" is PyTorch's MultiStepLR (an epoch) times LinearLR (a step), as the
-// reference training of torchvision's detectors has it; "cosine" is LinearLR
+// "step" is PyTorch's MultiStepLR (per epoch) times LinearLR (per step), as in the
+// reference training of torchvision's detectors; "cosine" is LinearLR
 // followed by CosineAnnealingLR over the remaining steps.
 func (s Schedule) Factor(step, perEpoch, total int) float64 {
 	warm := 1.0

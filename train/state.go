@@ -20,41 +20,41 @@ const (
 	// LastFile is the model after the last save.
 	LastFile = "last.safetensors"
 	bestFile = "best.safetensors"
-	// StateFile is all that a resumed run needs.
+	// StateFile has everything that resume needs.
 	StateFile = "state.safetensors"
 )
 
-// state is what a run knows besides its tensors. It is the JSON in the
-// metadata of state.safetensors, under checkpoint.StateKey.
+// state is the state of a run without its tensors: the JSON under
+// checkpoint.StateKey in the metadata of state.safetensors.
 type state struct {
 	Version int `json:"version"`
 	// Step counts optimiser steps done; Epoch, from 0, and Batch say which
-	// batch comes next. Batch is Batches when an epoch still has its end to do.
+	// batch comes next. Batch is Batches if only the end of the epoch is left.
 	Step    int  `json:"step"`
 	Epoch   int  `json:"epoch"`
 	Batch   int  `json:"batch"`
-	Batches int  `json:"batches"` // in an epoch
+	Batches int  `json:"batches"` // per epoch
 	Done    bool `json:"done"`
-	// Best is the best figure so far; nil before the first evaluation.
+	// Best is the best value of Config.Best so far, nil before the first evaluation.
 	Best *float64 `json:"best"`
 	Rand []byte   `json:"rand,omitempty"`
 	Mean meanLoss `json:"mean"`
-	// Scale is that of a float16 run, nil otherwise.
+	// Scale is the loss scale of a float16 run, nil otherwise.
 	Scale *LossScale `json:"scale,omitempty"`
-	// TrainRows and EvalRows are those of the log that belong to the state.
+	// TrainRows and EvalRows are the numbers of log rows up to the state.
 	TrainRows int    `json:"train_rows"`
 	EvalRows  int    `json:"eval_rows"`
 	Config    Config `json:"config"`
-	// Data are the digests of the data that the run began with, by what it is for.
+	// Data are the digests of the data sets at the start of the run, by their use.
 	Data map[string]string `json:"data,omitempty"`
 }
 
-// stateVersion 1 had no other optimiser than SGD and its momentum buffers under
-// velocityPrefix; it is still read.
+// stateVersion 1, which is still read, had only SGD, with momentum buffers under
+// velocityPrefix.
 const stateVersion = 2
 
-// The tensors of state.safetensors are those of the model, the optimiser's state
-// and the averages, under these prefixes.
+// The prefixes of tensors in state.safetensors: of the model, the optimiser state
+// and the averages.
 const (
 	modelPrefix     = "model/"
 	optimizerPrefix = "optimizer/"
@@ -62,7 +62,7 @@ const (
 	velocityPrefix  = "velocity/"
 )
 
-// optimizerTensor is the name in a state file of a tensor of the optimiser's.
+// optimizerTensor returns the name of an optimiser tensor in a state file.
 func optimizerTensor(version int, name string) string {
 	if version == 1 {
 		_, parameter, _ := strings.Cut(name, "/")
@@ -71,13 +71,13 @@ func optimizerTensor(version int, name string) string {
 	return optimizerPrefix + name
 }
 
-// start makes ready to train, from the beginning or from the saved state.
+// start prepares training from the beginning or from the saved state.
 func (l *Loop[B]) start(resume bool) (err error) {
 	if err := l.Config.Validate(); err != nil {
 		return err
 	}
 	if l.Source.Batches() < 1 {
-		return errors.New("the training data has no batch")
+		return errors.New("the training data has no batches")
 	}
 	saved, err := openState(filepath.Join(l.Dir, StateFile), resume)
 	if err != nil {
@@ -130,8 +130,7 @@ func (l *Loop[B]) start(resume bool) (err error) {
 	return err
 }
 
-// writeConfig writes the whole configuration into the folder: anew for a new
-// run, where it is gone for one that is resumed.
+// writeConfig writes config.yaml for a new run, or for a resumed run without it.
 func (l *Loop[B]) writeConfig(anew bool) error {
 	path := filepath.Join(l.Dir, ConfigFile)
 	if l.Described == "" {
@@ -146,8 +145,8 @@ func (l *Loop[B]) writeConfig(anew bool) error {
 	})
 }
 
-// mendBest makes the run end with a best model although its file is gone: the
-// next evaluation's, or, when there is none to come, the last model.
+// mendBest handles a missing best.safetensors: the next evaluation writes it, or, if
+// none is left, the last model is copied.
 func (l *Loop[B]) mendBest() error {
 	if l.state.Best == nil {
 		return nil
@@ -165,22 +164,23 @@ func (l *Loop[B]) mendBest() error {
 	return nil
 }
 
-// openState opens the saved state to resume, or makes sure that there is none.
+// openState opens the saved state to resume. Without resume it returns an error if
+// a saved state exists.
 func openState(path string, resume bool) (*checkpoint.Reader, error) {
 	if resume {
 		r, err := checkpoint.Open(path)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: there is no run to resume", path)
+			return nil, fmt.Errorf("%s: does not exist, no run to resume", path)
 		}
 		return r, err
 	}
 	if _, err := os.Stat(path); err == nil {
-		return nil, fmt.Errorf("%s: the folder has a run already; resume it or choose another folder", path)
+		return nil, fmt.Errorf("%s: a run already exists; resume it or choose another folder", path)
 	}
 	return nil, nil
 }
 
-// restore puts everything back to where it was when the file was saved.
+// restore restores the model, the optimiser and the averages.
 func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 	if err := r.Verify(); err != nil {
 		return err
@@ -192,17 +192,17 @@ func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 	if err := config.Unchanged(s.Config, l.Config); err != nil {
 		return err
 	}
-	if err := l.restoreModel(r); err != nil { // first: it names classes and keys that are others
+	if err := l.restoreModel(r); err != nil { // first, because its errors name the classes and keys that differ
 		return err
 	}
 	if err := l.sameData(s); err != nil {
 		return err
 	}
 	if s.Batches != l.Source.Batches() {
-		return fmt.Errorf("the run has %d batches an epoch, the data gives %d now", s.Batches, l.Source.Batches())
+		return fmt.Errorf("the run has %d batches per epoch, but the data now has %d", s.Batches, l.Source.Batches())
 	}
 	if (len(s.Rand) > 0) != (l.Rand != nil) {
-		return errors.New("the run and the program disagree about having a random state")
+		return errors.New("only one of the saved run and the program has a random state")
 	}
 	if l.Rand != nil {
 		if err := l.Rand.UnmarshalBinary(s.Rand); err != nil {
@@ -225,17 +225,17 @@ func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 	return nil
 }
 
-// sameData is an error when the run began with other data.
+// sameData returns an error if the data differs from that at the start of the run.
 func (l *Loop[B]) sameData(s state) error {
 	for name, digest := range l.Data {
 		if was, ok := s.Data[name]; ok && was != digest { // older states have none
-			return fmt.Errorf("the %s data are not those that the run began with (other images, labels or boxes, or another order): a run is resumed with the same data", name)
+			return fmt.Errorf("the %s data differs from that at the start of the run (images, labels, boxes or their order): resume with the same data", name)
 		}
 	}
 	return nil
 }
 
-// restoreModel gives the model its tensors and metadata.
+// restoreModel restores the tensors and metadata of the model.
 func (l *Loop[B]) restoreModel(r *checkpoint.Reader) error {
 	model := &checkpoint.File{Metadata: map[string]string{}}
 	for key, value := range r.Metadata() {
@@ -256,13 +256,13 @@ func (l *Loop[B]) restoreModel(r *checkpoint.Reader) error {
 	return l.Model.Restore(model)
 }
 
-// parseState reads the JSON and checks what the loop relies on.
+// parseState parses and checks the JSON.
 func parseState(text string) (state, error) {
-	// Keys that are younger than the first version.
+	// Keys that the first version did not have.
 	young := DefaultConfig()
 	s := state{Config: Config{Precision: young.Precision, Optimizer: young.Optimizer, Betas: young.Betas, Eps: young.Eps}}
 	if text == "" {
-		return s, errors.New("the metadata has no state of a run")
+		return s, errors.New("the metadata has no training state")
 	}
 	d := json.NewDecoder(strings.NewReader(text))
 	d.DisallowUnknownFields()
@@ -278,8 +278,8 @@ func parseState(text string) (state, error) {
 	return s, errors.Join(s.Mean.validate(), s.Scale.validate(s.Config.Precision))
 }
 
-// save writes the state, and then the model of the same step. Only the first
-// matters for resuming. Neither is written when a parameter is not finite.
+// save writes the state, and then the model of the same step. Resume reads only the
+// state. Nothing is written if a parameter is NaN or infinite.
 func (l *Loop[B]) save() error {
 	if err := l.finite(); err != nil {
 		return err
@@ -297,7 +297,7 @@ func (l *Loop[B]) save() error {
 	return l.averaged(func() error { return l.saveModel(LastFile) })
 }
 
-// finite is an error when a parameter is not.
+// finite returns an error if a parameter is NaN or infinite.
 func (l *Loop[B]) finite() error {
 	for _, p := range l.Model.Params() {
 		squares, err := l.Device.SumSquares(p.Value, p.Len)
@@ -311,7 +311,7 @@ func (l *Loop[B]) finite() error {
 	return nil
 }
 
-// gather makes the state's file of everything.
+// gather returns the content of the state file.
 func (l *Loop[B]) gather() (*checkpoint.File, error) {
 	l.state.TrainRows, l.state.EvalRows = l.log.rows()
 	if l.Rand != nil {
@@ -353,7 +353,7 @@ func (l *Loop[B]) gather() (*checkpoint.File, error) {
 	return f, nil
 }
 
-// saveModel writes a file of the model as it is now.
+// saveModel writes the current model to a file.
 func (l *Loop[B]) saveModel(name string) error {
 	tensors, err := l.Model.Tensors()
 	if err != nil {

@@ -10,16 +10,16 @@ import (
 	"path/filepath"
 )
 
-// Files are the names of the files that a run writes into its folder, but for
-// its lock.
+// Files are the names of the files that a run writes into its folder, without
+// the lock.
 func Files() []string {
 	return []string{ConfigFile, StateFile, LastFile, bestFile, trainCSV, evalCSV, LogFile, LossPlot, MetricsPlot}
 }
 
-// CheckNew is an error that names the first file in a folder without a saved run
-// that a new run would write over and that no run has left: somebody's train.csv
-// is not that of a run that failed early. Whether config.yaml is a run's, the
-// caller says, who can read it.
+// CheckNew returns an error if a new run would replace a file that no run has
+// written, such as another program's train.csv. Files of a run that failed before its
+// first save may be replaced. isConfig reports whether a config.yaml is that of a
+// run.
 func CheckNew(dir string, isConfig func(text string) bool) error {
 	for _, f := range []struct {
 		name  string
@@ -39,14 +39,13 @@ func CheckNew(dir string, isConfig func(text string) bool) error {
 		case err != nil:
 			return err
 		case !f.isRun(start):
-			return fmt.Errorf("%s: is there already and is no file of a run: choose another --out", path)
+			return fmt.Errorf("%s: already exists and is not a file of a training run: choose another --out", path)
 		}
 	}
 	return nil
 }
 
-// begins tells whether the start of a log is that of a run's, of which a kill
-// may have left a part.
+// begins reports whether a log starts like the log of a run, possibly truncated.
 func begins(start []byte, header string) bool {
 	n := min(len(start), len(header))
 	return bytes.Equal(start[:n], []byte(header[:n]))

@@ -28,7 +28,7 @@ func TestCheckNewKnowsWhatRunsLeave(t *testing.T) {
 		}
 		for _, text := range c.theirs {
 			require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
-			require.EqualError(t, CheckNew(dir, isConfig), path+": is there already and is no file of a run: choose another --out", "%s %q", name, text)
+			require.EqualError(t, CheckNew(dir, isConfig), path+": already exists and is not a file of a training run: choose another --out", "%s %q", name, text)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"scalenet/internal/brief"
 )
 
-// table is a file of rows that only grows, with a header line or none.
+// table is a file to which rows are appended, with or without a header line.
 type table struct {
 	*os.File
 	columns []string // of the header; nil before it is written
@@ -25,8 +25,8 @@ type table struct {
 	tell    func(string)
 }
 
-// openTable opens a file to append to, after cutting it to the rows to keep.
-// A file whose rows cannot be told is set aside.
+// openTable opens a file for appending, after removing the rows not to keep. A file
+// whose rows cannot be recognised is renamed.
 func openTable(path string, keep keeper, tell func(string)) (*table, error) {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -61,7 +61,7 @@ func appendTo(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 }
 
-// setAside gives a file that cannot be continued another name.
+// setAside renames a file that cannot be continued.
 func setAside(path, why string, tell func(string)) error {
 	for i := 1; ; i++ {
 		to := fmt.Sprintf("%s.%d", path, i)
@@ -95,7 +95,7 @@ func (t *table) csv(cells []cell) error {
 	return t.line(b.Bytes())
 }
 
-// restart sets the file aside and begins a new one.
+// restart renames the file and starts a new one.
 func (t *table) restart(why string) error {
 	path := t.Name()
 	if err := errors.Join(t.Close(), setAside(path, why, t.tell)); err != nil {
@@ -107,8 +107,7 @@ func (t *table) restart(why string) error {
 	return err
 }
 
-// json appends an object with its keys in order. What JSON has no number for,
-// NaN and infinities, is null.
+// json appends an object with its keys in order. NaN and infinities are null.
 func (t *table) json(cells []cell) error {
 	var b bytes.Buffer
 	for i, c := range cells {

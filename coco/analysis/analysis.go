@@ -8,13 +8,13 @@ import (
 	"scalenet/coco"
 )
 
-// Options of an analysis; the zero value is fine.
+// Options of an analysis. The zero value has the defaults.
 type Options struct {
 	Evaluator coco.Evaluator
-	Score     float64 // of the operating point; 0: where F1 is largest
+	Score     float64 // minimum score at the operating point; 0: the score of highest F1
 }
 
-// Analysis is all there is to say about a results file.
+// Analysis is the result of Analyse.
 type Analysis struct {
 	GroundTruth string         `json:"ground_truth"`
 	Results     string         `json:"results"`
@@ -22,13 +22,13 @@ type Analysis struct {
 	Objects     int            `json:"objects"` // that are not ignored
 	Detections  int            `json:"detections"`
 	Unlisted    int            `json:"unlisted"` // detections of categories that the ground truth does not list
-	Stats       coco.Stats     `json:"stats"`    // COCO's twelve figures
+	Stats       coco.Stats     `json:"stats"`    // the twelve COCO metrics
 	VOC         VOCFigures     `json:"voc"`      // at IoU 0.5
 	Point       OperatingPoint `json:"operating_point"`
 	Classes     []Class        `json:"classes"`
 	Curves      []Curve        `json:"curves"`
 	Sizes       []Size         `json:"sizes"`
-	Confusion   []Confused     `json:"confusion"` // what is not 0 in the confusion matrix, at the operating point
+	Confusion   []Confused     `json:"confusion"` // nonzero cells of the confusion matrix, at the operating point
 	Errors      ErrorBreakdown `json:"errors"`
 	PerImage    []Image        `json:"per_image"` // most mistakes first
 
@@ -37,7 +37,7 @@ type Analysis struct {
 	matrix ConfusionMatrix
 }
 
-// OperatingPoint is how a detector is used: detections below a score are dropped. IoU is 0.5, classes are pooled.
+// OperatingPoint has the metrics at a score threshold, at IoU 0.5, over all classes together.
 type OperatingPoint struct {
 	Score     float64 `json:"score"`
 	Precision float64 `json:"precision"`
@@ -45,10 +45,10 @@ type OperatingPoint struct {
 	F1        float64 `json:"f1"`
 }
 
-// Class is a row of the table.
+// Class has the results of one class.
 type Class struct {
 	ID         int64      `json:"id"`
-	Name       string     `json:"name"` // or the id where there is none
+	Name       string     `json:"name"` // or the id if the name is empty
 	Objects    int        `json:"objects"`
 	Detections int        `json:"detections"`
 	Stats      coco.Stats `json:"stats"`
@@ -58,16 +58,16 @@ type Class struct {
 	False      int        `json:"false"`
 	Precision  []float64  `json:"precision,omitempty"` // at IoU 0.5 and recall 0, 0.01, ..., 1
 
-	Errors [numKinds]int `json:"errors"` // of each kind, in the order of KindNames
+	Errors [numKinds]int `json:"errors"` // per type, in the order of KindNames
 }
 
-// Curve is precision at recall 0, 0.01, ..., 1, the mean over the classes with objects.
+// Curve is the precision at recall 0, 0.01, ..., 1, averaged over the classes with objects.
 type Curve struct {
 	IoU       float64   `json:"iou"` // 0 for the mean over IoU 0.50:0.95
 	Precision []float64 `json:"precision"`
 }
 
-// Size are the figures of objects whose square root of area is in a range, in pixels.
+// Size has the metrics of objects whose size (square root of the area, in pixels) is in a range.
 type Size struct {
 	From    float64 `json:"from"`
 	To      float64 `json:"to"`
@@ -77,14 +77,14 @@ type Size struct {
 	AR      float64 `json:"ar"`
 }
 
-// Confused is a cell of the confusion matrix; "" is the background.
+// Confused is a cell of the confusion matrix. "" is background.
 type Confused struct {
 	Object    string `json:"object"`
 	Detection string `json:"detection"`
 	Count     int    `json:"count"`
 }
 
-// Analyse evaluates the detections and takes the figures apart.
+// Analyse evaluates the detections dt against the ground truth gt and analyses the errors.
 func Analyse(gt *coco.Dataset, dt *coco.Results, o Options) (*Analysis, error) {
 	o.Evaluator.Ranking = true
 	e, err := o.Evaluator.Evaluate(gt, dt)
@@ -108,7 +108,7 @@ func Analyse(gt *coco.Dataset, dt *coco.Results, o Options) (*Analysis, error) {
 	return a, a.addSizes(o.Evaluator, dt)
 }
 
-// classNames are the names, or the ids of categories without one or with one that is there twice.
+// classNames returns the names of the categories, or the id if a name is empty or not unique.
 func classNames(gt *coco.Dataset) []string {
 	count := map[string]int{"": 2}
 	for _, c := range gt.Categories {
@@ -123,7 +123,7 @@ func classNames(gt *coco.Dataset) []string {
 	return names
 }
 
-// operatingPoint finds the score with the largest F1, or takes the given one.
+// operatingPoint returns the operating point of highest F1, or that of the given score.
 func operatingPoint(e *coco.Evaluation, dt *coco.Results, score float64) OperatingPoint {
 	var all []point
 	objects := 0
@@ -143,7 +143,7 @@ func operatingPoint(e *coco.Evaluation, dt *coco.Results, score float64) Operati
 		if p.correct {
 			found++
 		}
-		if i+1 < len(all) && all[i+1].score == p.score { // no score tells them apart
+		if i+1 < len(all) && all[i+1].score == p.score { // equal scores cannot be separated
 			continue
 		}
 		if score != 0 && p.score < score {
@@ -179,7 +179,7 @@ func (a *Analysis) addClasses(e *coco.Evaluation, dt *coco.Results, byClass []Im
 	}
 }
 
-// addCurves averages the classes' curves: at IoU 0.5, 0.6, ..., 0.9 and over all thresholds.
+// addCurves averages the curves of the classes: at IoU 0.5, 0.6, ..., 0.9 and over all thresholds.
 func (a *Analysis) addCurves(e *coco.Evaluation, dt *coco.Results) {
 	const thresholds = 10
 	sums := make([][]float64, thresholds)
@@ -215,7 +215,7 @@ func (a *Analysis) addCurves(e *coco.Evaluation, dt *coco.Results) {
 	a.Curves = append(a.Curves, mean)
 }
 
-// addSizes evaluates by the size of objects.
+// addSizes evaluates by object size.
 func (a *Analysis) addSizes(v coco.Evaluator, dt *coco.Results) error {
 	edges := []float64{0, 16, 32, 64, 96, 128, 256, 512, 1e5}
 	var ranges []coco.AreaRange
@@ -232,7 +232,7 @@ func (a *Analysis) addSizes(v coco.Evaluator, dt *coco.Results) error {
 	return nil
 }
 
-// cells are the counts that are not 0, the largest first, the diagonal included.
+// cells returns the nonzero cells including the diagonal, in descending order.
 func (m *ConfusionMatrix) cells(names []string) []Confused {
 	names = append(slices.Clone(names), "")
 	cells := []Confused{}

@@ -111,7 +111,7 @@ func TestWriteReport(t *testing.T) {
 	require.Equal(t, 4+6, strings.Count(string(html), "<img "))
 	require.NotContains(t, string(html), "http", "nothing is loaded from elsewhere")
 	require.NotContains(t, string(html), "ZgotmplZ", "what html/template refuses")
-	require.ErrorContains(t, a.WriteReport(dir, 6), "report.html: is there already")
+	require.ErrorContains(t, a.WriteReport(dir, 6), "report.html: already exists")
 }
 
 // TestNothing has no objects, no detections, no sizes of images.

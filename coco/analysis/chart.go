@@ -15,13 +15,13 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
-// chartColours are Okabe and Ito's, which colour-blind readers tell apart.
+// chartColours are the colours of Okabe and Ito, which are distinct for colour-blind readers.
 func chartColours() []color.RGBA {
 	return []color.RGBA{{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {230, 159, 0, 255},
 		{86, 180, 233, 255}, {0, 0, 0, 255}}
 }
 
-// newChart is a chart without its data.
+// newChart returns a chart without data.
 func newChart(title, x, y string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
@@ -62,10 +62,10 @@ func unit(step float64) plot.ConstantTicks {
 	return ticks
 }
 
-// curveChart has precision over recall at several IoUs.
+// curveChart shows precision over recall at several IoUs.
 func (a *Analysis) curveChart() ([]byte, error) {
 	p := newChart("Precision over recall, mean of the classes", "recall", "precision")
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1.45, 0, 1.02 // the legend beside the curves
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1.45, 0, 1.02 // the legend is right of the curves
 	p.X.Tick.Marker, p.Y.Tick.Marker = unit(0.1), unit(0.1)
 	addGrid(p, true)
 	p.Legend.Top = true
@@ -94,7 +94,7 @@ func (a *Analysis) curveChart() ([]byte, error) {
 	return encode(p, 8*vg.Inch, 5.2*vg.Inch)
 }
 
-// bars adds one bar a category with a text above each.
+// bars adds one bar per category, with a text above each bar.
 func bars(p *plot.Plot, values []float64, labels []string, width vg.Length, offset vg.Length, c color.Color) (*plotter.BarChart, error) {
 	heights := make(plotter.Values, len(values))
 	for i, v := range values {
@@ -123,7 +123,7 @@ func bars(p *plot.Plot, values []float64, labels []string, width vg.Length, offs
 	return chart, nil
 }
 
-// errorChart has what each kind of error costs.
+// errorChart shows the AP50 lost by each type of error.
 func (a *Analysis) errorChart() ([]byte, error) {
 	p := newChart(fmt.Sprintf("AP at IoU 0.5 that each kind of error costs (it is %.3f); below, the number of errors", a.Errors.AP50),
 		"", "AP at IoU 0.5")
@@ -151,7 +151,7 @@ func maxOf(values []float64) float64 {
 	return most
 }
 
-// sizeChart has average precision and recall by the size of objects.
+// sizeChart shows AP and AR by object size.
 func (a *Analysis) sizeChart() ([]byte, error) {
 	p := newChart("By size of the objects", "square root of the area, pixels (below: number of objects)", "")
 	addGrid(p, false)

@@ -13,25 +13,25 @@ import (
 	"scalenet/coco"
 )
 
-// Comparison is how a second results file does against a first one on the same ground truth.
+// Comparison compares two results files on the same ground truth.
 type Comparison struct {
 	First     Contestant    `json:"first"`
 	Second    Contestant    `json:"second"`
 	AP        Change        `json:"ap"`
 	Resamples int           `json:"resamples"`
-	Classes   []ClassChange `json:"classes"`   // the largest change first
+	Classes   []ClassChange `json:"classes"`   // in descending order of the change
 	PerImage  []ImageChange `json:"per_image"` // those with more or fewer mistakes, the most improved first
 }
 
-// Contestant is a results file.
+// Contestant is one of the two results files.
 type Contestant struct {
 	Results string         `json:"results"`
 	Stats   coco.Stats     `json:"stats"`
 	Point   OperatingPoint `json:"operating_point"`
 }
 
-// Change is a difference, second minus first, and what a bootstrap over the images makes of it: had other images of the same
-// kind been annotated, it would lie between Low and High 95 times of 100. An interval that holds 0 may be chance.
+// Change is a difference, second minus first, with its 95 % bootstrap confidence interval from Low to High, from resampling
+// images.
 type Change struct {
 	First  float64 `json:"first"`
 	Second float64 `json:"second"`
@@ -40,7 +40,7 @@ type Change struct {
 	High   float64 `json:"high"`
 }
 
-// Chance tells whether the change may be chance.
+// Chance reports whether the change is not significant: the confidence interval contains 0.
 func (c Change) Chance() bool { return c.Low <= 0 && c.High >= 0 }
 
 // ClassChange is the change of a class's AP.
@@ -51,7 +51,7 @@ type ClassChange struct {
 	Change
 }
 
-// ImageChange counts mistakes (missed objects and false detections) at IoU 0.5 and each file's own operating point.
+// ImageChange counts mistakes (missed objects and false positives) at IoU 0.5 and each file's own operating point.
 type ImageChange struct {
 	ID     int64  `json:"id"`
 	File   string `json:"file,omitempty"`
@@ -59,18 +59,18 @@ type ImageChange struct {
 	Second int    `json:"second"`
 }
 
-// CompareOptions are those of a comparison.
+// CompareOptions are the options of Compare.
 type CompareOptions struct {
 	Evaluator coco.Evaluator
-	Score     float64 // of both operating points; 0: each where its F1 is largest
-	Resamples int     // of the bootstrap; 1000 gives intervals to a few percent of their width
+	Score     float64 // minimum score at both operating points; 0: the score of highest F1 of each file
+	Resamples int     // number of bootstrap resamples; 1000 gives intervals to a few percent of their width
 	Seed      uint64
 }
 
-// Compare evaluates both results and says where they differ.
+// Compare evaluates both results and returns the differences.
 func Compare(gt *coco.Dataset, first, second *coco.Results, o CompareOptions) (*Comparison, error) {
 	if o.Resamples < 1 {
-		return nil, errors.New("resamples: at least 1 is needed")
+		return nil, errors.New("resamples: want at least 1")
 	}
 	o.Evaluator.Ranking = true
 	c := &Comparison{Resamples: o.Resamples, Classes: []ClassChange{}, PerImage: []ImageChange{}}
@@ -112,18 +112,18 @@ func (c *Comparison) addChanges(gt *coco.Dataset, e [2]*coco.Evaluation, o Compa
 	})
 }
 
-// bootstrap draws as many images as there are, with replacement, again and again, and evaluates both files on each draw: the
-// images, not the detections, are what is drawn from a larger whole.
+// bootstrap evaluates both files on resamples of the images, drawn with replacement. Images, not detections, are the independent
+// samples of the population.
 type bootstrap struct {
 	gt         *coco.Dataset
 	e          [2]*coco.Evaluation
 	o          CompareOptions
 	objects    []int32   // classes (from 0) of the objects that are not ignored, by image
 	from       []int32   // where each image's begin
-	difference [][]int32 // by class, the last of all classes: AP of each draw, second minus first, in units of 1e-8
+	difference [][]int32 // by class (the last row is the mean): AP per resample, second minus first, in units of 1e-8
 }
 
-// none stands for a draw without objects of a class.
+// none marks a resample without objects of a class.
 const none = math.MinInt32
 
 func newBootstrap(gt *coco.Dataset, e [2]*coco.Evaluation, o CompareOptions) *bootstrap {
@@ -157,14 +157,14 @@ func (b *bootstrap) run() {
 	wg.Wait()
 }
 
-// resample is one goroutine's scratch.
+// resample is the scratch memory of one goroutine.
 type resample struct {
 	weigher coco.Weigher
 	weight  []int32
 	objects []int
 }
 
-// evaluate makes draw n: the same whichever goroutine does it.
+// evaluate evaluates resample n, which does not depend on the goroutine.
 func (d *resample) evaluate(b *bootstrap, n int) {
 	random := rand.New(rand.NewPCG(b.o.Seed, uint64(n)))
 	clear(d.weight)
@@ -193,7 +193,7 @@ func (d *resample) evaluate(b *bootstrap, n int) {
 	}
 }
 
-// change is the middle 95 % of the draws' differences around the measured one.
+// change returns the measured difference with the middle 95 % of the resampled differences.
 func (b *bootstrap) change(k int, first, second float64) Change {
 	c := Change{First: first, Second: second, Delta: second - first}
 	drawn := slices.DeleteFunc(slices.Clone(b.difference[k]), func(v int32) bool { return v == none })

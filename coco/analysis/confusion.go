@@ -2,17 +2,17 @@ package analysis
 
 import "scalenet/coco"
 
-// ConfusionMatrix counts what objects are taken for. Its figures are hotcoco's, but for detections on ignored regions, which are
-// left out here.
+// ConfusionMatrix counts objects by true and detected class. It equals that of hotcoco, except that detections on ignored objects
+// are excluded.
 type ConfusionMatrix struct {
-	IoU   float64 // from which a detection is about an object
-	Score float64 // of the detections that count, at least
-	// Count[i][j] are the objects of class i that were taken for class j, numbered from 0. The last row and column are the
-	// background: Count[i][K] were missed, Count[K][j] are detections of nothing.
+	IoU   float64 // minimum IoU of a match
+	Score float64 // minimum score of a detection
+	// Count[i][j] is the number of objects of class i detected as class j, both from 0. The last row and column are
+	// background: Count[i][K] objects were missed, Count[K][j] detections match no object.
 	Count [][]int
 }
 
-// Confusion pairs detections, the highest score first, with the object of any class that they overlap most and that is still free.
+// Confusion matches detections, in descending score order, to the unmatched object of highest IoU of any class.
 func Confusion(gt *coco.Dataset, dt *coco.Results, iou, score float64) ConfusionMatrix {
 	return confusionOf(gt, scenes(gt, dt), iou, score)
 }

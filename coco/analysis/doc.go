@@ -1,10 +1,10 @@
-// Package analysis says where a detector's figures come from: what package coco's evaluator does not need for the twelve figures.
+// Package analysis analyses the errors of a detector, beyond the twelve metrics of package coco.
 //
-//   - Analyse: everything about one results file; its report is an HTML page of one file, images and JSON.
-//   - Errors: how much average precision each kind of error costs, as TIDE counts them.
-//   - Confusion: which classes are taken for which.
-//   - VOC: average precision as Pascal VOC defines it, of 2007 (11 points) and later (area).
-//   - Compare: two results files, by class and by image, with a bootstrap that says what may be chance.
+//   - Analyse: all results for one results file. Its report is a self-contained HTML file, charts and JSON.
+//   - Errors: the AP lost by each type of error, as in TIDE.
+//   - Confusion: the confusion matrix.
+//   - VOC: AP of Pascal VOC 2007 (11 points) and of Pascal VOC 2010 and later (area).
+//   - Compare: two results files, by class and by image, with bootstrap confidence intervals.
 //
-// Objects that are ignored (crowds, "ignore", Pascal VOC's difficult ones where VOC is asked) count nowhere.
+// Ignored objects (crowds, "ignore": 1, and in VOC also "difficult") are excluded everywhere.
 package analysis

@@ -7,44 +7,44 @@ import (
 	"scalenet/coco"
 )
 
-// Kinds of errors, as TIDE (Bolya et al., ECCV 2020) divides them.
+// Types of errors, as in TIDE (Bolya et al., ECCV 2020).
 const (
 	Classification = iota // IoU of 0.5 or more with an object of another class
 	Localisation          // IoU of 0.1 to 0.5 with an object of its class
 	Both                  // IoU of 0.1 to 0.5 with an object of another class
-	Duplicate             // of an object that a better detection has found
+	Duplicate             // the object is already matched by a detection of higher score
 	Background            // IoU below 0.1 with every object
-	Missed                // an object that no classification or localisation error is about
+	Missed                // an object not detected and not involved in a classification or localisation error
 	numKinds
 )
 
-// KindNames are the names of the kinds of errors.
+// KindNames are the names of the types of errors.
 func KindNames() [numKinds]string {
 	return [numKinds]string{"classification", "localisation", "both", "duplicate", "background", "missed"}
 }
 
 const (
-	foundAt      = 0.5 // IoU from which an object is found
-	backgroundAt = 0.1 // IoU up to which a detection has nothing to do with an object
+	foundAt      = 0.5 // minimum IoU of a match
+	backgroundAt = 0.1 // maximum IoU of a background error
 )
 
-// ErrorBreakdown says what average precision at IoU 0.5 would be without the errors of a kind. Its figures are tidecv's, but that
-// they are shares, not percentages, and that classes without objects are left out of all means, as in COCO's figures (tidecv
-// counts them as 0). They differ a little from coco's AP50: 100 detections of an image count, not of an image and class.
+// ErrorBreakdown has the AP50 that each type of error costs. Values equal those of tidecv with two exceptions: they are fractions,
+// not percentages, and means exclude classes without objects, as in COCO (tidecv counts them as 0). AP50 differs slightly from that
+// of package coco, because 100 detections per image count, not per image and class.
 type ErrorBreakdown struct {
 	AP50  float64           `json:"ap50"`
-	Kinds [numKinds]string  `json:"kinds"` // KindNames: the order of all lists
-	Loss  [numKinds]float64 `json:"loss"`  // AP50 gained if the errors of the kind were corrected
-	Count [numKinds]int     `json:"count"` // errors of the kind
-	// FalsePositives is what would be gained if every false positive scored below all true ones, FalseNegatives what would be if
-	// only found objects counted.
+	Kinds [numKinds]string  `json:"kinds"` // KindNames, the order of all arrays
+	Loss  [numKinds]float64 `json:"loss"`  // AP50 gained by correcting the errors of the type
+	Count [numKinds]int     `json:"count"` // number of errors of the type
+	// FalsePositives is the AP50 gained if all false positives scored below all true positives, FalseNegatives if missed
+	// objects did not count.
 	FalsePositives float64 `json:"false_positives"`
 	FalseNegatives float64 `json:"false_negatives"`
-	// ByClass are the errors of each class: that of the detection, or of the missed object.
+	// ByClass counts errors by the class of the detection, or of the missed object.
 	ByClass [][numKinds]int `json:"-"`
 }
 
-// Errors divides the errors of detections into kinds.
+// Errors classifies the errors of the detections by type.
 func Errors(gt *coco.Dataset, dt *coco.Results) ErrorBreakdown { return errorsOf(gt, scenes(gt, dt)) }
 
 func errorsOf(gt *coco.Dataset, all []scene) ErrorBreakdown {
@@ -74,8 +74,8 @@ func errorsOf(gt *coco.Dataset, all []scene) ErrorBreakdown {
 type breakdown struct {
 	objects []int // that are not ignored
 	counted []bool
-	missed  []int     // not found, whatever errors are about them
-	points  [][]point // detections, as they came
+	missed  []int     // not found
+	points  [][]point // detections, in input order
 	errors  []mistake
 }
 
@@ -94,7 +94,7 @@ type mistake struct {
 	target      *target // of a classification or localisation error
 }
 
-// target is an object of the image at hand.
+// target is an object of the current image.
 type target struct {
 	*coco.Annotation
 	found   bool
@@ -115,7 +115,7 @@ func newBreakdown(gt *coco.Dataset) *breakdown {
 	return b
 }
 
-// scene matches the detections of an image and names its errors.
+// scene matches the detections of an image and classifies its errors.
 func (b *breakdown) scene(s *scene) {
 	targets := make([]target, len(s.objects))
 	for i, a := range s.objects {
@@ -163,7 +163,7 @@ func (b *breakdown) scene(s *scene) {
 	}
 }
 
-// explain finds the kind of a false detection.
+// explain returns the type of error of a false positive.
 func (e *mistake) explain(d *detection, targets []target, overlaps []float64) {
 	own, other, taken, any := 0, 0, 0.0, 0.0 // the largest overlaps: with its class, another one, a found object of its class, any
 	ownIoU, otherIoU := 0.0, 0.0
@@ -219,7 +219,7 @@ func (e *mistake) corrected() (class int, p point, ok bool) {
 	return e.target.Class - 1, point{e.score, true}, true
 }
 
-// without is the mean average precision with the errors of a kind corrected.
+// without returns the mean AP with the errors of a type corrected.
 func (b *breakdown) without(kind int) float64 {
 	objects := slices.Clone(b.objects)
 	points := b.ordered(func(e *mistake) (int, point, bool) {
@@ -283,7 +283,7 @@ func (b *breakdown) meanAP(points [][]point, objects []int) float64 {
 	return sum / float64(n)
 }
 
-// averagePrecision reads the curve at 101 points.
+// averagePrecision returns the AP from 101 recall points.
 func averagePrecision(points []point, objects int) float64 {
 	if objects == 0 {
 		return 0

@@ -12,10 +12,11 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// heatmapClasses is how many classes a readable heat map has.
+// heatmapClasses is the maximum number of classes of a heat map.
 const heatmapClasses = 25
 
-// confusionChart is the confusion matrix, the rows as shares. Of many classes those that take part in most confusions are shown.
+// confusionChart draws the confusion matrix, with rows normalised to 1. If there are too many classes, those with most confusions are
+// shown.
 func (a *Analysis) confusionChart() ([]byte, error) {
 	k := len(a.Classes)
 	shown := make([]int, k)
@@ -76,7 +77,7 @@ func (a *Analysis) confusionChart() ([]byte, error) {
 	return encode(p, (side+1)*vg.Inch, side*vg.Inch)
 }
 
-// confusions are what a class has off the diagonal, with other classes.
+// confusions counts the confusions of a class with other classes.
 func (m *ConfusionMatrix) confusions(class int) int {
 	sum := 0
 	for i := range m.Count[:len(m.Count)-1] {
@@ -94,7 +95,7 @@ func shorten(name string) string {
 	return name
 }
 
-// heat goes from white to dark blue.
+// heat is a colour map from white to dark blue.
 func heat(share float64) color.RGBA {
 	mix := func(to uint8) uint8 { return uint8(255 - share*float64(255-to)) }
 	return color.RGBA{mix(8), mix(64), mix(129), 255}
@@ -110,7 +111,7 @@ func addCell(p *plot.Plot, x, y float64, c color.Color) error {
 	return nil
 }
 
-// addMarks writes the counts into their cells, white on dark ones.
+// addMarks writes the counts into the cells, in white on dark cells.
 func addMarks(p *plot.Plot, marks plotter.XYLabels, dark []bool, n int) error {
 	if len(marks.Labels) == 0 {
 		return nil

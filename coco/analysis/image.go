@@ -2,22 +2,22 @@ package analysis
 
 import "scalenet/coco"
 
-// Image counts what went right and wrong on one image, at IoU 0.5 and the score of the operating point.
+// Image has the counts of one image, at IoU 0.5 and the score of the operating point.
 type Image struct {
 	ID      int64  `json:"id"`
 	File    string `json:"file,omitempty"`
 	Objects int    `json:"objects"`
 	Found   int    `json:"found"`
 	Missed  int    `json:"missed"`
-	False   int    `json:"false"` // detections of nothing, of a class that is not there, or of what another one has found
+	False   int    `json:"false"` // false positives, including duplicates
 
 	index int
 }
 
-// Mistakes are missed objects and false detections.
+// Mistakes returns the number of missed objects and false positives.
 func (p *Image) Mistakes() int { return p.Missed + p.False }
 
-// matched is an image's detections from a score up, and what became of them and of the objects.
+// matched has the detections of an image above a score, and the matches of detections and objects.
 type matched struct {
 	*scene
 	kept    []detection
@@ -30,10 +30,10 @@ type outcome uint8
 const (
 	wrong outcome = iota
 	right
-	neither // on an ignored region
+	neither // matches an ignored object
 )
 
-// match pairs detections with objects of their class as the evaluator does: the best overlap of those that are free.
+// match matches detections to objects of their class as the evaluator does: the unmatched object of highest IoU.
 func (s *scene) match(score float64) matched {
 	n := 0
 	for n < len(s.detections) && s.detections[n].score >= score {
@@ -63,7 +63,7 @@ func (s *scene) match(score float64) matched {
 	return j
 }
 
-// perImage counts for every image, and by class (numbered from 0).
+// perImage returns the counts of every image, and by class (from 0).
 func perImage(gt *coco.Dataset, all []scene, score float64) (list []Image, byClass []Image) {
 	list, byClass = make([]Image, len(all)), make([]Image, len(gt.Categories))
 	for i := range all {

@@ -36,12 +36,12 @@ func ReportFiles() []string {
 //go:embed report.html.tmpl
 var reportTemplate string
 
-// WriteReport writes a folder with report.html (one file, nothing is loaded from elsewhere), report.json and the charts as PNG.
-// worst is the number of images with most mistakes that are drawn. A report that is there already is an error.
+// WriteReport writes report.html (self-contained), report.json and the charts as PNG to a folder. The report shows the worst images
+// with the most mistakes. An existing report is an error.
 func (a *Analysis) WriteReport(dir string, worst int) error {
 	for _, name := range []string{reportHTML, reportJSON} {
 		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: is there already", filepath.Join(dir, name))
+			return fmt.Errorf("%s: already exists", filepath.Join(dir, name))
 		}
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -84,7 +84,7 @@ func (a *Analysis) WriteReport(dir string, worst int) error {
 	return writeFile(filepath.Join(dir, reportHTML), html.Bytes())
 }
 
-// ReportPath is the page in a folder that WriteReport has written.
+// ReportPath returns the path of the HTML report in a folder.
 func ReportPath(dir string) string { return filepath.Join(dir, reportHTML) }
 
 func writeFile(path string, data []byte) error {
@@ -94,17 +94,17 @@ func writeFile(path string, data []byte) error {
 	})
 }
 
-// dataURL puts a file into the page itself.
+// dataURL embeds a file in the page.
 func dataURL(kind string, data []byte) template.URL {
 	return template.URL("data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data))
 }
 
-// page is what the template shows.
+// page is the data of the template.
 type page struct {
 	*Analysis
 	Charts struct{ Curves, Sizes, Errors, Confusion template.URL }
 	Worst  []drawnImage
-	Blank  int // of them, without an image
+	Blank  int // of the images, those without a file
 }
 
 type drawnImage struct {
@@ -150,13 +150,13 @@ func (p *page) execute(w io.Writer) error {
 	return t.Execute(w, p)
 }
 
-// NamedFigure is a figure with its name, for the page.
+// NamedFigure is a metric with its name, for the template.
 type NamedFigure struct {
 	Name  string
 	Value float64
 }
 
-// Figures are the twelve figures.
+// Figures returns the twelve metrics.
 func (p *page) Figures() (list []NamedFigure) {
 	for i, name := range coco.StatNames() {
 		list = append(list, NamedFigure{name, p.Stats[i]})
@@ -164,7 +164,7 @@ func (p *page) Figures() (list []NamedFigure) {
 	return list
 }
 
-// TableStats are the figures of a row behind AP: AP50, AP75, small, medium, large, AR100, VOC 2007.
+// TableStats returns the metrics after AP in a table row: AP50, AP75, small, medium, large, AR100, VOC 2007.
 func (c Class) TableStats() []float64 {
 	return append(append([]float64{}, c.Stats[1:6]...), c.Stats[8], c.VOC.ElevenPoints)
 }

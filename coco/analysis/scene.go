@@ -7,7 +7,7 @@ import (
 	"scalenet/coco"
 )
 
-// maxDetections of an image, all classes together, are looked at by Errors and Confusion, as by the tools they follow.
+// maxDetections is the maximum number of detections per image, of all classes together, in Errors and Confusion, as in TIDE and hotcoco.
 const maxDetections = 100
 
 // scene is an image.
@@ -24,8 +24,8 @@ type detection struct {
 	score float64
 }
 
-// scenes sorts objects and detections by image. Detections of categories and images that the ground truth does not list are
-// left out: the evaluator has counted, or refused, them.
+// scenes sorts objects and detections by image. Detections of unknown categories and images are left out,
+// because the evaluator has counted or refused them.
 func scenes(gt *coco.Dataset, dt *coco.Results) []scene {
 	all := make([]scene, len(gt.Images))
 	image, class := make(map[int64]int, len(gt.Images)), make(map[int64]int, len(gt.Categories))
@@ -54,7 +54,7 @@ func scenes(gt *coco.Dataset, dt *coco.Results) []scene {
 	return all
 }
 
-// inIgnored tells whether a detection lies on a region that is ignored for its class.
+// inIgnored reports whether a detection lies on an ignored object of its class.
 func (s *scene) inIgnored(d *detection, iou float64) bool {
 	for _, a := range s.ignored {
 		if a.Class == d.class && coco.Overlap(d.box, &a.Box, true) > iou {

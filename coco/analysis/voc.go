@@ -7,14 +7,15 @@ import (
 	"scalenet/coco"
 )
 
-// VOCFigures are average precisions at one IoU as Pascal VOC defines them; -1 for a class without objects.
+// VOCFigures are the APs of Pascal VOC at one IoU threshold, -1 for a class without objects.
 type VOCFigures struct {
-	ElevenPoints float64 `json:"voc07"` // VOC 2007: the largest precision at recall 0, 0.1, ..., 1 and beyond
+	ElevenPoints float64 `json:"voc07"` // VOC 2007: 11-point interpolated AP
 	Area         float64 `json:"voc10"` // VOC 2010 and later: the area under the monotone curve
 }
 
-// VOC gives each class's figures and their mean over the classes with objects. A detection goes to the object of its class that
-// it overlaps most, found or not: unlike in COCO there is no second choice. Difficult and ignored objects count neither way.
+// VOC returns the APs of each class and their mean over the classes with objects. A detection is compared only with the object of
+// highest IoU of its class. If that object is already matched, the detection is a false positive, unlike in COCO. Difficult and
+// ignored objects count neither as found nor as missed.
 func VOC(gt *coco.Dataset, dt *coco.Results, iou float64) (mean VOCFigures, classes []VOCFigures) {
 	return vocOf(gt, scenes(gt, dt), iou)
 }
@@ -49,7 +50,7 @@ func vocOf(gt *coco.Dataset, scenes []scene, iou float64) (mean VOCFigures, clas
 
 func vocIgnored(a *coco.Annotation) bool { return a.Difficult || a.Ignored() }
 
-// vocScene appends an image's detections to the points of their classes.
+// vocScene appends the detections of an image to the points of their classes.
 func vocScene(s *scene, iou float64, all [][]point) {
 	objects := append(slices.Clone(s.objects), s.ignored...)
 	found := make([]bool, len(objects))

@@ -20,9 +20,8 @@ const (
 	ignoredColour = 8 // brown
 )
 
-// Draw draws what became of the detections and objects of image i (an index of the data set), at the operating point: found
-// objects green, false detections red, missed objects blue, ignored regions brown. Where Dataset.ImagesDir has no
-// image the boxes are on a blank canvas.
+// Draw draws image i (an index of the data set) with its detections and objects at the operating point: true positives green,
+// false positives red, missed objects blue, ignored objects brown. Without an image file the boxes are on a blank canvas.
 func (a *Analysis) Draw(i int) (*imaging.Image, error) {
 	j := a.scenes[i].match(a.Point.Score)
 	image, scale, err := a.canvas(i)
@@ -38,7 +37,7 @@ func (a *Analysis) Draw(i int) (*imaging.Image, error) {
 	for _, o := range j.ignored {
 		add(&o.Box, "", ignoredColour)
 	}
-	for k, d := range j.kept { // mistakes last, and they alone have a text: they are what one looks for
+	for k, d := range j.kept { // mistakes are drawn last, and only they have a label
 		if j.outcome[k] == right {
 			add(d.box, "", foundColour)
 		}
@@ -56,7 +55,7 @@ func (a *Analysis) Draw(i int) (*imaging.Image, error) {
 	return image, image.Draw(boxes...)
 }
 
-// canvas is the image, or a white one, and how many of its pixels one pixel of the annotation is.
+// canvas returns the image or a white canvas, and its scale relative to the annotation.
 func (a *Analysis) canvas(i int) (*imaging.Image, float64, error) {
 	if path := a.imagePath(i); path != "" {
 		image, err := imaging.Load(path, imaging.Limits{})
@@ -81,7 +80,7 @@ func (a *Analysis) canvas(i int) (*imaging.Image, float64, error) {
 	return image, scale, nil
 }
 
-// imagePath is "" where there is no image.
+// imagePath returns "" if there is no image file.
 func (a *Analysis) imagePath(i int) string {
 	if a.gt.ImagesDir == "" || a.gt.Images[i].FileName == "" {
 		return ""
@@ -95,7 +94,7 @@ func (a *Analysis) imagePath(i int) string {
 
 func fitInto(s geom.Size) float64 { return min(1, imageSide/float64(max(s.W, s.H, 1))) }
 
-// extent is the annotated size of an image, or what holds all of its objects and detections.
+// extent returns the annotated size of an image, or the size that contains all of its objects and detections.
 func (a *Analysis) extent(i int) geom.Size {
 	if m := a.gt.Images[i]; m.Width > 0 && m.Height > 0 {
 		return geom.Size{W: m.Width, H: m.Height}

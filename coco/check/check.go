@@ -1,8 +1,7 @@
-// Package check looks for what is wrong with a data set before a training does.
+// Package check finds errors in a data set before training does.
 //
-// Errors are what would stop a training: an entry that cannot be read, an image that is missing, corrupt, of an unknown format,
-// too large, or of another size than its annotation says. Everything else is a warning: a training would go through and
-// be worse for it, or not.
+// Errors are faults that would stop training: an entry that cannot be read, an image that is missing, corrupt, of an unknown
+// format, too large, or not of the annotated size. All other faults are warnings: training runs, possibly to a worse result.
 package check
 
 import (
@@ -25,14 +24,14 @@ import (
 
 // Options of a Checker.
 type Options struct {
-	Limits           imaging.Limits // of an image, those of a training by default
-	Keep             int            // remarks of each kind whose words are kept; below 0: all
-	Workers          int            // images looked at together; default GOMAXPROCS
-	Shorter, Longest int            // size at which images enter the network; default 600/1000
-	Progress         func(done int) // images; may be nil
+	Limits           imaging.Limits // of image files; default those of training
+	Keep             int            // number of texts to keep per kind of error or warning; below 0: all
+	Workers          int            // images checked in parallel; default GOMAXPROCS
+	Shorter, Longest int            // min_size and max_size of the model input in pixels; default 600/1000
+	Progress         func(done int) // called with the number of images done; may be nil
 }
 
-// Checker gathers what is wrong with one or several parts of a data set.
+// Checker collects the errors and warnings of one or several parts of a data set.
 type Checker struct {
 	opt              Options
 	errors, warnings coco.Remarks
@@ -53,7 +52,7 @@ type place struct {
 	name string // of the file
 }
 
-// New makes a checker.
+// New returns a checker.
 func New(o Options) *Checker {
 	if o.Workers < 1 {
 		o.Workers = runtime.GOMAXPROCS(0)
@@ -65,12 +64,12 @@ func New(o Options) *Checker {
 		byName: make(map[string]*Class), listed: make(map[string]place), content: make(map[[sha256.Size]byte]place)}
 }
 
-// Fault takes an error of coco.Open, or what it reports.
+// Fault adds an error that coco.Open returned or passed to Options.Report.
 func (c *Checker) Fault(err error) {
 	c.errors.Add(faultKind(err), "%s", err)
 }
 
-// Unsized takes what coco.Open tells of sizes.
+// Unsized adds a warning that coco.Open passed to Options.Unsized.
 func (c *Checker) Unsized(err error) {
 	c.warnings.Add("size not annotated", "%s", err)
 }
@@ -91,10 +90,10 @@ func faultKind(err error) string {
 	return "unreadable entry"
 }
 
-// Check looks at a data set; name is that of its split.
+// Check checks a data set. name is the name of its split.
 func (c *Checker) Check(ctx context.Context, name string, d *coco.Dataset) error {
 	if len(d.Images) == 0 {
-		c.Fault(fmt.Errorf("%s: no images in it", d.Path))
+		c.Fault(fmt.Errorf("%s: no images", d.Path))
 	}
 	seen, err := c.look(ctx, d)
 	if err != nil {
@@ -113,7 +112,7 @@ func (c *Checker) Check(ctx context.Context, name string, d *coco.Dataset) error
 	return nil
 }
 
-// look decodes all images, several at a time.
+// look decodes all images in parallel.
 func (c *Checker) look(ctx context.Context, d *coco.Dataset) ([]seenImage, error) {
 	seen := make([]seenImage, len(d.Images))
 	var g errgroup.Group
@@ -138,7 +137,7 @@ func (c *Checker) look(ctx context.Context, d *coco.Dataset) ([]seenImage, error
 	return seen, ctx.Err()
 }
 
-// image says what is wrong with a file.
+// image adds the errors and warnings of an image file.
 func (c *Checker) image(part string, d *coco.Dataset, i int, s *seenImage) {
 	img := d.Images[i]
 	where := fmt.Sprintf("%s: images[%d]", d.Path, d.ImagePlace(i))
@@ -149,7 +148,7 @@ func (c *Checker) image(part string, d *coco.Dataset, i int, s *seenImage) {
 	path := filepath.Clean(d.ImagePath(i))
 	if first, ok := c.listed[path]; ok {
 		c.warnings.Add("image listed twice", "%s: %s is listed %s already", where, path, first.in(part))
-		return // the rest was said
+		return // the error has been added
 	}
 	c.listed[path] = place{part, img.FileName}
 	switch {
@@ -181,7 +180,7 @@ func (c *Checker) image(part string, d *coco.Dataset, i int, s *seenImage) {
 	c.warnings.Add(kind, "%s: %s is the same image as %s %s", where, img.FileName, first.name, first.in(part))
 }
 
-// in says where a place is, seen from a part.
+// in describes a place, relative to a part.
 func (p place) in(part string) string {
 	if p.part == part || p.part == "" {
 		return "there"
@@ -189,14 +188,14 @@ func (p place) in(part string) string {
 	return "in " + p.part
 }
 
-// object is what makes two annotations of an image the same.
+// object has the fields in which duplicate annotations of an image agree.
 type object struct {
 	box   [4]float64
 	class int
 	crowd bool
 }
 
-// boxes says what is wrong with the boxes of an image.
+// boxes adds the errors and warnings of the boxes of an image.
 func (c *Checker) boxes(d *coco.Dataset, i int, s *seenImage) {
 	img := d.Images[i]
 	w, h := float64(img.Width), float64(img.Height)
@@ -210,8 +209,8 @@ func (c *Checker) boxes(d *coco.Dataset, i int, s *seenImage) {
 		where := fmt.Sprintf("%s: %.200s: annotations[%d].bbox", d.Path, img.FileName, at)
 		switch {
 		case a.Empty():
-			c.warnings.Add("box of no area", "%s: %v", where, b)
-		case w <= 0 || h <= 0: // an image that nothing is known of
+			c.warnings.Add("zero-area box", "%s: %v", where, b)
+		case w <= 0 || h <= 0: // the size of the image is unknown
 		case b[0] >= w || b[1] >= h || b[0]+b[2] <= 0 || b[1]+b[3] <= 0:
 			c.warnings.Add("box outside the image", "%s: %v in %vx%v pixels", where, b, w, h)
 		case b[0] < -1 || b[1] < -1 || b[0]+b[2] > w+1 || b[1]+b[3] > h+1:
@@ -219,7 +218,7 @@ func (c *Checker) boxes(d *coco.Dataset, i int, s *seenImage) {
 		}
 		same := object{b, a.Class, a.Crowd}
 		if other, ok := first[same]; ok {
-			c.warnings.Add("box that is there twice", "%s: %v is annotations[%d] already", where, b, other)
+			c.warnings.Add("duplicate box", "%s: %v is annotations[%d] already", where, b, other)
 		} else {
 			first[same] = at
 		}
@@ -229,7 +228,7 @@ func (c *Checker) boxes(d *coco.Dataset, i int, s *seenImage) {
 	}
 }
 
-// count enters the objects of a part into the table of classes.
+// count adds the objects of a part to the table of classes.
 func (c *Checker) count(name string, d *coco.Dataset, part *Part) {
 	rows := make([]*Class, len(d.Categories)+1)
 	for i, k := range d.Categories {
@@ -255,7 +254,7 @@ func (c *Checker) count(name string, d *coco.Dataset, part *Part) {
 	}
 }
 
-// class is the row of a category, which parts share by name.
+// class returns the row of a category. Parts share rows by name.
 func (c *Checker) class(k coco.Category) *Class {
 	name := k.Name
 	if name == "" {
@@ -269,7 +268,7 @@ func (c *Checker) class(k coco.Category) *Class {
 	return row
 }
 
-// Report is what was found so far.
+// Report returns the results so far.
 func (c *Checker) Report() *Report {
 	r := &Report{Parts: append([]Part{}, c.parts...), Classes: []Class{}, Errors: []coco.RemarkKind{}, Warnings: []coco.RemarkKind{}, Sides: c.sides.quantiles(c.opt.Shorter, c.opt.Longest), sides: c.sides}
 	warnings := c.warnings

@@ -9,25 +9,25 @@ import (
 	"scalenet/imaging"
 )
 
-// maxBytes bounds what is read of a file; imaging refuses larger ones by default.
+// maxBytes is the maximum size of an image file, as in package imaging.
 const maxBytes = 64 << 20
 
-// seenImage is what a look at a file has shown.
+// seenImage is the result of decoding an image file.
 type seenImage struct {
 	err     error
-	size    geom.Size // upright
-	rotated bool      // by EXIF
+	size    geom.Size // after applying the EXIF orientation
+	rotated bool      // the EXIF orientation is not the default
 	hash    [sha256.Size]byte
 }
 
-// lookAt reads and decodes a file.
+// lookAt reads and decodes an image file.
 func lookAt(path string, limits imaging.Limits) (s seenImage) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return seenImage{err: err}
 	}
 	if limit := int64(max(limits.Bytes, maxBytes)); info.Size() > limit {
-		return seenImage{err: fmt.Errorf("%s: %w: %d bytes, %d are allowed", path, imaging.ErrTooLarge, info.Size(), limit)}
+		return seenImage{err: fmt.Errorf("%s: %w: %d bytes, at most %d are allowed", path, imaging.ErrTooLarge, info.Size(), limit)}
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {

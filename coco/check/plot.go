@@ -16,7 +16,7 @@ import (
 	"scalenet/figure"
 )
 
-// The images in a folder.
+// The charts.
 const (
 	sizesPNG   = "sizes.png"
 	classesPNG = "classes.png"
@@ -25,8 +25,8 @@ const (
 // PlotFiles are the names of the files that [Report.Plot] writes.
 func PlotFiles() []string { return []string{sizesPNG, classesPNG} }
 
-// Plot draws the histogram of box sizes (sizes.png) and the objects of each class (classes.png) into a folder, which is made. A
-// image with nothing to show is not written.
+// Plot draws the histogram of box sizes (sizes.png) and the objects of each class (classes.png) into a folder, which is created.
+// A chart without data is not written.
 func (r *Report) Plot(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -42,12 +42,12 @@ func (r *Report) Plot(dir string) error {
 	return nil
 }
 
-const width = 9 * vg.Inch // of the images
+const width = 9 * vg.Inch // of the charts
 
 // binsPerOctave of the histogram.
 const binsPerOctave = 4
 
-// plotSizes draws how many boxes there are of each size, on a logarithmic axis, in pixels of the images and of the network's input.
+// plotSizes draws a histogram of box sizes on a logarithmic axis, in pixels of the images and of the model input.
 func (r *Report) plotSizes(path string) error {
 	p := figure.New(fmt.Sprintf("Sizes of %d boxes", r.Sides.Boxes),
 		"side of the box (square root of its area) in pixels; dashed: 32 and 96, COCO's bounds", "boxes")
@@ -107,10 +107,10 @@ func octaves(low, high float64) (marks []plot.Tick) {
 	return marks
 }
 
-// maxBars are drawn; a class beyond is one of the rest.
+// maxBars is the maximum number of bars; further classes are summed in one bar.
 const maxBars = 80
 
-// plotClasses draws a bar for each class, the most frequent on top.
+// plotClasses draws one bar per class, the most frequent on top.
 func (r *Report) plotClasses(path string) error {
 	classes := r.Classes[:min(len(r.Classes), maxBars)]
 	title := "Objects of each class"
@@ -145,7 +145,7 @@ func (r *Report) plotClasses(path string) error {
 	return figure.Write(path, width, max(2*vg.Inch, vg.Length(len(classes))*vg.Points(14)+1.2*vg.Inch), p)
 }
 
-// ink is one of the colours, to fill an area with when alpha is low.
+// ink returns a colour with the given alpha.
 func ink(i int, alpha uint8) color.Color {
 	c := figure.Colours[i]
 	return color.NRGBA{c.R, c.G, c.B, alpha}

@@ -11,10 +11,10 @@ import (
 	"scalenet/imaging"
 )
 
-// Report is the outcome of a check.
+// Report is the result of a check.
 type Report struct {
 	Parts    []Part            `json:"parts"`
-	Errors   []coco.RemarkKind `json:"errors"` // what would stop a training
+	Errors   []coco.RemarkKind `json:"errors"` // faults that would stop training
 	Warnings []coco.RemarkKind `json:"warnings"`
 	Classes  []Class           `json:"classes"` // most objects first
 	Sides    Sides             `json:"sides"`
@@ -41,7 +41,7 @@ type Class struct {
 	Parts   map[string]int `json:"objects_by_part"`
 }
 
-// ErrorCount is the number of errors.
+// ErrorCount returns the number of errors.
 func (r *Report) ErrorCount() (n int) {
 	for _, k := range r.Errors {
 		n += k.Count
@@ -49,26 +49,25 @@ func (r *Report) ErrorCount() (n int) {
 	return n
 }
 
-// Sides are quantiles of the sides of boxes, each the square root of an area in pixels; crowds and boxes of no area do not
-// count.
+// Sides are quantiles of box sizes (square root of the area, in pixels). Crowds and zero-area boxes are excluded.
 type Sides struct {
 	Boxes     int       `json:"boxes"`
-	Quantiles []float64 `json:"quantiles"` // those that the others are given at: 0, 0.05, ..., 1
+	Quantiles []float64 `json:"quantiles"` // levels of the quantiles: 0, 0.05, ..., 1
 	Image     []float64 `json:"image"`     // in pixels of the images
-	Network   []float64 `json:"network"`   // in pixels of the network's input
-	Shorter   int       `json:"shorter"`   // its size
+	Network   []float64 `json:"network"`   // in pixels of the model input
+	Shorter   int       `json:"shorter"`   // min_size of the model input
 	Longest   int       `json:"longest"`
 	Small     int       `json:"small"` // boxes of up to 32x32 pixels of the image, and so on: COCO's bounds
 	Medium    int       `json:"medium"`
 	Large     int       `json:"large"`
 }
 
-// sides gathers square roots of areas.
+// sides collects square roots of areas.
 type sides struct{ image, network []float32 }
 
 func (s *sides) count() int { return len(s.image) }
 
-// add enters a box of bw x bh in an image of w x h pixels.
+// add adds a box of bw x bh in an image of w x h pixels.
 func (s *sides) add(bw, bh, w, h float64, shorter, longest int) {
 	side := math.Sqrt(bw * bh)
 	scale := 1.0
@@ -89,8 +88,8 @@ func (s *sides) quantiles(shorter, longest int) Sides {
 	at := func(values []float32) (list []float64) {
 		sorted := slices.Clone(values)
 		slices.Sort(sorted)
-		for _, share := range q.Quantiles { // the nearest of the values
-			v := float64(sorted[int(math.Round(share*float64(len(sorted)-1)))])
+		for _, level := range q.Quantiles { // the nearest of the values
+			v := float64(sorted[int(math.Round(level*float64(len(sorted)-1)))])
 			list = append(list, math.Round(v*100)/100)
 		}
 		return list
@@ -109,10 +108,10 @@ func (s *sides) quantiles(shorter, longest int) Sides {
 	return q
 }
 
-// maxClasses are printed; JSON has all.
+// maxClasses is the maximum number of classes printed. JSON has all.
 const maxClasses = 100
 
-// Print writes the report as text, but for errors and warnings.
+// Print writes the report as text, without errors and warnings.
 func (r *Report) Print(w io.Writer) error {
 	for _, p := range r.Parts {
 		name := p.Path
@@ -153,7 +152,7 @@ func (r *Report) printClasses(w io.Writer) {
 	for _, k := range r.Classes {
 		total += k.Objects
 	}
-	fmt.Fprint(w, "class\tobjects\tshare\timages\t")
+	fmt.Fprint(w, "class\tobjects\tfraction\timages\t")
 	several := len(r.Parts) > 1
 	for _, p := range r.Parts {
 		if several {
@@ -161,7 +160,7 @@ func (r *Report) printClasses(w io.Writer) {
 		}
 	}
 	fmt.Fprintln(w)
-	used := slices.DeleteFunc(slices.Clone(r.Classes), func(k Class) bool { return k.Objects == 0 }) // a warning names the others
+	used := slices.DeleteFunc(slices.Clone(r.Classes), func(k Class) bool { return k.Objects == 0 }) // a warning lists the others
 	for _, k := range used[:min(len(used), maxClasses)] {
 		fmt.Fprintf(w, "%s\t%d\t%.1f %%\t%d\t", k.Name, k.Objects, 100*float64(k.Objects)/float64(max(total, 1)), k.Images)
 		for _, p := range r.Parts {

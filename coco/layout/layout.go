@@ -17,37 +17,37 @@ import (
 	"scalenet/imaging"
 )
 
-// ImageFiles says what happens to the image files of a data set.
+// ImageFiles says what is done with the image files of a data set.
 type ImageFiles string
 
 const (
-	Leave ImageFiles = "leave" // where they are; only a COCO file can refer to them there
-	Link  ImageFiles = "link"  // symbolic links in the new place
+	Leave ImageFiles = "leave" // write no image files; only a COCO file can refer to files elsewhere
+	Link  ImageFiles = "link"  // symbolic links in the new folder
 	Copy  ImageFiles = "copy"
 )
 
-// Part is a data set under the name of a split.
+// Part is a split of a data set.
 type Part struct {
 	Name string
 	Data *coco.Dataset
 }
 
-// Writer writes data sets.
+// Writer writes data sets and counts what it has written.
 type Writer struct {
 	ImageFiles ImageFiles
-	Devkit     bool           // Pascal VOC: whole pixels counted from 1, the last one included
-	Add        bool           // folders: add the parts to a data set that is there
-	Overwrite  bool           // files: replace one that is there
-	Remarks    coco.Remarks   // what was left out or changed
-	Progress   func(done int) // images; may be nil
+	Devkit     bool           // Pascal VOC: write devkit coordinates, 1-based inclusive whole pixels
+	Add        bool           // folders: add the parts to an existing data set
+	Overwrite  bool           // files: replace an existing file
+	Remarks    coco.Remarks   // entries that were skipped or changed
+	Progress   func(done int) // called with the number of images done; may be nil
 	Images     int            // written
 	Boxes      int            // written
 
-	nested bool // names of files without their folders would be ambiguous
+	nested bool // file names without folders would be ambiguous
 }
 
-// COCO writes one data set as an instances file. Images that are linked or copied go to the folder "images" beside it, where
-// ReadCOCO finds them.
+// COCO writes one data set as an instances file. Linked or copied images go to the folder "images" next to the file,
+// where ReadCOCO finds them.
 func (w *Writer) COCO(ctx context.Context, file string, d *coco.Dataset) error {
 	if err := w.free(file); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (w *Writer) COCOFolder(ctx context.Context, dir string, parts []Part) error
 	})
 }
 
-// move puts the images of a part into a new folder and writes the instances file that refers to them there.
+// move links or copies the images of a part to a new folder and writes the instances file that refers to them.
 func (w *Writer) move(ctx context.Context, file, folder string, p Part) error {
 	kept := make([]string, len(p.Data.Images))
 	err := newFolder(folder, false, func(folder string) error {
@@ -101,31 +101,31 @@ func (w *Writer) move(ctx context.Context, file, folder string, p Part) error {
 	return coco.WriteCOCO(file, moved)
 }
 
-// free is an error if there is something at the place of a file.
+// free returns an error if the file exists.
 func (w *Writer) free(file string) error {
 	if _, err := os.Lstat(file); w.Overwrite || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	return fmt.Errorf("%s: is there already", file)
+	return fmt.Errorf("%s: already exists", file)
 }
 
-// holdsImages refuses to leave the images of a folder elsewhere.
+// holdsImages returns an error for Leave, which a folder format does not support.
 func (w *Writer) holdsImages(name string) error {
 	if w.ImageFiles == Link || w.ImageFiles == Copy {
 		return nil
 	}
-	return fmt.Errorf("images %q: a %s folder holds its images: %q or %q", w.ImageFiles, name, Link, Copy)
+	return fmt.Errorf("images %q: a %s folder contains its images, want %q or %q", w.ImageFiles, name, Link, Copy)
 }
 
-// newFolder writes a folder whole or not at all. With add it may be there, and then write checks what is in it.
+// newFolder writes a folder completely or not at all. With add the folder may exist, and write checks its content.
 func newFolder(dir string, add bool, write func(dir string) error) (err error) {
 	if _, err := os.Lstat(dir); err == nil {
 		if add {
 			return write(dir)
 		}
-		return fmt.Errorf("%s: is there already", dir)
+		return fmt.Errorf("%s: already exists", dir)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
@@ -147,7 +147,7 @@ func newFolder(dir string, add bool, write func(dir string) error) (err error) {
 	return os.Rename(temporary, dir)
 }
 
-// renamedError is an error with the name of a folder that the caller knows instead of the temporary one.
+// renamedError is an error whose text has the final name of a folder instead of the temporary name.
 type renamedError struct {
 	err  error
 	text string
@@ -156,7 +156,7 @@ type renamedError struct {
 func (e *renamedError) Error() string { return e.text }
 func (e *renamedError) Unwrap() error { return e.err }
 
-// each calls a function for every image that is there, with the name of its new file. A missing image is left out.
+// each calls a function for every image, with the name of its new file. Missing images are skipped.
 func (w *Writer) each(ctx context.Context, d *coco.Dataset, f func(i int, name string) error) error {
 	names := make(map[string]int, len(d.Images))
 	written := 0
@@ -171,8 +171,8 @@ func (w *Writer) each(ctx context.Context, d *coco.Dataset, f func(i int, name s
 			continue
 		}
 		name := w.newName(d.Images[i].FileName)
-		if other, ok := names[stem(name)]; ok { // annotations are files of the same name
-			return fmt.Errorf("%s: images[%d].file_name: %s would be %s, as images[%d] is", d.Path, i, d.Images[i].FileName, name, other)
+		if other, ok := names[stem(name)]; ok { // annotation files have the same name
+			return fmt.Errorf("%s: images[%d].file_name: %s would be written as %s, the name of images[%d]", d.Path, i, d.Images[i].FileName, name, other)
 		}
 		names[stem(name)] = i
 		if err := f(i, name); err != nil {
@@ -189,8 +189,8 @@ func (w *Writer) each(ctx context.Context, d *coco.Dataset, f func(i int, name s
 	return nil
 }
 
-// names decides how new files are named: as the old ones without their folders, or, where two names would be the same, with the
-// folders as part of the name.
+// names chooses the names of new files: those of the old files without their folders, or with the folders as part of the name if
+// names would not be unique.
 func (w *Writer) names(parts []Part) {
 	seen := make(map[string]bool)
 	for _, p := range parts {
@@ -205,7 +205,7 @@ func (w *Writer) names(parts []Part) {
 	}
 }
 
-// newName is the name of an image's new file.
+// newName returns the name of the new file of an image.
 func (w *Writer) newName(name string) string {
 	name = path.Clean(filepath.ToSlash(name))
 	if !w.nested || !filepath.IsLocal(filepath.FromSlash(name)) {
@@ -214,7 +214,7 @@ func (w *Writer) newName(name string) string {
 	return strings.ReplaceAll(name, "/", "_")
 }
 
-// stem is a file name without its extension.
+// stem returns a file name without its extension.
 func stem(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }
 
 // put links or copies image i to a new file.
@@ -243,12 +243,12 @@ func (w *Writer) put(d *coco.Dataset, i int, to string) error {
 	return out.Close()
 }
 
-// masks remarks on what coco.Open does not read.
+// masks adds a remark on segmentations, which coco.Open does not read.
 func (w *Writer) masks(d *coco.Dataset) {
 	w.Remarks.AddCount("outline (segmentation), not kept", d.Masks)
 }
 
-// sizes completes what readers of COCO divide by.
+// sizes fills in image sizes that are not annotated, because other readers divide by them.
 func (w *Writer) sizes(d *coco.Dataset) {
 	filled, unread := d.FillSizes()
 	w.Remarks.AddCount("size not annotated, read from the image", filled)
@@ -257,7 +257,7 @@ func (w *Writer) sizes(d *coco.Dataset) {
 	}
 }
 
-// size is the annotated size of an image, or the one that its file says.
+// size returns the annotated size of an image, or else that of its file.
 func size(d *coco.Dataset, i int) (geom.Size, error) {
 	if img := d.Images[i]; img.Width > 0 && img.Height > 0 {
 		return geom.Size{W: img.Width, H: img.Height}, nil
@@ -269,13 +269,13 @@ func size(d *coco.Dataset, i int) (geom.Size, error) {
 	return s, nil
 }
 
-// where names an annotation for a remark.
+// where describes an annotation for a remark.
 func where(d *coco.Dataset, at int32) string {
 	a := &d.Annotations[at]
 	return fmt.Sprintf("%s: %s: annotations[%d].bbox: %v", d.Path, d.Images[a.Image].FileName, at, a.Box)
 }
 
-// className is a category's name, or its id where it has none.
+// className returns the name of a category, or its id if the name is empty.
 func className(c coco.Category) string {
 	if c.Name == "" {
 		return fmt.Sprint(c.ID)

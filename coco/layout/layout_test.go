@@ -176,11 +176,11 @@ func TestYOLOThereAndBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, objects(back, nil))
 	whole := tree(t, dir)
-	require.ErrorContains(t, again.YOLO(t.Context(), dir, []Part{{"val", d}}), "data.yaml: val: is there already")
+	require.ErrorContains(t, again.YOLO(t.Context(), dir, []Part{{"val", d}}), "data.yaml: val: already exists")
 	other := *d
 	other.Categories = slices.Clone(d.Categories)
 	other.Categories[0].Name = "dog"
-	require.ErrorContains(t, again.YOLO(t.Context(), dir, []Part{{"test", &other}}), `class 0 is "ant & bee", in `)
+	require.ErrorContains(t, again.YOLO(t.Context(), dir, []Part{{"test", &other}}), `class 0 is "ant & bee", but in `)
 	require.Equal(t, whole, tree(t, dir))
 }
 
@@ -199,7 +199,7 @@ func TestCOCO(t *testing.T) {
 	require.Equal(t, "8.jpg", back.Images[2].FileName)
 
 	left := Writer{ImageFiles: Leave}
-	require.ErrorContains(t, left.COCO(t.Context(), file, d), "out.json: is there already")
+	require.ErrorContains(t, left.COCO(t.Context(), file, d), "out.json: already exists")
 	left.Overwrite = true
 	require.NoError(t, left.COCO(t.Context(), file, d))
 	back, err = coco.Open(file, coco.Options{Images: d.ImagesDir})
@@ -278,7 +278,7 @@ func TestRefusals(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	parts := []Part{{"train", d}}
 	w := Writer{ImageFiles: Leave}
-	require.ErrorContains(t, w.YOLO(t.Context(), dir, parts), `images "leave": a YOLO folder holds its images`)
+	require.ErrorContains(t, w.YOLO(t.Context(), dir, parts), `images "leave": a YOLO folder contains its images`)
 	require.ErrorContains(t, w.VOC(t.Context(), dir, parts), "a Pascal VOC folder")
 	require.ErrorContains(t, w.COCOFolder(t.Context(), dir, parts), "a COCO folder")
 	w.ImageFiles = Link
@@ -289,12 +289,12 @@ func TestRefusals(t *testing.T) {
 	twice := *d
 	twice.Images = slices.Clone(d.Images)
 	twice.Images[2].FileName = "./7.jpg"
-	require.ErrorContains(t, w.VOC(t.Context(), dir, []Part{{"train", &twice}}), "images[2].file_name: ./7.jpg would be 7.jpg, as images[1] is")
+	require.ErrorContains(t, w.VOC(t.Context(), dir, []Part{{"train", &twice}}), "images[2].file_name: ./7.jpg would be written as 7.jpg, the name of images[1]")
 	blank := *d
 	blank.Images = slices.Clone(d.Images)
 	require.NoError(t, os.Rename(d.ImagePath(1), filepath.Join(d.ImagesDir, " a b.jpg")))
 	blank.Images[1].FileName = " a b.jpg"
-	require.ErrorContains(t, w.VOC(t.Context(), dir, []Part{{"train", &blank}}), `" a b.jpg": the lists of Pascal VOC take no names with blanks at an end`)
+	require.ErrorContains(t, w.VOC(t.Context(), dir, []Part{{"train", &blank}}), `" a b.jpg": Pascal VOC lists cannot hold names with leading or trailing blanks`)
 	require.NoDirExists(t, dir)
 
 	// 7.jpg is gone: it is left out and named. When all are gone, the folder of images is wrong.
@@ -306,7 +306,7 @@ func TestRefusals(t *testing.T) {
 	left, err := os.ReadDir(filepath.Dir(dir))
 	require.NoError(t, err)
 	require.Len(t, left, 1)
-	require.ErrorContains(t, w.YOLO(t.Context(), dir, parts), "out: is there already")
+	require.ErrorContains(t, w.YOLO(t.Context(), dir, parts), "out: already exists")
 }
 
 // shared is a path in the folder of shared data; the test is skipped where that is not there.

@@ -17,8 +17,8 @@ import (
 	"scalenet/coco"
 )
 
-// VOC writes the parts in Pascal VOC's layout: Annotations/*.xml, JPEGImages, ImageSets/Main/<part>.txt. A crowd is marked as
-// difficult, which evaluations leave out, and with an "iscrowd" that ReadVOC reads.
+// VOC writes the parts in Pascal VOC format: Annotations/*.xml, JPEGImages, ImageSets/Main/<part>.txt. A crowd is marked as
+// difficult, so that evaluations ignore the object, and by an "iscrowd" that ReadVOC reads.
 func (w *Writer) VOC(ctx context.Context, dir string, parts []Part) error {
 	if err := w.holdsImages("Pascal VOC"); err != nil {
 		return err
@@ -46,19 +46,19 @@ func (w *Writer) VOC(ctx context.Context, dir string, parts []Part) error {
 
 func vocList(dir, part string) string { return filepath.Join(dir, "ImageSets", "Main", part+".txt") }
 
-// vocFree is an error if the list or an image of a part is there already, before anything is written.
+// vocFree returns an error if the list or an annotation of a part exists, before anything is written.
 func (w *Writer) vocFree(ctx context.Context, dir string, p Part) error {
 	if _, err := os.Lstat(vocList(dir, p.Name)); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: is there already", vocList(dir, p.Name))
+		return fmt.Errorf("%s: already exists", vocList(dir, p.Name))
 	}
 	quiet := Writer{nested: w.nested}
 	return quiet.each(ctx, p.Data, func(i int, name string) error {
 		if line := stem(name); strings.TrimSpace(line) != line || strings.ContainsAny(line, "\r\n") {
-			return fmt.Errorf("%s: images[%d].file_name: %.100q: the lists of Pascal VOC take no names with blanks at an end or line breaks", p.Data.Path, i, name)
+			return fmt.Errorf("%s: images[%d].file_name: %.100q: Pascal VOC lists cannot hold names with leading or trailing blanks or line breaks", p.Data.Path, i, name)
 		}
 		for _, file := range []string{filepath.Join(dir, "JPEGImages", name), filepath.Join(dir, "Annotations", stem(name)+".xml")} {
 			if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("%s: is there already", file)
+				return fmt.Errorf("%s: already exists", file)
 			}
 		}
 		return nil
@@ -94,7 +94,7 @@ func (w *Writer) vocPart(ctx context.Context, dir string, p Part) error {
 	})
 }
 
-// vocClasses remarks on the classes that are lost, for want of objects.
+// vocClasses adds a remark on classes without objects, which are lost.
 func (w *Writer) vocClasses(d *coco.Dataset) {
 	used := make([]bool, len(d.Categories)+1)
 	for i := range d.Annotations {
@@ -168,7 +168,7 @@ func flag(v bool) int {
 
 func pixel(v, first float64) string { return strconv.FormatFloat(math.Round(v)+first, 'f', 0, 64) }
 
-// decimal has six places at most.
+// decimal formats v with at most six decimals.
 func decimal(v float64) string {
 	if rounded := math.Round(v*1e6) / 1e6; math.Abs(v) < 1<<30 {
 		v = rounded

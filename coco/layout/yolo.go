@@ -18,9 +18,9 @@ import (
 	"scalenet/geom"
 )
 
-// YOLO writes the parts in the layout of Ultralytics' YOLO: images/<part>, labels/<part> and data.yaml. All parts have the same
-// classes. Its labels have no flags: crowds are left out, as in Ultralytics' own conversion; boxes of no area stay. A
-// box whose centre is outside the image, or which is larger, would be refused there: it is cut at the edge.
+// YOLO writes the parts in the format of Ultralytics YOLO: images/<part>, labels/<part> and data.yaml. All parts have the same
+// classes. Labels have no flags: crowds are skipped, as in Ultralytics' own conversion, and zero-area boxes are kept. Ultralytics
+// refuses boxes that have their centre outside the image or exceed its size, so these are clipped to the image.
 func (w *Writer) YOLO(ctx context.Context, dir string, parts []Part) error {
 	if err := w.holdsImages("YOLO"); err != nil {
 		return err
@@ -56,7 +56,7 @@ func (w *Writer) YOLO(ctx context.Context, dir string, parts []Part) error {
 	})
 }
 
-// yoloData is data.yaml. Without "path" its own folder is meant.
+// yoloData is data.yaml. Without "path", paths are relative to the folder of data.yaml.
 type yoloData struct {
 	Train string         `yaml:"train,omitempty"`
 	Val   string         `yaml:"val,omitempty"`
@@ -64,7 +64,7 @@ type yoloData struct {
 	Names map[int]string `yaml:"names"`
 }
 
-// readYOLOData reads the file that parts are added to, if there is one; only one that was written here will do.
+// readYOLOData reads an existing data.yaml to add parts to. It must be as this package writes it.
 func readYOLOData(file string) (data yoloData, err error) {
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -77,12 +77,12 @@ func readYOLOData(file string) (data yoloData, err error) {
 	d := yaml.NewDecoder(f)
 	d.KnownFields(true)
 	if err := d.Decode(&data); err != nil {
-		return data, fmt.Errorf("%s: cannot be added to: it is not as it is written here, with the keys train, val, test and names only", file)
+		return data, fmt.Errorf("%s: cannot add a split: the file has other keys than train, val, test and names", file)
 	}
 	return data, nil
 }
 
-// add enters a part, which must be new and have the same classes.
+// add adds a part, which must be new and have the same classes.
 func (y *yoloData) add(p Part) error {
 	names := make(map[int]string, len(p.Data.Categories))
 	for i, c := range p.Data.Categories {
@@ -92,16 +92,16 @@ func (y *yoloData) add(p Part) error {
 		y.Names = names
 	}
 	if len(names) != len(y.Names) {
-		return fmt.Errorf("names: %d classes, those of %s are %d", len(y.Names), p.Data.Path, len(names))
+		return fmt.Errorf("names: %d classes, but %s has %d", len(y.Names), p.Data.Path, len(names))
 	}
 	for i, name := range names {
 		if y.Names[i] != name {
-			return fmt.Errorf("names: class %d is %q, in %s %q", i, y.Names[i], p.Data.Path, name)
+			return fmt.Errorf("names: class %d is %q, but in %s %q", i, y.Names[i], p.Data.Path, name)
 		}
 	}
 	entry := map[string]*string{"train": &y.Train, "val": &y.Val, "test": &y.Test}[p.Name]
 	if *entry != "" {
-		return fmt.Errorf("%s: is there already", p.Name)
+		return fmt.Errorf("%s: already exists", p.Name)
 	}
 	*entry = "images/" + p.Name
 	return nil
@@ -125,7 +125,7 @@ func (w *Writer) yoloPart(ctx context.Context, dir string, p Part) error {
 	})
 }
 
-// labels are the lines of image i.
+// labels returns the label lines of image i.
 func (w *Writer) labels(d *coco.Dataset, i int) (text []byte, err error) {
 	s, err := size(d, i)
 	if err != nil {
@@ -141,7 +141,7 @@ func (w *Writer) labels(d *coco.Dataset, i int) (text []byte, err error) {
 			w.Remarks.Add("box of a negative side, left out", "%s", where(d, at))
 			continue
 		}
-		row := shares(a.Box, s)
+		row := fractions(a.Box, s)
 		if slices.Min(row[:]) < 0 || slices.Max(row[:]) > 1 {
 			cut, inside := clip(a.Box, s)
 			if !inside {
@@ -149,7 +149,7 @@ func (w *Writer) labels(d *coco.Dataset, i int) (text []byte, err error) {
 				continue
 			}
 			w.Remarks.Add("box cut at the image's edge", "%s", where(d, at))
-			row = shares(cut, s)
+			row = fractions(cut, s)
 		}
 		if a.Difficult {
 			w.Remarks.Add(`flag "difficult", not kept`, "%s", where(d, at))
@@ -167,13 +167,13 @@ func (w *Writer) labels(d *coco.Dataset, i int) (text []byte, err error) {
 	return text, nil
 }
 
-// shares are centre, width and height by the sides of the image.
-func shares(box [4]float64, s geom.Size) [4]float64 {
+// fractions returns centre, width and height as fractions of the image size.
+func fractions(box [4]float64, s geom.Size) [4]float64 {
 	w, h := float64(s.W), float64(s.H)
 	return [4]float64{(box[0] + box[2]/2) / w, (box[1] + box[3]/2) / h, box[2] / w, box[3] / h}
 }
 
-// clip cuts a box at the edges of the image; inside tells whether anything is left.
+// clip clips a box to the image. inside is false if the box is outside the image.
 func clip(box [4]float64, s geom.Size) (cut [4]float64, inside bool) {
 	left, top := max(box[0], 0), max(box[1], 0)
 	right, bottom := min(box[0]+box[2], float64(s.W)), min(box[1]+box[3], float64(s.H))

@@ -6,7 +6,7 @@ import (
 	"scalenet/imaging"
 )
 
-// classLegend is a row of class names, each behind a square of its colour.
+// classLegend draws class names, each after a square of its colour.
 type classLegend struct {
 	names []string
 	class []int
@@ -33,10 +33,10 @@ const (
 	legendGap = 18
 )
 
-// entry is the width that the text of an entry may take: the letters are about half as wide as high.
+// entry is the maximum width of a text. Letters are about half as wide as high.
 func (l *classLegend) entry(i int) int { return min(len(l.names[i]), 24)*letters*6/10 + 8 }
 
-// breaks are the indices of the entries that begin a line of the given width.
+// breaks returns the indices of the entries that begin a line of the given width.
 func (l *classLegend) breaks(width int) (starts []int) {
 	x := 0
 	for i := range l.names {
@@ -49,7 +49,7 @@ func (l *classLegend) breaks(width int) (starts []int) {
 	return starts
 }
 
-// lines is how many lines of the given width the legend takes.
+// lines returns the number of lines of a legend of the given width.
 func (l *classLegend) lines(width int) int { return len(l.breaks(width)) }
 
 func (l *classLegend) draw(m *imaging.Image, left, top, width int) error {

@@ -1,4 +1,4 @@
-// Package view draws contact sheets of data sets: images in rows and columns with their boxes, and a legend of the classes.
+// Package view draws contact sheets of data sets: a grid of images with their boxes, and a legend of the classes.
 package view
 
 import (
@@ -19,12 +19,12 @@ import (
 
 // Options of contact sheets.
 type Options struct {
-	Rows, Columns int    // images a sheet; default 3x4
-	Width         int    // of an image in pixels; default 400. Its height is at most three quarters of that
-	Class         string // only images with this class, and only its boxes; "" is all
-	AnnotatedOnly bool   // no images without boxes
-	Seed          uint64 // draws the images; 0 takes them in the data set's order
-	Workers       int    // images read together; default 4
+	Rows, Columns int    // grid of a sheet; default 3x4
+	Width         int    // width of an image in pixels; default 400. The height is at most three quarters of it
+	Class         string // draw only boxes of this class, and only images that have any; "" draws all
+	AnnotatedOnly bool   // skip images without boxes
+	Seed          uint64 // random seed of the choice of images; 0 takes images in the order of the data set
+	Workers       int    // images read in parallel; default 4
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -46,7 +46,7 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// Sheets are the contact sheets of a data set, in pages.
+// Sheets are the pages of a contact sheet.
 type Sheets struct {
 	opt    Options
 	data   *coco.Dataset
@@ -54,7 +54,7 @@ type Sheets struct {
 	images []int // in the order in which they are shown
 }
 
-// New chooses the images.
+// New chooses the images and returns their sheets.
 func New(d *coco.Dataset, o Options) (*Sheets, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -64,7 +64,7 @@ func New(d *coco.Dataset, o Options) (*Sheets, error) {
 	if o.Class != "" {
 		s.class = slices.Index(d.ClassNames(), o.Class) + 1
 		if s.class == 0 {
-			return nil, fmt.Errorf("class %q: the classes are %q", o.Class, d.ClassNames())
+			return nil, fmt.Errorf("unknown class %q, want one of %q", o.Class, d.ClassNames())
 		}
 	}
 	for i := range d.Images {
@@ -73,7 +73,7 @@ func New(d *coco.Dataset, o Options) (*Sheets, error) {
 		}
 	}
 	if len(s.images) == 0 {
-		return nil, fmt.Errorf("%s: none of its %d images has the boxes asked for", d.Path, len(d.Images))
+		return nil, fmt.Errorf("%s: none of its %d images has such a box", d.Path, len(d.Images))
 	}
 	if o.Seed != 0 {
 		rand.New(rand.NewPCG(o.Seed, 0)).Shuffle(len(s.images), func(i, j int) { s.images[i], s.images[j] = s.images[j], s.images[i] })
@@ -81,7 +81,7 @@ func New(d *coco.Dataset, o Options) (*Sheets, error) {
 	return s, nil
 }
 
-// objects are the annotations of image i that are shown.
+// objects returns the annotations of image i that are drawn.
 func (s *Sheets) objects(i int) []int32 {
 	if s.class == 0 {
 		return s.data.Objects(i)
@@ -89,7 +89,7 @@ func (s *Sheets) objects(i int) []int32 {
 	return slices.DeleteFunc(slices.Clone(s.data.Objects(i)), func(at int32) bool { return s.data.Annotations[at].Class != s.class })
 }
 
-// Len is the number of pages.
+// Len returns the number of pages.
 func (s *Sheets) Len() int {
 	n := s.opt.Rows * s.opt.Columns
 	return (len(s.images) + n - 1) / n
@@ -109,10 +109,10 @@ var (
 	black = color.RGBA{20, 20, 20, 255}
 )
 
-// Page draws page n, from 0. Images that cannot be read are drawn as their error; failed counts them and first is one of the errors.
+// Page draws page n, from 0. For images that cannot be read, the error message is drawn. failed is their number, first the first error.
 func (s *Sheets) Page(ctx context.Context, n int) (sheet *imaging.Image, failed int, first error, err error) {
 	if n < 0 || n >= s.Len() {
-		return nil, 0, nil, fmt.Errorf("page %d: there are %d", n, s.Len())
+		return nil, 0, nil, fmt.Errorf("page %d: only %d pages", n, s.Len())
 	}
 	perPage := s.opt.Rows * s.opt.Columns
 	images := s.images[n*perPage : min((n+1)*perPage, len(s.images))]
@@ -164,7 +164,7 @@ func (s *Sheets) Page(ctx context.Context, n int) (sheet *imaging.Image, failed 
 	return sheet, failed, first, nil
 }
 
-// caption is what stands below an image.
+// caption returns the text below an image.
 func (s *Sheets) caption(i int) string {
 	n := len(s.objects(i))
 	what := "boxes"
@@ -174,7 +174,7 @@ func (s *Sheets) caption(i int) string {
 	return fmt.Sprintf("%d %s  %s", n, what, path.Base(s.data.Images[i].FileName))
 }
 
-// crowded is the number of boxes from which on only those larger than their label are labelled.
+// crowded is the number of boxes per image from which class labels are drawn only on boxes larger than the label.
 const crowded = 5
 
 // image reads image i, in at most w x h pixels, with its boxes.
@@ -210,7 +210,7 @@ func (s *Sheets) image(i, w, h int) (*imaging.Image, error) {
 			text += " (crowd)"
 		}
 		if wide := float32(len(text)) * letters * 0.55; len(objects) >= crowded && (box.X2-box.X1 < wide || box.Y2-box.Y1 < letters) {
-			text = "" // its colour tells the class
+			text = "" // the colour shows the class
 		}
 		drawn = append(drawn, imaging.Annotation{Box: box, Text: text, Class: a.Class})
 	}

@@ -64,7 +64,7 @@ func TestChoice(t *testing.T) {
 	require.Equal(t, one.images, again.images)
 	require.ElementsMatch(t, []int{0, 1, 2, 3, 4}, one.images)
 	require.NotEqual(t, []int{0, 1, 2, 3, 4}, one.images)
-	for want, opt := range map[string]Options{`class "cow": the classes are`: {Class: "cow"}, "none of its 5 images": {Class: "a class with a name that is long"},
+	for want, opt := range map[string]Options{`unknown class "cow"`: {Class: "cow"}, "none of its 5 images": {Class: "a class with a name that is long"},
 		"rows: -1": {Rows: -1}, "too large a sheet": {Rows: 100, Columns: 100, Width: 4000}} {
 		_, err := New(d, opt)
 		require.ErrorContains(t, err, want)
@@ -89,7 +89,7 @@ func TestPage(t *testing.T) {
 	require.Equal(t, uint8(0), black.Pix[((margin+60)*black.W+margin+60)*3], "image 0 has no boxes")
 
 	_, _, _, err = s.Page(t.Context(), 2)
-	require.ErrorContains(t, err, "page 2: there are 2")
+	require.ErrorContains(t, err, "page 2: only 2 pages")
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _, _, err = s.Page(ended, 0)

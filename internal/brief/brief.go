@@ -1,5 +1,5 @@
-// Package brief shortens what a message shows of a file's or a request's content:
-// a file may have names and values of megabytes.
+// Package brief shortens values of files and requests for messages, because a file
+// may have names and values of megabytes.
 package brief
 
 import (
@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// most bounds a text, in bytes, and items those of a list.
+// most is the maximum length of a text in bytes, items that of a list.
 const (
 	most  = 200
 	items = 8
 )
 
-// Text is the beginning of a text that is long, with its length in bytes.
+// Text returns text, or the beginning of a long text with its length in bytes.
 func Text(s string) string {
 	if len(s) <= most {
 		return s
@@ -21,7 +21,7 @@ func Text(s string) string {
 	return strings.ToValidUTF8(s[:most], "") + fmt.Sprintf("... (%d bytes)", len(s))
 }
 
-// Cut is the first bytes of a text that has more, without a part of a character.
+// Cut returns the first bytes of a longer text, without cutting a character.
 func Cut[T ~string | ~[]byte](text T, bytes int) string {
 	if len(text) <= bytes {
 		return string(text)
@@ -29,10 +29,10 @@ func Cut[T ~string | ~[]byte](text T, bytes int) string {
 	return strings.ToValidUTF8(string(text[:bytes]), "") + "..."
 }
 
-// Value is how fmt.Sprint shows a value, shortened.
+// Value returns the shortened fmt.Sprint of a value.
 func Value(v any) string { return Text(fmt.Sprint(v)) }
 
-// List shows the first few of a list, and how many more there are.
+// List returns the first items of a list, and the number of further items.
 func List(list []string) string {
 	parts := make([]string, 0, items)
 	for _, item := range list[:min(items, len(list))] {

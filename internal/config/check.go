@@ -11,9 +11,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// check is an error that names the first key of YAML, and its line if there are
-// several, that a configuration, a pointer to a struct, has no field or another
-// type for.
+// check returns an error for the first YAML key that is unknown or of the wrong type
+// for a configuration, a pointer to a struct. The error names the line if the text
+// has several lines.
 func check(config any, n *yaml.Node) error {
 	c := &checker{root: reflect.TypeOf(config).Elem(), left: maxNodes}
 	err := c.value("", n, c.root)
@@ -23,14 +23,14 @@ func check(config any, n *yaml.Node) error {
 	return err
 }
 
-// maxNodes bounds the values of a configuration, each counted as often as an
-// alias names it: the largest network has some hundred rows.
+// maxNodes is the maximum number of values of a configuration, with aliases
+// expanded. The largest network has some hundred rows.
 const maxNodes = 200_000
 
 type checker struct {
 	root reflect.Type
-	left int // values that may still come
-	line int // of what is checked; 0 if it is of no file
+	left int // number of further values allowed
+	line int // line of the current value; 0 if the text is not that of a file
 }
 
 // value checks a node against the type of its field.
@@ -80,7 +80,7 @@ func (c *checker) text(path string, n *yaml.Node, t reflect.Type) error {
 	return nil
 }
 
-// mapping checks the keys of a struct and what they have.
+// mapping checks the keys of a struct and their values.
 func (c *checker) mapping(path string, n *yaml.Node, t reflect.Type) error {
 	if n.Kind != yaml.MappingNode {
 		return wrong(path, n, "keys such as "+strings.Join(fieldNames(t), ", "))
@@ -103,7 +103,7 @@ func (c *checker) mapping(path string, n *yaml.Node, t reflect.Type) error {
 		case !ok:
 			return c.unknown(at, path, key.Value, t)
 		case seen[key.Value]:
-			return fmt.Errorf("%s: is there twice", at)
+			return fmt.Errorf("%s: occurs twice", at)
 		}
 		seen[key.Value] = true
 		if err := c.value(at, value, f.Type); err != nil {
@@ -184,7 +184,7 @@ func (c *checker) scalar(path string, n *yaml.Node, t reflect.Type) error {
 	return nil
 }
 
-// wrong says what a key has and what it wants.
+// wrong returns the error of a key with a value of the wrong type.
 func wrong(path string, n *yaml.Node, want string) error {
 	have := flow(n)
 	if n.ShortTag() == "!!null" {

@@ -10,23 +10,22 @@ import (
 	"scalenet/internal/brief"
 )
 
-// Difference names the first key in which two configurations of a type differ,
-// and both values in YAML; key is "" if they are the same. An empty list is the
-// same as none.
+// Difference returns the first key in which two configurations of a type differ, and
+// both values in YAML. key is "" if they are equal. An empty list equals a nil list.
 func Difference(was, now any) (key, before, after string) {
 	return difference("", node(was), node(now))
 }
 
-// Unchanged is an error that names the first key in which a run's configuration
-// differs from the one that it is to be resumed with.
+// Unchanged returns an error that names the first key in which the configuration of a
+// run differs from that with which it is resumed.
 func Unchanged(was, now any) error {
 	if key, before, after := Difference(was, now); key != "" {
-		return fmt.Errorf("the run has %s = %s, now it is %s: a run is resumed as it was", key, before, after)
+		return fmt.Errorf("the run has %s = %s, now it is %s: resume with the same configuration", key, before, after)
 	}
 	return nil
 }
 
-// node is a value as YAML.
+// node returns a value as YAML.
 func node(v any) *yaml.Node {
 	var n yaml.Node
 	if err := n.Encode(v); err != nil {
@@ -63,7 +62,7 @@ func difference(path string, a, b *yaml.Node) (key, before, after string) {
 	return "", "", ""
 }
 
-// keysOf are the keys of a mapping.
+// keysOf returns the keys of a mapping.
 func keysOf(n *yaml.Node) (keys []string) {
 	for i := 0; i < len(n.Content); i += 2 {
 		keys = append(keys, n.Content[i].Value)
@@ -71,7 +70,7 @@ func keysOf(n *yaml.Node) (keys []string) {
 	return keys
 }
 
-// under is the value of a key; nil without it.
+// under returns the value of a key, nil if missing.
 func under(n *yaml.Node, key string) *yaml.Node {
 	if i := slices.Index(keysOf(n), key); i >= 0 {
 		return n.Content[2*i+1]
@@ -79,7 +78,7 @@ func under(n *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// join is the path of a key of a mapping.
+// join returns the path of a key of a mapping.
 func join(path, key string) string {
 	if path == "" {
 		return key
@@ -87,7 +86,7 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// flow is a value in a line, strings in quotes.
+// flow formats a value on one line, strings in quotes.
 func flow(n *yaml.Node) string {
 	switch {
 	case n == nil || n.ShortTag() == "!!null" || n.Kind == yaml.SequenceNode && len(n.Content) == 0:
@@ -111,7 +110,7 @@ func flow(n *yaml.Node) string {
 		} else {
 			b.WriteString(flow(c))
 		}
-		if b.Len() > 2*longest { // is cut in any case
+		if b.Len() > 2*longest { // will be cut in any case
 			break
 		}
 	}
@@ -121,7 +120,7 @@ func flow(n *yaml.Node) string {
 	return cut("[" + b.String() + "]")
 }
 
-// longest is the length in bytes of a value in a message.
+// longest is the maximum length in bytes of a value in a message.
 const longest = 80
 
 // cut shortens a value for a message.

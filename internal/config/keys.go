@@ -8,12 +8,12 @@ import (
 	"scalenet/internal/spelling"
 )
 
-// unknown is the error of a key that a struct has no field for.
+// unknown returns the error for an unknown key of a struct.
 func (c *checker) unknown(at, parent, key string, t reflect.Type) error {
 	if near := spelling.Nearest(key, fieldNames(t)); near != "" {
 		return fmt.Errorf("%s: unknown key; did you mean %s?", at, join(parent, near))
 	}
-	// The right name in the wrong place: lr for train.lr.
+	// The right name at the wrong level: lr for train.lr.
 	var elsewhere []string
 	for _, path := range paths(c.root, "") {
 		if last := path[strings.LastIndexByte(path, '.')+1:]; last == key {
@@ -26,7 +26,7 @@ func (c *checker) unknown(at, parent, key string, t reflect.Type) error {
 	return fmt.Errorf("%s: unknown key; want %s", at, strings.Join(fieldNames(t), ", "))
 }
 
-// fieldOf is the field of a struct that a YAML key sets.
+// fieldOf returns the field of a struct that a YAML key sets.
 func fieldOf(t reflect.Type, key string) (reflect.StructField, bool) {
 	for f := range t.Fields() {
 		if name := fieldName(f); name == key && name != "" {
@@ -36,7 +36,7 @@ func fieldOf(t reflect.Type, key string) (reflect.StructField, bool) {
 	return reflect.StructField{}, false
 }
 
-// fieldName is the YAML key of a field; "" if it has none.
+// fieldName returns the YAML key of a field, "" if it has none.
 func fieldName(f reflect.StructField) string {
 	name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 	switch {
@@ -48,7 +48,7 @@ func fieldName(f reflect.StructField) string {
 	return name
 }
 
-// fieldNames are the keys of a struct.
+// fieldNames returns the keys of a struct.
 func fieldNames(t reflect.Type) (names []string) {
 	for f := range t.Fields() {
 		if name := fieldName(f); name != "" {
@@ -58,7 +58,7 @@ func fieldNames(t reflect.Type) (names []string) {
 	return names
 }
 
-// paths are the keys of a struct and of the structs in it.
+// paths returns the keys of a struct and of the structs in it.
 func paths(t reflect.Type, under string) (list []string) {
 	for f := range t.Fields() {
 		name := fieldName(f)

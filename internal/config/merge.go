@@ -12,9 +12,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Merge changes the fields of a configuration, a pointer to a struct, that YAML
-// text has keys for. An error names the text's origin, the key, its value and
-// what is wanted; of an unknown key, the nearest known one.
+// Merge sets the fields of a configuration, a pointer to a struct, that have keys in
+// the YAML text. Errors name the origin of the text, the key, its value and the type
+// wanted. For an unknown key they suggest the nearest known key.
 func Merge(config any, text []byte, origin string) error {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	var document yaml.Node
@@ -30,7 +30,7 @@ func Merge(config any, text []byte, origin string) error {
 	return merge(config, &document, origin)
 }
 
-// merge decodes a node that was found to fit.
+// merge decodes a checked node.
 func merge(config any, n *yaml.Node, origin string) error {
 	if err := check(config, n); err != nil {
 		return fmt.Errorf("%s: %w", origin, err)
@@ -41,13 +41,13 @@ func merge(config any, n *yaml.Node, origin string) error {
 	return nil
 }
 
-// yamlProblem is what the YAML library says, in a line without its name.
+// yamlProblem returns the message of the YAML library on one line, without its prefix.
 func yamlProblem(err error) string {
 	text := strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), "yaml: ")
 	return cut(strings.TrimPrefix(text, "unmarshal errors: "))
 }
 
-// MergeFile is Merge of a file's text.
+// MergeFile merges the text of a file.
 func MergeFile(config any, path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -56,7 +56,7 @@ func MergeFile(config any, path string) error {
 	return Merge(config, text, path)
 }
 
-// Assign changes one value: "train.lr=0.02", the value in YAML.
+// Assign sets one value, given as key=value in YAML, such as "train.lr=0.02".
 func Assign(config any, assignment string) error {
 	key, text, ok := strings.Cut(assignment, "=")
 	origin := "--set " + cut(assignment)
@@ -80,7 +80,7 @@ func Assign(config any, assignment string) error {
 	return merge(config, n, origin)
 }
 
-// unline forgets the lines of a value: that of a flag has one.
+// unline removes line numbers from a value, because a flag has only one line.
 func unline(n *yaml.Node) {
 	n.Line = 0
 	for _, c := range n.Content {
@@ -88,7 +88,7 @@ func unline(n *yaml.Node) {
 	}
 }
 
-// YAML is a configuration as text that Merge reads.
+// YAML returns a configuration as text for Merge.
 func YAML(config any) string {
 	data, err := yaml.Marshal(config)
 	if err != nil {

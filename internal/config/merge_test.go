@@ -46,7 +46,7 @@ func TestMergeErrors(t *testing.T) {
 		"train: {groups: [{math: a}]}":     "train.groups[0].math: unknown key; did you mean train.groups[0].match?",
 		"train: {groups: [{lr_scale: a}]}": `train.groups[0].lr_scale is "a": want a number`,
 		"train: {groups: {match: a}}":      `train.groups is {match: "a"}: want a list`,
-		"train: {epochs: 1, epochs: 2}":    "train.epochs: is there twice",
+		"train: {epochs: 1, epochs: 2}":    "train.epochs: occurs twice",
 		"train: 3":                         "train is 3: want keys such as epochs, lr",
 		"sizes: 600":                       "sizes is 600: want a list of whole numbers",
 		"sizes: [600, x]":                  `sizes[1] is "x": want a whole number`,

@@ -9,21 +9,21 @@ import (
 
 // Presets are named configurations of a type.
 type Presets[C any] struct {
-	// Default is what every preset starts from.
+	// Default returns the configuration that every preset changes.
 	Default func() C
-	// Built are presets that functions make, in the order in which Names lists them.
+	// Built are presets made by functions, in the order of Names.
 	Built []Built[C]
-	// Files has a folder presets, in which NAME.yaml has the changes of the preset NAME to the default.
+	// Files has a folder presets, in which NAME.yaml has the changes of preset NAME to the default.
 	Files fs.FS
 }
 
-// Built is a preset that a function makes.
+// Built is a preset made by a function.
 type Built[C any] struct {
 	Name string
 	Make func() C
 }
 
-// Names lists the presets.
+// Names returns the names of the presets.
 func (p Presets[C]) Names() (names []string) {
 	for _, b := range p.Built {
 		names = append(names, b.Name)

@@ -12,7 +12,7 @@ import (
 	"scalenet/internal/brief"
 )
 
-// Validate checks the values of a struct against the tags `validate` of its fields; the error names the first key and its value. Keys are
+// Validate checks the values of a struct by the tags `validate` of its fields. The error names the first invalid key and its value. Keys are
 // those of YAML, or the tag `option`. prefix, which may be empty, comes before each key.
 //
 // Tags are those of github.com/go-playground/validator, and finite: neither NaN nor infinite.
@@ -33,7 +33,7 @@ func Validate(config any, prefix string) error {
 	return Invalid(join(prefix, key), f.Value(), requirement(reflect.TypeOf(config), path))
 }
 
-// Invalid is the error of a value out of its range.
+// Invalid returns the error of a value out of range.
 func Invalid(key string, value any, need string) error {
 	text := brief.Value(value)
 	if text == "" {
@@ -51,7 +51,7 @@ func keyOf(f reflect.StructField) string {
 	return fieldName(f)
 }
 
-// requirement puts the tags of a field, or of an element of it, in words.
+// requirement describes the tags of a field, or of its elements, in words.
 func requirement(t reflect.Type, path string) string {
 	var tags string
 	var parent reflect.Type
@@ -70,7 +70,7 @@ func requirement(t reflect.Type, path string) string {
 	return words(tags, t, parent)
 }
 
-// words are what a list of tags asks of a value of a type; parent is the struct whose fields they may name.
+// words describes a list of tags for a value of a type. parent is the struct whose fields the tags may name.
 func words(tags string, t, parent reflect.Type) string {
 	var lower, upper bound
 	var others []string
@@ -96,13 +96,13 @@ func words(tags string, t, parent reflect.Type) string {
 	return strings.Join(others, " and ")
 }
 
-// bound is an end of an interval; without a value there is none.
+// bound is an end of an interval. An empty value is no bound.
 type bound struct {
 	value string
 	open  bool
 }
 
-// interval puts a range in words: as mathematics has it for real numbers.
+// interval describes a range in words, in interval notation for real numbers.
 func interval(lower, upper bound, t reflect.Type) string {
 	switch {
 	case t.Kind() == reflect.Slice:
@@ -128,7 +128,7 @@ func interval(lower, upper bound, t reflect.Type) string {
 	return fmt.Sprintf("in %s%s, %s%s", begin, lower.value, upper.value, end)
 }
 
-// alternatives is "a, b or c".
+// alternatives returns "a, b or c".
 func alternatives(list []string) string {
 	if len(list) < 2 {
 		return strings.Join(list, "")

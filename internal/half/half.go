@@ -11,7 +11,7 @@ import (
 // ToFloat16 rounds to float16.
 func ToFloat16(v float32) uint16 { return float16.Fromfloat32(v).Bits() }
 
-// FromFloat16 is exact.
+// FromFloat16 converts to float32, exactly.
 func FromFloat16(bits uint16) float32 { return float16.Frombits(bits).Float32() }
 
 // ToBFloat16 rounds to bfloat16.
@@ -23,5 +23,5 @@ func ToBFloat16(v float32) uint16 {
 	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
 }
 
-// FromBFloat16 is exact: bfloat16 is the upper half of a float32.
+// FromBFloat16 converts to float32, exactly: bfloat16 is the upper half of a float32.
 func FromBFloat16(bits uint16) float32 { return math.Float32frombits(uint32(bits) << 16) }

@@ -1,8 +1,8 @@
 // Package pending holds batches that were started on an asynchronous device and not yet waited for.
 package pending
 
-// Queue is a list of pending batches, oldest first. A loop starts a batch before it waits for the one before, so that the device computes
-// while the host prepares:
+// Queue is a list of pending batches, oldest first. A loop starts a batch before it waits for the previous batch, so that the device
+// computes while the host prepares:
 //
 //	var queue pending.Queue
 //	for batch := range batches {
@@ -14,7 +14,7 @@ package pending
 //	}
 //	return queue.FinishAllBut(0)
 //
-// The zero value is an empty queue. It is for one goroutine at a time.
+// The zero value is an empty queue. It must not be used concurrently.
 type Queue struct{ finish []func() error }
 
 // Add appends a batch that was started. finish waits for it and uses its results.

@@ -1,15 +1,14 @@
-// Package spelling finds the word that a mistyped one was meant to be.
+// Package spelling suggests corrections of mistyped words.
 package spelling
 
 import "strings"
 
-// Nearest is the one of the known words that a word is most likely meant to be,
-// "" if none is near: at most a third of the word's letters, at least one, are
-// wrong, missing, too many or exchanged with their neighbour; or the word is the
-// beginning of just one. Case does not count. Of equally near words it is the
-// first.
+// Nearest returns the known word nearest to word, or "" if none is near. A known word
+// is near if the edit distance (with transpositions) is at most a third of the
+// letters of word, but at least 1 is allowed, or if it is the only known word that
+// begins with word. Case is ignored. The first of equally near words is returned.
 func Nearest(word string, known []string) string {
-	const longest = 100 // no name of ours is longer, and the distance is quadratic
+	const longest = 100 // no known word is longer, and the distance takes quadratic time
 	typed := []rune(strings.ToLower(word))
 	if len(typed) == 0 || len(typed) > longest {
 		return ""
@@ -31,8 +30,8 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
-// DidYouMean is `; did you mean X?` for the nearest of the known words, quoted
-// by a format such as %q or --%s, and "" where none is near.
+// DidYouMean returns `; did you mean X?` for the nearest known word, quoted by the
+// given function, or "" if none is near.
 func DidYouMean(word string, known []string, quote func(string) string) string {
 	near := Nearest(word, known)
 	if near == "" {
@@ -41,8 +40,8 @@ func DidYouMean(word string, known []string, quote func(string) string) string {
 	return "; did you mean " + quote(near) + "?"
 }
 
-// distance counts the letters to replace, insert, leave out or exchange with
-// their neighbour that make b of a (optimal string alignment).
+// distance returns the edit distance of a and b: replacements, insertions, deletions
+// and transpositions of adjacent letters (optimal string alignment).
 func distance(a, b []rune) int {
 	row := func() []int { return make([]int, len(b)+1) }
 	before, last, this := row(), row(), row()

@@ -15,15 +15,15 @@ import (
 	"scalenet/train"
 )
 
-// Curve is a figure of a run's evaluations, such as top1 or AP.
+// Curve is a validation metric of a run by epoch, such as top1 or AP.
 type Curve struct {
-	Run    string // its folder
+	Run    string // folder of the run
 	Figure string
 	Epochs []int
 	Values []float64
 }
 
-// Highest is the largest value and its epoch, the first of equal ones; 0, 0 without any.
+// Highest returns the largest value and its first epoch, or 0, 0 without values.
 func (c Curve) Highest() (epoch int, value float64) {
 	if len(c.Values) == 0 {
 		return 0, 0
@@ -32,13 +32,13 @@ func (c Curve) Highest() (epoch int, value float64) {
 	return c.Epochs[slices.Index(c.Values, value)], value
 }
 
-// Read reads a figure of the run in a folder, the first one logged if
-// name is empty. A run without evaluations, or without that figure, is an error
-// that says which figures there are.
+// Read reads a metric of the run in folder dir, the first one logged if name is
+// empty. It returns an error if the run has no evaluations, or no such metric; the
+// error then lists the metrics.
 func Read(dir, name string) (Curve, error) {
 	f, err := os.Open(filepath.Join(dir, train.LogFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Curve{}, fmt.Errorf("%s: no run: %s is missing", dir, train.LogFile)
+		return Curve{}, fmt.Errorf("%s: not a training run: %s is missing", dir, train.LogFile)
 	}
 	if err != nil {
 		return Curve{}, err
@@ -49,7 +49,7 @@ func Read(dir, name string) (Curve, error) {
 		return Curve{}, fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	if len(eval) == 0 {
-		return Curve{}, fmt.Errorf("%s: nothing was evaluated yet", f.Name())
+		return Curve{}, fmt.Errorf("%s: no evaluation yet", f.Name())
 	}
 	at := 0
 	if name != "" {
@@ -60,7 +60,7 @@ func Read(dir, name string) (Curve, error) {
 		for _, c := range eval {
 			names = append(names, c.name)
 		}
-		return Curve{}, fmt.Errorf("%s: no figure %q, but %s", f.Name(), name, strings.Join(names, ", "))
+		return Curve{}, fmt.Errorf("%s: unknown metric %q, want one of %s", f.Name(), name, strings.Join(names, ", "))
 	}
 	c := Curve{Run: dir, Figure: eval[at].name}
 	for _, p := range eval[at].points {
@@ -69,11 +69,10 @@ func Read(dir, name string) (Curve, error) {
 	return c, nil
 }
 
-// PlotRuns draws curves of several runs, as many as have a colour, into one
-// image.
+// PlotRuns draws the curves of several runs in one chart, at most one per colour.
 func PlotRuns(path string, list []Curve) error {
 	if len(list) == 0 || len(list) > len(figure.Colours) {
-		return fmt.Errorf("%d runs: want 1 to %d in an image", len(list), len(figure.Colours))
+		return fmt.Errorf("%d runs: want 1 to %d per chart", len(list), len(figure.Colours))
 	}
 	drawn := make(curves, len(list))
 	for i, c := range list {
@@ -82,5 +81,5 @@ func PlotRuns(path string, list []Curve) error {
 			drawn[i].points = append(drawn[i].points, plotter.XY{X: float64(c.Epochs[j]), Y: v})
 		}
 	}
-	return drawn.draw(path, image{title: list[0].Figure + " on the validation data", x: "epoch", y: list[0].Figure})
+	return drawn.draw(path, chart{title: list[0].Figure + " on the validation data", x: "epoch", y: list[0].Figure})
 }

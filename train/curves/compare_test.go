@@ -37,12 +37,12 @@ func TestCompareRuns(t *testing.T) {
 func TestCompareRunsErrors(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Read(dir, "")
-	require.ErrorContains(t, err, "no run: log.jsonl is missing")
+	require.ErrorContains(t, err, "not a training run: log.jsonl is missing")
 	path := filepath.Join(dir, train.LogFile)
 	for content, want := range map[string]string{
-		"":                       "nothing was evaluated yet",
-		"{\"kind\":\"train\"}\n": "nothing was evaluated yet",
-		"{\"kind\":\"eval\",\"epoch\":1,\"AP\":0.5,\"AP50\":0.6}\n": `no figure "top1", but AP, AP50`,
+		"":                       "no evaluation yet",
+		"{\"kind\":\"train\"}\n": "no evaluation yet",
+		"{\"kind\":\"eval\",\"epoch\":1,\"AP\":0.5,\"AP50\":0.6}\n": `unknown metric "top1", want one of AP, AP50`,
 		"[1]\n": "line 1",
 	} {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o666))

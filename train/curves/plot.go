@@ -1,4 +1,4 @@
-// Package curves reads the curves of training runs from their logs, and plots them.
+// Package curves reads losses and metrics of training runs from their logs, and plots them.
 package curves
 
 import (
@@ -22,9 +22,9 @@ import (
 	"scalenet/train"
 )
 
-// Plot draws the curves of the run in a folder from its log.jsonl: loss.png,
-// the losses by step, and metrics.png, the figures of the evaluations by epoch.
-// An image with nothing to show is not written.
+// Plot draws charts of the run in folder dir from its log.jsonl: loss.png has the
+// losses by step, metrics.png the validation metrics by epoch. A chart without data
+// is not written.
 func Plot(dir string) error {
 	f, err := os.Open(filepath.Join(dir, train.LogFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -39,14 +39,14 @@ func Plot(dir string) error {
 		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return errors.Join(
-		losses.draw(filepath.Join(dir, train.LossPlot), image{
-			title: "Training losses (smoothed; the sum as logged in grey)", x: "step", y: "loss", keep: 0.9, falling: true}),
-		eval.draw(filepath.Join(dir, train.MetricsPlot), image{
-			title: "Evaluation on the validation data", x: "epoch", y: "figure"}),
+		losses.draw(filepath.Join(dir, train.LossPlot), chart{
+			title: "Training losses (moving average; total loss as logged in grey)", x: "step", y: "loss", smooth: true, falling: true}),
+		eval.draw(filepath.Join(dir, train.MetricsPlot), chart{
+			title: "Evaluation on the validation data", x: "epoch", y: "metric"}),
 	)
 }
 
-// curve is a line of an image.
+// curve is a line of a chart.
 type curve struct {
 	name   string
 	points plotter.XYs
@@ -63,8 +63,8 @@ func (c *curves) add(name string, x, y float64) {
 	(*c)[i].points = append((*c)[i].points, plotter.XY{X: x, Y: y})
 }
 
-// readCurves reads the rows of a log. What is no number in a row is left out,
-// and so are the figures below 0 with which COCO's evaluation says "none".
+// readCurves reads the rows of a log. Values that are not numbers are skipped, and
+// so are metrics of -1, which are those without any ground-truth object.
 func readCurves(r io.Reader) (losses, eval curves, err error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
@@ -94,12 +94,13 @@ type jsonRow struct {
 	numbers map[string]float64
 }
 
-// readRow reads an object of plain values; order lists the keys of numbers.
+// readRow reads an object without lists and objects in it. order has the keys of
+// the numbers.
 func readRow(line []byte) (row jsonRow, order []string, err error) {
 	row.numbers = map[string]float64{}
 	d := json.NewDecoder(bytes.NewReader(line))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return row, nil, fmt.Errorf("no JSON object: %q", line)
+		return row, nil, fmt.Errorf("not a JSON object: %q", line)
 	}
 	for d.More() {
 		key, err := d.Token()
@@ -118,37 +119,38 @@ func readRow(line []byte) (row jsonRow, order []string, err error) {
 		case string:
 			row.kind = v
 		case json.Delim:
-			return row, nil, fmt.Errorf("%q is no plain value", name)
+			return row, nil, fmt.Errorf("%q is not a plain value", name)
 		}
 	}
 	_, err = d.Token()
 	return row, order, err
 }
 
-// image is what is said around the curves.
-type image struct {
+// chart has the title and the axis labels of a chart, and how it is drawn.
+type chart struct {
 	title, x, y string
-	// keep is the share of the past in the smoothed curves, 0 for none.
-	keep float64
-	// falling curves have the legend above them, rising ones below.
-	falling bool
+	smooth      bool // draw moving averages, and the first curve unsmoothed in grey
+	falling     bool // the curves fall: the legend is at the top
 }
 
-// draw writes the image: each curve smoothed, and behind them the first one
-// as it is when there is smoothing. As many curves are drawn as have a colour.
-func (c curves) draw(path string, how image) error {
+// draw writes a chart, with at most one curve per colour.
+func (c curves) draw(path string, how chart) error {
 	if len(c) == 0 {
 		return nil
 	}
 	p := figure.New(how.title, how.x, how.y)
 	p.Legend.Top = how.falling
-	if how.keep > 0 {
+	if how.smooth {
 		if err := addLine(p, c[0].points, color.Gray{190}, vg.Points(0.7), ""); err != nil {
 			return err
 		}
 	}
 	for i, k := range c[:min(len(c), len(figure.Colours))] {
-		if err := addLine(p, smooth(k.points, how.keep), figure.Colours[i], vg.Points(1.6), k.name); err != nil {
+		points := k.points
+		if how.smooth {
+			points = movingAverage(points)
+		}
+		if err := addLine(p, points, figure.Colours[i], vg.Points(1.6), k.name); err != nil {
 			return err
 		}
 	}
@@ -157,7 +159,7 @@ func (c curves) draw(path string, how image) error {
 	return figure.Write(path, 9*vg.Inch, 5.5*vg.Inch, p)
 }
 
-// addLine adds a line, with its points marked while they are few.
+// addLine adds a line. Its points are marked if there are at most 40.
 func addLine(p *plot.Plot, points plotter.XYs, c color.Color, width vg.Length, name string) error {
 	line, marks, err := plotter.NewLinePoints(points)
 	if err != nil {
@@ -175,14 +177,19 @@ func addLine(p *plot.Plot, points plotter.XYs, c color.Color, width vg.Length, n
 	return nil
 }
 
-// smooth is the exponential mean, corrected for its start as Adam's moments are.
-func smooth(points plotter.XYs, keep float64) plotter.XYs {
-	out := make(plotter.XYs, len(points))
-	var mean, weight float64
+// movingAverage averages each point with its neighbours, as many on either side:
+// 2 % of the curve at most, and fewer near the ends. A centred average does not lag
+// behind a falling loss, as an exponential one does.
+func movingAverage(points plotter.XYs) plotter.XYs {
+	sums := make([]float64, len(points)+1) // sums[i]: of the first i values
 	for i, p := range points {
-		mean = keep*mean + (1-keep)*p.Y
-		weight = keep*weight + (1 - keep)
-		out[i] = plotter.XY{X: p.X, Y: mean / weight}
+		sums[i+1] = sums[i] + p.Y
+	}
+	out := make(plotter.XYs, len(points))
+	for i, p := range points {
+		side := min(len(points)/50, i, len(points)-1-i)
+		from, to := i-side, i+side+1
+		out[i] = plotter.XY{X: p.X, Y: (sums[to] - sums[from]) / float64(to-from)}
 	}
 	return out
 }

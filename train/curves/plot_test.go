@@ -60,6 +60,22 @@ func TestPlot(t *testing.T) {
 	}
 }
 
+func TestMovingAverageDoesNotLag(t *testing.T) {
+	var line plotter.XYs
+	for i := range 200 {
+		line = append(line, plotter.XY{X: float64(i), Y: 5 - 0.02*float64(i)})
+	}
+	for i, p := range movingAverage(line) {
+		require.InDelta(t, line[i].Y, p.Y, 1e-9)
+	}
+	noisy := plotter.XYs{}
+	for i := range 200 {
+		noisy = append(noisy, plotter.XY{X: float64(i), Y: float64(i % 2)})
+	}
+	require.InDelta(t, 0.5, movingAverage(noisy)[100].Y, 0.06)
+	require.Empty(t, movingAverage(nil))
+}
+
 func TestReadCurves(t *testing.T) {
 	losses, eval, err := readCurves(strings.NewReader(
 		`{"kind":"train","step":2,"epoch":1,"lr":0.1,"loss":3,"box":null,"images_per_second":1,"data_wait":0}` + "\n" +
@@ -73,8 +89,8 @@ func TestReadCurves(t *testing.T) {
 	}
 }
 
-func TestSmooth(t *testing.T) {
-	constant := smooth(plotter.XYs{{X: 1, Y: 2}, {X: 2, Y: 2}}, 0.9)
+func TestMovingAverageOfConstant(t *testing.T) {
+	constant := movingAverage(plotter.XYs{{X: 1, Y: 2}, {X: 2, Y: 2}})
 	require.InDelta(t, 2, constant[0].Y, 1e-12)
 	require.InDelta(t, 2, constant[1].Y, 1e-12)
 }
