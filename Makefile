@@ -15,7 +15,7 @@ FAKE := export LD_LIBRARY_PATH=$(CUDA)/fake SCALENET_CUDNN=$(CUDA)/cudnn; $(GPU)
 build:
 	@$(GO) build -o bin/scalenet ./cmd/scalenet
 
-# The same program with the CUDA device: --device cuda. Nothing of CUDA need be installed to build it, a driver, cuDNN and cuBLAS to use it.
+# The same program with the CUDA device (--device cuda). Building needs no CUDA installation. Running needs a driver, cuDNN and cuBLAS.
 build-cuda:
 	@scripts/cuda.sh $(CUDA) headers
 	@$(GPU) build -o bin/scalenet-cuda ./cmd/scalenet
@@ -28,8 +28,8 @@ demo: build
 	@echo "annotated images are in $(CURDIR)/runs/demo; now the server, until Ctrl-C:"
 	bin/scalenet serve --model models --listen $(LISTEN)
 
-# pycocotools is what the evaluator is compared with, a browser is what the page is driven in, and clients of other servers are tried on
-# ours; without them those tests say that they were skipped. The pages' images are in build/screenshots.
+# Tests use pycocotools (reference of the evaluator), a headless browser (web UI) and clients of compatible APIs. Without these, the
+# tests that need them are skipped. Screenshots are in build/screenshots.
 test:
 	@scripts/install.sh
 	@scripts/install.sh --browser || echo "make test: the tests in a browser will be skipped" >&2
@@ -39,8 +39,8 @@ test:
 	@if scripts/cuda.sh $(CUDA) headers cudnn; then $(MAKE) --no-print-directory test-cuda; \
 	else echo "make test: the CUDA device is not tested" >&2; fi
 
-# The CUDA device on fake CUDA libraries: the table of operations, networks and a detector against PyTorch, what is missing on
-# a machine; what cuDNN itself says of our descriptors; the part of engine/cuda that all this reaches.
+# The CUDA device on fake CUDA libraries: the table of operations, networks and a detector against PyTorch, errors of missing
+# libraries, our descriptors in the real cuDNN, and the test coverage of engine/cuda.
 test-cuda:
 	@scripts/cuda.sh $(CUDA) headers cudnn
 	@engine/cuda/fake/build.sh $(CUDA)
@@ -52,26 +52,26 @@ test-cuda:
 	@$(FAKE) test $(TESTFLAGS) -run '^Test(Detect|Step)Edges$$/./^cuda' ./detector
 	@$(GO) tool cover -func=$(CUDA)/cover.out | awk '/^total:/ { print "engine/cuda: " $$3 " of statements covered"; exit !($$3 + 0 >= 90) }'
 
-# On a machine with a GPU: the same table and networks on it, precision, times beside PyTorch's (PEERS is a Python that has it with CUDA).
+# On a machine with a GPU: the same table and networks, precision, and times next to PyTorch (PEERS: a Python with PyTorch for CUDA).
 gpu-check: build-cuda
 	@export CUDA_ROOT=$(CUDA); source scripts/env.sh && python3 scripts/gpu-check.py --program bin/scalenet-cuda --out runs/gpu-check \
 		$(if $(PEERS),--peers $(PEERS))
 
-# The kernels' PTX anew, after a change of engine/cuda/kernels.
+# Compile the PTX of the kernels, after a change of engine/cuda/kernels.
 ptx:
 	@scripts/cuda.sh $(CUDA) compiler
 	@python3 engine/cuda/kernels/ptx.py $(CUDA)/compiler
 
-# The oneDNN device again, built against oneDNN 3.x instead of the system's; where the processor has no AVX-512, with the loops for it in
-# place of its own, two vectors of AVX2 for one.
+# Tests of the oneDNN device with oneDNN 3.x instead of the system's. On a CPU without AVX-512, its loops run with two AVX2 vectors per
+# AVX-512 vector.
 test-onednn3:
 	@scripts/onednn3.sh $(ONEDNN3)
 	@export ONEDNN_ROOT=$(ONEDNN3); scripts/install.sh && source scripts/env.sh && \
 	{ grep -q avx512bw /proc/cpuinfo || ! grep -q avx2 /proc/cpuinfo || export CGO_CXXFLAGS="$$CGO_CXXFLAGS -DSN_WIDE_ON_AVX2 -Wno-psabi"; } && \
 	go test $(TESTFLAGS) ./engine/cpu/...
 
-# The server for minutes. Under load: overload, reloads, ends, and its throughput beside the detector's own. In a storm of signals, model
-# files that are sound or not, and requests: in synthetic time, then the program itself, 200 lives of it and one of $(SOAK).
+# Long tests of the server. Load: overload, reloads, shutdown, and throughput relative to direct detector calls. Storm: random signals,
+# valid and invalid model files, and requests, first in synthetic time, then 200 short runs of the program and one of $(SOAK).
 soak:
 	@export SCALENET_SOAK=$(SOAK); $(GO) test $(TESTFLAGS) -count=1 -v -timeout 30m -run 'Overload|Reload|Drain|Gone|Throughput' ./server
 	@export SCALENET_SOAK=$(SOAK); $(GO) test $(TESTFLAGS) -count=1 -v -timeout 30m -run 'TestBinary/^storm$$' ./cmd/scalenet

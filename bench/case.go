@@ -9,40 +9,40 @@ import (
 	"scalenet/train"
 )
 
-// Case is a comparison.
+// Case is one benchmark with its baselines and targets.
 type Case struct {
 	Name  string
 	About string
-	// Features is the type that ours computes in.
+	// Features is the type of activations in ScaleNet.
 	Features engine.DType
 	Peers    []Peer
 	Goals    []Goal
-	// start prepares our run of the case on a device.
+	// start prepares the case in ScaleNet on a device.
 	start func(engine.Device) (*subject, error)
 }
 
-// subject is something to time.
+// subject is the code to time.
 type subject struct {
 	run   func() error
 	close func()
 }
 
-// Peer is a program that does the same.
+// Peer is a baseline for the same case.
 type Peer struct {
 	Name string   // as in Goal
-	Args []string // script and arguments; none for another case of ours
-	Case string   // that case
+	Args []string // script and arguments; empty for another case of ScaleNet
+	Case string   // the other case of ScaleNet
 }
 
-// Goal is what ours must reach, by the issue that the case is from.
+// Goal is a target for ScaleNet.
 type Goal struct {
-	Peer     string  // whose best time, or memory, is the measure; "" for none
-	Ratio    float64 // at most this many times the peer's
-	Memory   bool    // of resident memory, not of time
-	AtMostMs float64 // at most this long, for no peer
+	Peer     string  // baseline whose best time, or memory, is the reference; "" for none
+	Ratio    float64 // maximum of ScaleNet / baseline
+	Memory   bool    // the ratio is that of resident memory instead of time
+	AtMostMs float64 // maximum time in ms, if Peer is ""
 }
 
-// Cases lists all cases, in order.
+// Cases returns all CPU cases, in order.
 func Cases() []Case {
 	var list []Case
 	for _, network := range []string{"scalenet50", "resnet50"} {
@@ -65,7 +65,7 @@ func Cases() []Case {
 		roiAlignCase(), nmsCase())
 }
 
-// GPUCases are those for a GPU, whose peer, but for a part that PyTorch has not, is PyTorch with cuDNN, channels last, on the same one.
+// GPUCases returns the cases for a GPU. The baseline is PyTorch with cuDNN, channels-last, on the same GPU, except for what PyTorch lacks.
 func GPUCases() []Case {
 	var list []Case
 	for _, network := range []string{"scalenet50", "resnet50"} {
@@ -86,11 +86,11 @@ func GPUCases() []Case {
 	return append(list, choiceCase())
 }
 
-// Select finds cases by name; a name that ends in a star stands for all that
-// begin so. No names are all cases.
+// Select returns CPU cases by name. A name that ends in a star selects all cases with
+// that prefix. Without names it returns all cases.
 func Select(names []string) ([]Case, error) { return selectFrom(Cases(), names) }
 
-// SelectGPU finds cases for a GPU.
+// SelectGPU is Select for GPU cases.
 func SelectGPU(names []string) ([]Case, error) { return selectFrom(GPUCases(), names) }
 
 func selectFrom(all []Case, names []string) ([]Case, error) {
@@ -134,7 +134,7 @@ func (s imageSize) String() string {
 	return fmt.Sprintf("%dx%d", s.height, s.width)
 }
 
-// pyTorch is the peer that a script times in PyTorch.
+// pyTorch returns the PyTorch baseline of a script.
 func pyTorch(script string, args ...string) Peer {
 	return Peer{Name: "PyTorch", Args: append([]string{script, "--engine", "torch"}, args...)}
 }

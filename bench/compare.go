@@ -7,43 +7,43 @@ import (
 	"text/tabwriter"
 )
 
-// Result is the outcome of a comparison.
+// Result is the result of a case.
 type Result struct {
 	Case        string   `json:"case"`
 	About       string   `json:"about"`
-	Contestants []Figure `json:"contestants"` // ours first
+	Contestants []Figure `json:"contestants"` // ScaleNet first
 	Goals       []Check  `json:"goals"`
 }
 
-// Figure is what a contestant took.
+// Figure has the times and the memory of one framework.
 type Figure struct {
 	Name     string  `json:"name"`
 	Version  string  `json:"version,omitempty"`
 	BestMs   float64 `json:"best_ms"`
 	MedianMs float64 `json:"median_ms"`
-	// Ratio is our best time by this contestant's.
+	// Ratio is the best time of ScaleNet / that of this framework. Below 1, ScaleNet is faster.
 	Ratio float64 `json:"ratio"`
-	// CPUMs is the processor time of a run, of all threads, in the best round;
-	// CPURatio is ours by this contestant's. On a machine that others use it
-	// says more than wall time, with one thread above all: threads that wait spin.
+	// CPUMs is the CPU time of a run, of all threads, in the best round. CPURatio is
+	// that of ScaleNet / that of this framework. On a shared machine it is more
+	// reliable than wall time, with one thread, because waiting threads spin.
 	CPUMs    float64 `json:"cpu_ms"`
 	CPURatio float64 `json:"cpu_ratio"`
 	RSSMB    float64 `json:"rss_mb"`
 	Runs     int     `json:"runs"`
 }
 
-// Check is a goal held against figures.
+// Check is a target with the measured value.
 type Check struct {
 	Goal string `json:"goal"`
-	// Value and Limit are ratios, or milliseconds; Value is 0 where the peer
-	// was not measured.
+	// Value and Limit are ratios, or milliseconds. Value is 0 if the baseline was not
+	// measured.
 	Value    float64 `json:"value"`
 	Limit    float64 `json:"limit"`
 	Measured bool    `json:"measured"`
 	Pass     bool    `json:"pass"`
 }
 
-// Compare runs a case of ours and its peers in turn.
+// Compare times a case in ScaleNet and its baselines in turn.
 func Compare(ctx context.Context, c Case, o Options) (Result, error) {
 	var all []*contestant
 	defer func() {
@@ -51,7 +51,7 @@ func Compare(ctx context.Context, c Case, o Options) (Result, error) {
 			p.stop()
 		}
 	}()
-	// One after the other: loading, too, takes the processor from others.
+	// One after the other, because loading takes CPU time from others.
 	first, err := o.ours(ctx, "ours", c.Name)
 	if err != nil {
 		return Result{}, err
@@ -92,7 +92,7 @@ func Compare(ctx context.Context, c Case, o Options) (Result, error) {
 	return r, nil
 }
 
-// check holds a goal against the figures, ours first.
+// check compares a target with the measured values, of which the first is that of ScaleNet.
 func (g Goal) check(figures []Figure) Check {
 	ours := figures[0]
 	if g.Peer == "" {
@@ -115,7 +115,7 @@ func (g Goal) check(figures []Figure) Check {
 	return c
 }
 
-// WriteTable writes a result for people.
+// WriteTable writes a result as a table.
 func (r Result) WriteTable(w io.Writer) error {
 	fmt.Fprintf(w, "%s: %s\n", r.Case, r.About)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -34,9 +34,9 @@ func detectorCase(typ engine.DType) Case {
 	return c
 }
 
-// randomDetector is the default detector with the peer's numbers: 12 anchors
-// a pixel, 81 classes with the background, two points a bin and side, 300 of 6,000 proposals in use
-// and 128 regions in training.
+// randomDetector is the default detector with the settings of the baseline: 12 anchors
+// per pixel, 81 classes with background, sampling ratio 2, 300 of 6,000 proposals in use
+// and 128 RoIs in training.
 func randomDetector(precision train.Precision) (*detector.Model, error) {
 	c := detector.Default()
 	c.RPN.Anchors.Sizes = []float64{64, 128, 256, 512}

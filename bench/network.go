@@ -36,7 +36,7 @@ func classifierCase(network string, batch int, size imageSize, typ engine.DType)
 		c.Goals = append(c.Goals, Goal{Peer: "ONNX Runtime", Ratio: 0.9})
 	}
 	if network != "scalenet50" {
-		c.Goals = nil // what ScaleNet is compared with is measured, not promised
+		c.Goals = nil // baselines are measured, but there is no target
 	}
 	return c
 }
@@ -76,7 +76,7 @@ func startClassifier(dev engine.Device, network string, batch int, size imageSiz
 	}, nil
 }
 
-// classifierTrainingCase is a training step; classes are the network's data set's.
+// classifierTrainingCase is a training step; classes is that of the data set.
 func classifierTrainingCase(network string, batch, side, classes int, precision train.Precision, goals ...Goal) Case {
 	return trainingCase(network+"-train", Case{
 		About: fmt.Sprintf("%s, training step of %d images of %d, ", network, batch, side),
@@ -88,7 +88,7 @@ func classifierTrainingCase(network string, batch, side, classes int, precision 
 	}, precision)
 }
 
-// trainingCase completes a case: in a shorter type than float32 it also has that one's time to beat.
+// trainingCase completes a case: in a 16-bit type it also has the float32 case as baseline.
 func trainingCase(name string, c Case, precision train.Precision) Case {
 	c.Name, c.Features = name, precision.Features()
 	c.About += c.Features.String()
@@ -153,8 +153,8 @@ func trainingStep[B any](dev engine.Device, t trainer[B], c train.Config, batch 
 	return &subject{run: step, close: func() { optimizer.Close(); t.Close() }}, nil
 }
 
-// calm shrinks what each block adds, so that features of random networks stay
-// of order one.
+// calm scales down the residual branch of each block, so that activations of random
+// networks stay of order one.
 func calm(params *nn.Params) {
 	for _, p := range params.All() {
 		if p.Kind == nn.NormWeight && strings.HasSuffix(p.Name, "bn3.weight") {

@@ -11,7 +11,7 @@ import (
 	"scalenet/rpn"
 )
 
-// roiAlignCase is RoIAlign of 300 regions of an image of 600 x 904.
+// roiAlignCase is RoIAlign of 300 RoIs of an image of 600 x 904.
 func roiAlignCase() Case {
 	return Case{
 		Name:  "roialign-300",
@@ -45,7 +45,7 @@ func startRoIAlign(dev engine.Device) (*subject, error) {
 	return &subject{run: plan.RunAll, close: func() { plan.Close() }}, nil
 }
 
-// nmsCase is the suppression among an RPN's proposals.
+// nmsCase is NMS of RPN proposals.
 func nmsCase() Case {
 	const count = 6000
 	return Case{
@@ -68,7 +68,7 @@ func nmsCase() Case {
 	}
 }
 
-// choiceCase is what happens between and after a detector's two halves, on the device.
+// choiceCase is proposal selection and post-processing of a detector, on the device.
 func choiceCase() Case {
 	return Case{
 		Name:  "choice",
@@ -112,7 +112,7 @@ func startChoice(dev engine.Device) (*subject, error) {
 	return &subject{run: plan.RunAll, close: func() { plan.Close() }}, nil
 }
 
-// boxes are random boxes within an image, with sides from 16 to `largest`.
+// boxes returns random boxes in an image, with width and height from 16 to `largest`.
 func boxes(n int, width, height, largest float32) []geom.Box {
 	random := rand.New(rand.NewPCG(1, 3))
 	list := make([]geom.Box, n)
@@ -124,7 +124,7 @@ func boxes(n int, width, height, largest float32) []geom.Box {
 	return list
 }
 
-// noise is n values from [-1.7, 1.7), of variance about one.
+// noise returns n values from [-1.7, 1.7), of variance about 1.
 func noise(n int) []float32 {
 	random := rand.New(rand.NewPCG(1, 1))
 	v := make([]float32, n)

@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// contestant is a running process of a comparison.
+// contestant is the process of one framework.
 type contestant struct {
 	name    string
 	command *exec.Cmd
@@ -24,11 +24,11 @@ type contestant struct {
 	stderr  *lastLines
 	version string
 	ms      []float64
-	cpuMs   float64 // processor time of a run, in the round where it was least
+	cpuMs   float64 // CPU time of a run, minimum over rounds
 	rssMB   float64
 }
 
-// startContestant runs a command and waits until it is warm.
+// startContestant starts a process and waits until it has warmed up.
 func startContestant(ctx context.Context, name string, env, args []string) (*contestant, error) {
 	c := &contestant{name: name, stderr: &lastLines{}}
 	c.command = exec.CommandContext(ctx, args[0], args[1:]...)
@@ -54,7 +54,7 @@ func startContestant(ctx context.Context, name string, env, args []string) (*con
 	return c, nil
 }
 
-// round asks for a series of runs.
+// round requests a series of runs.
 func (c *contestant) round() error {
 	before, err := processorMs(c.command.Process.Pid)
 	if err != nil {
@@ -81,10 +81,9 @@ func (c *contestant) round() error {
 	return nil
 }
 
-const tickMs = 10 // the unit of Linux's processor times
+const tickMs = 10 // the unit of CPU times in Linux
 
-// processorMs is the processor time that a process has taken, user's and
-// system's, in milliseconds.
+// processorMs returns the CPU time of a process, user and system, in milliseconds.
 func processorMs(pid int) (float64, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -119,7 +118,7 @@ func (c *contestant) read(into any) error {
 	return nil
 }
 
-// stop ends the process: its standard input does.
+// stop ends the process by closing its standard input.
 func (c *contestant) stop() {
 	c.stdin.Close()
 	io.Copy(io.Discard, c.stdout)
@@ -146,7 +145,7 @@ func (l *lastLines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// last is the last line, where programs say what went wrong.
+// last returns the last line, which usually has the error.
 func (l *lastLines) last() string {
 	text := strings.TrimSpace(string(l.text))
 	if text == "" {
@@ -155,18 +154,18 @@ func (l *lastLines) last() string {
 	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
-// Options of a comparison.
+// Options are the options of Compare.
 type Options struct {
 	Rounds  int
-	Seconds float64 // of a contestant's round
+	Seconds float64 // seconds per timing
 	Threads int
-	Device  string // of ours; peers have "cpu", or the GPU of this name
-	Program string // this program, which `bench --serve` makes a contestant
-	Python  string // with the peers installed; none: ours alone
-	Scripts string // folder of the peers' scripts
+	Device  string // device of ScaleNet; baselines use "cpu", or the GPU of this name
+	Program string // this program, which is started with `bench --serve`
+	Python  string // Python with the baselines; "": ScaleNet only
+	Scripts string // folder of the scripts of the baselines
 }
 
-// ours runs a case of ours as a contestant.
+// ours starts the process of ScaleNet.
 func (o Options) ours(ctx context.Context, name, caseName string) (*contestant, error) {
 	return startContestant(ctx, name, nil, []string{o.Program, "bench", "--serve", caseName,
 		"--seconds", fmt.Sprint(o.Seconds), "--threads", fmt.Sprint(o.Threads), "--device", o.Device})
@@ -176,8 +175,8 @@ func (o Options) ours(ctx context.Context, name, caseName string) (*contestant, 
 // mapped anew every time, and half of the time goes to page faults.
 const malloc = "GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8000000000:glibc.malloc.top_pad=268435456"
 
-// peer runs a peer as a contestant. GOMP_SPINCOUNT is ours, too: without it,
-// libgomp's threads spin between rounds at the cost of the others.
+// peer starts the process of a baseline. GOMP_SPINCOUNT is set as for ScaleNet,
+// because libgomp threads would otherwise spin between rounds.
 func (o Options) peer(ctx context.Context, p Peer) (*contestant, error) {
 	env := []string{"GOMP_SPINCOUNT=5000", fmt.Sprint("OMP_NUM_THREADS=", o.Threads), "PYTHONWARNINGS=ignore", "PYTHONDONTWRITEBYTECODE=1"}
 	if p.Name == "PyTorch" {

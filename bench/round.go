@@ -13,23 +13,22 @@ import (
 	"scalenet/engine"
 )
 
-// warmUps are the runs before a contestant says that it is ready.
+// warmUps is the number of runs before the process is ready.
 const warmUps = 2
 
-// greeting is the first line that a contestant writes.
+// greeting is the first line that a process writes.
 type greeting struct {
 	Version string `json:"version"`
 }
 
-// round is what a contestant writes for each line that it reads.
+// round is the response to each line of standard input.
 type round struct {
 	Ms    []float64 `json:"ms"`     // wall time of each run
-	RSSMB float64   `json:"rss_mb"` // resident memory after them
+	RSSMB float64   `json:"rss_mb"` // resident memory after the runs
 }
 
-// Serve is our side of a comparison: it loads a case, warms up and answers each
-// line of commands with a round of at least one run and, as long as runs fit,
-// the given time.
+// Serve is the process of ScaleNet: it loads a case, warms up, and for each line of
+// commands makes runs for the given time, at least one run.
 func Serve(name string, dev engine.Device, length time.Duration, commands io.Reader, answers io.Writer) error {
 	list, err := selectFrom(append(Cases(), GPUCases()...), []string{name})
 	if err != nil {
@@ -70,7 +69,7 @@ func Serve(name string, dev engine.Device, length time.Duration, commands io.Rea
 	return lines.Err()
 }
 
-// residentMB is this process's resident memory in MiB.
+// residentMB returns the resident memory of this process in MiB.
 func residentMB() (float64, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Puts clients of other servers' APIs, deepstack-sdk, codeproject-ai-api and tritonclient (PyPI, pinned in clients.txt), into a
-# folder, for the tests that run them against ours:
+# Installs clients of compatible APIs (deepstack-sdk, codeproject-ai-api and tritonclient from PyPI, pinned in clients.txt) into a
+# folder, for the tests that run them against our server:
 #
 #     scripts/clients.sh build/clients && PYTHONPATH=build/clients python3 -c 'import tritonclient.http'
 #
-# Installs pip where it is missing. Instantaneous when the folder is complete already.
+# Installs pip if missing. Does nothing if the folder is complete.
 set -eu
 if [ $# -ne 1 ]; then
 	echo "usage: scripts/clients.sh FOLDER" >&2

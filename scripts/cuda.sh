@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Puts into a folder, from pinned wheels of PyPI, what compiles and tests the CUDA device on a machine without a GPU:
+# Installs into a folder, from pinned PyPI wheels, what is needed to compile and test the CUDA device without a GPU:
 #
 #     scripts/cuda.sh FOLDER headers    headers of CUDA 12.9, cuBLAS 12, cuDNN 8.9.7 and an empty libcuda to link with (6 MB)
 #     scripts/cuda.sh FOLDER cudnn      the libraries of cuDNN 8.9.7, whose descriptors work without a GPU (960 MB)
 #     scripts/cuda.sh FOLDER compiler   NVRTC and ptxas 12.9, which `make ptx` needs (145 MB)
 #
-# Several parts may be named: a wheel that two of them need is then downloaded once. Instantaneous when all is there. gorgonia.org/cu
-# compiles with these headers, not with those of CUDA 13, whatever the machine has installed.
+# Several parts may be given; a wheel that two of them need is then downloaded once. Does nothing if the folder is complete.
+# gorgonia.org/cu compiles with these headers, but not with those of CUDA 13.
 set -euo pipefail
 if [ $# -lt 2 ]; then
 	echo "usage: scripts/cuda.sh FOLDER headers|cudnn|compiler ..." >&2
@@ -31,8 +31,8 @@ mkdir -p "$folder"
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
-# wheel NAME==VERSION [FILES-PATTERN SUBFOLDER]...: downloads a wheel and takes the files out whose path matches; what follows
-# include/ in their path stays, of others the name.
+# wheel NAME==VERSION [FILES-PATTERN SUBFOLDER]...: downloads a wheel and extracts the files whose path matches. Headers keep
+# their path after include/, other files only their name.
 wheel() {
 	if ! pip3 download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest "$temporary" "$1" >"$temporary/log" 2>&1; then
 		tail -n 5 "$temporary/log" >&2

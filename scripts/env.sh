@@ -2,10 +2,12 @@
 #
 #     source scripts/env.sh && go test ./...
 #
-# It names the three OpenCV modules we use (OpenCV's own opencv_modules.hpp lists modules that need not be installed; the
-# folder imaging/opencv comes first on the include path with a list of three) and, where ONEDNN_ROOT is set to a prefix with
-# include/ and lib/ (see scripts/onednn3.sh), builds against that oneDNN instead of the system's. Where CUDA_ROOT is set to a folder of
-# scripts/cuda.sh, the CUDA device is built too (tag gpu). Sourcing it twice is harmless.
+# Effects:
+#   - Only three OpenCV modules are used: imaging/opencv, with its own opencv_modules.hpp, comes first on the include path, because
+#     that of OpenCV lists modules that need not be installed.
+#   - If ONEDNN_ROOT is a prefix with include/ and lib/ (see scripts/onednn3.sh), that oneDNN is used instead of the system's.
+#   - If CUDA_ROOT is a folder of scripts/cuda.sh, the CUDA device is built, too (tag gpu).
+# Sourcing it twice is harmless.
 
 if [ -n "${BASH_SOURCE:-}" ]; then
 	scalenet_root=$(cd "$(dirname "${BASH_SOURCE}")/.." && pwd)
@@ -33,7 +35,7 @@ if [ -n "${ONEDNN_ROOT:-}" ]; then
 	export CGO_LDFLAGS="-L$ONEDNN_ROOT/lib -Wl,-rpath,$ONEDNN_ROOT/lib $CGO_LDFLAGS"
 fi
 
-# Flags of the user's own (go env -w, or the environment) are kept.
+# Flags that the user has set (go env -w, or the environment) are kept.
 scalenet_goflags=$(go env GOFLAGS)
 case " $scalenet_goflags " in
 *gocv_specific_modules*) ;;

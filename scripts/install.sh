@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what building needs on Debian 12: a C++ compiler, make, oneDNN and three OpenCV modules. Quiet and instantaneous
-# when everything is there. Go itself (1.26 or later) is checked for, not installed. With --pip, pip as well (onednn3.sh); with
-# --browser, a browser without a window (the tests of package web).
+# Installs the build dependencies on Debian 12: a C++ compiler, make, oneDNN and three OpenCV modules. Does nothing, without output,
+# if all are installed. Go (1.26 or later) is checked for, not installed. --pip also installs pip (for onednn3.sh), --browser a
+# headless browser (for the tests of package web).
 set -eu
 
 want_go=26
@@ -17,7 +17,7 @@ if [ -n "$minor" ] && [ "$minor" -lt "$want_go" ]; then
 fi
 
 missing=
-# need_command NAME PACKAGE, need_file PATH PACKAGE: remember the package when the name or path is not there.
+# need_command NAME PACKAGE, need_file PATH PACKAGE: add the package to the list if the command or file is missing.
 need_command() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 need_file() { [ -e "$1" ] || missing="$missing $2"; }
 need_command g++ g++

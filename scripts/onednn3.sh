@@ -1,10 +1,10 @@
 #!/bin/sh
-# Puts oneDNN 3.2 (PyPI's onednn-cpu-gomp and onednn-devel-cpu-gomp 2023.2.0) into a folder, to build against instead of the
-# system's 2.6:
+# Installs oneDNN 3.2 (PyPI's onednn-cpu-gomp and onednn-devel-cpu-gomp 2023.2.0) into a folder, to build against instead of
+# oneDNN 2.6 of the system:
 #
 #     scripts/onednn3.sh build/onednn3 && ONEDNN_ROOT=$PWD/build/onednn3 && export ONEDNN_ROOT && . scripts/env.sh
 #
-# Installs pip where it is missing. Instantaneous when the folder is complete already.
+# Installs pip if missing. Does nothing if the folder is complete.
 set -eu
 if [ $# -ne 1 ]; then
 	echo "usage: scripts/onednn3.sh FOLDER" >&2

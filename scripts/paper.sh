@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The classifiers of the paper's Table 3 in miniature, on Tiny ImageNet: ResNet, ScaleNet evenly divided, the seed network, and ScaleNet
-# allocated from it, at the same multiply-adds and by the same schedule. Each step can be ended with Ctrl-C and is taken up again.
+# The classifiers of the paper's Table 3 in miniature, on Tiny ImageNet: ResNet, evenly allocated ScaleNet, the seed network, and the
+# ScaleNet allocated from it, with the same multiply-adds and schedule. Each step can be stopped with Ctrl-C and is resumed by the same command.
 #
-#     scripts/paper.sh data tiny-imagenet-200     arranges the unpacked data set as folders of classes (links, no copies)
+#     scripts/paper.sh data tiny-imagenet-200     arranges the unpacked data set as class folders (links, no copies)
 #     scripts/paper.sh networks                   writes the networks: resnet, seed, even
-#     scripts/paper.sh train seed                 trains a network: seed, even, resnet; and allocated, after the step allocate
-#     scripts/paper.sh allocate                   reads the allocation off the trained seed
-#     scripts/paper.sh table                      compares what is trained
+#     scripts/paper.sh train seed                 trains a network: seed, even, resnet, or after the step allocate: allocated
+#     scripts/paper.sh allocate                   allocates from the trained seed network
+#     scripts/paper.sh table                      compares the trained networks
 #
 # Settings: WORK (default runs/paper), PROGRAM (bin/scalenet), SEED (1), EPOCHS (15), THREADS (1), PRECISION (float32; bfloat16 on CPUs that have it).
 set -euo pipefail

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Puts pycocotools and numpy (PyPI, pinned) into a folder, for the tests that compare the evaluator with it:
+# Installs pycocotools and numpy (PyPI, pinned) into a folder, for the tests that compare the evaluator with it:
 #
 #     scripts/pycocotools.sh build/pycocotools && PYTHONPATH=build/pycocotools python3 -c 'import pycocotools'
 #
-# Installs pip where it is missing. Instantaneous when the folder is complete already.
+# Installs pip if missing. Does nothing if the folder is complete.
 set -eu
 if [ $# -ne 1 ]; then
 	echo "usage: scripts/pycocotools.sh FOLDER" >&2

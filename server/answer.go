@@ -13,15 +13,16 @@ import (
 	"scalenet/server/models"
 )
 
-// Answer is what /detect answers for one image. Boxes are continuous, in pixels
-// of the upright image; detections are sorted by score.
+// Answer is the response of /detect for one image. Boxes are in continuous pixel
+// coordinates after applying the EXIF orientation. Detections are in descending score
+// order.
 type Answer struct {
 	ID    string   `json:"id"`
 	Model ModelTag `json:"model"`
 	ImageDetections
 }
 
-// Answers is what it answers for several.
+// Answers is the response of /detect for several images.
 type Answers struct {
 	ID      string        `json:"id"`
 	Model   ModelTag      `json:"model"`
@@ -30,31 +31,31 @@ type Answers struct {
 
 // ImageResult is the result for one of several images, or its error.
 type ImageResult struct {
-	Name string `json:"name,omitempty"` // the client's
+	Name string `json:"name,omitempty"` // file name sent by the client
 	*ImageDetections
 	Error *Error `json:"error,omitempty"`
 }
 
-// ModelTag says which model answered.
+// ModelTag identifies the model that was used.
 type ModelTag struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 }
 
-// ImageDetections is what was found in one image.
+// ImageDetections has the detections of one image.
 type ImageDetections struct {
 	Image      ImageSize   `json:"image"`
 	Detections []Detection `json:"detections"`
 	TimingMS   TimingMS    `json:"timing_ms"`
 }
 
-// ImageSize is that of the upright image.
+// ImageSize is the size in pixels after applying the EXIF orientation.
 type ImageSize struct {
 	Width  int `json:"width"`
 	Height int `json:"height"`
 }
 
-// Detection is an object that was found.
+// Detection is a detected object.
 type Detection struct {
 	ClassID int32   `json:"class_id"`
 	Label   string  `json:"label"`
@@ -62,7 +63,7 @@ type Detection struct {
 	Box     Box     `json:"box"`
 }
 
-// Box has its corners in pixels.
+// Box has the corners of a box, in pixels.
 type Box struct {
 	X1 float32 `json:"x1"`
 	Y1 float32 `json:"y1"`
@@ -70,7 +71,7 @@ type Box struct {
 	Y2 float32 `json:"y2"`
 }
 
-// TimingMS is where the time went, in milliseconds.
+// TimingMS has the time by phase, in milliseconds.
 type TimingMS struct {
 	Queue       float64 `json:"queue"`
 	Decode      float64 `json:"decode"`
@@ -79,8 +80,8 @@ type TimingMS struct {
 	Postprocess float64 `json:"postprocess"`
 }
 
-// cocoResult is an entry of COCO's results; image_id is the image's place in
-// the request, from 0.
+// cocoResult is an entry of a COCO results list. image_id is the index of the image
+// in the request, from 0.
 type cocoResult struct {
 	ImageID    int        `json:"image_id"`
 	CategoryID int32      `json:"category_id"`
@@ -88,14 +89,14 @@ type cocoResult struct {
 	Score      float32    `json:"score"`
 }
 
-// The formats of an answer.
+// The formats of a response.
 const (
 	formatJSON  = "json"
 	formatCOCO  = "coco"
 	formatImage = "image"
 )
 
-// answerFormat is the one that the parameter names, or the Accept header.
+// answerFormat returns the format of the parameter, or that of the Accept header.
 func answerFormat(f form, accept string) (string, error) {
 	format := f.values.Get("format")
 	if format == "" {
@@ -157,13 +158,13 @@ func (f found) answer(m *models.Model) ImageDetections {
 
 func label(m *models.Model, d roi.Detection) string { return m.Classes()[d.Class-1] }
 
-// milliseconds to the microsecond.
+// milliseconds converts to milliseconds, rounded to a microsecond.
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func (s *Server) answerCOCO(c *gin.Context, all []found) {
 	results := []cocoResult{}
 	for i, f := range all {
-		if f.err != nil { // the form has no place for it
+		if f.err != nil { // the COCO format cannot hold errors
 			s.fail(c, f.err)
 			return
 		}
@@ -175,7 +176,7 @@ func (s *Server) answerCOCO(c *gin.Context, all []found) {
 	c.JSON(http.StatusOK, results)
 }
 
-// answerImage draws the boxes, the best on top.
+// answerImage responds with the image and its boxes, the highest score on top.
 func (s *Server) answerImage(c *gin.Context, m *models.Model, f found) {
 	drawn := f.image.Clone()
 	err := drawn.Draw(detector.Annotations(f.detections, m.Classes())...)

@@ -5,14 +5,14 @@ import (
 	"sync/atomic"
 )
 
-// budget bounds the bytes that requests hold. It never waits: who gets none is
-// refused.
+// budget limits the bytes that requests hold. It never waits: a request that exceeds
+// the limit is refused.
 type budget struct {
 	limit int64
 	used  atomic.Int64
 }
 
-// take is false if there are not so many bytes left.
+// take reserves n bytes. It returns false if fewer are left.
 func (b *budget) take(n int64) bool {
 	if b.used.Add(n) > b.limit {
 		b.used.Add(-n)
@@ -23,15 +23,15 @@ func (b *budget) take(n int64) bool {
 
 func (b *budget) give(n int64) { b.used.Add(-n) }
 
-// lease is what one request holds of the budget. It ends when everybody who holds
-// it has let go: the request, and the queue for each of its images.
+// lease is the memory reservation of one request. It is released when all holders
+// have ended it: the request, and the queue for each of its images.
 type lease struct {
 	from    *budget
 	held    atomic.Int64
 	holders atomic.Int32
 }
 
-// lease is held once.
+// lease returns a reservation with one holder.
 func (b *budget) lease() *lease {
 	l := &lease{from: b}
 	l.hold()
@@ -48,15 +48,15 @@ func (l *lease) take(n int64) bool {
 
 func (l *lease) hold() { l.holders.Add(1) }
 
-// end gives everything back when it is called by the last holder.
+// end releases the reservation if called by the last holder.
 func (l *lease) end() {
 	if l.holders.Add(-1) == 0 {
 		l.from.give(l.held.Swap(0))
 	}
 }
 
-// readAll reads to the end, taking memory as it grows, so that a client that
-// announces much and sends little holds little.
+// readAll reads to the end and reserves memory as the data grows, so that a client
+// with a large Content-Length that sends little reserves little.
 func (l *lease) readAll(r io.Reader) ([]byte, error) {
 	const first = 64 << 10
 	var data []byte

@@ -13,67 +13,67 @@ import (
 	"scalenet/server/schedule"
 )
 
-// Config of a Server. DefaultConfig has the values for everything but Models.
+// Config configures a Server. DefaultConfig sets everything but Models.
 type Config struct {
 	Models *models.Registry
-	// Page answers GET requests that no route of the API takes; nil is none.
+	// Page handles GET requests that are not for the API (the web UI); nil turns it off.
 	Page http.Handler
 	Log  *slog.Logger
 
 	Queue schedule.Options
-	// Timeout is how long a request may take from the end of its header, the
-	// body and the wait included.
+	// Timeout is the maximum time of a request after its header, including the body
+	// and queueing.
 	Timeout time.Duration
 	Limits  Limits
-	// Threshold is the lowest score that is answered where a request names none.
+	// Threshold is the default minimum score, for requests without a threshold.
 	Threshold float64
 	DeepStack DeepStack
-	// Version of the program, for clients that ask.
+	// Version of the program, in server metadata.
 	Version string
 
-	// Keys of the API; none lets everybody in.
+	// Keys are the API keys. Without any, the API is open.
 	Keys []string
-	// Hosts that requests may name in their Host header; none is any.
+	// Hosts are the accepted Host header values; empty accepts all.
 	Hosts []string
-	// Origins of pages elsewhere whose scripts may call the API (CORS).
+	// Origins are the origins allowed by CORS.
 	Origins []string
-	// TrustedProxies are addresses or networks whose X-Forwarded-For is believed.
+	// TrustedProxies are IP addresses or networks of proxies whose X-Forwarded-For is trusted.
 	TrustedProxies []string
-	// Rate is the number of requests a client may send a second, and Burst how
-	// many at once; 0 is no limit.
+	// Rate is the rate limit in requests per second per client, 0 is no limit. Burst
+	// is the number of requests that a client may send at once.
 	Rate  float64
 	Burst int
-	// AllowURL takes addresses of images, which the server fetches.
+	// AllowURL lets requests give images by URL, which the server fetches.
 	AllowURL bool
 
-	// Gauges are shown in /metrics beside the server's own.
+	// Gauges are additional metrics of /metrics.
 	Gauges []Gauge
 
-	// ReloadEvery is how often the models' files are looked at; 0 is never.
+	// ReloadEvery is the interval at which model files are checked for changes; 0 is never.
 	ReloadEvery time.Duration
-	// DrainDelay is how long the server, told to end, says that it is not ready
-	// and serves on, until nobody sends it requests any more.
+	// DrainDelay is the time after the context ends in which the server still serves
+	// but /readyz returns 503, so that load balancers stop sending requests.
 	DrainDelay time.Duration
-	// DrainTimeout is how long requests in flight may then take to end.
+	// DrainTimeout is the maximum wait for requests in progress after that.
 	DrainTimeout time.Duration
 }
 
-// Gauge is a figure that others measure, such as a device's memory.
+// Gauge is a metric that the caller measures, such as GPU memory.
 type Gauge struct {
 	Name, Help string // without the prefix scalenet_
 	Value      func() float64
 }
 
-// Limits of a request.
+// Limits are the limits of requests.
 type Limits struct {
 	Body   int            // bytes of a request's body
 	Image  imaging.Limits // of each image
 	Images int            // in one request
-	// Memory bounds the bytes of all bodies and decoded images in flight.
+	// Memory is the maximum total of bytes of bodies and decoded images, over all requests.
 	Memory int64
 }
 
-// DefaultConfig serves one image at a time and waits at most ten seconds.
+// DefaultConfig returns the defaults: batches of one image and at most ten seconds of queueing.
 func DefaultConfig() Config {
 	return Config{
 		Log:       slog.New(slog.DiscardHandler),
@@ -91,7 +91,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// validate checks the ranges; the error names the option and the value.
+// validate returns an error with option and value if a value is out of range.
 func (c Config) validate() error {
 	image := 2 * 3 * int64(c.Limits.Image.Pixels)
 	for _, k := range []struct {
@@ -129,9 +129,8 @@ func (c Config) validate() error {
 	return c.DeepStack.validate(c.Models)
 }
 
-// LoopbackHosts are the hosts by which a server on a loopback address is
-// reached; a page whose name was turned to point at it does not name one. nil
-// for other addresses.
+// LoopbackHosts returns the Host header values of a server on a loopback address,
+// which prevents DNS rebinding, or nil for other addresses.
 func LoopbackHosts(listen string) []string {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {

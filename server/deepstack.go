@@ -21,21 +21,20 @@ import (
 	"scalenet/server/models"
 )
 
-// The API of DeepStack and of CodeProject.AI, which cameras' and home automation's
-// programs speak: one image in a form, whole pixels, detections by falling
-// score.
+// The API of DeepStack and CodeProject.AI, used by camera and home automation
+// software: one image in a form, boxes in whole pixels, detections in descending score
+// order.
 
-// DeepStack says how its clients are answered.
+// DeepStack configures the API of DeepStack and CodeProject.AI.
 type DeepStack struct {
-	// Labels replace the names of classes, and "" leaves a class out. A class
-	// that is not there keeps its name.
+	// Labels rename classes; "" drops a class. Other classes keep their names.
 	Labels map[string]string
-	// Most detections in an answer, for clients with a fixed number of rows; 0
-	// is no bound.
+	// Most is the maximum number of detections per response, for clients with a
+	// fixed number of rows; 0 is no limit.
 	Most int
 }
 
-// validate checks that the classes exist: a misspelled one would go unnoticed.
+// validate returns an error for unknown classes, which would otherwise be ignored.
 func (d DeepStack) validate(registry *models.Registry) error {
 	if d.Most < 0 {
 		return fmt.Errorf("server: %w", config.Invalid("deepstack-max", d.Most, "at least 0"))
@@ -57,7 +56,7 @@ func (d DeepStack) validate(registry *models.Registry) error {
 	return nil
 }
 
-// label is a class's name for the clients; "" if they are not told of it.
+// label returns the name of a class for the clients, "" if the class is dropped.
 func (d DeepStack) label(class string) string {
 	if label, ok := d.Labels[class]; ok {
 		return label
@@ -65,8 +64,7 @@ func (d DeepStack) label(class string) string {
 	return class
 }
 
-// narrow leaves out the classes that have no label, before detections are
-// counted.
+// narrow drops the classes without a label, before detections are counted.
 func (d DeepStack) narrow(q *query, classes []string) {
 	for i, class := range classes {
 		if d.label(class) != "" {
@@ -82,8 +80,7 @@ func (d DeepStack) narrow(q *query, classes []string) {
 	}
 }
 
-// deepStackAnswer is what the clients are answered; times are in whole
-// milliseconds.
+// deepStackAnswer is the response. Times are in whole milliseconds.
 type deepStackAnswer struct {
 	Success     bool                  `json:"success"`
 	Message     string                `json:"message"`
@@ -112,13 +109,12 @@ type deepStackError struct {
 	RequestID string `json:"request_id"`
 }
 
-// deepStackPath tells the addresses of this API.
+// deepStackPath reports whether a URL path is of this API.
 func deepStackPath(path string) bool {
 	return strings.HasPrefix(path, "/v1/vision/") || strings.HasPrefix(path, "/v1/status/") || strings.HasPrefix(path, "/v1/server/")
 }
 
-// deepStackStatus is 400 for everything that is wrong with an image: it is what
-// these clients take for an invalid one.
+// deepStackStatus is 400 for all errors of an image, as these clients expect.
 func deepStackStatus(e *Error) int {
 	if e.Status == http.StatusUnsupportedMediaType || e.Status == http.StatusUnprocessableEntity {
 		return http.StatusBadRequest
@@ -155,7 +151,7 @@ func (s *Server) handleCustomList(c *gin.Context) {
 	c.JSON(http.StatusOK, gin.H{"success": true, "models": s.config.Models.Names()})
 }
 
-// handleDeepStack answers an image with the default model or the named one.
+// handleDeepStack runs the default model or the named model on an image.
 func (s *Server) handleDeepStack(ctx context.Context, c *gin.Context, l *lease) error {
 	start := time.Now()
 	if err := s.checkFormKey(c); err != nil {
@@ -184,12 +180,11 @@ func (s *Server) handleDeepStack(ctx context.Context, c *gin.Context, l *lease) 
 	return nil
 }
 
-// keyWithin is how far into a form its key is looked for.
+// keyWithin is the number of bytes at the start of a form that may contain the API key.
 const keyWithin = 16 << 10
 
-// checkFormKey looks for the key in a header, in the address, and where clients
-// of DeepStack send it: in the form, before the image. Who has none cannot make
-// the server read an image.
+// checkFormKey looks for the API key in a header, in the URL, and in the form before
+// the image, where DeepStack clients send it. Without a key no image is read.
 func (s *Server) checkFormKey(c *gin.Context) error {
 	if s.checkKey(c, c.Query("api_key")) == nil {
 		return nil

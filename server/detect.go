@@ -16,20 +16,20 @@ import (
 	"scalenet/server/schedule"
 )
 
-// batchKey says which images go through a network together.
+// batchKey is equal for images that can form a batch.
 type batchKey struct {
 	model *models.Model
 	size  geom.Size
 }
 
-// job is an image on its way through the network.
+// job is an image in the queue or in a batch.
 type job struct {
 	query  detector.Query
 	found  []roi.Detection
 	timing detector.Timing
 }
 
-// compute is the worker of the queue: the only one that runs a detector. On an asynchronous device it returns when the batch is pending, and
+// compute is the worker of the queue. Only it runs detectors. On an asynchronous device it returns when the batch is pending, and
 // wait blocks until its detections are known.
 func (s *Server) compute(key batchKey, batch []*job) (wait func() error, err error) {
 	start := time.Now()
@@ -55,7 +55,7 @@ func (s *Server) compute(key batchKey, batch []*job) (wait func() error, err err
 	return nil, wait()
 }
 
-// computed notes what became of a batch.
+// computed records the result of a batch.
 func (s *Server) computed(key batchKey, batch []*job, start time.Time, err error) error {
 	s.metrics.computed(key.model.Name, len(batch), time.Since(start), err)
 	if err != nil {
@@ -66,14 +66,13 @@ func (s *Server) computed(key batchKey, batch []*job, start time.Time, err error
 	return nil
 }
 
-// timing is where the time of an image went; the network's is that of its
-// batch.
+// timing is the time of an image by phase. Inference is that of its batch.
 type timing struct {
 	queue, decode time.Duration
 	detector.Timing
 }
 
-// found is what was found in one image.
+// found has the detections of one image.
 type found struct {
 	name       string
 	image      *imaging.Image
@@ -84,8 +83,8 @@ type found struct {
 
 type ticket = schedule.Ticket[batchKey, *job]
 
-// detect takes uploads through the queue and the network. Its error is that of
-// the whole request, those of single images are in what it returns.
+// detect queues uploads and returns their detections. err is an error of the whole
+// request. Errors of single images are in the results.
 func (s *Server) detect(ctx context.Context, l *lease, m *models.Model, uploads []upload, q query) ([]found, error) {
 	if err := s.fetchAll(ctx, l, uploads); err != nil {
 		return nil, err
@@ -110,7 +109,7 @@ func (s *Server) detect(ctx context.Context, l *lease, m *models.Model, uploads 
 	return all, nil
 }
 
-// detectSingle is detect for one upload; its error is the request's.
+// detectSingle is detect for one upload.
 func (s *Server) detectSingle(ctx context.Context, l *lease, m *models.Model, u upload, q query) (found, error) {
 	all, err := s.detect(ctx, l, m, []upload{u}, q)
 	if err != nil {
@@ -140,15 +139,14 @@ func (s *Server) detectOne(ctx context.Context, l *lease, m *models.Model, t *ti
 	return f
 }
 
-// decode holds the image's header against the limits, takes its memory, and
-// waits for its turn: decoding would otherwise keep the network from the
-// processors.
+// decode checks the image header against the limits, reserves memory, and waits for
+// a decoding slot, so that decoding does not take the CPU from inference.
 func (s *Server) decode(ctx context.Context, l *lease, data []byte) (*imaging.Image, error) {
 	h, err := imaging.Inspect(data, s.config.Limits.Image)
 	if err != nil {
 		return nil, err
 	}
-	if !l.take(2 * 3 * int64(h.Size.W) * int64(h.Size.H)) { // twice while it is turned upright, or drawn on
+	if !l.take(2 * 3 * int64(h.Size.W) * int64(h.Size.H)) { // two copies while the EXIF orientation is applied or boxes are drawn
 		return nil, errMemory
 	}
 	if err := s.decoders.Acquire(ctx, 1); err != nil {
@@ -158,9 +156,10 @@ func (s *Server) decode(ctx context.Context, l *lease, data []byte) (*imaging.Im
 	return imaging.Decode(data, s.config.Limits.Image)
 }
 
-// leased gives a handler of images its deadline and its memory, and answers
-// its error. The context ends when the client has gone, and not when it has only
-// closed its sending half, which ends that of net/http.
+// leased wraps a handler of images: it sets the deadline, makes the memory
+// reservation and responds to the error. The context ends when the client has
+// disconnected. Unlike that of net/http, it does not end when the client has only
+// closed its sending half.
 func (s *Server) leased(handle func(ctx context.Context, c *gin.Context, l *lease) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		closed := c.Request.Context()
@@ -180,7 +179,7 @@ func (s *Server) leased(handle func(ctx context.Context, c *gin.Context, l *leas
 	}
 }
 
-// handleDetect answers POST /detect.
+// handleDetect handles POST /detect.
 func (s *Server) handleDetect(ctx context.Context, c *gin.Context, l *lease) error {
 	f, err := s.readForm(c, l, s.config.Limits.Images)
 	if err != nil {
@@ -215,13 +214,13 @@ func (s *Server) handleDetect(ctx context.Context, c *gin.Context, l *lease) err
 	return nil
 }
 
-// readForm reads the body and takes it apart.
+// readForm reads and parses the body.
 func (s *Server) readForm(c *gin.Context, l *lease, images int) (form, error) {
 	body, err := s.readBody(c, l)
 	if err != nil {
 		return form{}, err
 	}
-	if !l.take(int64(len(body))) { // its parts are copies
+	if !l.take(int64(len(body))) { // its parts are copied
 		return form{}, errMemory
 	}
 	query, err := addressQuery(c.Request.URL.RawQuery)
@@ -231,7 +230,7 @@ func (s *Server) readForm(c *gin.Context, l *lease, images int) (form, error) {
 	return parseForm(c.GetHeader("Content-Type"), body, query, images)
 }
 
-// model finds a model by name; release it.
+// model returns a model by name. The caller must release it.
 func (s *Server) model(name string) (*models.Model, error) {
 	m := s.config.Models.Acquire(name)
 	if m == nil {

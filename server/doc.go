@@ -1,20 +1,19 @@
-// Package server offers detectors over HTTP, with gin.
+// Package server serves detectors over HTTP.
 //
-// A request goes through these files in this order:
+// A request passes through these files in this order:
 //
-//	middleware.go   identity, log, allowed hosts, key, rate
-//	body.go         the whole body, within the limits and the memory for bodies
+//	middleware.go   request id, log, allowed hosts, API key, rate limit
+//	body.go         reads the body, within the size and memory limits
 //	form.go         multipart, JSON or plain image: images and parameters
-//	query.go        parameters of a model: threshold, classes, size, ...
-//	detect.go       a place in the queue, decoding, the network
-//	answer.go       JSON, COCO's JSON, or the annotated image
-//	errors.go       what is answered when something fails
+//	query.go        detection parameters: threshold, classes, size, ...
+//	detect.go       queue, decoding, inference
+//	answer.go       response: JSON, COCO JSON, or the image with boxes
+//	errors.go       error responses
 //
-// Clients of other servers have their own forms and answers for the same work:
-// deepstack.go that of DeepStack and CodeProject.AI, inference_protocol.go and
-// inference_request.go the Open Inference Protocol. openapi.yaml describes all.
+// Compatible APIs: deepstack.go is that of DeepStack and CodeProject.AI,
+// inference_protocol.go and inference_request.go are the Open Inference Protocol.
+// openapi.yaml describes all endpoints.
 //
-// Package schedule is the queue, package models the detectors and their reload.
-// Nothing is started by [New] but the queue's worker; [Server.Run] listens,
-// drains and closes.
+// Package schedule has the queue, package models loads and reloads detectors. [New]
+// starts only the worker of the queue. [Server.Run] listens, drains and closes.
 package server

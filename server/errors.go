@@ -15,7 +15,7 @@ import (
 	"scalenet/server/schedule"
 )
 
-// Error is what a request is answered when it fails: {"error": {...}}.
+// Error is the response to a failed request: {"error": {...}}.
 type Error struct {
 	Status    int    `json:"-"`
 	Code      string `json:"code"`
@@ -28,8 +28,8 @@ type Error struct {
 func (e *Error) Error() string { return e.Message }
 func (e *Error) Unwrap() error { return e.cause }
 
-// statusClientGone is how a request is logged and counted whose client has gone.
-// No client is answered with it.
+// statusClientGone is logged and counted for a request whose client has disconnected.
+// It is never sent.
 const statusClientGone = 499
 
 func badRequest(format string, args ...any) *Error {
@@ -42,15 +42,15 @@ func shown[T ~string | ~[]byte](text T) string { return brief.Cut(text, 100) }
 
 func quoted(text string) string { return strconv.Quote(shown(text)) }
 
-// longestMessage of an error, in bytes.
+// longestMessage is the maximum length of an error message, in bytes.
 const longestMessage = 1000
 
 var (
 	errMemory = &Error{Status: http.StatusServiceUnavailable, Code: "queue_full", Message: "the server holds as many images as it has memory for; try again later"}
 )
 
-// asError is the answer to any error. What is not known is internal, and its
-// message stays in the log.
+// asError converts any error to a response. Unknown errors are internal errors, whose
+// message is only logged.
 func asError(err error) *Error {
 	var known *Error
 	var tooLong *http.MaxBytesError
@@ -80,7 +80,7 @@ func asError(err error) *Error {
 	return e(http.StatusInternalServerError, "internal", "the server failed; its log has more under this request's id")
 }
 
-// fail answers an error and ends the request's handlers.
+// fail responds with an error and aborts the handlers of the request.
 func (s *Server) fail(c *gin.Context, err error) {
 	e := s.requestError(c, err)
 	sent := *e
@@ -100,7 +100,7 @@ func (s *Server) requestError(c *gin.Context, err error) *Error {
 	return &e
 }
 
-// inForm is an error as the protocol of the address has it.
+// inForm returns an error in the form of the API of the request.
 func inForm(path string, e *Error) (status int, body any) {
 	switch {
 	case deepStackPath(path):
@@ -124,7 +124,7 @@ func (s *Server) noteError(c *gin.Context, e *Error) {
 	}
 }
 
-// retryAfter is the seconds after which the queue is likely to have a place.
+// retryAfter returns the seconds after which the queue is likely to have a free slot.
 func (s *Server) retryAfter() int {
 	return max(1, int((s.queue.EstimatedWait()+time.Second-1)/time.Second))
 }

@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// fetcher gets images from addresses that clients name. Only public addresses
-// are connected to: the check is made on the address of the connection itself,
-// so that neither a redirect nor a name that changes its address gets around it.
+// fetcher downloads images from URLs in requests, only from public IP addresses. The
+// IP address of the connection itself is checked, so that neither redirects nor DNS
+// rebinding can bypass the check.
 type fetcher struct {
 	client *http.Client
 	limit  int64
@@ -29,7 +29,8 @@ const (
 	fetches      = 16 // at a time
 )
 
-// newFetcher takes the check of addresses, which is publicAddress but in tests.
+// newFetcher returns a fetcher with a check of IP addresses: publicAddress except in
+// tests.
 func newFetcher(limit int, check func(netip.Addr) error) *fetcher {
 	dialer := checkedDialer(func(a netip.AddrPort) error { return check(a.Addr()) })
 	return &fetcher{
@@ -51,8 +52,7 @@ func newFetcher(limit int, check func(netip.Addr) error) *fetcher {
 	}
 }
 
-// checkedDialer connects only where the check, which sees the very address of
-// the connection, has no error.
+// checkedDialer connects only to IP addresses that pass the check.
 func checkedDialer(check func(netip.AddrPort) error) *net.Dialer {
 	return &net.Dialer{Timeout: fetchTimeout, Control: func(_, address string, _ syscall.RawConn) error {
 		a, err := netip.ParseAddrPort(address)

@@ -14,11 +14,11 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// longestKeyFile is the most bytes of a file with keys.
+// longestKeyFile is the maximum size of a key file in bytes.
 const longestKeyFile = 1 << 20
 
 // ReadKeys reads a file with one API key per line. Empty lines and lines that
-// begin with # are passed over. The error names the line, and never a key.
+// begin with # are skipped. The error names the line, but never a key.
 func ReadKeys(file io.Reader) ([]string, error) {
 	data, err := io.ReadAll(io.LimitReader(file, longestKeyFile+1))
 	if err != nil {
@@ -46,8 +46,8 @@ func ReadKeys(file io.Reader) ([]string, error) {
 	return all, nil
 }
 
-// SplitKeys reads API keys with commas or ends of lines between. The error names
-// the key by its number.
+// SplitKeys parses API keys separated by commas or line breaks. The error names the
+// number of the key.
 func SplitKeys(list string) ([]string, error) {
 	if list == "" {
 		return nil, nil
@@ -64,7 +64,7 @@ func SplitKeys(list string) ([]string, error) {
 	return all, nil
 }
 
-// soundKey checks that clients can send a key in a header.
+// soundKey returns an error if clients cannot send a key in a header.
 func soundKey(key string) error {
 	switch {
 	case key == "":
@@ -86,9 +86,8 @@ func (s *Server) authorized(c *gin.Context) {
 	}
 }
 
-// checkKey holds the keys that a request has against all there are, in a time that
-// tells nothing. They are in headers, or given where a protocol has another place
-// for one.
+// checkKey compares the keys of a request with all API keys, in constant time. The
+// keys are those of headers, and those given by an API that sends keys elsewhere.
 func (s *Server) checkKey(c *gin.Context, given string) error {
 	sent := []string{given, c.GetHeader("X-API-Key")}
 	if scheme, bearer, _ := strings.Cut(c.GetHeader("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
@@ -100,7 +99,7 @@ func (s *Server) checkKey(c *gin.Context, given string) error {
 	return &Error{Status: http.StatusUnauthorized, Code: "unauthorized", Message: "an API key is needed, as Authorization: Bearer KEY or X-API-Key: KEY"}
 }
 
-// keys are the SHA-256 of the API's keys.
+// keys are the SHA-256 digests of the API keys.
 type keys [][sha256.Size]byte
 
 func hashKeys(plain []string) (k keys) {

@@ -12,7 +12,7 @@ import (
 	"scalenet/server/models"
 )
 
-// metrics are what /metrics shows; docs/serving.md lists them.
+// metrics are the metrics of /metrics, which docs/serving.md lists.
 type metrics struct {
 	registry *prometheus.Registry
 
@@ -46,26 +46,26 @@ func newMetrics(s *Server) *metrics {
 	seconds := prometheus.ExponentialBuckets(0.001, 2, 16) // to 33 s
 	m := &metrics{
 		registry:  r,
-		requests:  counter("requests_total", "Requests by endpoint and HTTP status; 499 is a client that has gone.", "endpoint", "status"),
-		duration:  histogram("request_seconds", "Time from a request's header to the end of its answer.", seconds, "endpoint"),
-		images:    counter("images_total", "Images by model and outcome: ok, or the code of the error.", "model", "outcome"),
-		undecoded: counter("decode_failures_total", "Images that could not be decoded, by the code of the error.", "reason"),
-		queued:    histogram("queue_seconds", "Time that an image waited for the network.", seconds, "model"),
-		compute:   histogram("compute_seconds", "Time of a batch in the network, preparation and choice of detections included.", seconds, "model"),
-		batch:     histogram("batch_size", "Images in a batch.", prometheus.ExponentialBuckets(1, 2, 7), "model"),
-		failures:  counter("compute_failures_total", "Batches that failed in the network.", "model"),
+		requests:  counter("requests_total", "Requests by endpoint and HTTP status; 499 means that the client has disconnected.", "endpoint", "status"),
+		duration:  histogram("request_seconds", "Time from the request header to the end of the response.", seconds, "endpoint"),
+		images:    counter("images_total", "Images by model and outcome: ok or the error code.", "model", "outcome"),
+		undecoded: counter("decode_failures_total", "Images that could not be decoded, by error code.", "reason"),
+		queued:    histogram("queue_seconds", "Queueing time per image.", seconds, "model"),
+		compute:   histogram("compute_seconds", "Time per batch for preprocessing, inference and post-processing.", seconds, "model"),
+		batch:     histogram("batch_size", "Images per batch.", prometheus.ExponentialBuckets(1, 2, 7), "model"),
+		failures:  counter("compute_failures_total", "Batches that failed in inference.", "model"),
 		reloads:   counter("reloads_total", "Reloads of models by outcome: ok or failed.", "model", "outcome"),
 	}
-	m.cancelled = prometheus.NewCounter(prometheus.CounterOpts{Name: "scalenet_cancelled_total", Help: "Images whose client had gone before they were answered."})
+	m.cancelled = prometheus.NewCounter(prometheus.CounterOpts{Name: "scalenet_cancelled_total", Help: "Images whose client disconnected before the response."})
 	r.MustRegister(m.cancelled, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), modelInfo{s.config.Models})
 	for _, g := range s.config.Gauges {
 		gauge(g.Name, g.Help, g.Value)
 	}
-	gauge("queue_depth", "Places of the queue that are taken.", func() float64 { return float64(s.queue.Depth()) })
-	gauge("queue_places", "Places of the queue.", func() float64 { return float64(s.config.Queue.Places) })
-	gauge("queue_wait_seconds", "How long a new image would have to wait.", func() float64 { return s.queue.EstimatedWait().Seconds() })
-	gauge("memory_bytes", "Bytes of bodies and decoded images in flight.", func() float64 { return float64(s.memory.used.Load()) })
-	gauge("ready", "1 while the server wants requests.", func() float64 {
+	gauge("queue_depth", "Queue slots in use.", func() float64 { return float64(s.queue.Depth()) })
+	gauge("queue_places", "Queue slots.", func() float64 { return float64(s.config.Queue.Places) })
+	gauge("queue_wait_seconds", "Estimated queueing time of a new image.", func() float64 { return s.queue.EstimatedWait().Seconds() })
+	gauge("memory_bytes", "Bytes of bodies and decoded images of all requests in progress.", func() float64 { return float64(s.memory.used.Load()) })
+	gauge("ready", "1 if the server is ready, otherwise 0.", func() float64 {
 		if s.ready() {
 			return 1
 		}
@@ -83,7 +83,7 @@ func (m *metrics) request(endpoint string, status int, d time.Duration) {
 	m.duration.WithLabelValues(endpoint).Observe(d.Seconds())
 }
 
-// computed notes a batch.
+// computed records a batch.
 func (m *metrics) computed(model string, n int, d time.Duration, err error) {
 	m.batch.WithLabelValues(model).Observe(float64(n))
 	m.compute.WithLabelValues(model).Observe(d.Seconds())
@@ -92,7 +92,7 @@ func (m *metrics) computed(model string, n int, d time.Duration, err error) {
 	}
 }
 
-// image notes what became of an image.
+// image records the outcome of an image.
 func (m *metrics) image(model string, f found) {
 	if f.err == nil {
 		m.images.WithLabelValues(model, "ok").Inc()
@@ -117,7 +117,7 @@ func (m *metrics) reloaded(r models.Reload) {
 	m.reloads.WithLabelValues(r.Name, outcome).Inc()
 }
 
-// modelInfo shows which models serve: 1 for each name and version.
+// modelInfo is 1 for the name and version of each model in use.
 type modelInfo struct{ models *models.Registry }
 
 var modelInfoDesc = prometheus.NewDesc("scalenet_model_info", "Models that serve, with their version.", []string{"model", "version"}, nil)

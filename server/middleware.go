@@ -28,7 +28,7 @@ const (
 
 var soundID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// identify gives each request its id: the client's own if it is sound.
+// identify sets the request id: that of the client if valid, or a new one.
 func identify(c *gin.Context) {
 	id := c.GetHeader("X-Request-ID")
 	if !soundID.MatchString(id) {
@@ -39,7 +39,7 @@ func identify(c *gin.Context) {
 	c.Header("X-Content-Type-Options", "nosniff")
 }
 
-// lingering lets a client read the answer to a request that is not read.
+// lingering lets a client read the response to a request whose body is not read.
 func lingering(c *gin.Context) {
 	if connection := connOf(c.Request.Context()); connection != nil {
 		request, done := connection.watch(c.Request)
@@ -51,7 +51,7 @@ func lingering(c *gin.Context) {
 
 func requestID(c *gin.Context) string { return c.GetString(requestIDKey) }
 
-// observe counts and logs each request when it has ended.
+// observe counts and logs each request at its end.
 func (s *Server) observe(c *gin.Context) {
 	start := time.Now()
 	c.Next()
@@ -105,7 +105,7 @@ func (s *Server) recovered(c *gin.Context) {
 	c.Next()
 }
 
-// allowedHost refuses requests for other hosts than those served.
+// allowedHost refuses requests whose Host header is not accepted.
 func (s *Server) allowedHost(c *gin.Context) {
 	if len(s.config.Hosts) == 0 {
 		return
@@ -120,7 +120,7 @@ func (s *Server) allowedHost(c *gin.Context) {
 	}
 }
 
-// rates holds a limiter for each of the clients seen last.
+// rates has the rate limiters of the most recent clients.
 type rates struct {
 	limit   rate.Limit
 	burst   int
@@ -135,7 +135,7 @@ func newRates(perSecond float64, burst int) (*rates, error) {
 	return &rates{rate.Limit(perSecond), burst, clients}, err
 }
 
-// limited refuses a client's requests beyond its rate.
+// limited refuses requests beyond the rate limit of a client.
 func (s *Server) limited(c *gin.Context) {
 	if s.rates == nil {
 		return

@@ -13,19 +13,19 @@ import (
 	"scalenet/server/models"
 )
 
-// query says how images are looked at and which detections are answered.
+// query has the detection parameters of a request.
 type query struct {
 	settings  detector.Settings
 	threshold float32
 	classes   []bool // by class; nil is all
-	most      int    // detections an image
+	most      int    // maximum detections per image
 }
 
-// parameters are the names that /detect knows.
+// parameters are the parameter names of /detect.
 var parameters = []string{"classes", "format", "max", "model", "nms", "size", "threshold"}
 
-// addressQuery reads the query string of an address. Unlike URL.Query, it drops
-// nothing.
+// addressQuery parses the query string of a URL. Unlike URL.Query, it returns an
+// error for what it cannot parse.
 func addressQuery(raw string) (url.Values, error) {
 	values := url.Values{}
 	for part := range strings.SplitSeq(raw, "&") {
@@ -48,8 +48,8 @@ func addressQuery(raw string) (url.Values, error) {
 	return values, nil
 }
 
-// parseQuery reads the parameters that concern a model. The error names the
-// parameter and the value.
+// parseQuery parses the detection parameters. Its error names the parameter and the
+// value.
 func parseQuery(values url.Values, m *models.Model, threshold float64) (query, error) {
 	for key := range values {
 		if !slices.Contains(parameters, key) {
@@ -92,8 +92,8 @@ func parseQuery(values url.Values, m *models.Model, threshold float64) (query, e
 	return q, nil
 }
 
-// narrow keeps the network's last step from working on what is not answered.
-// What is below the threshold never removes what is above it.
+// narrow sets the score threshold and the top k of post-processing. A higher threshold
+// does not change the result, because NMS never suppresses a box by one of lower score.
 func (q *query) narrow() {
 	d := &q.settings.Detections
 	d.Score = max(0, float64(math.Nextafter32(q.threshold, -1)))
@@ -112,8 +112,8 @@ func unitParameter(values url.Values, key string, otherwise float64) (float32, e
 	return float32(v), nil
 }
 
-// setSize takes the sizes of the published protocols and the model's own. Others
-// would need a compiled plan each.
+// setSize accepts the published sizes and that of the model. Each other size would
+// need a compiled plan.
 func (q *query) setSize(text string) error {
 	if text == "" || text == "model" {
 		return nil
@@ -129,7 +129,7 @@ func (q *query) setSize(text string) error {
 	return badRequest("size = %q: want %sor model", shown(text), names)
 }
 
-// parseClasses reads names and ids, with commas between.
+// parseClasses parses comma-separated class names and ids.
 func parseClasses(lists []string, names []string) ([]bool, error) {
 	var classes []bool
 	for _, text := range strings.Split(strings.Join(lists, ","), ",") {
@@ -153,7 +153,7 @@ func parseClasses(lists []string, names []string) ([]bool, error) {
 	return classes, nil
 }
 
-// someOf lists names, not more than fit into a message.
+// someOf lists the first names, as many as fit into a message.
 func someOf(names []string) string {
 	const most = 20
 	if len(names) <= most {
@@ -162,7 +162,7 @@ func someOf(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
-// choose keeps the detections that are asked for, in their order.
+// choose returns the requested detections, in their order.
 func (q query) choose(found []roi.Detection) []roi.Detection {
 	chosen := []roi.Detection{}
 	for _, d := range found {

@@ -17,7 +17,7 @@ const (
 	headerTimeout = 10 * time.Second
 	bodyTimeout   = time.Minute
 	idleTimeout   = 2 * time.Minute
-	writeTimeout  = time.Minute // of the answer alone
+	writeTimeout  = time.Minute // of the response only
 )
 
 // server is what serves connections of clients.
@@ -51,10 +51,9 @@ func (s *Server) closing() http.Handler {
 	})
 }
 
-// Run serves on a listener until the context ends, and watches the models'
-// files. Then it is not ready, serves on for the drain delay, finishes what is
-// in flight, and closes. The error is nil unless listening failed or requests
-// were cut off by the drain timeout.
+// Run serves on a listener until ctx ends, and watches the model files. It then
+// reports not ready, keeps serving for DrainDelay, finishes requests in progress and
+// closes. It returns an error if listening failed or DrainTimeout aborted requests.
 func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	h := s.server()
 	failed := make(chan error, 1)
@@ -79,7 +78,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
-// drain ends serving without losing a request.
+// drain stops serving without losing a request.
 func (s *Server) drain(h *http.Server) error {
 	s.draining.Store(true)
 	s.config.Log.Info("draining", "delay", s.config.DrainDelay, "queued", s.queue.Depth())
@@ -94,7 +93,7 @@ func (s *Server) drain(h *http.Server) error {
 	return err
 }
 
-// Reload reads all models again. A server that is ending does not.
+// Reload reloads all models, unless the server is closing.
 func (s *Server) Reload() {
 	if s.draining.Load() {
 		s.config.Log.Info("no reload: the server is ending")

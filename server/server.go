@@ -14,7 +14,7 @@ import (
 	"scalenet/server/schedule"
 )
 
-// Server answers requests. It is an http.Handler through Handler.
+// Server serves the API. Handler returns its http.Handler.
 type Server struct {
 	config   Config
 	queue    *schedule.Queue[batchKey, *job]
@@ -29,8 +29,8 @@ type Server struct {
 	draining atomic.Bool
 }
 
-// New makes a server, which owns the configuration's models from then on. The
-// error names the option that is wrong.
+// New returns a server, which then owns the models of the configuration. The error
+// names the invalid option.
 func New(c Config) (*Server, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -55,13 +55,13 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// Handler is the whole API and the page.
+// Handler returns the handler of the API and the web UI.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// ready tells whether the server wants requests.
+// ready reports whether the server is ready.
 func (s *Server) ready() bool { return s.unready() == nil }
 
-// unready is why it does not, nil if it does.
+// unready returns why the server is not ready, nil if it is.
 func (s *Server) unready() error {
 	switch {
 	case s.faults.many():
@@ -72,8 +72,8 @@ func (s *Server) unready() error {
 	return nil
 }
 
-// Close finishes what is queued and closes the models. Nothing may be sent to
-// the handler any more.
+// Close finishes queued images and closes the models. The handler must not be used
+// afterwards.
 func (s *Server) Close() {
 	s.queue.Close()
 	s.faults.reopen.Wait()
@@ -122,7 +122,7 @@ func get(routes gin.IRoutes, path string, handle gin.HandlerFunc) {
 	routes.Match([]string{http.MethodGet, http.MethodHead}, path, handle)
 }
 
-// handleElse answers what is not the API's: the page.
+// handleElse handles requests outside the API: the web UI.
 func (s *Server) handleElse(c *gin.Context) {
 	path := c.Request.URL.Path
 	read := c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead

@@ -6,7 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// ModelInfo is a model in the answer of /models.
+// ModelInfo is a model in the response of /models.
 type ModelInfo struct {
 	ModelTag
 	Default bool        `json:"default"`
@@ -21,7 +21,7 @@ type ClassInfo struct {
 	Label string `json:"label"`
 }
 
-// InputInfo is the size at which the model looks at images.
+// InputInfo is the size of the model input.
 type InputInfo struct {
 	Shorter int `json:"shorter"`
 	Longest int `json:"longest"`
@@ -44,10 +44,10 @@ func (s *Server) handleModels(c *gin.Context) {
 	c.JSON(http.StatusOK, gin.H{"models": list})
 }
 
-// handleHealth says that the process lives.
+// handleHealth handles /healthz: the process is alive.
 func (s *Server) handleHealth(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
 
-// handleReady says whether the server wants requests.
+// handleReady handles /readyz.
 func (s *Server) handleReady(c *gin.Context) {
 	if err := s.unready(); err != nil {
 		s.fail(c, err)

@@ -31,7 +31,7 @@ func testErrors(t *testing.T, b *bench) {
 	}{
 		{"Text", "notes.txt", "This is not an image that the server can read", "JPEG, PNG", "415", []byte("Buy milk.\n")},
 		{"Empty", "empty.jpg", "The file is empty", "Choose another", "", nil},
-		{"Corrupt", "cut.jpg", "The image is damaged", "cut off", "422", data[:len(data)/2]},
+		{"Corrupt", "cut.jpg", "The image is damaged", "truncated", "422", data[:len(data)/2]},
 		{"Large", "large.jpg", "The file is too large for this server", "smaller copy", "413", large},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -261,7 +261,7 @@ func testKeyboard(t *testing.T, b *bench) {
 	all := strings.Join(names, "\n")
 	assert.NotContains(t, all, "NAMELESS")
 	assert.NotContains(t, all, "INVISIBLE")
-	for _, want := range []string{"A ScaleNet Detector", "SELECT Model", "BUTTON Choose", "BUTTON Save JSON", "INPUT Confidence at least"} {
+	for _, want := range []string{"A ScaleNet Detector", "SELECT Model", "BUTTON Choose", "BUTTON Save JSON", "INPUT Minimum confidence"} {
 		assert.Contains(t, all, want)
 	}
 	assert.Equal(t, 1, strings.Count(all, "\ng "), "one of the boxes")

@@ -1,6 +1,6 @@
-// Package web is what a browser shows of a server: the page that finds objects
-// in an image, and the one that shows the API's description. Both are plain ES
-// modules and CSS, embedded, and send requests to their own server only.
+// Package web has the web UI of the server: a page for object detection and the API
+// reference. Both are embedded, consist of plain ES modules and CSS, and send requests
+// only to their own server.
 //
 //	assets/index.html, css/detect.css, js/main.js   /
 //	assets/docs.html, css/docs.css, js/docs.js      /docs
@@ -25,12 +25,12 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// policy lets the pages load what is served beside them, show images that they
-// hold themselves, and nothing else; no script or style stands in the HTML.
+// policy is the Content-Security-Policy. The pages may load files of their own server
+// and show images from memory, and nothing else. HTML has no inline script or style.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; media-src 'self' blob:; " +
 	"form-action 'none'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
-// contentTypes by extension, so that they don't depend on the system's table.
+// contentTypes maps extensions to types, independent of the table of the system.
 var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".css":  "text/css; charset=utf-8",
@@ -40,15 +40,14 @@ var contentTypes = map[string]string{
 	".bccd": "text/plain; charset=utf-8", // examples/LICENSE.bccd
 }
 
-// file is what is answered at an address.
+// file is the response at a URL path.
 type file struct {
 	contentType, etag string
 	data              []byte
 }
 
-// Handler serves the pages and what they need. Other addresses are answered 404,
-// in the form of the API's errors with the id in the X-Request-ID header that the
-// caller has set.
+// Handler serves the pages and their files. Other URLs get 404 as an API error, with
+// the id of the X-Request-ID header that the caller has set.
 func Handler() http.Handler {
 	files := map[string]file{}
 	add(files, "/", assets, "assets")
@@ -60,8 +59,8 @@ func Handler() http.Handler {
 	return handler(files)
 }
 
-// add gives every file below a folder its address. The files are embedded, so
-// that reading them cannot fail.
+// add adds every file below a folder at its URL. Reading cannot fail, because the
+// files are embedded.
 func add(files map[string]file, address string, from fs.FS, folder string) {
 	err := fs.WalkDir(from, folder, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -98,7 +97,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	header.Set("Content-Type", f.contentType)
 	header.Set("ETag", f.etag)
-	header.Set("Cache-Control", "no-cache") // asked again each time: names don't change with the content
+	header.Set("Cache-Control", "no-cache") // revalidated each time, because names do not change with the content
 	header.Set("Content-Security-Policy", policy)
 	header.Set("Permissions-Policy", "camera=(self), microphone=(), geolocation=()")
 	header.Set("Referrer-Policy", "no-referrer")

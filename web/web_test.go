@@ -32,8 +32,8 @@ func TestHandler(t *testing.T) {
 		address, contentType, has string
 		status                    int
 	}{
-		{"/", "text/html; charset=utf-8", "<h2>Find objects", 200},
-		{"/?from=elsewhere", "text/html; charset=utf-8", "<h2>Find objects", 200},
+		{"/", "text/html; charset=utf-8", "<h2>Detect objects", 200},
+		{"/?from=elsewhere", "text/html; charset=utf-8", "<h2>Detect objects", 200},
 		{"/docs", "text/html; charset=utf-8", "openapi.yaml", 200},
 		{"/js/main.js", "text/javascript; charset=utf-8", "import", 200},
 		{"/css/base.css", "text/css; charset=utf-8", ":root", 200},

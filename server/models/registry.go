@@ -11,13 +11,13 @@ import (
 	"scalenet/detector"
 )
 
-// Open puts a model on a device of its own; close frees both.
+// Open copies a model to its own device. close frees both.
 type Open func(*detector.Model) (d *detector.Detector, close func(), err error)
 
 // Model is a loaded detector. Only the worker of a queue may run it.
 type Model struct {
 	Name     string
-	Version  string // the first 12 digits of the file's digest
+	Version  string // first 12 hex digits of the SHA-256 of the file
 	Detector *detector.Detector
 
 	path  string
@@ -29,13 +29,13 @@ type Model struct {
 // Classes are the names of the model's classes; class k is the one before k.
 func (m *Model) Classes() []string { return m.Detector.Model().Classes }
 
-// Use counts one more user, of a model that has one.
+// Use adds a user to a model that already has one.
 func (m *Model) Use() { m.users.Add(1) }
 
 // Release ends a use.
 func (m *Model) Release() { m.users.Done() }
 
-// Registry holds the models by name.
+// Registry has the models by name.
 type Registry struct {
 	files   files
 	sources []Source
@@ -54,10 +54,9 @@ type Registry struct {
 	closing sync.WaitGroup // replaced models that are still in use
 }
 
-// NewRegistry loads all models, the first of which is the default one. One that
-// does not load is an error that names its file; so is a context that ends
-// before all are loaded, and is of no concern afterwards.
-// The options are those of reading files.
+// NewRegistry loads all models. The first is the default model. If a model cannot be
+// loaded, or ctx ends before all are loaded, it returns an error that names the file.
+// ctx is not used later. opts are the options of reading files.
 func NewRegistry(ctx context.Context, sources []Source, open Open, options ...checkpoint.Option) (*Registry, error) {
 	return newRegistry(ctx, sources, disk{open, options})
 }
@@ -93,10 +92,10 @@ func (r *Registry) load(ctx context.Context, s Source) (m *Model, err error) {
 	return r.files.load(ctx, s)
 }
 
-// Default is the name of the model that serves when none is named.
+// Default returns the name of the default model.
 func (r *Registry) Default() string { return r.sources[0].Name }
 
-// Names lists the models in the order in which they were named.
+// Names returns the names of the models in the order of the command line.
 func (r *Registry) Names() []string {
 	names := make([]string, len(r.sources))
 	for i, s := range r.sources {
@@ -105,9 +104,9 @@ func (r *Registry) Names() []string {
 	return names
 }
 
-// Acquire finds a model; "" is the default one. It is not closed before release
-// is called, as often as there were calls of Acquire. It is nil if there is none
-// of that name, or the registry is closed.
+// Acquire returns a model by name; "" is the default model. The model stays open
+// until Release is called, once per call of Acquire. Acquire returns nil if the name
+// is unknown or the registry is closed.
 func (r *Registry) Acquire(name string) *Model {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -118,8 +117,8 @@ func (r *Registry) Acquire(name string) *Model {
 	return m
 }
 
-// All are the models that serve, in the order in which they were named; none
-// once the registry is closed. Release each.
+// All returns the models in the order of Names, or none if the registry is closed.
+// The caller must release each.
 func (r *Registry) All() []*Model {
 	var all []*Model
 	for _, s := range r.sources {
@@ -130,7 +129,7 @@ func (r *Registry) All() []*Model {
 	return all
 }
 
-// retire closes a model when its last user is done.
+// retire closes a model after its last user has released it.
 func (r *Registry) retire(m *Model) {
 	r.closing.Go(func() {
 		m.users.Wait()
@@ -138,8 +137,8 @@ func (r *Registry) retire(m *Model) {
 	})
 }
 
-// Close closes all models and waits for those that are in use. A reload that is
-// under way is given up, and later ones do nothing.
+// Close closes all models and waits for those in use. A reload in progress is
+// cancelled, and later reloads do nothing.
 func (r *Registry) Close() {
 	r.mu.Lock()
 	r.closed = true

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Reload is what became of a model's file.
+// Reload is the result of reloading a model file.
 type Reload struct {
 	Name, Old, New string // versions
-	Err            error  // the old one serves on
+	Err            error  // the old model stays in use
 }
 
-// failure is a file that did not load.
+// failure is a model file that could not be loaded.
 type failure struct {
 	stamp   stamp
 	message string
@@ -24,19 +24,17 @@ type failure struct {
 // again: loading takes time from the models that serve.
 const maxLooks = 3
 
-// Refresh reloads models, with all set every one and otherwise those whose files
-// have changed, and reports on each. A file that was read and is unsound is left
-// alone until it changes; one that could not be read is tried again, and is
-// reported on again when the error is another. It does nothing once the
-// registry is closed.
+// Refresh reloads the models whose files have changed, or all models, and returns one
+// Reload per model. An invalid file is retried only after it changes. A file that
+// could not be read is retried, and reported again if the error differs. Refresh does
+// nothing after Close.
 func (r *Registry) Refresh(all bool) []Reload {
 	return r.refresh(all, func(string, stamp) bool { return true })
 }
 
-// Watch refreshes every interval until the context or the registry ends, and
-// tells of each reload. A file that is written in place is read when it has
-// stayed the same for one interval, whatever becomes of others; one that was
-// renamed into its place is whole and read at once.
+// Watch refreshes every interval until the context or the registry ends, and reports
+// each reload. A file that is written in place is read when it has not changed for
+// one interval. A file that was renamed to the path is complete and read at once.
 func (r *Registry) Watch(ctx context.Context, interval time.Duration, tell func(Reload)) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

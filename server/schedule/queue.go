@@ -23,15 +23,15 @@ var (
 
 // Options of a Queue.
 type Options struct {
-	// Places is how many jobs may wait or be prepared at a time.
+	// Places is the maximum number of jobs that wait or are being prepared.
 	Places int
-	// Wait is how long a new job may have to wait, by the time that jobs took
-	// lately; 0 is no bound.
+	// Wait is the maximum estimated queueing time of a new job, from recent
+	// processing times; 0 is no limit.
 	Wait time.Duration
-	// Batch is how many jobs of one key are computed together at most; 1 is none.
+	// Batch is the maximum batch size, of jobs with one key; 1 turns batching off.
 	// Batches have 1, 2, 4, ... jobs, so that few sizes need a compiled plan.
 	Batch int
-	// Delay is how long the oldest job waits for others to complete its batch.
+	// Delay is the maximum time that a job waits for its batch to fill; 0 is off.
 	Delay time.Duration
 }
 
@@ -39,7 +39,7 @@ type Options struct {
 // batch, if there is one, is started before wait is called.
 type Work[K comparable, T any] func(key K, values []T) (wait func() error, err error)
 
-// Queue hands jobs to one worker. K says which jobs can be computed together.
+// Queue passes jobs to one worker. Jobs with equal keys K can form a batch.
 type Queue[K comparable, T any] struct {
 	options Options
 	work    Work[K, T]
@@ -48,7 +48,7 @@ type Queue[K comparable, T any] struct {
 
 	mu       sync.Mutex
 	waiting  []*job[K, T]
-	reserved int // places of tickets that have not become jobs
+	reserved int // slots of tickets that have not become jobs
 	running  int
 	started  time.Time     // when the batch that runs was started, or the one before it was done
 	perJob   time.Duration // smoothed time of a job
@@ -65,8 +65,8 @@ type job[K comparable, T any] struct {
 	done    chan struct{}
 }
 
-// New starts a queue. One goroutine calls the work and the wait that it returns.
-// An error, or a panic, is that of all values of the batch.
+// New starts a queue. One goroutine calls work and the wait that it returns. An error
+// or a panic is the error of all jobs of the batch.
 func New[K comparable, T any](o Options, work Work[K, T]) *Queue[K, T] {
 	o.Places, o.Batch = max(o.Places, 1), max(o.Batch, 1)
 	q := &Queue[K, T]{options: o, work: work, wake: make(chan struct{}, 1), ended: make(chan struct{})}
@@ -74,13 +74,13 @@ func New[K comparable, T any](o Options, work Work[K, T]) *Queue[K, T] {
 	return q
 }
 
-// Ticket is a place in the queue.
+// Ticket is a reserved queue slot.
 type Ticket[K comparable, T any] struct {
 	q    *Queue[K, T]
 	used bool
 }
 
-// Reserve takes n places, all or none. The error is ErrFull or ErrClosed.
+// Reserve reserves n queue slots, all or none. The error is ErrFull or ErrClosed.
 func (q *Queue[K, T]) Reserve(n int) ([]*Ticket[K, T], error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -101,7 +101,7 @@ func (q *Queue[K, T]) Reserve(n int) ([]*Ticket[K, T], error) {
 	return tickets, nil
 }
 
-// Release gives the place back, unless Do was called.
+// Release frees the slot, unless Do was called.
 func (t *Ticket[K, T]) Release() {
 	if t.used {
 		return
@@ -113,10 +113,10 @@ func (t *Ticket[K, T]) Release() {
 	t.q.signal() // a queue that is being closed waits for it
 }
 
-// Do computes a value in the ticket's place and says how long it waited. When
-// the context ends first, its error is returned and the value, if its
-// computation has not begun, leaves the queue. The queue calls release, which
-// may be nil, when it has no more need of the value.
+// Do computes a value in the slot of the ticket and returns its queueing time. If the
+// context ends first, Do returns its error, and a value whose computation has not
+// begun leaves the queue. The queue calls release, which may be nil, when it no
+// longer needs the value.
 func (t *Ticket[K, T]) Do(ctx context.Context, key K, value T, release func()) (waited time.Duration, err error) {
 	if t.used {
 		panic("schedule: a ticket is used twice")
@@ -146,7 +146,7 @@ func (t *Ticket[K, T]) Do(ctx context.Context, key K, value T, release func()) (
 	}
 }
 
-// remove takes a waiting job out; false if it does not wait any more.
+// remove removes a waiting job. It returns false if the job no longer waits.
 func (q *Queue[K, T]) remove(j *job[K, T]) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -173,7 +173,7 @@ func (q *Queue[K, T]) signal() {
 	}
 }
 
-// Depth is the number of places taken; what runs has left its own.
+// Depth returns the number of slots in use. Running jobs have left theirs.
 func (q *Queue[K, T]) Depth() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -182,8 +182,8 @@ func (q *Queue[K, T]) Depth() int {
 
 func (q *Queue[K, T]) depth() int { return q.reserved + len(q.waiting) }
 
-// EstimatedWait is how long a new job would have to wait, by the time that jobs
-// took lately.
+// EstimatedWait returns the estimated queueing time of a new job, from recent
+// processing times.
 func (q *Queue[K, T]) EstimatedWait() time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -198,8 +198,7 @@ func (q *Queue[K, T]) wait() time.Duration {
 	return rest + time.Duration(q.depth())*q.perJob
 }
 
-// Close takes no more reservations and waits for the jobs there are and for the
-// tickets that were given.
+// Close refuses further reservations and waits for all jobs and tickets.
 func (q *Queue[K, T]) Close() {
 	q.mu.Lock()
 	q.closed = true
@@ -239,8 +238,8 @@ func (q *Queue[K, T]) serve() {
 	}
 }
 
-// take removes the next batch from the queue. If it is to wait for more jobs it
-// says how long, and end is that there will be no more.
+// take removes the next batch from the queue. It returns the time to wait if the
+// batch should fill first, and end if no more jobs will come.
 func (q *Queue[K, T]) take() (batch []*job[K, T], wait time.Duration, end bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -298,7 +297,7 @@ func (q *Queue[K, T]) start(batch []*job[K, T]) *pendingBatch[K, T] {
 	return b
 }
 
-// finish waits for a batch and hands its jobs back.
+// finish waits for a batch and returns its jobs.
 func (q *Queue[K, T]) finish(b *pendingBatch[K, T]) {
 	if b.err == nil && b.wait != nil {
 		b.err = safely(b.wait)
@@ -319,7 +318,7 @@ func (q *Queue[K, T]) finish(b *pendingBatch[K, T]) {
 	}
 }
 
-// safely turns a panic of the work into an error: the next job may do better.
+// safely turns a panic of the work into an error, so that other jobs still run.
 func safely(work func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

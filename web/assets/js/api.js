@@ -19,16 +19,16 @@ export class Problem extends Error {
 // By the server's error code: what happened, and what to do.
 const WORDS = {
   unsupported_image: ["This is not an image that the server can read", "JPEG, PNG, WebP, GIF, BMP and TIFF work."],
-  corrupt_image: ["The image is damaged", "It could not be decoded to its end. Perhaps the file was cut off on its way here."],
-  image_too_large: ["The image has too many pixels for this server", "A smaller copy finds the same objects: the model looks at a reduced image anyway."],
-  body_too_large: ["The file is too large for this server", "A smaller copy finds the same objects: the model looks at a reduced image anyway."],
-  queue_full: ["The server is busy", "More images are waiting than it takes on."],
-  deadline_exceeded: ["The server did not get to the image in time", "It is busy. Try again in a moment."],
+  corrupt_image: ["The image is damaged", "It could not be fully decoded. The file may be truncated."],
+  image_too_large: ["The image has too many pixels for this server", "Send a smaller copy. The model reduces the image anyway."],
+  body_too_large: ["The file is too large for this server", "Send a smaller copy. The model reduces the image anyway."],
+  queue_full: ["The server is busy", "Its queue is full. Try again in a moment."],
+  deadline_exceeded: ["The request timed out in the server", "It is busy. Try again in a moment."],
   not_ready: ["The server is not ready", "Its model is being loaded, or it is about to stop. Try again in a moment."],
   rate_limited: ["Too many requests", "The server limits how many images a client may send."],
   unauthorized: ["This server needs an API key", "It is kept until this tab is closed and sent to this server only."],
-  model_not_found: ["The model is not there any more", "Reload the page to see the models that are."],
-  forbidden_host: ["The server does not answer under this address", "Open it under one of the names it was started with."],
+  model_not_found: ["The model no longer exists", "Reload the page to update the list of models."],
+  forbidden_host: ["The server does not accept this host name", "Use one of the host names of --allowed-hosts."],
 };
 
 /**
@@ -99,12 +99,12 @@ async function request(url, options) {
 
 function problem(response, { code = "", message = "", request_id: id = "" }) {
   const retryAfter = Number(response.headers.get("Retry-After")) || 0;
-  let [title, text] = WORDS[code] ?? ["The server could not do it", "Try again; the server's log says more."];
+  let [title, text] = WORDS[code] ?? ["The request failed", "Try again. The log of the server has the reason."];
   if (retryAfter > 0) text += ` Try again in ${retryAfter === 1 ? "a second" : `${retryAfter} seconds`}.`;
   const detail = [message, `status ${response.status}`, id && `request ${id}`].filter(Boolean).join(", ");
   return new Problem(title, text, { code: code || `http_${response.status}`, detail, retryAfter });
 }
 
 function notOurs(detail) {
-  return new Problem("The answer could not be understood", "Something else may be answering in the server's place.", { code: "answer", detail });
+  return new Problem("The response could not be parsed", "Another server may have responded.", { code: "answer", detail });
 }

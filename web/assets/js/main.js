@@ -231,7 +231,7 @@ function draw() {
     $("none").hidden = visible.length > 0;
     $("none").textContent = answer.detections.length
       ? `${count(answer.detections.length, "box", "boxes")} with a lower confidence or of a class that is switched off.`
-      : "Nothing that the model knows is in this image.";
+      : "No object of the model's classes was detected.";
   }
   mark({});
 }
@@ -287,7 +287,7 @@ function showCaption() {
 function busy(on) {
   main.classList.toggle("busy", on);
   $("results").setAttribute("aria-busy", on);
-  if (on) announce("Looking at the image.");
+  if (on) announce("Detecting objects.");
 }
 
 let announcing = 0;
