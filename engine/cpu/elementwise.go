@@ -35,6 +35,14 @@ func (c *compiler) elementwise() error {
 		return c.loop(func() { C.sn_gelu(t, at(in[0]), y, n) })
 	case nn.GELUGrad:
 		return c.loop(func() { C.sn_gelu_grad(t, at(in[0]), at(in[1]), y, n) })
+	case nn.HardSwish:
+		return c.loop(func() { C.sn_hard_swish(t, at(in[0]), y, n) })
+	case nn.HardSwishGrad:
+		return c.loop(func() { C.sn_hard_swish_grad(t, at(in[0]), at(in[1]), y, n) })
+	case nn.HardSigmoid:
+		return c.loop(func() { C.sn_hard_sigmoid(t, at(in[0]), y, n) })
+	case nn.HardSigmoidGrad:
+		return c.loop(func() { C.sn_hard_sigmoid_grad(t, at(in[0]), at(in[1]), y, n) })
 	case nn.Sigmoid:
 		return c.loop(func() { C.sn_sigmoid(t, at(in[0]), y, n) })
 	case nn.SigmoidGrad:

@@ -78,6 +78,60 @@ void gelu_grad(int type, const void *x, const void *dy, void *dx, int64_t n) {
   });
 }
 
+static SN_INLINE float relu6(float v) {
+  v = rectified(v);
+  return v > 6.0f ? 6.0f : v;
+}
+
+void hard_swish(int type, const void *x, void *y, int64_t n) {
+  typed(type, [&](auto t) {
+    using T = decltype(t);
+    auto a = (const T *)x;
+    auto z = (T *)y;
+#pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
+    for (int64_t i = 0; i < n; i++) {
+      float v = float(a[i]);
+      put(z[i], v * (relu6(v + 3) * (1 / 6.0f)));
+    }
+  });
+}
+
+void hard_swish_grad(int type, const void *x, const void *dy, void *dx, int64_t n) {
+  typed(type, [&](auto t) {
+    using T = decltype(t);
+    auto a = (const T *)x, d = (const T *)dy;
+    auto z = (T *)dx;
+#pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
+    for (int64_t i = 0; i < n; i++) {
+      float v = float(a[i]);
+      put(z[i], float(d[i]) * where_positive(v + 3, 1 + where_positive(3 - v, v * (1 / 3.0f) - 0.5f)));
+    }
+  });
+}
+
+void hard_sigmoid(int type, const void *x, void *y, int64_t n) {
+  typed(type, [&](auto t) {
+    using T = decltype(t);
+    auto a = (const T *)x;
+    auto z = (T *)y;
+#pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
+    for (int64_t i = 0; i < n; i++) put(z[i], relu6(float(a[i]) + 3) * (1 / 6.0f));
+  });
+}
+
+void hard_sigmoid_grad(int type, const void *x, const void *dy, void *dx, int64_t n) {
+  typed(type, [&](auto t) {
+    using T = decltype(t);
+    auto a = (const T *)x, d = (const T *)dy;
+    auto z = (T *)dx;
+#pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
+    for (int64_t i = 0; i < n; i++) {
+      float v = float(a[i]);
+      put(z[i], where_positive(v + 3, where_positive(3 - v, float(d[i]) * (1 / 6.0f))));
+    }
+  });
+}
+
 template <class T, class Rectify>
 static void add_all(const T *a, const T *b, T *y, int64_t n, Rectify) {
 #pragma omp parallel for simd schedule(static) if (n > SN_SMALL)

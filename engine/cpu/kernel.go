@@ -95,8 +95,8 @@ func kernels() engine.Kernels[*compiler] {
 	k.AddMixed((*compiler).linear, nn.Linear{})
 	k.Add((*compiler).linearGradInput, nn.LinearGradInput{})
 	k.Add((*compiler).linearGradWeight, nn.LinearGradWeight{})
-	k.Add((*compiler).elementwise, nn.ReLU{}, nn.ReLUGrad{}, nn.GELU{}, nn.GELUGrad{}, nn.Sigmoid{}, nn.SigmoidGrad{}, nn.Add{},
-		engine.AddReLU{}, engine.AddReLUGrad{})
+	k.Add((*compiler).elementwise, nn.ReLU{}, nn.ReLUGrad{}, nn.GELU{}, nn.GELUGrad{}, nn.HardSwish{}, nn.HardSwishGrad{},
+		nn.HardSigmoid{}, nn.HardSigmoidGrad{}, nn.Sigmoid{}, nn.SigmoidGrad{}, nn.Add{}, engine.AddReLU{}, engine.AddReLUGrad{})
 	k.AddMixed((*compiler).elementwise, engine.Cast{})
 	k.Add((*compiler).rearrange, nn.Concat{}, nn.Slice{}, nn.Embed{}, nn.Reshape{}, nn.Row{})
 	k.Add(with((*compiler).normBlock), engine.NormBlock{})

@@ -82,6 +82,7 @@ enum { SN_SMALL = 1 << 13 };
 #define SN_LOOPS(F)                                                                                                   \
   F(relu) F(relu_grad) F(gelu) F(gelu_grad) F(add) F(add_relu_grad) F(cast) F(copy_rows) F(clear)                     \
   F(bias_grad) F(moments) F(norm_coefficients) F(affine) F(norm_grad_params) F(norm_grad_input)                       \
+  F(hard_swish) F(hard_swish_grad) F(hard_sigmoid) F(hard_sigmoid_grad)                                               \
   F(sigmoid) F(sigmoid_grad) F(scale_channels) F(scale_channels_grad)                                                 \
   F(fold_weight) F(scale_rows) F(merge_groups)                                                                        \
   F(max_pool) F(max_pool_grad) F(avg_pool) F(avg_pool_grad) F(global_avg_pool) F(global_avg_pool_grad)                \

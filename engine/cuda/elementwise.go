@@ -30,6 +30,14 @@ func (c *compiler) elementwise() error {
 		return c.step("gelu_"+t, n, in[0], y, n)
 	case nn.GELUGrad:
 		return c.step("gelu_grad_"+t, n, in[0], in[1], y, n)
+	case nn.HardSwish:
+		return c.step("hard_swish_"+t, n, in[0], y, n)
+	case nn.HardSwishGrad:
+		return c.step("hard_swish_grad_"+t, n, in[0], in[1], y, n)
+	case nn.HardSigmoid:
+		return c.step("hard_sigmoid_"+t, n, in[0], y, n)
+	case nn.HardSigmoidGrad:
+		return c.step("hard_sigmoid_grad_"+t, n, in[0], in[1], y, n)
 	case nn.Sigmoid:
 		return c.step("sigmoid_"+t, n, in[0], y, n)
 	case nn.SigmoidGrad:

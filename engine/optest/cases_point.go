@@ -43,7 +43,7 @@ func elementwise() (cases []Case) {
 			Case{Name: "Add/" + side(x), Op: nn.Add{}, In: []Input{feature(x...), feature(x...)}, Tolerance: Rounded},
 		)
 	}
-	return slices.Concat(cases, gelus(), excitations())
+	return slices.Concat(cases, gelus(), hards(), excitations())
 }
 
 func gelus() (cases []Case) {
@@ -59,6 +59,33 @@ func gelus() (cases []Case) {
 	}
 	add("low", filled(Fill{Kind: Given, Values: []float64{-6e4, -100, -13, -6, 0, 1}}, 6))
 	add("high", filled(Fill{Kind: Given, Values: []float64{6, 13, 100, 6e4}}, 4))
+	return cases
+}
+
+// hards are HardSwish, HardSigmoid and their gradients. The values of those that have a derivative keep off the kinks at -3 and 3.
+func hards() (cases []Case) {
+	add := func(name string, kinks bool, values ...float64) {
+		x := filled(Fill{Kind: Given, Values: values}, len(values))
+		for _, op := range []struct {
+			name          string
+			forward, grad nn.Op
+		}{{"HardSwish", nn.HardSwish{}, nn.HardSwishGrad{}}, {"HardSigmoid", nn.HardSigmoid{}, nn.HardSigmoidGrad{}}} {
+			if !kinks {
+				cases = append(cases, Case{Name: op.name + "/" + name, Op: op.forward, In: []Input{x}, Tolerance: Rounded})
+			}
+			cases = append(cases, Case{Name: op.name + "Grad/" + name, Op: op.grad, In: []Input{x, feature(len(values))}, Tolerance: Rounded})
+		}
+	}
+	for _, n := range []int{1, 7, 64, 510, 1755} {
+		values := make([]float64, n)
+		for i := range values {
+			values[i] = (float64((i+71)*37%97) - 47.5) / 8 // from -6 to 6, exact in 16 bits
+		}
+		add(fmt.Sprint(n), false, values...)
+	}
+	add("low", false, -6e4, -100, -3.25, -2.75, 0, 1)
+	add("high", false, 2.75, 3.25, 100, 6e4)
+	add("kinks", true, -3, 3, -3.25, 3.25, -2.75, 2.75)
 	return cases
 }
 

@@ -16,6 +16,14 @@ func elementwise(op nn.Op) (operation, bool) {
 		return of(func(in []array) array { return gelu(in[0]) }), true
 	case nn.GELUGrad:
 		return of(func(in []array) array { return geluGrad(in[0], in[1]) }), true
+	case nn.HardSwish:
+		return of(func(in []array) array { return hardSwish(in[0]) }), true
+	case nn.HardSwishGrad:
+		return of(func(in []array) array { return hardSwishGrad(in[0], in[1]) }), true
+	case nn.HardSigmoid:
+		return of(func(in []array) array { return hardSigmoid(in[0]) }), true
+	case nn.HardSigmoidGrad:
+		return of(func(in []array) array { return hardSigmoidGrad(in[0], in[1]) }), true
 	case nn.Sigmoid:
 		return of(func(in []array) array { return sigmoid(in[0]) }), true
 	case nn.SigmoidGrad:
@@ -68,6 +76,49 @@ func geluGrad(x, dy array) array {
 
 // normalCDF is the standard normal distribution.
 func normalCDF(v float64) float64 { return 0.5 * (1 + math.Erf(v/math.Sqrt2)) }
+
+func hardSwish(x array) array {
+	y := zerosLike(x)
+	for i, v := range x.data {
+		y.data[i] = v * relu6(v+3) / 6
+	}
+	return y
+}
+
+func hardSwishGrad(x, dy array) array {
+	dx := zerosLike(dy)
+	for i, v := range x.data {
+		switch {
+		case v <= -3:
+		case v < 3:
+			dx.data[i] = dy.data[i] * (v/3 + 0.5)
+		default:
+			dx.data[i] = dy.data[i]
+		}
+	}
+	return dx
+}
+
+func hardSigmoid(x array) array {
+	y := zerosLike(x)
+	for i, v := range x.data {
+		y.data[i] = relu6(v+3) / 6
+	}
+	return y
+}
+
+func hardSigmoidGrad(x, dy array) array {
+	dx := zerosLike(dy)
+	for i, v := range x.data {
+		if v > -3 && v < 3 {
+			dx.data[i] = dy.data[i] / 6
+		}
+	}
+	return dx
+}
+
+// relu6 keeps a NaN.
+func relu6(v float64) float64 { return math.Min(math.Max(v, 0), 6) }
 
 func add(a, b array) array {
 	y := zerosLike(a)

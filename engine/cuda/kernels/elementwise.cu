@@ -47,6 +47,42 @@ template <class T> FN void gelu_grad_of(const T *x, const T *dy, T *dx, u32 n) {
 }
 FEATURES(gelu_grad, (const T *x, const T *dy, T *dx, u32 n), (x, dy, dx, n))
 
+// relu6 keeps a NaN.
+FN float relu6(float v) {
+	v = relu(v);
+	return v > 6 ? 6 : v;
+}
+
+template <class T> FN void hard_swish_of(const T *x, T *y, u32 n) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	float v = load(x + i);
+	store(y + i, v * relu6(v + 3) * (1 / 6.0f));
+}
+FEATURES(hard_swish, (const T *x, T *y, u32 n), (x, y, n))
+
+template <class T> FN void hard_swish_grad_of(const T *x, const T *dy, T *dx, u32 n) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	float v = load(x + i), slope = v <= -3 ? 0 : v < 3 ? v * (1 / 3.0f) + 0.5f : 1;
+	store(dx + i, load(dy + i) * slope);
+}
+FEATURES(hard_swish_grad, (const T *x, const T *dy, T *dx, u32 n), (x, dy, dx, n))
+
+template <class T> FN void hard_sigmoid_of(const T *x, T *y, u32 n) {
+	u32 i = thread_index();
+	if (i < n) store(y + i, relu6(load(x + i) + 3) * (1 / 6.0f));
+}
+FEATURES(hard_sigmoid, (const T *x, T *y, u32 n), (x, y, n))
+
+template <class T> FN void hard_sigmoid_grad_of(const T *x, const T *dy, T *dx, u32 n) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	float v = load(x + i);
+	store(dx + i, v > -3 && v < 3 ? load(dy + i) * (1 / 6.0f) : 0);
+}
+FEATURES(hard_sigmoid_grad, (const T *x, const T *dy, T *dx, u32 n), (x, dy, dx, n))
+
 FN float sigmoid(float v) { return 1 / (1 + expf(-v)); }
 
 template <class T> FN void sigmoid_of(const T *x, T *y, u32 n) {

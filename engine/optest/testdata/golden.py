@@ -111,6 +111,10 @@ def apply(op, at, x):
         return F.relu(x[0])
     if op == "GELU":
         return F.gelu(x[0])
+    if op == "HardSwish":
+        return F.hardswish(x[0])
+    if op == "HardSigmoid":
+        return F.hardsigmoid(x[0])
     if op == "Sigmoid":
         return torch.sigmoid(x[0])
     if op == "ScaleChannels":
