@@ -10,9 +10,9 @@ import (
 type SABlock struct {
 	Name   string // of its parameters: layerS.B
 	Stage  int    // counted from 1
-	Planes int    // channels that its convolutions see
-	Stride int    // of the max pool in front of it
-	Side   int    // of its features, for the input that the network was made for
+	Planes int    // input channels of its convolutions
+	Stride int    // of the max pool before it
+	Side   int    // height and width of its features at the network's nominal input size
 	Scales []SAScale
 }
 
@@ -22,19 +22,17 @@ type SAScale struct {
 	Neurons int
 	Kernel  int // of its convolution: 3 or 1
 	Side    int // of what its convolution gives; 0 when the pool is larger than the features
-	// Windows are what a pixel of it sees of the block's features, one after the
-	// other, and Repeat the factor by which it is resized back to them: by
-	// repeating pixels, or bilinearly.
+	// Windows are the windows of the branch's operations, from the block's input to the convolution's output. Repeat is the factor by which the output is
+	// resized back to the block's resolution: by repeating pixels, or bilinearly.
 	Windows  []Window
 	Repeat   int
 	Bilinear bool
 }
 
-// Window is what a pixel of a convolution's or a pool's result sees: Kernel
-// pixels from Pad before Stride times its own position on.
+// Window is the input window of an output pixel of a convolution or a pool, in one dimension: output i reads Kernel pixels from i*Stride - Pad on.
 type Window struct{ Kernel, Stride, Pad int }
 
-// SABlocks describes the network's blocks from the input on.
+// SABlocks returns the network's blocks, from the input on.
 func (n *ScaleNet) SABlocks() []SABlock {
 	var list []SABlock
 	for s, blocks := range n.blocks {
@@ -56,7 +54,7 @@ func (n *ScaleNet) SABlocks() []SABlock {
 	return list
 }
 
-// StemWindows are the windows of the stem.
+// StemWindows returns the windows of the stem's operations.
 func (n *ScaleNet) StemWindows() []Window {
 	windows := []Window{{n.stem.Kernel, min(n.stem.stride(), 2), n.stem.Kernel / 2}}
 	if n.stem.stride() == 4 {
@@ -65,14 +63,14 @@ func (n *ScaleNet) StemWindows() []Window {
 	return windows
 }
 
-// NeuronMACs counts the multiply-adds of one neuron at a scale, counted from
-// 0: its convolution of all planes at the pooled resolution.
+// NeuronMACs returns the multiply-adds of one neuron (output channel) at a scale, counted from 0: those of its convolution over all planes at the pooled
+// resolution.
 func (b SABlock) NeuronMACs(scale int) int {
 	s := b.Scales[scale]
 	return b.Planes * s.Kernel * s.Kernel * s.Side * s.Side
 }
 
-// MACs counts the multiply-adds of all branches' convolutions.
+// MACs returns the multiply-adds of all branches' convolutions.
 func (b SABlock) MACs() int {
 	sum := 0
 	for i, s := range b.Scales {
@@ -81,16 +79,13 @@ func (b SABlock) MACs() int {
 	return sum
 }
 
-// ReplacedMACs counts the multiply-adds of the 3x3 convolution that the block
-// takes the place of, that of a ResNet's bottleneck. A ResNet that strides on
-// the 3x3 and one that strides on the 1x1 before it agree: its output has the
-// side of the stage.
+// ReplacedMACs returns the multiply-adds of the 3x3 convolution that the block replaces in a ResNet's bottleneck. They do not depend on whether the ResNet
+// has its stride on the 3x3 or on the 1x1 convolution before.
 func (b SABlock) ReplacedMACs() int {
 	return b.Planes * b.Planes * 3 * 3 * b.Side * b.Side
 }
 
-// branchKernel is the side of the convolution of a scale, counted from 0, in
-// features of a side that belongs to the architecture.
+// branchKernel returns the kernel size of the convolution at a scale, counted from 0, for features of the given height and width.
 func branchKernel(side, scale int) int {
 	if side <= 1<<scale {
 		return 1
@@ -98,7 +93,7 @@ func branchKernel(side, scale int) int {
 	return 3
 }
 
-// StageSides is the side of the features of each stage for square images.
+// StageSides returns the height and width of each stage's features for square images of the given size.
 func StageSides(n Network, side int) (sides []int, err error) {
 	err = nn.Build(func() {
 		g := nn.NewGraph(nn.NewParams(0), false)

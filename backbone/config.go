@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// Config says which network to build. A published name is enough; the other
-// fields shape a network of one's own.
+// Config selects the network. The name of a published network is enough; the other fields define a custom network.
 type Config struct {
 	// Name is a network of the paper (scalenet50, cifar_resnet38, ...; [Names]
 	// lists them), or "scalenet" or "resnet" for one that the fields below shape.
@@ -31,7 +30,7 @@ type Config struct {
 	StructureFile string `yaml:"structure_file,omitempty" json:"structure_file,omitempty"`
 }
 
-// family is what networks that differ in their depth have in common.
+// family holds the fields common to networks that differ only in depth.
 type family struct {
 	stem   Stem
 	planes []int
@@ -67,8 +66,7 @@ var depths = map[string]depth{
 	"cifar_resnet101":   {cifar, []int{10, 10, 10}, false},
 }
 
-// others are the networks of other families that the paper compares with; their
-// names say all about them.
+// others are the networks of other families, which have no settings.
 var others = map[string]Network{
 	"seresnet50":  newSEResNet(3, 4, 6, 3),
 	"seresnet101": newSEResNet(3, 4, 23, 3),
@@ -79,17 +77,18 @@ var others = map[string]Network{
 	"densenet169": newDenseNet(6, 12, 32, 32),
 	"densenet201": newDenseNet(6, 12, 48, 32),
 	"xception":    Xception{},
+
+	"mobilenet_v3_large": MobileNetV3{},
 }
 
-// Names lists the networks of the paper.
+// Names returns the names of the published networks.
 func Names() []string {
 	names := slices.AppendSeq(slices.Collect(maps.Keys(depths)), maps.Keys(others))
 	slices.Sort(names)
 	return names
 }
 
-// Resolve fills in what the name and the structure file stand for, so that the
-// result describes the network by itself.
+// Resolve returns the configuration with the values of the named network and of the structure file filled in, so that the result is self-contained.
 func (c Config) Resolve() (Config, error) {
 	if others[c.Name] != nil {
 		if !reflect.DeepEqual(c, Config{Name: c.Name}) {
@@ -140,7 +139,7 @@ func (c Config) Resolve() (Config, error) {
 	return c, nil
 }
 
-// New makes the network.
+// New returns the configured network.
 func (c Config) New() (Network, error) {
 	file := c.StructureFile
 	c, err := c.Resolve()

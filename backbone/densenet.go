@@ -29,9 +29,8 @@ func (n *DenseNet) Stem(g *nn.Graph, x *nn.Node) *nn.Node {
 // Stages implements Network.
 func (n *DenseNet) Stages() int { return denseNetStages }
 
-// Stage implements Network: the transition from the stage before, the dense
-// layers, and at the very end the norm and rectifier that all but the last
-// stage's features get where they are used.
+// Stage implements Network: the transition from the stage before, then the dense layers. The last stage ends with BatchNorm and ReLU; the other stages'
+// features get theirs in the layers that use them.
 func (n *DenseNet) Stage(g *nn.Graph, x *nn.Node, s int) *nn.Node {
 	activate := func(x *nn.Node, name string) *nn.Node { return nn.Relu(g.Norm(x, name)) }
 	if s > 1 {

@@ -1,11 +1,14 @@
-// Package backbone builds the networks that see: ScaleNet, whose SA blocks
-// aggregate several scales with neurons allocated by data, and those it is
-// compared with: ResNet, SE-ResNet, ResNeXt, DenseNet and Xception.
+// Package backbone builds convolutional networks: ScaleNet, whose scale aggregation (SA)
+// blocks process their input at several resolutions, and the networks that it is compared
+// with: ResNet, SE-ResNet, ResNeXt, DenseNet, Xception and MobileNetV3.
 //
-// A Network is a stem and stages; a detector takes features after one stage
-// and puts the next one on its regions, a classifier takes all of them and a
-// fully connected layer. Parameters have their authors' PyTorch names.
+// A Network has a stem and stages. A detector computes features with the stem and the
+// stages up to one, and uses the next stage in its box head. A classifier has all stages,
+// global average pooling and a fully connected layer. Parameters have the names of the
+// authors' PyTorch checkpoints.
 //
-// Published structures are embedded (structures/*.json, one row a block:
-// [C1, C2, C3, C4, side]); any other is read from a file of that form.
+// The neuron allocation of a ScaleNet, that is the output channels per scale and block
+// (the paper's "neurons"), is a Structure. Published ones are embedded as
+// structures/*.json, with one row per block: [C1, C2, C3, C4, side], where side is the
+// height and width of the block's features. Others are read from files of that format.
 package backbone

@@ -7,15 +7,13 @@ import (
 	"scalenet/nn"
 )
 
-// Downsample is how the branch of an SA block at scale d comes to its scale
-// before its result is resized back: the four ways of the paper's Table 8.
+// Downsample is the downsampling in the branch of an SA block at scale d: one of the four methods in the paper's Table 8.
 type Downsample string
 
 const (
-	// MaxPool pools d x d pixels, then convolves: the paper's choice, and what
-	// the empty string means.
+	// MaxPool applies d x d max pooling, then the convolution: the paper's choice, and the default for the empty string.
 	MaxPool Downsample = "max_pool"
-	// AveragePool averages d x d pixels, then convolves.
+	// AveragePool applies d x d average pooling, then the convolution.
 	AveragePool Downsample = "average_pool"
 	// Strided convolves with stride d.
 	Strided Downsample = "stride"
@@ -64,7 +62,7 @@ func (d Downsample) apply(x *nn.Node, pooled map[int]*nn.Node, size, kernel int)
 		return y, conv
 	}
 	pool, from := size, x
-	// A pool of a pool, of either kind, is one of the product of their sizes.
+	// Two pools of the same kind, one after the other, are one pool of the product of their sizes.
 	if half := pooled[size/2]; size%2 == 0 && half != nil {
 		pool, from = 2, half
 	}

@@ -80,13 +80,14 @@ func TestPublishedInference(t *testing.T) {
 	const float32s, bfloat16s = 1e-4, 1.5e-2
 	dev := processor(t)
 	for network, sizes := range map[string][]string{
-		"scalenet50":       {"224x224", "250x310"},
-		"scalenet50_light": {"224x224", "250x310"},
-		"resnet50":         {"224x224", "250x310", "64x64"},
-		"seresnet50":       {"224x224", "250x310", "64x64"},
-		"resnext50":        {"224x224", "250x310", "64x64"},
-		"densenet121":      {"224x224", "250x310", "64x64"},
-		"xception":         {"224x224", "250x310", "64x64"},
+		"scalenet50":         {"224x224", "250x310"},
+		"scalenet50_light":   {"224x224", "250x310"},
+		"resnet50":           {"224x224", "250x310", "64x64"},
+		"seresnet50":         {"224x224", "250x310", "64x64"},
+		"resnext50":          {"224x224", "250x310", "64x64"},
+		"densenet121":        {"224x224", "250x310", "64x64"},
+		"xception":           {"224x224", "250x310", "64x64"},
+		"mobilenet_v3_large": {"224x224", "250x310", "64x64"},
 	} {
 		n, params := networkByFormula(t, network)
 		store := engine.NewStore(dev, params)
@@ -115,7 +116,7 @@ func publishedInference(t *testing.T, want golden, n Network, dev engine.Device,
 	for s := 1; s <= n.Stages(); s++ {
 		outputs = append(outputs, n.Stage(g, outputs[s-1], s))
 	}
-	logits := g.Linear(nn.GlobalAvgPool(outputs[n.Stages()]), n.Head(), classesOf(want.Network), nn.Constant(0))
+	logits := head(g, n, nn.GlobalAvgPool(outputs[n.Stages()]), classesOf(want.Network))
 	if bfloat16 { // features stay bfloat16 in the network and are read as float32
 		for i, x := range outputs {
 			outputs[i] = nn.Apply(engine.Cast{}, x)
@@ -171,6 +172,7 @@ func TestPublishedBackward(t *testing.T) {
 		frozen, batch float64 // tolerances on the processor
 	}{
 		{"resnet50", 1e-4, 1e-2}, {"seresnet50", 1e-2, 1e-2}, {"resnext50", 1e-2, 1e-2}, {"densenet121", 1e-2, 3e-2}, {"xception", 1e-2, 1e-2},
+		{"mobilenet_v3_large", 1e-2, 1e-2},
 	} {
 		frozen := readGolden(t, c.network+"_frozen_64x64")
 		t.Run(c.network+" frozen ref", func(t *testing.T) {

@@ -6,8 +6,7 @@ import (
 	"scalenet/nn"
 )
 
-// What a file may ask for, so that a wrong number in it is an error and not an
-// allocation.
+// Upper bounds of configuration values, so that a mistyped number gives an error instead of a huge allocation.
 const (
 	maxChannels = 1 << 14 // and neurons
 	maxStages   = 8
@@ -26,17 +25,15 @@ type Network interface {
 	Stages() int
 	// Stage adds stage s, counted from 1.
 	Stage(g *nn.Graph, x *nn.Node, s int) *nn.Node
-	// Stride is how many input pixels a pixel after stage s stands for.
+	// Stride is the stride of stage s's output, in input pixels.
 	Stride(s int) int
-	// MinSide is the least side of the input for which every window of the
-	// stages up to s has at least one pixel.
+	// MinSide is the minimum height and width of the input for which no window in the stages up to s is empty.
 	MinSide(s int) int
-	// Head is the name of the fully connected layer that follows the network in
-	// its checkpoints.
+	// Head is the name of the final fully connected layer in the network's checkpoints.
 	Head() string
 }
 
-// Features is the network up to and including a stage.
+// Features adds the network up to and including stage last.
 func Features(g *nn.Graph, n Network, x *nn.Node, last int) *nn.Node {
 	x = n.Stem(g, x)
 	for s := 1; s <= last; s++ {
@@ -45,26 +42,33 @@ func Features(g *nn.Graph, n Network, x *nn.Node, last int) *nn.Node {
 	return x
 }
 
-// Classifier is the whole network, global average pooling and a fully
-// connected layer: x (N, H, W, 3) -> logits (N, classes).
+// Classifier adds the complete network, global average pooling and a fully connected layer: x (N, H, W, 3) -> logits (N, classes).
 func Classifier(g *nn.Graph, n Network, x *nn.Node, classes int) *nn.Node {
 	x = nn.GlobalAvgPool(Features(g, n, x, n.Stages()))
 	return head(g, n, x, classes)
 }
 
-// head is the fully connected layer: x (N, C) -> logits (N, classes).
+// hidden is a Network whose classifier has a fully connected layer before the last one.
+type hidden interface {
+	// Hidden adds this layer and its activation: x (N, C) -> (N, hidden channels).
+	Hidden(g *nn.Graph, x *nn.Node) *nn.Node
+}
+
+// head adds the classifier's fully connected layers: x (N, C) -> logits (N, classes).
 func head(g *nn.Graph, n Network, x *nn.Node, classes int) *nn.Node {
+	if h, ok := n.(hidden); ok {
+		x = h.Hidden(g, x)
+	}
 	return g.Linear(x, n.Head(), classes, nn.UniformFanIn(x.Shape()[1]))
 }
 
-// checkStages checks what describes a network of any kind; the slices have an
-// entry a stage.
+// checkStages checks the settings that all networks have. The slices have one entry per stage.
 func checkStages(stem Stem, blocks, planes, strides []int) error {
 	if len(blocks) > maxStages || len(planes) > maxStages || len(strides) > maxStages {
 		return fmt.Errorf("%d blocks, %d planes, %d strides: want at most %d stages", len(blocks), len(planes), len(strides), maxStages)
 	}
 	if len(blocks) == 0 || len(planes) != len(blocks) || len(strides) != len(blocks) {
-		return fmt.Errorf("blocks %v, planes %v, strides %v: want one of each a stage", blocks, planes, strides)
+		return fmt.Errorf("blocks %v, planes %v, strides %v: want one of each per stage", blocks, planes, strides)
 	}
 	if err := stem.check(); err != nil {
 		return err

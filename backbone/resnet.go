@@ -16,7 +16,7 @@ type ResNet struct {
 	block   bottleneck
 }
 
-// NewResNet makes a ResNet of bottlenecks; the slices have an entry a stage.
+// NewResNet returns a ResNet of bottlenecks. The slices have one entry per stage.
 func NewResNet(stem Stem, blocks, planes []int) (*ResNet, error) {
 	strides := defaultStrides(len(blocks))
 	if err := checkStages(stem, blocks, planes, strides); err != nil {
@@ -25,7 +25,7 @@ func NewResNet(stem Stem, blocks, planes []int) (*ResNet, error) {
 	return &ResNet{stem, blocks, planes, strides, bottleneck{groups: 1, groupWidth: 64}}, nil
 }
 
-// residual is a published network of four stages of other bottlenecks.
+// residual returns a published network with four stages of the given bottleneck.
 func residual(block bottleneck, blocks ...int) *ResNet {
 	return &ResNet{imageNet.stem, blocks, imageNet.planes, defaultStrides(len(blocks)), block}
 }
@@ -58,7 +58,7 @@ func (n *ResNet) MinSide(int) int { return 1 }
 func (n *ResNet) Head() string { return "fc" }
 
 // bottleneck is 1x1, 3x3, 1x1 with a shortcut, projected where the shape
-// changes. The fields are what tells the residual networks apart.
+// changes. The residual networks differ in its fields.
 type bottleneck struct {
 	groups     int // of the 3x3 convolution
 	groupWidth int // channels of a group for 64 planes
@@ -87,7 +87,7 @@ func (b bottleneck) build(g *nn.Graph, x *nn.Node, name string, planes, stride i
 	y = nn.Relu(conv(y, 2, width, 3, nn.Conv2D{Stride: second, Groups: b.groups}))
 	y = conv(y, 3, expansion*planes, 1, nn.Conv2D{Stride: 1})
 	if b.reduction > 0 {
-		y = excite(g, y, name+".se_module", b.reduction)
+		y = excite(g, y, name+".se_module", y.Shape()[3]/b.reduction, nn.Sigmoid{})
 	}
 	return nn.Relu(nn.Sum(shortcut, y))
 }

@@ -13,7 +13,7 @@ type saBlock struct {
 	stride     int
 	scales     []int // pool sizes
 	downsample Downsample
-	row        []int // neurons a scale, then the side that the architecture was made for
+	row        []int // a row of Structure: neurons per scale, then the nominal height and width
 	literal    bool
 }
 
@@ -40,8 +40,7 @@ type branch struct {
 	conv     *nn.Node
 }
 
-// branches goes to each scale and convolves there; a scale without neurons
-// does not exist.
+// branches adds one branch per scale: downsampling and the convolution. A scale without neurons has no branch.
 func (b saBlock) branches(g *nn.Graph, x *nn.Node) (list []branch) {
 	pooled := map[int]*nn.Node{1: x}
 	for i, size := range b.scales {
@@ -55,11 +54,12 @@ func (b saBlock) branches(g *nn.Graph, x *nn.Node) (list []branch) {
 	return list
 }
 
-// aggregate resizes the branches, concatenates and convolves them by conv3, and
-// adds the shortcut, without doing it in that order: the concatenation's
-// convolution is the sum of the branches' own, a 1x1 convolution commutes with
-// any resize, and BatchNorm and ReLU with one that repeats pixels. So each
-// branch is carried as far as it can be at its own resolution.
+// aggregate resizes the branches, concatenates them, applies conv3 and adds the shortcut, but in a cheaper order in which each branch stays at its own
+// resolution as long as possible:
+//
+//   - The convolution of a concatenation is the sum of the convolutions of the branches.
+//   - A 1x1 convolution commutes with any resize.
+//   - BatchNorm and ReLU commute with a resize that repeats pixels.
 func (b saBlock) aggregate(g *nn.Graph, x *nn.Node, branches []branch, shortcut *nn.Node) *nn.Node {
 	norm := g.NormParams(b.name+".bn3", expansion*b.planes)
 	frozen := !g.BatchStatistics(norm)
@@ -89,8 +89,7 @@ func (b saBlock) aggregate(g *nn.Graph, x *nn.Node, branches []branch, shortcut 
 	return nn.Sum(shortcut, g.Norm(sum, b.name+".bn3"))
 }
 
-// activate normalises and rectifies a branch: at its own resolution where its
-// resize to x's size only repeats pixels, else after the resize.
+// activate applies BatchNorm and ReLU to a branch: at its own resolution if resizing to x's size only repeats pixels, else after the resize.
 func (b saBlock) activate(g *nn.Graph, br branch, x *nn.Node) *nn.Node {
 	name := fmt.Sprintf("%s.bn2.%d", b.name, br.scale)
 	if repeat, exact := repeats(br.conv, x); exact {
@@ -99,11 +98,11 @@ func (b saBlock) activate(g *nn.Graph, br branch, x *nn.Node) *nn.Node {
 	if g.BatchStatistics(g.NormParams(name, br.channels)) {
 		return nn.Relu(g.Norm(resizeLike(br.conv, x), name))
 	}
-	// Bilinear weights add up to one, so a fixed norm commutes with them.
+	// Bilinear weights add up to 1, so FrozenBatchNorm commutes with the resize.
 	return nn.Relu(resizeLike(g.Norm(br.conv, name), x))
 }
 
-// aggregateLiterally is the definition.
+// aggregateLiterally is aggregate in the order of the paper's definition.
 func (b saBlock) aggregateLiterally(g *nn.Graph, x *nn.Node, branches []branch) *nn.Node {
 	var parts []*nn.Node
 	for _, br := range branches {
@@ -113,7 +112,7 @@ func (b saBlock) aggregateLiterally(g *nn.Graph, x *nn.Node, branches []branch) 
 	return g.Norm(nn.Conv(y, b.conv3(g, branches), nil, nn.Conv2D{Stride: 1}), b.name+".bn3")
 }
 
-// conv3 is the weight of the convolution of all branches side by side.
+// conv3 returns the weight of conv3, whose input is the concatenation of all branches.
 func (b saBlock) conv3(g *nn.Graph, branches []branch) *nn.Node {
 	in := 0
 	for _, br := range branches {
@@ -122,7 +121,7 @@ func (b saBlock) conv3(g *nn.Graph, branches []branch) *nn.Node {
 	return g.Param(b.name+".conv3.weight", nn.Weight, nn.HeFanOut, expansion*b.planes, in, 1, 1)
 }
 
-// slice takes input channels of a weight.
+// slice returns the input channels [from, to) of a weight.
 func slice(weight *nn.Node, from, to int) *nn.Node {
 	if from == 0 && to == weight.Shape()[1] {
 		return weight
@@ -130,14 +129,13 @@ func slice(weight *nn.Node, from, to int) *nn.Node {
 	return nn.Apply(nn.Slice{Axis: 1, From: from, To: to}, weight)
 }
 
-// repeats says whether resizing y to x's size repeats each pixel a whole number
-// of times in both directions, and how often in all.
+// repeats reports whether resizing y to x's size repeats each pixel an integer number of times in both directions, and returns the product of these numbers.
 func repeats(y, x *nn.Node) (int, bool) {
 	a, b := y.Shape(), x.Shape()
 	return (b[1] / a[1]) * (b[2] / a[2]), b[1]%a[1] == 0 && b[2]%a[2] == 0
 }
 
-// resizeLike resizes y to x's size: nearest where that only repeats pixels.
+// resizeLike resizes y to x's size: nearest if that only repeats pixels, else bilinear.
 func resizeLike(y, x *nn.Node) *nn.Node {
 	mode := nn.Bilinear
 	if _, exact := repeats(y, x); exact {

@@ -7,7 +7,7 @@ import (
 	"scalenet/nn"
 )
 
-// ScaleNet is a residual network whose blocks aggregate scales.
+// ScaleNet is a residual network of scale aggregation (SA) blocks.
 type ScaleNet struct {
 	stem       Stem
 	blocks     []int // in each stage
@@ -19,11 +19,11 @@ type ScaleNet struct {
 	literal    bool
 }
 
-// expansion is how many output channels a bottleneck has for an inner one.
+// expansion is the ratio of a bottleneck's output channels to its inner channels.
 const expansion = 4
 
-// NewScaleNet makes a ScaleNet of the shape that the configuration's fields, not
-// its name, describe; strides and scales may be nil for 1, 2, 2, ... and 1, 2, 4, 7.
+// NewScaleNet returns the ScaleNet that the fields of the configuration describe; the name is ignored. Strides and Scales may be nil, for 1, 2, 2, ... and
+// 1, 2, 4, 7.
 func NewScaleNet(c Config) (*ScaleNet, error) {
 	if c.Scales == nil {
 		c.Scales = imageNet.scales
@@ -54,10 +54,9 @@ func NewScaleNet(c Config) (*ScaleNet, error) {
 		downsample: c.Downsample, rows: c.Structure}, nil
 }
 
-// Literal is the same network built as the paper defines it, every branch
-// resized before it is normalised and all of them concatenated; same results
-// up to rounding, more multiplications. It is what published numbers of
-// multiply-adds count, and what the usual form is checked against.
+// Literal returns the same network, built in the order of the paper's definition: each branch is resized before BatchNorm, then all are concatenated. Its
+// results are the same up to rounding, with more multiply-adds. Published counts of multiply-adds are for this form, and tests compare the other form
+// with it.
 func (n *ScaleNet) Literal() *ScaleNet {
 	m := *n
 	m.literal = true
@@ -92,8 +91,7 @@ func (n *ScaleNet) Stage(g *nn.Graph, x *nn.Node, s int) *nn.Node {
 // Stride implements Network.
 func (n *ScaleNet) Stride(s int) int { return strideAfter(n.stem, n.strides, s) }
 
-// MinSide implements Network: the largest pool that a stage's neurons stand
-// behind needs a pixel.
+// MinSide implements Network: the largest pool of a branch with neurons needs a pixel.
 func (n *ScaleNet) MinSide(s int) (side int) {
 	row := 0
 	for t := 1; t <= s; t++ {

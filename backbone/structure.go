@@ -13,19 +13,16 @@ import (
 	"scalenet/internal/brief"
 )
 
-// Structure is a neuron allocation: a row for each block, the neurons at each
-// scale and then the side of the block's features for the input size that the
-// network was made for (224 x 224 on ImageNet): [C1, ..., CL, side].
+// Structure is a neuron allocation. Each block has one row [C1, ..., CL, side]: the neurons (output channels) per scale, then the height and width of the
+// block's features at the network's nominal input size, 224 x 224 for ImageNet.
 type Structure [][]int
 
 //go:embed structures/*.json
 var published embed.FS
 
-// PublishedStructure is the allocation of a ScaleNet of the paper. Those for
-// ImageNet are the authors'. For CIFAR they published none: there every block
-// has as many neurons at one scale as at another, one more or less, so that its
-// 3x3 convolutions and conv3 together cost at most what those of the ResNet's
-// block do.
+// PublishedStructure returns the allocation of a ScaleNet of the paper. Those for ImageNet are the authors'. The authors published none for CIFAR. These
+// are even allocations: the scales of a block differ by at most one neuron, and the multiply-adds of the block's 3x3 convolutions and conv3 are at most
+// those in the ResNet's block.
 func PublishedStructure(name string) (Structure, error) {
 	data, err := published.ReadFile("structures/" + name + ".json")
 	if err != nil {
@@ -34,7 +31,7 @@ func PublishedStructure(name string) (Structure, error) {
 	return parseStructure(data, name)
 }
 
-// maxStructure bounds the file of a structure, in bytes.
+// maxStructure is the maximum size of a structure file in bytes.
 const maxStructure = 1 << 20
 
 // ReadStructure reads an allocation from a JSON file.
@@ -53,7 +50,7 @@ func ReadStructure(path string) (Structure, error) {
 	return parseStructure(data, path)
 }
 
-// WriteStructure writes an allocation as ReadStructure reads it, a row a line.
+// WriteStructure writes an allocation to a JSON file for ReadStructure, with one row per line.
 func WriteStructure(path string, s Structure) error {
 	if len(s) == 0 {
 		return fmt.Errorf("%s: a structure of no rows", path)
@@ -89,7 +86,7 @@ func parseStructure(data []byte, name string) (Structure, error) {
 	return s, nil
 }
 
-// notRows says in our words why a text is no list of rows of integers.
+// notRows returns the reason why a text is not a list of rows of integers.
 func notRows(err error) string {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
@@ -102,8 +99,7 @@ func notRows(err error) string {
 	return err.Error()
 }
 
-// check holds a structure against the number of blocks and of scales. Rows and
-// scales are counted from 1 in its errors.
+// check returns an error if the structure does not match the number of blocks and scales. The error counts rows and scales from 1.
 func (s Structure) check(blocks, scales int) error {
 	if len(s) > maxBlocks {
 		return fmt.Errorf("%d rows, want at most %d", len(s), maxBlocks)

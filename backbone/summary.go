@@ -6,7 +6,7 @@ import (
 	"scalenet/nn"
 )
 
-// Cost is what a part of a network holds and computes.
+// Cost is the number of parameters and multiply-adds of a part of a network.
 type Cost struct {
 	Part string `json:"part"`
 	// Params counts learned values: weights, biases, BatchNorm's affine part.
@@ -16,8 +16,7 @@ type Cost struct {
 	MACs int `json:"macs"`
 }
 
-// Summarize counts the parts of a classifier (stem, each stage, head) for input
-// images of height x width, and the total.
+// Summarize returns the cost of each part of a classifier (stem, each stage, head) for input images of height x width, and the total.
 func Summarize(n Network, height, width, classes int) (parts []Cost, total Cost, err error) {
 	if s, ok := n.(*ScaleNet); ok {
 		n = s.Literal() // published numbers count the definition
@@ -49,7 +48,7 @@ func Summarize(n Network, height, width, classes int) (parts []Cost, total Cost,
 	return parts, total, err
 }
 
-// MACs counts a node's multiply-adds: out values times the weights behind each.
+// MACs returns a node's multiply-adds: the number of outputs times the number of weights per output.
 func MACs(n *nn.Node) int {
 	switch n.Op().(type) {
 	case nn.Conv2D, nn.Linear:

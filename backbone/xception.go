@@ -6,10 +6,8 @@ import (
 	"scalenet/nn"
 )
 
-// Xception is the network of Chollet whose convolutions are separable: 3x3 in
-// each channel, then 1x1. Sides, the BatchNorms' eps (1e-5, Keras has 1e-3) and
-// names are those of timm's legacy_xception and Cadene's pretrainedmodels, whose
-// convolutions of the stem have no padding.
+// Xception is the network of Chollet with separable convolutions: a 3x3 convolution per channel, then a 1x1 convolution. Sizes, the BatchNorms' eps (1e-5;
+// 1e-3 in Keras) and names are those of timm's legacy_xception and Cadene's pretrainedmodels, whose stem has no padding.
 //
 // Its stages end where the resolution is halved next: after blocks 1, 2 and 11.
 type Xception struct{}
@@ -61,7 +59,7 @@ func (Xception) MinSide(int) int { return 7 }
 func (Xception) Head() string { return "fc" }
 
 // xceptionBlock is separable convolutions with a shortcut. Its layers are
-// counted in their names; the first block has no rectifier to begin with.
+// counted in their names; the first block does not begin with ReLU.
 func xceptionBlock(g *nn.Graph, x *nn.Node, number int, widths []int) *nn.Node {
 	name := fmt.Sprintf("block%d", number)
 	y, layer := x, 0

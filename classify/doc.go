@@ -1,14 +1,21 @@
-// Package classify trains and tests classifiers on labelled images: the seed
-// networks whose neurons are allocated (package classify/allocate) and the
-// backbones that detectors start from.
+// Package classify trains and evaluates image classifiers: the seed networks for neuron
+// allocation (package classify/allocate), and pretrained backbones for detectors.
 //
-//	config.go    every number; presets cifar and imagenet
-//	dataset.go   labelled images, from folders (folder.go) or CIFAR (cifar.go)
-//	augment.go   what training does to an image
-//	loader.go    batches, made ahead on goroutines
-//	model.go     configuration, classes and parameters; files
-//	step.go      loss and gradients of a batch
-//	classifier.go  Classifier: images -> probabilities, top-1 and top-5
-//	trainer.go   what package train needs to run a training
-//	search.go    seed, allocation, training of the outcome: in one go, with resume
+// Inference and data, in the order in which an image meets the files:
+//
+//	model.go       Model: configuration, classes, parameters; load and save
+//	config.go      the configuration, presets cifar and imagenet
+//	dataset.go     labelled images, from folders (folder.go) or CIFAR (cifar.go)
+//	augment.go     cropping for evaluation, augmentation for training
+//	input.go       decoded images -> model input, on the host or on the device
+//	loader.go      batches, prefetched on goroutines
+//	classifier.go  Classifier: images -> probabilities, top-1 and top-5 accuracy
+//
+// Training:
+//
+//	trainer.go     Trainer: what package train calls
+//	step.go        the forward and backward pass of one batch
+//	resume.go      check for frozen parameters without trained values
+//	digest.go      digest of a dataset
+//	search.go      seed network, allocation and final training in one resumable run
 package classify

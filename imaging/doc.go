@@ -1,33 +1,33 @@
 // Package imaging reads, resizes, normalises, draws on and writes images, and is the only package that imports gocv.
 //
-// [Decode] and [Load] take bytes that anybody may have sent. Format, size and structure are checked before a decoder sees
-// them; the declared size is held against [Limits]; EXIF orientation is applied. What can go wrong is one of three errors,
-// for errors.Is: [ErrUnsupported], [ErrTooLarge], [ErrCorrupt].
+// [Decode] and [Load] are safe for untrusted input. They check format, structure and the declared size, which [Limits] bounds, before any decoder runs, and
+// apply the EXIF orientation. Errors in the input are one of three, for errors.Is: [ErrUnsupported], [ErrTooLarge], [ErrCorrupt].
 //
 //	JPEG, PNG, WebP        OpenCV, after a walk over their markers or chunks
 //	GIF, BMP               Go decoders
-//	TIFF                   our own reader over Go decompressors
+//	TIFF                   this package's reader, with Go decompressors
 //
-// Of an animation or several pages the first is read. docs/data.md lists what is read of each format.
+// Only the first frame of an animation, or the first page, is read. docs/data.md lists the supported variants of each format.
 //
-// An [Image] is a Go slice of BGR bytes, OpenCV's order, so nothing needs closing and no image outlives its owner. No method
-// changes its receiver, but for the ones that draw: images can be shared between goroutines and cached.
+// An [Image] is a Go slice of BGR bytes (OpenCV's channel order) and needs no Close. Only the methods that draw change their receiver, so images can be
+// shared between goroutines and cached.
 //
-// From an image to a network's input there are two ways, and they are not equal:
+// Two ways lead from an image to a model input, with different results:
 //
 //	n.FillResized(dst, stride, m, placing)      float32 throughout: what torchvision computes, to 1e-5
 //	r, _ := m.Resize(w, h); n.Fill(dst, ...)    rounds to bytes in between: up to 1/255/std away, faster
 //
-// Both write rows of RGB float32 at a stride of the caller's choice, which is how an image lands in a padded NHWC batch. The
-// padding is not touched. Both are defined in package raster, for devices that do it themselves (nn.Preprocess). [Fit] is torchvision's rule for the size.
+// Both write rows of RGB float32 with a given stride, so that an image can be written into a padded NHWC batch. The padding is not changed. Both are defined
+// in package raster, which devices that preprocess share (nn.Preprocess). [Fit] is torchvision's rule for the size.
 //
-// Pixels and orientation are those of Pillow's ImageOps.exif_transpose(im).convert("RGB"), which testdata/matrix.py generates
-// for every format, mode and compression. Alpha is dropped: a transparent pixel shows the colour stored beneath it. Two things
-// differ: grey of 16 bits keeps its upper byte (Pillow clips it at 255), and EXIF that cannot be read means upright.
+// Pixels and orientation are those of Pillow's ImageOps.exif_transpose(im).convert("RGB"), which testdata/matrix.py generates for every format, mode and
+// compression. Alpha is dropped, so a transparent pixel has its stored colour. There are two differences: 16-bit grey keeps its upper byte (Pillow
+// clips at 255), and unreadable EXIF is ignored.
 //
-// Caveats. Colour profiles are ignored. CMYK is converted by formula. A JPEG whose end-of-image marker is there but whose scan
-// data is short decodes with grey blocks, as in any browser; one that was cut off is refused. AVIF, JPEG 2000,
-// arithmetic-coded, lossless and 12-bit JPEG are unsupported.
+// # Caveats
+//
+// Colour profiles are ignored. CMYK is converted by formula. A JPEG with an end-of-image marker but too little scan data decodes with grey blocks, as
+// in browsers; a JPEG without that marker is an error. AVIF, JPEG 2000, and arithmetic-coded, lossless and 12-bit JPEG are unsupported.
 //
 // Building needs three OpenCV modules and the settings of scripts/env.sh.
 package imaging

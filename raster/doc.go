@@ -1,4 +1,3 @@
-// Package raster makes the rows of a network's input of the bytes of an image: normalised, resized bilinearly in float32. It is the
-// definition that package imaging, which decodes images, and nn.Preprocess, the operation that devices compute, have in common; plain Go on
-// slices, without a library.
+// Package raster computes the rows of a model input from the bytes of a decoded image: normalisation and bilinear resizing in float32, in plain Go on
+// slices. Package imaging and the operation nn.Preprocess share this definition, so that preprocessing on the host and on a device agree.
 package raster

@@ -1,7 +1,7 @@
 """Golden values of the published networks, by PyTorch in float64: `python golden.py` writes the .json files beside it.
 
-Needs torch, torchvision and timm (1.0.31); ScaleNet is bench/peers/scalenet_torch.py, ResNet, ResNeXt and DenseNet are
-torchvision's, SE-ResNet and Xception timm's legacy ones, which are Cadene's. Weights, statistics and images come from a formula (values below, formula_test.go in Go), so that no weights need to be stored. `float32` and
+Needs torch, torchvision and timm (1.0.31); ScaleNet is bench/peers/scalenet_torch.py, ResNet, ResNeXt, DenseNet and MobileNetV3
+are torchvision's, SE-ResNet and Xception timm's legacy ones, which are Cadene's. Weights, statistics and images come from a formula (values below, formula_test.go in Go), so that no weights need to be stored. `float32` and
 `bfloat16` in each file are how far PyTorch's own runs of that type stray from these values, relative to the scale of each array.
 `python golden.py checkpoints FOLDER` writes networks of random weights with torch.save, and what they make of an image.
 `python golden.py cifar` writes those for 32x32 only (with the others otherwise).
@@ -73,7 +73,8 @@ def definition(name):
         return torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, layers, groups=32, width_per_group=4)
     if name.startswith('seresnet') or name == 'xception':
         return timm.create_model('legacy_' + name, drop_rate=0)
-    return getattr(torchvision.models, name)()
+    dropout = {'dropout': 0} if name.startswith('mobilenet') else {}  # the other networks have none
+    return getattr(torchvision.models, name)(**dropout)
 
 
 def network(name):
@@ -96,6 +97,9 @@ def stages(net):
         f = net.features
         return [[f.conv0, f.norm0, f.relu0, f.pool0], [f.denseblock1], [f.transition1, f.denseblock2],
                 [f.transition2, f.denseblock3], [f.transition3, f.denseblock4, f.norm5, torch.nn.ReLU()]], net.classifier
+    if isinstance(net, torchvision.models.MobileNetV3):
+        f = net.features
+        return [f[:2], f[2:4], f[4:7], f[7:13], f[13:]], net.classifier
     if type(net).__name__ == 'Xception':
         blocks = [getattr(net, f'block{i}') for i in range(1, 13)]
         return [[net.conv1, net.bn1, net.act1, net.conv2, net.bn2, net.act2], blocks[:1], blocks[1:2], blocks[2:11],
@@ -263,8 +267,9 @@ def checkpoints(folder):
 
 
 PUBLISHED = ['scalenet50', 'scalenet50_light', 'scalenet101', 'scalenet152', 'resnet50', 'resnet101', 'resnet152', 'seresnet50',
-             'seresnet101', 'seresnet152', 'resnext50', 'resnext101', 'densenet121', 'densenet169', 'densenet201', 'xception']
-OTHERS = ['seresnet50', 'resnext50', 'densenet121', 'xception']
+             'seresnet101', 'seresnet152', 'resnext50', 'resnext101', 'densenet121', 'densenet169', 'densenet201', 'xception',
+             'mobilenet_v3_large']
+OTHERS = ['seresnet50', 'resnext50', 'densenet121', 'xception', 'mobilenet_v3_large']
 
 
 def cifar():

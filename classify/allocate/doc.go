@@ -1,19 +1,19 @@
-// Package allocate decides how many neurons each scale of each SA block gets:
-// Algorithm 1 of the paper.
+// Package allocate computes the neuron allocation of a ScaleNet, that is the number of
+// neurons (output channels) per scale and SA block: Algorithm 1 of the paper.
 //
-// A seed network has the same number of neurons at every scale ([Seeded]) and
-// is trained. [ReadSeed] takes from its checkpoint how much each neuron matters,
-// the absolute weight of its BatchNorm channel; [Seed.Allocate] keeps, in each
-// block, the neurons that matter most within a [Budget]. [Even] is what it is
-// compared with: the same budget in equal parts. The outcome, an [Allocation],
-// gives the structure to build the new network from, which is trained from
-// scratch, and reports and images ([Allocation.Write],
-// [Allocation.Plot]).
+//  1. A seed network has the same number of neurons at every scale ([Seeded]) and is
+//     trained.
+//  2. [ReadSeed] reads the importance of each neuron from the checkpoint: the absolute
+//     weight |gamma| of its BatchNorm channel.
+//  3. [Seed.Allocate] keeps, in each block, the neurons with the highest score within a
+//     [Budget].
+//  4. The [Allocation] gives the structure of a new network, which is trained from
+//     scratch. [Allocation.Write] and [Allocation.Plot] write reports and charts.
 //
-// Names: block k, scale l (from 1 in texts, from 0 in code), O_kl the cost of a
-// neuron at a scale, O_k the budget, V the importance |gamma|, p = V / O_kl^b
-// the score.
+// [Even] returns the baseline, an even allocation with the same budget.
 //
-// Everything here is a function of its arguments: the same checkpoint gives the
-// same structure, always.
+// Names: block k; scale l (from 1 in texts, from 0 in code); O_kl the cost of a neuron at
+// a scale; O_k the budget of a block; V the importance |gamma|; p = V / O_kl^b the score.
+//
+// The same checkpoint and settings always give the same structure.
 package allocate

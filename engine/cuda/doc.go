@@ -1,23 +1,23 @@
-// Package cuda is the device that runs plans on an NVIDIA GPU, through gorgonia.org/cu: convolutions by cuDNN, linear layers by cuBLAS,
-// everything else by kernels of its own (kernels/*.cu).
+// Package cuda runs plans on an NVIDIA GPU through gorgonia.org/cu: convolutions with cuDNN, linear layers with cuBLAS, and all other operations with
+// this package's kernels (kernels/*.cu).
 //
-// It is built with the tag gpu only. The tag cuda would do the same to gorgonia itself, whose CUDA operations are not usable and link one
-// version of cuDNN; this package finds driver, cuDNN and cuBLAS when a device is opened (driver.c, library.c), so that a program which has
-// it starts on any machine.
+// The package is built only with the tag gpu. The tag cuda is not used, because it would also enable gorgonia's own CUDA operations, which are unusable and
+// link one version of cuDNN. This package loads driver, cuDNN and cuBLAS when a device is opened (driver.c, library.c). A program built with the tag gpu
+// therefore starts on machines without a GPU, too.
 //
 // # Memory and streams
 //
-// A device has one OS thread, which has its context, and one stream: kernels run in order, and calls return before they have run. Read
-// waits; an error that a kernel met in its values comes with the next Read. Features are NHWC. Parameters are float32 and are packed
-// into the layout a convolution wants, folded with a frozen norm, when they have changed (engine.Tensor.Version); kernels for the same
-// parameter share the packed copy. What a kernel needs while it runs lies in one block of memory that all kernels share.
+// A device has one OS thread, which owns the CUDA context, and one stream. Kernels run in order and asynchronously. Read waits for them, and returns errors
+// that kernels found in their input values. Features are NHWC. Parameters are float32. After a change (engine.Tensor.Version) they are packed into the
+// layout of the convolution and folded with a FrozenBatchNorm; kernels of the same parameter share the packed copy. All kernels share one block of scratch
+// memory.
 //
-// Results are the same bits in every run on the same GPU and libraries: no kernel adds up in an order that depends on timing, and of
-// cuDNN's algorithms only the deterministic ones are used, in the order in which it recommends them.
+// Results are the same bit for bit in every run on the same GPU and libraries: no kernel sums in an order that depends on timing, and only deterministic
+// algorithms of cuDNN are used, in the order that cuDNN recommends.
 //
 // # Without a GPU
 //
-// The tests run on fake CUDA libraries (fake/) that is compiled from the same kernel sources as C++: it checks the host code,
-// shapes, layouts, addresses, order and lifetimes strictly, and the kernels' arithmetic as C++ does it. It says nothing of speed, nor of
-// what NVIDIA's compiler and libraries make of the same calls. docs/gpu.md says what has run on which hardware.
+// The tests run on the fake CUDA libraries (fake/): a driver, cuDNN, cuBLAS and NVML that run on the CPU, with the same kernel sources compiled as C++. They
+// check the host code, shapes, layouts, addresses, order and lifetimes strictly, and the kernels' arithmetic as compiled by a C++ compiler. They cannot show
+// speed, or the behaviour of NVIDIA's compiler and libraries. docs/gpu-internals.md lists what has run on which hardware.
 package cuda
