@@ -28,7 +28,7 @@ func (d *ahead) Read(dst any, src engine.Memory) error {
 
 // One graph gives the same detections as two graphs, for all settings. Settings need another plan only if they allow more detections than the plan
 // has memory for. Each batch is read with one call.
-func TestOneGraph(t *testing.T) {
+func TestWholeGraph(t *testing.T) {
 	m := torchvisionModel(t, true)
 	twoGraphs := NewDetector(m, newCPU(t), Options{})
 	defer twoGraphs.Close()
