@@ -75,9 +75,9 @@ func classesOf(name string) int {
 // TestPublishedInference holds features and logits against PyTorch at the size
 // of ImageNet and at one that no stride divides.
 func TestPublishedInference(t *testing.T) {
-	// Shares of an array's scale. PyTorch's own float32 is off by 1.3e-6, its
-	// bfloat16 by 1.5e-2.
-	const float32s, bfloat16s = 1e-4, 1.5e-2
+	// Shares of an array's scale. PyTorch's own float32 is off by 5e-6 at most, its
+	// bfloat16 by 1.5e-2, in MobileNetV3 by 6.6e-2.
+	const float32s, bfloat16s, mobileNetBFloat16s = 1e-4, 1.5e-2, 0.1
 	dev := processor(t)
 	for network, sizes := range map[string][]string{
 		"scalenet50":         {"224x224", "250x310"},
@@ -91,6 +91,10 @@ func TestPublishedInference(t *testing.T) {
 	} {
 		n, params := networkByFormula(t, network)
 		store := engine.NewStore(dev, params)
+		bfloat16s := bfloat16s
+		if network == "mobilenet_v3_large" {
+			bfloat16s = mobileNetBFloat16s
+		}
 		for _, size := range sizes {
 			want := readGolden(t, network+"_"+size)
 			t.Run(network+" "+size+" f32", func(t *testing.T) { publishedInference(t, want, n, dev, store, false, float32s) })
