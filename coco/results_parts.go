@@ -32,11 +32,11 @@ func readResultsParts(f io.ReaderAt, size int64, parts int) (*Results, bool) {
 			s := newScanner(io.NewSectionReader(f, starts[i], size-starts[i]), 0)
 			s.base = starts[i]
 			readers[i] = newResultsReader(s)
-			room := starts[i+1]
+			capacity := starts[i+1]
 			if i == 0 {
-				room = size // the other parts are put behind the first
+				capacity = size // the other parts are put behind the first
 			}
-			proved[i] = readers[i].part(i == 0, starts[i], starts[i+1], room, i == parts-1)
+			proved[i] = readers[i].part(i == 0, starts[i], starts[i+1], capacity, i == parts-1)
 		})
 	}
 	wg.Wait()
@@ -56,7 +56,7 @@ func readResultsParts(f io.ReaderAt, size int64, parts int) (*Results, bool) {
 
 // part reads the detections from byte start up to byte end, or to the end of the file for the last part. It returns true if a
 // detection ends exactly at end.
-func (r *resultsReader) part(first bool, start, end, room int64, last bool) bool {
+func (r *resultsReader) part(first bool, start, end, capacity int64, last bool) bool {
 	if first && (r.begin() != nil || r.expect('[', "a list") != nil) {
 		return false
 	}
@@ -64,7 +64,7 @@ func (r *resultsReader) part(first bool, start, end, room int64, last bool) bool
 		if r.detection() != nil {
 			return false
 		}
-		r.reserve(r.offset()-start, room-start)
+		r.reserve(r.offset()-start, capacity-start)
 		switch c := r.peek(); {
 		case c == ',':
 			r.pos++
