@@ -241,7 +241,10 @@ func publishedBackward(t *testing.T, want golden, dev engine.Device, frozen bool
 	got := make([]float32, 1)
 	require.NoError(t, plan.Read(loss, got))
 	require.InEpsilon(t, want.Loss, float64(got[0]), tolerance)
-	worst := 0.0
+	worst, largest := 0.0, 0.0
+	for _, w := range want.Gradients {
+		largest = max(largest, w[0])
+	}
 	for _, gr := range grads {
 		w, ok := want.Gradients[gr.Param.Name]
 		require.True(t, ok, gr.Param.Name)
@@ -253,7 +256,11 @@ func publishedBackward(t *testing.T, want golden, dev engine.Device, frozen bool
 			squares += v * v
 			projection += v * u
 		}
-		off := math.Max(math.Abs(math.Sqrt(squares)-w[0]), math.Abs(projection-w[1])) / w[0]
+		scale := w[0]
+		if scale < 1e-10*largest { // zero but for rounding: the BatchNorm after the next 1x1 convolution removes this bias
+			scale = 1e-4 * largest
+		}
+		off := math.Max(math.Abs(math.Sqrt(squares)-w[0]), math.Abs(projection-w[1])) / scale
 		worst = math.Max(worst, off)
 		require.LessOrEqual(t, off, tolerance, "gradient of %s: norm %g, projection %g, want %v", gr.Param.Name, math.Sqrt(squares), projection, w)
 	}
