@@ -32,10 +32,10 @@ type budgetOptions struct {
 
 func (o *budgetOptions) flags(c *cobra.Command) {
 	f := c.Flags()
-	choose(f, &o.kind, "budget", string(allocate.MACs), "what is bounded: macs, block (conv3 counts too) or neurons",
+	choose(f, &o.kind, "budget", string(allocate.MACs), "what the budget limits: macs (multiply-adds), block (macs including conv3) or neurons",
 		string(allocate.MACs), string(allocate.BlockMACs), string(allocate.Neurons))
-	f.Float64Var(&o.factor, "factor", 1, "budget of multiply-adds, in parts of what a ResNet's block has")
-	f.IntSliceVar(&o.neurons, "neurons", nil, "budget of neurons: how many in each block, a number a stage")
+	f.Float64Var(&o.factor, "factor", 1, "budget of multiply-adds, as a multiple of those of the ResNet block")
+	f.IntSliceVar(&o.neurons, "neurons", nil, "budget of neurons (output channels) per block, one number per stage")
 }
 
 func (o *budgetOptions) budget(c *cobra.Command) (allocate.Budget, error) {
@@ -48,9 +48,9 @@ func (o *budgetOptions) budget(c *cobra.Command) (allocate.Budget, error) {
 	case b.Kind != allocate.Neurons:
 		b.Factor = o.factor
 	case changed("factor"):
-		return b, errors.New("--factor is for a budget of multiply-adds, not for one of neurons")
+		return b, errors.New("--factor applies to a budget of multiply-adds, not to --budget neurons")
 	case o.neurons == nil:
-		return b, errors.New("--budget neurons needs --neurons, a number a stage, such as 88,175,349,697 (ScaleNet-50)")
+		return b, errors.New("--budget neurons needs --neurons with one number per stage, such as 88,175,349,697 (ScaleNet-50)")
 	}
 	return b, nil
 }
@@ -59,20 +59,22 @@ func newAllocateCommand() *cobra.Command {
 	var o allocateOptions
 	c := &cobra.Command{
 		Use:   "allocate --seed CHECKPOINT --out FILE",
-		Short: "Allocate the neurons of SA blocks to scales by what a seed network learned",
-		Long: `Read how much each neuron of a trained seed network matters, the absolute weight
-of its BatchNorm channel, and keep in each SA block the neurons that matter most
-within a budget (Algorithm 1 of the paper). --out gets the structure, a JSON row
-a block (neurons at each scale, side), which a network's configuration names as
-structure_file; the report goes beside it (.report.json, .report.md). A file that
-exists is an error unless --force is given.
+		Short: "Allocate output channels of SA blocks to scales, from a trained seed network",
+		Long: `Allocate neurons (output channels) to the scales of each SA block by Algorithm 1
+of the paper. The importance of a neuron is |gamma| of its BatchNorm channel in a
+trained seed network. Each block keeps its most important neurons within a budget.
 
-The checkpoint is a classifier's or a detector's; one without metadata, such as a
-converted .pth, needs --model: a network by name, or a file that describes one.
+--out gets the structure file: JSON with one row per block (neurons per scale, and
+the input size of the block). A network's configuration names this file as
+structure_file. Reports are written next to it (.report.json and .report.md).
 
---even splits the budget into equal parts instead and needs no checkpoint, only
---model. --structure describes an allocation that exists. --plots draws neurons
-per scale and block, receptive fields, and the histograms of importance.`,
+The checkpoint is that of a classifier or a detector. A checkpoint without
+metadata, such as a converted .pth, needs --model: the name of a network, or a
+file that describes a network.
+
+--even allocates the same number of neurons to every scale. It needs --model
+instead of a checkpoint. --structure reports on an existing allocation. --plots
+draws neurons per scale and block, receptive fields and importance histograms.`,
 		Example: `  scalenet allocate seed --model cifar_scalenet38 --out seed.json
   scalenet allocate --seed runs/seed/last.safetensors --out structure.json --plots plots
   scalenet allocate --seed seed.safetensors --neurons 88,175,349,697 --out structure.json
@@ -83,15 +85,15 @@ per scale and block, receptive fields, and the histograms of importance.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.seed, "seed", "", "checkpoint of the trained seed network")
-	f.StringVar(&o.model, "model", "", "network, where the checkpoint doesn't describe it")
-	f.StringVar(&o.structure, "structure", "", "describe this network's allocation instead: a published name or a file")
-	f.BoolVar(&o.even, "even", false, "the same number of neurons at each scale")
+	f.StringVar(&o.model, "model", "", "name or file of the network, if the checkpoint does not describe it")
+	f.StringVar(&o.structure, "structure", "", "report on an existing allocation: name of a published network, or a structure file")
+	f.BoolVar(&o.even, "even", false, "allocate the same number of neurons to every scale")
 	o.budget.flags(c)
-	f.Float64Var(&o.exponent, "exponent", 0, "b of the score |gamma| / cost^b")
-	f.IntSliceVar(&o.scales, "scales", nil, "with --even: pool sizes of the scales, such as 1,2,4; default the network's")
-	f.IntVar(&o.size, "size", 0, "with --even: side of the images; default 224, or 32 where the stem keeps the size")
-	f.StringVar(&o.out, "out", "", "file for the structure (JSON)")
-	f.StringVar(&o.plots, "plots", "", "folder for images")
+	f.Float64Var(&o.exponent, "exponent", 0, "exponent b of the importance score |gamma| / cost^b")
+	f.IntSliceVar(&o.scales, "scales", nil, "with --even: pooling factors of the scales, such as 1,2,4 (default: those of the network)")
+	f.IntVar(&o.size, "size", 0, "with --even: height and width of the input (default 224, or 32 for a CIFAR stem)")
+	f.StringVar(&o.out, "out", "", "structure file to write (JSON)")
+	f.StringVar(&o.plots, "plots", "", "folder for the charts")
 	o.output.flags(c, "out", "plots")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
 	c.AddCommand(newAllocateSeedCommand())
@@ -109,7 +111,7 @@ func (o *allocateOptions) run(c *cobra.Command) error {
 	var a *allocate.Allocation
 	switch {
 	case o.structure != "" && (o.seed != "" || o.even || o.out != ""):
-		err = errors.New("--structure describes an allocation that exists: --seed, --even and --out are for a new one")
+		err = errors.New("--structure reports on an existing allocation: --seed, --even and --out make a new one")
 	case o.structure != "":
 		a, err = o.describe(budget)
 	case o.seed != "":
@@ -117,7 +119,7 @@ func (o *allocateOptions) run(c *cobra.Command) error {
 	case o.even:
 		a, err = o.split(budget)
 	default:
-		err = errors.New("which network? --seed CHECKPOINT, --even --model NAME or --structure NAME")
+		err = errors.New("no network given: want --seed CHECKPOINT, --even --model NAME or --structure NAME")
 	}
 	if err != nil {
 		return err
@@ -131,7 +133,7 @@ func (o *allocateOptions) run(c *cobra.Command) error {
 	return a.Report().WriteText(c.OutOrStdout())
 }
 
-// check holds the files that are written to the rule of outputs.
+// check checks the output files by the rule of outputs.
 func (o *allocateOptions) check() error {
 	read := slices.Concat([]string{o.seed, o.model, o.structure}, structureFile(o.model), structureFile(o.structure))
 	var written []output
@@ -158,8 +160,8 @@ func (o *allocateOptions) write(a *allocate.Allocation) error {
 	return o.output.writeInto(o.plots, a.Plot)
 }
 
-// structureFile is the file of the allocation that the description of a network
-// names, if it names one.
+// structureFile returns the structure file that a network description names,
+// or nil.
 func structureFile(model string) []string {
 	config, err := namedConfig(model)
 	if err != nil || config.StructureFile == "" {
@@ -168,7 +170,7 @@ func structureFile(model string) []string {
 	return []string{config.StructureFile}
 }
 
-// describe reads an allocation that exists.
+// describe reads the existing allocation of --structure.
 func (o *allocateOptions) describe(budget allocate.Budget) (*allocate.Allocation, error) {
 	named := o.structure
 	if o.model != "" {
@@ -191,10 +193,10 @@ func (o *allocateOptions) describe(budget allocate.Budget) (*allocate.Allocation
 	return a, nil
 }
 
-// split shares a network's budget out evenly.
+// split allocates the same number of neurons to every scale.
 func (o *allocateOptions) split(budget allocate.Budget) (*allocate.Allocation, error) {
 	if o.model == "" {
-		return nil, errors.New("--even needs the network: --model NAME, or --seed CHECKPOINT")
+		return nil, errors.New("--even needs a network: --model NAME or --seed CHECKPOINT")
 	}
 	config, err := scaledConfig(o.model, o.scales)
 	if err != nil {
@@ -210,10 +212,10 @@ func (o *allocateOptions) split(budget allocate.Budget) (*allocate.Allocation, e
 	return a, nil
 }
 
-// allocate reads the seed.
+// allocate allocates by the importance of the neurons of the seed network.
 func (o *allocateOptions) allocate(budget allocate.Budget) (*allocate.Allocation, error) {
 	if o.scales != nil || o.size != 0 {
-		return nil, errors.New("--scales and --size are the seed network's own: they go with --even --model")
+		return nil, errors.New("--scales and --size are given by the seed network: use them only with --even --model")
 	}
 	var model *backbone.Config
 	if o.model != "" {
@@ -233,7 +235,8 @@ func (o *allocateOptions) allocate(budget allocate.Budget) (*allocate.Allocation
 	return seed.Allocate(budget, o.exponent)
 }
 
-// scaledConfig is a namedConfig with other scales, where some are given.
+// scaledConfig returns namedConfig(model), with its scales replaced unless
+// scales is empty.
 func scaledConfig(model string, scales []int) (backbone.Config, error) {
 	config, err := namedConfig(model)
 	if scales != nil {
@@ -252,10 +255,10 @@ func newAllocateSeedCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "seed --model NAME --out FILE",
-		Short: "Write the structure of a seed network: the same number of neurons at every scale",
-		Long: `Write the structure of a seed network, which has the same number of neurons at
-every scale: as many as the stage has planes, times --share. With a share of 1 the
-neurons of any one scale alone could use up the budget of the 3x3 convolution.`,
+		Short: "Write the structure of a seed network, with the same number of neurons at every scale",
+		Long: `Write the structure file of a seed network, which has the same number of neurons
+at every scale: --share times the planes of the stage. With the default share of 1
+every single scale has as many neurons as the 3x3 convolution of the ResNet block.`,
 		Example: `  scalenet allocate seed --model cifar_scalenet38 --out seed.json
   scalenet allocate seed --model scalenet50 --scales 1,2,4 --share 0.5 --out seed.json`,
 		Args: takes(),
@@ -274,11 +277,11 @@ neurons of any one scale alone could use up the budget of the 3x3 convolution.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&model, "model", "", "network: a name, or a file that describes one")
-	f.IntSliceVar(&scales, "scales", nil, "pool sizes of the scales, such as 1,2,4; default the network's")
-	f.IntVar(&size, "size", 0, "side of the images; default 224, or 32 where the stem keeps the size")
-	f.Float64Var(&share, "share", 1, "neurons of a scale in parts of the stage's planes")
-	f.StringVar(&out, "out", "", "file for the structure (JSON)")
+	f.StringVar(&model, "model", "", "name of a network, or a file that describes a network")
+	f.IntSliceVar(&scales, "scales", nil, "pooling factors of the scales, such as 1,2,4 (default: those of the network)")
+	f.IntVar(&size, "size", 0, "height and width of the input (default 224, or 32 for a CIFAR stem)")
+	f.Float64Var(&share, "share", 1, "neurons per scale, as a fraction of the planes of the stage")
+	f.StringVar(&out, "out", "", "structure file to write (JSON)")
 	files.flags(c, "out")
 	requireFlags(c, "model", "out")
 	return c

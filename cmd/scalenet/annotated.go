@@ -9,8 +9,8 @@ import (
 	"scalenet/coco"
 )
 
-// annotatedData are the flags that name a data set, the folder of its images
-// and its split.
+// annotatedData are the flags that name a data set, its image folder and its
+// split.
 type annotatedData struct {
 	path, images, split string
 	defaultSplit        string
@@ -20,12 +20,12 @@ func (d *annotatedData) flags(c *cobra.Command, name, what, prefix, split string
 	d.defaultSplit = split
 	f := c.Flags()
 	f.StringVar(&d.path, name, "", what+": COCO instances file, Pascal VOC folder or YOLO's data.yaml")
-	f.StringVar(&d.images, prefix+"images", "", "folder of the images (COCO)")
+	f.StringVar(&d.images, prefix+"images", "", "image folder of a COCO data set")
 	f.StringVar(&d.split, prefix+"split", "", fmt.Sprintf("split of a Pascal VOC or YOLO data set (default %q)", split))
 	requireFlags(c, name)
 }
 
-// open reads the data set and says on w what is in it.
+// open reads the data set and prints its counts to w.
 func (d *annotatedData) open(w io.Writer, classes []string) (*coco.Dataset, error) {
 	split := d.split
 	if split == "" {
@@ -47,9 +47,9 @@ func (d *annotatedData) open(w io.Writer, classes []string) (*coco.Dataset, erro
 	if err := data.CheckImages(); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(w, "%s: %d images, %d boxes of %d classes", data.Path, len(data.Images), len(data.Annotations), len(data.Categories))
+	fmt.Fprintf(w, "%s: %d images, %d boxes, %d classes", data.Path, len(data.Images), len(data.Annotations), len(data.Categories))
 	if n := data.EmptyBoxes(); n > 0 {
-		fmt.Fprintf(w, "; %d boxes have no area and are not trained on", n)
+		fmt.Fprintf(w, "; %d zero-area boxes are not trained on", n)
 	}
 	fmt.Fprintln(w)
 	return data, nil

@@ -30,16 +30,17 @@ func newBenchCommand() *cobra.Command {
 	var o benchOptions
 	c := &cobra.Command{
 		Use:   "bench",
-		Short: "Time this program side by side with PyTorch, ONNX Runtime and OpenVINO",
-		Long: `Time this program's cases, each in turn with peers that do the same, and say
-which goals are met: best and median time, ratio of the best times, resident
-memory. The peers are installed by bench/peers/setup.sh FOLDER; without --peers,
-ours are timed alone. With --device cuda the cases for GPUs are timed, beside PyTorch
-on the same one.
+		Short: "Benchmark against PyTorch, ONNX Runtime and OpenVINO",
+		Long: `Time benchmark cases in ScaleNet and in the baseline frameworks, in turn. Each
+case prints best and median time, the ratio of the best times, resident memory,
+and whether its target is reached.
 
-Every contestant is a process of its own and keeps still while another is
-timed; figures of different runs of this command do not compare on a machine
-that others use.`,
+bench/peers/setup.sh FOLDER installs the baseline frameworks. Without --peers,
+only ScaleNet is timed. With --device cuda the GPU cases are timed, with PyTorch
+on the same GPU as baseline.
+
+Each framework runs in a process of its own, which is idle while another process
+is timed. On a shared machine, compare only times of the same run.`,
 		Example: `  scalenet bench --case scalenet50-224-f32
   bench/peers/setup.sh peers && scalenet bench --peers peers/bin/python --case 'scalenet50-*' --json
   scalenet bench --list`,
@@ -49,10 +50,10 @@ that others use.`,
 				return fmt.Errorf("--rounds %d: want at least 1", o.options.Rounds)
 			}
 			if !(o.options.Seconds >= 0) || math.IsInf(o.options.Seconds, 0) {
-				return fmt.Errorf("--seconds %v: want a number that is not negative", o.options.Seconds)
+				return fmt.Errorf("--seconds %v: want at least 0", o.options.Seconds)
 			}
 			if o.device.threads < 0 {
-				return fmt.Errorf("--threads %d: want at least 1, or 0 for one for each core", o.device.threads)
+				return fmt.Errorf("--threads %d: want at least 1, or 0 for one per core", o.device.threads)
 			}
 			if o.device.threads == 0 {
 				o.device.threads = runtime.GOMAXPROCS(0)
@@ -65,16 +66,16 @@ that others use.`,
 		},
 	}
 	f := c.Flags()
-	f.StringArrayVar(&o.cases, "case", nil, "case to run, or the beginning of names and a star; can be repeated; default all")
-	f.BoolVar(&o.list, "list", false, "list the cases and end")
-	f.StringVar(&o.options.Python, "peers", "", "Python that has the peers")
-	f.StringVar(&o.options.Scripts, "scripts", filepath.Join("bench", "peers"), "folder of the peers' scripts")
-	f.IntVar(&o.options.Rounds, "rounds", 5, "rounds in which each contestant has a turn")
-	f.Float64Var(&o.options.Seconds, "seconds", 1, "length of a turn; it has at least one run")
+	f.StringArrayVar(&o.cases, "case", nil, "case to run, or a prefix of case names with a star; repeatable (default: all)")
+	f.BoolVar(&o.list, "list", false, "list the cases and exit")
+	f.StringVar(&o.options.Python, "peers", "", "Python interpreter that has the baseline frameworks")
+	f.StringVar(&o.options.Scripts, "scripts", filepath.Join("bench", "peers"), "folder of the scripts for the baseline frameworks")
+	f.IntVar(&o.options.Rounds, "rounds", 5, "rounds; each framework is timed once per round")
+	f.Float64Var(&o.options.Seconds, "seconds", 1, "seconds per timing, which has at least one run")
 	o.device.flags(c)
-	f.Lookup("threads").Usage = "threads of each contestant; 0 is one for each core"
-	f.BoolVar(&o.json, "json", false, "print a JSON object a case")
-	f.StringVar(&o.serve, "serve", "", "be the contestant of a case")
+	f.Lookup("threads").Usage = "threads of each framework; 0 is one per core"
+	f.BoolVar(&o.json, "json", false, "print one JSON object per case")
+	f.StringVar(&o.serve, "serve", "", "serve timing requests for a case on standard input and output (used internally)")
 	hide(f, "serve")
 	return c
 }
@@ -105,7 +106,7 @@ func (o *benchOptions) run(c *cobra.Command) error {
 	}
 	for _, k := range cases {
 		if why := missing[k.Features]; why != nil {
-			fmt.Fprintf(c.ErrOrStderr(), "leaving out %s: %v\n", k.Name, why)
+			fmt.Fprintf(c.ErrOrStderr(), "skipping %s: %v\n", k.Name, why)
 			continue
 		}
 		fmt.Fprintln(c.ErrOrStderr(), "timing", k.Name)
@@ -128,7 +129,8 @@ func (o *benchOptions) run(c *cobra.Command) error {
 	return nil
 }
 
-// unsupported are the types that the device does not compute in, and why.
+// unsupported returns the types that the device does not support, with the
+// reason for each.
 func (o *benchOptions) unsupported() (map[engine.DType]error, error) {
 	dev, err := o.device.open()
 	if err != nil {
@@ -140,7 +142,8 @@ func (o *benchOptions) unsupported() (map[engine.DType]error, error) {
 	}, nil
 }
 
-// contestant answers rounds on standard input and output.
+// contestant times rounds as they are requested on standard input, and writes
+// the times to standard output.
 func (o *benchOptions) contestant(c *cobra.Command) error {
 	dev, err := o.device.open()
 	if err != nil {

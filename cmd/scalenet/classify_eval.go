@@ -9,7 +9,7 @@ import (
 	"scalenet/engine"
 )
 
-// classifierOptions are the flags of the verbs that run a classifier.
+// classifierOptions are the flags of the commands that run a classifier.
 type classifierOptions struct {
 	path      string
 	reading   reading
@@ -25,7 +25,7 @@ func (o *classifierOptions) flags(c *cobra.Command) {
 	requireFlags(c, "model")
 }
 
-// open loads the model onto the device; close frees both.
+// open loads the model and copies it to the device; close frees both.
 func (o *classifierOptions) open(batch int) (m *classify.Model, c *classify.Classifier, close func(), err error) {
 	if m, err = classify.Load(o.path, o.reading.options()...); err != nil {
 		return nil, nil, nil, err
@@ -53,11 +53,10 @@ func newClassifyEvalCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "eval --model FILE --data PATH",
-		Short: "Measure a classifier: top-1 and top-5 on centre crops",
-		Long: `Classify every image of the test part of a data set: its shorter side resized and
-its centre cut out as the model's configuration says (256 and 224 for ImageNet), and
-print the share that the most probable class, or one of the five most probable, is
-right for, and the errors as the paper gives them.`,
+		Short: "Evaluate a classifier: top-1 and top-5 accuracy on centre crops",
+		Long: `Report top-1 and top-5 accuracy, and the corresponding error rates in percent, on
+the test part of a data set. Images are resized and centre cropped as the model's
+configuration says (for ImageNet, shorter side 256 and crop 224).`,
 		Example: `  scalenet classify eval --model runs/scalenet38/best.safetensors --data cifar-100-binary.tar.gz
   scalenet classify eval --model scalenet50.safetensors --data imagenet --json`,
 		Args: takes(),
@@ -75,24 +74,24 @@ right for, and the errors as the paper gives them.`,
 			}
 			defer closeAll()
 			told := newProgress(c.ErrOrStderr(), "images", set.Len())
-			figures, err := classifier.Evaluate(c.Context(), set, images.skipped, told.done)
+			metrics, err := classifier.Evaluate(c.Context(), set, images.skipped, told.done)
 			if err != nil {
 				told.end()
 				return err
 			}
 			images.tell(c.ErrOrStderr())
 			if asJSON {
-				return json.NewEncoder(c.OutOrStdout()).Encode(figures)
+				return json.NewEncoder(c.OutOrStdout()).Encode(metrics)
 			}
 			w := c.OutOrStdout()
-			fmt.Fprintf(w, "images        %d\n", figures.Images)
-			fmt.Fprintf(w, "top-1 accuracy  %.4f   error %.2f %%\n", figures.Top1, 100*(1-figures.Top1))
-			fmt.Fprintf(w, "top-5 accuracy  %.4f   error %.2f %%\n", figures.Top5, 100*(1-figures.Top5))
+			fmt.Fprintf(w, "images          %d\n", metrics.Images)
+			fmt.Fprintf(w, "top-1 accuracy  %.4f   error %.2f %%\n", metrics.Top1, 100*(1-metrics.Top1))
+			fmt.Fprintf(w, "top-5 accuracy  %.4f   error %.2f %%\n", metrics.Top5, 100*(1-metrics.Top5))
 			return nil
 		},
 	}
-	c.Flags().StringVar(&data, "data", "", "data, of which the test part is taken")
-	c.Flags().IntVar(&batch, "batch", 32, "images that go through the network together")
+	c.Flags().StringVar(&data, "data", "", "data set; its test part is used")
+	c.Flags().IntVar(&batch, "batch", 32, "images per batch")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	model.flags(c)
 	images.flags(c)

@@ -28,9 +28,9 @@ func newClassifyPredictCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "predict --model FILE PATH...",
-		Short: "Say what is on images",
-		Long: `Print the most probable classes of each image. A PATH is an image or a folder of
-images.`,
+		Short: "Classify images",
+		Long: `Print the most probable classes of each image, with their probabilities. A PATH is
+an image file or a folder of images.`,
 		Example: `  scalenet classify predict --model runs/scalenet38/best.safetensors photo.png
   scalenet classify predict --model scalenet50.safetensors --top 1 --json photos/`,
 		Args: takes("PATH..."),
@@ -79,8 +79,8 @@ images.`,
 			return nil
 		},
 	}
-	c.Flags().IntVar(&top, "top", 5, "classes to print")
-	c.Flags().BoolVar(&asJSON, "json", false, "print a line of JSON for each image")
+	c.Flags().IntVar(&top, "top", 5, "number of classes to print per image")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per image")
 	model.flags(c)
 	return c
 }

@@ -33,16 +33,19 @@ func newClassifySearchCommand() *cobra.Command {
 	var o classifySearchOptions
 	c := &cobra.Command{
 		Use:   "search --data PATH --out DIR",
-		Short: "Train a seed, allocate its neurons, and train the outcome: the paper's way, in one go",
-		Long: `Train a seed network, which has the same number of neurons at every scale of each
-block; keep the neurons that matter most within a budget (see "scalenet allocate");
-train the network of that allocation from scratch, and the one that splits the same
-budget evenly. All are trained alike, by the preset and its changes.
+		Short: "Train a seed network, allocate neurons, and train the allocated network",
+		Long: `Run the paper's search in three steps:
+  1. Train a seed network, which has the same number of neurons (output channels)
+     at every scale of each block.
+  2. Keep the most important neurons within a budget (see "scalenet allocate").
+  3. Train from scratch the network of that allocation, and as baseline the network
+     that splits the same budget evenly.
+All networks are trained with the same configuration.
 
-DIR gets a folder a training (seed, allocated, even), allocation with the
-structures, their reports and images, and found.json and found.md with the outcome.
-Ctrl-C saves and ends; --resume goes on where the search was stopped, also by a
-kill, does nothing again that is done, and needs no flag but --out.`,
+DIR gets one folder per training run (seed, allocated, even), the folder allocation
+with structure files, reports and charts, and the results in found.json and found.md.
+Ctrl-C saves and exits. --resume continues a search that was stopped or killed,
+without repeating finished steps, and needs no other flag than --out.`,
 		Example: `  scalenet classify search --data cifar-100-binary.tar.gz --preset cifar --budget block --out runs/search
   scalenet classify search --data cifar-100-binary.tar.gz --preset cifar --set backbone.scales=[1,2] --networks allocated --out runs/two
   scalenet classify search --out runs/search --resume`,
@@ -54,11 +57,11 @@ kill, does nothing again that is done, and needs no flag but --out.`,
 	o.settings.flags(c, "imagenet", classify.Presets().Names())
 	f.StringVar(&o.out, "out", "", "folder of the search")
 	f.BoolVar(&o.resume, "resume", false, "continue the search in --out")
-	f.Float64Var(&o.share, "share", 1, "the seed's neurons at each scale, in parts of the stage's planes")
+	f.Float64Var(&o.share, "share", 1, "neurons per scale of the seed network, as a fraction of the planes of the stage")
 	o.budget.flags(c)
-	f.Float64Var(&o.exponent, "exponent", 0, "b of the score |gamma| / cost^b")
-	f.StringSliceVar(&o.networks, "networks", []string{string(allocate.ByImportance), string(allocate.Evenly)}, "what is trained after the seed")
-	f.BoolVar(&o.json, "json", false, "print the outcome as JSON")
+	f.Float64Var(&o.exponent, "exponent", 0, "exponent b of the importance score |gamma| / cost^b")
+	f.StringSliceVar(&o.networks, "networks", []string{string(allocate.ByImportance), string(allocate.Evenly)}, "networks to train after the seed network")
+	f.BoolVar(&o.json, "json", false, "print the results as JSON")
 	o.device.flags(c)
 	requireFlags(c, "out")
 	return c
@@ -93,7 +96,7 @@ func (o *classifySearchOptions) run(c *cobra.Command) error {
 		if err := search.Begin(o.out); err != nil {
 			return err
 		}
-		// From here on as if it were resumed.
+		// From here on, a new search runs as a resumed one.
 		if search, err = classify.ReadSearch(o.out); err != nil {
 			return err
 		}
@@ -125,8 +128,8 @@ func (o *classifySearchOptions) run(c *cobra.Command) error {
 	return classify.WriteFound(c.OutOrStdout(), found)
 }
 
-// search is what the flags ask for, or what was begun in the folder; where both
-// are given they must agree.
+// search returns the search of the flags, or with --resume the search that was
+// begun in the folder, which given flags must agree with.
 func (o *classifySearchOptions) search(c *cobra.Command) (search classify.Search, err error) {
 	if o.resume {
 		if search, err = classify.ReadSearch(o.out); err != nil {
@@ -144,12 +147,12 @@ func (o *classifySearchOptions) search(c *cobra.Command) (search classify.Search
 		return asked, nil
 	}
 	if err := config.Unchanged(search, asked); err != nil {
-		return search, fmt.Errorf("%s: the search there was begun otherwise: %w; resume it by --out and --resume alone", o.out, err)
+		return search, fmt.Errorf("%s: the search was begun with other settings: %w; resume it with --out and --resume alone", o.out, err)
 	}
 	return search, nil
 }
 
-// asked is the search that the flags ask for.
+// asked returns the search that the flags describe.
 func (o *classifySearchOptions) asked(c *cobra.Command) (asked classify.Search, err error) {
 	if o.images.path == "" {
 		return asked, errors.New("--data is missing")
@@ -158,7 +161,7 @@ func (o *classifySearchOptions) asked(c *cobra.Command) (asked classify.Search, 
 	if asked.Budget, err = o.budget.budget(c); err != nil {
 		return asked, err
 	}
-	// The search may be resumed from elsewhere.
+	// The search may be resumed from another working directory.
 	if asked.Data, err = filepath.Abs(o.images.path); err != nil {
 		return asked, err
 	}

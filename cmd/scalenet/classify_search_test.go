@@ -249,8 +249,8 @@ func TestClassifySearch(t *testing.T) {
 			want string
 		}{
 			{nil, "a search is there already"},
-			{[]string{"--resume", "--exponent", "1"}, "begun otherwise"},
-			{[]string{"--resume", "--set", "train.epochs=4"}, "begun otherwise"},
+			{[]string{"--resume", "--exponent", "1"}, "begun with other settings"},
+			{[]string{"--resume", "--set", "train.epochs=4"}, "begun with other settings"},
 		} {
 			status, stdout, stderr := scalenet(append(tinySearch(data, whole), c.more...)...)
 			require.Equal(t, 1, status)

@@ -63,26 +63,26 @@ func TestClassifyTrainEvalPredict(t *testing.T) {
 	status, stdout, stderr := scalenet(args...)
 	require.Zero(t, status, stderr)
 	require.Empty(t, stdout)
-	require.Contains(t, stderr, "16 images of 2 classes for train")
-	require.Contains(t, stderr, "8 images of 2 classes for test")
+	require.Contains(t, stderr, "16 images, 2 classes for train")
+	require.Contains(t, stderr, "8 images, 2 classes for test")
 	model := filepath.Join(out, "best.safetensors")
 	for _, name := range []string{"best.safetensors", "last.safetensors", "state.safetensors", "config.yaml", "train.csv", "eval.csv", "log.jsonl", "loss.png", "metrics.png"} {
 		require.FileExists(t, filepath.Join(out, name))
 	}
 	status, _, stderr = scalenet(args...)
-	requireError(t, status, stderr, "config.yaml: a run is there already")
+	requireError(t, status, stderr, "config.yaml: a run already exists")
 	status, _, stderr = scalenet(append(args, "--resume")...)
 	require.Zero(t, status, stderr)
 
 	status, stdout, stderr = scalenet("classify", "eval", "--model", model, "--data", data, "--json", "--batch", "3")
 	require.Zero(t, status, stderr)
-	var figures classify.Figures
-	require.NoError(t, json.Unmarshal([]byte(stdout), &figures))
-	require.Equal(t, 8, figures.Images)
-	require.Equal(t, 1.0, figures.Top5)
+	var metrics classify.Figures
+	require.NoError(t, json.Unmarshal([]byte(stdout), &metrics))
+	require.Equal(t, 8, metrics.Images)
+	require.Equal(t, 1.0, metrics.Top5)
 	status, stdout, stderr = scalenet("classify", "eval", "--model", model, "--data", data)
 	require.Zero(t, status, stderr)
-	require.Contains(t, stdout, fmt.Sprintf("top-1 accuracy  %.4f", figures.Top1))
+	require.Contains(t, stdout, fmt.Sprintf("top-1 accuracy  %.4f", metrics.Top1))
 
 	status, stdout, stderr = scalenet("classify", "predict", "--model", model, "--top", "9", "--json", filepath.Join(data, "val"))
 	require.Zero(t, status, stderr)
@@ -115,8 +115,8 @@ func TestClassifyBadInput(t *testing.T) {
 	require.NoError(t, os.RemoveAll(out))
 	status, _, stderr = scalenet(train("--skip-bad")...)
 	require.Zero(t, status, stderr)
-	require.Contains(t, stderr, "left out: "+bad)
-	require.Contains(t, stderr, "1 images could not be read and were left out")
+	require.Contains(t, stderr, "skipped: "+bad)
+	require.Contains(t, stderr, "1 images could not be read and were skipped")
 
 	model := filepath.Join(out, "best.safetensors")
 	one := filepath.Join(data, "val", "red")

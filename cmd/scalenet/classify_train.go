@@ -29,22 +29,22 @@ func newClassifyTrainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "train --data PATH --out DIR",
 		Short: "Train a classifier",
-		Long: fmt.Sprintf(`Train a classifier, for its own sake, as the seed of an allocation of neurons, or as
-the backbone that a detector starts from. The data is CIFAR-10 or CIFAR-100 in the
-binary version (its folder, or the archive as downloaded), or a folder with a folder
-of images for each class in train/ and in val/, as ImageNet is laid out.
+		Long: fmt.Sprintf(`Train an image classifier: for classification, as the seed network of a neuron
+allocation, or as the pretrained backbone of a detector. The data is one of:
+  - CIFAR-10 or CIFAR-100, binary version: the folder, or the archive as downloaded
+  - an image folder as for ImageNet: train/CLASS/ and val/CLASS/
 
-The preset (%s) is changed by the keys of a YAML file (--config) and then
-by --set; the resolved configuration is printed and saved with the model.
+The configuration is a preset (%s), changed by a YAML file
+(--config) and then by --set. It is printed, and saved with the model.
 
-The first Ctrl-C finishes the step (or drops it after 10 s), saves and ends; the
-second one ends at once.
---resume continues a run and gives what the uninterrupted one would have. What is
-not given then is the run's own; another configuration or other data are an error.
-A run that has saved nothing yet starts again.
+The first Ctrl-C finishes the step (or drops the step after 10 s), saves and exits.
+The second one exits at once.
+--resume continues a run, bit for bit as if it had not been interrupted. Settings
+that are not given are taken from the run; a different configuration or different
+data are an error. A run that has not saved anything yet starts again.
 
 DIR gets best.safetensors, last.safetensors, state.safetensors, config.yaml, the
-logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(classify.Presets().Names(), ", ")),
+logs (CSV and JSON lines) and charts (PNG).`, strings.Join(classify.Presets().Names(), ", ")),
 		Example: `  scalenet classify train --data cifar-100-binary.tar.gz --preset cifar --out runs/scalenet38
   scalenet classify train --data imagenet --preset imagenet --set backbone.name=scalenet101 --out runs/scalenet101
   scalenet classify train --data imagenet --out runs/scalenet101 --resume`,
@@ -94,12 +94,12 @@ func (o *classifyTrainOptions) fit(c *cobra.Command) error {
 	return f.run(ctx, model, o.run.out, begun.Saved != nil)
 }
 
-// classifiers is how configurations of classifiers are read.
+// classifiers says how configurations of classifiers are read.
 func classifiers() kind[classify.Config] {
 	return kind[classify.Config]{checkpoint.ClassifierKey, classify.Presets().Get, classify.Parse}
 }
 
-// classifierFit trains classifiers on the same data.
+// classifierFit trains classifiers on one data set.
 type classifierFit struct {
 	errs      io.Writer
 	device    deviceOptions
@@ -131,7 +131,7 @@ func (f *classifierFit) run(ctx context.Context, model *classify.Model, dir stri
 	return loop.Run(ctx, resume)
 }
 
-// fits is an error when the training needs more memory than there is.
+// fits returns an error if training needs more memory than is available.
 func (f *classifierFit) fits(model *classify.Model) error {
 	need, err := model.TrainingBytes(f.dev)
 	if err != nil {
@@ -150,11 +150,11 @@ type trainingImages struct {
 
 func (o *trainingImages) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.path, "data", "", "training data")
-	c.Flags().StringVar(&o.val, "val", "", "validation data; default the test part of --data")
+	c.Flags().StringVar(&o.val, "val", "", "validation data (default: the test part of --data)")
 	o.labelledImages.flags(c)
 }
 
-// both reads training and validation data, which must have the same classes.
+// both returns training and validation data, which must have the same classes.
 func (o *trainingImages) both(w io.Writer) (data, val *classify.Dataset, err error) {
 	if data, err = o.open(w, o.path, classify.Train); err != nil {
 		return nil, nil, err
@@ -167,15 +167,15 @@ func (o *trainingImages) both(w io.Writer) (data, val *classify.Dataset, err err
 		return nil, nil, err
 	}
 	if !slices.Equal(data.Classes, val.Classes) {
-		return nil, nil, fmt.Errorf("%s has %d classes and %s has %d: they must be the same ones", data.Path, len(data.Classes), val.Path, len(val.Classes))
+		return nil, nil, fmt.Errorf("%s has %d classes and %s has %d: want the same classes", data.Path, len(data.Classes), val.Path, len(val.Classes))
 	}
 	if sameNames(data, val) {
-		return nil, nil, fmt.Errorf("%s: has no val/ or test/ beside the classes, and its images would be trained on and tested: give validation data with --val", data.Path)
+		return nil, nil, fmt.Errorf("%s: has no val/ or test/ folder, and validation on training images is refused: give validation data with --val", data.Path)
 	}
 	return data, val, nil
 }
 
-// sameNames tells whether two data sets have the same images.
+// sameNames reports whether two data sets have the same images.
 func sameNames(a, b *classify.Dataset) bool {
 	for i := range min(a.Len(), b.Len()) {
 		if realPath(a.Name(i)) != realPath(b.Name(i)) {

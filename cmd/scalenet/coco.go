@@ -17,20 +17,20 @@ import (
 func newCocoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "coco",
-		Short: "Evaluate detections as COCO does",
+		Short: "Evaluate and compare COCO results files",
 		Args:  takes(),
 	}
 	c.AddCommand(newCocoEvalCommand(), newCocoCompareCommand())
 	return c
 }
 
-// cocoFigures is what `coco eval --json` prints.
-type cocoFigures struct {
+// cocoMetrics is what `coco eval --json` prints.
+type cocoMetrics struct {
 	Stats    coco.Stats             `json:"stats"`
-	PerClass map[string]cocoByClass `json:"per_class"` // by name, or by id where a category has no name or shares it
+	PerClass map[string]cocoByClass `json:"per_class"` // by name, or by id if the name is empty or not unique
 	Images   int                    `json:"images"`
 	Unlisted int                    `json:"unlisted"` // detections of unknown categories
-	Ignored  int                    `json:"ignored"`  // objects with "ignore"
+	Ignored  int                    `json:"ignored"`  // objects with "ignore": 1
 }
 
 type cocoByClass struct {
@@ -41,7 +41,7 @@ type cocoByClass struct {
 	Stats      coco.Stats `json:"stats"`
 }
 
-// belowMinimum is the error of `coco eval --min-ap`, with an exit status of its own: the files are fine, the detector is not.
+// belowMinimum is the error of `coco eval --min-ap`. It has its own exit status, because the input files are valid.
 type belowMinimum struct{ ap, minimum float64 }
 
 func (e *belowMinimum) Error() string {
@@ -63,16 +63,17 @@ func newCocoEvalCommand() *cobra.Command {
 	var o cocoEvalOptions
 	c := &cobra.Command{
 		Use:   "eval --gt FILE --dt FILE",
-		Short: "Compare a results file with annotations",
-		Long: `Compare boxes in a COCO results file with a COCO instances file: the twelve
-figures of pycocotools, equal to its own, and the figures of each class. A figure
-that no object counts for is -1.
+		Short: "Evaluate a COCO results file: AP and AR as in pycocotools",
+		Long: `Evaluate the boxes of a COCO results file against a COCO instances file. The
+twelve AP and AR metrics have the same values as in pycocotools. AP per class is
+printed, too. A metric without any ground-truth object is -1.
 
---report writes a folder: report.html (one file to look at or pass on), report.json
-and the charts as PNG, with the kinds of errors, confusions, figures by object
-size and the worst images.
+--report writes an error analysis to a folder: report.html (self-contained),
+report.json and the charts as PNG. The report has error types, confusions, metrics
+by object size and the worst images.
 
-Exit status: 0; 1 for input that cannot be evaluated; 3 for an AP below --min-ap.`,
+Exit status: 0 if the evaluation succeeded, 1 if an input file cannot be
+evaluated, 3 if AP is below --min-ap.`,
 		Example: `  scalenet coco eval --gt instances_val2017.json --dt results.json
   scalenet coco eval --gt instances_val2017.json --dt results.json --json --min-ap 0.3
   scalenet coco eval --gt instances_val2017.json --dt results.json --report runs/report --images val2017`,
@@ -83,12 +84,12 @@ Exit status: 0; 1 for input that cannot be evaluated; 3 for an AP below --min-ap
 	f.StringVar(&o.gt, "gt", "", "COCO instances file with the ground truth")
 	f.StringVar(&o.dt, "dt", "", "COCO results file with the detections")
 	f.BoolVar(&o.json, "json", false, "print JSON")
-	f.BoolVar(&o.quirks, "reference-quirks", false, "repeat pycocotools' defects (docs/evaluation.md lists them), for the identical figure")
+	f.BoolVar(&o.quirks, "reference-quirks", false, "reproduce the defects of pycocotools that docs/evaluation.md lists, for identical values")
 	f.Float64Var(&o.minAP, "min-ap", 0, "exit with status 3 if AP is below this")
-	f.StringVar(&o.report, "report", "", "folder to write a report to")
-	f.StringVar(&o.images, "images", "", "folder of the images, for the report; without it boxes are drawn on a blank canvas")
-	f.Float64Var(&o.score, "score", 0, "the report's operating point: the least score that counts (default: where F1 is largest)")
-	f.IntVar(&o.worst, "worst", 24, "images with most mistakes that the report shows")
+	f.StringVar(&o.report, "report", "", "folder for an error analysis")
+	f.StringVar(&o.images, "images", "", "image folder, for the report (default: boxes are drawn on a blank canvas)")
+	f.Float64Var(&o.score, "score", 0, "operating point of the report: minimum score of a detection (default: the score of highest F1)")
+	f.IntVar(&o.worst, "worst", 24, "number of images with the most mistakes in the report")
 	o.output.flags(c, "report")
 	requireFlags(c, "gt", "dt")
 	return c
@@ -98,12 +99,12 @@ func (o *cocoEvalOptions) run(c *cobra.Command) error {
 	if o.report == "" {
 		for _, name := range []string{"images", "score", "worst"} {
 			if c.Flags().Changed(name) {
-				return fmt.Errorf("--%s is about the report: it needs --report", name)
+				return fmt.Errorf("--%s needs --report", name)
 			}
 		}
 	}
 	if o.worst < 0 {
-		return fmt.Errorf("--worst %d: no number of images", o.worst)
+		return fmt.Errorf("--worst %d: want at least 0", o.worst)
 	}
 	if err := o.checkReport(); err != nil {
 		return err
@@ -118,10 +119,10 @@ func (o *cocoEvalOptions) run(c *cobra.Command) error {
 		return err
 	}
 	if e.Unlisted > 0 {
-		fmt.Fprintf(c.ErrOrStderr(), "%s: %d detections of categories that %s does not list were dropped\n", o.dt, e.Unlisted, o.gt)
+		fmt.Fprintf(c.ErrOrStderr(), "%s: dropped %d detections of categories that %s does not list\n", o.dt, e.Unlisted, o.gt)
 	}
 	if e.Ignored > 0 {
-		fmt.Fprintf(c.ErrOrStderr(), "%s: %d objects have \"ignore\" and count neither as found nor as missed; pycocotools counts them (--reference-quirks)\n", o.gt, e.Ignored)
+		fmt.Fprintf(c.ErrOrStderr(), "%s: %d objects have \"ignore\": 1 and count neither as found nor as missed; pycocotools counts them (--reference-quirks)\n", o.gt, e.Ignored)
 	}
 	if o.report != "" {
 		if err := o.writeReport(c, v, gt, dt); err != nil {
@@ -129,9 +130,9 @@ func (o *cocoEvalOptions) run(c *cobra.Command) error {
 		}
 	}
 	if o.json {
-		err = json.NewEncoder(c.OutOrStdout()).Encode(newCocoFigures(e))
+		err = json.NewEncoder(c.OutOrStdout()).Encode(newCocoMetrics(e))
 	} else {
-		err = writeCocoFigures(c.OutOrStdout(), e)
+		err = writeCocoMetrics(c.OutOrStdout(), e)
 	}
 	if err == nil && c.Flags().Changed("min-ap") && e.Stats.AP() < o.minAP {
 		err = &belowMinimum{e.Stats.AP(), o.minAP}
@@ -143,14 +144,14 @@ func (o *cocoEvalOptions) reportFiles() []output {
 	return in(o.report, "--report", analysis.ReportFiles()...)
 }
 
-// checkReport is for what can be said before files are read.
+// checkReport checks the flags of the report before input files are read.
 func (o *cocoEvalOptions) checkReport() error {
 	if o.report == "" {
 		return nil
 	}
 	if o.images != "" {
 		if info, err := os.Stat(o.images); err != nil || !info.IsDir() {
-			return errors.Join(err, fmt.Errorf("--images %s is no folder", o.images))
+			return errors.Join(err, fmt.Errorf("--images %s is not a folder", o.images))
 		}
 	}
 	return o.output.check([]string{o.gt, o.dt}, o.reportFiles()...)
@@ -176,8 +177,8 @@ func (o *cocoEvalOptions) writeReport(c *cobra.Command, v coco.Evaluator, gt *co
 	return nil
 }
 
-func newCocoFigures(e *coco.Evaluation) cocoFigures {
-	f := cocoFigures{Stats: e.Stats, PerClass: make(map[string]cocoByClass, len(e.Classes)), Images: e.Images, Unlisted: e.Unlisted, Ignored: e.Ignored}
+func newCocoMetrics(e *coco.Evaluation) cocoMetrics {
+	f := cocoMetrics{Stats: e.Stats, PerClass: make(map[string]cocoByClass, len(e.Classes)), Images: e.Images, Unlisted: e.Unlisted, Ignored: e.Ignored}
 	for _, k := range e.Classes {
 		name := cocoClassName(k)
 		if _, taken := f.PerClass[name]; taken {
@@ -195,7 +196,7 @@ func cocoClassName(k coco.ClassFigures) string {
 	return k.Name
 }
 
-func writeCocoFigures(w io.Writer, e *coco.Evaluation) error {
+func writeCocoMetrics(w io.Writer, e *coco.Evaluation) error {
 	if err := e.Stats.Print(w); err != nil {
 		return err
 	}

@@ -22,15 +22,14 @@ func newCocoCompareCommand() *cobra.Command {
 	var o cocoCompareOptions
 	c := &cobra.Command{
 		Use:   "compare --gt FILE FIRST SECOND",
-		Short: "Say which classes and images a second results file does better and worse",
-		Long: `Evaluate two COCO results files on the same annotations and say where the second
-does better or worse than the first: the twelve figures, the AP of each class, and
-the images with more or fewer mistakes (missed objects and false detections at
-IoU 0.5, each file used at the score with its largest F1).
+		Short: "Compare two COCO results files by class and by image",
+		Long: `Evaluate two COCO results files on the same annotations and print the changes from
+the first to the second: the twelve AP and AR metrics, AP per class, and the images
+with more or fewer mistakes. A mistake is a missed object or a false positive at
+IoU 0.5, at the score threshold of highest F1 of each file.
 
-The interval behind a change is from a bootstrap over the images: it holds the
-change 95 times of 100 when other images of the same kind are annotated. A change
-whose interval holds 0 is marked "~": it may be chance.`,
+Each change has a 95 % bootstrap confidence interval, from resampling images. If
+the interval contains 0, the change is marked "~" (not significant).`,
 		Example: `  scalenet coco compare --gt instances_val2017.json before.json after.json
   scalenet coco compare --gt instances_val2017.json before.json after.json --json`,
 		Args: takes("FIRST", "SECOND"),
@@ -39,18 +38,18 @@ whose interval holds 0 is marked "~": it may be chance.`,
 	f := c.Flags()
 	f.StringVar(&o.gt, "gt", "", "COCO instances file with the ground truth")
 	f.BoolVar(&o.json, "json", false, "print JSON, with all classes and images")
-	f.BoolVar(&o.quirks, "reference-quirks", false, "repeat pycocotools' defects, as in coco eval")
-	f.Float64Var(&o.compare.Score, "score", 0, "least score that counts for the images (default: where F1 is largest, for each file)")
-	f.IntVar(&o.compare.Resamples, "resamples", 1000, "draws of the bootstrap")
-	f.Uint64Var(&o.compare.Seed, "seed", 1, "seed of the bootstrap")
-	f.IntVar(&o.top, "top", 15, "classes, and images of each kind, that are listed")
+	f.BoolVar(&o.quirks, "reference-quirks", false, "reproduce the defects of pycocotools, as in coco eval")
+	f.Float64Var(&o.compare.Score, "score", 0, "minimum score of a detection for the list of images (default: the score of highest F1 of each file)")
+	f.IntVar(&o.compare.Resamples, "resamples", 1000, "number of bootstrap resamples")
+	f.Uint64Var(&o.compare.Seed, "seed", 1, "random seed of the bootstrap")
+	f.IntVar(&o.top, "top", 15, "number of classes, improved images and worsened images to list")
 	requireFlags(c, "gt")
 	return c
 }
 
 func (o *cocoCompareOptions) run(c *cobra.Command, first, second string) error {
 	if o.top < 0 {
-		return fmt.Errorf("--top %d: no number of classes", o.top)
+		return fmt.Errorf("--top %d: want at least 0", o.top)
 	}
 	o.compare.Evaluator = coco.Evaluator{ReferenceQuirks: o.quirks}
 	gt, a, err := o.compare.Evaluator.ReadFiles(o.gt, first)
@@ -92,12 +91,13 @@ func (o *cocoCompareOptions) write(w io.Writer, r *analysis.Comparison) error {
 		return err
 	}
 	if left := len(r.Classes) - o.top; left > 0 {
-		fmt.Fprintf(w, "(%d more classes, changed less: --json)\n", left)
+		fmt.Fprintf(w, "(%d more classes with smaller changes: --json)\n", left)
 	}
 	return o.writeImages(w, r.PerImage)
 }
 
-// changeColumns are the columns of a change; "~" marks what may be chance.
+// changeColumns returns the columns of a change: the difference, the confidence
+// interval, and "~" if the change is not significant.
 func changeColumns(c analysis.Change) string {
 	mark := ""
 	if c.Chance() {

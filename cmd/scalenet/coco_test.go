@@ -37,7 +37,7 @@ func TestCocoEval(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, stdout, " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 1.000\n")
 	require.Contains(t, stdout, " Average Recall     (AR) @[ IoU=0.50:0.95 | area= large | maxDets=100 ] = -1.000\n")
-	require.Contains(t, stderr, "dt.json: 1 detections of categories")
+	require.Contains(t, stderr, "dt.json: dropped 1 detections of categories")
 
 	stdout, _, err = runCoco(t, cocoDetections, "--json")
 	require.NoError(t, err)
@@ -63,7 +63,7 @@ func TestCocoEvalMinimum(t *testing.T) {
 	stdout, _, err := runCoco(t, `[]`, "--min-ap", "0.3")
 	require.EqualError(t, err, "AP 0.0000 is below --min-ap 0.3")
 	require.Equal(t, 3, exitStatus(err))
-	require.Contains(t, stdout, "Average Precision", "the figures are printed all the same")
+	require.Contains(t, stdout, "Average Precision", "the metrics are printed all the same")
 }
 
 // TestCocoEvalQuirks has an object to ignore.
@@ -90,11 +90,11 @@ func TestCocoReport(t *testing.T) {
 		require.FileExists(t, filepath.Join(dir, name))
 	}
 	_, _, err = runCoco(t, cocoDetections, "--report", dir)
-	require.ErrorContains(t, err, "report.html: is there already")
+	require.ErrorContains(t, err, "report.html: already exists")
 	_, _, err = runCoco(t, cocoDetections, "--report", dir, "--images", "nowhere")
 	require.ErrorContains(t, err, "nowhere")
 	_, _, err = runCoco(t, cocoDetections, "--images", dir)
-	require.ErrorContains(t, err, "--images is about the report: it needs --report")
+	require.ErrorContains(t, err, "--images needs --report")
 }
 
 func TestCocoCompare(t *testing.T) {

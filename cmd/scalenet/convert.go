@@ -24,18 +24,19 @@ func newConvertCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "convert IN OUT",
 		Short: "Convert checkpoints between safetensors and PyTorch's .pth",
-		Long: `Reads IN, whose content says what it is, and writes OUT, whose ending says it: .safetensors or .pth. Tensors keep their names,
-types, shapes and order.
+		Long: `Convert the checkpoint IN to OUT. The format of IN is detected from its content, that of OUT from its extension: .safetensors or
+.pth. Tensors keep their names, types, shapes and order.
 
-A .pth is read as PyTorch's torch.save writes it: a state dict, or a dict that has one, as training scripts save it ("state_dict",
-"model_state_dict", "model", ...). Prefixes "module." and "_orig_mod." of all names are taken off. Remarks say what was left out and
-renamed. Nothing in the file is executed, and one that needs far more memory than it has bytes is refused. A .pth that is written
-is a plain state dict that torch.load(weights_only=True) reads; it has no place for the metadata (configuration, class names) of a
-safetensors file.
+Input .pth: a file of PyTorch's torch.save with a state dict, or with a dict that contains a state dict ("state_dict",
+"model_state_dict", "model", ...). The prefixes "module." and "_orig_mod." are removed if all names have them. Skipped and renamed
+entries are reported. Nothing in the file is executed. A file that would need far more memory than its size is refused.
 
-With --dtype floating-point tensors are rounded to that type; integers stay as they are. With --like the tensors are compared by
-name and shape with those of another checkpoint, and the report says what matched, is missing, is left over, has another shape;
-nothing is written unless all that the other one has is there.`,
+Output .pth: a plain state dict for torch.load(weights_only=True). It does not hold the metadata of a safetensors file
+(configuration, class names).
+
+With --dtype floating-point tensors are rounded to that type; integer tensors are unchanged. With --like the names and shapes of
+the tensors are compared with those of another checkpoint. Matched, missing and unexpected keys and shape mismatches are reported.
+OUT is written only if all keys of the other checkpoint are matched.`,
 		Example: `  scalenet convert resnet50.pth resnet50.safetensors
   scalenet convert --dtype bfloat16 model.safetensors small.safetensors
   scalenet convert --like scalenet50.safetensors theirs.pth ours.safetensors`,
@@ -46,15 +47,15 @@ nothing is written unless all that the other one has is there.`,
 	}
 	command.Flags().StringVar(&o.dtype, "dtype", "", "round floating-point tensors to float32, float16 or bfloat16")
 	o.files.flags(command)
-	command.Flags().StringVar(&o.like, "like", "", "a checkpoint whose names and shapes must all be in IN")
+	command.Flags().StringVar(&o.like, "like", "", "checkpoint whose tensor names and shapes must all be in IN")
 	o.from.flags(command)
 	return command
 }
 
-// convert does the work and reports on it, a line or a few.
+// convert converts in to out and writes a few lines on the result to report.
 func (o *convertOptions) convert(in, out string, report io.Writer) error {
 	if ending := filepath.Ext(out); ending != ".safetensors" && ending != ".pth" {
-		return fmt.Errorf("%s: OUT ends in %q, not in .safetensors or .pth", out, ending)
+		return fmt.Errorf("%s: the extension of OUT is %q, want .safetensors or .pth", out, ending)
 	}
 	if err := o.files.check([]string{in, o.like}, output{of: "OUT", path: out}); err != nil {
 		return err
@@ -87,7 +88,7 @@ func (o *convertOptions) convert(in, out string, report io.Writer) error {
 	if filepath.Ext(out) == ".pth" {
 		save = checkpoint.SavePTH
 		if len(file.Metadata) > 0 {
-			fmt.Fprintf(report, "%s: left out %d entries of metadata, which a .pth has no place for\n", out, len(file.Metadata))
+			fmt.Fprintf(report, "%s: dropped %d metadata entries, which a .pth cannot hold\n", out, len(file.Metadata))
 		}
 	}
 	for _, line := range notes.Lines() {
@@ -108,7 +109,8 @@ func (o *convertOptions) convert(in, out string, report io.Writer) error {
 	return nil
 }
 
-// matchLike reports how the tensors fit those of another checkpoint.
+// matchLike compares the tensors of file with those of the checkpoint like. It
+// returns an error if a tensor of like is missing or has another shape in file.
 func matchLike(file *checkpoint.File, in, like string, report io.Writer) error {
 	model, _, err := checkpoint.LoadAny(like)
 	if err != nil {

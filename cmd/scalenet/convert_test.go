@@ -11,7 +11,7 @@ import (
 	"scalenet/checkpoint"
 )
 
-// runConvert runs the verb alone and returns what it reports.
+// runConvert runs the command alone and returns what it reports.
 func runConvert(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var stderr bytes.Buffer
@@ -31,7 +31,7 @@ func TestConvertThereAndBack(t *testing.T) {
 
 	report, err := runConvert(t, original, pth)
 	require.NoError(t, err)
-	require.Contains(t, report, "left out 1 entries of metadata")
+	require.Contains(t, report, "dropped 1 metadata entries")
 	report, err = runConvert(t, "--like", original, pth, back)
 	require.NoError(t, err)
 	require.Contains(t, report, "10 matched, 0 missing, 0 left over, 0 of wrong shape")
@@ -69,7 +69,7 @@ func TestConvertRefuses(t *testing.T) {
 		want string
 		args []string
 	}{
-		{"not in .safetensors or .pth", []string{original, filepath.Join(dir, "a.onnx")}},
+		{"want .safetensors or .pth", []string{original, filepath.Join(dir, "a.onnx")}},
 		{`ends in ".onnx"`, []string{other, kept}},
 		{"no such file", []string{filepath.Join(dir, "none.pth"), kept}},
 		{"not a safetensors file", []string{bad, kept}},

@@ -12,16 +12,17 @@ import (
 
 func newCurvesCommand() *cobra.Command {
 	var (
-		figure, out string
+		metric, out string
 		files       outputs
 		asJSON      bool
 	)
 	c := &cobra.Command{
 		Use:   "curves RUN...",
-		Short: "Compare training runs: a figure of their evaluations, as a table and an image",
-		Long: `Read the logs of training runs (folders of --out of train, classify train or classify
-search), print the highest and the last value of a figure of their evaluations, and
-draw its curves into one image. Runs that go on may be read, too.`,
+		Short: "Compare a metric of training runs, as a table and a chart",
+		Long: `Read the logs of training runs (--out folders of train, classify train or classify
+search). Print the highest and the last value of a validation metric per run. With
+--out, draw the metric per epoch of all runs in one chart. Runs may still be in
+progress.`,
 		Example: `  scalenet curves --out curves.png runs/resnet38 runs/search38/seed runs/search38/allocated
   scalenet curves --figure AP50 --json runs/bccd-pretrained runs/bccd-scratch`,
 		Args: takes("RUN..."),
@@ -33,11 +34,11 @@ draw its curves into one image. Runs that go on may be read, too.`,
 			}
 			var list []curves.Curve
 			for _, dir := range dirs {
-				curve, err := curves.Read(dir, figure)
+				curve, err := curves.Read(dir, metric)
 				if err != nil {
 					return err
 				}
-				figure = curve.Figure
+				metric = curve.Figure
 				list = append(list, curve)
 			}
 			if out != "" {
@@ -48,14 +49,14 @@ draw its curves into one image. Runs that go on may be read, too.`,
 			return printCurves(c.OutOrStdout(), list, asJSON)
 		},
 	}
-	c.Flags().StringVar(&figure, "figure", "", "figure of the evaluations, such as top1 or AP50 (default: the first one of the first run)")
-	c.Flags().StringVar(&out, "out", "", "file for the image (PNG)")
+	c.Flags().StringVar(&metric, "figure", "", "metric, such as top1 or AP50 (default: the first metric of the first run)")
+	c.Flags().StringVar(&out, "out", "", "chart to write (PNG)")
 	files.flags(c, "out")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the values of every epoch")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the value of every epoch")
 	return c
 }
 
-// printCurves prints a row a run.
+// printCurves prints one row per run.
 func printCurves(w io.Writer, list []curves.Curve, asJSON bool) error {
 	if asJSON {
 		type run struct {

@@ -13,22 +13,22 @@ import (
 func newDataCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "data",
-		Short: "Check, look at, convert and divide data sets",
+		Short: "Check, view, convert and split data sets",
 		Args:  takes(),
 	}
 	c.AddCommand(newDataCheckCommand(), newDataViewCommand(), newDataConvertCommand(), newDataSplitCommand())
 	return c
 }
 
-// openParts reads a data set: the given split, or all of its splits. A COCO
-// file is one part without a name.
+// openParts reads the given split of a data set, or all of its splits if split is
+// empty. A COCO file is one part without a name.
 func openParts(path, split string, opt coco.Options) (parts []layout.Part, err error) {
 	splits := []string{split}
 	if split == "" {
 		if splits, err = coco.Splits(path); err != nil {
 			return nil, err
 		}
-		if slices.Contains(splits, "train") && slices.Contains(splits, "val") { // "trainval" is both again
+		if slices.Contains(splits, "train") && slices.Contains(splits, "val") { // "trainval" is the union of both
 			splits = slices.DeleteFunc(splits, func(name string) bool { return name == "trainval" })
 		}
 		if len(splits) == 0 {
@@ -46,8 +46,8 @@ func openParts(path, split string, opt coco.Options) (parts []layout.Part, err e
 	return parts, nil
 }
 
-// writeRemarks prints how many remarks there are of each kind and what the
-// first ones say.
+// writeRemarks prints the number of warnings or errors of each kind, with the
+// first few of them.
 func writeRemarks(w io.Writer, indent string, kinds []coco.RemarkKind) {
 	for _, k := range kinds {
 		fmt.Fprintf(w, "%s%d: %s\n", indent, k.Count, k.Kind)

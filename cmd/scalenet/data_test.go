@@ -20,7 +20,7 @@ func TestDataConvert(t *testing.T) {
 		return stdout
 	}
 	stdout := ok("--images", imagesDir, instancesFile, yolo, "--to", "yolo")
-	require.Contains(t, stdout, yolo+": 4 images (train), 22 boxes of 4 classes\n")
+	require.Contains(t, stdout, yolo+": 4 images (train), 22 boxes, 4 classes\n")
 	ok("--images", imagesDir, instancesFile, yolo, "--to", "yolo", "--as", "val", "--add")
 	ok(yolo, voc, "--to", "voc", "--split", "val", "--classes", "king,RBC,WBC,Platelets")
 	stdout = ok(voc, back)
@@ -37,13 +37,13 @@ func TestDataConvert(t *testing.T) {
 		"layout":      {[]string{instancesFile, filepath.Join(dir, "x"), "--to", "tf"}, `--to "tf"`},
 		"a file":      {[]string{instancesFile, filepath.Join(dir, "x.json"), "--to", "voc"}, "writes a folder"},
 		"images":      {[]string{instancesFile, filepath.Join(dir, "x.json"), "--image-files", "burn"}, `--image-files "burn"`},
-		"left":        {[]string{instancesFile, filepath.Join(dir, "x"), "--to", "voc", "--image-files", "leave"}, "a Pascal VOC folder holds its images"},
+		"left":        {[]string{instancesFile, filepath.Join(dir, "x"), "--to", "voc", "--image-files", "leave"}, "a Pascal VOC folder contains its images"},
 		"the input":   {[]string{instancesFile, "--force", instancesFile}, "is the input"},
-		"there":       {[]string{instancesFile, back}, "back.json: is there already"},
-		"folder":      {[]string{instancesFile, voc, "--to", "yolo"}, "voc: is there already"},
+		"there":       {[]string{instancesFile, back}, "back.json: already exists"},
+		"folder":      {[]string{instancesFile, voc, "--to", "yolo"}, "voc: already exists"},
 		"splits":      {[]string{yolo, filepath.Join(dir, "x.json")}, `has the splits ["train" "val"]`},
 		"name":        {[]string{instancesFile, filepath.Join(dir, "x"), "--to", "yolo", "--as", "../x"}, `--as "../x"`},
-		"numeric ids": {[]string{yolo, filepath.Join(dir, "x.json"), "--split", "val", "--numeric-ids"}, "is no number"},
+		"numeric ids": {[]string{yolo, filepath.Join(dir, "x.json"), "--split", "val", "--numeric-ids"}, "is not a number"},
 		"nothing":     {[]string{filepath.Join(dir, "none"), filepath.Join(dir, "x.json")}, "none: no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestDataSplit(t *testing.T) {
 	require.Zero(t, status, stderr)
 	require.Regexp(t, `a\.json: 3 images, \d+ boxes\n.*b\.json: 1 images, \d+ boxes\nthe images are in `+imagesDir, stdout)
 	status, _, stderr = scalenet(args...)
-	requireError(t, status, stderr, "a.json: is there already")
+	requireError(t, status, stderr, "a.json: already exists")
 	status, _, stderr = scalenet(append(args, "--force")...)
 	require.Zero(t, status, stderr)
 	folder := t.TempDir()
@@ -80,7 +80,7 @@ func TestDataSplit(t *testing.T) {
 	copies := write(t, filepath.Join(folder, "gt.json"), `{"images": [`+strings.Join(images, ", ")+`], "annotations": [], "categories": []}`)
 	status, stdout, stderr = scalenet("data", "split", "--force", "--first", first, "--second", second, "--fraction", "0.25", copies)
 	require.Zero(t, status, stderr)
-	require.Contains(t, stdout, "8 sizes were not annotated and were read from the images")
+	require.Contains(t, stdout, "read 8 image sizes from the image files, because they are not annotated")
 	text, err := os.ReadFile(second)
 	require.NoError(t, err)
 	for i := range 4 {
@@ -106,7 +106,7 @@ func TestDataCheck(t *testing.T) {
 	require.NoError(t, err)
 	bad := write(t, filepath.Join(dir, "bad.json"), strings.Replace(string(text), "IMG_2385.png", "none.png", 1))
 	status, stdout, stderr = scalenet("data", "check", "--images", imagesDir, "--json", bad)
-	requireError(t, status, stderr, "1 errors would stop a training")
+	requireError(t, status, stderr, "1 errors would stop training")
 	var r struct {
 		Errors   []struct{ First []string }
 		Warnings []struct{ Kind string }
@@ -119,7 +119,7 @@ func TestDataCheck(t *testing.T) {
 	// Two data sets, one of which cannot be read.
 	broken := write(t, filepath.Join(dir, "broken.json"), `{"images": [`)
 	status, stdout, stderr = scalenet("data", "check", "--images", imagesDir, instancesFile, broken)
-	requireError(t, status, stderr, "1 errors would stop a training")
+	requireError(t, status, stderr, "1 errors would stop training")
 	require.Contains(t, stdout, "instances.json instances: 4 images")
 	require.Contains(t, stdout, "broken.json: images[0]: byte 12")
 	status, _, stderr = scalenet("data", "check", "--images", "a", "--images", "b", instancesFile)
@@ -134,7 +134,7 @@ func TestDataCheckGoesOn(t *testing.T) {
 		"annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, null]}, {"id": 2, "image_id": 1, "category_id": 1, "bbox": ["1", 2, 3, 4]},
 		{"id": 3, "image_id": 9, "category_id": 1, "bbox": [1, 2, 3, 4]}]}`)
 	status, stdout, stderr := scalenet("data", "check", file)
-	requireError(t, status, stderr, "4 errors would stop a training")
+	requireError(t, status, stderr, "4 errors would stop training")
 	for _, want := range []string{"3: unreadable entry", "annotations[0].bbox: [3]: byte", "annotations[1].bbox: [0]: byte", "annotations[2].image_id: no image has the id 9",
 		"1: missing image", "images[0].file_name: no image at", "1: size not annotated"} {
 		require.Contains(t, stdout, want)
@@ -148,7 +148,7 @@ func TestDataView(t *testing.T) {
 	require.Zero(t, status, stderr)
 	require.Equal(t, sheet+"\n", stdout)
 	status, _, stderr = scalenet(args...)
-	requireError(t, status, stderr, "sheet.png: is there already; --force")
+	requireError(t, status, stderr, "sheet.png: already exists; --force")
 	status, stdout, stderr = scalenet(append(args, "--pages", "0", "--class", "RBC")...)
 	require.Zero(t, status, stderr)
 	for _, file := range strings.Fields(stdout) {

@@ -28,32 +28,38 @@ func newDataCheckCommand() *cobra.Command {
 	var o dataCheckOptions
 	c := &cobra.Command{
 		Use:   "check PATH...",
-		Short: "Find what is wrong with a data set",
-		Long: `Look at every image and every box of a data set (a COCO instances file, a Pascal
-VOC folder or YOLO's data.yaml; several, such as a COCO train and val, are checked
-against each other), and count classes and sizes.
+		Short: "Check a data set for errors",
+		Long: `Check every image and every box of a data set (a COCO instances file, a Pascal VOC
+folder or YOLO's data.yaml), and count classes and sizes. Several data sets, such as
+COCO train and val, are also checked for images in common.
 
-Errors are what would stop a training: an entry that cannot be read or has a value
-of the wrong kind (each is counted, the rest is checked without it), a duplicate
-id, an image that is missing, corrupt, of an unknown format, too large, or of
-another size than its annotation says, upright as EXIF has it. With any, the exit
-status is 1. Warnings are all else: boxes of no area, outside the image,
-reaching out of it, or there twice; images that are listed twice, identical, or
-in two splits; sizes that are not annotated; classes without objects.`,
+Errors would stop training:
+  - an entry that cannot be read or has a value of the wrong type; the other
+    entries are checked without it
+  - a duplicate id
+  - an image that is missing, corrupt, of an unknown format or too large
+  - an image whose size after applying the EXIF orientation is not the annotated one
+
+Warnings would not:
+  - zero-area boxes, duplicate boxes, boxes partly or fully outside the image
+  - images that are listed twice, identical, or in two splits
+  - images without annotated size, classes without objects
+
+Exit status: 0 without errors, 1 with errors.`,
 		Example: `  scalenet data check data/bccd
   scalenet data check --images train2017 --images val2017 --plots plots instances_train2017.json instances_val2017.json`,
 		Args: takes("PATH..."),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
-	f.StringArrayVar(&o.images, "images", nil, "folder of the images (COCO); once for each PATH")
-	f.StringVar(&o.split, "split", "", "split of a Pascal VOC or YOLO data set; default all")
-	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC's corners as its devkit counts them: pixels from 1, the last one included")
-	f.StringVar(&o.size, "size", "600/1000", "shorter and longest side at which images enter the network, for the sizes of boxes")
-	f.StringVar(&o.plots, "plots", "", "folder for sizes.png and classes.png")
+	f.StringArrayVar(&o.images, "images", nil, "image folder of a COCO data set; repeat once per PATH")
+	f.StringVar(&o.split, "split", "", "split of a Pascal VOC or YOLO data set (default: all)")
+	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC boxes are in devkit coordinates: 1-based inclusive pixels")
+	f.StringVar(&o.size, "size", "600/1000", "min_size/max_size of the model input, for the box size statistics: shorter side, maximum longer side")
+	f.StringVar(&o.plots, "plots", "", "folder for the charts sizes.png and classes.png")
 	o.output.flags(c, "plots")
 	f.BoolVar(&o.json, "json", false, "print JSON, with all errors and warnings")
-	f.IntVar(&o.names, "names", 5, "how many errors and warnings of each kind to name; -1 is all")
+	f.IntVar(&o.names, "names", 5, "number of errors and warnings to list per kind; -1 lists all")
 	return c
 }
 
@@ -104,12 +110,12 @@ func (o *dataCheckOptions) run(c *cobra.Command, paths []string) error {
 		return err
 	}
 	if n := r.ErrorCount(); n > 0 {
-		return fmt.Errorf("%d errors would stop a training", n)
+		return fmt.Errorf("%d errors would stop training", n)
 	}
 	return nil
 }
 
-// checkPlots holds the files that are written to the rule of outputs.
+// checkPlots checks the charts by the rule of outputs.
 func (o *dataCheckOptions) checkPlots(inputs []string) error {
 	if o.plots == "" {
 		return nil
@@ -117,7 +123,8 @@ func (o *dataCheckOptions) checkPlots(inputs []string) error {
 	return o.output.check(inputs, in(o.plots, "--plots", check.PlotFiles()...)...)
 }
 
-// open reads the data sets; one that cannot be read is a fault like others.
+// open reads the data sets. A data set that cannot be read is reported as an
+// error of the check.
 func (o *dataCheckOptions) open(paths []string, checker *check.Checker) (all []layout.Part, total int) {
 	for i, path := range paths {
 		opt := coco.Options{Devkit: o.devkit, Report: checker.Fault, Unsized: checker.Unsized}

@@ -28,14 +28,14 @@ func newDataConvertCommand() *cobra.Command {
 	var o dataConvertOptions
 	c := &cobra.Command{
 		Use:   "convert IN OUT",
-		Short: "Write a data set as COCO JSON, Pascal VOC or YOLO",
-		Long: `Write a data set (a COCO instances file, a Pascal VOC folder or YOLO's data.yaml)
-in another layout. An OUT that ends in .json is a COCO instances file; otherwise
-OUT is a new folder, whose layout --to names. All splits are converted, or the one
-of --split; --add adds another to a folder that is there.
+		Short: "Convert a data set to COCO JSON, Pascal VOC or YOLO",
+		Long: `Convert a data set (a COCO instances file, a Pascal VOC folder or YOLO's data.yaml)
+to another format. If OUT ends in .json, it is a COCO instances file. Otherwise OUT
+is a new folder in the format of --to. All splits are converted, or only --split.
+--add adds a split to an existing folder.
 
-The input is not changed, nothing that exists is written over. What a layout
-cannot hold is counted and named: docs/data.md says what is kept, how exactly.`,
+The input is not changed and existing files are not replaced. Entries that the
+format cannot hold are counted and listed. docs/data.md has what each format keeps.`,
 		Example: `  scalenet data convert data/bccd bccd-yolo --to yolo
   scalenet data convert --split val data/bccd val.json
   scalenet data convert --images val2017 instances_val2017.json coco-voc --to voc --as val --image-files copy`,
@@ -43,21 +43,21 @@ cannot hold is counted and named: docs/data.md says what is kept, how exactly.`,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0], args[1]) },
 	}
 	f := c.Flags()
-	choose(f, &o.to, "to", "", `layout of OUT: "coco", "voc" or "yolo"; default "coco" where it ends in .json`, "coco", "voc", "yolo")
-	f.StringVar(&o.images, "images", "", "folder of the images of IN (COCO)")
-	f.StringVar(&o.split, "split", "", "split of IN (Pascal VOC, YOLO); default all")
-	f.StringVar(&o.as, "as", "", `name of the split in OUT; default as in IN, or "train" for a COCO file`)
+	choose(f, &o.to, "to", "", `format of OUT: "coco", "voc" or "yolo" (default "coco" if OUT ends in .json)`, "coco", "voc", "yolo")
+	f.StringVar(&o.images, "images", "", "image folder of IN, if IN is a COCO file")
+	f.StringVar(&o.split, "split", "", "split of IN, if IN is Pascal VOC or YOLO (default: all)")
+	f.StringVar(&o.as, "as", "", `name of the split in OUT (default: as in IN, or "train" for a COCO file)`)
 	for _, name := range []string{"image-files", "pictures"} { // the second is the former name
-		choose(f, &o.imageFiles, name, "", `what happens to the image files: "link" (symbolic links; default for folders), "copy", or "leave" (where they are; default for a .json)`,
+		choose(f, &o.imageFiles, name, "", `image files in OUT: "link" (symbolic links, default for folders), "copy", or "leave" (no files, default for a .json)`,
 			string(layout.Link), string(layout.Copy), string(layout.Leave))
 	}
 	hide(f, "pictures")
-	f.StringSliceVar(&o.classes, "classes", nil, "the classes in this order, separated by commas; default the order of IN")
-	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC's corners as its devkit counts them: whole pixels from 1, the last one included")
-	f.BoolVar(&o.numericIDs, "numeric-ids", false, "take the numbers that files are named by as the ids of images, as in COCO")
-	f.BoolVar(&o.add, "add", false, "add a split to a folder that is there")
+	f.StringSliceVar(&o.classes, "classes", nil, "class names in the order of OUT, separated by commas (default: the order of IN)")
+	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC boxes are in devkit coordinates: 1-based inclusive integer pixels")
+	f.BoolVar(&o.numericIDs, "numeric-ids", false, "use numeric file names as image ids, as in COCO")
+	f.BoolVar(&o.add, "add", false, "add a split to an existing folder")
 	o.output.flags(c)
-	f.IntVar(&o.names, "names", 5, "how many of each kind of remark to name; -1 is all")
+	f.IntVar(&o.names, "names", 5, "number of warnings to list per kind; -1 lists all")
 	return c
 }
 
@@ -115,8 +115,8 @@ func (o *dataConvertOptions) run(c *cobra.Command, in, out string) error {
 	return nil
 }
 
-// checkOutput holds OUT to the rule of outputs; read is what IN is found to be
-// made of. A folder is never replaced, --add adds to it.
+// checkOutput checks OUT by the rule of outputs. read lists the files and folders
+// of IN. A folder is never replaced; --add adds to it.
 func (o *dataConvertOptions) checkOutput(in, out string, single bool, read []string) error {
 	if single {
 		return o.output.check(read, output{of: "OUT", path: out})
@@ -131,10 +131,10 @@ func (o *dataConvertOptions) checkOutput(in, out string, single bool, read []str
 	} else if err != nil {
 		return err
 	}
-	return fmt.Errorf("%s: is there already; --add adds a split to a data set, a folder is never replaced", out)
+	return fmt.Errorf("%s: already exists; --add adds a split to a data set, a folder is never replaced", out)
 }
 
-// check completes and checks the flags.
+// check sets defaults and checks the flags.
 func (o *dataConvertOptions) check(single bool, out string) error {
 	if o.to == "" && single {
 		o.to = "coco"
@@ -161,14 +161,14 @@ func (o *dataConvertOptions) check(single bool, out string) error {
 	return fmt.Errorf(`--image-files %q: want "link", "copy" or "leave"`, o.imageFiles)
 }
 
-// name gives the parts the names that they have in the output.
+// name renames the parts to the split names of the output.
 func (o *dataConvertOptions) name(parts []layout.Part, single bool) error {
 	if len(parts) > 1 && (single || o.as != "") {
 		names := make([]string, len(parts))
 		for i, p := range parts {
 			names[i] = p.Name
 		}
-		return fmt.Errorf("%s has the splits %q: choose one with --split, or write a folder of all", parts[0].Data.Path, names)
+		return fmt.Errorf("%s has the splits %q: choose a split with --split, or write all splits to a folder", parts[0].Data.Path, names)
 	}
 	if len(parts) > 1 {
 		return nil
@@ -191,7 +191,7 @@ func (o *dataConvertOptions) report(c *cobra.Command, out string, parts []layout
 	for i, p := range parts {
 		splits[i] = p.Name
 	}
-	fmt.Fprintf(to, "%s: %d images (%s), %d boxes of %d classes\n", out, w.Images, strings.Join(splits, ", "), w.Boxes, len(parts[0].Data.Categories))
+	fmt.Fprintf(to, "%s: %d images (%s), %d boxes, %d classes\n", out, w.Images, strings.Join(splits, ", "), w.Boxes, len(parts[0].Data.Categories))
 	if w.ImageFiles == layout.Leave {
 		fmt.Fprintf(to, "the images are in %s\n", parts[0].Data.ImagesDir)
 	}

@@ -18,29 +18,29 @@ func newDataSplitCommand() *cobra.Command {
 	var o dataSplitOptions
 	c := &cobra.Command{
 		Use:   "split --first FILE --second FILE PATH",
-		Short: "Divide a data set in two, every class in proportion",
-		Long: `Divide the images of a data set (a COCO instances file, a Pascal VOC folder or
-YOLO's data.yaml) in two and write both parts as COCO instances files. Images
-stay whole and where they are, and every class is divided in the same proportion
-as well as can be; identical images stay together; equal seeds give equal parts.
-The input is not changed, an output that exists is an error.`,
+		Short: "Split a data set in two (train and val), stratified by class",
+		Long: `Split the images of a data set (a COCO instances file, a Pascal VOC folder or YOLO's
+data.yaml) in two and write both parts as COCO instances files. Image files are not
+moved. The split is stratified: the objects of each class are split as closely as
+possible by --fraction. Identical images stay in one part. The same seed gives the
+same split. The input is not changed, and existing files are not replaced.`,
 		Example: `  scalenet data split --first train.json --second val.json --fraction 0.2 --seed 1 instances.json`,
 		Args:    takes("PATH"),
 		RunE:    func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.images, "images", "", "folder of the images (COCO)")
+	f.StringVar(&o.images, "images", "", "image folder of a COCO data set")
 	f.StringVar(&o.split, "split", "", "split of a Pascal VOC or YOLO data set")
-	f.StringVar(&o.first, "first", "", "file for the larger part")
-	f.StringVar(&o.second, "second", "", "file for the part that is split off")
-	f.Float64Var(&o.fraction, "fraction", 0.2, "share of the images that is split off")
-	f.Uint64Var(&o.seed, "seed", 1, "seed of the division")
+	f.StringVar(&o.first, "first", "", "COCO file for the images that remain, such as train.json")
+	f.StringVar(&o.second, "second", "", "COCO file for the images that are split off, such as val.json")
+	f.Float64Var(&o.fraction, "fraction", 0.2, "fraction of the images that is split off")
+	f.Uint64Var(&o.seed, "seed", 1, "random seed of the split")
 	o.output.flags(c, "first", "second")
 	requireFlags(c, "first", "second")
 	return c
 }
 
-// check holds the files that are written to the rule of outputs.
+// check checks the output files by the rule of outputs.
 func (o *dataSplitOptions) check(inputs []string) error {
 	return o.output.check(inputs, output{of: "--first", path: o.first}, output{of: "--second", path: o.second})
 }
@@ -73,13 +73,13 @@ func (o *dataSplitOptions) run(c *cobra.Command, path string) error {
 	}
 	fmt.Fprintf(w, "the images are in %s\n", d.ImagesDir)
 	if d.Masks > 0 {
-		fmt.Fprintf(w, "%d outlines (segmentation) were not kept\n", d.Masks)
+		fmt.Fprintf(w, "dropped %d segmentations\n", d.Masks)
 	}
 	if filled > 0 {
-		fmt.Fprintf(w, "%d sizes were not annotated and were read from the images\n", filled)
+		fmt.Fprintf(w, "read %d image sizes from the image files, because they are not annotated\n", filled)
 	}
 	if len(unread) > 0 {
-		fmt.Fprintf(w, "%d sizes are not annotated and could not be read from the images, one of them: %s\n", len(unread), oneLine(unread[0]))
+		fmt.Fprintf(w, "%d image sizes are not annotated and could not be read from the image files, first: %s\n", len(unread), oneLine(unread[0]))
 	}
 	return nil
 }

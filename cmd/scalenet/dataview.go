@@ -26,28 +26,28 @@ func newDataViewCommand() *cobra.Command {
 		Use:   "view PATH --out SHEET.png",
 		Short: "Draw images of a data set with their boxes",
 		Long: `Draw a contact sheet of a data set (a COCO instances file, a Pascal VOC folder or
-YOLO's data.yaml): images in rows and columns with their boxes, file names and a
-legend of the classes. Several pages are written as SHEET-1.png, SHEET-2.png, ...
+YOLO's data.yaml): a grid of images with boxes, file names and a legend of the
+classes. Several pages are written as SHEET-1.png, SHEET-2.png, ...
 
-An image that cannot be read is drawn as the error that it is.`,
+For an image that cannot be read, its error message is drawn.`,
 		Example: `  scalenet data view data/bccd --split train --out sheet.png
   scalenet data view --images val2017 instances_val2017.json --class giraffe --pages 3 --out giraffes.png`,
 		Args: takes("PATH"),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.images, "images", "", "folder of the images (COCO)")
-	f.StringVar(&o.split, "split", "", "split of a Pascal VOC or YOLO data set; default the first")
-	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC's corners as its devkit counts them: pixels from 1, the last one included")
-	f.StringVar(&o.out, "out", "", "image to write, .png or .jpg")
+	f.StringVar(&o.images, "images", "", "image folder of a COCO data set")
+	f.StringVar(&o.split, "split", "", "split of a Pascal VOC or YOLO data set (default: the first)")
+	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC boxes are in devkit coordinates: 1-based inclusive pixels")
+	f.StringVar(&o.out, "out", "", "contact sheet to write, .png or .jpg")
 	o.output.flags(c, "out")
-	f.IntVar(&o.pages, "pages", 1, "how many sheets; 0 is as many as there are images for")
-	f.IntVar(&o.view.Rows, "rows", 3, "rows of a sheet")
-	f.IntVar(&o.view.Columns, "columns", 4, "images in a row")
+	f.IntVar(&o.pages, "pages", 1, "number of sheets; 0 draws all images")
+	f.IntVar(&o.view.Rows, "rows", 3, "rows per sheet")
+	f.IntVar(&o.view.Columns, "columns", 4, "images per row")
 	f.IntVar(&o.view.Width, "width", 400, "width of an image in pixels")
-	f.StringVar(&o.view.Class, "class", "", "only images with this class, and only its boxes")
-	f.BoolVar(&o.view.AnnotatedOnly, "annotated-only", false, "leave out images without boxes")
-	f.Uint64Var(&o.view.Seed, "seed", 1, "draws the images; 0 takes them in the data set's order")
+	f.StringVar(&o.view.Class, "class", "", "draw only boxes of this class, and only images that have any")
+	f.BoolVar(&o.view.AnnotatedOnly, "annotated-only", false, "skip images without boxes")
+	f.Uint64Var(&o.view.Seed, "seed", 1, "random seed of the choice of images; 0 takes images in the order of the data set")
 	requireFlags(c, "out")
 	return c
 }
@@ -107,7 +107,7 @@ func (o *dataViewOptions) run(c *cobra.Command, path string) error {
 		told.done(i + 1)
 		fmt.Fprintln(c.OutOrStdout(), file)
 		if failed > 0 {
-			fmt.Fprintf(c.ErrOrStderr(), "%s: %d images could not be read, one of them: %s\n", file, failed, oneLine(first))
+			fmt.Fprintf(c.ErrOrStderr(), "%s: %d images could not be read, first: %s\n", file, failed, oneLine(first))
 		}
 	}
 	return nil

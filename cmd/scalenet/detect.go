@@ -26,26 +26,26 @@ func newDetectCommand() *cobra.Command {
 	var o detectOptions
 	c := &cobra.Command{
 		Use:   "detect --model FILE PATH...",
-		Short: "Find objects in images",
-		Long: `Find objects in images: files, or all images of a folder and its subfolders.
-Detections are printed, boxes as x1 y1 x2 y2 in pixels of the upright image;
-with --out, the images are also written there with the boxes drawn, as JPEGs of
-the same names: a.png as a.jpg, or as a.png.jpg where there is an a.jpg, too. The
-subfolders of a folder are kept, and where images of several folders have the
-same name, so are these. A file that exists is an error unless --force is given,
-and an image that is read is never written over.
+		Short: "Detect objects in images",
+		Long: `Detect objects in image files, or in all images of a folder and its subfolders.
+Boxes are printed as x1 y1 x2 y2 in pixels, after applying the EXIF orientation.
 
-An image that cannot be read is an error that names it; the others are done
-first, and the exit status is 1.`,
+With --out, the images are also written as JPEGs with the boxes drawn: a.png as
+a.jpg, or as a.png.jpg if the folder has an a.jpg, too. Subfolders are kept, and
+so are folder names if images of several folders have the same name. Existing
+files are not replaced unless --force is given. Input images are never replaced.
+
+Images that cannot be read are reported after all others are done, with exit
+status 1.`,
 		Example: `  scalenet detect --model models/bccd.safetensors examples/
   scalenet detect --model models/bccd.safetensors --threshold 0.5 --json --out boxes photo.jpg`,
 		Args: takes("PATH..."),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
-	f.Float64Var(&o.threshold, "threshold", 0.5, "show detections scored at least this")
-	f.BoolVar(&o.json, "json", false, "print a JSON object an image")
-	f.StringVar(&o.out, "out", "", "folder for images with the boxes drawn")
+	f.Float64Var(&o.threshold, "threshold", 0.5, "minimum score of the detections shown")
+	f.BoolVar(&o.json, "json", false, "print one JSON object per image")
+	f.StringVar(&o.out, "out", "", "folder for the images with boxes drawn")
 	o.output.flags(c, "out")
 	o.model.flags(c)
 	return c
@@ -90,7 +90,7 @@ func (o *detectOptions) run(c *cobra.Command, paths []string) error {
 	return o.all(c, d, list, drawn)
 }
 
-// all detects on the images in turn.
+// all runs the detector on the images in turn.
 func (o *detectOptions) all(c *cobra.Command, d *detector.Detector, list []listed, drawn []string) error {
 	failed := imageErrors{to: c.ErrOrStderr(), of: len(list)}
 	var queue pending.Queue
@@ -114,15 +114,15 @@ func (o *detectOptions) all(c *cobra.Command, d *detector.Detector, list []liste
 	return failed.err()
 }
 
-// imageErrors are errors that concern an image each. Those of several
-// images are told at once.
+// imageErrors collects errors that concern one image each. Errors of several
+// images are reported together.
 type imageErrors struct {
 	to   io.Writer
 	of   int // images
 	list []error
 }
 
-// add gives the error back if it is none of the image's.
+// add collects err, or returns err if it does not concern a single image.
 func (e *imageErrors) add(err error) error {
 	if err == nil || errors.As(err, new(*printError)) {
 		return err
@@ -143,8 +143,7 @@ func (e *imageErrors) err() error {
 	return fmt.Errorf("%d of %d images failed", len(e.list), e.of)
 }
 
-// outputs are the files for the images with boxes, "" for none, which it
-// checks.
+// outputs returns and checks the output file of each image, "" if there is none.
 func (o *detectOptions) outputs(list []listed) (files []string, err error) {
 	if o.out == "" {
 		return make([]string, len(list)), nil
@@ -164,7 +163,7 @@ func (o *detectOptions) outputs(list []listed) (files []string, err error) {
 	return files, o.output.check(read, written...)
 }
 
-// started is an image that the detector has begun with.
+// started is an image whose detection has been started.
 type started struct {
 	file, drawn string
 	image       *imaging.Image
@@ -183,7 +182,7 @@ func start(d *detector.Detector, file, drawn string) (started, error) {
 	return started{file, drawn, image, run}, nil
 }
 
-// show waits for what is found in an image, and draws and prints it.
+// show waits for the detections of an image, and draws and prints them.
 func (o *detectOptions) show(w io.Writer, d *detector.Detector, s started) error {
 	all, _, err := s.run.Wait()
 	if err != nil {

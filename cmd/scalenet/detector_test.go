@@ -51,7 +51,7 @@ func TestTrainEvalDetect(t *testing.T) {
 	status, stdout, stderr := scalenet(args...)
 	require.Zero(t, status, stderr)
 	require.Empty(t, stdout, "results are files; the rest is progress")
-	require.Contains(t, stderr, "4 images, 22 boxes of 4 classes")
+	require.Contains(t, stderr, "4 images, 22 boxes, 4 classes")
 	model := filepath.Join(out, "best.safetensors")
 	for _, name := range []string{"best.safetensors", "last.safetensors", "state.safetensors", "config.yaml", "train.csv", "eval.csv", "log.jsonl", "loss.png", "metrics.png"} {
 		require.FileExists(t, filepath.Join(out, name))
@@ -60,7 +60,7 @@ func TestTrainEvalDetect(t *testing.T) {
 	// Once more into the same folder: nothing is written over.
 	before := contents(t, out)
 	status, _, stderr = scalenet(args...)
-	requireError(t, status, stderr, "config.yaml: a run is there already; continue it with --resume or choose another --out")
+	requireError(t, status, stderr, "config.yaml: a run already exists; continue it with --resume or choose another --out")
 	require.Equal(t, before, contents(t, out))
 	// A finished run resumed is a finished run.
 	status, _, stderr = scalenet(append(args, "--resume")...)
@@ -70,21 +70,21 @@ func TestTrainEvalDetect(t *testing.T) {
 	status, stdout, stderr = scalenet("eval", "--model", model, "--data", instancesFile, "--images", imagesDir, "--json", "--results", results)
 	require.Zero(t, status, stderr)
 	require.Contains(t, stderr, "images at 64/128, 40 proposals")
-	var figures evalFigures
-	require.NoError(t, json.Unmarshal([]byte(stdout), &figures))
-	require.Equal(t, 4, figures.Images)
-	require.Len(t, figures.PerClass, 4)
-	require.Equal(t, 4, figures.Timing.Images)
-	require.Greater(t, figures.Timing.Stages["inference"].Mean, 0.0)
+	var metrics evalMetrics
+	require.NoError(t, json.Unmarshal([]byte(stdout), &metrics))
+	require.Equal(t, 4, metrics.Images)
+	require.Len(t, metrics.PerClass, 4)
+	require.Equal(t, 4, metrics.Timing.Images)
+	require.Greater(t, metrics.Timing.Stages["inference"].Mean, 0.0)
 	require.NoFileExists(t, results+".partial")
 	requireSameFigures(t, stdout, instancesFile, results)
 	// What a stopped evaluation leaves is not written over, and what is complete is not resumed.
 	again := []string{"eval", "--model", model, "--data", instancesFile, "--images", imagesDir, "--results", results}
 	status, _, stderr = scalenet(append(again, "--resume")...)
-	requireError(t, status, stderr, "results.json: is complete")
+	requireError(t, status, stderr, "results.json: the evaluation is complete")
 	write(t, results+".partial", "")
 	status, _, stderr = scalenet(again...)
-	requireError(t, status, stderr, "results.json.partial: a stopped evaluation is there")
+	requireError(t, status, stderr, "results.json.partial: belongs to a stopped evaluation")
 	status, stdout, stderr = scalenet(append(again, "--resume")...)
 	require.Zero(t, status, stderr)
 	require.Contains(t, stdout, "detect")
@@ -95,7 +95,7 @@ func TestTrainEvalDetect(t *testing.T) {
 	requireError(t, status, stderr, "mine.partial: line 1: no partial results of an evaluation")
 	require.Equal(t, "no line end", contents(t, filepath.Dir(mine))["mine.partial"])
 	status, _, stderr = scalenet("eval", "--model", model, "--data", instancesFile, "--images", imagesDir, "--resume")
-	requireError(t, status, stderr, "--resume: needs the --results")
+	requireError(t, status, stderr, "--resume needs the --results")
 
 	drawn := t.TempDir()
 	status, stdout, stderr = scalenet("detect", "--model", model, "--threshold", "0", "--json", "--out", drawn, imagesDir)
@@ -208,7 +208,7 @@ func TestDetectorErrors(t *testing.T) {
 		"train, preset":         {with("--preset", "none"), []string{`preset "none"`}},
 		"train, no data":        {with("--train", filepath.Join(dir, "none.json")), []string{"none.json"}},
 		"train, init":           {with("--init", truncated), []string{"truncated.safetensors"}},
-		"train, nothing there":  {with("--resume"), []string{"state.safetensors: there is no run to resume"}},
+		"train, nothing there":  {with("--resume"), []string{"state.safetensors: does not exist, no run to resume"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, stdout, stderr := scalenet(v.args...)

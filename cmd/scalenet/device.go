@@ -14,14 +14,14 @@ import (
 	"scalenet/train"
 )
 
-// deviceOptions are the flags of every verb that computes.
+// deviceOptions are the flags of every command that runs a network.
 type deviceOptions struct {
 	name    string
 	threads int
 	tf32    bool
 }
 
-// precision is the flag --precision, the type of activations, with its former spellings --bf16 and --f16.
+// precision is the flag --precision, the type of activations, with its former names --bf16 and --f16.
 type precision struct {
 	name      train.Precision
 	bf16, f16 bool
@@ -36,12 +36,12 @@ func (p *precision) flags(c *cobra.Command) {
 	hide(f, "bf16", "f16")
 }
 
-// on returns the type, which the device must support.
+// on returns the type, or an error if dev does not support the type.
 func (p *precision) on(dev engine.Device) (engine.DType, error) {
 	name := p.name
 	switch {
 	case p.bf16 && p.f16:
-		return 0, errors.New("--bf16 and --f16: want one of them")
+		return 0, errors.New("--bf16 and --f16: want only one of them")
 	case p.bf16:
 		name = train.BFloat16
 	case p.f16:
@@ -55,24 +55,24 @@ func (p *precision) on(dev engine.Device) (engine.DType, error) {
 
 func (o *deviceOptions) flags(c *cobra.Command) {
 	o.name = "cpu"
-	c.Flags().Var(&checked{&o.name, checkDevice}, "device", `where to compute: "cpu", "cuda" or "cuda:N" (a GPU; needs scalenet-cuda), or "ref", plain Go that is slow and obviously right`)
-	c.Flags().IntVar(&o.threads, "threads", 0, "threads of the CPU; 0 is one for each core")
-	c.Flags().BoolVar(&o.tf32, "tf32", false, "on a GPU, compute float32 products in TF32: faster, with 10 bits of mantissa")
+	c.Flags().Var(&checked{&o.name, checkDevice}, "device", `device: "cpu", "cuda" or "cuda:N" (GPU; needs scalenet-cuda), or "ref" (slow reference kernels in plain Go)`)
+	c.Flags().IntVar(&o.threads, "threads", 0, "CPU threads; 0 is one per core")
+	c.Flags().BoolVar(&o.tf32, "tf32", false, "on a GPU, compute float32 convolutions and matrix products in TF32 (10 bits of mantissa): faster")
 }
 
-// checkDevice gives a device's name back, or says what is wrong with it.
+// checkDevice returns name, or an error if name is not that of a device.
 func checkDevice(name string) (string, error) {
 	number, numbered := strings.CutPrefix(name, "cuda:")
 	switch {
 	case numbered:
 		if ordinal, err := strconv.Atoi(number); err != nil || ordinal < 0 {
-			return "", errors.New(`want "cuda:N", N being the number of a GPU from 0`)
+			return "", errors.New(`want "cuda:N", with N the index of a GPU, from 0`)
 		}
 		return name, nil
 	case name == "cpu" || name == "cuda" || name == "ref":
 		return name, nil
 	}
-	// Others call a GPU so.
+	// Other frameworks call the device "gpu".
 	meant := strings.Replace(spelling.Nearest(name, []string{"cpu", "cuda", "ref", "gpu"}), "gpu", "cuda", 1)
 	err := `want "cpu", "cuda", "cuda:N" or "ref"`
 	if meant != "" {
@@ -81,7 +81,7 @@ func checkDevice(name string) (string, error) {
 	return "", errors.New(err)
 }
 
-// gpu says whether the name is a GPU's.
+// gpu reports whether the device is a GPU.
 func (o *deviceOptions) gpu() bool { return o.name == "cuda" || strings.HasPrefix(o.name, "cuda:") }
 
 func (o *deviceOptions) open() (engine.Device, error) {
@@ -101,7 +101,7 @@ func (o *deviceOptions) open() (engine.Device, error) {
 	return openGPU(ordinal, o.tf32)
 }
 
-// openFor opens it for a training, if it can train in the precision.
+// openFor opens the device for training, or returns an error if the device cannot train in precision p.
 func (o *deviceOptions) openFor(p train.Precision) (engine.Device, error) {
 	dev, err := o.open()
 	if err != nil {
@@ -113,7 +113,7 @@ func (o *deviceOptions) openFor(p train.Precision) (engine.Device, error) {
 	return dev, nil
 }
 
-// ordinal is the number of the GPU, 0 where none is given.
+// ordinal returns the index of the GPU, by default 0.
 func (o *deviceOptions) ordinal() (int, error) {
 	_, number, numbered := strings.Cut(o.name, ":")
 	if !numbered {
@@ -121,7 +121,7 @@ func (o *deviceOptions) ordinal() (int, error) {
 	}
 	ordinal, err := strconv.Atoi(number)
 	if err != nil || ordinal < 0 {
-		return 0, fmt.Errorf(`--device %q: want "cuda:N", N being the number of a GPU from 0`, o.name)
+		return 0, fmt.Errorf(`--device %q: want "cuda:N", with N the index of a GPU, from 0`, o.name)
 	}
 	return ordinal, nil
 }

@@ -9,13 +9,13 @@ import (
 	"scalenet/server"
 )
 
-// openGPU says where a program is that has GPUs.
+// openGPU returns an error that says how to build a program with GPU support.
 func openGPU(int, bool) (engine.Device, error) {
-	return nil, errors.New("--device cuda: this program computes on the CPU only; make build-cuda in the repository builds bin/scalenet-cuda, the same program with GPUs (docs/gpu.md)")
+	return nil, errors.New("--device cuda: this program is built without GPU support; make build-cuda in the repository builds bin/scalenet-cuda, which has it (docs/gpu.md)")
 }
 
-// gpuFindings has nothing to say of GPUs.
+// gpuFindings returns nothing in a program without GPU support.
 func gpuFindings() []finding { return nil }
 
-// gauges of a GPU there are none.
+// gauges returns nothing in a program without GPU support.
 func (o *deviceOptions) gauges() []server.Gauge { return nil }

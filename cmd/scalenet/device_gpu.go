@@ -15,7 +15,7 @@ func openGPU(ordinal int, tf32 bool) (engine.Device, error) {
 	return cuda.New(cuda.Options{Ordinal: ordinal, TF32: tf32})
 }
 
-// gpuFindings are driver, cuDNN and GPUs. A machine without them is no problem: the program computes on the CPU there.
+// gpuFindings returns the versions of driver and cuDNN, and the GPUs. A machine without GPUs is not a problem: the program runs on the CPU.
 func gpuFindings() []finding {
 	software, err := cuda.Installed()
 	if err != nil {
@@ -36,8 +36,8 @@ func gpuFindings() []finding {
 	return found
 }
 
-// gauges are the GPU's memory and how busy it is, which all that runs on it shares; NaN where it can no longer be asked. How busy it is,
-// is left out where nobody knows.
+// gauges returns memory and utilization of the GPU, by all programs. Values are NaN if the GPU no longer responds. Utilization is left
+// out if NVML does not support it.
 func (o *deviceOptions) gauges() []server.Gauge {
 	ordinal, err := o.ordinal()
 	if !o.gpu() || err != nil {
@@ -53,13 +53,13 @@ func (o *deviceOptions) gauges() []server.Gauge {
 		}
 	}
 	list := []server.Gauge{
-		{Name: "gpu_memory_used_bytes", Help: "Memory of the GPU in use, by this and other programs.", Value: memory(func(m cuda.MemoryUse) int64 { return m.Total - m.Free })},
-		{Name: "gpu_memory_bytes", Help: "Memory of the GPU.", Value: memory(func(m cuda.MemoryUse) int64 { return m.Total })},
+		{Name: "gpu_memory_used_bytes", Help: "GPU memory in use, by this and other programs.", Value: memory(func(m cuda.MemoryUse) int64 { return m.Total - m.Free })},
+		{Name: "gpu_memory_bytes", Help: "Total GPU memory.", Value: memory(func(m cuda.MemoryUse) int64 { return m.Total })},
 	}
 	if _, err := cuda.Utilization(ordinal); err != nil {
 		return list
 	}
-	return append(list, server.Gauge{Name: "gpu_utilization_ratio", Help: "Share of the last sample, of up to a second, in which the GPU computed, for this and other programs.",
+	return append(list, server.Gauge{Name: "gpu_utilization_ratio", Help: "Fraction of the last sample period (up to one second) in which the GPU was busy, with this and other programs.",
 		Value: func() float64 {
 			share, err := cuda.Utilization(ordinal)
 			if err != nil {

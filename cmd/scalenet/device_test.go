@@ -10,7 +10,7 @@ import (
 func TestDeviceNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"tpu":     `--device "tpu": want "cpu", "cuda", "cuda:N" or "ref"`,
-		"cuda:":   `--device "cuda:": want "cuda:N", N being the number of a GPU from 0`,
+		"cuda:":   `--device "cuda:": want "cuda:N", with N the index of a GPU, from 0`,
 		"cuda:-1": `--device "cuda:-1": want "cuda:N"`,
 		"cuda:x":  `--device "cuda:x": want "cuda:N"`,
 	} {
@@ -29,7 +29,7 @@ func TestPrecision(t *testing.T) {
 		want      string // the type, or the error
 	}{
 		{precision{name: "float32"}, "f32"}, {precision{name: "bfloat16"}, "bf16"}, {precision{bf16: true}, "bf16"}, {precision{f16: true}, "f16"},
-		{precision{bf16: true, f16: true}, "--bf16 and --f16: want one of them"},
+		{precision{bf16: true, f16: true}, "--bf16 and --f16: want only one of them"},
 	} {
 		typ, err := c.precision.on(ref.New(ref.Options{}))
 		if err != nil {

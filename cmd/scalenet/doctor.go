@@ -19,7 +19,7 @@ import (
 	"scalenet/imaging"
 )
 
-// finding is one line of the doctor's report. Problem says what is wrong and what to do about it; it is empty where all is well.
+// finding is one line of the report. Problem says what is wrong and how to fix it, and is empty if the check passed.
 type finding struct {
 	Topic   string `json:"topic"`
 	Value   string `json:"value"`
@@ -30,9 +30,9 @@ func newDoctorCommand() *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
 		Use:   "doctor",
-		Short: "Show what is installed, the processor's features, threads and versions",
-		Long: `Shows the versions of what the program is built from and runs on, what the processor can do, and how many threads and how much
-memory there are, and tries the image library out. Exit status 1 if something that is needed does not work.`,
+		Short: "Check the installation: versions, CPU features, threads and memory",
+		Long: `Show the versions of the program, Go and oneDNN, the CPU features that matter for speed, the number of threads and the memory, and
+test reading and writing images. Exit status: 0 if all checks passed, 1 if a check found a problem.`,
 		Example: "  scalenet doctor\n  scalenet doctor --json",
 		Args:    takes(),
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -85,7 +85,7 @@ func writeFindings(w io.Writer, findings []finding, asJSON bool) error {
 	return table.Flush()
 }
 
-// programVersion is the module's version, or the commit where it was built from a checkout.
+// programVersion returns the module version, or the commit of a build from a checkout.
 func programVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -100,7 +100,7 @@ func programVersion() string {
 	return version
 }
 
-// readOrEmpty reads a file of /proc; where there is none, the report says unknown.
+// readOrEmpty reads a file of /proc, or returns "" if the file cannot be read.
 func readOrEmpty(path string) string {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -127,7 +127,7 @@ func processorName(cpuinfo string) string {
 	return "unknown"
 }
 
-// instructions lists the extensions that decide which kernels run.
+// instructions lists the instruction set extensions that decide which kernels run.
 func instructions() string {
 	var have []string
 	for _, extension := range []struct {
@@ -143,14 +143,14 @@ func instructions() string {
 		}
 	}
 	if len(have) == 0 {
-		return "none of those that matter"
+		return "none of the extensions that matter"
 	}
 	return strings.Join(have, ", ")
 }
 
 func missingInstructions() string {
 	if runtime.GOARCH == "amd64" && !(processor.X86.HasAVX2 && processor.X86.HasFMA) {
-		return "no AVX2 with FMA: everything works, an order of magnitude slower"
+		return "no AVX2 with FMA: everything works, but about ten times slower"
 	}
 	return ""
 }
@@ -171,7 +171,8 @@ func memory(root fs.FS) string {
 	return m.String()
 }
 
-// imagesProblem writes an image to memory in each format and reads it back.
+// imagesProblem writes an image in each format to memory and reads it back. It
+// returns what went wrong, or "".
 func imagesProblem() string {
 	image := imaging.New(8, 8)
 	for _, extension := range []string{".png", ".jpg"} {
@@ -181,7 +182,7 @@ func imagesProblem() string {
 		}
 		back, err := imaging.Decode(data, imaging.Limits{})
 		if err != nil {
-			return fmt.Sprintf("cannot read its own %s: %v", extension, err)
+			return fmt.Sprintf("cannot read back a written %s: %v", extension, err)
 		}
 		if !bytes.Equal(back.Pix, image.Pix) {
 			return fmt.Sprintf("a black image is not black after %s", extension)

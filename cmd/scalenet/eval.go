@@ -30,16 +30,16 @@ func newEvalCommand() *cobra.Command {
 	var o evalOptions
 	c := &cobra.Command{
 		Use:   "eval --model FILE --data PATH",
-		Short: "Measure a detector on annotated images",
-		Long: `Detect on every image of a data set and compare with its annotations: COCO's
-twelve figures, each class's average precision, and where the time of an image
-goes. A PATH is a COCO instances file, with the folder of its images, a folder
-in Pascal VOC's layout or YOLO's data.yaml, with a split of it.
+		Short: "Evaluate a detector: COCO AP and AR, and time per image",
+		Long: `Run a detector on every image of a data set and evaluate the detections. Prints the
+twelve COCO AP and AR metrics, AP per class, and the time per image by phase. A PATH
+is a COCO instances file (with --images), or a Pascal VOC folder or YOLO's data.yaml
+(with --split).
 
-With --results FILE, detections are kept in FILE.partial as they are made. After
-Ctrl-C or worse, --resume goes on from there, and gives what the uninterrupted
-evaluation would have; another model or other data are an error. 'coco eval' of
-FILE gives the same figures. A FILE that exists is an error unless --force is given.`,
+--results FILE writes the detections as a COCO results file, for which 'coco eval'
+gives the same metrics. During the run they are in FILE.partial. After Ctrl-C or a
+crash, --resume continues from there, with the same result as without interruption.
+A different model or different data are an error then.`,
 		Example: `  scalenet eval --model models/bccd.safetensors --data data/bccd --split val
   scalenet eval --model runs/coco/best.safetensors --data instances_val2017.json --images val2017 \
       --size 800/1200 --results results.json --json`,
@@ -47,9 +47,9 @@ FILE gives the same figures. A FILE that exists is an error unless --force is gi
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	f := c.Flags()
-	o.data.flags(c, "data", "data to evaluate on", "", "val")
+	o.data.flags(c, "data", "data set to evaluate on", "", "val")
 	f.StringVar(&o.results, "results", "", "write the detections to this COCO results file")
-	f.BoolVar(&o.resume, "resume", false, "go on with a stopped evaluation of the same --results")
+	f.BoolVar(&o.resume, "resume", false, "continue a stopped evaluation with the same --results")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	o.output.flags(c, "results")
 	o.model.flags(c)
@@ -118,20 +118,20 @@ func (o *evalOptions) run(c *cobra.Command) error {
 	}
 	timing := newEvalTiming(e.Timings, time.Since(told.start))
 	if o.json {
-		return json.NewEncoder(c.OutOrStdout()).Encode(evalFigures{newCocoFigures(e.Evaluation), timing})
+		return json.NewEncoder(c.OutOrStdout()).Encode(evalMetrics{newCocoMetrics(e.Evaluation), timing})
 	}
-	if err := writeCocoFigures(c.OutOrStdout(), e.Evaluation); err != nil {
+	if err := writeCocoMetrics(c.OutOrStdout(), e.Evaluation); err != nil {
 		return err
 	}
 	return timing.write(c.OutOrStdout())
 }
 
-// partial is the file beside the results for those of an evaluation in
-// progress, "" for none.
+// partial returns the file for the detections of an evaluation in progress, or
+// "" without --results.
 func (o *evalOptions) partial() (string, error) {
 	if o.results == "" {
 		if o.resume {
-			return "", errors.New("--resume: needs the --results of the evaluation that was stopped")
+			return "", errors.New("--resume needs the --results of the stopped evaluation")
 		}
 		return "", nil
 	}
@@ -140,16 +140,16 @@ func (o *evalOptions) partial() (string, error) {
 	there := err == nil
 	switch {
 	case there && !o.resume && !o.output.force:
-		return "", fmt.Errorf("%s: a stopped evaluation is there: go on with it with --resume, or replace it with --force", path)
+		return "", fmt.Errorf("%s: belongs to a stopped evaluation: continue it with --resume or replace it with --force", path)
 	case !there && o.resume:
 		if _, err := os.Stat(o.results); !errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("%s: is complete, there is nothing to resume", o.results)
+			return "", fmt.Errorf("%s: the evaluation is complete, nothing to resume", o.results)
 		}
 	}
 	return path, nil
 }
 
-// check holds the files that are written to the rule of outputs.
+// check checks the output files by the rule of outputs.
 func (o *evalOptions) check(partial string, inputs []string) error {
 	if o.results == "" {
 		return nil
@@ -158,39 +158,39 @@ func (o *evalOptions) check(partial string, inputs []string) error {
 	return write.check(inputs, output{of: "--results", path: o.results}, output{of: "the partial results", path: partial})
 }
 
-// writing is the rule of outputs, in which an evaluation that is resumed
-// replaces what the one that was stopped was to replace.
+// writing returns the rule of outputs. A resumed evaluation may replace existing
+// files, because the stopped one was allowed to.
 func (o *evalOptions) writing() outputs { return outputs{force: o.output.force || o.resume} }
 
-// stoppedError says that a person stopped an evaluation.
+// stoppedError is the error of an evaluation that the user stopped.
 type stoppedError struct{ msg string }
 
 func (e *stoppedError) Error() string { return e.msg }
-func (e *stoppedError) ExitCode() int { return 130 } // as a process that Ctrl-C ended
+func (e *stoppedError) ExitCode() int { return 130 } // as of a process killed by Ctrl-C
 
-// stopping says what the first Ctrl-C does.
+// stopping returns the message for the first Ctrl-C.
 func (o *evalOptions) stopping() string {
 	if o.results == "" {
 		return "stopping after this image"
 	}
-	return "stopping after this image; its detections and those before are kept"
+	return "stopping after this image; the detections so far are kept"
 }
 
 func (o *evalOptions) stopped(done, total int) error {
 	msg := fmt.Sprintf("stopped after %d of %d images", done, total)
 	if o.results != "" {
-		msg += "; --resume goes on from there"
+		msg += "; --resume continues from there"
 	}
 	return &stoppedError{msg}
 }
 
-// evalFigures is what `eval --json` prints.
-type evalFigures struct {
-	cocoFigures
+// evalMetrics is what `eval --json` prints.
+type evalMetrics struct {
+	cocoMetrics
 	Timing evalTiming `json:"timing"`
 }
 
-// evalTiming is where the time went, in milliseconds an image.
+// evalTiming is the time per image by phase, in milliseconds.
 type evalTiming struct {
 	Images  int                  `json:"images"` // of this run
 	Seconds float64              `json:"seconds"`
@@ -221,7 +221,7 @@ func (e evalTiming) write(w io.Writer) error {
 	if e.Images == 0 {
 		return nil
 	}
-	fmt.Fprintf(w, "\n%d images in %.1f s, %.2f a second; of an image, in ms:\n", e.Images, e.Seconds, float64(e.Images)/e.Seconds)
+	fmt.Fprintf(w, "\n%d images in %.1f s (%.2f images/s); time per image in ms:\n", e.Images, e.Seconds, float64(e.Images)/e.Seconds)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "\tmean\t50 %\t90 %\t99 %\tlongest\t\n")
 	for _, name := range e.order {
@@ -231,6 +231,6 @@ func (e evalTiming) write(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, "decode and preprocess run beside detect, which is inference and postprocess")
+	_, err := fmt.Fprintln(w, "decode and preprocess run in parallel with detect; detect is inference plus postprocess")
 	return err
 }

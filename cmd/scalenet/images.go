@@ -10,16 +10,16 @@ import (
 	"scalenet/imaging"
 )
 
-// listed is an image that an argument names, or one in a folder that an
-// argument names.
+// listed is an image file that an argument names, or an image file in a folder
+// that an argument names.
 type listed struct {
 	file   string
 	folder string // the argument, or the folder of the file that it names
 }
 
-// images lists what the arguments name: files as they are, of folders and
-// their subfolders the files with an image's extension, those in the folder
-// except left out.
+// images lists the image files of the arguments. A folder stands for all files
+// with an image extension in the folder and its subfolders, without the folder
+// except.
 func images(paths []string, except string) (list []listed, err error) {
 	for _, path := range paths {
 		info, err := os.Stat(path)
@@ -45,8 +45,8 @@ func images(paths []string, except string) (list []listed, err error) {
 	return list, nil
 }
 
-// walkImages lists the images of a folder and its subfolders. The folder of
-// the outputs is left out.
+// walkImages lists the images of a folder and its subfolders, without those in
+// the folder except.
 func walkImages(dir, except string) ([]string, error) {
 	files, err := imaging.List(dir)
 	if err != nil || except == "" {
@@ -66,17 +66,20 @@ func walkImages(dir, except string) ([]string, error) {
 	}), nil
 }
 
-// isBelow tells whether a path is the folder or in it, links aside.
+// isBelow reports whether path is folder or inside folder. Links are not
+// resolved.
 func isBelow(path, folder string) bool {
 	relative, err := filepath.Rel(folder, path)
 	return err == nil && filepath.IsLocal(relative)
 }
 
-// drawnNames are where images with boxes go below --out, one for each of the
-// list and all different, "" for an image that is listed again. A folder's
-// images keep their places in it. Images of several folders that would get
-// the same name keep the folders below the one that they have in common, and
-// those of one folder keep their extensions.
+// drawnNames returns the path below --out for each image of the list, or "" for an
+// image that is listed again. All paths are different:
+//   - images of a folder argument keep their path in the folder
+//   - images of several folders that would get the same name keep their path below
+//     the deepest common folder
+//   - images of one folder that would get the same name keep their extension, as
+//     in a.png.jpg
 func drawnNames(list []listed) ([]string, error) {
 	names, absolute := make([]string, len(list)), make([]string, len(list))
 	for i, p := range list {
@@ -114,8 +117,8 @@ func drawnNames(list []listed) ([]string, error) {
 	return names, nil
 }
 
-// extend makes the names those of the JPEGs that are written, "" for an image
-// that is listed again.
+// extend replaces the extensions of names by that of a JPEG, and the name of an
+// image that is listed again by "".
 func extend(names, absolute []string) {
 	keep := make([]bool, len(names))
 	for _, same := range sameButEnding(names) {
@@ -151,8 +154,8 @@ func extend(names, absolute []string) {
 	}
 }
 
-// sameButEnding are the groups of several names that are the same but for their
-// extensions.
+// sameButEnding returns the groups of two or more names that differ only in their
+// extensions, as indices of names.
 func sameButEnding(names []string) (groups [][]int) {
 	by := make(map[string][]int, len(names))
 	for i, name := range names {
@@ -168,7 +171,7 @@ func sameButEnding(names []string) (groups [][]int) {
 
 func jpegName(name string) string { return strings.TrimSuffix(name, filepath.Ext(name)) + ".jpg" }
 
-// commonFolder is the deepest folder that all files are in.
+// commonFolder returns the deepest folder that contains all files.
 func commonFolder(files []string) string {
 	common := filepath.Dir(files[0])
 	for _, file := range files {

@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// readFiles are the files and folders that a command reads. They are looked at
-// when an output exists: a new file is none of them.
+// readFiles are the files and folders that a command reads. They are examined only
+// if an output exists, because a new file cannot be an input.
 type readFiles struct {
 	paths   []string
 	files   map[fileID]string // as they were named
@@ -20,7 +20,7 @@ type readFiles struct {
 
 type readFolder struct{ named, real string }
 
-// fileID is the same for all names and links of a file.
+// fileID identifies a file, by whatever path or link.
 type fileID struct{ device, number uint64 }
 
 func identify(info fs.FileInfo) fileID {
@@ -28,8 +28,8 @@ func identify(info fs.FileInfo) fileID {
 	return fileID{uint64(stat.Dev), stat.Ino}
 }
 
-// look finds out what the paths name. What is not there is no input yet: whoever
-// reads it says so.
+// look finds the files and folders of the paths. A path that does not exist is
+// skipped: reading it gives the error.
 func (r *readFiles) look() {
 	if r.files != nil {
 		return
@@ -47,7 +47,7 @@ func (r *readFiles) look() {
 	}
 }
 
-// refuse is an error if an output is an input.
+// refuse returns an error if the output path is an input.
 func (r *readFiles) refuse(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -69,8 +69,8 @@ func (r *readFiles) refuse(path string) error {
 	return nil
 }
 
-// samePath tells whether two paths name the same file or folder, which need not
-// be there.
+// samePath reports whether two paths name the same file or folder, which need not
+// exist.
 func samePath(a, b string) (bool, error) {
 	infoA, errA := os.Stat(a)
 	infoB, errB := os.Stat(b)
@@ -85,7 +85,7 @@ func samePath(a, b string) (bool, error) {
 	return resolve(a) == resolve(b), nil
 }
 
-// resolve is the absolute path without links of a file that need not be there.
+// resolve returns path as an absolute path without links. The file need not exist.
 func resolve(path string) string {
 	separator := string(filepath.Separator)
 	if !filepath.IsAbs(path) {

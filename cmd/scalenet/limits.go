@@ -6,17 +6,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// minAddressSpace is what Go, the libraries and a small model need to begin
-// with, most of which never becomes memory.
+// minAddressSpace is the address space that Go, the libraries and a small model
+// need at start, in bytes. Most of it is never resident.
 const minAddressSpace = 2 << 30
 
-// checkAddressSpace is an error where a limit (ulimit -v) would end the process
-// in the middle of something, by a crash of Go or of a library.
+// checkAddressSpace returns an error if the limit of the address space (ulimit -v)
+// is so low that Go or a library would crash later.
 func checkAddressSpace() error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil || limit.Cur >= minAddressSpace {
 		return nil
 	}
-	return fmt.Errorf("the address space of the process is limited to %d MiB (ulimit -v): at least %d MiB are needed; a control group limits memory itself (MemoryMax= of systemd, docker run --memory)",
+	return fmt.Errorf("the address space is limited to %d MiB (ulimit -v), want at least %d MiB; to limit memory use a control group instead (MemoryMax= of systemd, docker run --memory)",
 		limit.Cur>>20, minAddressSpace>>20)
 }

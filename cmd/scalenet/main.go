@@ -1,8 +1,8 @@
 // Command scalenet trains, evaluates and runs ScaleNet detectors.
 //
-// Each verb has a file of its own. Results go to standard output, progress and
-// errors to standard error; an error is one line and the exit status 1, or what
-// the error's ExitCode method says.
+// Each command has a file of its own. Results go to standard output, progress and
+// errors to standard error. An error is one line. The exit status is 1 after an
+// error, or the value of the error's ExitCode method.
 package main
 
 import (
@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(printed)
 	root.SetErr(stderr)
-	err := checkVerb(root, args)
+	err := checkCommand(root, args)
 	if err == nil {
 		err = root.ExecuteContext(ctx)
 	}
@@ -45,8 +45,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitStatus(err)
 }
 
-// printer is standard output. It keeps the error of a write that failed, as on
-// a full disk: results that nobody got are no success.
+// printer writes to standard output and keeps the first error, such as that of a
+// full disk, so that the command fails if its results could not be written.
 type printer struct {
 	to  io.Writer
 	err error
@@ -66,13 +66,13 @@ func (p *printer) Write(text []byte) (n int, err error) {
 	return n, p.err
 }
 
-// printError is an error of standard output.
+// printError is an error of writing to standard output.
 type printError struct{ err error }
 
 func (e *printError) Error() string { return "standard output: " + e.err.Error() }
 func (e *printError) Unwrap() error { return e.err }
 
-// exitStatus is 1, what an error with its own code says, or 130 after Ctrl-C.
+// exitStatus returns 130 after Ctrl-C, the value of an ExitCode method of err, or 1.
 func exitStatus(err error) int {
 	if errors.Is(err, context.Canceled) {
 		return 130
@@ -113,7 +113,7 @@ func newRootCommand() *cobra.Command {
 	return root
 }
 
-// version is the module's version, or the commit the binary was built from.
+// version returns the module version, or the commit that the binary was built from.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -128,12 +128,12 @@ func version() string {
 			modified = "+changes"
 		}
 	}
-	// A version that the toolchain derived from the commit would say it twice.
+	// A version derived from the commit by the toolchain would repeat the commit.
 	if v := info.Main.Version; v != "" && v != "(devel)" && !strings.Contains(v, commit) {
 		return strings.TrimSpace(v + " " + commit + modified)
 	}
 	return strings.TrimSpace("development " + commit + modified)
 }
 
-// oneLine is an error's message without line breaks, which those of YAML have.
+// oneLine returns the message of err without line breaks, which YAML errors have.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

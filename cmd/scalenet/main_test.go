@@ -34,7 +34,7 @@ func TestUsageErrors(t *testing.T) {
 		{"coco evl --gt x", `did you mean "eval"?`},
 		{"help trian", `unknown command "trian" for "scalenet"; did you mean "train"?`},
 		{"help classify prdict", `did you mean "predict"?`},
-		{"help detect x", `unknown command "x": scalenet detect has no verbs`},
+		{"help detect x", `unknown command "x": scalenet detect has no subcommands`},
 		{"completion bsh", `did you mean "bash"?`},
 		{"detect --trheshold 0.5 x", "unknown flag: --trheshold; did you mean --threshold?\n"},
 		{"detect --trheshold=0.5 x", "unknown flag: --trheshold; did you mean --threshold?\n"},
@@ -56,7 +56,7 @@ func TestUsageErrors(t *testing.T) {
 		{"detect --threshold NaN --model x y", "--threshold NaN: want a finite number"},
 		{"data split --fraction -inf --first a --second b c", "--fraction -Inf: want a finite number"},
 		{"detect --json=maybe", `--json "maybe": want true or false`},
-		{"allocate --neurons 1,x", `--neurons "1,x": want whole numbers, with commas between`},
+		{"allocate --neurons 1,x", `--neurons "1,x": want comma-separated whole numbers`},
 		{"allocate --budget mac", `--budget "mac": want macs, block or neurons; did you mean "macs"?`},
 		{"serve --max-wait 5 --model x", `--max-wait "5": want a time such as 500ms, 10s or 2m`},
 		{"serve --deepstack-label x --model x", `--deepstack-label "x": want NAME=VALUE`},
@@ -68,7 +68,7 @@ func TestUsageErrors(t *testing.T) {
 		{"classify train --preset cifra", `did you mean "cifar"?`},
 		{"data convert --to yol a b", `--to "yol": want coco, voc or yolo; did you mean "yolo"?`},
 		{"summary --model scalnet50", `did you mean "scalenet50"?`},
-		{"summary --all --size 5", "--all and --size: want one of them"},
+		{"summary --all --size 5", "--all and --size: want only one of them"},
 		{"detect --" + strings.Repeat("x", 1000), strings.Repeat("x", 80) + "...\n"},
 	} {
 		t.Run(c.args, func(t *testing.T) {

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// hostMemory is the memory of the machine that this process may have, in bytes.
+// hostMemory is the memory that this process may use, in bytes.
 type hostMemory struct {
 	total, available int64
 	limit            int64 // of a control group; 0 without
 }
 
-// readMemory reads /proc and /sys below a root; ok is false where they do not
-// say. Swap is no memory to train in.
+// readMemory reads /proc and /sys below root. ok is false if they do not contain
+// the amount of memory. Swap is not counted.
 func readMemory(root fs.FS) (m hostMemory, ok bool) {
 	text, err := fs.ReadFile(root, "proc/meminfo")
 	if err != nil {
@@ -48,12 +48,12 @@ func readMemory(root fs.FS) (m hostMemory, ok bool) {
 	return m, true
 }
 
-// cgroupFiles are the names in a version of control groups: the files of the
-// limit and of what is used, and the key in memory.stat of what the kernel gives
-// back when asked.
+// cgroupFiles are the names of a version of control groups: the files of the
+// limit and of the memory in use, and the key in memory.stat of the memory in use
+// that the kernel can reclaim.
 type cgroupFiles struct{ limit, used, inactive string }
 
-// within takes the limits of a control group and those around it into account.
+// within applies the limits of a control group and of its ancestors.
 func (m *hostMemory) within(root fs.FS, mount, group string, files cgroupFiles) {
 	for {
 		dir := path.Join(mount, path.Clean("/"+group))
@@ -79,7 +79,7 @@ func (m *hostMemory) within(root fs.FS, mount, group string, files cgroupFiles) 
 	}
 }
 
-// number reads a file with one number; "max" is none.
+// number reads a file with one number. ok is false for "max".
 func number(root fs.FS, name string) (int64, bool) {
 	text, err := fs.ReadFile(root, name)
 	if err != nil {
@@ -89,7 +89,7 @@ func number(root fs.FS, name string) (int64, bool) {
 	return n, err == nil
 }
 
-// kilobytes is a value of /proc/meminfo in bytes.
+// kilobytes returns a value of /proc/meminfo in bytes.
 func kilobytes(meminfo, name string) (int64, bool) {
 	value, _ := field(meminfo, name)
 	n, err := strconv.ParseInt(strings.TrimSuffix(value, " kB"), 10, 64)
@@ -106,13 +106,13 @@ func (m hostMemory) String() string {
 
 func gibibytes(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }
 
-// fits is an error when a training needs more memory than there is. What
-// advises names the settings that need less.
+// fits returns an error if need bytes exceed the available memory. what is the
+// subject of the message, advice names the settings that need less.
 func (o *deviceOptions) fits(need int, what, advice string) error {
 	m, ok := readMemory(os.DirFS("/"))
 	if o.gpu() || !ok || int64(need) <= m.available {
 		return nil // a GPU says itself when its memory is too small
 	}
-	return fmt.Errorf("%s needs at least %s of memory, and %s are available of %s: %s need less",
+	return fmt.Errorf("%s needs at least %s of memory, but only %s of %s are available: use %s",
 		what, gibibytes(int64(need)), gibibytes(m.available), gibibytes(m.total), advice)
 }

@@ -47,7 +47,7 @@ func TestReadMemory(t *testing.T) {
 func TestTrainingThatDoesNotFit(t *testing.T) {
 	_, args := tinyRun(t)
 	status, _, stderr := scalenet(append(args, "--set", "batch=65536", "--set", "input.shorter=[640]", "--set", "input.longest=1280")...)
-	requireError(t, status, stderr, "training on batches of 65536 images, padded to 1024x864, needs at least ", " GiB of memory, and ", "train.accumulate")
+	requireError(t, status, stderr, "training on batches of 65536 images, padded to 1024x864, needs at least ", " GiB of memory, but only ", "train.accumulate")
 	require.NoFileExists(t, args[len(args)-3]+"/config.yaml")
 	data := colourImages(t)
 	out := t.TempDir()

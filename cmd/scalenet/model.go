@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// modelOptions are the flags of the verbs that run a model.
+// modelOptions are the flags of the commands that run a detector.
 type modelOptions struct {
 	path, size string
 	reading    reading
@@ -23,18 +23,18 @@ type modelOptions struct {
 func (o *modelOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.path, "model", "", "model file")
-	f.StringVar(&o.size, "size", "", "shorter and longest side; the published protocols 600/1000 and 800/1200 come with their 300 and 1000 proposals; default the model's own")
+	f.StringVar(&o.size, "size", "", "min_size/max_size of the input: shorter side, maximum longer side (default: those of the model). 600/1000 and 800/1200 also set 300 and 1000 proposals, as published")
 	o.reading.flags(c)
 	o.precision.flags(c)
 	o.device.flags(c)
 	requireFlags(c, "model")
 }
 
-// reading is the flag of the verbs that read a model.
+// reading is the flag of the commands that read a model file.
 type reading struct{ unverified bool }
 
 func (o *reading) flags(c *cobra.Command) {
-	c.Flags().BoolVar(&o.unverified, "no-verify", false, "do not hold the model file against the digest that was written with it")
+	c.Flags().BoolVar(&o.unverified, "no-verify", false, "do not check the SHA-256 digest of the model file")
 }
 
 func (o *reading) options() []checkpoint.Option {
@@ -44,13 +44,13 @@ func (o *reading) options() []checkpoint.Option {
 	return nil
 }
 
-// open puts a loaded model on the device; close frees both.
+// open copies a loaded model to the device; close frees both.
 func (o *modelOptions) open(m *detector.Model) (d *detector.Detector, close func(), err error) {
 	return openDetector(m, o.device, o.precision, detector.Options{})
 }
 
-// openDetector puts a loaded model on a device of its own and computes in the
-// type that the flags say; close frees both.
+// openDetector opens a device and copies a loaded model to it. Activations have
+// type p. close frees both.
 func openDetector(m *detector.Model, device deviceOptions, p precision, o detector.Options) (d *detector.Detector, close func(), err error) {
 	dev, err := device.open()
 	if err != nil {
@@ -64,7 +64,7 @@ func openDetector(m *detector.Model, device deviceOptions, p precision, o detect
 	return d, func() { d.Close(); dev.Close() }, nil
 }
 
-// load reads the model, for images of another size if one is given.
+// load reads the model, and applies --size if given.
 func (o *modelOptions) load() (*detector.Model, error) {
 	m, err := detector.Load(o.path, o.reading.options()...)
 	if err != nil || o.size == "" {

@@ -16,7 +16,7 @@ import (
 	"scalenet/internal/spelling"
 )
 
-// namedNetwork is the network of a namedConfig.
+// namedNetwork returns the network of namedConfig(model).
 func namedNetwork(model string) (backbone.Network, error) {
 	config, err := namedConfig(model)
 	if err != nil {
@@ -29,10 +29,12 @@ func namedNetwork(model string) (backbone.Network, error) {
 	return n, err
 }
 
-// namedConfig is a published network by its name, or one that a file
-// describes: a backbone.Config in YAML or JSON, an allocation of neurons (a
-// JSON list of rows) for the published ScaleNet of as many blocks, or a model
-// that was trained.
+// namedConfig returns the configuration of a network, given as one of:
+//   - the name of a published network
+//   - a file with a backbone.Config in YAML or JSON
+//   - a structure file (a JSON list with one row per block), for the published
+//     ScaleNet with that number of blocks
+//   - a trained model
 func namedConfig(model string) (backbone.Config, error) {
 	if slices.Contains(backbone.Names(), model) {
 		return backbone.Config{Name: model}, nil
@@ -67,7 +69,7 @@ func readNetwork(path string) (network backbone.Config, err error) {
 	return network, nil
 }
 
-// structureNetwork chooses the published network that an allocation has the rows for.
+// structureNetwork returns the published ScaleNet with as many blocks as the structure file has rows.
 func structureNetwork(path string) (config backbone.Config, err error) {
 	rows, err := backbone.ReadStructure(path)
 	if err != nil {
@@ -82,5 +84,5 @@ func structureNetwork(path string) (config backbone.Config, err error) {
 			return backbone.Config{Name: name, Structure: rows}, nil
 		}
 	}
-	return config, fmt.Errorf("%s has %d rows; ScaleNet-50 has 16, -101 33, -152 50: give blocks and planes in a YAML file instead", path, len(rows))
+	return config, fmt.Errorf("%s has %d rows, but ScaleNet-50 has 16 blocks, -101 33, -152 50: give blocks and planes in a YAML file instead", path, len(rows))
 }

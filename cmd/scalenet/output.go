@@ -14,25 +14,28 @@ import (
 )
 
 // outputs is the rule for the files that a command writes, the same for every
-// verb. A file that exists is refused unless --force is given. A file that is an
-// input, by whatever spelling or link, is refused with --force too. No two
-// outputs may be one file. check holds to the rule before anything is computed,
-// write and writeInto when a file has appeared since.
+// command:
+//   - an existing file is refused unless --force is given
+//   - an input file, by whatever path or link, is refused even with --force
+//   - no two outputs may be the same file
+//
+// check applies the rule before anything is computed. write and writeInto apply
+// it to files that have appeared since.
 type outputs struct{ force bool }
 
 // output is a file that a command is going to write.
 type output struct {
 	of   string // what it is the output of, such as a flag, for messages
 	path string
-	made bool // its folder is made where it is not there
+	made bool // the folder is created if it does not exist
 }
 
-// outputFlag marks flags that name what a command writes.
+// outputFlag marks flags that name output files.
 const outputFlag = "scalenet_output"
 
-// flags adds --force to a command; named are its flags that name outputs.
+// flags adds --force to a command. named are the flags that name outputs.
 func (o *outputs) flags(c *cobra.Command, named ...string) {
-	c.Flags().BoolVar(&o.force, "force", false, "replace output files that exist; an input is never replaced")
+	c.Flags().BoolVar(&o.force, "force", false, "replace existing output files; input files are never replaced")
 	for _, name := range named {
 		if err := c.Flags().SetAnnotation(name, outputFlag, nil); err != nil {
 			panic(err) // a flag that is not defined
@@ -40,7 +43,8 @@ func (o *outputs) flags(c *cobra.Command, named ...string) {
 	}
 }
 
-// in are the files of a folder, which is made where it is not there.
+// in returns the outputs names in the folder dir, which is created if it does not
+// exist.
 func in(dir, of string, names ...string) (list []output) {
 	for _, name := range names {
 		list = append(list, output{of: of, path: within(dir, name), made: true})
@@ -48,14 +52,14 @@ func in(dir, of string, names ...string) (list []output) {
 	return list
 }
 
-// within is a path in a folder. Unlike filepath.Join it leaves ".." behind a
-// link to the system, which goes to the folder above the link's target.
+// within returns the path of name in dir. Unlike filepath.Join it does not remove
+// "..": after a link, ".." is the parent of the link's target.
 func within(dir, name string) string {
 	return strings.TrimRight(dir, string(filepath.Separator)) + string(filepath.Separator) + name
 }
 
-// check refuses outputs that break the rule and outputs that cannot be written.
-// An input that is a folder is all that is in it.
+// check returns an error if an output breaks the rule or cannot be written. An
+// input folder stands for all files in it.
 func (o *outputs) check(inputs []string, files ...output) error {
 	read, written, tried := &readFiles{paths: inputs}, map[string]output{}, map[string]bool{}
 	for _, file := range files {
@@ -77,15 +81,14 @@ func (o *outputs) check(inputs []string, files ...output) error {
 	for real, file := range written {
 		for dir := filepath.Dir(real); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 			if other, ok := written[dir]; ok {
-				return fmt.Errorf("%s: is the output of %s, not a folder for that of %s", other.path, other.of, file.of)
+				return fmt.Errorf("%s: is the output file of %s and cannot be the folder of %s", other.path, other.of, file.of)
 			}
 		}
 	}
 	return nil
 }
 
-// free is an error if there is something at the place of an output that must
-// not be replaced.
+// free returns an error if path exists and must not be replaced.
 func (o *outputs) free(path string) error {
 	if path == "" || strings.HasSuffix(path, string(filepath.Separator)) {
 		return fmt.Errorf("%q: want the name of a file to write", path)
@@ -102,7 +105,7 @@ func (o *outputs) free(path string) error {
 	case info.IsDir():
 		return fmt.Errorf("%s: is a folder, want the name of a file to write", path)
 	case info.Mode()&(fs.ModeDevice|fs.ModeNamedPipe|fs.ModeSocket) != 0:
-		return fmt.Errorf("%s: is no regular file and cannot be replaced", path)
+		return fmt.Errorf("%s: is not a regular file and cannot be replaced", path)
 	case !o.force:
 		return thereError(path)
 	}
@@ -110,11 +113,12 @@ func (o *outputs) free(path string) error {
 }
 
 func thereError(path string) error {
-	return fmt.Errorf("%s: is there already; --force replaces it", path)
+	return fmt.Errorf("%s: already exists; --force replaces it", path)
 }
 
-// tryFolder is an error if no file can be made in the output's folder, or in
-// the one that the folder will be made in. Folders of before are in tried.
+// tryFolder returns an error if no file can be created in the folder of the
+// output, or in its deepest existing ancestor. tried holds the folders that were
+// tried before.
 func (f *output) tryFolder(tried map[string]bool) error {
 	dir := above(f.path)
 	info, err := os.Stat(dir)
@@ -124,9 +128,9 @@ func (f *output) tryFolder(tried map[string]bool) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s: the folder %s is not there", f.path, dir)
+		return fmt.Errorf("%s: the folder %s does not exist", f.path, dir)
 	case errors.Is(err, syscall.ENOTDIR), err == nil && !info.IsDir():
-		return fmt.Errorf("%s: %s is no folder", f.path, dir)
+		return fmt.Errorf("%s: %s is not a folder", f.path, dir)
 	case err != nil:
 		return fmt.Errorf("%s: %w", f.path, err)
 	case tried[dir]:
@@ -140,8 +144,8 @@ func (f *output) tryFolder(tried map[string]bool) error {
 	return os.Remove(probe)
 }
 
-// above is the folder that a path is in. Unlike that of filepath.Dir it is where
-// the system finds it, with ".." behind a link.
+// above returns the folder of path. Unlike filepath.Dir it is right for ".." after
+// a link.
 func above(path string) string {
 	separator := string(filepath.Separator)
 	dir, _ := filepath.Split(strings.TrimRight(path, separator))
@@ -154,19 +158,19 @@ func above(path string) string {
 	return dir
 }
 
-// stagingName is in the names of the folders that outputs are written in before
-// they are moved to their places. Those of killed processes go with the next output.
+// stagingName is part of the names of the temporary folders in which outputs are
+// written before they are moved. The next output removes those of killed processes.
 const stagingName = "scalenet"
 
-// write has save write a file elsewhere and moves it to path: whole, and over
-// nothing unless --force is given.
+// write calls save with a temporary path and then moves the file to path, so that
+// path is never incomplete. An existing file is replaced only with --force.
 func (o *outputs) write(path string, save func(path string) error) error {
 	dir, name := filepath.Split(path)
 	return o.writeInto(dir, func(dir string) error { return save(filepath.Join(dir, name)) })
 }
 
-// writeInto has save fill a folder and moves its files to dir, which it makes,
-// as write does.
+// writeInto calls save with a temporary folder and then moves its files to dir, as
+// write does. dir is created.
 func (o *outputs) writeInto(dir string, save func(dir string) error) (err error) {
 	shown := ""
 	if dir == "" {
@@ -202,8 +206,8 @@ func (o *outputs) writeInto(dir string, save func(dir string) error) (err error)
 	return syncFolder(dir)
 }
 
-// move gives a file its name. Without --force it is a link, which a file that
-// has appeared makes fail where a rename would replace it.
+// move renames a file. Without --force it makes a hard link instead, which fails
+// if the name exists, where a rename would replace the file.
 func (o *outputs) move(from, to string) error {
 	if o.force {
 		if old, err := os.Stat(to); err == nil {
@@ -223,7 +227,7 @@ func (o *outputs) move(from, to string) error {
 	return os.Rename(from, to) // some file systems have no links
 }
 
-// syncFolder makes new names in a folder last through a power cut.
+// syncFolder syncs a folder, so that new names in it survive a power failure.
 func syncFolder(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
@@ -232,8 +236,8 @@ func syncFolder(dir string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// placedError is an error with the name of the file that the user knows instead
-// of the one that was written first.
+// placedError is an error whose text has the path of the output instead of the
+// temporary path.
 type placedError struct {
 	err  error
 	text string

@@ -16,12 +16,12 @@ import (
 // writingCase is a command that writes. In its arguments IN stands for a file
 // that it reads and OUT for what it writes.
 type writingCase struct {
-	verb  string
-	input string   // what IN is a copy of
-	args  []string // all but the verb
-	files []string // written below OUT; none where OUT is the file
-	ends  string   // what the name of OUT ends in
-	run   bool     // also without --force, and with it again
+	subcommand string
+	input      string   // what IN is a copy of
+	args       []string // all but the subcommand
+	files      []string // written below OUT; none where OUT is the file
+	ends       string   // what the name of OUT ends in
+	run        bool     // also without --force, and with it again
 }
 
 func writingCases(t *testing.T) []writingCase {
@@ -33,22 +33,22 @@ func writingCases(t *testing.T) []writingCase {
 	log := write(t, filepath.Join(dir, "structure.json"), structureOf(t))
 	return []writingCase{
 		// What is refused is refused before a model is looked for.
-		{verb: "detect", input: image, args: []string{"--model", "none.safetensors", "--out", "OUT", "IN"}, files: []string{"in.jpg"}},
-		{verb: "detect", input: image, args: []string{"--model", "../../models/bccd.safetensors", "--out", "OUT", "IN"}, files: []string{"in.jpg"}, run: true},
-		{verb: "eval", input: instancesFile, args: []string{"--model", "none.safetensors", "--data", "IN", "--images", imagesDir, "--results", "OUT"}},
-		{verb: "eval", input: image, args: []string{"--model", "IN", "--data", instancesFile, "--images", imagesDir, "--results", "OUT"}},
-		{verb: "coco eval", input: gt, args: []string{"--gt", "IN", "--dt", dt, "--report", "OUT"}, files: []string{"report.json", "errors.png"}, run: true},
-		{verb: "coco eval", input: dt, args: []string{"--gt", gt, "--dt", "IN", "--report", "OUT"}, files: []string{"report.html", "confusion.png"}},
-		{verb: "convert", input: "../../checkpoint/testdata/small.safetensors", args: []string{"IN", "OUT"}, ends: ".safetensors", run: true},
-		{verb: "convert", input: "../../checkpoint/testdata/small.safetensors", args: []string{"--like", "IN", "../../checkpoint/testdata/small.safetensors", "OUT"}, ends: ".safetensors", run: true},
-		{verb: "allocate", input: log, args: []string{"--even", "--model", "cifar_scalenet38", "--out", "OUT"}, ends: ".json", run: true},
-		{verb: "allocate", input: log, args: []string{"--structure", "IN", "--plots", "OUT"}, files: []string{"proportions.png", "receptive.png"}, run: true},
-		{verb: "allocate seed", input: log, args: []string{"--model", "IN", "--out", "OUT"}, ends: ".json", run: true},
-		{verb: "data check", input: instancesFile, args: []string{"--images", imagesDir, "--plots", "OUT", "IN"}, files: []string{"sizes.png", "classes.png"}, run: true},
-		{verb: "data view", input: instancesFile, args: []string{"--images", imagesDir, "--out", "OUT", "IN"}, ends: ".png", run: true},
-		{verb: "data convert", input: instancesFile, args: []string{"--images", imagesDir, "IN", "OUT"}, ends: ".json", run: true},
-		{verb: "data split", input: instancesFile, args: []string{"--images", imagesDir, "--first", "OUT", "--second", "OUT.second", "IN"}, run: true},
-		{verb: "data split", input: instancesFile, args: []string{"--images", imagesDir, "--second", "OUT", "--first", "OUT.first", "IN"}},
+		{subcommand: "detect", input: image, args: []string{"--model", "none.safetensors", "--out", "OUT", "IN"}, files: []string{"in.jpg"}},
+		{subcommand: "detect", input: image, args: []string{"--model", "../../models/bccd.safetensors", "--out", "OUT", "IN"}, files: []string{"in.jpg"}, run: true},
+		{subcommand: "eval", input: instancesFile, args: []string{"--model", "none.safetensors", "--data", "IN", "--images", imagesDir, "--results", "OUT"}},
+		{subcommand: "eval", input: image, args: []string{"--model", "IN", "--data", instancesFile, "--images", imagesDir, "--results", "OUT"}},
+		{subcommand: "coco eval", input: gt, args: []string{"--gt", "IN", "--dt", dt, "--report", "OUT"}, files: []string{"report.json", "errors.png"}, run: true},
+		{subcommand: "coco eval", input: dt, args: []string{"--gt", gt, "--dt", "IN", "--report", "OUT"}, files: []string{"report.html", "confusion.png"}},
+		{subcommand: "convert", input: "../../checkpoint/testdata/small.safetensors", args: []string{"IN", "OUT"}, ends: ".safetensors", run: true},
+		{subcommand: "convert", input: "../../checkpoint/testdata/small.safetensors", args: []string{"--like", "IN", "../../checkpoint/testdata/small.safetensors", "OUT"}, ends: ".safetensors", run: true},
+		{subcommand: "allocate", input: log, args: []string{"--even", "--model", "cifar_scalenet38", "--out", "OUT"}, ends: ".json", run: true},
+		{subcommand: "allocate", input: log, args: []string{"--structure", "IN", "--plots", "OUT"}, files: []string{"proportions.png", "receptive.png"}, run: true},
+		{subcommand: "allocate seed", input: log, args: []string{"--model", "IN", "--out", "OUT"}, ends: ".json", run: true},
+		{subcommand: "data check", input: instancesFile, args: []string{"--images", imagesDir, "--plots", "OUT", "IN"}, files: []string{"sizes.png", "classes.png"}, run: true},
+		{subcommand: "data view", input: instancesFile, args: []string{"--images", imagesDir, "--out", "OUT", "IN"}, ends: ".png", run: true},
+		{subcommand: "data convert", input: instancesFile, args: []string{"--images", imagesDir, "IN", "OUT"}, ends: ".json", run: true},
+		{subcommand: "data split", input: instancesFile, args: []string{"--images", imagesDir, "--first", "OUT", "--second", "OUT.second", "IN"}, run: true},
+		{subcommand: "data split", input: instancesFile, args: []string{"--images", imagesDir, "--second", "OUT", "--first", "OUT.first", "IN"}},
 	}
 }
 
@@ -63,7 +63,7 @@ func structureOf(t *testing.T) string {
 
 // command is the whole command line.
 func (c writingCase) command(in, out string, more ...string) []string {
-	args := strings.Fields(c.verb)
+	args := strings.Fields(c.subcommand)
 	for _, a := range c.args {
 		switch rest, isOut := strings.CutPrefix(a, "OUT"); {
 		case a == "IN":
@@ -93,7 +93,7 @@ func (c writingCase) copied(t *testing.T, dir string) string {
 
 func TestNothingIsWrittenOver(t *testing.T) {
 	for _, c := range writingCases(t) {
-		t.Run(strings.Join(append([]string{c.verb}, c.args...), " "), func(t *testing.T) {
+		t.Run(strings.Join(append([]string{c.subcommand}, c.args...), " "), func(t *testing.T) {
 			for i := range max(1, len(c.files)) {
 				dir := t.TempDir()
 				in, out := c.copied(t, dir), filepath.Join(dir, "out"+c.ends)
@@ -101,13 +101,13 @@ func TestNothingIsWrittenOver(t *testing.T) {
 				require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 				write(t, file, "mine")
 				status, _, stderr := scalenet(c.command(in, out)...)
-				requireError(t, status, stderr, file+": is there already; --force replaces it")
+				requireError(t, status, stderr, file+": already exists; --force replaces it")
 				require.Equal(t, "mine", contents(t, filepath.Dir(file))[filepath.Base(file)])
 				// Neither is a link to nothing, which may be a disk that is not mounted.
 				require.NoError(t, os.Remove(file))
 				require.NoError(t, os.Symlink(filepath.Join(dir, "nothing"), file))
 				status, _, stderr = scalenet(c.command(in, out)...)
-				requireError(t, status, stderr, file+": is there already")
+				requireError(t, status, stderr, file+": already exists")
 				c.requireClean(t, dir)
 			}
 		})
@@ -121,7 +121,7 @@ func TestNoInputIsWrittenOver(t *testing.T) {
 			continue
 		}
 		for name, alias := range map[string]func(in, file string) error{"hard link": os.Link, "symbolic link": os.Symlink} {
-			t.Run(strings.Join(append([]string{c.verb}, c.args...), " ")+" by "+name, func(t *testing.T) {
+			t.Run(strings.Join(append([]string{c.subcommand}, c.args...), " ")+" by "+name, func(t *testing.T) {
 				dir := t.TempDir()
 				in, out := c.copied(t, dir), filepath.Join(dir, "out"+c.ends)
 				before := contents(t, dir)
@@ -177,7 +177,7 @@ func TestForceReplaces(t *testing.T) {
 		if !c.run {
 			continue
 		}
-		t.Run(strings.Join(append([]string{c.verb}, c.args...), " "), func(t *testing.T) {
+		t.Run(strings.Join(append([]string{c.subcommand}, c.args...), " "), func(t *testing.T) {
 			dir := t.TempDir()
 			in, out := c.copied(t, dir), filepath.Join(dir, "out"+c.ends)
 			status, _, stderr := scalenet(c.command(in, out)...)
@@ -187,7 +187,7 @@ func TestForceReplaces(t *testing.T) {
 			require.NoError(t, err)
 			c.requireClean(t, dir)
 			status, _, stderr = scalenet(c.command(in, out)...)
-			requireError(t, status, stderr, "is there already; --force replaces it")
+			requireError(t, status, stderr, "already exists; --force replaces it")
 			require.NoError(t, os.Chmod(write(t, file, "old"), 0o600))
 			status, _, stderr = scalenet(c.command(in, out, "--force")...)
 			require.Zero(t, status, stderr)
@@ -210,7 +210,7 @@ func TestCurvesAreNotWrittenOver(t *testing.T) {
 	mine := write(t, filepath.Join(t.TempDir(), "mine.png"), "mine")
 	run := filepath.Join(dir, "run")
 	status, _, stderr := scalenet("curves", "--out", mine, run)
-	requireError(t, status, stderr, mine+": is there already; --force replaces it")
+	requireError(t, status, stderr, mine+": already exists; --force replaces it")
 	status, _, stderr = scalenet("curves", "--force", "--out", log, run)
 	requireError(t, status, stderr, log+": is part of the input "+run)
 	require.Equal(t, "mine", contents(t, filepath.Dir(mine))["mine.png"])
@@ -256,7 +256,7 @@ func TestWriteIsNoRace(t *testing.T) {
 		write(t, file, "theirs")
 		return os.WriteFile(path, []byte("ours"), 0o644)
 	})
-	require.ErrorContains(t, err, file+": is there already")
+	require.ErrorContains(t, err, file+": already exists")
 	require.Equal(t, map[string]string{"out.txt": "theirs"}, contents(t, dir))
 	o.force = true
 	require.NoError(t, o.write(file, func(path string) error { return os.WriteFile(path, []byte("ours"), 0o644) }))
@@ -270,12 +270,12 @@ func TestOutputsThatCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()
 	file := write(t, filepath.Join(dir, "file"), "")
 	for path, want := range map[string]string{
-		filepath.Join(dir, "none", "x"): "the folder " + filepath.Join(dir, "none") + " is not there",
-		filepath.Join(file, "x"):        filepath.Join(file, "x") + ": " + file + " is no folder",
+		filepath.Join(dir, "none", "x"): "the folder " + filepath.Join(dir, "none") + " does not exist",
+		filepath.Join(file, "x"):        filepath.Join(file, "x") + ": " + file + " is not a folder",
 		dir:                             "is a folder",
 		"":                              "want the name of a file",
 		dir + "/":                       "want the name of a file",
-		"/dev/null":                     "is no regular file",
+		"/dev/null":                     "is not a regular file",
 	} {
 		o := outputs{force: true}
 		require.ErrorContains(t, o.check(nil, output{of: "--out", path: path}), want, path)
@@ -283,40 +283,40 @@ func TestOutputsThatCannotBeWritten(t *testing.T) {
 	o := outputs{}
 	require.NoError(t, o.check(nil, in(filepath.Join(dir, "a", "b"), "--out", "c/d.jpg")...))
 	require.NoDirExists(t, filepath.Join(dir, "a"), "checking makes nothing")
-	require.ErrorContains(t, o.check(nil, in(file, "--out", "d.jpg", "a/d.jpg")...), file+" is no folder")
-	require.ErrorContains(t, o.check(nil, in(within(file, "b"), "--out", "a/d.jpg")...), file+" is no folder")
-	require.ErrorContains(t, o.check(nil, output{of: "--out", path: "x"}, output{of: "--plots", path: "./x/y", made: true}), "x: is the output of --out, not a folder for that of --plots")
+	require.ErrorContains(t, o.check(nil, in(file, "--out", "d.jpg", "a/d.jpg")...), file+" is not a folder")
+	require.ErrorContains(t, o.check(nil, in(within(file, "b"), "--out", "a/d.jpg")...), file+" is not a folder")
+	require.ErrorContains(t, o.check(nil, output{of: "--out", path: "x"}, output{of: "--plots", path: "./x/y", made: true}), "x: is the output file of --out and cannot be the folder of --plots")
 }
 
 // looksLikeOutput is what the help of a flag that names an output may say.
 var looksLikeOutput = regexp.MustCompile(`(?i)\bwrite\b|^(folder|file|image) (for|to)\b|folder of the (run|search)`)
 
-// Every verb that writes is in the table, or is a training, which never takes
+// Every command that writes is in the table, or is a training, which never takes
 // --force.
 func TestEveryVerbThatWritesIsInTheTable(t *testing.T) {
 	known := map[string]bool{"curves": true} // has a test of its own: it needs runs
 	for _, c := range writingCases(t) {
-		known[c.verb] = true
+		known[c.subcommand] = true
 	}
 	trainings := map[string]bool{"train": true, "classify train": true, "classify search": true}
 	helps := map[string]bool{}
 	var visit func(c *cobra.Command)
 	visit = func(c *cobra.Command) {
-		verb := strings.TrimPrefix(c.CommandPath(), "scalenet ")
+		command := strings.TrimPrefix(c.CommandPath(), "scalenet ")
 		writes := strings.Contains(c.Use, "OUT")
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			_, marked := f.Annotations[outputFlag]
-			if looksLikeOutput.MatchString(f.Usage) && f.Name != "force" && !trainings[verb] {
-				require.True(t, marked, "%s --%s names an output: outputs.flags marks it", verb, f.Name)
+			if looksLikeOutput.MatchString(f.Usage) && f.Name != "force" && !trainings[command] {
+				require.True(t, marked, "%s --%s names an output: outputs.flags marks it", command, f.Name)
 			}
 			writes = writes || marked || f.Name == "out"
 		})
 		force := c.Flags().Lookup("force")
-		if trainings[verb] {
-			require.Nil(t, force, verb)
+		if trainings[command] {
+			require.Nil(t, force, command)
 		} else if writes || force != nil {
-			require.True(t, known[verb], "%s writes: give it a line in writingCases", verb)
-			require.NotNil(t, force, verb)
+			require.True(t, known[command], "%s writes: give it a line in writingCases", command)
+			require.NotNil(t, force, command)
 			helps[force.Usage] = true
 		}
 		for _, sub := range c.Commands() {

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/term"
 )
 
-// progress tells how many of a number of things are done, how many a second,
-// and how long the rest will take: on a terminal in a line that changes,
-// elsewhere a line every five seconds.
+// progress prints the number of items done, items per second and the remaining
+// time: on a terminal in a line that is rewritten, elsewhere as one line every five
+// seconds.
 type progress struct {
 	to          io.Writer
 	what        string
@@ -30,10 +30,11 @@ func newProgress(to io.Writer, what string, total int) *progress {
 	return p
 }
 
-// from says how many were done before the start: they don't count for the rate.
+// from sets the number of items done before the start, which do not count for the
+// rate.
 func (p *progress) from(done int) { p.first, p.start = done, time.Now() }
 
-// done tells that n of the total are done.
+// done reports that n of the total are done.
 func (p *progress) done(n int) {
 	now := time.Now()
 	if now.Sub(p.told) < p.interval && n != p.total {
@@ -56,7 +57,7 @@ func (p *progress) done(n int) {
 	}
 }
 
-// end leaves the line of a terminal when not all is done.
+// end ends the line of a terminal if not all items are done.
 func (p *progress) end() {
 	if p.terminal && p.told.After(p.start) {
 		fmt.Fprint(p.to, "\r\x1b[K")

@@ -37,7 +37,7 @@ func TestRealData(t *testing.T) {
 		boxes      int // of val
 		crowds     int // of them
 	}{
-		"bccd": {[]string{bccd}, []string{bccd}, "2: box of no area", 1138, 0},
+		"bccd": {[]string{bccd}, []string{bccd}, "2: zero-area box", 1138, 0},
 		"coco-sample": {
 			[]string{filepath.Join(sample, "annotations", "instances_train2017.json"), filepath.Join(sample, "train2017")},
 			[]string{filepath.Join(sample, "annotations", "instances_val2017.json"), filepath.Join(sample, "val2017")}, "class without objects", 382, 5},

@@ -9,28 +9,28 @@ import (
 	"scalenet/train"
 )
 
-// configuration is one that a preset, a file and --set make: of a detector or a
-// classifier.
+// configuration is the configuration of a detector or a classifier, resolved from
+// a preset, a file and --set.
 type configuration[C any] interface {
 	Resolve() (C, error)
 	YAML() string
 }
 
-// kind says how the configurations of one kind of model are found and read.
+// kind says how the configurations of one kind of model are read.
 type kind[C configuration[C]] struct {
 	key    string // of a file's metadata
 	preset func(name string) (C, error)
 	parse  func(text []byte, origin string) (C, error)
 }
 
-// wrote tells whether a text is the whole configuration that a run writes.
+// wrote reports whether text is a complete configuration, as a run writes it.
 func (k kind[C]) wrote(text string) bool {
 	config, err := k.parse([]byte(text), train.ConfigFile)
 	return err == nil && config.YAML() == text
 }
 
-// configure resolves the preset and its changes. Of a run that is resumed, what
-// is not given is the run's own, and what is given must be, too.
+// configure resolves the preset and its changes. For a resumed run, settings that
+// are not given are taken from the run, and given settings must equal the run's.
 func configure[C configuration[C]](c *cobra.Command, o *settings, k kind[C], dir string, resume bool, b train.Begun) (C, error) {
 	asked, err := resolved(o, k.preset)
 	if !resume {
@@ -50,7 +50,7 @@ func configure[C configuration[C]](c *cobra.Command, o *settings, k kind[C], dir
 		return asked, err
 	}
 	if err := config.Unchanged(was, asked); err != nil {
-		return asked, fmt.Errorf("%s: %w; leave --preset, --config and --set out to take the run's own", dir, err)
+		return asked, fmt.Errorf("%s: %w; without --preset, --config and --set the settings of the run are used", dir, err)
 	}
 	return asked, nil
 }
@@ -64,7 +64,7 @@ func firstOf[C any](c C, errs ...error) (C, error) {
 	return c, nil
 }
 
-// resolved is a configuration with the changes that the flags make to it.
+// resolved returns a configuration with the changes of the flags applied.
 func resolved[C configuration[C]](o *settings, from func(name string) (C, error)) (C, error) {
 	config, err := from(o.preset)
 	if err != nil {
@@ -76,9 +76,9 @@ func resolved[C configuration[C]](o *settings, from func(name string) (C, error)
 	return config.Resolve()
 }
 
-// begunWith is the configuration of the run in a folder: that of the saved
-// state, with which config.yaml must agree, or before the first save
-// config.yaml's. ok is false if there is neither.
+// begunWith returns the configuration of the run in a folder. It is read from the
+// saved state, with which config.yaml must agree, or from config.yaml before the
+// first save. ok is false if the folder has neither.
 func begunWith[C configuration[C]](k kind[C], dir string, b train.Begun) (saved C, ok bool, err error) {
 	read := func(text, path string) (saved C, err error) {
 		if saved, err = k.parse([]byte(text), path); err != nil {
@@ -99,7 +99,7 @@ func begunWith[C configuration[C]](k kind[C], dir string, b train.Begun) (saved 
 	}
 	text, ok := b.Saved[k.key]
 	if !ok {
-		return saved, false, fmt.Errorf("%s: the run there trains another kind of model (no %s in the metadata)", state, k.key)
+		return saved, false, fmt.Errorf("%s: belongs to a run of another kind of model (no %s in the metadata)", state, k.key)
 	}
 	if saved, err = read(text, state); err != nil || b.Config == "" {
 		return saved, true, err

@@ -29,7 +29,7 @@ func TestFailedStartIsNoDeadEnd(t *testing.T) {
 	require.NoError(t, os.CopyFS(again, os.DirFS(out)))
 	status, _, stderr = scalenet(with("--set", "train.epochs=1")...)
 	require.Zero(t, status, stderr)
-	require.Contains(t, stderr, out+": the run there has saved nothing: it starts from step 0")
+	require.Contains(t, stderr, out+": the run has not saved anything, starting from step 0")
 	written, err := os.ReadFile(filepath.Join(out, "config.yaml"))
 	require.NoError(t, err)
 	require.Contains(t, string(written), "epochs: 1\n")
@@ -38,7 +38,7 @@ func TestFailedStartIsNoDeadEnd(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(again, "config.yaml")))
 	status, _, stderr = scalenet(with("--out", again, "--set", "train.epochs=1", "--resume")...)
 	require.Zero(t, status, stderr)
-	require.Contains(t, stderr, "it starts from step 0")
+	require.Contains(t, stderr, "starting from step 0")
 	require.Equal(t, cells(t, out), cells(t, again))
 }
 
@@ -101,8 +101,8 @@ func TestResumeAsItWas(t *testing.T) {
 		"preset":     {[]string{"--preset", "bccd"}, "the run has backbone."},
 		"mistake":    {[]string{"--set", "train.lrr=1"}, "did you mean train.lr?"},
 		"classes":    {[]string{"--train", changed(`"name": "king"`, `"name": "queen"`), "--val", changed(`"name": "king"`, `"name": "queen"`)}, `class 4 of the run is "king", now it is "queen"`},
-		"boxes":      {[]string{"--train", changed("151.5", "150.5")}, "the training data are not those that the run began with"},
-		"validation": {[]string{"--val", changed("151.5", "150.5")}, "the validation data are not those that the run began with"},
+		"boxes":      {[]string{"--train", changed("151.5", "150.5")}, "the training data differs from that at the start of the run"},
+		"validation": {[]string{"--val", changed("151.5", "150.5")}, "the validation data differs from that at the start of the run"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, _, stderr := scalenet(with(c.flags...)...)
@@ -135,7 +135,7 @@ func TestResumeAsItWas(t *testing.T) {
 	kept := contents(t, out)
 	for _, more := range [][]string{args, with()} {
 		status, _, stderr = scalenet(more...)
-		requireError(t, status, stderr, "state.safetensors: is missing, and last.safetensors is there")
+		requireError(t, status, stderr, "state.safetensors: is missing, but last.safetensors exists")
 		require.Equal(t, kept, contents(t, out))
 	}
 }
@@ -218,5 +218,5 @@ func TestTrainAndValidationApart(t *testing.T) {
 	require.NoError(t, os.CopyFS(other, os.DirFS(voc)))
 	status, _, stderr = scalenet(append(base, "--train", voc, "--val", other, "--set", "train.epochs=1")...)
 	require.Zero(t, status, stderr)
-	require.Contains(t, stderr, "4 of the 4 validation images are training images, too", "links to the same files")
+	require.Contains(t, stderr, "4 of the 4 validation images are training images", "links to the same files")
 }

@@ -20,12 +20,12 @@ type settings struct {
 
 func (o *settings) flags(c *cobra.Command, preset string, presets []string) {
 	f := c.Flags()
-	choose(f, &o.preset, "preset", preset, "configuration to start from", presets...)
+	choose(f, &o.preset, "preset", preset, "preset configuration to start from", presets...)
 	f.StringVar(&o.config, "config", "", "YAML file with changes to the preset")
 	f.StringArrayVar(&o.set, "set", nil, "change one key, such as train.lr=0.02 (repeatable)")
 }
 
-// change makes the changes to a configuration, a pointer to a struct.
+// change applies --config and --set to target, a pointer to a configuration.
 func (o *settings) change(target any) error {
 	if o.config != "" {
 		if err := config.MergeFile(target, o.config); err != nil {
@@ -40,7 +40,7 @@ func (o *settings) change(target any) error {
 	return nil
 }
 
-// runFolder are the flags of a training: its folder and how it begins.
+// runFolder are the flags for the folder of a training run and for how the run starts.
 type runFolder struct {
 	out, init string
 	resume    bool
@@ -49,15 +49,15 @@ type runFolder struct {
 func (o *runFolder) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.out, "out", "", "folder of the run")
-	f.StringVar(&o.init, "init", "", "checkpoint whose parameters of the same name and shape are taken")
+	f.StringVar(&o.init, "init", "", "checkpoint to initialise from; parameters are matched by name and shape")
 	f.BoolVar(&o.resume, "resume", false, "continue the run in --out")
 	requireFlags(c, "out")
 }
 
-// look finds out what there is of the run that is to be resumed. One that has
-// saved nothing begins anew, with --resume or without. A new run that would
-// write over a file that is none of a run's, which wrote tells of config.yaml, or
-// over one of the inputs is an error.
+// look returns the saved state of the run to resume. A run that has not saved
+// anything starts anew, with or without --resume. A new run must not replace an
+// input, or a file that no run has written. wrote reports whether a config.yaml
+// was written by a run.
 func (o *runFolder) look(wrote func(config string) bool, inputs ...string) (b train.Begun, err error) {
 	if !o.resume {
 		return b, o.new(wrote, inputs)
@@ -67,12 +67,12 @@ func (o *runFolder) look(wrote func(config string) bool, inputs ...string) (b tr
 	case err != nil || b.Saved != nil:
 		return b, err
 	case !b.Started:
-		return b, fmt.Errorf("%s: there is no run to resume", filepath.Join(o.out, train.StateFile))
+		return b, fmt.Errorf("%s: does not exist, no run to resume", filepath.Join(o.out, train.StateFile))
 	}
 	return b, train.CheckNew(o.out, wrote)
 }
 
-// new is an error when the folder has what a new run must not write over.
+// new returns an error if the folder has a file that a new run must not replace.
 func (o *runFolder) new(wrote func(config string) bool, inputs []string) error {
 	if b, err := o.read(); err != nil || b.Saved != nil { // of a run begin says more
 		return err
@@ -84,28 +84,29 @@ func (o *runFolder) new(wrote func(config string) bool, inputs []string) error {
 	return train.CheckNew(o.out, wrote)
 }
 
-// read is an error when a run in the folder can neither go on nor begin.
+// read reads the saved state. It returns an error if a run in the folder can
+// neither continue nor start.
 func (o *runFolder) read() (train.Begun, error) {
 	b, err := train.ReadBegun(o.out)
 	if err != nil { // a damaged state is a run, too
-		return b, fmt.Errorf("%w; the run in %s cannot go on from there, and nothing is written over: choose another --out", err, o.out)
+		return b, fmt.Errorf("%w; the run in %s cannot continue, and its files are not replaced: choose another --out", err, o.out)
 	}
 	if b.Saved == nil && b.Kept != "" {
-		return b, fmt.Errorf("%s: is missing, and %s is there: the run cannot go on without its state, and nothing is written over: choose another --out",
+		return b, fmt.Errorf("%s: is missing, but %s exists: the run cannot continue without its state, and its files are not replaced: choose another --out",
 			filepath.Join(o.out, train.StateFile), b.Kept)
 	}
 	return b, nil
 }
 
-// startingModel is a model that a run begins with.
+// startingModel is the model at the start of a run.
 type startingModel interface {
 	Init(path string) (checkpoint.Report, error)
 	Untrained(taken []string) error
 }
 
-// begin locks the folder, takes --init's parameters, and says on w how the run
-// begins: with what configuration, and from the start if it was to be resumed.
-// A run that trains some parameters only must be given the others.
+// begin locks the folder, loads the parameters of --init and prints to w the
+// configuration and the step that the run starts from. A run with frozen
+// parameters needs --init for them.
 func (o *runFolder) begin(w io.Writer, b train.Begun, model startingModel, config string) (*train.Lock, error) {
 	var taken []string
 	if o.init != "" && b.Saved == nil {
@@ -115,7 +116,7 @@ func (o *runFolder) begin(w io.Writer, b train.Begun, model startingModel, confi
 		}
 		fmt.Fprintf(w, "%s: %s\n", o.init, report)
 		if len(report.Matched) == 0 {
-			return nil, fmt.Errorf("%s: no parameter has the name and shape of one of this model's", o.init)
+			return nil, fmt.Errorf("%s: no tensor has the name and shape of a parameter of this model", o.init)
 		}
 		taken = report.Matched
 	}
@@ -130,7 +131,7 @@ func (o *runFolder) begin(w io.Writer, b train.Begun, model startingModel, confi
 			return nil, err
 		}
 		if b.Saved != nil {
-			return nil, fmt.Errorf("%s: a run is there already; continue it with --resume or choose another --out", filepath.Join(o.out, train.ConfigFile))
+			return nil, fmt.Errorf("%s: a run already exists; continue it with --resume or choose another --out", filepath.Join(o.out, train.ConfigFile))
 		}
 	}
 	lock, err := train.LockFolder(o.out)
@@ -140,9 +141,9 @@ func (o *runFolder) begin(w io.Writer, b train.Begun, model startingModel, confi
 	fmt.Fprint(w, config)
 	switch {
 	case b.Saved != nil:
-		fmt.Fprintf(w, "%s: the run goes on after step %d\n", o.out, b.Step)
+		fmt.Fprintf(w, "%s: resuming after step %d\n", o.out, b.Step)
 	case b.Started:
-		fmt.Fprintf(w, "%s: the run there has saved nothing: it starts from step 0\n", o.out)
+		fmt.Fprintf(w, "%s: the run has not saved anything, starting from step 0\n", o.out)
 	}
 	return lock, nil
 }

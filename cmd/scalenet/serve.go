@@ -43,16 +43,19 @@ func newServeCommand() *cobra.Command {
 	o.config.Page, o.config.Version = web.Handler(), version()
 	c := &cobra.Command{
 		Use:   "serve --model [NAME=]FILE...",
-		Short: "Answer requests with detections over HTTP, with a page to try it",
-		Long: `Serve models over HTTP: POST /detect takes an image, the page at / tries it in a
-browser, /docs describes the API. docs/serving.md has clients and operation.
+		Short: "Serve models over HTTP, with a web UI",
+		Long: `Serve detectors over HTTP. POST /detect takes an image and returns detections. The
+web UI is at /, the API reference at /docs. See docs/serving.md for clients and
+operation.
 
---model is a file, NAME=FILE, or a folder of models; the first is the default one.
-A value that exists as a path, or has a / before its first =, is a path. A folder's
-files that are no detectors, such as a training run's state, are skipped.
-A file that changes is loaded and warmed beside the model that serves, then
-swapped; SIGHUP does it at once for all. SIGTERM and Ctrl-C finish what is in
-flight and end with status 0.`,
+--model is a model file, NAME=FILE, or a folder of model files. The first model is
+the default. A value that exists as a path, or has a / before its first =, is a
+path. Files of a folder that are not detectors, such as a training state, are
+skipped.
+
+A model file that changes is loaded and warmed up, and then replaces the model in
+use. SIGHUP reloads all models at once. On SIGTERM or Ctrl-C the server finishes
+the requests in flight and exits with status 0.`,
 		Example: `  scalenet serve --model models/bccd.safetensors
   scalenet serve --model cells=models/bccd.safetensors --model models/cards.safetensors --listen :8080
   curl -F image=@photo.jpg http://127.0.0.1:8080/detect`,
@@ -65,45 +68,45 @@ flight and end with status 0.`,
 
 func (o *serveOptions) flags(c *cobra.Command) {
 	f, d := c.Flags(), &o.config
-	f.StringArrayVar(&o.models, "model", nil, "model file, NAME=FILE, or folder; repeat for several")
+	f.StringArrayVar(&o.models, "model", nil, "model file, NAME=FILE, or folder of model files; repeatable")
 	o.reading.flags(c)
 	o.precision.flags(c)
-	f.IntVar(&o.plans, "plans", 8, "sizes of images for which a model stays compiled")
-	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address; :8080 is every address of this machine")
-	f.Float64Var(&d.Threshold, "threshold", d.Threshold, "lowest score answered where a request names none")
-	f.StringToStringVar(&d.DeepStack.Labels, "deepstack-label", nil, "CLASS=LABEL for clients of DeepStack and CodeProject.AI; CLASS= leaves a class out; repeat")
-	f.IntVar(&d.DeepStack.Most, "deepstack-max", 0, "most detections for those clients (Frigate has room for 20); 0 is no bound")
+	f.IntVar(&o.plans, "plans", 8, "compiled plans to keep per model, one per input size")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on; :8080 is port 8080 of all network interfaces")
+	f.Float64Var(&d.Threshold, "threshold", d.Threshold, "default minimum score of detections, for requests without a threshold")
+	f.StringToStringVar(&d.DeepStack.Labels, "deepstack-label", nil, "CLASS=LABEL renames a class for DeepStack and CodeProject.AI clients, CLASS= drops the class; repeatable")
+	f.IntVar(&d.DeepStack.Most, "deepstack-max", 0, "maximum detections per image for those clients (Frigate accepts 20); 0 is no limit")
 
-	f.IntVar(&d.Queue.Places, "queue", d.Queue.Places, "images that may wait; more are answered 503")
-	f.DurationVar(&d.Queue.Wait, "max-wait", d.Queue.Wait, "longest wait expected of an image; beyond it 503; 0 is no bound")
-	f.IntVar(&d.Queue.Batch, "batch", d.Queue.Batch, "images of one size that are computed together at most")
-	f.DurationVar(&d.Queue.Delay, "batch-delay", 0, "how long an image waits for others to complete its batch")
-	f.DurationVar(&d.Timeout, "timeout", d.Timeout, "longest time of a request, its wait included; beyond it 504")
+	f.IntVar(&d.Queue.Places, "queue", d.Queue.Places, "maximum number of queued images; further requests get 503")
+	f.DurationVar(&d.Queue.Wait, "max-wait", d.Queue.Wait, "maximum estimated queueing time, from recent processing times; above it requests get 503; 0 is no limit")
+	f.IntVar(&d.Queue.Batch, "batch", d.Queue.Batch, "maximum batch size; only images of the same input size form a batch")
+	f.DurationVar(&d.Queue.Delay, "batch-delay", 0, "maximum time that an image waits for its batch to fill")
+	f.DurationVar(&d.Timeout, "timeout", d.Timeout, "maximum time of a request, including queueing; above it the request gets 504")
 
-	f.IntVar(&o.maxBody, "max-body", d.Limits.Body>>20, "MiB of a request's body")
-	f.IntVar(&o.maxMegapixel, "max-megapixels", d.Limits.Image.Pixels/1e6, "million pixels of an image")
-	f.IntVar(&d.Limits.Image.Side, "max-side", d.Limits.Image.Side, "pixels of an image's longer side")
-	f.IntVar(&d.Limits.Images, "max-images", d.Limits.Images, "images in one request")
+	f.IntVar(&o.maxBody, "max-body", d.Limits.Body>>20, "maximum request body in MiB")
+	f.IntVar(&o.maxMegapixel, "max-megapixels", d.Limits.Image.Pixels/1e6, "maximum image size in megapixels")
+	f.IntVar(&d.Limits.Image.Side, "max-side", d.Limits.Image.Side, "maximum longer side of an image in pixels")
+	f.IntVar(&d.Limits.Images, "max-images", d.Limits.Images, "maximum number of images per request")
 	f.IntVar(&d.Limits.Images, "max-pictures", d.Limits.Images, "--max-images")
 	hide(f, "max-pictures")
-	f.IntVar(&o.memory, "memory", int(d.Limits.Memory>>20), "MiB of bodies and decoded images in flight")
+	f.IntVar(&o.memory, "memory", int(d.Limits.Memory>>20), "memory limit in MiB for the request bodies and decoded images of all requests in progress")
 
-	f.StringVar(&o.keyFile, "api-keys", "", "file with one API key per line, # begins a line of comment; also the variable SCALENET_API_KEYS, keys with commas between")
-	f.StringSliceVar(&d.Hosts, "allowed-hosts", nil, "names in the Host header that are served; default on a loopback address its names, otherwise all")
-	f.StringSliceVar(&d.Origins, "cors", nil, "origins whose pages may call the API, such as https://example.org")
-	f.StringSliceVar(&d.TrustedProxies, "trusted-proxies", nil, "addresses or networks whose X-Forwarded-For is believed")
-	f.Float64Var(&d.Rate, "rate", 0, "requests a second and client; 0 is no limit")
-	f.IntVar(&d.Burst, "burst", 10, "requests a client may send at once, with --rate")
-	f.BoolVar(&d.AllowURL, "allow-url", false, "fetch images from public addresses that requests name")
-	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate chain (PEM): serve HTTPS")
-	f.StringVar(&o.tlsKey, "tls-key", "", "its key (PEM)")
+	f.StringVar(&o.keyFile, "api-keys", "", "file with one API key per line (# starts a comment line); also environment variable SCALENET_API_KEYS, comma-separated")
+	f.StringSliceVar(&d.Hosts, "allowed-hosts", nil, "accepted Host header values (default: on a loopback address its own names, which prevents DNS rebinding; otherwise all)")
+	f.StringSliceVar(&d.Origins, "cors", nil, "origins allowed by CORS, such as https://example.org")
+	f.StringSliceVar(&d.TrustedProxies, "trusted-proxies", nil, "IP addresses or networks of proxies whose X-Forwarded-For is trusted")
+	f.Float64Var(&d.Rate, "rate", 0, "rate limit in requests per second per client; 0 is no limit")
+	f.IntVar(&d.Burst, "burst", 10, "with --rate: burst of requests that a client may send at once")
+	f.BoolVar(&d.AllowURL, "allow-url", false, "allow requests to give an image by URL; only public addresses are fetched")
+	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate chain for HTTPS (PEM file)")
+	f.StringVar(&o.tlsKey, "tls-key", "", "private key of --tls-cert (PEM file)")
 
-	f.DurationVar(&d.ReloadEvery, "reload-every", d.ReloadEvery, "how often models' files are looked at; 0 is only on SIGHUP")
-	f.DurationVar(&d.DrainDelay, "drain-delay", 0, "on SIGTERM, serve on for so long while /readyz says no")
-	f.DurationVar(&d.DrainTimeout, "drain-timeout", d.DrainTimeout, "then wait at most so long for requests in flight")
-	choose(f, &o.logFormat, "log-format", "text", "text or json", "text", "json")
-	choose(f, &o.logLevel, "log-level", "info", "debug, info, warn or error", "debug", "info", "warn", "error")
-	f.StringVar(&o.pprof, "pprof", "", "loopback address for profiles, such as 127.0.0.1:6060")
+	f.DurationVar(&d.ReloadEvery, "reload-every", d.ReloadEvery, "interval at which model files are checked for changes; 0 reloads only on SIGHUP")
+	f.DurationVar(&d.DrainDelay, "drain-delay", 0, "on SIGTERM: time to keep serving while /readyz returns 503")
+	f.DurationVar(&d.DrainTimeout, "drain-timeout", d.DrainTimeout, "after --drain-delay: maximum wait for requests in progress")
+	choose(f, &o.logFormat, "log-format", "text", "format of log lines: text or json", "text", "json")
+	choose(f, &o.logLevel, "log-level", "info", "minimum level of log lines: debug, info, warn or error", "debug", "info", "warn", "error")
+	f.StringVar(&o.pprof, "pprof", "", "loopback address for Go profiles (net/http/pprof), such as 127.0.0.1:6060")
 	o.device.flags(c)
 	requireFlags(c, "model")
 }
@@ -149,7 +152,7 @@ func (o *serveOptions) run(c *cobra.Command) error {
 	return s.Run(ctx, listener)
 }
 
-// configure brings the flags into the server's configuration.
+// configure completes the configuration of the server from the flags.
 func (o *serveOptions) configure(log io.Writer) error {
 	l := &o.config.Limits
 	l.Body, l.Image.Pixels, l.Memory = o.maxBody<<20, o.maxMegapixel*1e6, int64(o.memory)<<20
@@ -165,11 +168,11 @@ func (o *serveOptions) configure(log io.Writer) error {
 	return err
 }
 
-// keysVariable has API keys with commas between.
+// keysVariable is the environment variable with comma-separated API keys.
 const keysVariable = "SCALENET_API_KEYS"
 
-// readKeys reads the keys of the API, of the environment and of a file, "" being
-// none.
+// readKeys returns the API keys of the environment variable and of the file path,
+// if path is not "".
 func readKeys(path string) ([]string, error) {
 	keys, err := server.SplitKeys(os.Getenv(keysVariable))
 	if err != nil {
@@ -206,7 +209,8 @@ func (o *serveOptions) logger(w io.Writer) (*slog.Logger, error) {
 	return nil, fmt.Errorf("--log-format %q: want text or json", o.logFormat)
 }
 
-// open listens, before models are loaded: an address in use is told at once.
+// open starts listening before models are loaded, so that an address in use is an
+// error at once.
 func (o *serveOptions) open(ctx context.Context) (net.Listener, error) {
 	if (o.tlsCert == "") != (o.tlsKey == "") {
 		return nil, errors.New("--tls-cert and --tls-key go together")
@@ -230,7 +234,7 @@ func (o *serveOptions) open(ctx context.Context) (net.Listener, error) {
 	return listener, nil
 }
 
-// server loads the models and makes the server.
+// server loads the models and returns the server.
 func (o *serveOptions) server(ctx context.Context, progress io.Writer) (*server.Server, error) {
 	sources, skipped, err := models.Sources(o.models)
 	if err != nil {
@@ -253,9 +257,9 @@ func (o *serveOptions) server(ctx context.Context, progress io.Writer) (*server.
 	return s, err
 }
 
-// openModel gives a model a device of its own, so that one can be warmed while
-// another serves. One whose images need more memory than there is would end the
-// process, and with it those that serve.
+// openModel opens a device for a model, so that a model can be warmed up while
+// another serves. It returns an error if the model needs more memory than is
+// available, because running out of memory would end all serving.
 func (o *serveOptions) openModel(m *detector.Model) (*detector.Detector, func(), error) {
 	d, closeAll, err := openDetector(m, o.device, o.precision, detector.Options{Plans: o.plans})
 	if err != nil {
@@ -274,7 +278,7 @@ func (o *serveOptions) openModel(m *detector.Model) (*detector.Detector, func(),
 	return d, closeAll, nil
 }
 
-// address is what to open in a browser.
+// address returns the URL of the web UI.
 func (o *serveOptions) address(listener net.Listener) string {
 	scheme := "http"
 	if o.tlsCert != "" {
@@ -287,8 +291,8 @@ func (o *serveOptions) address(listener net.Listener) string {
 	return fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(host, port))
 }
 
-// reloadOn reloads the models on each signal, also on one that came while they
-// were loaded.
+// reloadOn reloads the models on each signal, including signals that arrived
+// while the models were loading.
 func reloadOn(hangup <-chan os.Signal, s *server.Server) (end func()) {
 	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -308,7 +312,7 @@ func reloadOn(hangup <-chan os.Signal, s *server.Server) (end func()) {
 	}
 }
 
-// profiles serves net/http/pprof on an address that only this machine reaches.
+// profiles serves net/http/pprof on the loopback address of --pprof.
 func (o *serveOptions) profiles() (end func(), err error) {
 	if o.pprof == "" {
 		return func() {}, nil

@@ -75,7 +75,7 @@ func TestServeModelThatDoesNotFit(t *testing.T) {
 	m = m.WithTestSize(1<<19, 1<<20)
 	_, _, err = o.openModel(m)
 	require.ErrorContains(t, err, "the model, with images of 699072x524288 pixels, needs at least ")
-	require.ErrorContains(t, err, "smaller images (input.test_shorter, input.test_longest) need less")
+	require.ErrorContains(t, err, "use smaller images (input.test_shorter, input.test_longest)")
 }
 
 // announced starts the verb in this process and waits for the address it prints.
@@ -149,7 +149,7 @@ func testAddressSpace(t *testing.T, program string) {
 	var exit *exec.ExitError
 	require.ErrorAs(t, err, &exit)
 	require.Equal(t, 1, exit.ExitCode())
-	require.Contains(t, string(out), "limited to 1953 MiB (ulimit -v): at least 2048 MiB are needed")
+	require.Contains(t, string(out), "limited to 1953 MiB (ulimit -v), want at least 2048 MiB")
 	require.Equal(t, 1, strings.Count(string(out), "\n"))
 }
 

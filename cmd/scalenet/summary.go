@@ -29,17 +29,16 @@ func newSummaryCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "summary [--model NAME --size S | --all]",
 		Short: "Count a network's parameters and multiply-adds",
-		Long: `Count the parameters and the multiply-adds of each part of a network, for one
-image and a fully connected layer on top. Multiply-adds are those of convolutions
-and linear layers, each at the resolution that the network's definition runs it at.
+		Long: `Count the parameters and multiply-adds of each part of a classification network, for
+one image. Multiply-adds are those of convolutions and linear layers, each at the
+resolution at which it runs.
 
-The model is one of ` + strings.Join(backbone.Names(), ", ") + `,
-or a file: a network's configuration in YAML or JSON, an allocation of neurons
-as a JSON list of rows, or a trained detector or classifier, whose backbone it is.
+--model is one of ` + strings.Join(backbone.Names(), ", ") + `,
+or a file: a network configuration in YAML or JSON, a structure file (JSON), or a
+trained detector or classifier, whose backbone is counted.
 
-With --all there is a line for each network that has a name, at the size it was
-made for, beside the parameters (millions), the multiply-adds (billions) and the
-paper's errors (%) that were published of it.`,
+--all prints one row per named network, at its published input size, with the
+published parameters (millions), multiply-adds (billions) and error rates (%).`,
 		Example: `  scalenet summary --model scalenet50 --size 224
   scalenet summary --model models/bccd.safetensors --size 384x512 --classes 3
   scalenet summary --all
@@ -48,7 +47,7 @@ paper's errors (%) that were published of it.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			for _, one := range []string{"model", "size", "classes"} {
 				if all && c.Flags().Changed(one) {
-					return fmt.Errorf("--all and --%s: want one of them", one)
+					return fmt.Errorf("--all and --%s: want only one of them", one)
 				}
 			}
 			if all {
@@ -75,10 +74,10 @@ paper's errors (%) that were published of it.`,
 			return writeCosts(c.OutOrStdout(), append(parts, total))
 		},
 	}
-	c.Flags().StringVar(&model, "model", "scalenet50", "published network, or file that describes one")
-	c.Flags().StringVar(&size, "size", "224", "input size: a side, or HEIGHTxWIDTH")
-	c.Flags().IntVar(&classes, "classes", 1000, "outputs of the fully connected layer")
-	c.Flags().BoolVar(&all, "all", false, "every network that has a name, beside what was published")
+	c.Flags().StringVar(&model, "model", "scalenet50", "name of a network, or a file that describes a network")
+	c.Flags().StringVar(&size, "size", "224", "input size: SIZE (square) or HEIGHTxWIDTH")
+	c.Flags().IntVar(&classes, "classes", 1000, "number of classes: outputs of the fully connected layer")
+	c.Flags().BoolVar(&all, "all", false, "count all named networks, next to the published values")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
@@ -92,10 +91,10 @@ func writeCosts(w io.Writer, costs []backbone.Cost) error {
 	return t.Flush()
 }
 
-// largestSide bounds the input, so that counts fit an int.
+// largestSide limits the input size, so that counts fit an int.
 const largestSide = 1 << 16
 
-// parseSize reads a side, or a height and a width joined by an x.
+// parseSize parses SIZE or HEIGHTxWIDTH.
 func parseSize(s string) (height, width int, err error) {
 	h, w, both := strings.Cut(s, "x")
 	if !both {
@@ -107,13 +106,13 @@ func parseSize(s string) (height, width int, err error) {
 	}{{h, &height}, {w, &width}} {
 		*side.to, err = strconv.Atoi(side.text)
 		if err != nil || *side.to < 1 || *side.to > largestSide {
-			return 0, 0, fmt.Errorf("size %q: want a side or HEIGHTxWIDTH, each from 1 to %d", s, largestSide)
+			return 0, 0, fmt.Errorf("size %q: want SIZE or HEIGHTxWIDTH, each from 1 to %d", s, largestSide)
 		}
 	}
 	return height, width, nil
 }
 
-// grouped writes a count with a comma at every thousand.
+// grouped formats n with thousands separators.
 func grouped(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {

@@ -9,7 +9,7 @@ import (
 	"scalenet/backbone"
 )
 
-// counted is a network's line of `summary --all`.
+// counted is the row of a network in `summary --all`.
 type counted struct {
 	Model     string             `json:"model"`
 	Params    int                `json:"params"`
@@ -35,17 +35,17 @@ func summarizeAll(w io.Writer, asJSON bool) error {
 		return json.NewEncoder(w).Encode(list)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "model\tdata\tside\tparameters\tpublished\tmultiply-adds\tpublished\ttop-1 error\ttop-5 error\t")
+	fmt.Fprintln(t, "model\tdata\tsize\tparameters\tpublished\tmultiply-adds\tpublished\ttop-1 error\ttop-5 error\t")
 	for _, c := range list {
 		p := c.Published
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t\n", c.Model, p.Data, p.Side, grouped(c.Params), figure("%g M", p.Params),
-			grouped(c.MACs), figure("%g G", p.MACs), figure("%.2f", p.Top1), figure("%.2f", p.Top5))
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t\n", c.Model, p.Data, p.Side, grouped(c.Params), published("%g M", p.Params),
+			grouped(c.MACs), published("%g G", p.MACs), published("%.2f", p.Top1), published("%.2f", p.Top5))
 	}
 	return t.Flush()
 }
 
-// figure is a published figure, or a dash where there is none.
-func figure(format string, v float64) string {
+// published formats a published value, or returns a dash if v is 0.
+func published(format string, v float64) string {
 	if v == 0 {
 		return "-"
 	}

@@ -32,24 +32,24 @@ func newTrainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "train --train PATH --val PATH --out DIR",
 		Short: "Train a detector",
-		Long: fmt.Sprintf(`Train a Faster R-CNN detector. A PATH is a COCO instances file, with the folder of
-its images, a folder in Pascal VOC's layout or YOLO's data.yaml, with a split of
-it.
+		Long: fmt.Sprintf(`Train a Faster R-CNN detector. A PATH is one of:
+  - a COCO instances file, with --train-images and --val-images
+  - a Pascal VOC folder or YOLO's data.yaml, with --train-split and --val-split
 
-The preset (%s) is changed by the keys of a
-YAML file (--config) and then by --set; the resolved configuration is printed
-and saved with the model. The presets default and paper freeze the first stage and
-every BatchNorm: they start from a trained backbone (--init FILE), or train
-everything (--set frozen.stages=-1 --set frozen.norms=false).
+The configuration is a preset (%s),
+changed by a YAML file (--config) and then by --set. It is printed, and saved with
+the model. The presets default and paper freeze the first stage and every BatchNorm.
+They need a pretrained backbone (--init FILE). To train from scratch, give
+--set frozen.stages=-1 --set frozen.norms=false.
 
-The first Ctrl-C finishes the step (or drops it after 10 s), saves and ends; the
-second one ends at once.
---resume continues a run and gives what the uninterrupted one would have. What is
-not given then is the run's own; another configuration or other data are an error.
-A run that has saved nothing yet starts again.
+The first Ctrl-C finishes the step (or drops the step after 10 s), saves and exits.
+The second one exits at once.
+--resume continues a run, bit for bit as if it had not been interrupted. Settings
+that are not given are taken from the run; a different configuration or different
+data are an error. A run that has not saved anything yet starts again.
 
 DIR gets best.safetensors, last.safetensors, state.safetensors, config.yaml, the
-logs (CSV and JSON lines) and the curves (PNG).`, strings.Join(detector.Presets().Names(), ", ")),
+logs (CSV and JSON lines) and charts (PNG).`, strings.Join(detector.Presets().Names(), ", ")),
 		Example: `  scalenet train --train data/bccd --val data/bccd --preset bccd --out runs/bccd
   scalenet train --train train.json --train-images train2017 --val val.json --val-images val2017 \
       --preset default --set backbone.name=scalenet101 --init scalenet101.safetensors --set train.lr=0.005 --out runs/coco
@@ -117,7 +117,7 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 	return loop.Run(ctx, begun.Saved != nil)
 }
 
-// fits is an error when the training needs more memory than there is.
+// fits returns an error if training needs more memory than is available.
 func (o *trainOptions) fits(model *detector.Model, dev engine.Device, loader *coco.Loader) error {
 	need, err := model.TrainingBytes(dev, loader.Sizes())
 	if err != nil {
@@ -128,10 +128,10 @@ func (o *trainOptions) fits(model *detector.Model, dev engine.Device, loader *co
 	return o.device.fits(need, what, "a smaller batch (with train.accumulate) and smaller images (input.shorter, input.longest)")
 }
 
-// stopsTraining says what the first Ctrl-C does to a run.
-const stopsTraining = "the run is saved and ends after this step, or without it if it takes longer than 10 s"
+// stopsTraining is the message for the first Ctrl-C.
+const stopsTraining = "saving and exiting after this step (after 10 s the step is dropped)"
 
-// detectors is how configurations of detectors are read.
+// detectors says how configurations of detectors are read.
 func detectors() kind[detector.Config] {
 	return kind[detector.Config]{checkpoint.DetectorKey, detector.Presets().Get, detector.Parse}
 }
@@ -147,9 +147,9 @@ func (o *trainOptions) data(w io.Writer) (data, val *coco.Dataset, err error) {
 	return data, val, checkApart(w, data, val)
 }
 
-// checkApart is an error when a folder without lists was given for both: it
-// would be measured on what it was trained on. An annotation file or a list may
-// be named twice; how many images are in both is told.
+// checkApart returns an error if a folder without split lists is given for both
+// training and validation. An annotation file or a split may be given for both;
+// the number of images in both is printed.
 func checkApart(w io.Writer, data, val *coco.Dataset) error {
 	trained := map[string]bool{}
 	for i := range data.Images {
@@ -177,14 +177,14 @@ func checkApart(w io.Writer, data, val *coco.Dataset) error {
 		return err
 	}
 	if same && info.IsDir() && len(splits) == 0 {
-		return fmt.Errorf("%s: has no lists of its own for training and validation (ImageSets/Main), and is given for both: all %d validation images would be trained on; divide it with \"scalenet data split\", or name other validation data with --val",
+		return fmt.Errorf("%s: has no lists for training and validation (ImageSets/Main) and is given for both, so all %d validation images would be training images; split it with \"scalenet data split\", or give other validation data with --val",
 			data.Path, both)
 	}
-	fmt.Fprintf(w, "%d of the %d validation images are training images, too: the evaluation measures how well they are known\n", both, len(val.Images))
+	fmt.Fprintf(w, "warning: %d of the %d validation images are training images, so validation metrics overestimate the accuracy\n", both, len(val.Images))
 	return nil
 }
 
-// realPath is a path without links, or as it is where it cannot be followed.
+// realPath returns path with links resolved, or path itself if that fails.
 func realPath(path string) string {
 	if followed, err := filepath.EvalSymlinks(path); err == nil {
 		path = followed

@@ -13,10 +13,10 @@ import (
 	"scalenet/internal/spelling"
 )
 
-// This file has what is said of a command line that is not understood: verbs,
-// flags, their values and arguments.
+// This file has the error messages for invalid command lines: unknown commands and
+// flags, invalid values, missing and unexpected arguments.
 
-// checkUsage makes a tree of commands answer in our words.
+// checkUsage replaces the usage errors of cobra in a tree of commands.
 func checkUsage(root *cobra.Command) {
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
@@ -26,12 +26,12 @@ func checkUsage(root *cobra.Command) {
 		return notFinite(c)
 	}
 	root.SetHelpCommand(&cobra.Command{
-		Use:   "help [VERB...]",
-		Short: "Show the help of a verb",
+		Use:   "help [COMMAND...]",
+		Short: "Show the help of a command",
 		RunE: func(c *cobra.Command, args []string) error {
 			about, rest, err := c.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return unknownVerb(about, rest)
+				return unknownCommand(about, rest)
 			}
 			about.InitDefaultHelpFlag()
 			about.InitDefaultVersionFlag()
@@ -41,33 +41,33 @@ func checkUsage(root *cobra.Command) {
 	})
 }
 
-// checkVerb is an error where the command line names a verb that there is not.
-// Cobra shows the help of the verb above instead, and succeeds.
-func checkVerb(root *cobra.Command, args []string) error {
+// checkCommand returns an error if the command line names an unknown subcommand.
+// Cobra would show the help of the parent command and succeed.
+func checkCommand(root *cobra.Command, args []string) error {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd(args...)
 	above, rest, err := root.Find(args)
 	if err == nil && above.Runnable() || len(rest) == 0 || strings.HasPrefix(rest[0], "-") || strings.HasPrefix(rest[0], cobra.ShellCompRequestCmd) {
 		return nil
 	}
-	return unknownVerb(above, rest)
+	return unknownCommand(above, rest)
 }
 
-func unknownVerb(above *cobra.Command, rest []string) error {
+func unknownCommand(above *cobra.Command, rest []string) error {
 	name := shortened(rest[0])
-	var verbs []string
+	var commands []string
 	for _, c := range above.Commands() {
 		if !c.Hidden {
-			verbs = append(verbs, c.Name())
+			commands = append(commands, c.Name())
 		}
 	}
-	if len(verbs) == 0 {
-		return fmt.Errorf("unknown command %q: %s has no verbs", name, above.CommandPath())
+	if len(commands) == 0 {
+		return fmt.Errorf("unknown command %q: %s has no subcommands", name, above.CommandPath())
 	}
-	return fmt.Errorf("unknown command %q for %q%s", name, above.CommandPath(), spelling.DidYouMean(name, verbs, strconv.Quote))
+	return fmt.Errorf("unknown command %q for %q%s", name, above.CommandPath(), spelling.DidYouMean(name, commands, strconv.Quote))
 }
 
-// flagError says in our words what cobra's library has against a flag.
+// flagError rewords an error of pflag.
 func flagError(c *cobra.Command, err error) error {
 	var (
 		unknown *pflag.NotExistError
@@ -118,7 +118,7 @@ func invalidValue(e *pflag.InvalidValueError) error {
 	return fmt.Errorf("--%s %q: want %s", flag.Name, value, wanted(flag))
 }
 
-// wanted says what values a flag takes.
+// wanted describes the values that a flag takes.
 func wanted(f *pflag.Flag) string {
 	switch f.Value.Type() {
 	case "int":
@@ -132,16 +132,16 @@ func wanted(f *pflag.Flag) string {
 	case "duration":
 		return "a time such as 500ms, 10s or 2m"
 	case "intSlice":
-		return "whole numbers, with commas between"
+		return "comma-separated whole numbers"
 	case "stringToString":
 		return "NAME=VALUE"
 	case "stringSlice":
-		return "words with commas between"
+		return "comma-separated words"
 	}
 	return "a text"
 }
 
-// missingFlags names the flags that a verb needs and that are not given.
+// missingFlags returns an error that names the required flags that are not given.
 func missingFlags(c *cobra.Command) error {
 	var missing []string
 	c.Flags().VisitAll(func(f *pflag.Flag) {
@@ -157,7 +157,7 @@ func missingFlags(c *cobra.Command) error {
 
 func usage(c *cobra.Command) string { return strings.TrimSuffix(c.UseLine(), " [flags]") }
 
-// are joins a subject's words and its verb.
+// are joins words and "is" or "are", as in "a, b and c are".
 func are(words []string) string {
 	last := len(words) - 1
 	if last == 0 {
@@ -166,7 +166,7 @@ func are(words []string) string {
 	return strings.Join(words[:last], ", ") + " and " + words[last] + " are"
 }
 
-// notFinite is an error if a number is none: no flag takes NaN or an infinity.
+// notFinite returns an error if the value of a flag is NaN or infinite.
 func notFinite(c *cobra.Command) (err error) {
 	c.Flags().Visit(func(f *pflag.Flag) {
 		if f.Value.Type() != "float64" {
@@ -179,8 +179,9 @@ func notFinite(c *cobra.Command) (err error) {
 	return err
 }
 
-// takes are the arguments of a verb by name; a last one that ends in dots
-// stands for one or more. Without any the verb takes none.
+// takes returns a check of the positional arguments, given by name. A last name
+// that ends in dots stands for one or more arguments. Without names the command
+// takes no arguments.
 func takes(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		many := len(names) > 0 && strings.HasSuffix(names[len(names)-1], "...")
@@ -200,8 +201,7 @@ func takes(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// checked is the text of a flag that is refused where it is given rather than
-// where it is used.
+// checked is a string flag whose value is checked when the command line is parsed.
 type checked struct {
 	to    *string
 	check func(text string) (value string, err error) // says what is wanted
@@ -218,7 +218,7 @@ func (v *checked) Set(text string) error {
 	return err
 }
 
-// choose defines a flag whose value is one of some words, in any case.
+// choose defines a flag whose value is one of words. Upper case is accepted.
 func choose(f *pflag.FlagSet, to *string, name, preset, usage string, words ...string) {
 	*to = preset
 	f.Var(&checked{to, func(text string) (string, error) {
@@ -229,7 +229,7 @@ func choose(f *pflag.FlagSet, to *string, name, preset, usage string, words ...s
 	}}, name, usage)
 }
 
-// hide keeps flags out of the help: former spellings, which still work.
+// hide removes flags from the help: former names, which still work.
 func hide(f *pflag.FlagSet, names ...string) {
 	for _, name := range names {
 		if err := f.MarkHidden(name); err != nil {
@@ -238,7 +238,7 @@ func hide(f *pflag.FlagSet, names ...string) {
 	}
 }
 
-// alternatives are words to choose from.
+// alternatives joins words with commas and "or".
 func alternatives(words []string) string {
 	last := len(words) - 1
 	if last == 0 {
@@ -247,7 +247,7 @@ func alternatives(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// shortened bounds what a message repeats of a command line.
+// shortened limits the length of a command line argument in a message.
 func shortened(text string) string {
 	const most = 80
 	if r := []rune(text); len(r) > most {
