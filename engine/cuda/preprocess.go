@@ -21,6 +21,6 @@ func (c *compiler) preprocess(op nn.Preprocess) error {
 		return err
 	}
 	pixels := size(y) / 3
-	return c.step("images_"+t, pixels, bytes, transforms, shifts, y, c.device.transfers.fault, size(bytes), op.Height, op.Width, pixels,
+	return c.step("preprocess_"+t, pixels, bytes, transforms, shifts, y, c.device.transfers.fault, size(bytes), op.Height, op.Width, pixels,
 		op.Mean[0], op.Mean[1], op.Mean[2], op.Std[0], op.Std[1], op.Std[2])
 }

@@ -1,4 +1,4 @@
-// Images of images: from bytes to a network's input, as package raster has it on the host, bit for bit in float32.
+// Preprocessing of decoded images into a network's input, equal to package raster's on the host, bit for bit in float32.
 
 FN float normalised(u8 v, float mean, float deviation) { return ((float)v / 255 - mean) / deviation; }
 
@@ -15,11 +15,11 @@ FN tap tap_at(int i, int size, int n) {
 
 FN float between(float a, float b, float weight) { return (1 - weight) * a + weight * b; }
 
-// y (images, h, w, 3), a thread a pixel, of bytes of blue, green and red. Placements are rows of six: where an image's bytes begin, its
-// width and height, those that it has in its image, and 1 to mirror it left to right, 2 top to bottom. Shifts, if there are any, are added to
-// an image's red, green and blue.
+// y (images, h, w, 3), one thread per pixel, of bytes of blue, green and red. Transforms are rows of six: the offset of an image's bytes, its
+// width and height, its resized width and height, and 1 to flip it horizontally, 2 vertically. Shifts, if given, are added to red, green and
+// blue.
 template <class T>
-FN void images_of(const u8 *bytes, const int *transforms, const float *shifts, T *y, u64 *fault, u32 count, u32 h, u32 w, u32 n,
+FN void preprocess_of(const u8 *bytes, const int *transforms, const float *shifts, T *y, u64 *fault, u32 count, u32 h, u32 w, u32 n,
                     float mean_r, float mean_g, float mean_b, float deviation_r, float deviation_g, float deviation_b) {
 	u32 i = thread_index();
 	if (i >= n) return;
@@ -45,6 +45,6 @@ FN void images_of(const u8 *bytes, const int *transforms, const float *shifts, T
 		store(y + c, between(above, below, z.weight));
 	}
 }
-FEATURES(images, (const u8 *bytes, const int *transforms, const float *shifts, T *y, u64 *fault, u32 count, u32 h, u32 w, u32 n,
+FEATURES(preprocess, (const u8 *bytes, const int *transforms, const float *shifts, T *y, u64 *fault, u32 count, u32 h, u32 w, u32 n,
                     float mean_r, float mean_g, float mean_b, float deviation_r, float deviation_g, float deviation_b),
          (bytes, transforms, shifts, y, fault, count, h, w, n, mean_r, mean_g, mean_b, deviation_r, deviation_g, deviation_b))
