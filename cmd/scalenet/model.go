@@ -34,7 +34,7 @@ func (o *modelOptions) flags(c *cobra.Command) {
 type reading struct{ unverified bool }
 
 func (o *reading) flags(c *cobra.Command) {
-	c.Flags().BoolVar(&o.unverified, "no-verify", false, "do not check the SHA-256 digest of the model file")
+	c.Flags().BoolVar(&o.unverified, "no-verify", false, "do not check the digest (XXH3, 128 bits) of the model file")
 }
 
 func (o *reading) options() []checkpoint.Option {

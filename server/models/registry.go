@@ -17,7 +17,7 @@ type Open func(*detector.Model) (d *detector.Detector, close func(), err error)
 // Model is a loaded detector. Only the worker of a queue may run it.
 type Model struct {
 	Name     string
-	Version  string // first 12 hex digits of the SHA-256 of the file
+	Version  string // first 12 hex digits of the digest (XXH3, 128 bits) of the file
 	Detector *detector.Detector
 
 	path  string
