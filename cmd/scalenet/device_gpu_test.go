@@ -44,7 +44,7 @@ func TestDevice(t *testing.T) {
 			require.InDelta(t, want.Score, got.Score, 1e-3)
 			require.InDeltaSlice(t, want.Box, got.Box, 0.5)
 		}
-		served := map[string]server.Image{}
+		served := map[string]server.ImageDetections{}
 		for _, device := range []string{"cpu", "cuda:0"} {
 			address, end := announced(t, "--model", filepath.Join(out, "last.safetensors"), "--device", device)
 			for range 3 { // a plan is recorded in its second run
