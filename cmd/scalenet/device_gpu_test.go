@@ -52,7 +52,7 @@ func TestDevice(t *testing.T) {
 				require.NoError(t, err)
 				answer, err := http.Post(address+"/detect?threshold=0.01&max=7", "image/png", image)
 				require.NoError(t, err)
-				var p server.Image
+				var p server.ImageDetections
 				require.NoError(t, json.NewDecoder(answer.Body).Decode(&p))
 				answer.Body.Close()
 				require.Equal(t, http.StatusOK, answer.StatusCode)
