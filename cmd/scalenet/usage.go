@@ -225,7 +225,7 @@ func choose(f *pflag.FlagSet, to *string, name, preset, usage string, words ...s
 		if at := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, text) }); at >= 0 {
 			return words[at], nil
 		}
-		return "", errors.New("want " + alternatives(words) + spelling.DidYouMean(text, words, strconv.Quote))
+		return "", errors.New("want " + spelling.Alternatives(words) + spelling.DidYouMean(text, words, strconv.Quote))
 	}}, name, usage)
 }
 
@@ -236,15 +236,6 @@ func hide(f *pflag.FlagSet, names ...string) {
 			panic(err) // a flag that was just defined
 		}
 	}
-}
-
-// alternatives joins words with commas and "or".
-func alternatives(words []string) string {
-	last := len(words) - 1
-	if last == 0 {
-		return words[0]
-	}
-	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // shortened limits the length of a command line argument in a message.

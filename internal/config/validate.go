@@ -10,6 +10,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"scalenet/internal/brief"
+	"scalenet/internal/spelling"
 )
 
 // Validate checks the values of a struct by the tags `validate` of its fields. The error names the first invalid key and its value. Keys are
@@ -85,7 +86,7 @@ func words(tags string, t, parent reflect.Type) string {
 			f, _ := parent.FieldByName(param)
 			upper = bound{keyOf(f), false}
 		case "oneof":
-			others = append(others, alternatives(strings.Fields(param)))
+			others = append(others, spelling.Alternatives(strings.Fields(param)))
 		case "finite":
 			others = append(others, "finite")
 		}
@@ -126,13 +127,4 @@ func interval(lower, upper bound, t reflect.Type) string {
 		end = ")"
 	}
 	return fmt.Sprintf("in %s%s, %s%s", begin, lower.value, upper.value, end)
-}
-
-// alternatives returns "a, b or c".
-func alternatives(list []string) string {
-	if len(list) < 2 {
-		return strings.Join(list, "")
-	}
-	last := len(list) - 1
-	return strings.Join(list[:last], ", ") + " or " + list[last]
 }

@@ -40,6 +40,15 @@ func DidYouMean(word string, known []string, quote func(string) string) string {
 	return "; did you mean " + quote(near) + "?"
 }
 
+// Alternatives joins words with commas and "or": a, b or c.
+func Alternatives(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
 // distance returns the edit distance of a and b: replacements, insertions, deletions
 // and transpositions of adjacent letters (optimal string alignment).
 func distance(a, b []rune) int {
