@@ -1,7 +1,7 @@
 package cpu
 
-// #cgo CXXFLAGS: -O3 -std=c++17 -fopenmp -Wall -Wextra
-// #cgo LDFLAGS: -ldnnl -lgomp
+// #cgo CFLAGS: -I${SRCDIR}/native
+// #cgo LDFLAGS: -ldnnl -lgomp -Wl,--unresolved-symbols=ignore-all
 // #include "kernels.h"
 import "C"
 
@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"scalenet/engine"
+	_ "scalenet/engine/cpu/native" // the functions of kernels.h
 )
 
 // Options of a device.

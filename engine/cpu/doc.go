@@ -1,5 +1,5 @@
 // Package cpu runs plans on the CPU: convolutions and linear layers with oneDNN, all other
-// operations with this package's C++ loops, through cgo.
+// operations with C++ loops (package native), through cgo.
 //
 // # Memory and threads
 //
@@ -12,7 +12,7 @@
 // kernels run on it, one at a time. Two devices are independent and compete for the cores.
 //
 // Results are the same bit for bit in every run with the same number of threads. (oneDNN
-// splits some weight gradients by thread; this package's loops do not.)
+// splits some weight gradients by thread; the C++ loops do not.)
 //
 // # Caveats
 //
@@ -20,7 +20,7 @@
 // with neither, and selected when the program is loaded. oneDNN selects its own kernels.
 //
 // The package links a preinit function into the executable that sets libgomp's
-// GOMP_SPINCOUNT to 5000 unless it, or OMP_WAIT_POLICY, is set: see system.cc.
+// GOMP_SPINCOUNT to 5000 unless it, or OMP_WAIT_POLICY, is set: see native/system.cc.
 // It can therefore not be part of a shared library.
 //
 // Gradients with respect to features may be bfloat16, too. Sums of many terms (RoIAlign's

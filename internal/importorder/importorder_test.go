@@ -34,6 +34,7 @@ var order = [][]string{
 	{"backbone"},
 	{"engine/optest"}, // the table of operations that every device is tested on
 	{"engine/cpu", "engine/cuda", "engine/ref"},
+	{"engine/cpu/native"}, // the C++ of engine/cpu
 	{"engine"},
 	{"nn"},
 	{"imaging"},
@@ -58,7 +59,7 @@ var allowed = map[string][]string{
 	"github.com/x448/float16/":  {"internal/half"},
 	"github.com/gin-gonic/gin/": {"server"},
 	"gonum.org/v1/plot/":        {"figure", "train/curves", "classify/allocate", "coco/analysis", "coco/check"},
-	"C":                         {"engine/cpu", "engine/cuda", "imaging", "train"},
+	"C":                         {"engine/cpu", "engine/cpu/native", "engine/cuda", "imaging", "train"},
 }
 
 const (
