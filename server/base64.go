@@ -9,10 +9,10 @@ import (
 
 var errBase64 = errors.New("not base64")
 
-// stringBase64 decodes a JSON string of base64, and needs no memory but that of
-// its result: it changes the string, whose place it works in.
+// stringBase64 decodes a JSON string of base64. It works in place, so it overwrites the
+// string and allocates only the result.
 func stringBase64(raw []byte) ([]byte, error) {
-	if raw = bytes.TrimSpace(raw); kindOf(raw) != '"' {
+	if raw = bytes.TrimSpace(raw); firstByte(raw) != '"' {
 		return nil, errors.New("want a string of base64")
 	}
 	text, ok := unescape(raw[1 : len(raw)-1])
@@ -22,8 +22,8 @@ func stringBase64(raw []byte) ([]byte, error) {
 	return decodeBase64(text)
 }
 
-// unescape undoes JSON's escapes in the string's own place; false if one stands
-// for what base64 has no use of.
+// unescape replaces JSON's escapes in place. It returns false for an escape of a
+// character that is not ASCII.
 func unescape(text []byte) ([]byte, bool) {
 	if bytes.IndexByte(text, '\\') < 0 {
 		return text, true
@@ -53,8 +53,8 @@ func unescape(text []byte) ([]byte, bool) {
 	return out, true
 }
 
-// decodeBase64 takes standard and URL alphabets, with or without padding, line
-// breaks, and a data URL around them. It changes the text.
+// decodeBase64 accepts the standard and the URL alphabet, with or without padding and
+// line breaks, also within a data URL. It overwrites the text.
 func decodeBase64(text []byte) ([]byte, error) {
 	if rest, ok := bytes.CutPrefix(text, []byte("data:")); ok {
 		head, data, found := bytes.Cut(rest, []byte(","))

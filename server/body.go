@@ -11,11 +11,12 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// readBody reads the whole body and undoes its Content-Encoding, so that from then on the connection tells when
-// the client goes. Memory is taken as it comes in.
+// readBody reads the whole body and decodes its Content-Encoding. Afterwards net/http
+// reads from the connection in the background, and so notices when the client
+// disconnects. Memory is reserved as the body arrives.
 func (s *Server) readBody(c *gin.Context, l *lease) ([]byte, error) {
-	encoding := encodingOf(c.Request.Header)
-	if _, err := unpacker(encoding, http.NoBody); errors.As(err, new(*Error)) {
+	encoding := contentEncoding(c.Request.Header)
+	if _, err := decompressor(encoding, http.NoBody); errors.As(err, new(*Error)) {
 		c.Header("Accept-Encoding", encodings)
 		return nil, err
 	}
@@ -23,15 +24,15 @@ func (s *Server) readBody(c *gin.Context, l *lease) ([]byte, error) {
 	if c.Request.ContentLength > limit {
 		return nil, &http.MaxBytesError{Limit: limit}
 	}
-	// A recorder in a test has no deadlines.
+	// Errors are ignored: the recorder of a test supports no deadlines.
 	connection := http.NewResponseController(c.Writer)
 	_ = connection.SetReadDeadline(time.Now().Add(s.config.Timeout))
 	data, err := l.readAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
 	switch {
 	case err == nil:
-		_ = connection.SetReadDeadline(time.Time{}) // from here on a read only waits for the client to go
-		connOf(c.Request.Context()).wait()
-		return unpack(encoding, data, s.config.Limits.Body, l)
+		_ = connection.SetReadDeadline(time.Time{}) // none for the background read
+		connOf(c.Request.Context()).allowProbes()
+		return decompress(encoding, data, s.config.Limits.Body, l)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, &Error{Status: http.StatusRequestTimeout, Code: "body_timeout", Message: "the body did not arrive in time", cause: err}
 	case errors.Is(err, io.ErrUnexpectedEOF), c.Request.Context().Err() != nil:

@@ -122,7 +122,7 @@ func (c Config) validate() error {
 		}
 	}
 	for _, key := range c.Keys {
-		if err := soundKey(key); err != nil {
+		if err := checkKeyFormat(key); err != nil {
 			return fmt.Errorf("server: %w", err)
 		}
 	}

@@ -13,30 +13,31 @@ import (
 	"time"
 )
 
-// Bounds of what is read, and thrown away, of a request that was answered before
-// its end. A connection that is closed with bytes to read is reset, and the answer
-// is lost with it for a client that sends first and reads then.
+// Limits of reading, and discarding, the rest of a request whose response was sent
+// before its end. Closing a connection with unread bytes resets it. A client that
+// sends its whole request before it reads would then lose the response. nginx calls
+// this lingering_close.
 const (
 	lingerBytes = 512 << 20
 	lingerTime  = 30 * time.Second
 	lingerIdle  = 5 * time.Second // without a byte
 )
 
-// A client that closes its sending half waits for its answer; one that has gone
-// looks the same. Only what is sent to it tells them apart: the system of one that
-// has gone resets the connection, which the write after it fails on. What is sent
-// are the bytes that every answer begins with, one by one, once the answer takes
-// long.
+// A client that has closed its sending half but waits for the response looks like one
+// that has disconnected. Only a write tells them apart: the operating system of a
+// disconnected client resets the connection, and the next write fails. If a response
+// takes long, the server therefore sends the bytes that every response begins with,
+// one at a time. They are called probes.
 const (
-	answerStart = "HTTP/1."
-	firstProbe  = time.Second
-	nextProbe   = 250 * time.Millisecond
+	responseStart = "HTTP/1."
+	firstProbe    = time.Second
+	nextProbe     = 250 * time.Millisecond
 )
 
-// clients is a listener for connections of clients.
-type clients struct{ net.Listener }
+// clientListener returns connections of type *clientConn.
+type clientListener struct{ net.Listener }
 
-func (l clients) Accept() (net.Conn, error) {
+func (l clientListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
@@ -44,42 +45,42 @@ func (l clients) Accept() (net.Conn, error) {
 	return &clientConn{Conn: c}, nil
 }
 
-// clientConn is a client's connection.
+// clientConn is the connection of a client. It sends probes, and lingers on close.
 type clientConn struct {
 	net.Conn
-	unread atomic.Bool // the client may be sending still
+	unread atomic.Bool // the client may still be sending a request
 
 	mu      sync.Mutex
-	waiting bool // for the answer, of which nothing is sent but its start
-	started int  // bytes of its start that are sent
+	probing bool // probes are allowed: the request was read, no response was written
+	probed  int  // bytes of responseStart sent as probes
 }
 
 type connKey struct{}
 
-// connOf is the connection of a request, nil where clients was not asked.
+// connOf returns the connection of a request, nil if it is not from a clientListener.
 func connOf(ctx context.Context) *clientConn {
 	c, _ := ctx.Value(connKey{}).(*clientConn)
 	return c
 }
 
-// wait tells that the whole request is there.
-func (c *clientConn) wait() {
+// allowProbes is called when the whole request has been read.
+func (c *clientConn) allowProbes() {
 	if c == nil {
 		return
 	}
 	c.mu.Lock()
-	c.waiting = true
+	c.probing = true
 	c.mu.Unlock()
 }
 
-// gone waits until the client, whose sending half is closed, turns out to have
-// gone. It is false when it cannot be told, or when the context ends.
-func (c *clientConn) gone(ctx context.Context) bool {
+// disconnected sends probes to a client whose sending half is closed. It returns true
+// when one fails, and false if the context ends first or all probes were sent.
+func (c *clientConn) disconnected(ctx context.Context) bool {
 	if c == nil {
 		return true
 	}
 	after := firstProbe
-	for range answerStart {
+	for range responseStart {
 		select {
 		case <-ctx.Done():
 			return false
@@ -96,25 +97,25 @@ func (c *clientConn) gone(ctx context.Context) bool {
 func (c *clientConn) probe() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.waiting || c.started == len(answerStart) {
+	if !c.probing || c.probed == len(responseStart) {
 		return nil
 	}
-	_, err := c.Conn.Write([]byte{answerStart[c.started]})
-	c.started++
+	_, err := c.Conn.Write([]byte{responseStart[c.probed]})
+	c.probed++
 	return err
 }
 
-// Write leaves out what the client has of the answer.
+// Write writes a response without the bytes that were sent as probes.
 func (c *clientConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	sent := min(c.started, len(p))
-	c.waiting, c.started = false, 0
+	sent := min(c.probed, len(p))
+	c.probing, c.probed = false, 0
 	n, err := c.Conn.Write(p[sent:])
 	return sent + n, err
 }
 
-// Read tells a client that speaks HTTP to a server of HTTPS so.
+// Read responds with an explanation to plain HTTP on an HTTPS port.
 func (c *clientConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	var record tls.RecordHeaderError
@@ -124,14 +125,14 @@ func (c *clientConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// CloseWrite is what net/http calls where it did not read a request to its end.
+// CloseWrite is called by net/http if it did not read a request to its end.
 func (c *clientConn) CloseWrite() error {
 	c.unread.Store(false)
 	c.linger()
 	return nil
 }
 
-// Close lets a client read its answer that was sending still.
+// Close lingers if the client may still be sending, so that it can read the response.
 func (c *clientConn) Close() error {
 	if c.unread.Swap(false) {
 		c.linger()
@@ -139,7 +140,8 @@ func (c *clientConn) Close() error {
 	return c.Conn.Close()
 }
 
-// linger reads on until the client closes, within bounds.
+// linger closes the sending half and discards input until the client closes or a
+// limit is reached.
 func (c *clientConn) linger() {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
@@ -156,7 +158,7 @@ func (c *clientConn) linger() {
 	}
 }
 
-// watchedBody notes whether it was read to its end.
+// watchedBody records whether it was read to its end.
 type watchedBody struct {
 	io.ReadCloser
 	ended bool
@@ -168,10 +170,11 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// watch makes the connection of a request that is not read to its end linger.
-func (c *clientConn) watch(r *http.Request) (watched *http.Request, done func()) {
+// watchBody returns a copy of the request. If the body of the copy is not read to its
+// end before done is called, the connection lingers on close.
+func (c *clientConn) watchBody(r *http.Request) (watched *http.Request, done func()) {
 	body := &watchedBody{r.Body, r.ContentLength == 0}
-	watched = r.WithContext(r.Context()) // net/http looks at the body of its own
+	watched = r.WithContext(r.Context()) // a copy, because net/http checks the body of its own request
 	watched.Body = body
 	return watched, func() { c.unread.Store(!body.ended) }
 }

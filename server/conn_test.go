@@ -49,7 +49,7 @@ func detectRequest(body []byte, header string) []byte {
 // answer, also when that takes longer than the server waits until it looks
 // whether the client has gone.
 func TestHalfClosed(t *testing.T) {
-	for name, held := range map[string]time.Duration{"at once": 0, "a little later": firstProbe + nextProbe/2, "later": firstProbe + (2+time.Duration(len(answerStart)))*nextProbe} {
+	for name, held := range map[string]time.Duration{"at once": 0, "a little later": firstProbe + nextProbe/2, "later": firstProbe + (2+time.Duration(len(responseStart)))*nextProbe} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, nil)
@@ -64,7 +64,7 @@ func TestHalfClosed(t *testing.T) {
 			}()
 			status, text := answered(t, c)
 			assert.Equal(t, http.StatusOK, status)
-			assert.NotEmpty(t, read[Answer](t, text).Detections)
+			assert.NotEmpty(t, read[DetectResponse](t, text).Detections)
 		})
 	}
 	t.Run("after half of a request", func(t *testing.T) {
@@ -166,7 +166,7 @@ func TestHalfClosedTLS(t *testing.T) {
 	require.NoError(t, err)
 	h := s.server()
 	defer h.Close()
-	go h.Serve(clients{listener})
+	go h.Serve(clientListener{listener})
 
 	c, err := tls.Dial("tcp", listener.Addr().String(), &tls.Config{InsecureSkipVerify: true})
 	require.NoError(t, err)

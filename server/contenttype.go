@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// contentType reads the header of that name, as clients write it: a boundary
-// needs no quotes around characters that the standard wants in quotes
-// (----=_Part_1_23.45 of Java's mail, say).
+// contentType parses a Content-Type header. Unlike mime.ParseMediaType, it accepts
+// values that should be quoted but are not, such as JavaMail's boundary
+// ----=_Part_1_23.45.
 func contentType(header string) (kind, boundary string, err error) {
 	const want = "send multipart/form-data, application/json or image/*"
-	unsound := func(message string) error {
+	invalid := func(message string) error {
 		return &Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Message: message + "; " + want}
 	}
 	if header == "" {
-		return "", "", unsound("the Content-Type is missing")
+		return "", "", invalid("the Content-Type is missing")
 	}
 	kind, params, err := mime.ParseMediaType(header)
 	if err == nil {
@@ -23,16 +23,17 @@ func contentType(header string) (kind, boundary string, err error) {
 	}
 	kind, params, ok := looseParameters(header)
 	if _, _, err := mime.ParseMediaType(kind); err != nil || kind == "" {
-		return "", "", unsound("the Content-Type " + quoted(header) + " has no sound type")
+		return "", "", invalid("the Content-Type " + quoted(header) + " has no valid media type")
 	}
 	if !ok {
-		return "", "", unsound("the Content-Type " + quoted(header) + " has a parameter that is there twice")
+		return "", "", invalid("the Content-Type " + quoted(header) + " has the same parameter twice")
 	}
 	return kind, params["boundary"], nil
 }
 
-// disposition reads a part's Content-Disposition; ok is that it names the field.
-func disposition(header string) (field, file string, ok bool) {
+// contentDisposition parses the Content-Disposition of a part: the form field and the
+// file name, "" if there is none. ok is false if the header names no form field.
+func contentDisposition(header string) (field, file string, ok bool) {
 	kind, params, err := mime.ParseMediaType(header)
 	if err != nil {
 		kind, params, ok = looseParameters(header)
@@ -44,8 +45,8 @@ func disposition(header string) (field, file string, ok bool) {
 	return field, params["filename"], ok && kind == "form-data"
 }
 
-// looseParameters takes "kind; name=value; ..." apart, where a value in no quotes
-// goes on to the semicolon. ok is that no parameter is there twice.
+// looseParameters parses "kind; name=value; ...". A value without quotes ends at the
+// next semicolon. ok is false if a parameter occurs twice.
 func looseParameters(header string) (kind string, params map[string]string, ok bool) {
 	kind, rest, more := strings.Cut(header, ";")
 	params, ok = map[string]string{}, true
@@ -54,7 +55,7 @@ func looseParameters(header string) (kind string, params map[string]string, ok b
 		if name, rest, more = strings.Cut(rest, "="); !more {
 			break
 		}
-		name = name[strings.LastIndex(name, ";")+1:] // what has no value is passed over
+		name = name[strings.LastIndex(name, ";")+1:] // skips parameters without a value
 		if quote, found := strings.CutPrefix(rest, `"`); found {
 			if value, rest, found = strings.Cut(quote, `"`); !found {
 				break

@@ -80,8 +80,8 @@ func (d DeepStack) narrow(q *query, classes []string) {
 	}
 }
 
-// deepStackAnswer is the response. Times are in whole milliseconds.
-type deepStackAnswer struct {
+// deepStackResponse is the response. Times are in whole milliseconds.
+type deepStackResponse struct {
 	Success     bool                  `json:"success"`
 	Message     string                `json:"message"`
 	Predictions []deepStackPrediction `json:"predictions"`
@@ -101,7 +101,7 @@ type deepStackPrediction struct {
 	YMax       int     `json:"y_max"`
 }
 
-// deepStackError is an error in their form.
+// deepStackError is an error response of this API.
 type deepStackError struct {
 	Success   bool   `json:"success"` // false
 	Error     string `json:"error"`
@@ -127,7 +127,7 @@ func (s *Server) deepStackRoutes(e *gin.Engine) {
 		get(e, path, s.handlePing)
 		e.POST(path, s.handlePing)
 	}
-	// They look for the key themselves, in other places too.
+	// These handlers check the API key themselves, because clients also send it in the form.
 	vision := e.Group("/v1/vision", s.limited)
 	vision.POST("/detection", s.leased(s.handleDeepStack))
 	vision.POST("/custom/:model", s.leased(s.handleDeepStack))
@@ -174,7 +174,7 @@ func (s *Server) handleDeepStack(ctx context.Context, c *gin.Context, l *lease) 
 	if err != nil {
 		return err
 	}
-	a := s.config.DeepStack.answer(one, m)
+	a := s.config.DeepStack.response(one, m)
 	a.ProcessMS = time.Since(start).Milliseconds()
 	c.JSON(http.StatusOK, a)
 	return nil
@@ -194,19 +194,19 @@ func (s *Server) checkFormKey(c *gin.Context) error {
 		return s.checkKey(c, "")
 	}
 	body := bufio.NewReaderSize(c.Request.Body, keyWithin)
-	start, _ := body.Peek(keyWithin) // shorter at the body's end; what else is wrong, reading it will tell
+	start, _ := body.Peek(keyWithin) // an error is reported when the body is read
 	c.Request.Body = struct {
 		io.Reader
 		io.Closer
 	}{body, c.Request.Body}
-	if r, err := unpacker(encodingOf(c.Request.Header), bytes.NewReader(start)); err == nil {
-		start, _ = io.ReadAll(io.LimitReader(r, keyWithin)) // as far as it goes
+	if r, err := decompressor(contentEncoding(c.Request.Header), bytes.NewReader(start)); err == nil {
+		start, _ = io.ReadAll(io.LimitReader(r, keyWithin)) // what can be decoded so far
 	}
 	return s.checkKey(c, formKey(start, boundary))
 }
 
-// formKey is the field api_key of a form that begins so; "" if there is none
-// before a file.
+// formKey returns the field api_key in the start of a form, "" if there is none before
+// the first file.
 func formKey(start []byte, boundary string) string {
 	for r := multipart.NewReader(bytes.NewReader(start), boundary); ; {
 		part, err := r.NextRawPart()
@@ -224,8 +224,8 @@ func formKey(start []byte, boundary string) string {
 	}
 }
 
-// deepStackQuery reads min_confidence and what else /detect knows; the rest of
-// what clients send (api_key, ...) says nothing about detections.
+// deepStackQuery parses min_confidence and the parameters of /detect. It ignores all
+// other fields, such as api_key.
 func (s *Server) deepStackQuery(sent url.Values, m *models.Model) (query, error) {
 	if err := once(sent, "min_confidence"); err != nil {
 		return query{}, err
@@ -245,8 +245,8 @@ func (s *Server) deepStackQuery(sent url.Values, m *models.Model) (query, error)
 	return q, err
 }
 
-func (d DeepStack) answer(f found, m *models.Model) deepStackAnswer {
-	a := deepStackAnswer{
+func (d DeepStack) response(f found, m *models.Model) deepStackResponse {
+	a := deepStackResponse{
 		Success: true, Code: http.StatusOK, Count: len(f.detections), Predictions: []deepStackPrediction{},
 		InferenceMS: f.timing.Inference.Milliseconds(), Message: "No objects found",
 	}

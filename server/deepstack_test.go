@@ -18,13 +18,13 @@ func TestDeepStack(t *testing.T) {
 	s := serve(t, nil)
 	image := string(photo(t, 100, 70))
 	_, _, text := s.post(t, "/detect", "image/jpeg", image)
-	want := read[Answer](t, text).Detections
+	want := read[DetectResponse](t, text).Detections
 	require.Greater(t, len(want), 5)
-	ask := func(t *testing.T, path string, fields ...[3]string) deepStackAnswer {
+	ask := func(t *testing.T, path string, fields ...[3]string) deepStackResponse {
 		kind, body := parts(t, append(fields, [3]string{"image", "image", image})...)
 		status, _, text := s.post(t, path, kind, body)
 		require.Equal(t, http.StatusOK, status, text)
-		a := read[deepStackAnswer](t, text)
+		a := read[deepStackResponse](t, text)
 		assert.True(t, a.Success)
 		assert.Equal(t, 200, a.Code)
 		assert.Len(t, a.Predictions, a.Count)
@@ -57,7 +57,7 @@ func TestDeepStack(t *testing.T) {
 		} {
 			status, _, text := s.post(t, "/v1/vision/detection", kind, body)
 			require.Equal(t, http.StatusOK, status, text)
-			assert.Equal(t, all.Predictions, read[deepStackAnswer](t, text).Predictions)
+			assert.Equal(t, all.Predictions, read[deepStackResponse](t, text).Predictions)
 		}
 	})
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
@@ -73,7 +73,7 @@ func TestDeepStack(t *testing.T) {
 }
 
 // withoutTimes has the other's times.
-func withoutTimes(a, other deepStackAnswer) deepStackAnswer {
+func withoutTimes(a, other deepStackResponse) deepStackResponse {
 	a.InferenceMS, a.ProcessMS = other.InferenceMS, other.ProcessMS
 	return a
 }
@@ -101,12 +101,12 @@ func TestDeepStackRefuses(t *testing.T) {
 		"not an image":   {"POST", "/v1/vision/detection", image("hello"), 400, "unsupported"},
 		"truncated":      {"POST", "/v1/vision/detection", image(file[:len(file)/2]), 400, "corrupt"},
 		"too large":      {"POST", "/v1/vision/detection", image(string(photo(t, 200, 70))), 400, "14000 pixels"},
-		"other kind":     {"POST", "/v1/vision/detection", [2]string{"text/plain", "hello"}, 400, "text/plain is not taken"},
+		"other kind":     {"POST", "/v1/vision/detection", [2]string{"text/plain", "hello"}, 400, "text/plain is not supported"},
 		"long":           {"POST", "/v1/vision/detection", image(string(make([]byte, 30_000))), 413, "20000 bytes"},
 		"min_confidence": {"POST", "/v1/vision/detection", form([3]string{"min_confidence", "", "40"}, [3]string{"image", "a", file}), 400, `min_confidence = "40"`},
 		"url":            {"POST", "/v1/vision/detection", form([3]string{"url", "", "http://127.0.0.1/"}), 403, ""},
 		"model":          {"POST", "/v1/vision/custom/third", image(file), 404, `no model "third"`},
-		"face":           {"POST", "/v1/vision/face", image(file), 404, "nothing at this address"},
+		"face":           {"POST", "/v1/vision/face", image(file), 404, "nothing at this URL"},
 		"method":         {"GET", "/v1/vision/detection", [2]string{}, 405, "GET"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestDeepStackRefuses(t *testing.T) {
 		assert.NotEmpty(t, header.Get("Retry-After"))
 		status, header, text = s.post(t, "/v2/models/first/infer", "", `{"inputs": [{"name": "image", "datatype": "UINT8", "shape": [1, 1, 3], "data": [1, 2, 3]}]}`)
 		assert.Equal(t, 503, status)
-		assert.Contains(t, read[protocolError](t, text).Error, "try again later")
+		assert.Contains(t, read[inferenceError](t, text).Error, "try again later")
 		assert.NotEmpty(t, header.Get("Retry-After"))
 	})
 	t.Run("ending", func(t *testing.T) {
@@ -238,7 +238,7 @@ func TestDeepStackLabels(t *testing.T) {
 		s := serve(t, func(c *Config) { c.DeepStack = d })
 		status, _, text := s.post(t, "/v1/vision/detection", kind, body)
 		require.Equal(t, http.StatusOK, status, text)
-		got := read[deepStackAnswer](t, text).Predictions
+		got := read[deepStackResponse](t, text).Predictions
 		if all == nil {
 			all = got
 			continue
@@ -259,7 +259,7 @@ func TestDeepStackLabels(t *testing.T) {
 		}
 		assert.Equal(t, want, got)
 		_, _, text = s.post(t, "/v1/vision/detection?classes=dog", kind, body)
-		assert.Empty(t, read[deepStackAnswer](t, text).Predictions, "a class that is left out cannot be asked for")
+		assert.Empty(t, read[deepStackResponse](t, text).Predictions, "a class that is left out cannot be asked for")
 	}
 }
 

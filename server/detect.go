@@ -59,10 +59,10 @@ func (s *Server) compute(key batchKey, batch []*job) (wait func() error, err err
 func (s *Server) computed(key batchKey, batch []*job, start time.Time, err error) error {
 	s.metrics.computed(key.model.Name, len(batch), time.Since(start), err)
 	if err != nil {
-		s.failed(key.model)
+		s.batchFailed(key.model)
 		return err
 	}
-	s.faults.fine()
+	s.failures.succeeded()
 	return nil
 }
 
@@ -166,7 +166,7 @@ func (s *Server) leased(handle func(ctx context.Context, c *gin.Context, l *leas
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(closed), s.config.Timeout)
 		defer cancel()
 		stop := context.AfterFunc(closed, func() {
-			if connOf(closed).gone(ctx) {
+			if connOf(closed).disconnected(ctx) {
 				cancel()
 			}
 		})
@@ -185,7 +185,7 @@ func (s *Server) handleDetect(ctx context.Context, c *gin.Context, l *lease) err
 	if err != nil {
 		return err
 	}
-	format, err := answerFormat(f, c.GetHeader("Accept"))
+	format, err := responseFormat(f, c.GetHeader("Accept"))
 	if err != nil {
 		return err
 	}
@@ -203,14 +203,14 @@ func (s *Server) handleDetect(ctx context.Context, c *gin.Context, l *lease) err
 		if err != nil {
 			return err
 		}
-		s.answer(c, format, m, []found{one}, false)
+		s.respond(c, format, m, []found{one}, false)
 		return nil
 	}
 	all, err := s.detect(ctx, l, m, f.uploads, q)
 	if err != nil {
 		return err
 	}
-	s.answer(c, format, m, all, true)
+	s.respond(c, format, m, all, true)
 	return nil
 }
 

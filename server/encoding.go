@@ -12,12 +12,12 @@ import (
 	"strings"
 )
 
-// encodings are those that a body may have, as the header Accept-Encoding of an
-// answer lists them.
+// encodings are the supported encodings of a body, as the Accept-Encoding header of a
+// response lists them.
 const encodings = "gzip, deflate"
 
-// encodingOf is a header's Content-Encoding in lower case, "" for none.
-func encodingOf(h http.Header) string {
+// contentEncoding returns the Content-Encoding in lower case, "" for none.
+func contentEncoding(h http.Header) string {
 	encoding := strings.ToLower(strings.TrimSpace(strings.Join(h.Values("Content-Encoding"), ", ")))
 	switch encoding {
 	case "identity":
@@ -28,15 +28,15 @@ func encodingOf(h http.Header) string {
 	return encoding
 }
 
-// unpacker undoes an encoding.
-func unpacker(encoding string, packed io.Reader) (io.Reader, error) {
+// decompressor returns a reader of the decoded data.
+func decompressor(encoding string, encoded io.Reader) (io.Reader, error) {
 	switch encoding {
 	case "":
-		return packed, nil
+		return encoded, nil
 	case "gzip":
-		return gzip.NewReader(packed)
-	case "deflate": // HTTP's is zlib's format; some send what is within it
-		b := bufio.NewReader(packed)
+		return gzip.NewReader(encoded)
+	case "deflate": // in HTTP the zlib format, but some clients send raw deflate
+		b := bufio.NewReader(encoded)
 		head, err := b.Peek(2)
 		if err == nil && head[0]&0xf == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
 			return zlib.NewReader(b)
@@ -44,17 +44,17 @@ func unpacker(encoding string, packed io.Reader) (io.Reader, error) {
 		return flate.NewReader(b), nil
 	}
 	return nil, &Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_encoding",
-		Message: "Content-Encoding " + shown(encoding) + " is not taken: send gzip, deflate or none"}
+		Message: "Content-Encoding " + shown(encoding) + " is not supported: send gzip, deflate or none"}
 }
 
-// unpack undoes a body's Content-Encoding. What comes out counts like a body that
-// was sent so: it may have `limit` bytes, and the lease pays for it.
-func unpack(encoding string, body []byte, limit int, l *lease) ([]byte, error) {
+// decompress decodes a body. The result is limited like a body that was sent without
+// encoding: to limit bytes, for which it reserves memory.
+func decompress(encoding string, body []byte, limit int, l *lease) ([]byte, error) {
 	if encoding == "" {
 		return body, nil
 	}
 	var known *Error
-	r, err := unpacker(encoding, bytes.NewReader(body))
+	r, err := decompressor(encoding, bytes.NewReader(body))
 	if errors.As(err, &known) {
 		return nil, err
 	}

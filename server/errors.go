@@ -36,17 +36,16 @@ func badRequest(format string, args ...any) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: "bad_request", Message: fmt.Sprintf(format, args...)}
 }
 
-// shown is a client's value as an error or the log repeats it: as it was sent,
-// but not long.
+// shown returns a client's value for an error or the log: at most 100 bytes.
 func shown[T ~string | ~[]byte](text T) string { return brief.Cut(text, 100) }
 
 func quoted(text string) string { return strconv.Quote(shown(text)) }
 
-// longestMessage is the maximum length of an error message, in bytes.
-const longestMessage = 1000
+// maxMessageBytes is the maximum length of an error message, in bytes.
+const maxMessageBytes = 1000
 
 var (
-	errMemory = &Error{Status: http.StatusServiceUnavailable, Code: "queue_full", Message: "the server holds as many images as it has memory for; try again later"}
+	errMemory = &Error{Status: http.StatusServiceUnavailable, Code: "queue_full", Message: "the images in progress take all the memory that the server may use; try again later"}
 )
 
 // asError converts any error to a response. Unknown errors are internal errors, whose
@@ -69,11 +68,11 @@ func asError(err error) *Error {
 	case errors.Is(err, imaging.ErrCorrupt):
 		return e(http.StatusUnprocessableEntity, "corrupt_image", "%v", err)
 	case errors.Is(err, schedule.ErrFull):
-		return e(http.StatusServiceUnavailable, "queue_full", "the server has as many images waiting as it takes; try again later")
+		return e(http.StatusServiceUnavailable, "queue_full", "the queue of the server is full; try again later")
 	case errors.Is(err, schedule.ErrClosed):
-		return e(http.StatusServiceUnavailable, "not_ready", "the server is ending")
+		return e(http.StatusServiceUnavailable, "not_ready", "the server is shutting down")
 	case errors.Is(err, context.DeadlineExceeded):
-		return e(http.StatusGatewayTimeout, "deadline_exceeded", "the answer was not ready in time")
+		return e(http.StatusGatewayTimeout, "deadline_exceeded", "the response was not ready in time")
 	case errors.Is(err, context.Canceled):
 		return e(statusClientGone, "cancelled", "the client has gone")
 	}
@@ -84,18 +83,17 @@ func asError(err error) *Error {
 func (s *Server) fail(c *gin.Context, err error) {
 	e := s.requestError(c, err)
 	sent := *e
-	if sent.Status == statusClientGone { // who reads it has sent a request that ends early
+	if sent.Status == statusClientGone { // a client that still reads has sent an incomplete request
 		sent.Status = http.StatusBadRequest
 	}
 	status, body := inForm(c.Request.URL.Path, &sent)
 	c.AbortWithStatusJSON(status, body)
 }
 
-// requestError is an error as its request is answered it, not long, whatever it
-// repeats.
+// requestError returns the error response of a request, with a limited message.
 func (s *Server) requestError(c *gin.Context, err error) *Error {
 	e := *asError(err)
-	e.Message, e.RequestID = brief.Cut(e.Message, longestMessage), requestID(c)
+	e.Message, e.RequestID = brief.Cut(e.Message, maxMessageBytes), requestID(c)
 	s.noteError(c, &e)
 	return &e
 }
@@ -106,14 +104,13 @@ func inForm(path string, e *Error) (status int, body any) {
 	case deepStackPath(path):
 		status = deepStackStatus(e)
 		return status, deepStackError{Error: e.Message, Code: status, RequestID: e.RequestID}
-	case protocolPath(path):
-		return e.Status, protocolError{e.Message}
+	case inferencePath(path):
+		return e.Status, inferenceError{e.Message}
 	}
 	return e.Status, gin.H{"error": e}
 }
 
-// noteError remembers an error for the log and sets the headers that go with it.
-// Answers in other forms than fail's call it too.
+// noteError keeps an error for the log and sets its response headers.
 func (s *Server) noteError(c *gin.Context, e *Error) {
 	c.Set(outcomeKey, e)
 	switch e.Status {

@@ -66,20 +66,20 @@ func checkedDialer(check func(netip.AddrPort) error) *net.Dialer {
 func checkURL(u *url.URL) error {
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
-		return errors.New("want an http or https address")
+		return errors.New("want an http or https URL")
 	case u.User != nil:
-		return errors.New("an address with a password is not taken")
+		return errors.New("a URL with a user name or password is not allowed")
 	case u.Hostname() == "":
-		return errors.New("no host in the address")
+		return errors.New("no host in the URL")
 	}
 	return nil
 }
 
 var errNotPublic = errors.New("not a public address")
 
-// publicAddress refuses what is not reachable by everybody: loopback, private
-// and shared networks, link-local (where clouds keep their metadata), multicast,
-// and IPv6 forms that stand for an IPv4 address.
+// publicAddress returns an error for IP addresses that are not public: loopback,
+// private and shared networks, link-local (where clouds have their metadata service),
+// multicast, and IPv6 addresses that contain an IPv4 address.
 func publicAddress(a netip.Addr) error {
 	a = a.Unmap()
 	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
@@ -96,14 +96,14 @@ func publicAddress(a netip.Addr) error {
 	return nil
 }
 
-// fetchAll gets the images that are named by address.
+// fetchAll downloads the images that are given by URL.
 func (s *Server) fetchAll(ctx context.Context, l *lease, uploads []upload) error {
 	for i, u := range uploads {
 		if u.url == "" {
 			continue
 		}
 		if s.fetch == nil {
-			return &Error{Status: http.StatusForbidden, Code: "url_not_allowed", Message: "the server fetches no images by address; it would with --allow-url"}
+			return &Error{Status: http.StatusForbidden, Code: "url_not_allowed", Message: "the server does not fetch images from URLs; --allow-url turns it on"}
 		}
 		data, err := s.fetch.get(ctx, u.url, l)
 		if err != nil {
@@ -114,8 +114,8 @@ func (s *Server) fetchAll(ctx context.Context, l *lease, uploads []upload) error
 	return nil
 }
 
-// get fetches an address. What the other side answered beyond an image stays
-// here: a client learns nothing of servers that it cannot reach itself.
+// get downloads an image. Its error does not repeat the response of the other server,
+// so that a client learns nothing about servers that it cannot reach itself.
 func (f *fetcher) get(ctx context.Context, address string, l *lease) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err == nil {
@@ -145,7 +145,7 @@ func (f *fetcher) get(ctx context.Context, address string, l *lease) ([]byte, er
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, failed(fmt.Errorf("%s answered %s", u.Host, response.Status))
+		return nil, failed(fmt.Errorf("%s responded %s", u.Host, response.Status))
 	}
 	data, err := l.readAll(http.MaxBytesReader(nil, response.Body, f.limit))
 	var known *Error
@@ -158,11 +158,11 @@ func (f *fetcher) get(ctx context.Context, address string, l *lease) ([]byte, er
 	return data, nil
 }
 
-// displayURLError leaves the address out of an error of url.Parse.
+// displayURLError removes the URL from an error of url.Parse.
 func displayURLError(err error) error {
 	var parse *url.Error
 	if errors.As(err, &parse) {
-		return errors.New("not an address")
+		return errors.New("not a URL")
 	}
 	return err
 }

@@ -101,7 +101,7 @@ func TestURL(t *testing.T) {
 			status, _, text := s.post(t, "/detect", "application/json", fmt.Sprintf(`{"url": %q}`, c.url))
 			require.Equal(t, c.status, status, text)
 			if c.status == 200 {
-				assert.Equal(t, ImageSize{100, 70}, read[Answer](t, text).Image)
+				assert.Equal(t, ImageSize{100, 70}, read[DetectResponse](t, text).Image)
 				return
 			}
 			assert.Equal(t, c.code, errorOf(t, text).Code)

@@ -16,26 +16,26 @@ import (
 
 // upload is an image as it was sent.
 type upload struct {
-	name string // the client's own; only ever sent back
+	name string // file name sent by the client, only used in the response
 	data []byte
-	url  string // to be fetched instead
+	url  string // URL to fetch data from, otherwise ""
 
-	image *imaging.Image // decoded already, where it came as pixels
+	image *imaging.Image // not nil if the client sent pixels
 }
 
-// form is a request's body in parts.
+// form is a parsed request body.
 type form struct {
 	uploads []upload
-	// several tells that the request is answered with a list: it has more than
-	// one image, or asks for a list.
+	// several says that the response is a list: the request has more than one image,
+	// or the JSON field "images".
 	several bool
 	values  url.Values
 }
 
 const imageField = "image"
 
-// parseForm takes a body apart according to its content type. The values are
-// those of the query string and, before them, of the body.
+// parseForm parses a body according to its content type. A value in the body replaces
+// that of the same name in the query string. images is the maximum number of images.
 func parseForm(header string, body []byte, query url.Values, images int) (form, error) {
 	kind, boundary, err := contentType(header)
 	if err != nil {
@@ -51,7 +51,7 @@ func parseForm(header string, body []byte, query url.Values, images int) (form, 
 		f.uploads = []upload{{data: body}}
 	default:
 		err = &Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
-			Message: "Content-Type " + shown(kind) + " is not taken: send multipart/form-data with a field \"image\", application/json with a field \"image\" in base64, or the image itself as image/jpeg"}
+			Message: "Content-Type " + shown(kind) + " is not supported: send multipart/form-data with a field \"image\", application/json with a field \"image\" in base64, or the image itself as image/jpeg"}
 	}
 	if err != nil {
 		return f, err
@@ -86,11 +86,11 @@ func (f *form) multipart(body []byte, boundary string, images int) error {
 	r := multipart.NewReader(bytes.NewReader(body), boundary)
 	for n := 0; ; n++ {
 		part, err := r.NextRawPart()
-		if err == io.EOF { // else wrapped
+		if err == io.EOF { // a truncated body wraps io.EOF
 			return nil
 		}
 		if err != nil {
-			return unsoundPart(n+1, err)
+			return partError(n+1, err)
 		}
 		if n >= maxFields+images {
 			return badRequest("more than %d parts in the request", maxFields+images)
@@ -101,21 +101,21 @@ func (f *form) multipart(body []byte, boundary string, images int) error {
 	}
 }
 
-// unsoundPart is the error where a part, by its number, could not be read.
-func unsoundPart(n int, err error) error {
+// partError describes why part n, counted from 1, could not be read.
+func partError(n int, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return badRequest("the multipart body is unsound: it ends before the boundary that closes part %d", n)
+		return badRequest("invalid multipart body: it ends before the boundary that closes part %d", n)
 	}
-	return badRequest("the multipart body is unsound: the header of part %d cannot be read", n)
+	return badRequest("invalid multipart body: the header of part %d cannot be read", n)
 }
 
-// part reads a part; n is its number.
+// part reads part n, counted from 1.
 func (f *form) part(part *multipart.Part, n, images int) error {
 	header := part.Header.Get("Content-Disposition")
-	if len(header) > longestValue {
-		return badRequest("part %d of the form: its Content-Disposition is longer than %d bytes", n, longestValue)
+	if len(header) > maxValueBytes {
+		return badRequest("part %d of the form: its Content-Disposition is longer than %d bytes", n, maxValueBytes)
 	}
-	name, file, ok := disposition(header)
+	name, file, ok := contentDisposition(header)
 	if !ok {
 		return badRequest("part %d of the form: its Content-Disposition %s names no field; want form-data; name=%q", n, quoted(header), imageField)
 	}
@@ -125,7 +125,7 @@ func (f *form) part(part *multipart.Part, n, images int) error {
 		}
 		data, err := io.ReadAll(part)
 		if err != nil {
-			return unsoundPart(n, err)
+			return partError(n, err)
 		}
 		f.uploads = append(f.uploads, upload{name: displayName(file), data: data})
 		return nil
@@ -133,19 +133,19 @@ func (f *form) part(part *multipart.Part, n, images int) error {
 	if file != "" {
 		return badRequest("field %q: images go into the field %q", shown(name), imageField)
 	}
-	value, err := io.ReadAll(io.LimitReader(part, longestValue+1))
+	value, err := io.ReadAll(io.LimitReader(part, maxValueBytes+1))
 	if err != nil {
-		return unsoundPart(n, err)
+		return partError(n, err)
 	}
-	if len(value) > longestValue {
-		return badRequest("field %q: longer than %d bytes", shown(name), longestValue)
+	if len(value) > maxValueBytes {
+		return badRequest("field %q: longer than %d bytes", shown(name), maxValueBytes)
 	}
 	f.values.Add(name, string(value))
 	return nil
 }
 
-// json reads {"image": base64, or "images": [...], and parameters beside it}. It
-// changes the body.
+// json reads an object with "image" (base64) or "images" (a list), and parameters. It
+// decodes base64 in place, and so overwrites the body.
 func (f *form) json(body []byte, images int) error {
 	if err := checkJSON(body); err != nil {
 		return err
@@ -183,18 +183,18 @@ func (f *form) base64(text []byte) error {
 	return err
 }
 
-// once refuses a value that stands twice where one is meant, of the names given.
+// once returns an error if one of the named parameters has more than one value.
 func once(values url.Values, names ...string) error {
 	for _, name := range names {
 		if list := values[name]; len(list) > 1 {
-			return badRequest("%s is there %d times, as %s and %s: want it once", name, len(list), quoted(list[0]), quoted(list[1]))
+			return badRequest("%s is given %d times, as %s and %s: want it once", name, len(list), quoted(list[0]), quoted(list[1]))
 		}
 	}
 	return nil
 }
 
-// displayName is a file's name from outside as it is sent back: no path, no
-// control characters, not long.
+// displayName returns the file name of a client for the response: without folders and
+// control characters, at most 100 characters.
 func displayName(name string) string {
 	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
 		name = name[i+1:]

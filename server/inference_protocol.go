@@ -18,15 +18,15 @@ import (
 
 const lengthHeader = "Inference-Header-Content-Length"
 
-// protocolPath tells the addresses of the protocol.
-func protocolPath(path string) bool { return path == "/v2" || strings.HasPrefix(path, "/v2/") }
+// inferencePath reports whether a URL path is of the protocol.
+func inferencePath(path string) bool { return path == "/v2" || strings.HasPrefix(path, "/v2/") }
 
-// protocolError is an error in the protocol's form.
-type protocolError struct {
+// inferenceError is an error response of the protocol.
+type inferenceError struct {
 	Error string `json:"error"`
 }
 
-func (s *Server) protocolRoutes(e *gin.Engine, api *gin.RouterGroup) {
+func (s *Server) inferenceRoutes(e *gin.Engine, api *gin.RouterGroup) {
 	get(e, "/v2/health/live", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"live": true}) })
 	get(e, "/v2/health/ready", func(c *gin.Context) {
 		if err := s.unready(); err != nil {
@@ -45,7 +45,7 @@ func (s *Server) protocolRoutes(e *gin.Engine, api *gin.RouterGroup) {
 	}
 }
 
-// modelMetadata describes a model's tensors; -1 is any length.
+// modelMetadata describes the tensors of a model. A dimension of -1 is variable.
 type modelMetadata struct {
 	Name     string           `json:"name"`
 	Versions []string         `json:"versions"`
@@ -60,15 +60,15 @@ type tensorMetadata struct {
 	Shape    []int  `json:"shape"`
 }
 
-// inferenceAnswer is the JSON part of an answer.
-type inferenceAnswer struct {
+// inferenceResponse is the JSON part of a response.
+type inferenceResponse struct {
 	ModelName    string         `json:"model_name"`
 	ModelVersion string         `json:"model_version"`
 	ID           string         `json:"id,omitempty"`
 	Outputs      []outputTensor `json:"outputs"`
 }
 
-// outputTensor has its data here or, in binary form, after the JSON.
+// outputTensor has its data in the JSON or, if binary, after the JSON.
 type outputTensor struct {
 	tensorMetadata
 	Parameters *binarySize `json:"parameters,omitempty"`
@@ -79,8 +79,9 @@ type binarySize struct {
 	Bytes int `json:"binary_data_size"`
 }
 
-// versioned finds the model, and version, that the address names; release it.
-func (s *Server) versioned(c *gin.Context) (*models.Model, error) {
+// modelVersion returns the model in the URL, if it has the version in the URL. The
+// caller must release it.
+func (s *Server) modelVersion(c *gin.Context) (*models.Model, error) {
 	m, err := s.model(c.Param("model"))
 	if err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func (s *Server) versioned(c *gin.Context) (*models.Model, error) {
 }
 
 func (s *Server) handleModelMetadata(c *gin.Context) {
-	m, err := s.versioned(c)
+	m, err := s.modelVersion(c)
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -110,7 +111,7 @@ func (s *Server) handleModelMetadata(c *gin.Context) {
 }
 
 func (s *Server) handleModelReady(c *gin.Context) {
-	m, err := s.versioned(c)
+	m, err := s.modelVersion(c)
 	if err == nil {
 		defer m.Release()
 		err = s.unready()
@@ -132,7 +133,7 @@ func (s *Server) handleInfer(ctx context.Context, c *gin.Context, l *lease) erro
 		ctx, cancel = context.WithTimeout(ctx, r.timeout)
 		defer cancel()
 	}
-	m, err := s.versioned(c)
+	m, err := s.modelVersion(c)
 	if err != nil {
 		return err
 	}
@@ -158,19 +159,19 @@ func (s *Server) handleInfer(ctx context.Context, c *gin.Context, l *lease) erro
 	return nil
 }
 
-// readInference reads the body. Parameters in the address count where the body
-// has none.
-func (s *Server) readInference(c *gin.Context, l *lease) (inference, error) {
+// readInference reads and parses a request. A parameter in the body replaces that of
+// the same name in the query string.
+func (s *Server) readInference(c *gin.Context, l *lease) (inferenceRequest, error) {
 	body, err := s.readBody(c, l)
 	if err != nil {
-		return inference{}, err
+		return inferenceRequest{}, err
 	}
-	if !l.take(int64(len(body))) { // what base64 has in it
-		return inference{}, errMemory
+	if !l.take(int64(len(body))) { // for the data in base64
+		return inferenceRequest{}, errMemory
 	}
 	query, err := addressQuery(c.Request.URL.RawQuery)
 	if err != nil {
-		return inference{}, err
+		return inferenceRequest{}, err
 	}
 	r, err := parseInference(body, c.GetHeader(lengthHeader), s.config.Limits.Image, l.take)
 	for key, list := range query {
@@ -181,16 +182,16 @@ func (s *Server) readInference(c *gin.Context, l *lease) (inference, error) {
 	return r, err
 }
 
-// writeInference is the body of an answer and the length of the JSON that it
-// begins with.
-func writeInference(r inference, m *models.Model, f found) (body []byte, jsonLength int, err error) {
+// writeInference returns the body of a response, and the length of the JSON at its
+// start.
+func writeInference(r inferenceRequest, m *models.Model, f found) (body []byte, jsonLength int, err error) {
 	n := len(f.detections)
 	boxes, scores, ids, labels := make([]float32, 0, 4*n), make([]float32, n), make([]int64, n), make([]string, n)
 	for i, d := range f.detections {
 		boxes = append(boxes, d.Box.X1, d.Box.Y1, d.Box.X2, d.Box.Y2)
 		scores[i], ids[i], labels[i] = d.Score, int64(d.Class), label(m, d)
 	}
-	a := inferenceAnswer{ModelName: m.Name, ModelVersion: m.Version, ID: r.id, Outputs: []outputTensor{}}
+	a := inferenceResponse{ModelName: m.Name, ModelVersion: m.Version, ID: r.id, Outputs: []outputTensor{}}
 	var data []byte
 	for _, o := range r.outputs {
 		t := outputTensor{tensorMetadata: tensorMetadata{Name: o.name, Shape: []int{n}}}
@@ -217,8 +218,8 @@ func writeInference(r inference, m *models.Model, f found) (body []byte, jsonLen
 	return append(text, data...), len(text), err
 }
 
-// appendTensor adds a tensor's binary form: the least byte first, strings after
-// their length.
+// appendTensor appends a tensor in binary form: little-endian values, or strings with
+// their length in four bytes before each.
 func appendTensor(to []byte, values any) ([]byte, error) {
 	labels, ok := values.([]string)
 	if !ok {

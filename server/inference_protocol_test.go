@@ -111,7 +111,7 @@ func TestInfer(t *testing.T) {
 	image, err := im.Encode(".png")
 	require.NoError(t, err)
 	_, _, text := s.post(t, "/detect", "image/png", string(image))
-	want := read[Answer](t, text)
+	want := read[DetectResponse](t, text)
 	require.Greater(t, len(want.Detections), 5)
 	check := func(t *testing.T, a inferred, detections []Detection) {
 		t.Helper()
@@ -259,14 +259,14 @@ func TestProtocolMetadata(t *testing.T) {
 	} {
 		status, _, text := s.send(t, "GET", path, "", nil)
 		assert.Equal(t, want, status, path)
-		assert.NotEmpty(t, read[protocolError](t, text).Error)
+		assert.NotEmpty(t, read[inferenceError](t, text).Error)
 	}
 	s.draining.Store(true)
 	defer s.draining.Store(false)
 	for _, path := range []string{"/v2/health/ready", "/v2/models/second/ready"} {
 		status, _, text := s.send(t, "GET", path, "", nil)
 		assert.Equal(t, 503, status, path)
-		assert.NotEmpty(t, read[protocolError](t, text).Error)
+		assert.NotEmpty(t, read[inferenceError](t, text).Error)
 	}
 }
 
@@ -288,8 +288,8 @@ func TestInferRefuses(t *testing.T) {
 		status  int
 		message string
 	}{
-		"nothing":             {``, nil, 400, "unsound"},
-		"no JSON":             {`{"inputs": [`, nil, 400, "unsound"},
+		"nothing":             {``, nil, 400, "invalid JSON"},
+		"no JSON":             {`{"inputs": [`, nil, 400, "invalid JSON"},
 		"no inputs":           {`{}`, nil, 400, `want one input, "image"`},
 		"two inputs":          {`{"inputs": [` + file + `,` + file + `]}`, nil, 400, "want one input"},
 		"another input":       {`{"inputs": [{"name": "x"}]}`, nil, 400, "want one input"},
@@ -308,7 +308,7 @@ func TestInferRefuses(t *testing.T) {
 		"parameter":           {with(`"parameters": {"treshold": 1}`), nil, 400, `"treshold" is not known`},
 		"parameter's value":   {with(`"parameters": {"threshold": 2}`), nil, 400, `threshold = "2"`},
 		"parameter's kind":    {with(`"parameters": {"threshold": {}}`), nil, 400, `"threshold"`},
-		"model":               {with(`"parameters": {"model": "second"}`), nil, 400, "none of this protocol"},
+		"model":               {with(`"parameters": {"model": "second"}`), nil, 400, "not a parameter of this protocol"},
 		"timeout":             {with(`"parameters": {"timeout": -1}`), nil, 400, "timeout"},
 		"long id":             {with(`"id": "` + strings.Repeat("x", 5000) + `"`), nil, 400, "id: longer"},
 		"shape":               {pixels(`[2, 2]`, `[1,2,3,4]`), nil, 400, "shape [2 2]"},
@@ -337,7 +337,7 @@ func TestInferRefuses(t *testing.T) {
 		"deflate bomb":        {deflated(t, bomb), []string{"Content-Encoding", "deflate"}, 413, "100000 bytes"},
 		"long":                {bomb, nil, 413, "100000 bytes"},
 		"longer than memory":  {pixels(`[100, 100, 3]`, `[`+strings.Repeat("1,", 29_999)+`1]`), []string{}, 503, "try again"},
-		"as long as unpacked": {gzipped(t, bomb[:99_000]), []string{"Content-Encoding", "gzip"}, 400, "unsound"},
+		"as long as unpacked": {gzipped(t, bomb[:99_000]), []string{"Content-Encoding", "gzip"}, 400, "invalid JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "longer than memory" {
@@ -346,7 +346,7 @@ func TestInferRefuses(t *testing.T) {
 			}
 			status, _, text := s.post(t, "/v2/models/first/infer", "application/json", c.body, c.header...)
 			assert.Equal(t, c.status, status, text)
-			assert.Contains(t, read[protocolError](t, text).Error, c.message)
+			assert.Contains(t, read[inferenceError](t, text).Error, c.message)
 		})
 	}
 	for name, c := range map[string]struct {
@@ -363,14 +363,14 @@ func TestInferRefuses(t *testing.T) {
 			text := `{"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": ` + c.size + `}}]}`
 			status, _, answer := s.post(t, "/v2/models/first/infer", "", text+c.data, lengthHeader, fmt.Sprint(len(text)))
 			assert.Equal(t, 400, status)
-			assert.Contains(t, read[protocolError](t, answer).Error, c.message)
+			assert.Contains(t, read[inferenceError](t, answer).Error, c.message)
 		})
 	}
 	t.Run("time out", func(t *testing.T) {
 		body, _ := inferRequest(t, map[string]any{"name": "image", "datatype": "UINT8", "shape": []int{1, 1, 3}, "data": []int{1, 2, 3}}, nil, map[string]any{"parameters": map[string]any{"timeout": 1}})
 		status, _, text := s.post(t, "/v2/models/first/infer", "", body)
 		assert.Equal(t, 504, status)
-		assert.NotEmpty(t, read[protocolError](t, text).Error)
+		assert.NotEmpty(t, read[inferenceError](t, text).Error)
 	})
 }
 
@@ -418,7 +418,7 @@ func FuzzUnpack(f *testing.F) {
 		b := &budget{limit: 1 << 20}
 		l := b.lease()
 		defer l.end()
-		got, err := unpack(encoding, body, limit, l)
+		got, err := decompress(encoding, body, limit, l)
 		if err != nil {
 			if e := asError(err); e.Status < 400 || e.Status >= 500 {
 				t.Fatalf("%d: %v", e.Status, err)

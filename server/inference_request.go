@@ -15,16 +15,16 @@ import (
 	"scalenet/imaging"
 )
 
-// inference is what a request of the Open Inference Protocol asks for.
-type inference struct {
+// inferenceRequest is a parsed request of the Open Inference Protocol.
+type inferenceRequest struct {
 	id      string
 	upload  upload
 	values  url.Values // parameters, as in a query string
 	outputs []requestedOutput
-	timeout time.Duration // 0 is none
+	timeout time.Duration // 0 is no limit
 }
 
-// requestedOutput is a tensor that is to be answered, in binary form or in JSON.
+// requestedOutput is an output tensor to return, in binary form or in JSON.
 type requestedOutput struct {
 	name   string
 	binary bool
@@ -41,7 +41,7 @@ const (
 
 var outputNames = []string{outputBoxes, outputScores, outputIDs, outputLabels}
 
-// inputTensor is the one input of a request; its values are parts of the JSON.
+// inputTensor is the input of a request. Its fields refer to the JSON.
 type inputTensor struct {
 	name, datatype string
 	shape          []int64
@@ -49,27 +49,26 @@ type inputTensor struct {
 	data           []byte
 }
 
-// parseInference takes a body apart. jsonLength is the header
-// Inference-Header-Content-Length, "" for a body that is JSON to its end; what
-// follows the JSON is the binary data of the inputs. take asks for the memory of
-// an image that comes as pixels.
-func parseInference(body []byte, jsonLength string, limits imaging.Limits, take func(int64) bool) (inference, error) {
+// parseInference parses a body: JSON, followed by the binary data of the input.
+// jsonLength is the header Inference-Header-Content-Length, "" for a body that is only
+// JSON. take reserves memory for an image that is sent as pixels.
+func parseInference(body []byte, jsonLength string, limits imaging.Limits, take func(int64) bool) (inferenceRequest, error) {
 	text, data := body, []byte(nil)
 	if jsonLength != "" {
 		n, err := strconv.Atoi(jsonLength)
 		if err != nil || n < 1 || n > len(body) {
-			return inference{}, badRequest("Inference-Header-Content-Length = %q: want the length of the JSON, from 1 to the body's %d bytes", shown(jsonLength), len(body))
+			return inferenceRequest{}, badRequest("Inference-Header-Content-Length = %q: want the length of the JSON, from 1 to the body's %d bytes", shown(jsonLength), len(body))
 		}
 		text, data = body[:n], body[n:]
 	}
 	if err := checkJSON(text); err != nil {
-		return inference{}, err
+		return inferenceRequest{}, err
 	}
 	request, err := fields(text)
 	if err != nil {
-		return inference{}, badRequest("the JSON: %v", err)
+		return inferenceRequest{}, badRequest("the JSON: %v", err)
 	}
-	q := inference{values: url.Values{}}
+	q := inferenceRequest{values: url.Values{}}
 	if q.id, err = textOf(request, "id"); err != nil {
 		return q, err
 	}
@@ -88,8 +87,9 @@ func parseInference(body []byte, jsonLength string, limits imaging.Limits, take 
 	return q, err
 }
 
-// readOutputs reads which tensors are asked for; none is all.
-func (q *inference) readOutputs(request []field, byDefault bool) error {
+// readOutputs reads the requested outputs. Without any, all are returned. byDefault
+// says that outputs are binary unless they say otherwise.
+func (q *inferenceRequest) readOutputs(request []field, byDefault bool) error {
 	list, err := listOf(request, "outputs", len(outputNames))
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (q *inference) readOutputs(request []field, byDefault bool) error {
 			return badRequest("output %q is not known; there are %s", shown(name), strings.Join(outputNames, ", "))
 		}
 		if slices.ContainsFunc(q.outputs, func(other requestedOutput) bool { return other.name == name }) {
-			return badRequest("output %q is there twice", name)
+			return badRequest("output %q occurs twice", name)
 		}
 		parameters, err := objectOf(o, "parameters")
 		if err != nil {
@@ -134,7 +134,7 @@ func (q *inference) readOutputs(request []field, byDefault bool) error {
 	return nil
 }
 
-// readInput reads all of the input but its data.
+// readInput reads the input, but does not decode its data.
 func readInput(request []field) (t inputTensor, err error) {
 	list, err := listOf(request, "inputs", 1)
 	if err != nil || len(list) != 1 {
@@ -156,18 +156,19 @@ func readInput(request []field) (t inputTensor, err error) {
 	if t.parameters, err = objectOf(input, "parameters"); err != nil {
 		return t, badRequest("input %q: %v", t.name, err)
 	}
-	const maxSides = 8
+	const maxDims = 8
 	if shape := valueOf(input, "shape"); shape != nil {
-		if _, err := elements(shape, maxSides); err != nil || json.Unmarshal(shape, &t.shape) != nil {
-			return t, badRequest("input %q: shape %s: want a list of at most %d whole numbers", t.name, shown(shape), maxSides)
+		if _, err := elements(shape, maxDims); err != nil || json.Unmarshal(shape, &t.shape) != nil {
+			return t, badRequest("input %q: shape %s: want a list of at most %d whole numbers", t.name, shown(shape), maxDims)
 		}
 	}
 	t.data = valueOf(input, "data")
 	return t, nil
 }
 
-// parameters takes those of the protocol and leaves the model's in values.
-func (q *inference) parameters(request []field) (binary bool, err error) {
+// parameters reads the parameters of the protocol, and puts all others, which are
+// detection parameters, into values. It returns binary_data_output.
+func (q *inferenceRequest) parameters(request []field) (binary bool, err error) {
 	list, err := objectOf(request, "parameters")
 	if err != nil {
 		return false, badRequest("%v", err)
@@ -183,9 +184,9 @@ func (q *inference) parameters(request []field) (binary bool, err error) {
 			}
 			q.timeout = time.Duration(n) * time.Microsecond
 		case p.key == "priority", strings.HasPrefix(p.key, "sequence_"), strings.HasPrefix(p.key, "triton_"):
-			// Of a server that has priorities, sequences or traces.
+			// Ignored: this server has no priorities, sequences or traces.
 		case p.key == "model", p.key == "format":
-			err = errors.New("it is none of this protocol")
+			err = errors.New("not a parameter of this protocol")
 		default:
 			var value string
 			value, err = jsonValue(p.value)
@@ -198,7 +199,7 @@ func (q *inference) parameters(request []field) (binary bool, err error) {
 	return binary, nil
 }
 
-// image is the input's: a file in BYTES, or pixels in UINT8.
+// image returns the image of the input: a file (BYTES) or pixels (UINT8).
 func (t inputTensor) image(data []byte, limits imaging.Limits, take func(int64) bool) (upload, error) {
 	fail := func(format string, args ...any) (upload, error) {
 		return upload{}, badRequest("input %q: %s", t.name, fmt.Sprintf(format, args...))
@@ -236,8 +237,8 @@ func (t inputTensor) image(data []byte, limits imaging.Limits, take func(int64) 
 	return fail("datatype %q: want BYTES, an image's file, or UINT8, its pixels", shown(t.datatype))
 }
 
-// file is the one element of a BYTES tensor: after its length in binary form, in
-// base64 in JSON.
+// file returns the one element of a BYTES tensor. In binary form its length is before
+// it, in JSON it is a string of base64.
 func (t inputTensor) file(data []byte, isBinary bool) ([]byte, error) {
 	for _, n := range t.shape {
 		if n != 1 {
@@ -246,7 +247,7 @@ func (t inputTensor) file(data []byte, isBinary bool) ([]byte, error) {
 	}
 	if isBinary {
 		if len(data) < 4 || uint64(binary.LittleEndian.Uint32(data)) != uint64(len(data)-4) {
-			return nil, errors.New("want one element: its length in four bytes, the least first, and as many bytes")
+			return nil, errors.New("want one element: its length as four little-endian bytes, then as many bytes")
 		}
 		return data[4:], nil
 	}
@@ -254,19 +255,19 @@ func (t inputTensor) file(data []byte, isBinary bool) ([]byte, error) {
 	for range max(2, len(t.shape)) {
 		list, err := elements(value, 1)
 		switch {
-		case kindOf(value) != '[' || len(list) == 0 && err == nil:
+		case firstByte(value) != '[' || len(list) == 0 && err == nil:
 			return nil, errors.New("want data in a list with one string, in base64")
 		case err != nil:
 			return nil, errors.New("want one image, not several")
 		}
-		if value = list[0]; kindOf(value) == '"' {
+		if value = list[0]; firstByte(value) == '"' {
 			break
 		}
 	}
 	return stringBase64(value)
 }
 
-// pixels reads rows of red, green and blue.
+// pixels returns the image of a UINT8 tensor [height, width, 3] of RGB values.
 func (t inputTensor) pixels(data []byte, isBinary bool, limits imaging.Limits, take func(int64) bool) (*imaging.Image, error) {
 	shape := t.shape
 	if len(shape) == 4 && shape[0] == 1 {
@@ -283,7 +284,7 @@ func (t inputTensor) pixels(data []byte, isBinary bool, limits imaging.Limits, t
 	if isBinary && len(data) != 3*w*h {
 		return nil, fmt.Errorf("%d bytes for %v", len(data), t.shape)
 	}
-	if !isBinary && len(t.data) < 2*3*w*h+1 { // a digit for each, and commas or brackets around them
+	if !isBinary && len(t.data) < 2*3*w*h+1 { // one digit and one comma or bracket per value
 		return nil, fmt.Errorf("not as many values in data as in %v", t.shape)
 	}
 	if !take(2 * 3 * int64(w) * int64(h)) {
@@ -301,10 +302,10 @@ func (t inputTensor) pixels(data []byte, isBinary bool, limits imaging.Limits, t
 	return im, nil
 }
 
-// readUint8s fills values from a JSON list of numbers, which may have lists in
-// it, without an allocation for each.
+// readUint8s reads a JSON list of numbers, which may be nested, without an allocation
+// per number.
 func readUint8s(into []uint8, list []byte) error {
-	n, value := 0, -1 // value is that of the number that is being read
+	n, value := 0, -1 // value is the number being read, -1 between numbers
 	end := func() error {
 		if value < 0 {
 			return nil

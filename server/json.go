@@ -8,37 +8,37 @@ import (
 	"strings"
 )
 
-// Bounds of JSON that a client sends.
+// Limits of JSON that a client sends.
 const (
-	deepestJSON  = 16 // levels of lists and objects
-	maxFields    = 64 // of one object
-	longestValue = 4 << 10
+	maxJSONDepth  = 16 // levels of lists and objects
+	maxFields     = 64 // of one object
+	maxValueBytes = 4 << 10
 )
 
-// whole takes any JSON and keeps nothing.
-type whole struct{}
+// discard accepts any JSON value and stores nothing.
+type discard struct{}
 
-func (whole) UnmarshalJSON([]byte) error { return nil }
+func (discard) UnmarshalJSON([]byte) error { return nil }
 
-// checkJSON says what is wrong with a JSON document. It needs no memory, so that
-// it goes before everything that does.
+// checkJSON returns an error if a document is not valid JSON or nested too deep. It
+// allocates nothing, so it can run before memory is reserved.
 func checkJSON(document []byte) error {
 	if at, ok := tooDeep(document); ok {
-		return badRequest("the JSON is nested deeper than %d levels at byte %d", deepestJSON, at)
+		return badRequest("the JSON is nested deeper than %d levels at byte %d", maxJSONDepth, at)
 	}
-	err := json.Unmarshal(document, &whole{})
+	err := json.Unmarshal(document, &discard{})
 	var syntax *json.SyntaxError
 	switch {
 	case err == nil:
 		return nil
 	case !errors.As(err, &syntax) || syntax.Offset >= int64(len(document)):
-		return badRequest("the JSON is unsound: it ends early, after %d bytes", len(document))
+		return badRequest("invalid JSON: it ends early, after %d bytes", len(document))
 	}
 	at := max(0, int(syntax.Offset)-1)
-	return badRequest("the JSON is unsound at byte %d: %q", at, document[at:min(len(document), at+20)])
+	return badRequest("invalid JSON at byte %d: %q", at, document[at:min(len(document), at+20)])
 }
 
-// tooDeep finds where lists and objects are nested too deep.
+// tooDeep returns the position of the first list or object that is nested too deep.
 func tooDeep(document []byte) (at int, ok bool) {
 	depth, inString := 0, false
 	for i := 0; i < len(document); i++ {
@@ -49,7 +49,7 @@ func tooDeep(document []byte) (at int, ok bool) {
 			inString = !inString
 		case inString:
 		case c == '[' || c == '{':
-			if depth++; depth > deepestJSON {
+			if depth++; depth > maxJSONDepth {
 				return i, true
 			}
 		case c == ']' || c == '}':
@@ -59,61 +59,62 @@ func tooDeep(document []byte) (at int, ok bool) {
 	return 0, false
 }
 
-// field is a key of an object with its value, a part of the document.
+// field is a key of an object, and its value as JSON within the document.
 type field struct {
 	key   string
 	value []byte
 }
 
-// fields takes an object of a sound document apart. No key is there twice.
+// fields returns the fields of an object in a valid document. A repeated key is an error.
 func fields(object []byte) ([]field, error) {
-	if kindOf(object) != '{' {
+	if firstByte(object) != '{' {
 		return nil, errors.New("want an object")
 	}
 	var list []field
-	for rest := open(object); len(rest) > 0; {
+	for rest := inside(object); len(rest) > 0; {
 		if len(list) == maxFields {
 			return nil, fmt.Errorf("more than %d fields in an object", maxFields)
 		}
 		var f field
 		var text []byte
 		text, rest = cutValue(rest)
-		if len(text) > longestValue {
-			return nil, fmt.Errorf("a field's name is longer than %d bytes", longestValue)
+		if len(text) > maxValueBytes {
+			return nil, fmt.Errorf("a field's name is longer than %d bytes", maxValueBytes)
 		}
 		if err := json.Unmarshal(text, &f.key); err != nil {
 			return nil, err
 		}
 		for _, other := range list {
 			if other.key == f.key {
-				return nil, fmt.Errorf("field %q is there twice", shown(f.key))
+				return nil, fmt.Errorf("field %q occurs twice", shown(f.key))
 			}
 		}
 		f.value, rest = cutValue(skipSpace(rest)[1:]) // after the colon
-		list, rest = append(list, f), next(rest)
+		list, rest = append(list, f), skipComma(rest)
 	}
 	return list, nil
 }
 
-// elements takes a list of a sound document apart.
+// elements returns the elements of a list in a valid document, at most most.
 func elements(list []byte, most int) ([][]byte, error) {
-	if kindOf(list) != '[' {
+	if firstByte(list) != '[' {
 		return nil, errors.New("want a list")
 	}
 	var all [][]byte
-	for rest := open(list); len(rest) > 0; {
+	for rest := inside(list); len(rest) > 0; {
 		if len(all) == most {
 			return nil, fmt.Errorf("more than %d elements in a list", most)
 		}
 		var value []byte
 		value, rest = cutValue(rest)
-		all, rest = append(all, value), next(rest)
+		all, rest = append(all, value), skipComma(rest)
 	}
 	return all, nil
 }
 
-// kindOf is the first character of a value; 0 of none.
-func kindOf(value []byte) byte {
+// firstByte returns the first character of a value, which tells its type, or 0 if the
+// value is empty.
+func firstByte(value []byte) byte {
 	if value = skipSpace(value); len(value) == 0 {
 		return 0
 	}
@@ -122,19 +123,19 @@ func kindOf(value []byte) byte {
 
 func skipSpace(text []byte) []byte { return bytes.TrimLeft(text, " \t\r\n") }
 
-// open is what is within the brackets of a list or an object.
-func open(value []byte) []byte {
+// inside returns the text between the brackets of a list or an object.
+func inside(value []byte) []byte {
 	value = bytes.TrimSpace(value)
 	return bytes.TrimSpace(value[1 : len(value)-1])
 }
 
-// next is what follows the comma, nothing at the end.
-func next(rest []byte) []byte {
+// skipComma returns the text after a comma, if there is one.
+func skipComma(rest []byte) []byte {
 	rest = skipSpace(rest)
 	return skipSpace(bytes.TrimPrefix(rest, []byte(",")))
 }
 
-// cutValue cuts the value off that a text begins with.
+// cutValue splits a text after its first value.
 func cutValue(text []byte) (value, rest []byte) {
 	text = skipSpace(text)
 	depth, inString := 0, false
@@ -155,7 +156,7 @@ func cutValue(text []byte) (value, rest []byte) {
 			depth--
 		case depth > 0 || !bytes.ContainsRune([]byte(",: \t\r\n"), rune(c)):
 			continue
-		default: // after a number or a word
+		default: // end of a number, true, false or null
 			return text[:i], text[i:]
 		}
 		if depth == 0 && !inString {
@@ -165,16 +166,16 @@ func cutValue(text []byte) (value, rest []byte) {
 	return text, nil
 }
 
-// jsonValue is a parameter as a query string has it: a string, a number, a word,
-// or a list of them, which has commas then.
+// jsonValue returns a value as text for url.Values: a string, a number, true, false, or
+// a list of these, joined by commas.
 func jsonValue(raw []byte) (string, error) {
-	if raw = bytes.TrimSpace(raw); len(raw) > longestValue {
-		return "", fmt.Errorf("longer than %d bytes", longestValue)
+	if raw = bytes.TrimSpace(raw); len(raw) > maxValueBytes {
+		return "", fmt.Errorf("longer than %d bytes", maxValueBytes)
 	}
-	if kindOf(raw) != '[' {
+	if firstByte(raw) != '[' {
 		return jsonScalar(raw)
 	}
-	list, err := elements(raw, longestValue)
+	list, err := elements(raw, maxValueBytes)
 	if err != nil {
 		return "", err
 	}
@@ -188,10 +189,10 @@ func jsonValue(raw []byte) (string, error) {
 }
 
 func jsonScalar(raw []byte) (string, error) {
-	switch kindOf(raw) {
+	switch firstByte(raw) {
 	case '{', '[':
 		return "", errors.New("want a string, a number or a list of them")
-	case '"', 'n': // null is as if it were not there
+	case '"', 'n': // null is the same as an empty string
 		var text string
 		err := json.Unmarshal(raw, &text)
 		return text, err
@@ -199,31 +200,31 @@ func jsonScalar(raw []byte) (string, error) {
 	return string(raw), nil
 }
 
-// valueOf is the field of an object; nil if there is none, or null.
+// valueOf returns the value of a field, nil if it is missing or null.
 func valueOf(object []field, key string) []byte {
 	for _, f := range object {
-		if f.key == key && kindOf(f.value) != 'n' {
+		if f.key == key && firstByte(f.value) != 'n' {
 			return f.value
 		}
 	}
 	return nil
 }
 
-// textOf is a field that is a string; "" if there is none.
+// textOf returns a string field, "" if it is missing.
 func textOf(object []field, key string) (text string, err error) {
 	value := valueOf(object, key)
 	switch {
 	case value == nil:
 		return "", nil
-	case len(value) > longestValue:
-		return "", badRequest("%s: longer than %d bytes", key, longestValue)
+	case len(value) > maxValueBytes:
+		return "", badRequest("%s: longer than %d bytes", key, maxValueBytes)
 	case json.Unmarshal(value, &text) != nil:
 		return "", badRequest("%s = %s: want a string", key, shown(value))
 	}
 	return text, nil
 }
 
-// objectOf are the fields of a field that is an object; none if it is not there.
+// objectOf returns the fields of an object field, nil if it is missing.
 func objectOf(object []field, key string) ([]field, error) {
 	value := valueOf(object, key)
 	if value == nil {
@@ -236,7 +237,7 @@ func objectOf(object []field, key string) ([]field, error) {
 	return list, nil
 }
 
-// listOf are the elements of a field that is a list; none if it is not there.
+// listOf returns the elements of a list field, nil if it is missing.
 func listOf(object []field, key string, most int) ([][]byte, error) {
 	value := valueOf(object, key)
 	if value == nil {
@@ -249,7 +250,7 @@ func listOf(object []field, key string, most int) ([][]byte, error) {
 	return list, nil
 }
 
-// flag is a parameter that is true or false.
+// flag returns the value of a boolean field.
 func (f field) flag() (v bool, err error) {
 	if json.Unmarshal(f.value, &v) != nil {
 		return false, errors.New("want true or false")

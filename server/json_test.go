@@ -56,17 +56,17 @@ func TestHostileJSON(t *testing.T) {
 		"an object in a list": {detect, `{"classes": [{}]}`, "want a string, a number or a list of them"},
 		"fields":              {detect, `{` + keys.String() + `"a": 1}`, "more than 64 fields"},
 		"a long name":         {detect, `{"` + repeat("x") + `": 1}`, "a field's name is longer than 4096 bytes"},
-		"a name twice":        {detect, `{"max": 1, "m\u0061x": 2}`, `field "max" is there twice`},
+		"a name twice":        {detect, `{"max": 1, "m\u0061x": 2}`, `field "max" occurs twice`},
 		"images":              {detect, `{"images": [` + repeat(`"",`) + `""]}`, `field "images": more than 16`},
 		"image of lists":      {detect, `{"image": ["` + repeat("x") + `"]}`, `field "image": want a string of base64`},
 		"a long word":         {detect, `{"max": ` + repeat("1") + `}`, `field "max": longer`},
-		"ends early":          {detect, `{"image": "` + repeat("A"), "unsound: it ends early"},
-		"a character":         {detect, `{"max": 1;}`, `unsound at byte 9: ";}"`},
-		"not UTF-8":           {detect, "{\"max\": \xff" + repeat("x") + "}", "unsound at byte 8"},
+		"ends early":          {detect, `{"image": "` + repeat("A"), "invalid JSON: it ends early"},
+		"a character":         {detect, `{"max": 1;}`, `invalid JSON at byte 9: ";}"`},
+		"not UTF-8":           {detect, "{\"max\": \xff" + repeat("x") + "}", "invalid JSON at byte 8"},
 
 		"infer, deep":         {infer, `{"parameters": {"threshold":` + nested(9000) + `}}`, "nested deeper than 16 levels"},
 		"infer, long":         {infer, `{"parameters": {"threshold": "` + repeat("x") + `"}}`, `parameter "threshold": longer than 4096 bytes`},
-		"infer, twice":        {infer, `{"parameters": {"max": 1, "max": 2}}`, `field "max" is there twice`},
+		"infer, twice":        {infer, `{"parameters": {"max": 1, "max": 2}}`, `field "max" occurs twice`},
 		"infer, parameters":   {infer, `{"parameters": {` + keys.String() + `"a": 1}}`, "parameters: more than 64 fields"},
 		"infer, a list":       {infer, `{"parameters": [1]}`, "parameters: want an object"},
 		"infer, inputs":       {infer, `{"inputs": [` + repeat("{},") + `{}]}`, `want one input, "image"`},
@@ -146,7 +146,7 @@ func FuzzJSONParts(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, document []byte) {
 		if err := checkJSON(document); err != nil {
-			if e := asError(err); e.Status != http.StatusBadRequest || len(e.Message) > longestMessage {
+			if e := asError(err); e.Status != http.StatusBadRequest || len(e.Message) > maxMessageBytes {
 				t.Fatalf("%d %q", e.Status, e.Message)
 			}
 			return

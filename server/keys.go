@@ -14,18 +14,18 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// longestKeyFile is the maximum size of a key file in bytes.
-const longestKeyFile = 1 << 20
+// maxKeyFileBytes is the maximum size of a key file in bytes.
+const maxKeyFileBytes = 1 << 20
 
 // ReadKeys reads a file with one API key per line. Empty lines and lines that
 // begin with # are skipped. The error names the line, but never a key.
 func ReadKeys(file io.Reader) ([]string, error) {
-	data, err := io.ReadAll(io.LimitReader(file, longestKeyFile+1))
+	data, err := io.ReadAll(io.LimitReader(file, maxKeyFileBytes+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > longestKeyFile {
-		return nil, fmt.Errorf("longer than %d bytes", longestKeyFile)
+	if len(data) > maxKeyFileBytes {
+		return nil, fmt.Errorf("longer than %d bytes", maxKeyFileBytes)
 	}
 	var all []string
 	number := 0
@@ -35,7 +35,7 @@ func ReadKeys(file io.Reader) ([]string, error) {
 		if text := strings.TrimSpace(key); text == "" || text[0] == '#' {
 			continue
 		}
-		if err := soundKey(key); err != nil {
+		if err := checkKeyFormat(key); err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
 		all = append(all, key)
@@ -54,7 +54,7 @@ func SplitKeys(list string) ([]string, error) {
 	}
 	all := strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(",\n\r", r) })
 	for i, key := range all {
-		if err := soundKey(key); err != nil {
+		if err := checkKeyFormat(key); err != nil {
 			return nil, fmt.Errorf("key %d: %w", i+1, err)
 		}
 	}
@@ -64,8 +64,8 @@ func SplitKeys(list string) ([]string, error) {
 	return all, nil
 }
 
-// soundKey returns an error if clients cannot send a key in a header.
-func soundKey(key string) error {
+// checkKeyFormat returns an error if clients cannot send a key in a header.
+func checkKeyFormat(key string) error {
 	switch {
 	case key == "":
 		return errors.New("an API key is empty")

@@ -78,7 +78,7 @@ func FuzzReadKeys(f *testing.F) {
 			t.Fatalf("%d keys, %v", len(all), err)
 		}
 		for _, key := range all {
-			if soundKey(key) != nil || !strings.Contains(text, key) || key[0] == '#' {
+			if checkKeyFormat(key) != nil || !strings.Contains(text, key) || key[0] == '#' {
 				t.Fatalf("%q", key)
 			}
 		}

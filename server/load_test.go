@@ -143,7 +143,7 @@ func TestReloadUnderLoad(t *testing.T) {
 			assert.NoError(t, os.Rename(next, s.files[0]))
 			for _, r := range s.config.Models.Refresh(false) {
 				assert.NoError(t, r.Err)
-				s.tell(r)
+				s.logReload(r)
 			}
 		}
 	}()
@@ -152,7 +152,7 @@ func TestReloadUnderLoad(t *testing.T) {
 		s.attack(0.4*capacity, time.Second, image, func(r *vegeta.Result) {
 			assert.EqualValues(t, 200, r.Code, "%s %s", r.Error, r.Body)
 			if r.Code == 200 {
-				versions[read[Answer](t, string(r.Body)).Model.Version]++
+				versions[read[DetectResponse](t, string(r.Body)).Model.Version]++
 				answered++
 			}
 		})
@@ -372,7 +372,7 @@ func TestBatches(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Queue.Batch = 4 })
 	image := string(photo(t, 100, 70))
 	_, _, text := s.post(t, "/detect", "image/jpeg", image)
-	alone := read[Answer](t, text).Detections
+	alone := read[DetectResponse](t, text).Detections
 	require.Greater(t, len(alone), 4)
 	s.hold()
 	answers := make([][]Detection, 5)
@@ -381,7 +381,7 @@ func TestBatches(t *testing.T) {
 		group.Go(func() {
 			status, _, text := s.post(t, fmt.Sprintf("/detect?max=%d", i+1), "image/jpeg", image)
 			if assert.Equal(t, 200, status, text) {
-				answers[i] = read[Answer](t, text).Detections
+				answers[i] = read[DetectResponse](t, text).Detections
 			}
 		})
 		want := i

@@ -26,12 +26,12 @@ const (
 	outcomeKey   = "outcome"
 )
 
-var soundID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+var validID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // identify sets the request id: that of the client if valid, or a new one.
 func identify(c *gin.Context) {
 	id := c.GetHeader("X-Request-ID")
-	if !soundID.MatchString(id) {
+	if !validID.MatchString(id) {
 		id = rand.Text()
 	}
 	c.Set(requestIDKey, id)
@@ -39,10 +39,11 @@ func identify(c *gin.Context) {
 	c.Header("X-Content-Type-Options", "nosniff")
 }
 
-// lingering lets a client read the response to a request whose body is not read.
+// lingering lets a client read the response to a request whose body was not read to
+// its end.
 func lingering(c *gin.Context) {
 	if connection := connOf(c.Request.Context()); connection != nil {
-		request, done := connection.watch(c.Request)
+		request, done := connection.watchBody(c.Request)
 		c.Request = request
 		defer done()
 	}
@@ -64,7 +65,7 @@ func (s *Server) observe(c *gin.Context) {
 		if status >= http.StatusInternalServerError && e.Code == "internal" {
 			level = slog.LevelError
 		}
-		attributes = append(attributes, slog.String("code", e.Code), slog.String("error", brief.Cut(cmp.Or(causeOf(e), e.Message), longestCause)))
+		attributes = append(attributes, slog.String("code", e.Code), slog.String("error", brief.Cut(cmp.Or(causeOf(e), e.Message), maxCauseBytes)))
 	}
 	took := time.Since(start)
 	s.metrics.request(endpoint, status, took)
@@ -72,13 +73,14 @@ func (s *Server) observe(c *gin.Context) {
 		level = slog.LevelDebug
 	}
 	s.config.Log.LogAttrs(c.Request.Context(), level, "request", append([]slog.Attr{
-		slog.String("id", requestID(c)), slog.String("method", shown(c.Request.Method)), slog.String("path", brief.Cut(c.Request.URL.Path, longestMessage)),
+		slog.String("id", requestID(c)), slog.String("method", shown(c.Request.Method)), slog.String("path", brief.Cut(c.Request.URL.Path, maxMessageBytes)),
 		slog.Int("status", status), slog.Duration("took", took), slog.Int("bytes", c.Writer.Size()), slog.String("client", c.ClientIP()),
 	}, attributes...)...)
 }
 
-// longestCause of an error in the log, in bytes; a panic's has its stack.
-const longestCause = 8 << 10
+// maxCauseBytes limits the text of an error in the log, which is long for a panic
+// with its stack.
+const maxCauseBytes = 8 << 10
 
 func causeOf(e *Error) string {
 	if e.cause == nil {
@@ -87,7 +89,7 @@ func causeOf(e *Error) string {
 	return e.cause.Error()
 }
 
-// quiet tells the endpoints that are asked all the time.
+// quiet reports whether an endpoint is polled, and logged at debug level only.
 func quiet(endpoint string) bool {
 	return slices.Contains([]string{"/healthz", "/readyz", "/metrics", "page"}, endpoint)
 }

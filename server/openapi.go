@@ -7,8 +7,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// openapi describes the API. Tests hold it against what the server takes and
-// answers.
+// openapi describes the API. Tests compare it with the requests that the server accepts
+// and its responses.
 //
 //go:embed openapi.yaml
 var openapi []byte

@@ -59,7 +59,7 @@ func checkDescribed(t testing.TB, r *http.Request, body []byte, status int, head
 		}
 	}
 	if status < 300 { // described is what is within the encoding
-		body, err = unpack(encodingOf(r.Header), body, 1<<30, (&budget{limit: 1 << 40}).lease())
+		body, err = decompress(contentEncoding(r.Header), body, 1<<30, (&budget{limit: 1 << 40}).lease())
 		require.NoError(t, err)
 	}
 	r.Body, r.GetBody = io.NopCloser(bytes.NewReader(body)), nil

@@ -33,13 +33,13 @@ func addressQuery(raw string) (url.Values, error) {
 			continue
 		}
 		if strings.Contains(part, ";") {
-			return nil, badRequest("the query has a semicolon in %s: an ampersand goes between parameters, and %%3B into a value", quoted(part))
+			return nil, badRequest("the query has a semicolon in %s: separate parameters by &, and write ; in a value as %%3B", quoted(part))
 		}
 		key, value, _ := strings.Cut(part, "=")
 		for _, text := range []*string{&key, &value} {
 			plain, err := url.QueryUnescape(*text)
 			if err != nil {
-				return nil, badRequest("the query has %s: two hexadecimal digits follow a percent sign, which is %%25 itself", quoted(part))
+				return nil, badRequest("the query has %s: %% must be followed by two hexadecimal digits; %% itself is %%25", quoted(part))
 			}
 			*text = plain
 		}

@@ -69,7 +69,7 @@ func TestRefused(t *testing.T) {
 		"a long side":            {"/detect", jpegKind(fixture(t, "4000x20.png")), 422, "image_too_large", "4000x20"},
 		"long":                   {"/detect", jpegKind(strings.Repeat("x", 1<<20+1)), 413, "body_too_large", "1048576 bytes"},
 		"no boundary":            {"/detect", [2]string{"multipart/form-data", "x"}, 400, "bad_request", "no boundary"},
-		"multipart, unsound":     {"/detect", [2]string{"multipart/form-data; boundary=x", "--x\r\nfoo"}, 400, "bad_request", "unsound"},
+		"multipart, unsound":     {"/detect", [2]string{"multipart/form-data; boundary=x", "--x\r\nfoo"}, 400, "bad_request", "invalid multipart body"},
 		"multipart, empty":       {"/detect", multi(), 400, "bad_request", `"image" is needed`},
 		"another field":          {"/detect", multi([3]string{"photo", "x.jpg", good}), 400, "bad_request", `"photo": images go into the field "image"`},
 		"too many images":        {"/detect", multi(file, file, file, file), 400, "bad_request", "3 images"},

@@ -23,13 +23,13 @@ func TestAddresses(t *testing.T) {
 		"threshold=0.99&%zz=1":              `the query has "%zz=1"`,
 		"max=%":                             `the query has "max=%"`,
 		"max=%4":                            `the query has "max=%4"`,
-		"threshold=0.1&threshold=0.99":      `threshold is there 2 times, as "0.1" and "0.99"`,
-		"max=1&max=1":                       `max is there 2 times`,
-		"max=1&m%61x=2":                     `max is there 2 times`,
-		"model=first&model=second":          `model is there 2 times`,
-		"format=json&format=image":          `format is there 2 times`,
-		"nms=0.5&nms=0.5":                   `nms is there 2 times`,
-		"size=model&size=600/1000":          `size is there 2 times`,
+		"threshold=0.1&threshold=0.99":      `threshold is given 2 times, as "0.1" and "0.99"`,
+		"max=1&max=1":                       `max is given 2 times`,
+		"max=1&m%61x=2":                     `max is given 2 times`,
+		"model=first&model=second":          `model is given 2 times`,
+		"format=json&format=image":          `format is given 2 times`,
+		"nms=0.5&nms=0.5":                   `nms is given 2 times`,
+		"size=model&size=600/1000":          `size is given 2 times`,
 		"size=640/480":                      `size = "640/480"`,
 		"size=640%5C480":                    `size = "640\\480"`,
 		"max=1/2":                           `max = "1/2"`,
@@ -47,17 +47,17 @@ func TestAddresses(t *testing.T) {
 		assert.Less(t, len(e.Message), 400)
 	}
 	for query, want := range map[string]string{
-		"max=1;": "semicolon", "min_confidence=0.1&min_confidence=0.2": "min_confidence is there 2 times", "max=1&max=2": "max is there 2 times", "%zz": "%zz",
+		"max=1;": "semicolon", "min_confidence=0.1&min_confidence=0.2": "min_confidence is given 2 times", "max=1&max=2": "max is given 2 times", "%zz": "%zz",
 	} {
 		status, _, text := s.post(t, "/v1/vision/detection?"+query, "image/jpeg", image)
 		assert.Equal(t, http.StatusBadRequest, status, query)
 		assert.Contains(t, read[deepStackError](t, text).Error, want)
 	}
 	pixel := `{"inputs": [{"name": "image", "datatype": "UINT8", "shape": [1, 1, 3], "data": [1, 2, 3]}]}`
-	for query, want := range map[string]string{"max=1;": "semicolon", "max=1&max=2": "max is there 2 times", "%zz": "%zz", "size=1/2": `size = "1/2"`} {
+	for query, want := range map[string]string{"max=1;": "semicolon", "max=1&max=2": "max is given 2 times", "%zz": "%zz", "size=1/2": `size = "1/2"`} {
 		status, _, text := s.post(t, "/v2/models/first/infer?"+query, "application/json", pixel)
 		assert.Equal(t, http.StatusBadRequest, status, query)
-		assert.Contains(t, read[protocolError](t, text).Error, want)
+		assert.Contains(t, read[inferenceError](t, text).Error, want)
 	}
 	status, _, text := s.post(t, "/detect?&max=%31&&classes=cat&classes=dog", "image/jpeg", image)
 	assert.Equal(t, http.StatusOK, status, text)
@@ -65,7 +65,7 @@ func TestAddresses(t *testing.T) {
 		kind, body := parts(t, [3]string{"max", "", "1"}, [3]string{"image", "a", image}, [3]string{"max", "", "2"})
 		status, _, text := s.post(t, "/detect", kind, body)
 		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Contains(t, errorOf(t, text).Message, `max is there 2 times, as "1" and "2"`)
+		assert.Contains(t, errorOf(t, text).Message, `max is given 2 times, as "1" and "2"`)
 	})
 }
 
@@ -83,10 +83,10 @@ func TestContentTypes(t *testing.T) {
 		"in quotes":              {`Multipart/Form-Data; charset=utf-8; Boundary="a=b;c"`, form("a=b;c", sound), ""},
 		"other characters":       {"multipart/form-data;boundary=a/b:c?(d)@,e", form("a/b:c?(d)@,e", sound), ""},
 		"no boundary":            {"multipart/form-data; boundary=", form("x", sound), "no boundary"},
-		"two boundaries":         {"multipart/form-data; boundary=x; boundary=y", form("x", sound), "a parameter that is there twice"},
-		"another boundary":       {"multipart/form-data; boundary=y", form("x", sound), "unsound: it ends before the boundary that closes part 1"},
+		"two boundaries":         {"multipart/form-data; boundary=x; boundary=y", form("x", sound), "has the same parameter twice"},
+		"another boundary":       {"multipart/form-data; boundary=y", form("x", sound), "invalid multipart body: it ends before the boundary that closes part 1"},
 		"a parameter of blanks":  {"image/jpeg; name=my photo.jpg", image, ""},
-		"unsound":                {"image jpeg; a=b=c", image, `the Content-Type "image jpeg; a=b=c" has no sound type`},
+		"unsound":                {"image jpeg; a=b=c", image, `the Content-Type "image jpeg; a=b=c" has no valid media type`},
 		"a file with a blank":    {"multipart/form-data; boundary=x", form("x", "Content-Disposition: form-data; name=image; filename=my photo.jpg"), ""},
 		"a file in UTF-8":        {"multipart/form-data; boundary=x", form("x", "Content-Disposition: form-data; name=image; filename=été 1.jpg"), ""},
 		"a path of Windows":      {"multipart/form-data; boundary=x", form("x", `Content-Disposition: form-data; name="image"; filename="C:\a\b.jpg"`), ""},
@@ -148,9 +148,9 @@ func TestEncodedBodies(t *testing.T) {
 		assert.Equal(t, http.StatusOK, status, "the key is in the form: %s", text)
 	}
 	for _, encoding := range []string{"GZIP", "x-gzip", " Gzip "} {
-		assert.Equal(t, "gzip", encodingOf(http.Header{"Content-Encoding": {encoding}}))
+		assert.Equal(t, "gzip", contentEncoding(http.Header{"Content-Encoding": {encoding}}))
 	}
-	assert.Equal(t, "gzip, br", encodingOf(http.Header{"Content-Encoding": {"gzip", "br"}}))
+	assert.Equal(t, "gzip, br", contentEncoding(http.Header{"Content-Encoding": {"gzip", "br"}}))
 	post := func(encoding, body string) (int, http.Header, Error) {
 		status, header, text := s.post(t, "/detect", "image/jpeg", body, "Content-Encoding", encoding, "X-API-Key", "secret")
 		return status, header, errorOf(t, text)
@@ -158,7 +158,7 @@ func TestEncodedBodies(t *testing.T) {
 	for _, encoding := range []string{"br", "zstd", "gzip, gzip", "aws-chunked"} {
 		status, header, e := post(encoding, image)
 		assert.Equal(t, http.StatusUnsupportedMediaType, status)
-		assert.Equal(t, "Content-Encoding "+encoding+" is not taken: send gzip, deflate or none", e.Message)
+		assert.Equal(t, "Content-Encoding "+encoding+" is not supported: send gzip, deflate or none", e.Message)
 		assert.Equal(t, "gzip, deflate", header.Get("Accept-Encoding"))
 	}
 	status, _, e := post("gzip", gzipped(t, strings.Repeat("x", 200_000)))
@@ -214,7 +214,7 @@ func FuzzContentType(f *testing.F) {
 		} else if kind == "" || !strings.Contains(header, boundary) && !strings.ContainsAny(header, `\*%=`) {
 			t.Fatalf("kind %q, boundary %q", kind, boundary)
 		}
-		_, _, _ = disposition(header)
+		_, _, _ = contentDisposition(header)
 	})
 }
 

@@ -20,7 +20,7 @@ const (
 	writeTimeout  = time.Minute // of the response only
 )
 
-// server is what serves connections of clients.
+// server returns the http.Server. Its listener must be a clientListener.
 func (s *Server) server() *http.Server {
 	return &http.Server{
 		Handler:           s.closing(),
@@ -29,19 +29,19 @@ func (s *Server) server() *http.Server {
 		WriteTimeout:      headerTimeout + bodyTimeout + s.config.Timeout + writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug), // of scanners and broken connections
+		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug), // errors of port scanners and broken connections
 		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 		ConnState: func(c net.Conn, state http.ConnState) {
 			if c, ok := c.(*clientConn); ok && state == http.StateIdle {
-				c.unread.Store(false) // it was little, and net/http has read it
+				c.unread.Store(false) // net/http has read the rest of the request
 			}
 		},
 	}
 }
 
-// closing is the handler, whose answers, once the server is ending, tell the
-// client to connect anew, elsewhere. SetKeepAlivesEnabled would close idle
-// connections as well, on which a request may be under way.
+// closing wraps the handler. While the server drains, each response asks the client to
+// close the connection and connect elsewhere. SetKeepAlivesEnabled would also close
+// idle connections, on which a request may be arriving.
 func (s *Server) closing() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.draining.Load() {
@@ -57,13 +57,13 @@ func (s *Server) closing() http.Handler {
 func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	h := s.server()
 	failed := make(chan error, 1)
-	go func() { failed <- h.Serve(clients{listener}) }()
+	go func() { failed <- h.Serve(clientListener{listener}) }()
 	watching, stopWatching := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
 		if s.config.ReloadEvery > 0 {
-			s.config.Models.Watch(watching, s.config.ReloadEvery, s.tell)
+			s.config.Models.Watch(watching, s.config.ReloadEvery, s.logReload)
 		}
 	}()
 	var err error
@@ -73,7 +73,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		err = s.drain(h)
 	}
 	stopWatching()
-	s.Close() // gives up a reload that is under way
+	s.Close() // cancels a reload in progress
 	<-watched
 	return err
 }
@@ -96,19 +96,19 @@ func (s *Server) drain(h *http.Server) error {
 // Reload reloads all models, unless the server is closing.
 func (s *Server) Reload() {
 	if s.draining.Load() {
-		s.config.Log.Info("no reload: the server is ending")
+		s.config.Log.Info("no reload: the server is shutting down")
 		return
 	}
 	for _, r := range s.config.Models.Refresh(true) {
-		s.tell(r)
+		s.logReload(r)
 	}
 }
 
 // tell logs and counts a reload.
-func (s *Server) tell(r models.Reload) {
+func (s *Server) logReload(r models.Reload) {
 	s.metrics.reloaded(r)
 	if r.Err != nil {
-		s.config.Log.Error("reload failed, the old model serves on", "model", r.Name, "version", r.Old, "error", r.Err)
+		s.config.Log.Error("reload failed, the old model stays in use", "model", r.Name, "version", r.Old, "error", r.Err)
 		return
 	}
 	s.config.Log.Info("reloaded", "model", r.Name, "old", r.Old, "version", r.New)

@@ -24,7 +24,7 @@ type Server struct {
 	keys     keys
 	rates    *rates
 	metrics  *metrics
-	faults   faults
+	failures failures
 	handler  http.Handler
 	draining atomic.Bool
 }
@@ -64,10 +64,10 @@ func (s *Server) ready() bool { return s.unready() == nil }
 // unready returns why the server is not ready, nil if it is.
 func (s *Server) unready() error {
 	switch {
-	case s.faults.many():
-		return &Error{Status: http.StatusServiceUnavailable, Code: "not_ready", Message: "the network fails again and again; the server should be started anew"}
+	case s.failures.tooMany():
+		return &Error{Status: http.StatusServiceUnavailable, Code: "not_ready", Message: "inference keeps failing; restart the server"}
 	case s.draining.Load():
-		return &Error{Status: http.StatusServiceUnavailable, Code: "not_ready", Message: "the server is ending"}
+		return &Error{Status: http.StatusServiceUnavailable, Code: "not_ready", Message: "the server is shutting down"}
 	}
 	return nil
 }
@@ -76,7 +76,7 @@ func (s *Server) unready() error {
 // afterwards.
 func (s *Server) Close() {
 	s.queue.Close()
-	s.faults.reopen.Wait()
+	s.failures.reopening.Wait()
 	s.config.Models.Close()
 }
 
@@ -109,15 +109,15 @@ func (s *Server) routes() (http.Handler, error) {
 		api.POST(path, s.leased(s.handleDetect))
 	}
 	s.deepStackRoutes(e)
-	s.protocolRoutes(e, api)
+	s.inferenceRoutes(e, api)
 	e.NoMethod(func(c *gin.Context) {
-		s.fail(c, &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: shown(c.Request.Method) + " is not a method of this address"})
+		s.fail(c, &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: shown(c.Request.Method) + " is not a method of this URL"})
 	})
 	e.NoRoute(s.handleElse)
 	return e, nil
 }
 
-// get answers GET, and HEAD, of which net/http sends the header alone.
+// get adds a route for GET and HEAD. net/http sends only the header for HEAD.
 func get(routes gin.IRoutes, path string, handle gin.HandlerFunc) {
 	routes.Match([]string{http.MethodGet, http.MethodHead}, path, handle)
 }
@@ -127,7 +127,7 @@ func (s *Server) handleElse(c *gin.Context) {
 	path := c.Request.URL.Path
 	read := c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead
 	if s.config.Page == nil || !read || strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/v2/") {
-		s.fail(c, &Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is nothing at this address"})
+		s.fail(c, &Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is nothing at this URL"})
 		return
 	}
 	c.Status(http.StatusOK) // gin begins with 404 here

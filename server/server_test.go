@@ -94,7 +94,7 @@ func serve(t testing.TB, change func(*Config)) *served {
 	s.Server, err = New(c)
 	require.NoError(t, err)
 	h := httptest.NewUnstartedServer(nil)
-	h.Config, h.Listener = s.server(), clients{h.Listener} // as Run does
+	h.Config, h.Listener = s.server(), clientListener{h.Listener} // as Run does
 	h.Start()
 	s.url = h.URL
 	t.Cleanup(func() {
@@ -232,7 +232,7 @@ func TestForms(t *testing.T) {
 			status, header, text := s.post(t, "/detect", c.kind, c.body, "X-Request-ID", "my-id.7")
 			require.Equal(t, http.StatusOK, status, text)
 			assert.Equal(t, "my-id.7", header.Get("X-Request-ID"))
-			a := read[Answer](t, text)
+			a := read[DetectResponse](t, text)
 			assert.Equal(t, "my-id.7", a.ID)
 			assert.Equal(t, ModelTag{"first", m.Version}, a.Model)
 			assert.Equal(t, ImageSize{100, 70}, a.Image)
@@ -253,7 +253,7 @@ func TestParameters(t *testing.T) {
 	detections := func(t *testing.T, query string) []Detection {
 		status, _, text := s.post(t, "/v1/detect"+query, "image/jpeg", image)
 		require.Equal(t, http.StatusOK, status, text)
-		return read[Answer](t, text).Detections
+		return read[DetectResponse](t, text).Detections
 	}
 	all := detections(t, "")
 	require.Greater(t, len(all), 5)
@@ -290,12 +290,12 @@ func TestParameters(t *testing.T) {
 	t.Run("form", func(t *testing.T) {
 		kind, body := parts(t, [3]string{"max", "", "1"}, [3]string{"image", "x", image})
 		_, _, text := s.post(t, "/detect?max=3", kind, body)
-		assert.Equal(t, all[:1], read[Answer](t, text).Detections, "the form comes before the query string")
+		assert.Equal(t, all[:1], read[DetectResponse](t, text).Detections, "the form comes before the query string")
 	})
 	t.Run("JSON", func(t *testing.T) {
 		body := `{"image": "` + base64.StdEncoding.EncodeToString([]byte(image)) + `", "max": 1, "threshold": 0.01, "classes": ["dog", 1]}`
 		_, _, text := s.post(t, "/detect", "application/json", body)
-		assert.Len(t, read[Answer](t, text).Detections, 1)
+		assert.Len(t, read[DetectResponse](t, text).Detections, 1)
 	})
 }
 
@@ -306,7 +306,7 @@ func TestSeveral(t *testing.T) {
 	kind, body := parts(t, [3]string{"image", `..\..\etc/a.jpg`, a}, [3]string{"image", "broken.jpg", a[:len(a)/2]}, [3]string{"image", "b.jpg", b})
 	status, _, text := s.post(t, "/detect", kind, body)
 	require.Equal(t, http.StatusOK, status, text)
-	got := read[Answers](t, text)
+	got := read[DetectListResponse](t, text)
 	require.Len(t, got.Results, 3)
 	assert.Equal(t, "a.jpg", got.Results[0].Name)
 	assert.Equal(t, ImageSize{100, 70}, got.Results[0].Image)
@@ -318,7 +318,7 @@ func TestSeveral(t *testing.T) {
 
 	t.Run("a list of one", func(t *testing.T) {
 		_, _, text := s.post(t, "/detect", "application/json", `{"images": ["`+base64.StdEncoding.EncodeToString([]byte(a))+`"]}`)
-		assert.Len(t, read[Answers](t, text).Results, 1)
+		assert.Len(t, read[DetectListResponse](t, text).Results, 1)
 	})
 	t.Run("COCO", func(t *testing.T) {
 		kind, body := parts(t, [3]string{"image", "a.jpg", a}, [3]string{"image", "b.jpg", b})
@@ -410,7 +410,7 @@ func TestModelThatShips(t *testing.T) {
 	r.Header.Set("Content-Type", "image/jpeg")
 	s.Handler().ServeHTTP(w, r)
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
-	a := read[Answer](t, w.Body.String())
+	a := read[DetectResponse](t, w.Body.String())
 	labels := map[string]int{}
 	for _, d := range a.Detections {
 		labels[d.Label]++

@@ -167,7 +167,7 @@ func (s *tempest) ask(image []byte) {
 		a.Body.Close()
 		assert.NoError(s.t, err)
 		assert.Equal(s.t, 200, a.StatusCode, "%s", text)
-		var got Answer
+		var got DetectResponse
 		assert.NoError(s.t, json.Unmarshal(text, &got))
 		assert.Contains(s.t, s.files.versions, got.Model.Version)
 		s.served.Store(got.Model.Version, true)

@@ -104,7 +104,7 @@ func testPhone(t *testing.T, b *bench) {
 
 // testCrowd: many boxes of many classes with long names, more than any model here finds.
 func testCrowd(t *testing.T, b *bench) {
-	a := server.Answer{ID: "r-1", Model: server.ModelTag{Name: "a_model_with_a_long_name", Version: "0123456789ab"}}
+	a := server.DetectResponse{ID: "r-1", Model: server.ModelTag{Name: "a_model_with_a_long_name", Version: "0123456789ab"}}
 	a.Image = server.ImageSize{Width: 640, Height: 480}
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range 300 {

@@ -71,7 +71,7 @@ func (p *tab) upload(file string) {
 }
 
 // detections asks the server what it finds in the example at a threshold.
-func (p *tab) detections(threshold float64) (a server.Answer) {
+func (p *tab) detections(threshold float64) (a server.DetectResponse) {
 	p.Helper()
 	raw := eval[string](p, fmt.Sprintf(`fetch("examples/BloodImage_00014.jpg").then((r) => r.blob())
 		.then((b) => fetch("v1/detect?threshold=%v", {method: "POST", body: b, headers: {"Content-Type": "image/jpeg"}})).then((r) => r.text())`, threshold))
@@ -82,7 +82,7 @@ func (p *tab) detections(threshold float64) (a server.Answer) {
 func testUpload(t *testing.T, b *bench) {
 	p := b.openPage(t)
 	p.shot("empty")
-	assert.Equal(t, "The model knows Platelets, RBC and WBC.", p.text("#knows"))
+	assert.Equal(t, "The model detects Platelets, RBC and WBC.", p.text("#knows"))
 	p.js(`document.querySelector(".welcome .button").focus()`)
 	p.upload(example)
 	p.wait(done)
@@ -288,7 +288,7 @@ func testSave(t *testing.T, b *bench) {
 	p.click(`.chip[data-class-id="1"]`)
 	p.click(`[data-do="save-json"]`)
 	var saved struct {
-		server.Answer
+		server.DetectResponse
 		Threshold float64 `json:"threshold"`
 	}
 	require.NoError(t, json.Unmarshal(download(t, folder, "BloodImage_00014.json"), &saved))

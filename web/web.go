@@ -87,12 +87,12 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		header.Set("Allow", "GET, HEAD")
-		fail(w, http.StatusMethodNotAllowed, "method_not_allowed", r.Method+" is not a method of this address")
+		fail(w, http.StatusMethodNotAllowed, "method_not_allowed", r.Method+" is not a method of this URL")
 		return
 	}
 	f, found := h[r.URL.Path]
 	if !found {
-		fail(w, http.StatusNotFound, "not_found", "there is nothing at this address")
+		fail(w, http.StatusNotFound, "not_found", "there is nothing at this URL")
 		return
 	}
 	header.Set("Content-Type", f.contentType)

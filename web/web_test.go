@@ -81,7 +81,7 @@ func TestHandlerMethods(t *testing.T) {
 	assert.Equal(t, http.StatusMethodNotAllowed, w.Code)
 	var body struct{ Error map[string]string }
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
-	assert.Equal(t, map[string]string{"code": "method_not_allowed", "message": "POST is not a method of this address", "request_id": "r-1"}, body.Error)
+	assert.Equal(t, map[string]string{"code": "method_not_allowed", "message": "POST is not a method of this URL", "request_id": "r-1"}, body.Error)
 }
 
 // TestAssetsKeepThePolicy: what the Content-Security-Policy forbids is not there to begin with, and all addresses are the server's own.

@@ -57,7 +57,7 @@ func testServeClients(t *testing.T, program string) {
 	var got clientResults
 	require.NoError(t, json.Unmarshal(out, &got))
 
-	detect := func(query string) server.Answer {
+	detect := func(query string) server.DetectResponse {
 		file, err := os.Open(image)
 		require.NoError(t, err)
 		defer file.Close()
@@ -65,7 +65,7 @@ func testServeClients(t *testing.T, program string) {
 		require.NoError(t, err)
 		defer a.Body.Close()
 		require.Equal(t, http.StatusOK, a.StatusCode)
-		var answer server.Answer
+		var answer server.DetectResponse
 		require.NoError(t, json.NewDecoder(a.Body).Decode(&answer))
 		return answer
 	}
@@ -73,7 +73,7 @@ func testServeClients(t *testing.T, program string) {
 	require.Greater(t, len(cells.Detections), most)
 	require.NotEmpty(t, cards.Detections)
 
-	wholePixels := func(a server.Answer) (rows [][]any) {
+	wholePixels := func(a server.DetectResponse) (rows [][]any) {
 		labels := map[string]string{"RBC": "person", "Platelets": ""}
 		for _, d := range a.Detections {
 			label, mapped := labels[d.Label]

@@ -14,28 +14,29 @@ import (
 	"scalenet/imaging"
 )
 
-// stamp tells whether a file has changed; the zero stamp is of none.
+// stamp identifies a version of a file: it differs after a change. The zero stamp is
+// that of a missing file.
 type stamp struct {
 	device, inode uint64
 	size          int64
 	modified      time.Time
 }
 
-// renamed tells whether another file lies at a path than before: it came there
-// whole, by renaming.
+// renamed reports whether a path has another file than before. Such a file was renamed
+// to the path, so it is complete.
 func (s stamp) renamed(before stamp) bool {
 	return s != stamp{} && (s.device != before.device || s.inode != before.inode)
 }
 
-// files is where models come from: the disk, or a test's memory.
+// files loads models: from disk, or from memory in tests.
 type files interface {
 	stat(path string) (stamp, error)
-	// load reads a file and makes its model ready to run. It gives up between
-	// its steps when the context ends.
+	// load reads a file and prepares its model for inference. If the context ends,
+	// it stops after the current step.
 	load(ctx context.Context, s Source) (*Model, error)
 }
 
-// disk has the models' files, which open puts on a device.
+// disk loads model files, and copies models to a device with open.
 type disk struct {
 	open    Open
 	options []checkpoint.Option
@@ -53,8 +54,8 @@ func (disk) stat(path string) (stamp, error) {
 	return s, nil
 }
 
-// load reads a file and opens its model. A file that changes meanwhile is read again by the next look at it,
-// since the stamp is older than the change.
+// load reads a file and opens its model. The stamp is taken first: if the file changes
+// meanwhile, the next check sees another stamp and loads it again.
 func (f disk) load(ctx context.Context, s Source) (_ *Model, err error) {
 	stamp, err := f.stat(s.Path)
 	if err != nil {
@@ -69,10 +70,10 @@ func (f disk) load(ctx context.Context, s Source) (_ *Model, err error) {
 	}
 	d, closeAll, err := f.open(loaded)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.Path, openError{err})
+		return nil, fmt.Errorf("%s: %w", s.Path, deviceError{err})
 	}
 	kept := false
-	defer func() { // when warm panics, too
+	defer func() { // also if warm panics
 		if !kept {
 			closeAll()
 		}
@@ -87,25 +88,24 @@ func (f disk) load(ctx context.Context, s Source) (_ *Model, err error) {
 	return &Model{Name: s.Name, Version: loaded.Digest.String()[:12], Detector: d, path: s.Path, stamp: stamp, close: closeAll}, nil
 }
 
-// warm runs a detector on an empty image of a camera, so that the plan of its
-// shape is there and a model that cannot run is found out. The image is of one
-// size, whatever side a file says that its images have.
+// warm runs a detector on a black 640x480 image. This compiles the plan for a common
+// size, and fails for a model that cannot run.
 func warm(d *detector.Detector) error {
 	_, _, err := d.Detect(imaging.New(640, 480))
 	return err
 }
 
-// openError says that there was no device for a model.
-type openError struct{ error }
+// deviceError is an error of copying a model to a device.
+type deviceError struct{ error }
 
-func (e openError) Unwrap() error { return e.error }
+func (e deviceError) Unwrap() error { return e.error }
 
-// passing tells whether an error may be gone later though the file stays the
-// same: the file was not read (too many open files, no permission, a failing
-// disk), or there was no device or memory for its model.
-func passing(err error) bool {
+// transient reports whether an error may go away without a change of the file: the file
+// could not be read (too many open files, no permission, a failing disk), or the model
+// could not be copied to a device, or memory was short.
+func transient(err error) bool {
 	var errno syscall.Errno
 	var memory *engine.MemoryError
-	var open openError
+	var open deviceError
 	return errors.As(err, &errno) || errors.As(err, &memory) || errors.As(err, &open)
 }

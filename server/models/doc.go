@@ -1,6 +1,7 @@
-// Package models holds the detectors that a server offers: by name, each with
-// the file that it comes from. A file that has changed is loaded and warmed
-// beside the detector that serves; then the two are swapped, and the old one is
-// closed when the last request that uses it has ended. A reload that fails
-// changes nothing.
+// Package models holds the detectors of a server by name, and reloads them when their
+// files change.
+//
+// A changed file is loaded and run once while the old detector stays in use. Then the
+// new detector replaces the old one, which is closed after the last request that uses
+// it. A failed reload changes nothing.
 package models

@@ -35,13 +35,13 @@ func (m *Model) Use() { m.users.Add(1) }
 // Release ends a use.
 func (m *Model) Release() { m.users.Done() }
 
-// Registry has the models by name.
+// Registry holds the models by name.
 type Registry struct {
 	files   files
 	sources []Source
 
-	// turn is held by the one reload that is under way, with failed. It is a
-	// channel so that waiting for it ends when the registry closes.
+	// turn is a lock that a reload holds. It guards failed. It is a channel, so that
+	// waiting for it can end when the registry closes.
 	turn   chan struct{}
 	failed map[string]failure // by path
 
@@ -81,8 +81,8 @@ func newRegistry(ctx context.Context, sources []Source, f files) (*Registry, err
 	return r, nil
 }
 
-// load is that of the files. What it panics with is an error like any other:
-// other models serve in this process.
+// load calls files.load. It turns a panic into an error, so that the other models stay
+// in use.
 func (r *Registry) load(ctx context.Context, s Source) (m *Model, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -148,7 +148,7 @@ func (r *Registry) Close() {
 		r.retire(m)
 	}
 	r.mu.Unlock()
-	r.turn <- struct{}{} // the reload under way has closed what it loaded
+	r.turn <- struct{}{} // wait for the reload in progress to close what it loaded
 	<-r.turn
 	r.closing.Wait()
 }

@@ -65,7 +65,7 @@ func TestSources(t *testing.T) {
 		"a name":         {[]string{"cells=" + a}, []Source{{"cells", a}}, ""},
 		"a folder":       {[]string{folder}, []Source{{"a", a}, {"b", filepath.Join(folder, "b.safetensors")}}, ""},
 		"one name twice": {[]string{a, folder}, nil, `two models are called "a"`},
-		"a named folder": {[]string{"x=" + folder}, nil, "a folder has no name"},
+		"a named folder": {[]string{"x=" + folder}, nil, "a folder cannot be named"},
 		"an empty one":   {[]string{empty}, nil, "no .safetensors files"},
 		"not there":      {[]string{"nothing.safetensors"}, nil, "nothing.safetensors"},
 		"a bad name":     {[]string{"a b=" + a}, nil, `model name "a b"`},

@@ -13,16 +13,16 @@ type Reload struct {
 
 // failure is a model file that could not be loaded.
 type failure struct {
-	stamp   stamp
-	message string
-	passing bool // it is tried again though it stays the same
-	tries   int
-	looks   int // at which it is not tried again, still to come
+	stamp     stamp
+	message   string
+	transient bool // retried even if the file does not change
+	tries     int
+	skips     int // checks to skip before the next try
 }
 
-// maxLooks bounds how many looks at a file are let pass before it is tried
-// again: loading takes time from the models that serve.
-const maxLooks = 3
+// maxSkips is the maximum number of checks that are skipped between two tries, because
+// loading takes time from the models in use.
+const maxSkips = 3
 
 // Refresh reloads the models whose files have changed, or all models, and returns one
 // Reload per model. An invalid file is retried only after it changes. A file that
@@ -35,7 +35,7 @@ func (r *Registry) Refresh(all bool) []Reload {
 // Watch refreshes every interval until the context or the registry ends, and reports
 // each reload. A file that is written in place is read when it has not changed for
 // one interval. A file that was renamed to the path is complete and read at once.
-func (r *Registry) Watch(ctx context.Context, interval time.Duration, tell func(Reload)) {
+func (r *Registry) Watch(ctx context.Context, interval time.Duration, report func(Reload)) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	last := map[string]stamp{}
@@ -55,13 +55,14 @@ func (r *Registry) Watch(ctx context.Context, interval time.Duration, tell func(
 			return
 		case <-ticker.C:
 		}
-		for _, report := range r.refresh(false, settled) {
-			tell(report)
+		for _, done := range r.refresh(false, settled) {
+			report(done)
 		}
 	}
 }
 
-// refresh reloads all models, or those whose files are settled and due.
+// refresh reloads all models, or those whose files are due and, according to settled,
+// completely written.
 func (r *Registry) refresh(all bool, settled func(path string, now stamp) bool) (done []Reload) {
 	select {
 	case r.turn <- struct{}{}:
@@ -88,8 +89,8 @@ func (r *Registry) refresh(all bool, settled func(path string, now stamp) bool) 
 	return done
 }
 
-// due tells whether a file is worth a try: it is not the one that serves, nor
-// one that failed and would again.
+// due reports whether to load a file: it is not the one in use, and has not failed with
+// an error that would occur again.
 func (r *Registry) due(s Source, now stamp, err error) bool {
 	r.mu.Lock()
 	m := r.models[s.Name]
@@ -102,33 +103,34 @@ func (r *Registry) due(s Source, now stamp, err error) bool {
 	switch {
 	case !failed || f.stamp != now:
 		return true
-	case f.passing && f.looks > 0:
-		f.looks--
+	case f.transient && f.skips > 0:
+		f.skips--
 		r.failed[s.Path] = f
 		return false
 	}
-	return f.passing
+	return f.transient
 }
 
-// note keeps what came of a try, and tells whether it is news.
+// note records the result of a try. It returns false if the same error was reported
+// before.
 func (r *Registry) note(path string, tried stamp, err error) bool {
 	if err == nil {
 		delete(r.failed, path)
 		return true
 	}
 	before := r.failed[path]
-	f := failure{stamp: tried, message: err.Error(), passing: passing(err), tries: 1}
+	f := failure{stamp: tried, message: err.Error(), transient: transient(err), tries: 1}
 	same := f.stamp == before.stamp && f.message == before.message
 	if same {
 		f.tries = before.tries + 1
 	}
-	f.looks = min(f.tries-1, maxLooks)
+	f.skips = min(f.tries-1, maxSkips)
 	r.failed[path] = f
 	return !same
 }
 
-// reload loads a file and, if it can, puts its model in the place of the one
-// that serves. It is false if the registry was closed before.
+// reload loads a file and replaces the model in use. If the file cannot be loaded, the
+// old model stays in use. ok is false if the registry is closed.
 func (r *Registry) reload(s Source) (report Reload, ok bool) {
 	m, err := r.load(r.ending, s)
 	r.mu.Lock()
@@ -148,7 +150,8 @@ func (r *Registry) reload(s Source) (report Reload, ok bool) {
 	return Reload{Name: s.Name, Old: old.Version, New: m.Version}, true
 }
 
-// Reopen opens a model again, from its file, if it still is the one that serves.
+// Reopen loads a model again from its file, on a new device. tried is false if the model
+// is no longer in use.
 func (r *Registry) Reopen(m *Model) (report Reload, tried bool) {
 	select {
 	case r.turn <- struct{}{}:

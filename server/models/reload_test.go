@@ -14,7 +14,7 @@ import (
 )
 
 // TestPassingErrors: a file that could not be read is tried again, at most once
-// in four looks, and said once; one that was read and is unsound is not.
+// in four checks, and said once; one that was read and is invalid is not.
 func TestPassingErrors(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -48,11 +48,11 @@ func TestPassingErrors(t *testing.T) {
 				if !c.retried {
 					require.Equal(t, 1, tried)
 				} else {
-					require.Greater(t, tried, 50/(maxLooks+1))
+					require.Greater(t, tried, 50/(maxSkips+1))
 					require.Less(t, tried, 20)
 				}
 				w.setFault(nil)
-				for range 1 + maxLooks {
+				for range 1 + maxSkips {
 					done = append(done, r.Refresh(false)...)
 				}
 				if c.retried {
@@ -73,7 +73,7 @@ func TestWatchSettles(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		rename bool
-		want   int // looks after which the new model serves
+		want   int // checks after which the new model serves
 	}{
 		{"renamed", true, 1},
 		{"in place", false, 2},

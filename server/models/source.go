@@ -10,18 +10,22 @@ import (
 	"scalenet/checkpoint"
 )
 
-// Source is a model's name and its file.
+// Source is the name and the file of a model.
 type Source struct{ Name, Path string }
 
-// Skipped is a file of a folder that is no detector, and what it is instead.
+// Skipped is a file in a folder that is not a detector. Reason says what it is.
 type Skipped struct{ Path, Reason string }
 
-// Sources reads the values of --model: NAME=FILE, FILE, whose name is the
-// file's, or a folder, whose .safetensors files are models. A value that exists
-// as a path is a path, whatever = it has, and so is one with a separator before
-// the first =. In a folder, hidden files (temporary ones) are passed over, and
-// files whose metadata says that they are no detectors, such as the state of a
-// training run, are skipped and listed. Two models of one name are an error.
+// Sources parses the values of --model. Each is one of
+//
+//   - NAME=FILE
+//   - FILE, which has the name of the file without extension
+//   - a folder, whose .safetensors files are models
+//
+// A value is a path even with "=" in it if the path exists, or if a path separator is
+// before the first "=". In a folder, hidden files are ignored. Files that are not
+// detectors according to their metadata, such as the state of a training run, are
+// skipped and returned. Duplicate names are an error.
 func Sources(values []string) (sources []Source, skipped []Skipped, err error) {
 	for _, v := range values {
 		name, path, err := splitName(v)
@@ -36,18 +40,18 @@ func Sources(values []string) (sources []Source, skipped []Skipped, err error) {
 			sources = append(sources, Source{cmp.Or(name, baseName(path)), path})
 			continue
 		case name != "":
-			return nil, nil, fmt.Errorf("--model %s: a folder has no name: its models have their files'", v)
+			return nil, nil, fmt.Errorf("--model %s: a folder cannot be named, because each of its models has the name of its file", v)
 		}
-		found, passed, err := folderSources(path)
+		inFolder, skippedInFolder, err := folderSources(path)
 		if err != nil {
 			return nil, nil, err
 		}
-		sources, skipped = append(sources, found...), append(skipped, passed...)
+		sources, skipped = append(sources, inFolder...), append(skipped, skippedInFolder...)
 	}
 	return sources, skipped, checkNames(sources)
 }
 
-// splitName takes a value of --model apart; the name is "" where it has none.
+// splitName splits a value of --model. The name is "" if the value has none.
 func splitName(value string) (name, path string, err error) {
 	name, path, named := strings.Cut(value, "=")
 	_, err = os.Stat(value)
@@ -60,8 +64,8 @@ func splitName(value string) (name, path string, err error) {
 	return name, path, nil
 }
 
-// folderSources are the models of a folder, in the order of their names. It
-// goes by the names as they are: a folder's may have characters of patterns.
+// folderSources returns the models of a folder, sorted by file name. It does not use
+// filepath.Glob, because the name of the folder may contain pattern characters.
 func folderSources(folder string) (sources []Source, skipped []Skipped, err error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -87,8 +91,8 @@ func folderSources(folder string) (sources []Source, skipped []Skipped, err erro
 	return nil, nil, fmt.Errorf("%s: no .safetensors files in the folder", folder)
 }
 
-// notDetector says what a file is that surely is no detector. A file that
-// cannot be read may be one: loading it tells what is wrong with it.
+// notDetector returns what a file is if it is not a detector, otherwise "". It also
+// returns "" for a file that cannot be read: loading it reports the error.
 func notDetector(path string) (reason string) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return "a folder"
@@ -117,7 +121,7 @@ func checkNames(sources []Source) error {
 			return fmt.Errorf("two models are called %q: %s and %s; name one, as in NAME=%s", s.Name, other, s.Path, s.Path)
 		}
 		if strings.ContainsAny(s.Name, "/?#% ") || s.Name == "" {
-			return fmt.Errorf("model name %q: it is part of addresses: no blanks, /, ?, # or %%; name it, as in NAME=%s", s.Name, s.Path)
+			return fmt.Errorf("model name %q: it is part of URLs, so it cannot have blanks, /, ?, # or %%; name it, as in NAME=%s", s.Name, s.Path)
 		}
 		seen[s.Name] = s.Path
 	}

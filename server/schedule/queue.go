@@ -35,8 +35,9 @@ type Options struct {
 	Delay time.Duration
 }
 
-// Work computes the values of a batch, or starts to. In the second case it returns wait, which blocks until they are computed. The next
-// batch, if there is one, is started before wait is called.
+// Work computes the values of a batch, or starts to. In the second case it returns wait,
+// which blocks until they are computed. The next batch, if there is one, is started
+// before wait is called.
 type Work[K comparable, T any] func(key K, values []T) (wait func() error, err error)
 
 // Queue passes jobs to one worker. Jobs with equal keys K can form a batch.
@@ -50,7 +51,7 @@ type Queue[K comparable, T any] struct {
 	waiting  []*job[K, T]
 	reserved int // slots of tickets that have not become jobs
 	running  int
-	started  time.Time     // when the batch that runs was started, or the one before it was done
+	started  time.Time     // when the running batch was started, or the batch before it was done
 	perJob   time.Duration // smoothed time of a job
 	closed   bool
 }

@@ -73,17 +73,17 @@ func TestDeviceFails(t *testing.T) {
 	first.Store(true)
 	require.Equal(t, 500, detect())
 	second := <-devices // opened again, by itself
-	s.faults.reopen.Wait()
+	s.failures.reopening.Wait()
 	require.Equal(t, 200, detect())
 	assert.Equal(t, 200, ready())
 	assert.Contains(t, s.log.String(), "the device is lost")
 
 	second.Store(true)
 	allBroken.Store(true)
-	for range faultsInARow {
+	for range maxConsecutiveFailures {
 		assert.Equal(t, 200, ready())
 		assert.Equal(t, 500, detect())
-		s.faults.reopen.Wait()
+		s.failures.reopening.Wait()
 	}
 	assert.Equal(t, 503, ready())
 	_, _, text := s.send(t, http.MethodGet, "/metrics", "", nil)

@@ -13,17 +13,17 @@ import (
 	"scalenet/server/models"
 )
 
-// Answer is the response of /detect for one image. Boxes are in continuous pixel
+// DetectResponse is the response of /detect for one image. Boxes are in continuous pixel
 // coordinates after applying the EXIF orientation. Detections are in descending score
 // order.
-type Answer struct {
+type DetectResponse struct {
 	ID    string   `json:"id"`
 	Model ModelTag `json:"model"`
 	ImageDetections
 }
 
-// Answers is the response of /detect for several images.
-type Answers struct {
+// DetectListResponse is the response of /detect for several images.
+type DetectListResponse struct {
 	ID      string        `json:"id"`
 	Model   ModelTag      `json:"model"`
 	Results []ImageResult `json:"results"`
@@ -96,8 +96,8 @@ const (
 	formatImage = "image"
 )
 
-// answerFormat returns the format of the parameter, or that of the Accept header.
-func answerFormat(f form, accept string) (string, error) {
+// responseFormat returns the format of the parameter, or that of the Accept header.
+func responseFormat(f form, accept string) (string, error) {
 	format := f.values.Get("format")
 	if format == "" {
 		format = formatJSON
@@ -110,38 +110,38 @@ func answerFormat(f form, accept string) (string, error) {
 	case !slices.Contains([]string{formatJSON, formatCOCO, formatImage}, format):
 		return "", badRequest("format = %q: want json, coco or image", shown(format))
 	case format == formatImage && f.several:
-		return "", badRequest("format = image answers one image, the request has %d", len(f.uploads))
+		return "", badRequest("format = image is for one image, the request has %d", len(f.uploads))
 	}
 	return format, nil
 }
 
-func (s *Server) answer(c *gin.Context, format string, m *models.Model, all []found, several bool) {
+func (s *Server) respond(c *gin.Context, format string, m *models.Model, all []found, several bool) {
 	switch {
 	case format == formatImage:
-		s.answerImage(c, m, all[0])
+		s.respondImage(c, m, all[0])
 	case format == formatCOCO:
-		s.answerCOCO(c, all)
+		s.respondCOCO(c, all)
 	case several:
-		a := Answers{ID: requestID(c), Model: tag(m)}
+		a := DetectListResponse{ID: requestID(c), Model: tag(m)}
 		for _, f := range all {
 			r := ImageResult{Name: f.name}
 			if f.err != nil {
 				r.Error = s.requestError(c, f.err)
 			} else {
-				p := f.answer(m)
+				p := f.response(m)
 				r.ImageDetections = &p
 			}
 			a.Results = append(a.Results, r)
 		}
 		c.JSON(http.StatusOK, a)
 	default:
-		c.JSON(http.StatusOK, Answer{requestID(c), tag(m), all[0].answer(m)})
+		c.JSON(http.StatusOK, DetectResponse{requestID(c), tag(m), all[0].response(m)})
 	}
 }
 
 func tag(m *models.Model) ModelTag { return ModelTag{m.Name, m.Version} }
 
-func (f found) answer(m *models.Model) ImageDetections {
+func (f found) response(m *models.Model) ImageDetections {
 	p := ImageDetections{
 		Image:      ImageSize{f.image.W, f.image.H},
 		Detections: make([]Detection, len(f.detections)),
@@ -161,7 +161,7 @@ func label(m *models.Model, d roi.Detection) string { return m.Classes()[d.Class
 // milliseconds converts to milliseconds, rounded to a microsecond.
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-func (s *Server) answerCOCO(c *gin.Context, all []found) {
+func (s *Server) respondCOCO(c *gin.Context, all []found) {
 	results := []cocoResult{}
 	for i, f := range all {
 		if f.err != nil { // the COCO format cannot hold errors
@@ -176,8 +176,8 @@ func (s *Server) answerCOCO(c *gin.Context, all []found) {
 	c.JSON(http.StatusOK, results)
 }
 
-// answerImage responds with the image and its boxes, the highest score on top.
-func (s *Server) answerImage(c *gin.Context, m *models.Model, f found) {
+// respondImage responds with the image and its boxes, the highest score on top.
+func (s *Server) respondImage(c *gin.Context, m *models.Model, f found) {
 	drawn := f.image.Clone()
 	err := drawn.Draw(detector.Annotations(f.detections, m.Classes())...)
 	var data []byte
