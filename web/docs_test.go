@@ -130,7 +130,7 @@ func testYAML(t *testing.T, b *bench) {
 		"a: 1\n  b: 2":         "line 2: a second colon in a plain value",
 		"a: b: c":              "line 1: a second colon in a plain value",
 		"a: [1]\n  b: 2":       "line 2: unexpected indent",
-		"a: 1\na: 2":           "line 2: the key a is there twice",
+		"a: 1\na: 2":           "line 2: the key a occurs twice",
 		"a: [1, 2":             "expected , or ]",
 		"a: \"open":            "expected the closing quote",
 		"a:\n\t- 1":            "line 2: a tab in the indent",

@@ -1,9 +1,9 @@
-// The server's API: requests, and what went wrong in words.
+// The API of the server: requests, and error messages for the user.
 
-/** Low enough that the slider never needs another request. */
+/** The lowest value of the slider. With it as threshold, moving the slider needs no other request. */
 export const LOWEST = 0.05;
 
-/** Problem is an error that the page can show as it is. */
+/** Problem is an error with texts for the user. */
 export class Problem extends Error {
   /**
    * @param {string} title what happened, a few words
@@ -16,7 +16,7 @@ export class Problem extends Error {
   }
 }
 
-// By the server's error code: what happened, and what to do.
+// Title and text of a Problem by error code of the server.
 const WORDS = {
   unsupported_image: ["This is not an image that the server can read", "JPEG, PNG, WebP, GIF, BMP and TIFF work."],
   corrupt_image: ["The image is damaged", "It could not be fully decoded. The file may be truncated."],
@@ -32,7 +32,7 @@ const WORDS = {
 };
 
 /**
- * detect sends an image and returns the server's answer, with round_trip_ms added to timing_ms.
+ * detect sends an image and returns the response, with round_trip (milliseconds) added to timing_ms.
  * @param {Blob} image
  * @param {{model?: string, key?: string, signal?: AbortSignal}} options
  */
@@ -47,24 +47,24 @@ export async function detect(image, { model, key, signal } = {}) {
     key,
     signal,
   });
-  if (!Array.isArray(answer.detections)) throw notOurs("no detections in the answer");
+  if (!Array.isArray(answer.detections)) throw notOurs("no detections in the response");
   answer.timing_ms = { ...answer.timing_ms, round_trip: performance.now() - start };
   return answer;
 }
 
-/** upright returns an image as the server sees it, as a JPEG: for browsers that cannot show its format. */
+/** upright returns an image as the server decodes it, as a JPEG, for browsers that cannot show its format. */
 export async function upright(image, { model, key, signal } = {}) {
-  const query = new URLSearchParams({ threshold: 1, format: "image" }); // no box has a confidence of 1
+  const query = new URLSearchParams({ threshold: 1, format: "image" }); // no score reaches 1, so no box is drawn
   if (model) query.set("model", model);
   const response = await send(`detect?${query}`, { method: "POST", headers: { "Content-Type": contentType(image) }, body: image, key, signal });
   if (!response.ok) throw problem(response, {});
   return response.blob();
 }
 
-/** models returns the models that the server has ready, its default first. */
+/** models returns the models that are ready, the default first. */
 export async function models(key) {
   const answer = await request("models", { key });
-  if (!Array.isArray(answer.models)) throw notOurs("no models in the answer");
+  if (!Array.isArray(answer.models)) throw notOurs("no models in the response");
   return answer.models
     .filter((m) => !m.state || m.state === "ready")
     .sort((a, b) => Number(b.default ?? false) - Number(a.default ?? false));
@@ -91,7 +91,7 @@ async function request(url, options) {
   try {
     answer = JSON.parse(body);
   } catch {
-    if (response.ok) throw notOurs("the answer is not JSON");
+    if (response.ok) throw notOurs("the response is not JSON");
   }
   if (response.ok) return answer;
   throw problem(response, answer?.error ?? {});

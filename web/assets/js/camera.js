@@ -1,4 +1,4 @@
-// The camera: frames go to the server one at a time, as small JPEGs, as fast as answers come back.
+// The camera. Frames are sent to the server as small JPEGs, one at a time: the next after the response.
 
 import { Problem } from "./api.js";
 import { jpeg } from "./image.js";
@@ -14,10 +14,10 @@ export class Camera {
     return this.stream !== null;
   }
 
-  /** start opens a camera: the one with this id, or the one that looks away from the user. */
+  /** start opens the camera with this id, or the rear camera. */
   async start(deviceId) {
     if (!navigator.mediaDevices?.getUserMedia) {
-      throw new Problem("The camera cannot be used here", "Browsers give the camera only to pages from https:// or from this machine (localhost).", { code: "camera" });
+      throw new Problem("The camera cannot be used here", "Browsers allow the camera only for pages from https:// or from this machine (localhost).", { code: "camera" });
     }
     this.stop();
     const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
@@ -39,7 +39,7 @@ export class Camera {
     this.video.srcObject = null;
   }
 
-  /** devices lists the cameras, for a choice. */
+  /** devices lists the cameras with id and label. */
   async devices() {
     const all = await navigator.mediaDevices.enumerateDevices();
     return all.filter((d) => d.kind === "videoinput").map((d, i) => ({ id: d.deviceId, label: d.label || `Camera ${i + 1}` }));
@@ -52,7 +52,7 @@ export class Camera {
   /**
    * run sends frames until the camera stops: one request at a time, none while the page is hidden.
    * @param {number} longest longer side of the frames sent, in pixels
-   * @param {(frame: Blob) => Promise<void>} send resolves when the answer is there; what it throws ends the run
+   * @param {(frame: Blob) => Promise<void>} send resolves after the response; an exception ends the run
    */
   async run(longest, send) {
     const stream = this.stream;
@@ -64,7 +64,7 @@ export class Camera {
   }
 }
 
-/** Rate is how many answers came a second, over the last two seconds. */
+/** Rate measures responses per second, over the last two seconds. */
 export class Rate {
   times = [];
 

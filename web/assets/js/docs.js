@@ -1,4 +1,4 @@
-// The page that shows openapi.yaml: operations by tag, with their parameters, bodies and answers.
+// The page that shows openapi.yaml: operations by tag, with their parameters, bodies and responses.
 
 import { make, markdown } from "./markdown.js";
 import { parse } from "./yaml.js";
@@ -6,11 +6,11 @@ import { parse } from "./yaml.js";
 const METHODS = ["get", "put", "post", "delete", "options", "head", "patch"];
 const $ = (id) => document.getElementById(id);
 
-const WRITTEN = "http://127.0.0.1:8080"; // the address in the description's examples
+const WRITTEN = "http://127.0.0.1:8080"; // the server URL in the examples of openapi.yaml
 const address = new URL(".", location.href).href.replace(/\/$/, "");
 
 try {
-  const key = sessionStorage.getItem("api-key"); // as the other page was given it
+  const key = sessionStorage.getItem("api-key"); // stored by the detection page
   const response = await fetch("openapi.yaml", { headers: key ? { Authorization: `Bearer ${key}` } : {} });
   if (!response.ok) throw new Error(`the server answers ${response.status}`);
   show(parse((await response.text()).replaceAll(WRITTEN, address)));
@@ -33,7 +33,7 @@ function show(api) {
   if (location.hash) document.querySelector(`[id="${CSS.escape(location.hash.slice(1))}"]`)?.scrollIntoView();
 }
 
-/** operations lists all, each with its path, method, tag and the parameters of its path. */
+/** operations lists all operations, each with its path, method, tag and the parameters of its path. */
 function operations(api) {
   return Object.entries(api.paths ?? {}).flatMap(([path, item]) =>
     METHODS.filter((m) => item[m]).map((method) => ({
@@ -73,7 +73,7 @@ function operation(o, follow) {
     ...markdown(o.description));
   if (o.parameters.length) section.append(make("h4", {}, "Parameters"), parameters(o.parameters.map(follow), follow));
   if (body) section.append(make("h4", {}, "Body"), ...markdown(body.description), ...media(body.content, follow));
-  section.append(make("h4", {}, "Answers"), ...Object.entries(o.responses ?? {}).map(([status, r]) => answer(status, follow(r), follow)));
+  section.append(make("h4", {}, "Responses"), ...Object.entries(o.responses ?? {}).map(([status, r]) => answer(status, follow(r), follow)));
   return section;
 }
 
@@ -112,7 +112,7 @@ function example(name, value) {
   return make("figure", { className: "example" }, make("figcaption", {}, name), make("pre", { tabIndex: 0 }, typeof value === "string" ? value : JSON.stringify(value, null, 2)));
 }
 
-/** fields lists an object's properties, those of objects in it below them. */
+/** fields lists the properties of an object, with nested objects indented below them. */
 function fields(schema, follow, depth = 0) {
   const inner = schema.type === "array" ? follow(schema.items) : schema;
   const alternatives = inner?.oneOf ?? inner?.anyOf;
@@ -132,7 +132,7 @@ function fields(schema, follow, depth = 0) {
   }))];
 }
 
-/** plain tells schemas that a word describes: no objects. */
+/** plain reports whether a schema has no objects, so that its type name describes it. */
 function plain(follow) {
   return (s) => !s.properties && !s.allOf && (s.oneOf ?? s.anyOf ?? []).map(follow).every(plain(follow)) && (!s.items || plain(follow)(follow(s.items)));
 }

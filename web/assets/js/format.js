@@ -1,6 +1,6 @@
-// Numbers and words as the page writes them.
+// Formatting of numbers and lists for the page.
 
-/** percent of a score from 0 to 1, rounded down so that 100% means certain. */
+/** percent formats a score from 0 to 1. It rounds down, so that only a score of 1 is 100%. */
 export function percent(score) {
   return `${Math.floor(score * 100 + 1e-6)}%`;
 }

@@ -1,10 +1,10 @@
-// Images on their way in: chosen, pasted, dropped; shown; smaller copies.
+// Image input (file dialog, paste, drop), loading, and smaller copies.
 
 /**
- * intake hands over images that are chosen, pasted or dropped anywhere.
- * @param {HTMLInputElement} input chooses files
+ * intake calls take for each image that is chosen, pasted, or dropped anywhere on the page.
+ * @param {HTMLInputElement} input the file input
  * @param {(file: File, name: string) => void} take
- * @param {(over: boolean) => void} dropping tells while a file is held over the page
+ * @param {(over: boolean) => void} dropping called while a file is dragged over the page
  */
 export function intake(input, take, dropping) {
   input.addEventListener("change", () => {
@@ -14,11 +14,11 @@ export function intake(input, take, dropping) {
   });
   document.addEventListener("paste", (event) => {
     const file = first(event.clipboardData);
-    if (!file) return; // text, into a field
+    if (!file) return; // pasted text
     event.preventDefault();
     take(file, file.name);
   });
-  let inside = 0; // dragenter and dragleave come for every element that is crossed
+  let inside = 0; // dragenter and dragleave fire for every element on the way
   const held = (change) => {
     inside = Math.max(0, inside + change);
     dropping(inside > 0);
@@ -34,13 +34,13 @@ export function intake(input, take, dropping) {
   });
 }
 
-/** first is the first image of a drop or a paste, else its first file. */
+/** first returns the first image of a drop or a paste, or else its first file. */
 function first(transfer) {
   const files = [...(transfer?.files ?? [])];
   return files.find((f) => f.type.startsWith("image/")) ?? files[0];
 }
 
-/** load shows an image in an <img>; false where the browser cannot decode it (the server may still). */
+/** load shows an image in an <img>. It returns false if the browser cannot decode the image; the server may be able to. */
 export async function load(img, blob) {
   if (img.src.startsWith("blob:")) URL.revokeObjectURL(img.src);
   img.src = URL.createObjectURL(blob);

@@ -1,11 +1,11 @@
-// Where the labels of boxes go: in the image, beside their box, never on each other.
+// Placement of labels: within the image, next to their box, without overlap.
 
 /** @typedef {{x: number, y: number, w: number, h: number}} Rect left, top, width and height */
 
 /**
- * place returns a position for each label, or null where there is no room: that label is shown when its box is pointed at.
- * Earlier boxes choose first. Of several places the first free one is taken: above the box, inside at its top, below it, each at its
- * left and its right.
+ * place returns a position for each label, or null if there is no room. Such a label is shown while the pointer is on its box.
+ * Boxes are placed in order. Each label takes the first free position: above the box, inside at its top, or below it, aligned to its
+ * left or right edge.
  * @param {Rect[]} boxes
  * @param {{w: number, h: number}[]} sizes of the labels
  * @param {{w: number, h: number}} frame
@@ -21,7 +21,7 @@ export function place(boxes, sizes, frame) {
   });
 }
 
-/** preferred is where a label goes when it has the image to itself. */
+/** preferred returns the position of a label without regard to other labels. */
 export function preferred(box, size, frame) {
   const { x, y } = candidates(box, size, frame)[0] ?? { x: 0, y: 0 };
   return { x, y };

@@ -1,8 +1,8 @@
-// The page: what is shown, and what the user's hands do to it.
+// The detection page: its state, and the handlers of user input.
 //
-//   api.js      requests, and errors in words         overlay.js, labels.js   boxes over the image
-//   image.js  files, smaller copies                 results.js              the panel beside it
-//   camera.js   the live loop                         save.js                 downloads
+//   api.js      requests, error messages      overlay.js, labels.js   boxes over the image
+//   image.js    image input, smaller copies   results.js              the panel next to the image
+//   camera.js   the camera                    save.js                 downloads
 
 import { LOWEST, Problem, detect, models, upright } from "./api.js";
 import { Camera, Rate } from "./camera.js";
@@ -12,7 +12,7 @@ import { intake, jpeg, load } from "./image.js";
 import { Table, chips, summary, ticks, times } from "./results.js";
 import { annotated, json, offer } from "./save.js";
 
-const SMALLER = 1600; // longer side of a smaller copy: more than any model here looks at
+const SMALLER = 1600; // longer side of a smaller copy in pixels, more than the usual model input
 
 const $ = (id) => document.getElementById(id);
 const main = $("main"), img = $("image"), video = $("video");
@@ -22,13 +22,13 @@ const state = {
   model: null, // of state.models
   key: sessionStorage.getItem("api-key") ?? "",
   image: null, // {blob, name, decoded}
-  answer: null, // the server's; each detection has an id, its place in the answer
+  answer: null, // response of the server; the id of each detection is its index
   threshold: 0.5,
   hidden: new Set(), // class ids switched off
   pointed: null, // id of the detection under the pointer or the focus
-  picked: null, // and of the one that was clicked
-  request: null, // AbortController of the one in flight
-  retry: null, // what "Try again" does
+  picked: null, // id of the detection that was clicked
+  request: null, // AbortController of the request in progress
+  retry: null, // function of the button "Try again"
 };
 
 const overlay = new Overlay($("overlay"), { point: (id) => (mark({ pointed: id }), reveal(id)), pick });
@@ -37,7 +37,7 @@ const camera = new Camera(video);
 
 // Images
 
-/** take shows an image and asks the server what is in it. */
+/** take shows an image and requests its detections. */
 async function take(blob, name) {
   leaveCamera();
   state.request?.abort();
@@ -55,23 +55,23 @@ async function take(blob, name) {
   draw();
 }
 
-/** enter shows the controls of a state: empty, image or live. Focus on what is hidden now goes to the page's main part. */
+/** enter shows the controls of a state: empty, image or live. Focus on a control that is now hidden moves to <main>. */
 function enter(name) {
   main.dataset.state = name;
   const focused = document.activeElement;
   if (focused !== document.body && !focused.checkVisibility()) main.focus({ preventScroll: true });
 }
 
-/** loadUpright shows the server's copy of an image that this browser cannot decode. */
+/** loadUpright shows an image that this browser cannot decode, as decoded by the server. */
 async function loadUpright({ blob }) {
   try {
     return await load(img, await upright(blob, { model: state.model?.name, key: state.key }));
   } catch {
-    return false; // the boxes are shown without it
+    return false; // boxes are shown without the image
   }
 }
 
-/** look asks the server about an image; a newer question takes the place of one that is open. */
+/** look requests the detections of an image. It cancels an earlier request. */
 async function look(image) {
   state.request?.abort();
   const request = (state.request = new AbortController());
@@ -94,7 +94,7 @@ async function look(image) {
   }
 }
 
-/** detectImage sends an image; as a JPEG where its format is one that this browser can show and the server cannot read. */
+/** detectImage sends an image. If the server cannot read its format, but this browser can, it sends a JPEG. */
 async function detectImage(image, signal) {
   const options = { model: state.model?.name, key: state.key, signal };
   try {
@@ -112,7 +112,7 @@ function accept(answer) {
   state.pointed = state.picked = null;
 }
 
-/** forget takes the last answer and error off the page. */
+/** forget removes the last response and error from the page. */
 function forget() {
   $("problem").hidden = true;
   state.answer = null;
@@ -120,7 +120,7 @@ function forget() {
   draw();
 }
 
-/** smaller sends a copy of the image that is small enough for any server. */
+/** smaller sends a copy of the image with at most SMALLER pixels per side. */
 async function smaller() {
   const { name, decoded } = state.image;
   if (!decoded) return;
@@ -164,7 +164,7 @@ async function startCamera(deviceId) {
   }
 }
 
-/** lookLive returns the answer for a frame, or null after a wait where the server is busy. */
+/** lookLive returns the response for a frame. If the server is busy, it waits and returns null. */
 async function lookLive(frame) {
   const request = (state.request = new AbortController());
   try {
@@ -184,7 +184,7 @@ async function listCameras() {
   select.replaceChildren(...devices.map((d) => new Option(d.label, d.id, false, d.id === camera.deviceId)));
 }
 
-/** takeFrame keeps the camera's image of this moment, in full size. */
+/** takeFrame takes the current frame of the camera as image, at full size. */
 async function takeFrame() {
   const frame = await jpeg(video, Infinity, 0.92);
   const time = new Date().toTimeString().slice(0, 8).replaceAll(":", "-");
@@ -204,9 +204,9 @@ function stopCamera() {
   announce("The camera is off.");
 }
 
-// What is shown
+// Results
 
-/** shown is what passes the threshold and the switches, the most confident first. */
+/** shown returns the detections at the threshold whose class is switched on, in descending score order. */
 function shown() {
   const found = state.answer?.detections ?? [];
   return found.filter((d) => d.score >= state.threshold && !state.hidden.has(d.class_id)).sort((a, b) => b.score - a.score);
@@ -236,7 +236,7 @@ function draw() {
   mark({});
 }
 
-/** classesFound are the classes with detections at this threshold, and those switched off. */
+/** classesFound returns the classes with detections at the threshold, and those switched off. */
 function classesFound() {
   const classes = new Map();
   for (const d of state.answer?.detections ?? []) {
@@ -253,7 +253,7 @@ function toggleClass(id) {
   announce(`${summary(shown())}.`);
 }
 
-/** mark makes the detection that is pointed at, or else the one picked, stand out in image and table. */
+/** mark highlights the detection under the pointer, or else the clicked one, in image and table. */
 function mark(change) {
   Object.assign(state, change);
   const id = state.pointed ?? state.picked;
@@ -266,7 +266,7 @@ function pick(id) {
   reveal(id);
 }
 
-/** reveal brings a row into view where the table scrolls by itself. */
+/** reveal scrolls the table, not the page, to a row. */
 function reveal(id) {
   if (id !== null && $("table").parentElement.scrollHeight > $("table").parentElement.clientHeight) table.row(id)?.scrollIntoView({ block: "nearest" });
 }
@@ -291,7 +291,7 @@ function busy(on) {
 }
 
 let announcing = 0;
-/** announce tells a screen reader; of several in a row only the last. */
+/** announce sends a text to screen readers. Of several texts in quick succession, only the last is read. */
 function announce(text) {
   clearTimeout(announcing);
   announcing = setTimeout(() => ($("status").textContent = text), 150);
@@ -326,7 +326,7 @@ async function loadModels() {
       enter("image");
       fail(error, () => (($("problem").hidden = true), enter("empty"), loadModels()));
     }
-    return; // a detection says what is wrong
+    return; // the next detection request shows the error
   }
   const select = $("model");
   select.replaceChildren(...state.models.map((m) => new Option(m.name, m.name)));
@@ -338,7 +338,7 @@ function chooseModel(model) {
   state.model = model ?? null;
   state.hidden.clear();
   const labels = model?.classes?.map((c) => c.label) ?? [];
-  $("knows").textContent = labels.length === 0 ? "" : `The model knows ${labels.length <= 8 ? list(labels) : `${labels.length} classes`}.`;
+  $("knows").textContent = labels.length === 0 ? "" : `The model detects ${labels.length <= 8 ? list(labels) : `${labels.length} classes`}.`;
   for (const button of document.querySelectorAll("[data-example]")) button.parentElement.hidden = !labels.includes(button.dataset.label);
   $("examples").hidden = document.querySelector(".examples li:not([hidden])") === null;
 }
@@ -347,7 +347,7 @@ async function takeExample(file) {
   const response = await fetch(`examples/${file}`).catch(() => null);
   if (!response?.ok) {
     enter("image");
-    fail(new Problem("The example could not be fetched", "Is the server still running?", { code: "network" }), () => takeExample(file));
+    fail(new Problem("The example could not be loaded", "Is the server still running?", { code: "network" }), () => takeExample(file));
     return;
   }
   const taken = take(await response.blob(), file);
@@ -362,7 +362,7 @@ function markExample(name) {
   }
 }
 
-// Hands
+// User input
 
 const actions = {
   choose: () => $("file").click(),

@@ -1,4 +1,4 @@
-// The little Markdown that descriptions use: paragraphs, lists, fenced code, `code`, **strong** and links. It builds elements, never HTML.
+// The subset of Markdown that openapi.yaml uses: paragraphs, lists, fenced code, `code`, **strong** and links. The result is elements, never HTML.
 
 /** make creates an element with properties and children. */
 export function make(name, properties, ...children) {
@@ -14,7 +14,7 @@ export function make(name, properties, ...children) {
 /** markdown returns the elements of a text; none for undefined. */
 export function markdown(text) {
   if (!text) return [];
-  // Fences first: what they hold may have blank lines.
+  // Fenced code first, because it may contain blank lines.
   return text.split(/^```\w*\n([^]*?)^```\s*$/m).flatMap((part, i) => (i % 2 ? [make("pre", { tabIndex: 0 }, part.trimEnd())] : blocks(part)));
 }
 

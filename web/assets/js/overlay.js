@@ -1,10 +1,10 @@
-// Boxes over the image, as SVG: sharp on every screen, each box an element that can be pointed at and focused.
+// Boxes over the image, as SVG: sharp on every screen, and each box is an element that can have pointer and focus.
 
 import { INK, color } from "./palette.js";
 import { place, preferred } from "./labels.js";
 import { percent } from "./format.js";
 
-// Labels are smaller where the image is: font size, space at the sides, height and baseline in pixels.
+// Label sizes for large and small images: font size, horizontal padding, height and baseline, in pixels.
 const LARGE = { font: 12.5, pad: 5, height: 19, base: 14 };
 const SMALL = { font: 10.5, pad: 3, height: 15, base: 11.5 };
 
@@ -18,7 +18,7 @@ export class Overlay {
     this.found = [];
     this.frame = { width: 1, height: 1 };
     this.measure = measurer(svg);
-    this.size = { w: 0, h: 0 }; // in CSS pixels; asking for it would lay the page out anew each time
+    this.size = { w: 0, h: 0 }; // in CSS pixels, kept because reading it from the element forces a layout
     new ResizeObserver(([{ contentRect: { width, height } }]) => {
       this.size = { w: Math.round(width), h: Math.round(height) };
       this.draw();
@@ -32,9 +32,9 @@ export class Overlay {
   }
 
   /**
-   * show draws detections, each with the number `id` by which the page knows it.
+   * show draws detections. Each has a number `id`, which the callbacks receive.
    * @param {object[]} found
-   * @param {{width: number, height: number}} frame the image's size in pixels, in which boxes are given
+   * @param {{width: number, height: number}} frame size of the image in pixels, the unit of boxes
    */
   show(found, frame) {
     this.found = found;
@@ -52,7 +52,7 @@ export class Overlay {
     const { font, pad, height, base } = w < 560 ? SMALL : LARGE;
     const sizes = texts.map((t) => ({ w: Math.ceil(this.measure(t) * font) + 2 * pad, h: height }));
     const spots = place(boxes, sizes, { w, h });
-    // Small boxes lie above large ones, so that each can be pointed at; labels above all boxes.
+    // Small boxes are above large ones, so that the pointer reaches each. Labels are above all boxes.
     const order = boxes.map((_, i) => i).sort((a, b) => boxes[b].w * boxes[b].h - boxes[a].w * boxes[a].h);
     const groups = order.map((i) => {
       const group = element("g", { class: "box", "data-id": this.found[i].id, role: "button", tabindex: -1, "aria-label": `${this.found[i].label}, ${percent(this.found[i].score)}` });
@@ -75,7 +75,7 @@ export class Overlay {
     if (focused !== null) this.box(focused)?.focus();
   }
 
-  /** mark makes one detection stand out and the others step back; null for none. */
+  /** mark highlights one detection and dims the others; null highlights none. */
   mark(id, picked) {
     this.marked = id;
     this.picked = picked;
@@ -112,7 +112,7 @@ export class Overlay {
   }
 }
 
-/** labelText is what stands at a box; long names are cut. */
+/** labelText returns the text of a label. Long class names are cut. */
 export function labelText(d) {
   const name = d.label.length <= 24 ? d.label : `${d.label.slice(0, 23)}…`;
   return `${name} ${percent(d.score)}`;

@@ -8,7 +8,7 @@ const COLORS = [
 
 export const INK = "#101214";
 
-/** color is a class's own, by its id (1 is the first). */
+/** color returns the colour of a class by its id, from 1. */
 export function color(classID) {
   const n = COLORS.length;
   return COLORS[(((classID - 1) % n) + n) % n];

@@ -1,18 +1,18 @@
-// The panel beside the image: how many, which classes, the table, the time.
+// The panel next to the image: count, classes, table and timing.
 
 import { color } from "./palette.js";
 import { count, duration, list, percent } from "./format.js";
 
 const STEPS = ["queue", "decode", "preprocess", "inference", "postprocess"];
 
-/** summary says what is shown, for eyes and for screen readers. */
+/** summary describes the shown detections in one sentence. */
 export function summary(shown) {
   if (shown.length === 0) return "Nothing found";
   const classes = [...Map.groupBy(shown, (d) => d.label)].map(([label, of]) => `${of.length} ${label}`);
   return `${count(shown.length, "object")} found: ${list(classes)}`;
 }
 
-/** ticks draws each detection's score above the slider, so that one sees what moving it would change. */
+/** ticks draws the score of each detection above the slider, to show what moving the slider changes. */
 export function ticks(svg, found, hidden, low) {
   svg.replaceChildren(
     ...found.map((d) => {
@@ -27,7 +27,7 @@ export function ticks(svg, found, hidden, low) {
 }
 
 /**
- * chips shows a switch for every class found; they are kept while the classes stay the same, so that focus stays.
+ * chips shows a switch for every detected class. Elements are reused if the classes are the same, so that focus is not lost.
  * @param {HTMLElement} parent
  * @param {Map<number, {label: string, shown: number}>} classes by id
  * @param {Set<number>} hidden
@@ -53,7 +53,7 @@ export function chips(parent, classes, hidden, toggle) {
   }
 }
 
-/** Table lists what is shown; pointing at or focusing a row marks its box. */
+/** Table lists the shown detections. The row with pointer or focus highlights its box. */
 export class Table {
   /** @param {HTMLTableElement} table */
   constructor(table, on) {
@@ -119,7 +119,7 @@ function row(d) {
   return tr;
 }
 
-/** times shows where the time went: a bar and a list. */
+/** times shows the time per phase, as a bar and a list. */
 export function times(bar, dl, timing) {
   const steps = STEPS.map((name) => [name, timing[name] ?? 0]);
   const inServer = steps.reduce((sum, [, ms]) => sum + ms, 0);

@@ -1,11 +1,11 @@
-// What can be downloaded: the detections shown, as JSON and drawn into the image.
+// Downloads: the shown detections as JSON, and drawn into the image.
 
 import { INK, color } from "./palette.js";
 import { place } from "./labels.js";
 import { labelText } from "./overlay.js";
 import { toBlob } from "./image.js";
 
-/** json is the server's answer with the detections that are shown. */
+/** json returns the response of the server with only the shown detections, as a file. */
 export function json(answer, shown, threshold) {
   const { timing_ms, ...rest } = answer;
   const { round_trip, ...timing } = timing_ms;
@@ -13,7 +13,7 @@ export function json(answer, shown, threshold) {
   return new Blob([`${JSON.stringify({ ...rest, threshold, detections, timing_ms: timing }, null, 2)}\n`], { type: "application/json" });
 }
 
-/** annotated draws the detections that are shown into the image, in its own resolution. */
+/** annotated draws the shown detections into the image, at full resolution. */
 export async function annotated(img, answer, shown, type) {
   const canvas = document.createElement("canvas");
   const { width: w, height: h } = answer.image;
@@ -21,7 +21,7 @@ export async function annotated(img, answer, shown, type) {
   canvas.height = h;
   const context = canvas.getContext("2d");
   context.drawImage(img, 0, 0, w, h);
-  const unit = Math.max(1, Math.max(w, h) / 1000); // lines and letters of large images are larger
+  const unit = Math.max(1, Math.max(w, h) / 1000); // lines and text grow with the image
   const size = 13 * unit, pad = 5 * unit, height = Math.round(19 * unit);
   context.font = `600 ${size}px ${getComputedStyle(document.body).fontFamily}`;
   const boxes = shown.map(({ box }) => ({ x: box.x1, y: box.y1, w: box.x2 - box.x1, h: box.y2 - box.y1 }));
@@ -43,7 +43,7 @@ export async function annotated(img, answer, shown, type) {
   return toBlob(canvas, type, 0.92);
 }
 
-/** offer hands a blob to the browser as a download. */
+/** offer downloads a blob as a file. */
 export function offer(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);

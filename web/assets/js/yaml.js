@@ -1,7 +1,7 @@
-// A reader for the YAML that an OpenAPI description is written in: block and flow collections, quoted, plain, literal and folded
+// A parser for the subset of YAML that openapi.yaml uses: block and flow collections, quoted, plain, literal and folded
 // scalars, comments. Anchors, aliases, tags and several documents are errors that name the line.
 
-/** parse returns the value of a YAML document, as JSON.parse would of JSON. */
+/** parse returns the value of a YAML document, with the types of JSON.parse. */
 export function parse(text) {
   const reader = new Reader(text);
   const value = reader.block(0);
@@ -21,7 +21,7 @@ class Reader {
     throw new Error(`line ${this.at + 1}: ${what}`);
   }
 
-  /** peek skips what is blank and returns the next line's indent and content, or null at the end. */
+  /** peek skips blank lines and returns indent and content of the next line, or null at the end. */
   peek() {
     for (; this.at < this.lines.length; this.at++) {
       const line = this.lines[this.at];
@@ -33,7 +33,7 @@ class Reader {
     return null;
   }
 
-  /** block reads the value that starts at the next line, if that is indented at least this much; null otherwise. */
+  /** block reads the value that starts on the next line. It returns null if that line is indented less than this. */
   block(least) {
     const line = this.peek();
     if (!line || line.indent < least) return null;
@@ -46,7 +46,7 @@ class Reader {
   sequence(indent) {
     const items = [];
     for (let line; (line = this.peek()) && line.indent === indent && /^-(\s|$)/.test(line.content); ) {
-      // The rest of the line is a block of its own, which begins where its text does.
+      // The rest of the line is a nested block, whose indent is the column of its text.
       this.lines[this.at] = `${" ".repeat(indent + 1)}${line.content.slice(1)}`;
       items.push(this.block(indent + 1));
     }
@@ -57,7 +57,7 @@ class Reader {
     const map = {};
     for (let line, match; (line = this.peek()) && line.indent === indent && (match = KEY.exec(line.content)); ) {
       const key = /^["']/.test(match[1]) ? this.value(match[1], indent) : match[1];
-      if (Object.hasOwn(map, key)) this.fail(`the key ${key} is there twice`);
+      if (Object.hasOwn(map, key)) this.fail(`the key ${key} occurs twice`);
       this.at++;
       const rest = line.content.slice(match[0].length).trim();
       map[key] = rest === "" || rest.startsWith("#") ? this.nested(indent) : this.value(rest, indent);
@@ -67,7 +67,7 @@ class Reader {
     return map;
   }
 
-  /** nested is the value of a key with nothing behind it; a sequence there need not be indented. */
+  /** nested reads the value below a key with nothing behind it. A sequence there need not be indented. */
   nested(indent) {
     const line = this.peek();
     if (line?.indent === indent && /^-(\s|$)/.test(line.content)) return this.sequence(indent);
@@ -114,7 +114,7 @@ class Reader {
     return body === "" ? "" : body + (chomp === "-" ? "" : "\n".repeat(1 + kept));
   }
 
-  /** flow reads what stands in quotes or brackets, over as many lines as it takes. */
+  /** flow reads a value in quotes or brackets, which may span lines. */
   flow(text) {
     const all = [text, ...this.lines.slice(this.at)].join("\n");
     const cursor = new Flow(all, (what) => this.fail(what));
