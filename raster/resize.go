@@ -23,10 +23,13 @@ func tapAt(i, size, n int) tap {
 	return tap{lo, min(lo+1, size-1), min(1, centre-float32(lo))}
 }
 
-func taps(size, n int) []tap {
+// tapsOf is the rule for the tap of sample i of n resized from a line of size samples.
+type tapsOf func(i, size, n int) tap
+
+func (at tapsOf) line(size, n int) []tap {
 	line := make([]tap, n)
 	for i := range line {
-		line[i] = tapAt(i, size, n)
+		line[i] = at(i, size, n)
 	}
 	return line
 }
@@ -39,6 +42,10 @@ func (n Normalization) FillResized(dst []float32, stride int, p Image, to Transf
 
 // FillRows writes only the rows of dst from first to before end.
 func (n Normalization) FillRows(dst []float32, stride int, p Image, to Transform, first, end int) error {
+	return n.fillRows(dst, stride, p, to, first, end, tapAt)
+}
+
+func (n Normalization) fillRows(dst []float32, stride int, p Image, to Transform, first, end int, at tapsOf) error {
 	if to.W < 1 || to.H < 1 {
 		return fmt.Errorf("resize to %dx%d: sides must be at least 1", to.W, to.H)
 	}
@@ -48,13 +55,13 @@ func (n Normalization) FillRows(dst []float32, stride int, p Image, to Transform
 	if to.FlipY {
 		first, end = to.H-end, to.H-first
 	}
-	row := n.resized(p, to)
+	row := n.resized(p, to, at)
 	for y := first; y < end; y++ { // downwards in the image, whatever dst's order
-		at := y
+		line := y
 		if to.FlipY {
-			at = to.H - 1 - y
+			line = to.H - 1 - y
 		}
-		d := dst[at*stride : at*stride+to.W*3]
+		d := dst[line*stride : line*stride+to.W*3]
 		row(d, y)
 		if to.FlipX {
 			mirror(d)
@@ -64,12 +71,12 @@ func (n Normalization) FillRows(dst []float32, stride int, p Image, to Transform
 }
 
 // resized gives the function that writes row y of the resized image; rows are asked for downwards.
-func (n Normalization) resized(p Image, to Transform) func(dst []float32, y int) {
+func (n Normalization) resized(p Image, to Transform, at tapsOf) func(dst []float32, y int) {
 	t := n.tables()
 	if to.W == p.W && to.H == p.H {
 		return func(dst []float32, y int) { t.row(dst, p.row(y)) }
 	}
-	columns := taps(p.W, to.W)
+	columns := at.line(p.W, to.W)
 	// The two rows of the image that a row is between, resized horizontally, are kept for the next one.
 	var (
 		source     = make([]float32, p.W*3)
@@ -81,7 +88,7 @@ func (n Normalization) resized(p Image, to Transform) func(dst []float32, y int)
 		resizeRow(row, source, columns)
 	}
 	return func(dst []float32, y int) {
-		v := tapAt(y, p.H, to.H)
+		v := at(y, p.H, to.H)
 		if v.lo == hiAt {
 			lo, hi, loAt, hiAt = hi, lo, hiAt, loAt
 		}
