@@ -7,15 +7,16 @@ import (
 	"scalenet/imaging"
 )
 
-// The principal components of ImageNet's colours, red, green and blue of [0, 1],
-// and their deviations, as AlexNet's successors have them.
+// The principal components of ImageNet's colours (RGB in [0, 1]) and their standard
+// deviations, for AlexNet's lighting augmentation.
 var (
 	colourComponents = [3][3]float64{{-0.5675, 0.7192, 0.4009}, {-0.5808, -0.0045, -0.8140}, {-0.5836, -0.6948, 0.4203}}
 	colourDeviations = [3]float64{0.2175, 0.0188, 0.0045}
 )
 
-// forTraining changes an image at random and cuts the network's input out.
-func (c *Config) forTraining(m *imaging.Image, random *rand.Rand) input {
+// trainTransform makes a model input for training: a random crop with random
+// augmentation.
+func (c *Config) trainTransform(m *imaging.Image, random *rand.Rand) input {
 	a := c.Augment
 	switch a.Crop {
 	case CropResized:
@@ -41,12 +42,12 @@ func (c *Config) forTraining(m *imaging.Image, random *rand.Rand) input {
 	return in
 }
 
-// forTest resizes the shorter side and cuts the centre out.
-func (c *Config) forTest(m *imaging.Image) input { return input{Image: c.Input.centre(m)} }
+// testTransform makes a model input for evaluation and prediction: resize and centre crop.
+func (c *Config) testTransform(m *imaging.Image) input { return input{Image: c.Input.centre(m)} }
 
-// cropResized is torchvision's RandomResizedCrop: an area of 8 to 100 %, an
-// aspect between 3/4 and 4/3, uniform in its logarithm; after ten that do not
-// fit, the largest centre of an allowed aspect.
+// cropResized is torchvision's RandomResizedCrop: 8 to 100 % of the area, and an aspect
+// ratio between 3/4 and 4/3, uniform in its logarithm. If ten samples do not fit into
+// the image, it takes the largest centre crop with an allowed aspect ratio.
 func cropResized(m *imaging.Image, size int, random *rand.Rand) *imaging.Image {
 	least, most := math.Log(3./4), math.Log(4./3)
 	for range 10 {
@@ -66,9 +67,10 @@ func cropResized(m *imaging.Image, size int, random *rand.Rand) *imaging.Image {
 	return m.Crop((m.W-w)/2, (m.H-h)/2, w, h).Resample(size, size)
 }
 
-// cropPadded puts a border of black around an image and cuts the size out.
+// cropPadded is torchvision's RandomCrop with padding: it adds a black border of pad
+// pixels, and takes a random crop of size x size.
 func cropPadded(m *imaging.Image, size, pad int, random *rand.Rand) *imaging.Image {
-	x := random.IntN(m.W+2*pad-size+1) - pad // of the part, in the image
+	x := random.IntN(m.W+2*pad-size+1) - pad // position of the crop in the image
 	y := random.IntN(m.H+2*pad-size+1) - pad
 	out := imaging.New(size, size)
 	left, right := max(0, -x), min(size, m.W-x)
@@ -98,8 +100,8 @@ func (a Augment) distort(m *imaging.Image, random *rand.Rand) *imaging.Image {
 	return m
 }
 
-// fit resizes the shorter side to TestResize, the other one in proportion,
-// rounded down as torchvision does.
+// fit resizes an image so that its shorter side is TestResize. The longer side is
+// rounded down, as in torchvision's Resize.
 func (in Input) fit(m *imaging.Image) *imaging.Image {
 	shorter := min(m.W, m.H)
 	if shorter == in.TestResize {
@@ -108,7 +110,7 @@ func (in Input) fit(m *imaging.Image) *imaging.Image {
 	return m.Resample(max(m.W*in.TestResize/shorter, in.TestResize), max(m.H*in.TestResize/shorter, in.TestResize))
 }
 
-// centre is the middle Size x Size of the fitted image.
+// centre returns the centre crop, Size x Size, of the image resized by fit.
 func (in Input) centre(m *imaging.Image) *imaging.Image {
 	if m = in.fit(m); m.W == in.Size && m.H == in.Size {
 		return m

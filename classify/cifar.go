@@ -20,21 +20,22 @@ import (
 	"scalenet/imaging"
 )
 
-// cifarSide is the side of an image, cifarPixels what a record has of it: a
-// plane of red, one of green, one of blue.
+// The size of a CIFAR image in pixels, and the bytes of one colour plane and of an
+// image: a red, a green and a blue plane.
 const (
-	cifarSide   = 32
-	cifarPlane  = cifarSide * cifarSide
+	cifarSize   = 32
+	cifarPlane  = cifarSize * cifarSize
 	cifarPixels = 3 * cifarPlane
 )
 
-// maxCIFAR bounds a file of the format: CIFAR-100's largest has 154 MB.
+// maxCIFAR is the maximum size of a file in bytes. The largest file of CIFAR-100 has
+// 154 MB.
 const maxCIFAR = 1 << 29
 
-// cifarVersion is one of the two data sets in the binary version.
+// cifarVersion describes the binary version of CIFAR-10 or CIFAR-100.
 type cifarVersion struct {
 	classes     int
-	labels      int // bytes of a record before the pixels; the last one counts
+	labels      int // label bytes at the start of a record; the last is used
 	names       string
 	train, test []string
 }
@@ -57,8 +58,8 @@ func (v cifarVersion) files(part string) []string {
 	return v.test
 }
 
-// cifarFolder is the folder with CIFAR's files, at the path or in a folder in
-// it; "" if there is none.
+// cifarFolder returns the path of CIFAR's files: the folder itself, or a folder or
+// archive cifar-* in it. It returns "" if there are none.
 func cifarFolder(folder string) (string, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -110,7 +111,7 @@ func openCIFAR(from, part string) (*Dataset, error) {
 			return v.dataset(from, part, files)
 		}
 	}
-	return nil, fmt.Errorf("%s: none of CIFAR's files for %s in it", from, part)
+	return nil, fmt.Errorf("%s: no CIFAR files for %s in it", from, part)
 }
 
 func readFolder(folder string, wanted map[string]bool) (map[string][]byte, error) {
@@ -167,8 +168,8 @@ func readArchive(archive string, wanted map[string]bool) (map[string][]byte, err
 	return files, nil
 }
 
-// complete tells whether all files of a part of one version are there, and the
-// names: unpacking the rest of an archive takes its time.
+// complete reports whether the class names and all files of a split are read, so that
+// the rest of the archive need not be decompressed.
 func complete(files map[string][]byte) bool {
 	there := func(names ...string) bool {
 		return !slices.ContainsFunc(names, func(name string) bool { return files[name] == nil })
@@ -189,24 +190,24 @@ func readAll(r io.Reader, name string) ([]byte, error) {
 	return data, nil
 }
 
-// cifarRecords is images as records of files.
+// cifarRecords has images as records of CIFAR files.
 type cifarRecords struct {
-	pixels [][]byte // of each image
-	names  []string // of the file, and the record in it
+	pixels [][]byte // per image
+	names  []string // file and record index, such as "train.bin[7]"
 }
 
 func (c *cifarRecords) name(i int) string { return c.names[i] }
 
-// load gives the image of the planes.
+// load converts a record from colour planes to BGR pixels.
 func (c *cifarRecords) load(i int) (*imaging.Image, error) {
-	m, p := imaging.New(cifarSide, cifarSide), c.pixels[i]
+	m, p := imaging.New(cifarSize, cifarSize), c.pixels[i]
 	for at := range cifarPlane {
 		m.Pix[3*at], m.Pix[3*at+1], m.Pix[3*at+2] = p[2*cifarPlane+at], p[cifarPlane+at], p[at]
 	}
 	return m, nil
 }
 
-// dataset cuts the files of a part into records.
+// dataset splits the files of a split into records.
 func (v cifarVersion) dataset(from, part string, files map[string][]byte) (*Dataset, error) {
 	d, records := &Dataset{Path: from}, &cifarRecords{}
 	d.images = records
@@ -217,7 +218,7 @@ func (v cifarVersion) dataset(from, part string, files map[string][]byte) (*Data
 		}
 		size := v.labels + cifarPixels
 		if len(data) == 0 || len(data)%size != 0 {
-			return nil, fmt.Errorf("%s: %s has %d bytes, no multiple of the %d of a record: it is cut off", from, name, len(data), size)
+			return nil, fmt.Errorf("%s: %s has %d bytes, not a multiple of the record size %d: it is truncated", from, name, len(data), size)
 		}
 		for i := 0; i < len(data); i += size {
 			label := data[i+v.labels-1]
@@ -235,7 +236,7 @@ func (v cifarVersion) dataset(from, part string, files map[string][]byte) (*Data
 			d.Classes = append(d.Classes, name)
 		}
 	}
-	if d.Classes == nil { // the file of the names was not there
+	if d.Classes == nil { // no file with class names
 		for i := range v.classes {
 			d.Classes = append(d.Classes, strconv.Itoa(i))
 		}

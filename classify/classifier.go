@@ -13,20 +13,19 @@ import (
 	"scalenet/nn"
 )
 
-// Classifier runs a model on batches of one size. It owns the memory that the parameters take on the device. It is not safe for
-// concurrent use.
+// Classifier runs a model on batches of one size. It owns the device memory of the parameters. It is not safe for concurrent use.
 type Classifier struct{ *deviceModel }
 
 // Options of a Classifier.
 type Options struct {
-	// Features is the type that features are computed in: engine.Float32, BFloat16 or Float16.
+	// Features is the type of activations: engine.Float32, BFloat16 or Float16.
 	Features engine.DType
-	// Batch is how many images go through the network together; default 1.
+	// Batch is the number of images per batch; default 1.
 	Batch int
 }
 
-// NewClassifier makes a classifier on a device. Close it; until then the model's
-// parameters must not change: the device may read them where they are.
+// NewClassifier returns a classifier on a device. The parameters of the model must not
+// change until Close, because a device may use them without a copy.
 func NewClassifier(m *Model, dev engine.Device, o Options) *Classifier {
 	return &Classifier{newDeviceModel(m, dev, engine.NewReadOnlyStore(dev, m.Params), o)}
 }
@@ -37,14 +36,14 @@ func (c *Classifier) Close() {
 	c.store.Close()
 }
 
-// deviceModel runs a model whose parameters are in a store. The store belongs to whoever made it, and is closed after the deviceModel.
+// deviceModel runs a model whose parameters are in a store. It does not own the store, which must be closed after it.
 type deviceModel struct {
 	model    *Model
 	dev      engine.Device
 	store    *engine.Store
 	batch    int
 	features engine.DType
-	plan     *engine.Plan // compiled when first needed
+	plan     *engine.Plan // compiled by the first call of start
 	in       inputs
 	logits   *nn.Node
 }
@@ -60,10 +59,10 @@ func (d *deviceModel) close() {
 	}
 }
 
-// maxPending is the number of batches that may be pending, that is started without a wait, when another one is started.
+// maxPending is the number of batches that may be pending (started, not waited for) when another batch is started.
 const maxPending = 1
 
-// start gives a batch to the device. wait blocks until the device is done, and returns the logits: rows of one value per class.
+// start starts the inference of a batch. wait blocks until it is done, and returns the logits [batch, classes].
 func (d *deviceModel) start(b *Batch) (wait func() ([]float32, error), err error) {
 	if err := d.compile(); err != nil {
 		return nil, err
@@ -97,10 +96,10 @@ type Prediction struct {
 	Probability float64
 }
 
-// Classify gives the classes of an image by falling probability.
+// Classify returns all classes with their probabilities for an image, in descending order.
 func (d *deviceModel) Classify(image *imaging.Image) ([]Prediction, error) {
 	b := newBatch(d.batch, d.model.Config.Input.Size)
-	b.fill(0, d.model.Config.forTest(image))
+	b.fill(0, d.model.Config.testTransform(image))
 	wait, err := d.start(b)
 	if err != nil {
 		return nil, err
@@ -112,7 +111,7 @@ func (d *deviceModel) Classify(image *imaging.Image) ([]Prediction, error) {
 	return softmax(values[:len(d.model.Classes)])
 }
 
-// softmax lists the probabilities of logits, the largest first.
+// softmax returns the probabilities of logits, in descending order.
 func softmax(logits []float32) ([]Prediction, error) {
 	largest, sum := slices.Max(logits), 0.0
 	list := make([]Prediction, len(logits))
@@ -121,7 +120,7 @@ func softmax(logits []float32) ([]Prediction, error) {
 		sum += list[i].Probability
 	}
 	if math.IsNaN(sum) {
-		return nil, errors.New("the network's output is not a number")
+		return nil, errors.New("the output of the network is NaN")
 	}
 	for i := range list {
 		list[i].Probability /= sum
@@ -138,25 +137,24 @@ func softmax(logits []float32) ([]Prediction, error) {
 	return list, nil
 }
 
-// The figures of an evaluation: the share of images whose class is the most
-// probable one, or among the five most probable.
+// The names of the metrics of an evaluation: top-1 and top-5 accuracy.
 const (
 	Top1 = "top1"
 	Top5 = "top5"
 )
 
-// Figures are the outcome of an evaluation.
-type Figures struct {
+// Metrics is the result of an evaluation. Accuracies are from 0 to 1.
+type Metrics struct {
 	Images  int     `json:"images"`
-	Skipped int     `json:"skipped"` // that could not be read
-	Top1    float64 `json:"top1"`    // share of the images
-	Top5    float64 `json:"top5"`
+	Skipped int     `json:"skipped"` // images that could not be read
+	Top1    float64 `json:"top1"`    // fraction of images whose label has the highest probability
+	Top5    float64 `json:"top5"`    // ... one of the five highest
 }
 
-// Evaluate measures the classifier on the centre crops of a data set, which must
-// have the model's classes. progress, which may be nil, is told how many
-// images are done.
-func (d *deviceModel) Evaluate(ctx context.Context, data *Dataset, skipped *Skipped, progress func(done int)) (f Figures, err error) {
+// Evaluate evaluates the classifier on the centre crops of a dataset, which must have
+// the classes of the model. progress, which may be nil, is called with the number of
+// images done.
+func (d *deviceModel) Evaluate(ctx context.Context, data *Dataset, skipped *Skipped, progress func(done int)) (f Metrics, err error) {
 	if !slices.Equal(data.Classes, d.model.Classes) {
 		return f, fmt.Errorf("%s: its %d classes are not the model's %d", data.Path, len(data.Classes), len(d.model.Classes))
 	}
@@ -191,13 +189,13 @@ func (d *deviceModel) Evaluate(ctx context.Context, data *Dataset, skipped *Skip
 	if err := queue.FinishAllBut(0); err != nil {
 		return f, err
 	}
-	return correct.figures(data)
+	return correct.metrics(data)
 }
 
-// tally counts the images of an evaluation.
+// tally counts images, and those with the label ranked first or in the first five.
 type tally struct{ images, first, five int }
 
-// add counts the images of a batch, whose logits have a row of one value per class.
+// add counts the images of a batch with logits [batch, classes]. A label of -1 is padding.
 func (t *tally) add(b *Batch, logits []float32, classes int) {
 	for i, label := range b.Labels {
 		if label < 0 {
@@ -214,16 +212,16 @@ func (t *tally) add(b *Batch, logits []float32, classes int) {
 	}
 }
 
-func (t *tally) figures(data *Dataset) (f Figures, err error) {
+func (t *tally) metrics(data *Dataset) (f Metrics, err error) {
 	if t.images == 0 {
 		return f, fmt.Errorf("%s: none of its %d images can be read", data.Path, data.Len())
 	}
 	of := float64(t.images)
-	return Figures{t.images, data.Len() - t.images, float64(t.first) / of, float64(t.five) / of}, nil
+	return Metrics{t.images, data.Len() - t.images, float64(t.first) / of, float64(t.five) / of}, nil
 }
 
-// rank is how many classes are before one: those with a larger logit, or an
-// equal one and a smaller index; a logit that is no number comes last.
+// rank returns how many classes are ranked before a class: those with a larger logit,
+// or an equal logit and a smaller index. NaN is ranked last.
 func rank(logits []float32, class int) (before int) {
 	own := logits[class]
 	if own != own {

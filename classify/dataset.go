@@ -9,44 +9,44 @@ import (
 	"scalenet/imaging"
 )
 
-// Dataset is labelled images.
+// Dataset has labelled images.
 type Dataset struct {
 	Path    string
 	Classes []string
-	Labels  []int32 // of each image, from 0
+	Labels  []int32 // class index per image, from 0
 
 	images images
 }
 
-// images gives a data set's images by their index. Both methods are safe
-// for several goroutines.
+// images gives access to the images of a dataset by index. Both methods are safe for
+// concurrent use.
 type images interface {
 	name(i int) string
 	load(i int) (*imaging.Image, error)
 }
 
-// Len is the number of images.
+// Len returns the number of images.
 func (d *Dataset) Len() int { return len(d.Labels) }
 
-// Name is an image's file, or its file and place.
+// Name returns the file of an image, or for CIFAR the file and the record index.
 func (d *Dataset) Name(i int) string { return d.images.name(i) }
 
-// Image loads an image; errors name it.
+// Image loads an image. The error names the image.
 func (d *Dataset) Image(i int) (*imaging.Image, error) { return d.images.load(i) }
 
-// The parts of a data set.
+// The splits of a dataset.
 const (
 	Train = "train"
 	Test  = "test"
 )
 
-// Open reads a part, Train or Test, of a data set:
+// Open reads a split, Train or Test, of a dataset. path is one of
 //
-//   - CIFAR-10 or CIFAR-100 in the binary version: the folder with its files, the
-//     folder above it, or the archive (.tar.gz or .tar.xz) as downloaded;
-//   - a folder with a folder for each class in train/, and in val/ or test/, as
-//     ImageNet is laid out;
-//   - such a folder of classes itself, whatever the part.
+//   - CIFAR-10 or CIFAR-100 in the binary version: the folder with its files, its parent
+//     folder, or the downloaded archive (.tar.gz or .tar.xz)
+//   - a folder with train/, and val/ or test/, that have one folder per class, as in
+//     ImageNet
+//   - a folder that has one folder per class, which is used for both splits
 func Open(path, part string) (*Dataset, error) {
 	info, err := os.Stat(path)
 	if err != nil {

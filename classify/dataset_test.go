@@ -34,7 +34,7 @@ func cifarFile(n, labels, classes int) []byte {
 
 // pixel gives classes that can be told apart: stripes of a direction and a colour.
 func pixel(record, p, plane int) byte {
-	x, y := p%cifarSide, p/cifarSide
+	x, y := p%cifarSize, p/cifarSize
 	stripe := (x*(record%3) + y*(record%2) + plane*5 + record) % 8
 	return byte(16 + 24*stripe + 11*(record%5)*(1+plane)%40)
 }
@@ -138,11 +138,11 @@ func TestCorruptCIFAR(t *testing.T) {
 		change func(files map[string][]byte)
 		want   string
 	}{
-		{"cut off", func(f map[string][]byte) { f["train.bin"] = f["train.bin"][:5000] }, "train.bin has 5000 bytes, no multiple of the 3074 of a record"},
+		{"cut off", func(f map[string][]byte) { f["train.bin"] = f["train.bin"][:5000] }, "train.bin has 5000 bytes, not a multiple of the record size 3074"},
 		{"empty", func(f map[string][]byte) { f["train.bin"] = nil }, "train.bin has 0 bytes"},
 		{"label", func(f map[string][]byte) { f["train.bin"][3074+1] = 100 }, "train.bin[1]: label 100, want less than 100"},
 		{"names", func(f map[string][]byte) { f["fine_label_names.txt"] = names(99) }, "fine_label_names.txt has 99 names, want 100"},
-		{"no training part", func(f map[string][]byte) { delete(f, "train.bin") }, "none of CIFAR's files for train"},
+		{"no training part", func(f map[string][]byte) { delete(f, "train.bin") }, "no CIFAR files for train"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			files := cifar100(3, 3)
@@ -205,7 +205,7 @@ func TestOpenFolder(t *testing.T) {
 	require.Equal(t, 4, itself.Len())
 
 	_, err = Open(t.TempDir(), Train)
-	require.ErrorContains(t, err, "no folder of a class in it")
+	require.ErrorContains(t, err, "no class folders")
 	empty := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(empty, "a"), 0o755))
 	_, err = Open(empty, Train)

@@ -7,9 +7,8 @@ import (
 	"path/filepath"
 )
 
-// Digest is the SHA-256 of the list of images, labels and classes, in
-// hexadecimal. It does not depend on where the data set lies, nor on what is in
-// the images.
+// Digest returns the SHA-256 of the classes and the list of file names and labels, in
+// hexadecimal. It does not depend on the folder, nor on the pixels.
 func (d *Dataset) Digest() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "classes %q\n", d.Classes)

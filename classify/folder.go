@@ -9,7 +9,7 @@ import (
 	"scalenet/imaging"
 )
 
-// folder is images as files.
+// folder has images as files.
 type folder struct{ files []string }
 
 func (f *folder) name(i int) string { return f.files[i] }
@@ -18,9 +18,9 @@ func (f *folder) load(i int) (*imaging.Image, error) {
 	return imaging.Load(f.files[i], imaging.Limits{})
 }
 
-// openFolder reads a folder that has a folder of images for each class. The
-// classes are in the order of their names, and so are the images of each;
-// subfolders are entered, links to folders too (imaging.List).
+// openFolder reads a folder that has one folder of images per class, as torchvision's
+// ImageFolder. Classes are sorted by name, and the images of a class by path. The folders
+// are searched recursively, and links to folders are followed (imaging.List).
 func openFolder(path string) (*Dataset, error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -44,7 +44,7 @@ func openFolder(path string) (*Dataset, error) {
 		d.Classes = append(d.Classes, e.Name())
 	}
 	if len(d.Classes) == 0 {
-		return nil, fmt.Errorf("%s: no folder of a class in it, and none of CIFAR's files", path)
+		return nil, fmt.Errorf("%s: no class folders and no CIFAR files in it", path)
 	}
 	if d.Len() == 0 {
 		return nil, fmt.Errorf("%s: no images in the folders of its %d classes", path, len(d.Classes))

@@ -8,17 +8,17 @@ import (
 	"scalenet/prefetch"
 )
 
-// Skipped collects the images that could not be read and were left out. A nil
-// Skipped leaves none out: they are errors.
+// Skipped records images that could not be read and were skipped. With a nil Skipped,
+// an image that cannot be read is an error.
 type Skipped struct {
-	// Tell is called once for each such image, with the error that names it.
-	Tell func(error)
+	// Report, if not nil, is called once per such image, with an error that names it.
+	Report func(error)
 
 	mu   sync.Mutex
 	seen map[string]bool
 }
 
-// Count is the number of different images left out so far.
+// Count returns the number of different images skipped so far.
 func (s *Skipped) Count() int {
 	if s == nil {
 		return 0
@@ -28,7 +28,7 @@ func (s *Skipped) Count() int {
 	return len(s.seen)
 }
 
-// skips notes an image; false when it may not be left out.
+// skips records an image. It returns false if the image must not be skipped.
 func (s *Skipped) skips(name string, err error) bool {
 	if s == nil {
 		return false
@@ -40,30 +40,30 @@ func (s *Skipped) skips(name string, err error) bool {
 			s.seen = map[string]bool{}
 		}
 		s.seen[name] = true
-		if s.Tell != nil {
-			s.Tell(err)
+		if s.Report != nil {
+			s.Report(err)
 		}
 	}
 	return true
 }
 
-// batches makes the batches of a data set.
+// batches makes the batches of a dataset.
 type batches struct {
 	config  *Config
 	data    *Dataset
 	skipped *Skipped
 }
 
-// workers is how many batches are made at once, ahead how many wait at most.
+// workers returns the arguments of prefetch.New.
 func workers() (workers, ahead int) {
 	n := runtime.GOMAXPROCS(0)
 	return n, 2 * n
 }
 
-// NewLoader makes the training batches of a configuration: shuffled anew in
-// every epoch, all of Config.Batch images (the last one is filled up from the
-// start of the epoch), changed at random. What a batch holds depends on the
-// configuration's seed, its epoch and its place only. Close it.
+// NewLoader returns a loader of training batches, shuffled in each epoch and augmented.
+// Each batch has Config.Batch images: the last one of an epoch is filled up with images
+// from the start of the epoch. A batch depends only on the seed of the configuration,
+// the epoch, and the position in the epoch. The caller must close the loader.
 func NewLoader(c Config, data *Dataset, skipped *Skipped) (*prefetch.Loader[*Batch], error) {
 	if data.Len() == 0 {
 		return nil, fmt.Errorf("%s: no images", data.Path)
@@ -73,32 +73,32 @@ func NewLoader(c Config, data *Dataset, skipped *Skipped) (*prefetch.Loader[*Bat
 	at, ahead := workers()
 	return prefetch.New(count, at, ahead, func(epoch int) func(int) (*Batch, error) {
 		order := prefetch.Rand(c.Train.Seed, epoch, -1).Perm(data.Len())
-		return func(batch int) (*Batch, error) { return b.forTraining(epoch, batch, order) }
+		return func(batch int) (*Batch, error) { return b.trainBatch(epoch, batch, order) }
 	}), nil
 }
 
-// newTestLoader makes batches of all images in their order, as tests see them.
+// newTestLoader returns a loader of evaluation batches, with all images in order.
 func newTestLoader(c Config, data *Dataset, batch int, skipped *Skipped) *prefetch.Loader[*Batch] {
 	b := &batches{&c, data, skipped}
 	at, ahead := workers()
 	return prefetch.New((data.Len()+batch-1)/batch, at, ahead, func(int) func(int) (*Batch, error) {
-		return func(i int) (*Batch, error) { return b.forTest(i*batch, batch) }
+		return func(i int) (*Batch, error) { return b.testBatch(i*batch, batch) }
 	})
 }
 
-func (b *batches) forTraining(epoch, index int, order []int) (*Batch, error) {
+func (b *batches) trainBatch(epoch, index int, order []int) (*Batch, error) {
 	n := b.config.Batch
 	batch := newBatch(n, b.config.Input.Size)
 	for i := range n {
 		place := index*n + i
 		random := prefetch.Rand(b.config.Train.Seed, epoch, place)
-		// The next image takes the place of one that cannot be read.
+		// An image that cannot be read is replaced by the next one.
 		for try := 0; ; try++ {
 			at := order[(place+try)%len(order)]
 			image, err := b.data.Image(at)
 			if err == nil {
 				batch.Labels[i], batch.Names[i] = b.data.Labels[at], b.data.Name(at)
-				batch.fill(i, b.config.forTraining(image, random))
+				batch.fill(i, b.config.trainTransform(image, random))
 				break
 			}
 			if !b.skipped.skips(b.data.Name(at), err) {
@@ -112,7 +112,7 @@ func (b *batches) forTraining(epoch, index int, order []int) (*Batch, error) {
 	return batch, nil
 }
 
-func (b *batches) forTest(first, n int) (*Batch, error) {
+func (b *batches) testBatch(first, n int) (*Batch, error) {
 	batch := newBatch(n, b.config.Input.Size)
 	for i := range n {
 		at := first + i
@@ -128,7 +128,7 @@ func (b *batches) forTest(first, n int) (*Batch, error) {
 			return nil, err
 		}
 		batch.Labels[i], batch.Names[i] = b.data.Labels[at], b.data.Name(at)
-		batch.fill(i, b.config.forTest(image))
+		batch.fill(i, b.config.testTransform(image))
 	}
 	return batch, nil
 }

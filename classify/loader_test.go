@@ -123,7 +123,7 @@ func TestCorruptImage(t *testing.T) {
 	require.ErrorContains(t, err, bad)
 
 	var told []error
-	skipped := &Skipped{Tell: func(err error) { told = append(told, err) }}
+	skipped := &Skipped{Report: func(err error) { told = append(told, err) }}
 	l, err = NewLoader(c, data, skipped)
 	require.NoError(t, err)
 	defer l.Close()
@@ -186,7 +186,7 @@ func TestAugment(t *testing.T) {
 		}
 		require.NotEqual(t, [2]int{-9, -9}, found)
 		corners[found] = true
-		if in := flip.forTraining(m, prefetch.Rand(2, 0, i)); !slices.Equal(in.Pix, m.Pix) {
+		if in := flip.trainTransform(m, prefetch.Rand(2, 0, i)); !slices.Equal(in.Pix, m.Pix) {
 			require.Equal(t, m.FlipHorizontal().Pix, in.Pix)
 			flipped++
 		}
@@ -215,7 +215,7 @@ func TestLighting(t *testing.T) {
 	var sum, squares [3]float64
 	const n = 2000
 	for i := range n {
-		in := c.forTraining(m, prefetch.Rand(5, 0, i))
+		in := c.trainTransform(m, prefetch.Rand(5, 0, i))
 		for k, v := range in.shift {
 			sum[k] += float64(v)
 			squares[k] += float64(v) * float64(v)

@@ -8,8 +8,7 @@ import (
 	"scalenet/nn"
 )
 
-// Model is a classifier: its configuration, the classes it knows and its
-// parameters, which all its graphs share.
+// Model is a classifier: its configuration, class names and parameters.
 type Model struct {
 	Config  Config
 	Classes []string
@@ -18,12 +17,12 @@ type Model struct {
 	network backbone.Network
 }
 
-// New makes a model with random parameters that depend on the seed only.
+// New returns a model with randomly initialised parameters, which depend only on seed.
 func New(c Config, classes []string, seed uint64) (*Model, error) {
 	return assemble(c, classes, nn.NewParams(seed))
 }
 
-// assemble makes a model whose parameters go to an empty set.
+// assemble returns a model, and adds its parameters to params, which must be empty.
 func assemble(c Config, classes []string, params *nn.Params) (*Model, error) {
 	c, err := c.Resolve()
 	if err != nil {
@@ -44,7 +43,7 @@ func assemble(c Config, classes []string, params *nn.Params) (*Model, error) {
 	return m, nil
 }
 
-// Metadata describes the model in its file: the resolved configuration and the
+// Metadata returns the metadata of the model file: the resolved configuration and the
 // class names.
 func (m *Model) Metadata() map[string]string {
 	return checkpoint.Describe(checkpoint.ClassifierKey, m.Config.YAML(), m.Classes)
@@ -55,11 +54,11 @@ func (m *Model) Save(path string) error {
 	return checkpoint.Save(path, &checkpoint.File{Metadata: m.Metadata(), Tensors: m.Params.Tensors()})
 }
 
-// Init takes from a file the parameters that have the model's names and shapes
-// and reports what matched, was missing, left over or of another shape.
+// Init loads the parameters in a file whose name and shape match. The report lists
+// matched, missing and unexpected keys, and shapes that differ.
 func (m *Model) Init(path string) (checkpoint.Report, error) { return m.Params.Load(path) }
 
-// Load reads a model that Save or a training run wrote, see [nn.ReadModel].
+// Load reads a model file written by Save or by a training run, see [nn.ReadModel].
 func Load(path string, options ...checkpoint.Option) (*Model, error) {
 	r, err := checkpoint.Open(path, options...)
 	if err != nil {

@@ -21,48 +21,50 @@ import (
 	"scalenet/train"
 )
 
-// Search finds a network for a data set as the paper does: it trains a seed,
-// allocates the neurons by what the seed learned, and trains the outcome from
-// scratch; beside it the even allocation under the same budget.
+// Search finds a network for a data set as the paper does. It trains a seed network,
+// allocates neurons by the importance learned in it, and trains the resulting network
+// from scratch. For comparison it trains the even allocation with the same budget.
 type Search struct {
 	// Data and Val are the paths of training and validation data.
 	Data string `yaml:"data"`
 	Val  string `yaml:"val,omitempty"`
-	// Share is the seed's neurons at each scale in parts of the planes.
-	Share float64 `yaml:"share"`
-	// Budget and Exponent are those of allocate.Seed.Allocate.
+	// SeedFraction is the number of neurons per scale of the seed network, as a fraction
+	// of the planes of the stage, see [allocate.SeedNetwork].
+	SeedFraction float64 `yaml:"share"`
+	// Budget and Exponent are the arguments of [allocate.Seed.Allocate].
 	Budget   allocate.Budget `yaml:"budget"`
 	Exponent float64         `yaml:"exponent"`
-	// Networks are trained after the seed; the even one alone needs none.
+	// Networks are the allocations to train. Without ByImportance, no seed network is
+	// trained.
 	Networks []allocate.Method `yaml:"networks,flow"`
-	// Config is that of all trainings; its network is the seed.
+	// Config is the configuration of all training runs. Its backbone is the seed network.
 	Config Config `yaml:"config"`
 }
 
-// Found is a line of a search's outcome.
-type Found struct {
+// SearchResult describes one trained network of a search.
+type SearchResult struct {
 	Network string `json:"network"`
 	Neurons int    `json:"neurons"`
 	Params  int    `json:"params"`
 	MACs    int    `json:"macs"`
-	// Top1 and Top5 are the accuracies of the run's last evaluation.
+	// Top1 and Top5 are the accuracies in the last evaluation of the run, from 0 to 1.
 	Top1 float64 `json:"top1"`
 	Top5 float64 `json:"top5"`
 }
 
-// The files and folders of a search, besides a folder for each network.
+// The files and folders of a search, in addition to one folder per network.
 const (
 	searchFile       = "search.yaml"
 	seedFolder       = "seed"
 	allocationFolder = "allocation"
-	foundFile        = "found"
+	resultsFile      = "found"
 )
 
-// Resolve makes the configuration's network the seed, whatever structure it
-// has, and checks everything that can be checked before days of training.
+// Resolve replaces the structure in the configuration by that of the seed network, and
+// checks everything that can be checked before training.
 func (s Search) Resolve() (Search, error) {
 	var err error
-	if s.Config.Backbone, err = allocate.Seeded(s.Config.Backbone, s.Config.Input.Size, s.Share); err != nil {
+	if s.Config.Backbone, err = allocate.SeedNetwork(s.Config.Backbone, s.Config.Input.Size, s.SeedFraction); err != nil {
 		return s, err
 	}
 	if s.Config, err = s.Config.Resolve(); err != nil {
@@ -82,13 +84,13 @@ func (s Search) Resolve() (Search, error) {
 	if _, err := allocate.Even(s.Config.Backbone, s.Budget); err != nil {
 		return s, err
 	}
-	return s, allocate.Try(s.Config.Backbone, s.Budget, s.Exponent)
+	return s, allocate.Validate(s.Config.Backbone, s.Budget, s.Exponent)
 }
 
-// YAML is the search as text that ReadSearch reads.
+// YAML returns the search as text that ReadSearch reads.
 func (s Search) YAML() string { return config.YAML(s) }
 
-// ReadSearch reads the search that was begun in a folder.
+// ReadSearch reads the search that was started in a folder.
 func ReadSearch(dir string) (Search, error) {
 	s := Search{Config: Default()}
 	path := filepath.Join(dir, searchFile)
@@ -108,21 +110,21 @@ func ReadSearch(dir string) (Search, error) {
 	return s, nil
 }
 
-// New is an error when the folder has a search, or what one would write over.
+// New returns an error if the folder has a search, or files that a search would replace.
 func (s Search) New(dir string) error {
 	path := filepath.Join(dir, searchFile)
 	if _, err := os.Stat(path); err == nil {
-		return fmt.Errorf("%s: a search is there already; continue it with --resume or choose another --out", path)
+		return fmt.Errorf("%s: a search already exists; continue it with --resume or choose another --out", path)
 	}
-	for _, name := range []string{seedFolder, string(allocate.ByImportance), string(allocate.Evenly), allocationFolder, foundFile + ".json", foundFile + ".md"} {
+	for _, name := range []string{seedFolder, string(allocate.ByImportance), string(allocate.Evenly), allocationFolder, resultsFile + ".json", resultsFile + ".md"} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-			return fmt.Errorf("%s: is there already and is not of a search: choose another --out", filepath.Join(dir, name))
+			return fmt.Errorf("%s: already exists and is not part of a search: choose another --out", filepath.Join(dir, name))
 		}
 	}
 	return nil
 }
 
-// Begin makes the folder of a new search. One that has a search is an error.
+// Begin creates the folder of a new search. It returns the error of New.
 func (s Search) Begin(dir string) error {
 	path := filepath.Join(dir, searchFile)
 	if err := s.New(dir); err != nil {
@@ -137,15 +139,15 @@ func (s Search) Begin(dir string) error {
 	})
 }
 
-// Fit trains a network in a folder, from the beginning or on from where it was
-// stopped.
+// Fit trains a network in a folder, from the beginning or, with resume, from the saved
+// state.
 type Fit func(ctx context.Context, c Config, dir string, resume bool) error
 
-// Run does what is left of a resolved search in its folder, each network in a
-// folder of its own, and gives the outcome, which it writes there too. tell is
-// told what comes next.
-func (s Search) Run(ctx context.Context, dir string, classes int, fit Fit, tell func(string)) ([]Found, error) {
-	var found []Found
+// Run does the remaining steps of a resolved search in dir, each network in its own
+// subfolder. It returns one result per network, and writes the results to dir. report
+// is called with a line of text before each step.
+func (s Search) Run(ctx context.Context, dir string, classes int, fit Fit, report func(string)) ([]SearchResult, error) {
+	var results []SearchResult
 	allocates, count := slices.Contains(s.Networks, allocate.ByImportance), len(s.Networks)
 	if allocates {
 		count++ // the seed
@@ -153,13 +155,13 @@ func (s Search) Run(ctx context.Context, dir string, classes int, fit Fit, tell 
 	train := func(name string, network backbone.Config) error {
 		c := s.Config
 		c.Backbone = network
-		title := fmt.Sprintf("%s (network %d of %d): ", name, len(found)+1, count)
-		result, err := fitOnce(ctx, c, filepath.Join(dir, name), fit, func(what string) { tell(title + what) })
+		title := fmt.Sprintf("%s (network %d of %d): ", name, len(results)+1, count)
+		result, err := fitOnce(ctx, c, filepath.Join(dir, name), fit, func(what string) { report(title + what) })
 		if err != nil {
 			return err
 		}
-		line, err := s.found(name, network, classes, result)
-		found = append(found, line)
+		line, err := s.result(name, network, classes, result)
+		results = append(results, line)
 		return err
 	}
 	if allocates {
@@ -168,7 +170,7 @@ func (s Search) Run(ctx context.Context, dir string, classes int, fit Fit, tell 
 		}
 	}
 	for _, m := range s.Networks {
-		network, err := s.allocation(dir, m, tell)
+		network, err := s.allocation(dir, m, report)
 		if err != nil {
 			return nil, err
 		}
@@ -176,23 +178,23 @@ func (s Search) Run(ctx context.Context, dir string, classes int, fit Fit, tell 
 			return nil, err
 		}
 	}
-	return found, writeFound(dir, found)
+	return results, saveResults(dir, results)
 }
 
-// fitOnce trains what isn't trained yet.
-func fitOnce(ctx context.Context, c Config, dir string, fit Fit, tell func(string)) (*train.Result, error) {
+// fitOnce trains a network, unless its training is complete.
+func fitOnce(ctx context.Context, c Config, dir string, fit Fit, report func(string)) (*train.Result, error) {
 	result, err := train.ReadResult(dir)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case result == nil:
-		tell("training")
+		report("training")
 	case result.Done:
-		tell("trained already")
+		report("already trained")
 		return result, nil
 	default:
-		tell(fmt.Sprintf("training goes on after step %d", result.Step))
+		report(fmt.Sprintf("resuming after step %d", result.Step))
 	}
 	if err := fit(ctx, c, dir, result != nil); err != nil {
 		return nil, err
@@ -200,22 +202,22 @@ func fitOnce(ctx context.Context, c Config, dir string, fit Fit, tell func(strin
 	return train.ReadResult(dir)
 }
 
-// allocation makes the structure of a network, with report and images, or
-// takes the one that is there.
-func (s Search) allocation(dir string, method allocate.Method, tell func(string)) (backbone.Config, error) {
+// allocation computes the structure of a network and writes it with report and charts,
+// or reads it if it already exists.
+func (s Search) allocation(dir string, method allocate.Method, report func(string)) (backbone.Config, error) {
 	folder := filepath.Join(dir, allocationFolder)
 	path := filepath.Join(folder, string(method)+".json")
 	config := s.Config.Backbone
 	rows, err := backbone.ReadStructure(path)
 	if err == nil {
-		tell(path + ": there already")
+		report(path + ": already exists")
 		config.Structure = rows
 		return config, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return config, err
 	}
-	tell(path + ": allocating")
+	report(path + ": allocating")
 	a, err := s.allocate(filepath.Join(dir, seedFolder, train.LastFile), method)
 	if err != nil {
 		return config, err
@@ -237,9 +239,9 @@ func (s Search) allocate(seed string, method allocate.Method) (*allocate.Allocat
 	return trained.Allocate(s.Budget, s.Exponent)
 }
 
-// found describes a trained network.
-func (s Search) found(name string, config backbone.Config, classes int, result *train.Result) (Found, error) {
-	f := Found{Network: name, Top1: result.Figure(Top1), Top5: result.Figure(Top5)}
+// result describes a trained network.
+func (s Search) result(name string, config backbone.Config, classes int, result *train.Result) (SearchResult, error) {
+	f := SearchResult{Network: name, Top1: result.Metric(Top1), Top5: result.Metric(Top5)}
 	for _, row := range config.Structure {
 		for _, n := range row[:len(row)-1] {
 			f.Neurons += n
@@ -257,37 +259,37 @@ func (s Search) found(name string, config backbone.Config, classes int, result *
 	return f, err
 }
 
-// foundHeader are the columns of the outcome.
-var foundHeader = []string{"network", "neurons", "parameters", "multiply-adds", "top-1 error %", "top-5 error %"}
+// resultsHeader has the column headers of the results.
+var resultsHeader = []string{"network", "neurons", "parameters", "multiply-adds", "top-1 error %", "top-5 error %"}
 
-func (f Found) cells() []string {
+func (f SearchResult) cells() []string {
 	percent := func(accuracy float64) string { return fmt.Sprintf("%.2f", 100*(1-accuracy)) }
 	return []string{f.Network, fmt.Sprint(f.Neurons), fmt.Sprint(f.Params), fmt.Sprint(f.MACs), percent(f.Top1), percent(f.Top5)}
 }
 
-// WriteFound prints the outcome of a search.
-func WriteFound(w io.Writer, found []Found) error {
+// WriteResults prints the results of a search as a table.
+func WriteResults(w io.Writer, results []SearchResult) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, strings.Join(foundHeader, "\t")+"\t")
-	for _, f := range found {
+	fmt.Fprintln(t, strings.Join(resultsHeader, "\t")+"\t")
+	for _, f := range results {
 		fmt.Fprintln(t, strings.Join(f.cells(), "\t")+"\t")
 	}
 	return t.Flush()
 }
 
-// writeFound writes the outcome into the folder, as JSON and as Markdown.
-func writeFound(dir string, found []Found) error {
-	err := checkpoint.WriteAtomic(filepath.Join(dir, foundFile+".json"), func(w io.Writer) error {
+// saveResults writes the results to the folder, as JSON and as Markdown.
+func saveResults(dir string, results []SearchResult) error {
+	err := checkpoint.WriteAtomic(filepath.Join(dir, resultsFile+".json"), func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
-		return e.Encode(found)
+		return e.Encode(results)
 	})
 	if err != nil {
 		return err
 	}
-	return checkpoint.WriteAtomic(filepath.Join(dir, foundFile+".md"), func(w io.Writer) error {
-		text := "| " + strings.Join(foundHeader, " | ") + " |\n|" + strings.Repeat("---|", len(foundHeader)) + "\n"
-		for _, f := range found {
+	return checkpoint.WriteAtomic(filepath.Join(dir, resultsFile+".md"), func(w io.Writer) error {
+		text := "| " + strings.Join(resultsHeader, " | ") + " |\n|" + strings.Repeat("---|", len(resultsHeader)) + "\n"
+		for _, f := range results {
 			text += "| " + strings.Join(f.cells(), " | ") + " |\n"
 		}
 		_, err := io.WriteString(w, text)

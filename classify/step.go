@@ -13,12 +13,12 @@ type training struct {
 	plan               *engine.Plan
 	in                 inputs
 	size               int
-	labels, seed, loss *nn.Node // seed: the gradient of the loss
+	labels, seed, loss *nn.Node // seed is the upstream gradient of the loss
 	gradients          map[*nn.Param]engine.Memory
 }
 
-// TrainingBytes is the least memory in bytes that training takes on the device:
-// what a step keeps, and the parameters with what belongs to them.
+// TrainingBytes returns the minimum device memory of training in bytes: activations,
+// parameters, gradients and optimiser state.
 func (m *Model) TrainingBytes(dev engine.Device) (int, error) {
 	spec, _, err := m.trainingSpec(&training{})
 	if err != nil {
@@ -28,7 +28,7 @@ func (m *Model) TrainingBytes(dev engine.Device) (int, error) {
 	return n + train.ParamsBytes(m.Params, m.Config.Train), err
 }
 
-// trainingSpec is a training step as it is compiled.
+// trainingSpec builds the graph of a training step and returns its gradients.
 func (m *Model) trainingSpec(t *training) (spec engine.Spec, grads []nn.Gradient, err error) {
 	g := nn.NewGraph(m.Params, true)
 	if err := nn.Build(func() {
@@ -47,7 +47,7 @@ func (m *Model) trainingSpec(t *training) (spec engine.Spec, grads []nn.Gradient
 	return engine.Spec{Graph: g, Stages: [][]*nn.Node{outputs}, Features: m.Config.Train.Precision.Features()}, grads, nil
 }
 
-// compileTraining plans a training step.
+// compileTraining compiles the graph of a training step.
 func (m *Model) compileTraining(dev engine.Device, store *engine.Store) (*training, error) {
 	t := &training{size: m.Config.Input.Size, gradients: map[*nn.Param]engine.Memory{}}
 	spec, grads, err := m.trainingSpec(t)
@@ -64,7 +64,7 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store) (*traini
 	return t, nil
 }
 
-// run computes a batch's loss, and the gradients of the loss times scale.
+// run computes the loss of a batch, and the gradients of the loss times scale.
 func (t *training) run(ctx context.Context, b *Batch, scale float32) (loss float32, err error) {
 	if err := t.plan.Write(t.seed, []float32{scale}); err != nil {
 		return 0, err

@@ -153,7 +153,7 @@ func TestRank(t *testing.T) {
 		require.Equal(t, c.want, rank(c.logits, c.class), "%v %d", c.logits, c.class)
 	}
 	_, err := softmax([]float32{1, nan})
-	require.ErrorContains(t, err, "not a number")
+	require.ErrorContains(t, err, "NaN")
 	list, err := softmax([]float32{-1e30, 1e30, 0})
 	require.NoError(t, err)
 	require.Equal(t, Prediction{1, 1}, list[0])

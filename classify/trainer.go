@@ -8,7 +8,7 @@ import (
 	"scalenet/train"
 )
 
-// Trainer is a model on a device as package train wants it.
+// Trainer implements train.Model for a classifier on a device.
 type Trainer struct {
 	model   *Model
 	store   *engine.Store
@@ -21,9 +21,8 @@ type Trainer struct {
 
 var _ train.Model[*Batch] = (*Trainer)(nil)
 
-// NewTrainer prepares the training of a model. val, which must have the model's
-// classes, is what Evaluate measures on; images of it that cannot be read go
-// to skipped.
+// NewTrainer returns a trainer that evaluates on val, which must have the classes of the
+// model. Validation images that cannot be read are recorded in skipped.
 func NewTrainer(m *Model, dev engine.Device, val *Dataset, skipped *Skipped) (*Trainer, error) {
 	t := &Trainer{model: m, store: engine.NewStore(dev, m.Params), val: val, skipped: skipped}
 	t.test = newDeviceModel(m, dev, t.store, Options{Batch: min(m.Config.Batch, 64)})
@@ -78,8 +77,7 @@ func (t *Trainer) Tensors() ([]checkpoint.Tensor, error) {
 // Metadata implements train.Model.
 func (t *Trainer) Metadata() map[string]string { return t.model.Metadata() }
 
-// Restore implements train.Model. Another configuration and other classes are
-// an error.
+// Restore implements train.Model. It returns an error if configuration or classes differ.
 func (t *Trainer) Restore(f *checkpoint.File) error {
 	if err := train.Resumable(f.Metadata, checkpoint.ClassifierKey, Parse, t.model.Config, t.model.Classes); err != nil {
 		return err
@@ -87,11 +85,10 @@ func (t *Trainer) Restore(f *checkpoint.File) error {
 	return train.RestoreParams(t.store, f)
 }
 
-// Changed implements train.Model: running statistics are continued from the
-// host's values.
+// Changed implements train.Model: it copies the running statistics to the host.
 func (t *Trainer) Changed() error { return t.store.Download() }
 
-// Close frees the device's memory.
+// Close frees the device memory.
 func (t *Trainer) Close() {
 	if t.step != nil {
 		t.step.plan.Close()

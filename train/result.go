@@ -81,8 +81,8 @@ func evaluated(path string, row int) ([]Metric, error) {
 	return list, nil
 }
 
-// Figure returns a metric of the last evaluation by name, NaN if there is no such metric.
-func (r *Result) Figure(name string) float64 {
+// Metric returns a metric of the last evaluation by name, NaN if there is no such metric.
+func (r *Result) Metric(name string) float64 {
 	if v, ok := find(r.Evaluated, name); ok {
 		return v
 	}

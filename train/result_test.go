@@ -44,8 +44,8 @@ func TestReadResult(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, want, result.Evaluated, "the averages were evaluated")
 	require.Equal(t, "AP", result.Evaluated[0].Name)
-	require.Equal(t, result.Evaluated[1].Value, result.Figure("AP50"))
-	require.True(t, math.IsNaN(result.Figure("AP75")))
+	require.Equal(t, result.Evaluated[1].Value, result.Metric("AP50"))
+	require.True(t, math.IsNaN(result.Metric("AP75")))
 
 	// Killed between the state and the model: the model is older or missing.
 	last := filepath.Join(dir, LastFile)

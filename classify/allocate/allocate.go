@@ -9,21 +9,20 @@ import (
 	"scalenet/backbone"
 )
 
-// Allocation is the neurons of every block.
+// Allocation has the number of neurons per scale and block.
 type Allocation struct {
 	Method Method
-	// Config is the new network's, its structure included.
+	// Config is the configuration of the new network, including the structure.
 	Config backbone.Config
 	Budget Budget
 	Blocks []Block
 
-	// Seed and Exponent are what the neurons were chosen by; Seed is nil where
-	// they were not.
+	// Seed and Exponent are the input of [Seed.Allocate]. Seed is nil for other methods.
 	Seed     *Seed
 	Exponent float64
 }
 
-// Method is how an allocation came about.
+// Method says how an allocation was made.
 type Method string
 
 const (
@@ -35,16 +34,16 @@ const (
 // Block is a block of the new network.
 type Block struct {
 	backbone.SABlock     // with the new numbers of neurons
-	Limit            int // O_k, or the number of neurons
-	Used             int
-	// Threshold is the score of the last neuron that was kept.
+	Limit            int // budget of the block, O_k, in the unit of Budget.Kind
+	Used             int // cost of the neurons, in the same unit
+	// Threshold is the lowest score of a kept neuron.
 	Threshold float64
-	// kept says of each scale's neurons in the seed which were kept.
+	// kept says which neurons of the seed network are kept: scale, channel.
 	kept [][]bool
 }
 
-// Given is the allocation that a network has.
-func Given(config backbone.Config) (*Allocation, error) {
+// Current returns the allocation that a network has.
+func Current(config backbone.Config) (*Allocation, error) {
 	config, blocks, err := describe(config)
 	if err != nil {
 		return nil, err
@@ -77,7 +76,7 @@ func noSABlocks(config backbone.Config) error {
 	return fmt.Errorf("backbone.name %q: the network has no SA blocks, so there are no scales to allocate neurons to", config.Name)
 }
 
-// finish puts the blocks' neurons into the configuration.
+// finish sets the structure in the configuration from the blocks.
 func (a *Allocation) finish() *Allocation {
 	a.Config.Structure = nil
 	for _, b := range a.Blocks {
@@ -90,17 +89,17 @@ func (a *Allocation) finish() *Allocation {
 	return a
 }
 
-// maxExponent keeps O^b within what a float64 tells apart.
+// maxExponent keeps O^b within the range of float64.
 const maxExponent = 10
 
-// Allocate keeps in each block the neurons with the highest score |gamma| / O^b
-// while their cost stays within the budget: the first one that would exceed it
-// ends the block, so that a larger budget keeps what a smaller one does and
-// more. Of equal scores the cheaper neuron comes first, then the finer scale,
-// then the lower channel. A scale may get no neurons.
+// Allocate keeps in each block the neurons with the highest score |gamma| / O^exponent,
+// where O is the cost of a neuron in multiply-adds. Selection in a block stops at the
+// first neuron that exceeds the budget, so a larger budget keeps all neurons of a smaller
+// one. Ties are broken by lower cost, then finer scale, then lower channel. A scale may
+// get no neurons.
 //
-// A budget of neurons is met exactly; it is an error when the seed has fewer.
-// It is an error when not even the first neuron fits.
+// A budget of neurons is used exactly. It is an error if the seed network has fewer
+// neurons in a block, or if the first neuron of a block exceeds the budget.
 func (s *Seed) Allocate(budget Budget, exponent float64) (*Allocation, error) {
 	if err := budget.check(s.Blocks); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Path, err)
@@ -119,36 +118,37 @@ func (s *Seed) Allocate(budget Budget, exponent float64) (*Allocation, error) {
 	return a.finish(), nil
 }
 
-// Try tells before a seed is trained what Allocate may say of the budget and the
-// exponent once it is: whichever neuron turns out to be the best must fit.
-func Try(seed backbone.Config, budget Budget, exponent float64) error {
+// Validate returns the error that Allocate could return for the budget and the exponent
+// after the seed network is trained. It requires that the most expensive neuron of each
+// block fits, because it may get the highest score.
+func Validate(seed backbone.Config, budget Budget, exponent float64) error {
 	config, blocks, err := describe(seed)
 	if err != nil {
 		return err
 	}
-	dear := &Seed{Path: "seed network", Config: config, Blocks: blocks}
+	worst := &Seed{Path: "seed network", Config: config, Blocks: blocks}
 	for _, b := range blocks {
 		importance := make([][]float64, len(b.Scales))
 		for l, s := range b.Scales {
-			importance[l] = slices.Repeat([]float64{float64(b.NeuronMACs(l))}, s.Neurons) // the dearest first
+			importance[l] = slices.Repeat([]float64{float64(b.NeuronMACs(l))}, s.Neurons) // the most expensive first
 		}
-		dear.Importance = append(dear.Importance, importance)
+		worst.Importance = append(worst.Importance, importance)
 	}
-	if _, err := dear.Allocate(budget, exponent); err != nil {
+	if _, err := worst.Allocate(budget, exponent); err != nil {
 		return err
 	}
-	_, err = dear.Allocate(budget, 0)
+	_, err = worst.Allocate(budget, 0)
 	return err
 }
 
-// neuron is one of a seed's block.
+// neuron is a neuron of a block of the seed network.
 type neuron struct {
 	scale, channel int
 	score          float64
 	macs           int
 }
 
-// rank sorts a block's neurons, the best first.
+// rank returns the neurons of a block in descending score order.
 func rank(block backbone.SABlock, importance [][]float64, exponent float64) []neuron {
 	var all []neuron
 	for l := range block.Scales {
@@ -163,7 +163,7 @@ func rank(block backbone.SABlock, importance [][]float64, exponent float64) []ne
 	return all
 }
 
-// keep takes ranked neurons while they fit.
+// keep selects ranked neurons until the budget is exceeded.
 func keep(block backbone.SABlock, ranked []neuron, budget Budget) (Block, error) {
 	b := Block{SABlock: block, Limit: budget.limit(block), kept: make([][]bool, len(block.Scales))}
 	b.Scales = slices.Clone(block.Scales)
@@ -172,7 +172,7 @@ func keep(block backbone.SABlock, ranked []neuron, budget Budget) (Block, error)
 		b.Scales[l].Neurons = 0
 	}
 	if budget.Kind == Neurons && len(ranked) < b.Limit {
-		return b, fmt.Errorf("a budget of %d neurons, but the seed has %d", b.Limit, len(ranked))
+		return b, fmt.Errorf("a budget of %d neurons, but the seed network has %d", b.Limit, len(ranked))
 	}
 	for _, n := range ranked {
 		cost := budget.cost(block, n.scale)
@@ -185,16 +185,16 @@ func keep(block backbone.SABlock, ranked []neuron, budget Budget) (Block, error)
 		b.Threshold = n.score
 	}
 	if b.Used == 0 {
-		return b, fmt.Errorf("a budget of %d multiply-adds doesn't hold the best neuron, which takes %d at scale %d",
+		return b, fmt.Errorf("the budget of %d multiply-adds is too small for the neuron with the highest score, which takes %d at scale %d",
 			b.Limit, budget.cost(block, ranked[0].scale), ranked[0].scale+1)
 	}
 	return b, nil
 }
 
-// Even splits each block's budget into equal numbers of neurons for the scales;
-// what is left gives one more to each scale, from the finest on, for which it
-// suffices. So a budget of neurons is met exactly. Of the network's structure
-// only the sides count.
+// Even allocates the same number of neurons to each scale of a block. The rest of the
+// budget adds one neuron per scale, from the finest scale on, where it suffices. A budget
+// of neurons is used exactly. Only the sizes in the structure of config are used, not its
+// neurons.
 func Even(config backbone.Config, budget Budget) (*Allocation, error) {
 	config, blocks, err := describe(config)
 	if err != nil {
@@ -225,7 +225,7 @@ func Even(config backbone.Config, budget Budget) (*Allocation, error) {
 			}
 		}
 		if b.Used == 0 {
-			return nil, fmt.Errorf("%s: a budget of %d multiply-adds doesn't hold a neuron of any scale", block.Name, b.Limit)
+			return nil, fmt.Errorf("%s: the budget of %d multiply-adds is too small for a neuron of any scale", block.Name, b.Limit)
 		}
 		a.Blocks = append(a.Blocks, b)
 	}

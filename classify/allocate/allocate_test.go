@@ -117,9 +117,9 @@ func TestAllocateErrors(t *testing.T) {
 		exponent float64
 		want     string
 	}{
-		{"best neuron doesn't fit", macs(0.4), 0, "seed.safetensors: layer1.0: a budget of 230 multiply-adds doesn't hold the best neuron, which takes 288 at scale 1"},
-		{"no multiply-adds", macs(1e-9), 0, "a budget of 0 multiply-adds"},
-		{"more neurons than there are", neurons(4), 0, "seed.safetensors: layer1.0: a budget of 4 neurons, but the seed has 3"},
+		{"best neuron doesn't fit", macs(0.4), 0, "seed.safetensors: layer1.0: the budget of 230 multiply-adds is too small for the neuron with the highest score, which takes 288 at scale 1"},
+		{"no multiply-adds", macs(1e-9), 0, "the budget of 0 multiply-adds"},
+		{"more neurons than there are", neurons(4), 0, "seed.safetensors: layer1.0: a budget of 4 neurons, but the seed network has 3"},
 		{"no neurons", neurons(0), 0, "neurons [0]"},
 		{"too few stages", neurons(), 0, "want one number above 0 for each of 1 stages"},
 		{"too many stages", neurons(1, 1), 0, "neurons [1 1]"},
@@ -143,17 +143,17 @@ func TestAllocateErrors(t *testing.T) {
 	config, blocks, err := describe(config)
 	require.NoError(t, err)
 	_, err = (&Seed{Path: "s", Config: config, Blocks: blocks}).Allocate(macs(1), 0)
-	require.ErrorContains(t, err, "s: layer1.0, scale 3: a pool of 5 leaves no pixel of features of side 4")
+	require.ErrorContains(t, err, "s: layer1.0, scale 3: 5x5 pooling leaves no pixel of 4x4 features")
 	config.Structure = backbone.Structure{{1, 1, 0, 4}}
 	_, err = Even(config, macs(1))
-	require.ErrorContains(t, err, "layer1.0, scale 3: a pool of 5")
+	require.ErrorContains(t, err, "layer1.0, scale 3: 5x5 pooling")
 	config, blocks, err = describe(config)
 	require.NoError(t, err)
 	a, err := (&Seed{Config: config, Blocks: blocks, Importance: [][][]float64{{{1}, {1}, nil}}}).Allocate(macs(1), 0)
 	require.NoError(t, err, "a scale that has neither pixels nor neurons is no fault")
 	require.Equal(t, config.Structure, a.Config.Structure)
 	_, err = Even(small([]int{1, 1, 1}), macs(0.001))
-	require.ErrorContains(t, err, "layer1.0: a budget of 0 multiply-adds doesn't hold a neuron of any scale")
+	require.ErrorContains(t, err, "layer1.0: the budget of 0 multiply-adds is too small for a neuron of any scale")
 }
 
 func TestEvenByHand(t *testing.T) {
@@ -187,7 +187,7 @@ func TestEvenForCIFAR(t *testing.T) {
 	for _, name := range []string{"cifar_scalenet38", "cifar_scalenet56", "cifar_scalenet101"} {
 		want, err := backbone.PublishedStructure(name)
 		require.NoError(t, err)
-		config, err := Shape(backbone.Config{Name: name}, 0)
+		config, err := MinimalStructure(backbone.Config{Name: name}, 0)
 		require.NoError(t, err)
 		a, err := Even(config, blockMACs(1))
 		require.NoError(t, err)
@@ -210,7 +210,7 @@ func TestPublishedStructures(t *testing.T) {
 		{"scalenet152", []int{90, 179, 358, 715}, 0.8106},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, err := Given(backbone.Config{Name: c.name})
+			a, err := Current(backbone.Config{Name: c.name})
 			require.NoError(t, err)
 			require.NoError(t, a.Check(neurons(c.perStage...)))
 			r := a.Report()
@@ -320,12 +320,12 @@ func TestSeeded(t *testing.T) {
 		{backbone.Config{Name: "scalenet50", Scales: []int{1, 2, 3, 4, 7}}, 224, 0.46, []int{29, 29, 29, 29, 29, 56}, []int{236, 236, 236, 236, 236, 7}, 16},
 		{backbone.Config{Name: "scalenet", Blocks: []int{1, 1}, Planes: []int{8, 8}}, 128, 0.01, []int{1, 1, 1, 1, 32}, []int{1, 1, 1, 1, 16}, 2},
 	} {
-		config, err := Seeded(c.config, c.images, c.share)
+		config, err := SeedNetwork(c.config, c.images, c.share)
 		require.NoError(t, err)
 		require.Len(t, config.Structure, c.rows)
 		require.Equal(t, c.first, config.Structure[0])
 		require.Equal(t, c.last, config.Structure[c.rows-1])
-		a, err := Given(config)
+		a, err := Current(config)
 		require.NoError(t, err)
 		require.NoError(t, a.Check(macs(1)))
 	}
@@ -341,13 +341,13 @@ func TestSeeded(t *testing.T) {
 		{backbone.Config{Name: "scalenet", Blocks: []int{1 << 40}, Planes: []int{8}}, 0, 1, "1099511627776 blocks"},
 		{backbone.Config{Name: "scalenet", Blocks: []int{-1}, Planes: []int{8}}, 0, 1, "-1 blocks"},
 		{backbone.Config{Name: "scalenet50"}, 16, 1, "images of 16x16"},
-		{backbone.Config{Name: "scalenet50"}, 128, 1, "layer4.0, scale 4: a pool of 7 leaves no pixel of features of side 4"},
+		{backbone.Config{Name: "scalenet50"}, 128, 1, "layer4.0, scale 4: 7x7 pooling leaves no pixel of 4x4 features"},
 		{backbone.Config{Name: "scalenet50"}, -1, 1, "images of -1x-1"},
 		{backbone.Config{Name: "scalenet50"}, 0, 0, "share 0"},
 		{backbone.Config{Name: "scalenet50"}, 0, math.NaN(), "share NaN"},
 		{backbone.Config{Name: "scalenet50"}, 0, 9, "share 9"},
 	} {
-		_, err := Seeded(c.config, c.images, c.share)
+		_, err := SeedNetwork(c.config, c.images, c.share)
 		require.ErrorContains(t, err, c.want)
 	}
 }
@@ -364,11 +364,11 @@ func TestCheck(t *testing.T) {
 		{backbone.Structure{{3, 1, 8}, {2, 3, 4}}, neurons(4, 6), "row 2 (layer2.0): 5 neurons, want 6"},
 		{backbone.Structure{{3, 1, 8}, {2, 4, 8}}, macs(1), "row 2 (layer2.0): side 8, want 4"},
 		{backbone.Structure{{3, 1, 8}, {2, 4, 4}}, neurons(4), "for each of 2 stages"},
-		{backbone.Structure{{3, 1, 1}, {2, 4, 1}}, macs(1), "layer1.0, scale 2: a pool of 2 leaves no pixel"},
+		{backbone.Structure{{3, 1, 1}, {2, 4, 1}}, macs(1), "layer1.0, scale 2: 2x2 pooling leaves no pixel"},
 	} {
 		config := two
 		config.Structure = c.rows
-		a, err := Given(config)
+		a, err := Current(config)
 		require.NoError(t, err)
 		err = a.Check(c.budget)
 		if c.want == "" {

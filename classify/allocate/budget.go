@@ -8,35 +8,35 @@ import (
 	"scalenet/backbone"
 )
 
-// Kind is what a budget counts.
+// Kind is the unit of a budget.
 type Kind string
 
 const (
-	// MACs are the multiply-adds of the branches' convolutions, against those of
-	// the 3x3 convolution that the block replaces: the paper's budget.
+	// MACs counts the multiply-adds of the convolutions of the branches, as the paper
+	// does. The reference is the 3x3 convolution that the block replaces.
 	MACs Kind = "macs"
-	// BlockMACs counts conv3, the 1x1 convolution behind the branches, as well,
-	// which grows with every neuron of any scale: the new network costs no more
-	// than the ResNet as a whole.
+	// BlockMACs also counts conv3, the 1x1 convolution after the branches, whose cost
+	// grows with every neuron. With factor 1 the new network costs at most as much as the
+	// ResNet.
 	BlockMACs Kind = "block"
-	// Neurons are counted themselves: the published structures' budget.
+	// Neurons counts neurons, as the published structures do.
 	Neurons Kind = "neurons"
 )
 
-// Budget bounds what a block may hold.
+// Budget limits the cost of the neurons of each block.
 type Budget struct {
 	Kind Kind `json:"kind" yaml:"kind"`
-	// Factor multiplies the cost of what is replaced, below 1 for a lighter
-	// network; for MACs and BlockMACs.
+	// Factor multiplies the cost of the replaced convolutions. Below 1, the new network
+	// is cheaper than the ResNet. For MACs and BlockMACs.
 	Factor float64 `json:"factor,omitempty" yaml:"factor,omitempty"`
-	// PerStage is what every block of a stage has exactly; for Neurons.
+	// PerStage is the number of neurons of each block, per stage. For Neurons.
 	PerStage []int `json:"per_stage,omitempty" yaml:"per_stage,omitempty,flow"`
 }
 
-// expansion is how many output channels a bottleneck has for an inner one.
+// expansion is the number of output channels of a bottleneck block per plane.
 const expansion = 4
 
-// check holds the budget against the network's stages.
+// check returns an error if the budget is invalid for the blocks.
 func (b Budget) check(blocks []backbone.SABlock) error {
 	switch b.Kind {
 	case MACs, BlockMACs:
@@ -57,19 +57,19 @@ func (b Budget) check(blocks []backbone.SABlock) error {
 	return checkSides(blocks, false)
 }
 
-// checkSides wants a pixel at every scale that has neurons, or at all scales.
+// checkSides returns an error if a scale with neurons, or with all any scale, has no pixel.
 func checkSides(blocks []backbone.SABlock, all bool) error {
 	for _, block := range blocks {
 		for l, s := range block.Scales {
 			if s.Side == 0 && (all || s.Neurons > 0) {
-				return fmt.Errorf("%s, scale %d: a pool of %d leaves no pixel of features of side %d", block.Name, l+1, s.Pool, block.Side)
+				return fmt.Errorf("%s, scale %d: %dx%[3]d pooling leaves no pixel of %[4]dx%[4]d features", block.Name, l+1, s.Pool, block.Side)
 			}
 		}
 	}
 	return nil
 }
 
-// limit is O_k, or the number of neurons.
+// limit returns the budget of a block, O_k, in the unit of Kind.
 func (b Budget) limit(block backbone.SABlock) int {
 	switch b.Kind {
 	case Neurons:
@@ -80,7 +80,7 @@ func (b Budget) limit(block backbone.SABlock) int {
 	return int(b.Factor * float64(block.ReplacedMACs()))
 }
 
-// cost is what a neuron of a scale takes of the limit.
+// cost returns the cost of a neuron of a scale, O_kl, in the unit of Kind.
 func (b Budget) cost(block backbone.SABlock, scale int) int {
 	switch b.Kind {
 	case Neurons:
@@ -91,8 +91,8 @@ func (b Budget) cost(block backbone.SABlock, scale int) int {
 	return block.NeuronMACs(scale)
 }
 
-// conv3MACs are what one more input channel costs conv3, by the network's
-// definition at the full resolution.
+// conv3MACs returns the multiply-adds of conv3 per input channel. conv3 runs at full
+// resolution.
 func conv3MACs(block backbone.SABlock) int {
 	return expansion * block.Planes * block.Side * block.Side
 }

@@ -1,7 +1,7 @@
 // Package allocate computes the neuron allocation of a ScaleNet, that is the number of
 // neurons (output channels) per scale and SA block: Algorithm 1 of the paper.
 //
-//  1. A seed network has the same number of neurons at every scale ([Seeded]) and is
+//  1. A seed network has the same number of neurons at every scale ([SeedNetwork]) and is
 //     trained.
 //  2. [ReadSeed] reads the importance of each neuron from the checkpoint: the absolute
 //     weight |gamma| of its BatchNorm channel.

@@ -17,14 +17,14 @@ import (
 	"scalenet/figure"
 )
 
-// The images in a folder.
+// The charts in a folder.
 const (
 	proportionsPNG = "proportions.png"
 	receptivePNG   = "receptive.png"
 	importancePNG  = "importance.png"
 )
 
-// PlotFiles are the names of the files that [Allocation.Plot] writes.
+// PlotFiles returns the names of the files that [Allocation.Plot] may write.
 func PlotFiles() []string { return []string{proportionsPNG, receptivePNG, importancePNG} }
 
 const (
@@ -32,7 +32,7 @@ const (
 	height = 5.2 * vg.Inch
 )
 
-// colour is that of a scale.
+// colour returns the colour of a scale.
 func colour(scale int) color.Color { return figure.Colours[1+scale%(len(figure.Colours)-1)] }
 
 func scaleName(scale, pool int) string {
@@ -42,10 +42,11 @@ func scaleName(scale, pool int) string {
 	return fmt.Sprintf("scale %d (1/%d)", scale+1, pool)
 }
 
-// Plot draws the allocation into a folder: the proportion of neurons per scale
-// and block, the paper's Figure 5, and the theoretical receptive field of each
-// scale and block, its Figure 6; and where there is a seed, the histograms of
-// its neurons' importance.
+// Plot writes charts of the allocation to a folder:
+//
+//   - the proportion of neurons per scale and block, as in Figure 5 of the paper
+//   - the theoretical receptive field per scale and block, as in Figure 6
+//   - if there is a seed network, histograms of the importance of its neurons
 func (a *Allocation) Plot(dir string) error {
 	n, err := a.Config.New()
 	if err != nil {
@@ -68,22 +69,22 @@ func (a *Allocation) Plot(dir string) error {
 	return a.plotImportance(filepath.Join(dir, importancePNG))
 }
 
-// plotProportions stacks a bar a block.
+// plotProportions draws one stacked bar per block.
 func plotProportions(path string, blocks []backbone.SABlock) error {
 	p := blockFrame("Neurons per scale and block", "proportion of neurons", blocks)
 	p.Y.Min, p.Y.Max = 0, 1
 	bar := vg.Length(float64(width)*0.62) / vg.Length(len(blocks))
 	var stack *plotter.BarChart
 	for l, s := range blocks[0].Scales {
-		shares := make(plotter.Values, len(blocks))
+		proportions := make(plotter.Values, len(blocks))
 		for k, b := range blocks {
 			sum := 0
 			for _, t := range b.Scales {
 				sum += t.Neurons
 			}
-			shares[k] = float64(b.Scales[l].Neurons) / float64(sum)
+			proportions[k] = float64(b.Scales[l].Neurons) / float64(sum)
 		}
-		bars, err := plotter.NewBarChart(shares, bar)
+		bars, err := plotter.NewBarChart(proportions, bar)
 		if err != nil {
 			return err
 		}
@@ -99,9 +100,10 @@ func plotProportions(path string, blocks []backbone.SABlock) error {
 	return figure.Write(path, width, height, p)
 }
 
-// plotReceptive marks the field of every scale that has neurons.
+// plotReceptive draws one line per scale, with a marker for each block that has neurons
+// at the scale.
 func plotReceptive(path string, blocks []backbone.SABlock, fields [][]int) error {
-	p := blockFrame("Theoretical receptive field per scale and block", "side in input pixels", blocks)
+	p := blockFrame("Theoretical receptive field per scale and block", "receptive field (pixels)", blocks)
 	p.Y.Min = 0
 	radius := vg.Points(min(1, 30/float64(len(blocks))))
 	for l, s := range slices.Backward(blocks[0].Scales) { // fine scales in front
@@ -128,8 +130,8 @@ func plotReceptive(path string, blocks []backbone.SABlock, fields [][]int) error
 	return figure.Write(path, width, height, p)
 }
 
-// blockFrame is an image with the blocks along it, from the input on, and the
-// legend beside it.
+// blockFrame returns an empty chart with the blocks on the x axis, and room for the
+// legend at the right.
 func blockFrame(title, y string, blocks []backbone.SABlock) *plot.Plot {
 	p := figure.New(title, "block", y)
 	every := (len(blocks) + 24) / 25
@@ -147,7 +149,7 @@ func blockFrame(title, y string, blocks []backbone.SABlock) *plot.Plot {
 	return p
 }
 
-// addStages draws a line between stages and names them above the data.
+// addStages draws lines between the stages, and their names above the data.
 func addStages(p *plot.Plot, blocks []backbone.SABlock) {
 	top := p.Y.Max
 	p.Y.Max = top * 1.08
@@ -177,8 +179,8 @@ func addStages(p *plot.Plot, blocks []backbone.SABlock) {
 	}
 }
 
-// plotImportance draws a histogram a scale, over all blocks of the seed; what
-// was kept is dark.
+// plotImportance draws one histogram per scale, over all blocks of the seed network.
+// Kept neurons are coloured.
 func (a *Allocation) plotImportance(path string) error {
 	most := 0.0
 	for _, block := range a.Seed.Importance {
@@ -191,7 +193,7 @@ func (a *Allocation) plotImportance(path string) error {
 	if most == 0 {
 		most = 1
 	}
-	var images []*plot.Plot
+	var charts []*plot.Plot
 	for l, s := range a.Blocks[0].Scales {
 		p, err := a.histogram(l, most)
 		if err != nil {
@@ -199,13 +201,13 @@ func (a *Allocation) plotImportance(path string) error {
 		}
 		p.Title.Text = scaleName(l, s.Pool)
 		p.Title.TextStyle.Font.Size, p.Title.Padding = 12, 3
-		images = append(images, p)
+		charts = append(charts, p)
 	}
-	images[len(images)-1].X.Label.Text = "importance |gamma| of the seed's neurons"
-	return figure.Write(path, width, vg.Length(len(images))*1.75*vg.Inch+0.4*vg.Inch, images...)
+	charts[len(charts)-1].X.Label.Text = "importance: |gamma| of the BatchNorm channel in the seed network"
+	return figure.Write(path, width, vg.Length(len(charts))*1.75*vg.Inch+0.4*vg.Inch, charts...)
 }
 
-// histogram counts the neurons of a scale in bins up to the largest importance.
+// histogram draws the histogram of a scale, with bins from 0 to the largest importance.
 func (a *Allocation) histogram(scale int, most float64) (*plot.Plot, error) {
 	const bins = 60
 	all, kept := make([]plotter.HistogramBin, bins), make([]plotter.HistogramBin, bins)
@@ -222,14 +224,14 @@ func (a *Allocation) histogram(scale int, most float64) (*plot.Plot, error) {
 			}
 		}
 	}
-	p := figure.New("", "", "neurons")
+	p := figure.New("", "", "number of neurons")
 	p.Y.Tick.Marker = plot.TickerFunc(fewTicks)
 	p.Legend.Top = true
 	for _, h := range []struct {
 		name string
 		bins []plotter.HistogramBin
 		fill color.Color
-	}{{"in the seed", all, color.Gray{195}}, {"kept", kept, colour(scale)}} {
+	}{{"seed network", all, color.Gray{195}}, {"kept", kept, colour(scale)}} {
 		bars := &plotter.Histogram{Bins: h.bins, Width: most / bins, FillColor: h.fill}
 		p.Add(bars)
 		p.Legend.Add(h.name, bars)
@@ -239,7 +241,7 @@ func (a *Allocation) histogram(scale int, most float64) (*plot.Plot, error) {
 	return p, nil
 }
 
-// fewTicks are those of a low image: every other one where there are many.
+// fewTicks labels only every other tick if there are many, for a chart of small height.
 func fewTicks(low, high float64) []plot.Tick {
 	marks := figure.Ticks(low, high)
 	for i := range marks {

@@ -16,7 +16,7 @@ import (
 // imagined is a seed of a network with importances as trainings give them:
 // fewer matter at coarse scales.
 func imagined(t *testing.T, config backbone.Config) *Seed {
-	config, err := Seeded(config, 0, 1)
+	config, err := SeedNetwork(config, 0, 1)
 	require.NoError(t, err)
 	config, blocks, err := describe(config)
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func TestPlot(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"scalenet50", "scalenet50_light", "scalenet101", "scalenet152"} {
-		a, err := Given(backbone.Config{Name: name})
+		a, err := Current(backbone.Config{Name: name})
 		require.NoError(t, err)
 		require.NoError(t, a.Plot(filepath.Join(dir, name)))
 		requirePNG(t, filepath.Join(dir, name, proportionsPNG))

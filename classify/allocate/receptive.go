@@ -6,18 +6,17 @@ import (
 	"scalenet/backbone"
 )
 
-// ReceptiveFields gives the theoretical receptive field of every scale of every
-// block that has neurons, 0 for one that has none: the side in input pixels of
-// the square that a neuron's value depends on, on an unbounded plane, for the
-// neuron that sees most.
+// ReceptiveFields returns the theoretical receptive field per block and scale: the height
+// and width in input pixels of the square that an output value depends on, for an
+// unbounded input. It is 0 for a scale without neurons.
 //
-// Where a scale has been repeated back to the full resolution, neighbouring
-// neurons see the same pixels, so how much a neuron sees depends on where it
-// is. The recurrence therefore carries, for each pixel of one period along an
-// axis, the first and the last input pixel that it sees.
+// After upsampling to full resolution, the receptive field depends on the position,
+// because neighbouring values come from the same pixels. The largest one is returned.
+// The recurrence keeps, for each position of one period along an axis, the first and the
+// last input pixel of its receptive field.
 func ReceptiveFields(n *backbone.ScaleNet) ([][]int, error) {
 	blocks := n.SABlocks()
-	x, err := newPlane(n.StemWindows(), blocks)
+	x, err := newAxis(n.StemWindows(), blocks)
 	if err != nil {
 		return nil, err
 	}
@@ -27,37 +26,38 @@ func ReceptiveFields(n *backbone.ScaleNet) ([][]int, error) {
 	fields := make([][]int, len(blocks))
 	for k, block := range blocks {
 		x = x.through(backbone.Window{Kernel: block.Stride, Stride: block.Stride})
-		out := x // the shortcut
+		out := x // shortcut
 		for _, s := range block.Scales {
-			side := 0
+			width := 0
 			if s.Neurons > 0 {
 				y := x
 				for _, w := range s.Windows {
 					y = y.through(w)
 				}
 				y = y.resized(s.Repeat, s.Bilinear)
-				side, out = y.widest(), out.union(y)
+				width, out = y.widest(), out.union(y)
 			}
-			fields[k] = append(fields[k], side)
+			fields[k] = append(fields[k], width)
 		}
 		x = out
 	}
 	return fields, nil
 }
 
-// plane says of each pixel of a period along one axis which input pixels it
-// sees: from first to last. A period on is shift input pixels on.
-type plane struct {
+// axis has the receptive fields along one axis of a feature map: those of the positions
+// of one period, each from its first to its last input pixel. One period further,
+// receptive fields are shift input pixels further.
+type axis struct {
 	first, last []int
 	shift       int
 }
 
-// maxPixels bounds the period.
+// maxPixels limits the period.
 const maxPixels = 1 << 22
 
-// newPlane is the input, with a period that all pools and strides divide
-// wherever they come.
-func newPlane(stem []backbone.Window, blocks []backbone.SABlock) (plane, error) {
+// newAxis returns the axis of the input. Its period is divisible by all pool sizes and
+// strides, wherever they occur.
+func newAxis(stem []backbone.Window, blocks []backbone.SABlock) (axis, error) {
 	period := 1
 	for _, s := range blocks[0].Scales {
 		period *= s.Pool / gcd(period, s.Pool)
@@ -67,10 +67,10 @@ func newPlane(stem []backbone.Window, blocks []backbone.SABlock) (plane, error) 
 	}
 	for _, b := range blocks {
 		if period *= b.Stride; period > maxPixels {
-			return plane{}, fmt.Errorf("receptive fields: pools and strides repeat after more than %d pixels", maxPixels)
+			return axis{}, fmt.Errorf("receptive fields: pools and strides repeat after more than %d pixels", maxPixels)
 		}
 	}
-	p := plane{make([]int, period), make([]int, period), period}
+	p := axis{make([]int, period), make([]int, period), period}
 	for i := range period {
 		p.first[i], p.last[i] = i, i
 	}
@@ -84,8 +84,8 @@ func gcd(a, b int) int {
 	return a
 }
 
-// at is what the pixel at any position sees.
-func (p plane) at(i int) (first, last int) {
+// at returns the receptive field of any position.
+func (p axis) at(i int) (first, last int) {
 	periods := floorDiv(i, len(p.first))
 	i -= periods * len(p.first)
 	return p.first[i] + periods*p.shift, p.last[i] + periods*p.shift
@@ -99,8 +99,9 @@ func floorDiv(a, b int) int {
 	return q
 }
 
-// through is the plane behind a window; both ends only grow along the axis.
-func (p plane) through(w backbone.Window) plane {
+// through returns the axis after a convolution or a pool. The ends of a receptive field
+// increase along the axis, so those of the first and the last input are enough.
+func (p axis) through(w backbone.Window) axis {
 	q := p.empty(len(p.first) / w.Stride)
 	for i := range q.first {
 		from := i*w.Stride - w.Pad
@@ -110,14 +111,14 @@ func (p plane) through(w backbone.Window) plane {
 	return q
 }
 
-// resized repeats every pixel, or lies between the two nearest ones.
-func (p plane) resized(factor int, bilinear bool) plane {
+// resized returns the axis after nearest-neighbour or bilinear upsampling.
+func (p axis) resized(factor int, bilinear bool) axis {
 	q := p.empty(len(p.first) * factor)
 	for i := range q.first {
 		from := i / factor
 		to := from
 		if bilinear && factor > 1 {
-			// the position (i + 1/2) / factor - 1/2 among the pixels of p
+			// position (i + 1/2) / factor - 1/2 in p
 			middle := 2*i + 1 - factor
 			from = floorDiv(middle, 2*factor)
 			to = from
@@ -131,8 +132,8 @@ func (p plane) resized(factor int, bilinear bool) plane {
 	return q
 }
 
-// union sees what either sees.
-func (p plane) union(o plane) plane {
+// union returns the axis of a sum: its receptive fields include both.
+func (p axis) union(o axis) axis {
 	q := p.empty(len(p.first))
 	for i := range q.first {
 		q.first[i], q.last[i] = min(p.first[i], o.first[i]), max(p.last[i], o.last[i])
@@ -140,12 +141,12 @@ func (p plane) union(o plane) plane {
 	return q
 }
 
-func (p plane) empty(period int) plane {
-	return plane{make([]int, period), make([]int, period), p.shift}
+func (p axis) empty(period int) axis {
+	return axis{make([]int, period), make([]int, period), p.shift}
 }
 
-// widest is the most pixels that one sees.
-func (p plane) widest() int {
+// widest returns the largest receptive field in pixels.
+func (p axis) widest() int {
 	most := 0
 	for i := range p.first {
 		most = max(most, p.last[i]-p.first[i]+1)

@@ -14,10 +14,10 @@ import (
 	"scalenet/checkpoint"
 )
 
-// Report is what there is to know about an allocation.
+// Report describes an allocation, for JSON and tables.
 type Report struct {
 	Method   Method        `json:"method"`
-	Seed     string        `json:"seed,omitempty"` // its checkpoint
+	Seed     string        `json:"seed,omitempty"` // path of the checkpoint
 	Budget   Budget        `json:"budget,omitzero"`
 	Exponent float64       `json:"exponent"`
 	Pools    []int         `json:"pools"`
@@ -33,19 +33,19 @@ type BlockReport struct {
 	Name    string `json:"block"`
 	Side    int    `json:"side"`
 	Planes  int    `json:"planes"`
-	Neurons []int  `json:"neurons"` // a scale
+	Neurons []int  `json:"neurons"` // per scale
 	Limit   int    `json:"limit,omitempty"`
 	Used    int    `json:"used,omitempty"`
-	// MACs are those of the branches' convolutions, Replaced those of the 3x3
-	// convolution whose place they take.
+	// MACs are the multiply-adds of the convolutions of the branches, Replaced those of
+	// the 3x3 convolution that they replace.
 	MACs     int `json:"macs"`
 	Replaced int `json:"replaced_macs"`
-	// Threshold is the score of the last neuron that was kept.
+	// Threshold is the lowest score of a kept neuron.
 	Threshold  float64     `json:"threshold,omitempty"`
-	Importance []Statistic `json:"importance,omitempty"` // a scale of the seed
+	Importance []Statistic `json:"importance,omitempty"` // per scale of the seed network
 }
 
-// Statistic describes the importance |gamma| of a scale's neurons in the seed.
+// Statistic describes the importance |gamma| of the neurons of a scale in the seed network.
 type Statistic struct {
 	Neurons int     `json:"neurons"`
 	Min     float64 `json:"min"`
@@ -95,16 +95,16 @@ func statistic(values []float64) Statistic {
 	return Statistic{n, v[0], (v[(n-1)/2] + v[n/2]) / 2, sum / float64(n), v[n-1]}
 }
 
-// table is the report's rows for people: a header, a row a block, the sums.
+// table returns the report as text: a header, one row per block, and the sums.
 func (r *Report) table() [][]string {
 	header := []string{"block", "side"}
 	for l, pool := range r.Pools {
 		header = append(header, fmt.Sprintf("scale %d (1/%d)", l+1, pool))
 	}
-	header = append(header, "neurons", "multiply-adds", "of the 3x3")
+	header = append(header, "neurons", "multiply-adds", "vs. 3x3 convolution")
 	seed, limit := r.Seed != "", r.Budget.Kind != ""
 	if limit {
-		header = append(header, "of the budget")
+		header = append(header, "budget used")
 	}
 	if seed {
 		header = append(header, "mean importance")
@@ -127,9 +127,9 @@ func (r *Report) table() [][]string {
 				means = append(means, mean)
 			}
 		}
-		row = append(row, strconv.Itoa(total), strconv.Itoa(b.MACs), share(b.MACs, b.Replaced))
+		row = append(row, strconv.Itoa(total), strconv.Itoa(b.MACs), percentage(b.MACs, b.Replaced))
 		if limit {
-			row = append(row, share(b.Used, b.Limit))
+			row = append(row, percentage(b.Used, b.Limit))
 		}
 		if seed {
 			row = append(row, strings.Join(means, " "))
@@ -140,31 +140,33 @@ func (r *Report) table() [][]string {
 	for _, n := range sums {
 		last = append(last, strconv.Itoa(n))
 	}
-	last = append(last, strconv.Itoa(r.Neurons), strconv.Itoa(r.MACs), share(r.MACs, r.Replaced))
+	last = append(last, strconv.Itoa(r.Neurons), strconv.Itoa(r.MACs), percentage(r.MACs, r.Replaced))
 	for len(last) < len(header) {
 		last = append(last, "")
 	}
 	return append(rows, last)
 }
 
-func share(part, whole int) string { return fmt.Sprintf("%.1f %%", 100*float64(part)/float64(whole)) }
+func percentage(part, whole int) string {
+	return fmt.Sprintf("%.1f %%", 100*float64(part)/float64(whole))
+}
 
-// title says in a line what was done.
+// title returns a title for the report.
 func (r *Report) title() string {
 	switch r.Method {
 	case Existing:
-		return "a given allocation"
+		return "allocation of the network"
 	case Evenly:
 		return "even allocation, " + r.Budget.String()
 	}
-	return fmt.Sprintf("allocation by the importance in %s, %s, exponent %g", r.Seed, r.Budget, r.Exponent)
+	return fmt.Sprintf("allocation by importance in %s, %s, exponent %g", r.Seed, r.Budget, r.Exponent)
 }
 
-// String says what the budget is.
+// String describes the budget.
 func (b Budget) String() string {
 	switch b.Kind {
 	case Neurons:
-		return fmt.Sprintf("budget of %v neurons a block by stage", b.PerStage)
+		return fmt.Sprintf("budget of %v neurons per block of each stage", b.PerStage)
 	case BlockMACs:
 		return fmt.Sprintf("budget of %g times the multiply-adds of the 3x3 convolution and conv3", b.Factor)
 	}
@@ -180,15 +182,15 @@ func (r *Report) WriteText(w io.Writer) error {
 	return t.Flush()
 }
 
-// Files are those that [Allocation.Write] writes for the path of a structure:
-// the reports as JSON and as Markdown, and the structure.
+// Files returns the paths that [Allocation.Write] writes for the path of a structure: the
+// reports as JSON and as Markdown, and the structure.
 func Files(path string) []string {
 	beside := strings.TrimSuffix(path, filepath.Ext(path))
 	return []string{beside + ".report.json", beside + ".report.md", path}
 }
 
-// Write writes the structure to a JSON file, after the report, which goes
-// beside it as JSON and as Markdown.
+// Write writes the report as JSON and as Markdown, and then the structure to the JSON
+// file at path, see [Files].
 func (a *Allocation) Write(path string) error {
 	report, files := a.Report(), Files(path)
 	if err := report.writeJSON(files[0]); err != nil {

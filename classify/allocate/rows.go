@@ -7,11 +7,11 @@ import (
 	"scalenet/backbone"
 )
 
-// Shape gives a network one neuron at each scale of each block, for square
-// images of a side: what all allocations of it have in common. The side is 0
-// for 224, or 32 where the stem keeps the size. A structure that the
-// configuration has is replaced.
-func Shape(config backbone.Config, images int) (backbone.Config, error) {
+// MinimalStructure returns the configuration with one neuron per scale and block, for
+// images of size x size pixels. Its rows have the feature sizes that all allocations of
+// the network share. Size 0 stands for 224, or for 32 if the stem has stride 1. A
+// structure in the configuration is replaced.
+func MinimalStructure(config backbone.Config, size int) (backbone.Config, error) {
 	config.Structure, config.StructureFile = nil, ""
 	config, err := config.Resolve()
 	if err != nil {
@@ -22,16 +22,16 @@ func Shape(config backbone.Config, images int) (backbone.Config, error) {
 			return config, noSABlocks(config)
 		}
 	}
-	if images == 0 {
-		images = 224
+	if size == 0 {
+		size = 224
 		if config.Stem.Stride == 1 {
-			images = 32
+			size = 32
 		}
 	}
 	if config.Scales == nil {
-		config.Scales = []int{1, 2, 4, 7} // what backbone takes for a network of one's own
+		config.Scales = []int{1, 2, 4, 7} // the default of package backbone
 	}
-	sides, err := stageSides(config, images)
+	sides, err := stageSides(config, size)
 	if err != nil {
 		return config, err
 	}
@@ -49,14 +49,14 @@ func Shape(config backbone.Config, images int) (backbone.Config, error) {
 	return config, checkSides(blocks, true)
 }
 
-// stageSides is the side of each stage's features, which is the same whatever
-// neurons the blocks have.
-func stageSides(config backbone.Config, images int) ([]int, error) {
+// stageSides returns the height and width of the features of each stage. They do not
+// depend on the numbers of neurons.
+func stageSides(config backbone.Config, size int) ([]int, error) {
 	config.Structure = nil
 	row := make([]int, len(config.Scales)+1)
 	row[0], row[len(config.Scales)] = 1, 1
 	for _, blocks := range config.Blocks {
-		for range min(max(blocks, 0), 1<<11) { // of more, describe says what is wrong
+		for range min(max(blocks, 0), 1<<11) { // more are an error of describe
 			config.Structure = append(config.Structure, row)
 		}
 	}
@@ -64,29 +64,28 @@ func stageSides(config backbone.Config, images int) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	sides, err := backbone.StageSides(n, images)
+	sides, err := backbone.StageSides(n, size)
 	if err != nil {
-		return nil, fmt.Errorf("images of %dx%d: %w", images, images, err)
+		return nil, fmt.Errorf("images of %dx%d: %w", size, size, err)
 	}
 	return sides, nil
 }
 
-// Seeded is the seed network: at every scale it has as many neurons as the
-// stage has planes, times share, at least 1. With a share of 1 the neurons of
-// any one scale alone could use up the budget of the 3x3 convolution; the
-// published structures have at most that many at any scale. Images are as for
-// [Shape].
-func Seeded(config backbone.Config, images int, share float64) (backbone.Config, error) {
-	if !(share > 0 && share <= maxShare) {
-		return config, fmt.Errorf("share %v: want a number above 0, %d at most", share, maxShare)
+// SeedNetwork returns the configuration of the seed network. Each scale has as many
+// neurons as the stage has planes, times fraction, at least 1. With fraction 1, a single
+// scale could use the whole budget of the 3x3 convolution, and no scale of the published
+// structures has more neurons. size is that of [MinimalStructure].
+func SeedNetwork(config backbone.Config, size int, fraction float64) (backbone.Config, error) {
+	if !(fraction > 0 && fraction <= maxFraction) {
+		return config, fmt.Errorf("share %v: want a number above 0, %d at most", fraction, maxFraction)
 	}
-	config, err := Shape(config, images)
+	config, err := MinimalStructure(config, size)
 	if err != nil {
 		return config, err
 	}
 	row := 0
 	for s, blocks := range config.Blocks {
-		neurons := max(1, int(share*float64(config.Planes[s])+0.5))
+		neurons := max(1, int(fraction*float64(config.Planes[s])+0.5))
 		for range blocks {
 			for l := range config.Scales {
 				config.Structure[row][l] = neurons
@@ -97,12 +96,12 @@ func Seeded(config backbone.Config, images int, share float64) (backbone.Config,
 	return config, nil
 }
 
-// maxShare bounds the seed.
-const maxShare = 8
+// maxFraction limits the size of the seed network.
+const maxFraction = 8
 
-// Check holds the rows of an allocation against the network's stages: the side
-// of a block follows from the one before by its stride, and where the budget is
-// one of neurons, there are that many in each block.
+// Check returns an error if a row of the structure is inconsistent: the feature size of a
+// block must be that of the previous block divided by the stride, and with a budget of
+// neurons each block must have as many.
 func (a *Allocation) Check(budget Budget) error {
 	blocks := make([]backbone.SABlock, len(a.Blocks))
 	for k, b := range a.Blocks {

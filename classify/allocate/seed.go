@@ -14,25 +14,24 @@ import (
 	"scalenet/internal/config"
 )
 
-// Seed is a trained network as the allocation sees it.
+// Seed is a trained seed network with the importance of its neurons.
 type Seed struct {
 	Path   string
 	Config backbone.Config // resolved
 	Blocks []backbone.SABlock
-	// Importance is |gamma| of the BatchNorm behind each neuron: block, scale,
-	// neuron.
+	// Importance is the BatchNorm weight |gamma| of each neuron: block, scale, neuron.
 	Importance [][][]float64
 }
 
-// The keys of a file's metadata whose YAML has the network under "backbone".
+// configKeys are the metadata keys of configurations with a backbone.
 var configKeys = []string{checkpoint.ClassifierKey, checkpoint.DetectorKey}
 
-// ReadSeed reads a classifier's or a detector's safetensors file. The network is
-// the one that the file describes, or model where that is not nil: a file that
-// was converted from a .pth describes none.
+// ReadSeed reads a safetensors file of a classifier or a detector. If model is not nil, it
+// is the configuration of the network. Otherwise that is read from the metadata, which a
+// file converted from a .pth does not have.
 func ReadSeed(path string, model *backbone.Config) (*Seed, error) {
 	if ending := filepath.Ext(path); ending == ".pth" || ending == ".pt" {
-		return nil, fmt.Errorf("%s: PyTorch's checkpoints are converted first: scalenet convert %s %s", path, path, strings.TrimSuffix(path, ending)+".safetensors")
+		return nil, fmt.Errorf("%s: convert PyTorch checkpoints first: scalenet convert %s %s", path, path, strings.TrimSuffix(path, ending)+".safetensors")
 	}
 	r, err := checkpoint.Open(path)
 	if err != nil {
@@ -54,7 +53,7 @@ func ReadSeed(path string, model *backbone.Config) (*Seed, error) {
 	return seed, r.Verify()
 }
 
-// ReadConfig is the network that a classifier's or a detector's safetensors file describes.
+// ReadConfig reads the backbone configuration in a safetensors file of a classifier or a detector.
 func ReadConfig(path string) (backbone.Config, error) {
 	r, err := checkpoint.Open(path)
 	if err != nil {
@@ -68,7 +67,7 @@ func ReadConfig(path string) (backbone.Config, error) {
 	return *config, r.Verify()
 }
 
-// describedBy finds the backbone's configuration in a file's metadata.
+// describedBy returns the backbone configuration in the metadata of a file.
 func describedBy(metadata map[string]string) (*backbone.Config, error) {
 	for _, key := range configKeys {
 		text, ok, err := checkpoint.Config(metadata, key)
@@ -97,14 +96,14 @@ func describedBy(metadata map[string]string) (*backbone.Config, error) {
 		}
 		return network, nil
 	}
-	return nil, fmt.Errorf("no metadata %s: the file doesn't say which network it has the parameters of; name it with --model", strings.Join(configKeys, " or "))
+	return nil, fmt.Errorf("no metadata %s: the file does not say which network its parameters belong to; name the network with --model", strings.Join(configKeys, " or "))
 }
 
-// gamma matches the weights of the BatchNorms behind branches.
+// gamma matches the BatchNorm weights of branches.
 var gamma = regexp.MustCompile(`^layer\d+\.\d+\.bn2\.\d+\.weight$`)
 
-// read takes the importance of every neuron, and wants no branch in the file
-// that the network lacks.
+// read reads the importance of every neuron. A branch in the file that the network does
+// not have is an error.
 func (s *Seed) read(r *checkpoint.Reader) error {
 	shapes, names := map[string][]int{}, map[string]bool{}
 	for _, info := range r.Infos() {
@@ -133,7 +132,7 @@ func (s *Seed) read(r *checkpoint.Reader) error {
 	return nil
 }
 
-// importance is |gamma| of the neurons of one scale.
+// importance reads |gamma| of the neurons of one scale.
 func importance(r *checkpoint.Reader, shapes map[string][]int, name string, neurons int) ([]float64, error) {
 	shape, ok := shapes[name]
 	if !ok {
@@ -154,7 +153,7 @@ func importance(r *checkpoint.Reader, shapes map[string][]int, name string, neur
 	for i, w := range weights {
 		values[i] = math.Abs(float64(w))
 		if math.IsNaN(values[i]) || math.IsInf(values[i], 0) {
-			return nil, fmt.Errorf("tensor %q [%d] is %v: no importance follows from it", name, i, w)
+			return nil, fmt.Errorf("tensor %q [%d] is %v, want a finite value", name, i, w)
 		}
 	}
 	return values, nil

@@ -183,7 +183,7 @@ func (o *allocateOptions) describe(budget allocate.Budget) (*allocate.Allocation
 	if o.model != "" {
 		config.Structure, config.StructureFile = nil, o.structure
 	}
-	a, err := allocate.Given(config)
+	a, err := allocate.Current(config)
 	if err == nil {
 		err = a.Check(budget)
 	}
@@ -202,7 +202,7 @@ func (o *allocateOptions) split(budget allocate.Budget) (*allocate.Allocation, e
 	if err != nil {
 		return nil, err
 	}
-	if config, err = allocate.Shape(config, o.size); err != nil {
+	if config, err = allocate.MinimalStructure(config, o.size); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.model, err)
 	}
 	a, err := allocate.Even(config, budget)
@@ -270,7 +270,7 @@ every single scale has as many neurons as the 3x3 convolution of the ResNet bloc
 			if err != nil {
 				return err
 			}
-			if config, err = allocate.Seeded(config, size, share); err != nil {
+			if config, err = allocate.SeedNetwork(config, size, share); err != nil {
 				return fmt.Errorf("%s: %w", model, err)
 			}
 			return files.write(out, func(path string) error { return backbone.WriteStructure(path, config.Structure) })

@@ -31,7 +31,7 @@ func (o *labelledImages) flags(c *cobra.Command) {
 // open reads a part of a data set and prints its counts to w.
 func (o *labelledImages) open(w io.Writer, path, part string) (*classify.Dataset, error) {
 	if o.skipBad && o.skipped == nil {
-		o.skipped = &classify.Skipped{Tell: func(err error) { fmt.Fprintln(w, "skipped:", oneLine(err)) }}
+		o.skipped = &classify.Skipped{Report: func(err error) { fmt.Fprintln(w, "skipped:", oneLine(err)) }}
 	}
 	d, err := classify.Open(path, part)
 	if err != nil {

@@ -118,14 +118,14 @@ func (o *classifySearchOptions) run(c *cobra.Command) error {
 		defer lock.Close()
 		return f.run(ctx, model, dir, resume)
 	}
-	found, err := search.Run(ctx, o.out, len(data.Classes), fit, func(what string) { fmt.Fprintln(errs, what) })
+	results, err := search.Run(ctx, o.out, len(data.Classes), fit, func(what string) { fmt.Fprintln(errs, what) })
 	if err != nil {
 		return err
 	}
 	if o.json {
-		return json.NewEncoder(c.OutOrStdout()).Encode(found)
+		return json.NewEncoder(c.OutOrStdout()).Encode(results)
 	}
-	return classify.WriteFound(c.OutOrStdout(), found)
+	return classify.WriteResults(c.OutOrStdout(), results)
 }
 
 // search returns the search of the flags, or with --resume the search that was
@@ -157,7 +157,7 @@ func (o *classifySearchOptions) asked(c *cobra.Command) (asked classify.Search, 
 	if o.images.path == "" {
 		return asked, errors.New("--data is missing")
 	}
-	asked = classify.Search{Share: o.share, Exponent: o.exponent}
+	asked = classify.Search{SeedFraction: o.share, Exponent: o.exponent}
 	if asked.Budget, err = o.budget.budget(c); err != nil {
 		return asked, err
 	}

@@ -104,7 +104,7 @@ func TestClassifySearch(t *testing.T) {
 	whole := filepath.Join(t.TempDir(), "whole")
 	status, stdout, stderr := scalenet(append(tinySearch(data, whole), "--json")...)
 	require.Zero(t, status, stderr)
-	var found []classify.Found
+	var found []classify.SearchResult
 	require.NoError(t, json.Unmarshal([]byte(stdout), &found))
 	require.Len(t, found, 3)
 	for i, name := range []string{"seed", "allocated", "even"} {
@@ -156,8 +156,8 @@ func TestClassifySearch(t *testing.T) {
 		}
 		status, _, stderr := scalenet(args...)
 		require.Zero(t, status, stderr)
-		require.Contains(t, stderr, "seed (network 1 of 3): trained already")
-		require.Contains(t, stderr, "even (network 3 of 3): training goes on after step 0")
+		require.Contains(t, stderr, "seed (network 1 of 3): already trained")
+		require.Contains(t, stderr, "even (network 3 of 3): resuming after step 0")
 		equalOutcomes(t, want, outcome(t, dir))
 	})
 
@@ -233,7 +233,7 @@ func TestClassifySearch(t *testing.T) {
 		}
 		status, stdout, stderr := scalenet("classify", "search", "--out", whole, "--resume")
 		require.Zero(t, status, stderr)
-		require.Equal(t, 3, strings.Count(stderr, "trained already"))
+		require.Equal(t, 3, strings.Count(stderr, "already trained"))
 		require.Equal(t, 4, strings.Count(stdout, "\n"))
 		for name, at := range before {
 			info, err := os.Stat(filepath.Join(whole, name))
@@ -248,7 +248,7 @@ func TestClassifySearch(t *testing.T) {
 			more []string
 			want string
 		}{
-			{nil, "a search is there already"},
+			{nil, "a search already exists"},
 			{[]string{"--resume", "--exponent", "1"}, "begun with other settings"},
 			{[]string{"--resume", "--set", "train.epochs=4"}, "begun with other settings"},
 		} {
@@ -273,12 +273,12 @@ func TestClassifySearchErrors(t *testing.T) {
 		{"no networks", []string{"--networks", ""}, []string{"networks []"}},
 		{"unknown network", []string{"--networks", "resnet"}, []string{"networks [resnet]"}},
 		{"a network twice", []string{"--networks", "even,even"}, []string{"networks [even even]"}},
-		{"too many neurons", []string{"--budget", "neurons", "--neurons", "4,9"}, []string{"layer2.0: a budget of 9 neurons, but the seed has 8"}},
+		{"too many neurons", []string{"--budget", "neurons", "--neurons", "4,9"}, []string{"layer2.0: a budget of 9 neurons, but the seed network has 8"}},
 		{"neurons of one stage", []string{"--budget", "neurons", "--neurons", "4"}, []string{"neurons [4]"}},
 		{"factor", []string{"--factor", "-1"}, []string{"factor -1"}},
 		{"tiny factor", []string{"--factor", "1e-6"}, []string{"layer1.0", "multiply-adds"}},
 		// A quarter of the budget is one neuron of scale 1.
-		{"too little for the best neuron", []string{"--factor", "0.2"}, []string{"seed network: layer1.0", "doesn't hold the best neuron, which takes 53248 at scale 1"}},
+		{"too little for the best neuron", []string{"--factor", "0.2"}, []string{"seed network: layer1.0", "is too small for the neuron with the highest score, which takes 53248 at scale 1"}},
 		{"exponent", []string{"--exponent", "99"}, []string{"exponent 99"}},
 		{"share", []string{"--share", "0"}, []string{"share 0"}},
 		{"no data", []string{"--data", filepath.Join(data, "absent")}, []string{"absent"}},

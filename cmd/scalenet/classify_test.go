@@ -76,7 +76,7 @@ func TestClassifyTrainEvalPredict(t *testing.T) {
 
 	status, stdout, stderr = scalenet("classify", "eval", "--model", model, "--data", data, "--json", "--batch", "3")
 	require.Zero(t, status, stderr)
-	var metrics classify.Figures
+	var metrics classify.Metrics
 	require.NoError(t, json.Unmarshal([]byte(stdout), &metrics))
 	require.Equal(t, 8, metrics.Images)
 	require.Equal(t, 1.0, metrics.Top5)
@@ -126,7 +126,7 @@ func TestClassifyBadInput(t *testing.T) {
 		want string
 	}{
 		{"no data", []string{"classify", "train", "--data", "nowhere", "--out", out}, "nowhere"},
-		{"no classes", []string{"classify", "train", "--data", one, "--out", out}, "no folder of a class in it"},
+		{"no classes", []string{"classify", "train", "--data", one, "--out", out}, "no class folders"},
 		{"no validation data", []string{"classify", "train", "--data", filepath.Join(data, "val"), "--out", out}, "give validation data with --val"},
 		{"preset", train("--preset", "mnist"), `preset "mnist"`},
 		{"key", train("--set", "train.speed=1"), "speed"},
