@@ -19,6 +19,7 @@
 //
 // Both write rows of RGB float32 with a given stride, so that an image can be written into a padded NHWC batch. The padding is not changed. Both are defined
 // in package raster, which devices that preprocess share (nn.Preprocess). [Fit] is torchvision's rule for the size.
+// Other published detectors were trained on images resized otherwise: [Resize] has the kinds, [Fitting] the rules for the size.
 //
 // Pixels and orientation are those of Pillow's ImageOps.exif_transpose(im).convert("RGB"), which testdata/matrix.py generates for every format, mode and
 // compression. Alpha is dropped, so a transparent pixel has its stored colour. There are two differences: 16-bit grey keeps its upper byte (Pillow

@@ -19,8 +19,9 @@ const (
 	// FitRound rounds half up. The sides are scaled to the shorter side first, and then once more if the longer one exceeds its maximum:
 	// detectron2.
 	FitRound Fitting = "round"
-	// FitRoundOnce rounds half up. The sides are scaled once, by the smaller of the two factors: mmdetection. For about one size in 5,000 the result
-	// differs from FitRound's by a pixel, because a half is computed as slightly less.
+	// FitRoundOnce rounds half up. The sides are scaled once, by the smaller of the two factors: mmdetection. For about one size in 6,000 the result
+	// differs from FitRound's by a pixel, because one of the two computes slightly less than a half: 640x360 at 600/1000 has 563 rows here and
+	// 562 there.
 	FitRoundOnce Fitting = "round-once"
 	// FitRoundEven rounds half to even, as OpenCV's resize by a factor does: py-faster-rcnn and jwyang's detector, which has no maximum in
 	// training.

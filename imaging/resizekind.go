@@ -31,8 +31,8 @@ func (k ResizeKind) Check() error {
 }
 
 // Resize is the part of resizing to w x h pixels that is done on bytes. For Pillow and OpenCV it returns the resized image, equal to that library's
-// bit for bit. For Bilinear it returns m, because FillResized and nn.Preprocess resize in float32. In all cases they then take the result with a
-// transform to w x h.
+// bit for bit, or m if it has that size. For Bilinear it returns m, because FillResized and nn.Preprocess resize in float32. In all cases they then
+// take the result with a transform to w x h.
 func Resize(kind ResizeKind, m *Image, w, h int) (*Image, error) {
 	if err := kind.Check(); err != nil {
 		return nil, err
