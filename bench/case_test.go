@@ -68,7 +68,7 @@ func TestSelect(t *testing.T) {
 	require.Equal(t, len(Cases()), len(list))
 }
 
-// A round a line, each of at least one run.
+// One round per line, each of at least one run.
 func TestServe(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, Serve("nms-6000", ref.New(ref.Options{}), 0, strings.NewReader("\n\n"), &out))
@@ -110,7 +110,7 @@ func TestGoals(t *testing.T) {
 	require.Contains(t, out.String(), "not measured: at most 1 times OpenVINO")
 }
 
-// What a peer says last is in the error.
+// The error contains the last line that a baseline prints.
 func TestPeerThatFails(t *testing.T) {
 	scripts := t.TempDir()
 	script := filepath.Join(scripts, "peer.sh")
@@ -143,10 +143,10 @@ func TestPeerThatFails(t *testing.T) {
 }
 
 func TestProcessorTime(t *testing.T) {
-	before, err := processorMs(os.Getpid())
+	before, err := cpuTimeMs(os.Getpid())
 	require.NoError(t, err)
 	for start := time.Now(); time.Since(start) < time.Minute; {
-		now, err := processorMs(os.Getpid())
+		now, err := cpuTimeMs(os.Getpid())
 		require.NoError(t, err)
 		if now > before {
 			return
@@ -156,6 +156,6 @@ func TestProcessorTime(t *testing.T) {
 }
 
 func TestProcessorTimeOfNobody(t *testing.T) {
-	_, err := processorMs(1 << 30)
+	_, err := cpuTimeMs(1 << 30)
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

@@ -56,7 +56,7 @@ func startContestant(ctx context.Context, name string, env, args []string) (*con
 
 // round requests a series of runs.
 func (c *contestant) round() error {
-	before, err := processorMs(c.command.Process.Pid)
+	before, err := cpuTimeMs(c.command.Process.Pid)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
 	}
@@ -70,7 +70,7 @@ func (c *contestant) round() error {
 	if len(r.Ms) == 0 {
 		return fmt.Errorf("%s answered with no runs", c.name)
 	}
-	after, err := processorMs(c.command.Process.Pid)
+	after, err := cpuTimeMs(c.command.Process.Pid)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
 	}
@@ -83,8 +83,8 @@ func (c *contestant) round() error {
 
 const tickMs = 10 // the unit of CPU times in Linux
 
-// processorMs returns the CPU time of a process, user and system, in milliseconds.
-func processorMs(pid int) (float64, error) {
+// cpuTimeMs returns the CPU time of a process, user and system, in milliseconds.
+func cpuTimeMs(pid int) (float64, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err

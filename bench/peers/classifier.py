@@ -9,7 +9,7 @@ import common
 
 
 def onnx(a):
-    """The model's file, exported by a process of its own so that PyTorch's memory is not counted."""
+    """Path of the ONNX file, exported in a separate process so that PyTorch's memory is not counted."""
     path = common.cache() / f'{a.model}-{a.height}x{a.width}.onnx'
     if not path.exists():
         part = path.with_suffix('.part')
@@ -27,7 +27,7 @@ def torch(a, x):
             with torch.inference_mode(), common.precision(torch, a.dtype):
                 return net(x)
         return run, torch.__version__
-    # On a GPU weights have the type, too: quicker than autocast. Copies up and down count, as in ours.
+    # On a GPU the weights have the type, too, which is faster than autocast. Copies to and from the GPU are timed, as in ScaleNet.
     dtype = common.element(torch, a.dtype)
     net, x = net.to(a.device, dtype), x.pin_memory()
 

@@ -1,4 +1,4 @@
-"""What the peers' scripts share: flags, threads, and the protocol of rounds (bench/round.go has the other side)."""
+"""Common code of the baselines: flags, threads, and the protocol of rounds (the other side is in bench/round.go)."""
 import argparse
 import json
 import os
@@ -22,7 +22,7 @@ def parser(doc):
 
 
 def torch_with(threads):
-    """f32 products are f32 on a GPU, too; cuDNN's fastest algorithms are searched for."""
+    """Returns PyTorch with the given number of threads. On a GPU, TF32 is off and cuDNN searches for the fastest algorithm."""
     import torch
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
@@ -33,7 +33,7 @@ def torch_with(threads):
 
 
 def network(torch, name):
-    """Made in PyTorch with random weights and channels-last memory."""
+    """Builds a model with random weights and channels-last memory."""
     if name.startswith('cifar_'):
         import scalenet_torch
         net = scalenet_torch.cifar(name[6:])
@@ -76,7 +76,7 @@ def resident_mb():
 
 
 def serve(run, seconds, version):
-    """Answers each line of standard input with a round of runs."""
+    """Responds to each line of standard input with a round of runs."""
     for _ in range(WARM_UPS):
         run()
     print(json.dumps({'version': version}), flush=True)

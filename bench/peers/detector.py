@@ -1,5 +1,5 @@
-"""torchvision's FasterRCNN around ScaleNet-50 up to stage 3 (C4): 12 anchors, 300 proposals in use, 128 regions in training,
-RoIAlign 14x14 with two points a bin and side, then stage 4; stem, stage 1 and all BatchNorms frozen."""
+"""torchvision's FasterRCNN around ScaleNet-50 up to stage 3 (C4): 12 anchors, 300 proposals in inference, 128 RoIs in training,
+RoIAlign 14x14 with sampling ratio 2, then stage 4; stem, stage 1 and all BatchNorms frozen."""
 import common
 
 p = common.parser(__doc__)
@@ -65,7 +65,7 @@ class Predictor(nn.Module):
 
 def detector():
     net = common.network(torch, a.model)
-    with torch.no_grad():  # statistics with which features of random weights stay of order one
+    with torch.no_grad():  # BatchNorm statistics that keep the activations of random weights of order one
         net.train()
         for _ in range(2):
             net(torch.randn(2, 3, 224, 224))

@@ -1,17 +1,17 @@
-"""COCO evaluation, from files to the twelve figures: bin/scalenet and the peers in turns, every run a process of its own.
+"""COCO evaluation, from files to the twelve metrics: bin/scalenet and the baselines in turns, each run in its own process.
 
     python bench/peers/evaluation.py [--rounds 5] [--threads 2] [--peers hotcoco,faster-coco-eval,pycocotools]
 
 Prints a line of JSON. wall_ms, cpu_ms and rss_mb are of whole processes, Python's start included; calls_ms are the peer's calls alone.
 ratio is our best wall time by the peer's, calls_ratio by its calls. The problem is coco_synth.py's (5,000 images, 487,767 detections),
-written into --dir if it is not there yet. All figures must agree to 1e-9."""
+written into --dir if it is not there yet. All metrics must agree to 1e-9."""
 import argparse, json, os, statistics, subprocess, sys, tempfile, time
 
 PEERS = ('hotcoco', 'faster-coco-eval', 'pycocotools')
 
 
 def call(lib, folder):
-    """Runs in the peer's process: load, evaluate, summarize, as its users do."""
+    """Runs in the process of the baseline: load, evaluate, summarize, as its users do."""
     import contextlib, importlib.metadata, io
     if lib == 'hotcoco':
         from hotcoco import COCO, COCOeval
@@ -32,7 +32,7 @@ def call(lib, folder):
 
 
 def measure(command, threads):
-    """Runs a command and returns what it printed as JSON, with the process's wall time, processor time and largest memory."""
+    """Runs a command and returns what it printed as JSON, with wall time, CPU time and maximum memory of the process."""
     env = dict(os.environ, GOMAXPROCS=str(threads), RAYON_NUM_THREADS=str(threads), OMP_NUM_THREADS=str(threads))
     with tempfile.TemporaryFile() as out:
         start = time.perf_counter()

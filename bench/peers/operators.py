@@ -1,4 +1,4 @@
-"""Single operators of torchvision: RoIAlign of 300 regions, NMS of 6,000 boxes."""
+"""Single operators of torchvision: RoIAlign of 300 RoIs, NMS of 6,000 boxes."""
 import common
 
 p = common.parser(__doc__)

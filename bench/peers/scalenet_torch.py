@@ -1,4 +1,4 @@
-"""ScaleNet in PyTorch with the authors' parameter names: the peer for speed, and the source of golden values."""
+"""ScaleNet in PyTorch with the authors' parameter names: the baseline for speed, and the source of golden values."""
 import json
 import math
 from pathlib import Path
@@ -19,7 +19,7 @@ def resize(x, size):
 
 
 class SABlock(nn.Module):
-    """A bottleneck around scale aggregation; row is [C1, ..., CL, side]. downsample: max_pool, average_pool, stride, dilation."""
+    """A bottleneck block with scale aggregation; row is [C1, ..., CL, height]. downsample: max_pool, average_pool, stride, dilation."""
 
     def __init__(self, inp, planes, stride, shortcut, row, scales=(1, 2, 4, 7), downsample='max_pool'):
         super().__init__()
@@ -86,7 +86,7 @@ def scalenet(name, classes=1000):
 
 
 class CifarNet(nn.Module):
-    """A network for 32x32 of 3 * blocks bottlenecks: a ScaleNet by its structure, or a ResNet without one."""
+    """A network for 32x32 images with 3 * blocks bottlenecks: a ScaleNet with the given structure, or without it a ResNet."""
 
     def __init__(self, blocks, structure=None, classes=100, downsample='max_pool'):
         super().__init__()
@@ -114,7 +114,7 @@ class CifarNet(nn.Module):
 
 
 def cifar(name, downsample='max_pool', classes=100):
-    """name is scalenet38, resnet38, ...: 56 for 6 blocks a stage, 101 for 10."""
+    """name is scalenet38, resnet38, ...: 56 for 6 blocks per stage, 101 for 10."""
     blocks = {'38': 4, '56': 6, '101': 10}[name.removeprefix('scalenet').removeprefix('resnet')]
     structure = json.loads((STRUCTURES / f'cifar_{name}.json').read_text()) if name.startswith('scalenet') else None
     return CifarNet(blocks, structure, classes, downsample)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# setup.sh FOLDER: a Python environment with the peers (1.5 GB): PyTorch without its CUDA libraries, ONNX Runtime, OpenVINO;
+# setup.sh FOLDER: a Python environment with the baselines (1.5 GB): PyTorch without its CUDA libraries, ONNX Runtime, OpenVINO;
 # pycocotools, faster-coco-eval and hotcoco for evaluation.py.
 # Needs python3-venv, gcc and binutils.
 set -euo pipefail
