@@ -26,10 +26,10 @@ func inspectBMP(data []byte, limits Limits) (header, error) {
 	return header{config.Width, config.Height, 1}, limits.Check(config.Width, config.Height)
 }
 
-// checkBMPSize holds the size against the limits: x/image/bmp says "unsupported" of sizes that it does not like. Height is
-// negative where the rows go down.
+// checkBMPSize checks the size against the limits, because x/image/bmp returns "unsupported" for some invalid sizes. The height
+// is negative if rows are stored top to bottom.
 func checkBMPSize(data []byte, limits Limits) error {
-	const oldHeader = 12 // sizes of two bytes, which is refused as a whole
+	const oldHeader = 12 // with sizes of two bytes; unsupported
 	if len(data) < 26 || binary.LittleEndian.Uint32(data[14:]) <= oldHeader {
 		return nil
 	}
@@ -37,11 +37,11 @@ func checkBMPSize(data []byte, limits Limits) error {
 	return limits.Check(w, max(h, -h))
 }
 
-// foreignError tells an error of a Go decoder in our words.
+// foreignError converts an error of a Go decoder to an error of this package.
 func foreignError(err error) error {
 	switch {
 	case errors.Is(err, bmp.ErrUnsupported):
-		return fmt.Errorf("%w: a kind of BMP that is not read (compressed, 16 bits, or of a rare header)", ErrUnsupported)
+		return fmt.Errorf("%w: this kind of BMP (compressed, 16 bits, or with a rare header)", ErrUnsupported)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.HasSuffix(err.Error(), "EOF"):
 		return fmt.Errorf("%w: cut off", ErrCorrupt)
 	}

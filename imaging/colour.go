@@ -2,7 +2,7 @@ package imaging
 
 import "math"
 
-// grey is a pixel's luma as Pillow and torchvision weigh it.
+// grey returns the luma of a pixel with the weights of Pillow and torchvision.
 func grey(bgr []uint8) float64 {
 	return 0.114*float64(bgr[0]) + 0.587*float64(bgr[1]) + 0.2989*float64(bgr[2])
 }
@@ -39,7 +39,7 @@ func (m *Image) Saturation(factor float64) *Image {
 	return out
 }
 
-// blended is factor of a value and the rest of another, as a byte.
+// blended returns factor*v + (1-factor)*other, rounded and clipped to a byte.
 func blended(v, other, factor float64) uint8 {
 	return uint8(min(max(math.Round(factor*v+(1-factor)*other), 0), 255))
 }

@@ -11,25 +11,25 @@ import (
 	"strings"
 )
 
-// The three ways in which bytes fail to be an image; errors of [Decode] and [Load] wrap one of them.
+// The errors of input that is not a valid image. Errors of [Decode] and [Load] wrap one of them.
 var (
 	ErrUnsupported = errors.New("unsupported image format")
 	ErrTooLarge    = errors.New("image too large")
 	ErrCorrupt     = errors.New("corrupt image")
 )
 
-// Extensions are those that files of the known formats have, with the dot.
+// Extensions returns the file name extensions of the supported formats, with the dot.
 func Extensions() []string {
 	return []string{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 }
 
-// IsImage tells whether a file has one of the extensions, in any case.
+// IsImage reports whether a file name has one of the extensions, in upper or lower case.
 func IsImage(path string) bool {
 	return slices.Contains(Extensions(), strings.ToLower(filepath.Ext(path)))
 }
 
-// Limits bounds what is decoded. They are held against the size that a file declares, before memory is spent on it. A field
-// that is zero has the default.
+// Limits limits the images to decode. It is checked against the size that a file declares, before memory is allocated. Zero
+// fields have their default.
 type Limits struct {
 	Bytes  int // length of the file; default 64 MiB
 	Side   int // longer side in pixels; default 16384
@@ -49,7 +49,7 @@ func (l Limits) orDefault() Limits {
 	return l
 }
 
-// Check holds a size against the limits as they are. Every format calls it with what it read from the header.
+// Check returns an error if a size exceeds the limits, without defaults. Every format calls it with the size in the header.
 func (l Limits) Check(w, h int) error {
 	switch {
 	case w < 1 || h < 1:
@@ -62,14 +62,14 @@ func (l Limits) Check(w, h int) error {
 	return nil
 }
 
-// header is what the walk over a file's structure found.
+// header is the result of checking the structure of a file.
 type header struct {
 	w, h        int // as stored, before orientation
 	orientation int // EXIF, 1 to 8
 }
 
-// format is one file format: how it begins, how its structure is checked and how its pixels are read. Both functions return
-// errors that wrap one of the package's three.
+// format is a file format: how it begins, how its structure is checked and how its pixels are read. The errors of both
+// functions wrap one of the three errors above.
 type format struct {
 	name    string
 	begins  func(data []byte) bool
@@ -103,7 +103,7 @@ func formats() []format {
 	}
 }
 
-// Decode returns the image in data, upright. The result shares no memory with data.
+// Decode returns the image in data, after applying the EXIF orientation. The result shares no memory with data.
 func Decode(data []byte, limits Limits) (*Image, error) {
 	limits = limits.orDefault()
 	f, err := formatOf(data, limits)
@@ -117,7 +117,7 @@ func Decode(data []byte, limits Limits) (*Image, error) {
 	return m, nil
 }
 
-// formatOf tells the format of a file by how it begins.
+// formatOf returns the format of a file from its first bytes.
 func formatOf(data []byte, limits Limits) (format, error) {
 	if len(data) == 0 {
 		return format{}, fmt.Errorf("%w: no data", ErrCorrupt)
@@ -148,7 +148,7 @@ func (f format) decode(data []byte, limits Limits) (*Image, error) {
 	return m.oriented(h.orientation), nil
 }
 
-// Load decodes a file; errors name it.
+// Load decodes a file. The error names the file.
 func Load(path string, limits Limits) (*Image, error) {
 	f, err := os.Open(path)
 	if err != nil {

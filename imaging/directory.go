@@ -13,7 +13,7 @@ const (
 	typeUndefined = 7
 )
 
-// typeBytes is the length of one value of a type; 0 for a type that is not known.
+// typeBytes returns the size of a value of a type, 0 for an unknown type.
 func typeBytes(kind uint16) uint64 {
 	switch kind {
 	case 1, 2, 6, 7: // BYTE, ASCII, SBYTE, UNDEFINED
@@ -44,8 +44,8 @@ type entry struct {
 }
 
 // readDirectory reads the first directory of a TIFF file: a byte order, 42 (43 for BigTIFF), the position of the directory, and
-// there a count and the entries. Of a directory that is cut off the entries up to the cut are read. Of two entries with one
-// tag the last counts, as in Pillow. An entry without values or of an unknown type is left out.
+// there a count and the entries. From a truncated directory, the entries before its end are read. If two entries have the same
+// tag, the last one is used, as in Pillow. Entries without values or of an unknown type are skipped.
 func readDirectory(data []byte) (directory, error) {
 	d := directory{data: data, entries: map[uint16]entry{}}
 	if len(data) < 8 {
@@ -90,7 +90,7 @@ func readDirectory(data []byte) (directory, error) {
 	return d, nil
 }
 
-// bytes returns the bytes of an entry's values, of at most most of them.
+// bytes returns the bytes of at most most values of an entry.
 func (d *directory) bytes(e entry, most int) ([]byte, bool) {
 	length := typeBytes(e.kind)
 	wanted := min(e.count, uint64(most)) * length
@@ -107,7 +107,7 @@ func (d *directory) bytes(e entry, most int) ([]byte, bool) {
 	return d.data[at : at+wanted], true
 }
 
-// text returns the values of a tag of bytes; nil if there is none.
+// text returns the values of a tag with bytes, nil if it is absent.
 func (d *directory) text(tag uint16) []byte {
 	e, ok := d.entries[tag]
 	if !ok || typeBytes(e.kind) != 1 {

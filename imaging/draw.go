@@ -15,16 +15,14 @@ import (
 	"scalenet/geom"
 )
 
-// Annotation is a box to draw with its text, such as "WBC 0.97". Class picks the colour; two classes share one when they are
-// a multiple of the palette's length apart.
+// Annotation is a box to draw with its text, such as "WBC 0.97". Class selects the colour, modulo the length of the palette.
 type Annotation struct {
 	Box   geom.Box
 	Text  string
 	Class int
 }
 
-// ClassColor returns the colour in which boxes of a class are drawn: ten hues as far apart as can be (Tableau's palette), then
-// the same darkened.
+// ClassColor returns the colour of the boxes of a class: the ten colours of Tableau's palette, then the same ten darkened.
 func ClassColor(class int) color.RGBA {
 	palette := [...]uint32{
 		0xe15759, 0x4e79a7, 0xf28e2b, 0x59a14f, 0xb07aa1, 0x76b7b2, 0xedc948, 0xff9da7, 0x9c755f, 0x17becf,
@@ -35,21 +33,21 @@ func ClassColor(class int) color.RGBA {
 	return color.RGBA{uint8(v >> 16), uint8(v >> 8), uint8(v), 255}
 }
 
-// Draw draws boxes and their labels on the image, the last on top. Lines and letters scale with the image. Boxes may reach
-// beyond it; those with a coordinate that is not finite are left out.
+// Draw draws boxes and their labels on the image, the last on top. The sizes of lines and text scale with the image. Boxes may
+// extend beyond the image. Boxes with a NaN or infinite coordinate are skipped.
 func (m *Image) Draw(annotations ...Annotation) error {
 	side := float64(min(m.W, m.H))
 	return m.DrawSized(max(1, int(math.Round(side/240))), max(9, side/36), annotations...)
 }
 
-// DrawSized is Draw with lines and letters of a given size in pixels.
+// DrawSized is Draw with a line width and a text size in pixels.
 func (m *Image) DrawSized(line int, letters float64, annotations ...Annotation) error {
 	face, err := labelFace(letters)
 	if err != nil {
 		return err
 	}
 	defer face.Close()
-	// Labels after all frames: a frame through a label makes it unreadable.
+	// Labels after all boxes, so that no line crosses a label.
 	for _, part := range []func(a Annotation, box image.Rectangle, c color.RGBA){
 		func(_ Annotation, box image.Rectangle, c color.RGBA) { m.outline(box, line, c) },
 		func(a Annotation, box image.Rectangle, c color.RGBA) {
@@ -67,7 +65,7 @@ func (m *Image) DrawSized(line int, letters float64, annotations ...Annotation) 
 	return nil
 }
 
-// column and row round a coordinate and keep it within a pixel of the image, where it fits an int.
+// column and row round a coordinate, and clip it to one pixel beyond the image so that it fits an int.
 func (m *Image) column(x float32) int { return within(x, m.W) }
 func (m *Image) row(y float32) int    { return within(y, m.H) }
 
@@ -78,7 +76,7 @@ func within(v float32, size int) int {
 // outline draws a frame of the given thickness, inwards.
 func (m *Image) outline(r image.Rectangle, thick int, c color.RGBA) {
 	thickX, thickY := min(thick, max(1, r.Dx())), min(thick, max(1, r.Dy()))
-	r.Max.X, r.Max.Y = max(r.Max.X, r.Min.X+thickX), max(r.Max.Y, r.Min.Y+thickY) // a box of no area still shows
+	r.Max.X, r.Max.Y = max(r.Max.X, r.Min.X+thickX), max(r.Max.Y, r.Min.Y+thickY) // a zero-area box is still visible
 	m.fill(image.Rect(r.Min.X, r.Min.Y, r.Max.X, r.Min.Y+thickY), c)
 	m.fill(image.Rect(r.Min.X, r.Max.Y-thickY, r.Max.X, r.Max.Y), c)
 	m.fill(image.Rect(r.Min.X, r.Min.Y, r.Min.X+thickX, r.Max.Y), c)
@@ -94,7 +92,7 @@ func (m *Image) fill(r image.Rectangle, c color.RGBA) {
 	}
 }
 
-// label writes text on a filled background above the box, or inside it where there is no room above.
+// label writes text on a filled background above the box, or inside the box if there is no room above.
 func (m *Image) label(box image.Rectangle, text string, face font.Face, c color.RGBA) {
 	metrics := face.Metrics()
 	ascent, descent := metrics.Ascent.Ceil(), metrics.Descent.Ceil()
@@ -111,8 +109,8 @@ func (m *Image) label(box image.Rectangle, text string, face font.Face, c color.
 	writer.DrawString(text)
 }
 
-// Write writes a line of text in a colour, its upper left corner at x, y, letters of a given size in pixels; what does not fit into
-// width pixels is cut off, with dots in its place. It returns the width of what was written.
+// Write writes a line of text with its upper left corner at x, y. letters is the text size in pixels. Text wider than width
+// pixels is cut off and ends with dots. It returns the width of the written text in pixels.
 func (m *Image) Write(x, y int, text string, letters float64, width int, c color.Color) (int, error) {
 	face, err := labelFace(letters)
 	if err != nil {
@@ -133,7 +131,7 @@ func (m *Image) Write(x, y int, text string, letters float64, width int, c color
 // Fill fills a rectangle, x2 and y2 excluded, with a colour.
 func (m *Image) Fill(x1, y1, x2, y2 int, c color.RGBA) { m.fill(image.Rect(x1, y1, x2, y2), c) }
 
-// Paste copies an image into this one, its upper left corner at x, y. What reaches out is cut off.
+// Paste copies an image into this one, with its upper left corner at x, y. Parts outside of this image are cut off.
 func (m *Image) Paste(x, y int, from *Image) {
 	part := image.Rect(x, y, x+from.W, y+from.H).Intersect(m.Bounds())
 	for row := part.Min.Y; row < part.Max.Y; row++ {

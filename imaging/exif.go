@@ -5,14 +5,14 @@ import (
 	"regexp"
 )
 
-// metadata are the parts of a file that can say how its image is to be turned.
+// metadata has the parts of a file that may contain the orientation.
 type metadata struct {
 	exif []byte // EXIF data, with or without the prefix that JPEG has
 	xmp  []byte
 }
 
-// orientation is what Pillow's exif_transpose goes by, 1 to 8: the tag of EXIF, or where EXIF has none that of XMP. Whatever is
-// missing or odd means upright, 1.
+// orientation returns the orientation that Pillow's exif_transpose uses, 1 to 8: that of EXIF, or else that of XMP. It returns 1,
+// no rotation, if both are missing or invalid.
 func (m metadata) orientation() int {
 	o, ok := exifOrientation(m.exif)
 	if !ok {
@@ -29,7 +29,7 @@ const (
 	tagXMP     = 700
 )
 
-// exifOrientation reads the orientation as it stands in EXIF data; it is not ok if there is none.
+// exifOrientation returns the orientation in EXIF data. ok is false if there is none.
 func exifOrientation(data []byte) (o int, ok bool) {
 	for bytes.HasPrefix(data, []byte(exifPrefix)) { // JPEG has it; some writers put it into PNG and WebP, or twice
 		data = data[len(exifPrefix):]
@@ -41,7 +41,7 @@ func exifOrientation(data []byte) (o int, ok bool) {
 	return d.orientation()
 }
 
-// orientation reads the tag of that name. Cameras write a SHORT; any type of numbers is taken but BYTE, as in Pillow.
+// orientation reads the orientation tag. Cameras write a SHORT. Like Pillow, it accepts every numeric type but BYTE.
 func (d *directory) orientation() (o int, ok bool) {
 	e, ok := d.entries[0x0112]
 	if !ok {
@@ -58,7 +58,7 @@ func (d *directory) orientation() (o int, ok bool) {
 	return int(v), true
 }
 
-// xmpOrientation finds the orientation in a packet of XMP: an attribute or an element; 0 if there is none.
+// xmpOrientation returns the orientation in an XMP packet, from an attribute or an element, or 0 if there is none.
 func xmpOrientation(packet []byte) int {
 	if len(packet) == 0 {
 		return 0

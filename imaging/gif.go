@@ -9,11 +9,11 @@ import (
 	"io"
 )
 
-// gifFile is what stands before the pixels of a GIF's first frame.
+// gifFile has the data of a GIF before the pixels of its first frame.
 type gifFile struct {
 	rest    []byte
 	size    image.Point // of the canvas
-	palette []byte      // 256 colours of red, green, blue; nil while the file has said none
+	palette []byte      // 256 RGB colours; nil before a colour table was read
 	outside byte        // the colour of the canvas around the frame
 	frame   image.Rectangle
 	flags   byte // of the frame
@@ -34,8 +34,8 @@ func inspectGIF(data []byte, limits Limits) (header, error) {
 	return header{f.size.X, f.size.Y, 1}, limits.Check(f.size.X, f.size.Y)
 }
 
-// readGIF reads up to the pixels of the first frame, with Pillow's view of what files get wrong: a canvas smaller than the
-// frame is enlarged, colours that a palette has not are black, and without a palette the pixels are grey.
+// readGIF reads up to the pixels of the first frame. It handles invalid files like Pillow: a canvas smaller than the frame is
+// enlarged, colours missing in the palette are black, and without a palette the pixels are grey values.
 func readGIF(data []byte) (f gifFile, err error) {
 	if len(data) < gifHeaderBytes {
 		return f, fmt.Errorf("%w: cut off after %d bytes", ErrCorrupt, len(data))
@@ -54,7 +54,7 @@ func readGIF(data []byte) (f gifFile, err error) {
 			err = f.skipExtension()
 		case ',':
 			err = f.readFrame()
-		default: // filling
+		default: // padding
 			f.rest = f.rest[1:]
 		}
 	}
@@ -76,13 +76,13 @@ func (f *gifFile) readPalette(flags byte) error {
 	if len(f.rest) < n {
 		return fmt.Errorf("%w: cut off within its colours", ErrCorrupt)
 	}
-	f.palette = make([]byte, 3*256) // those of a frame replace those of the file
+	f.palette = make([]byte, 3*256) // the palette of a frame replaces that of the file
 	copy(f.palette, f.rest[:n])
 	f.rest = f.rest[n:]
 	return nil
 }
 
-// skipExtension goes behind the blocks of an extension. Of a graphic control extension it keeps the transparent colour.
+// skipExtension skips the blocks of an extension. From a graphic control extension it reads the transparent colour.
 func (f *gifFile) skipExtension() error {
 	const graphicControl = 0xf9
 	control := len(f.rest) >= 7 && f.rest[1] == graphicControl && f.rest[2] >= 4
@@ -115,8 +115,8 @@ func (f *gifFile) readFrame() error {
 	return f.readPalette(f.flags)
 }
 
-// decodeGIF decodes the first frame. A transparent pixel shows its colour in the palette, as in the other formats; image/gif
-// would make it black, so it is given a file with that frame alone, which names no transparent colour.
+// decodeGIF decodes the first frame. A transparent pixel has its colour in the palette, as in the other formats. image/gif
+// would make it black, so image/gif gets a file with only this frame and without a transparent colour.
 func decodeGIF(data []byte, h header) (*Image, error) {
 	f, err := readGIF(data)
 	if err != nil {
@@ -138,7 +138,7 @@ func decodeGIF(data []byte, h header) (*Image, error) {
 	return f.onCanvas(m.(*image.Paletted)), nil
 }
 
-// onCanvas looks the colours of the frame up.
+// onCanvas converts palette indices to colours and places the frame on the canvas.
 func (f *gifFile) onCanvas(frame *image.Paletted) *Image {
 	out := New(f.size.X, f.size.Y)
 	put := func(at int, index byte) {

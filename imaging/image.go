@@ -19,7 +19,7 @@ func New(w, h int) *Image {
 	return &Image{W: w, H: h, Pix: make([]uint8, w*h*3)}
 }
 
-// Clone returns a copy, to draw on.
+// Clone returns a deep copy.
 func (m *Image) Clone() *Image {
 	c := *m
 	c.Pix = append([]uint8(nil), m.Pix...)
@@ -49,7 +49,7 @@ func (m *Image) Brightness(factor float64) *Image {
 	return out
 }
 
-// oriented returns the image turned upright, o being its EXIF orientation, 1 to 8. Orientation 1 returns the image itself.
+// oriented returns the image after applying the EXIF orientation o, 1 to 8. Orientation 1 returns the image itself.
 func (m *Image) oriented(o int) *Image {
 	if o <= 1 || o > 8 {
 		return m
@@ -62,7 +62,7 @@ func (m *Image) oriented(o int) *Image {
 	if swapped {
 		out.W, out.H = m.H, m.W
 	}
-	// A row of the source is written from (x, y) of the result in steps of one pixel or one row.
+	// Each row of the source is written from (x, y) of the result on, in steps of one pixel or one row.
 	step, reversed := 3, flipX
 	if swapped {
 		step, reversed = out.W*3, flipY

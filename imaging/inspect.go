@@ -8,14 +8,14 @@ import (
 	"scalenet/geom"
 )
 
-// Header is what a file says about its image, without its pixels.
+// Header is the header of an image file.
 type Header struct {
 	Format  string    // "JPEG", "PNG", ...
-	Size    geom.Size // upright, as Decode returns it
-	Rotated bool      // EXIF turns the image by a quarter: it is stored with its sides swapped
+	Size    geom.Size // after applying the EXIF orientation, as Decode returns it
+	Rotated bool      // the EXIF orientation swaps width and height
 }
 
-// Inspect checks the structure of a file and reads its header; no pixel is decoded. Errors are those of [Decode].
+// Inspect checks the structure of a file and reads its header, without decoding pixels. Errors are those of [Decode].
 func Inspect(data []byte, limits Limits) (Header, error) {
 	limits = limits.orDefault()
 	f, err := formatOf(data, limits)
@@ -37,10 +37,11 @@ func (h header) exported(format string) Header {
 	return out
 }
 
-// headBytes hold the frame header of a JPEG but for one with a large preview or colour profile before it.
+// headBytes usually include the frame header of a JPEG. Large previews and colour profiles may come before it.
 const headBytes = 32 << 10
 
-// Size reads the size of an image, upright. Of a JPEG only the beginning of the file is looked at. Errors name the file.
+// Size returns the size of an image after applying the EXIF orientation. Of a JPEG it reads only the start of the file, if that
+// is enough. The error names the file.
 func Size(path string, limits Limits) (geom.Size, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -70,7 +71,8 @@ func Size(path string, limits Limits) (geom.Size, error) {
 	return h.Size, nil
 }
 
-// headJPEG reads the header from the beginning of a JPEG, up to its first scan; it is not ok if that is not in it or unsound.
+// headJPEG reads the header from the start of a JPEG, up to its first scan. It returns false if the first scan is not in data
+// or data is invalid.
 func headJPEG(data []byte, limits Limits) (header, bool) {
 	walk := jpegWalk{data: data, pos: 2}
 	for walk.scans == 0 {

@@ -6,10 +6,10 @@ import (
 	"fmt"
 )
 
-// maxScans bounds the work that a progressive JPEG can ask for: each scan goes over the whole image. Encoders write about ten.
+// maxScans limits the decoding time of a progressive JPEG, because each scan covers the whole image. Encoders write about ten.
 const maxScans = 64
 
-// jpegWalk goes over the markers of a JPEG (ITU-T T.81, Annex B).
+// jpegWalk walks over the markers of a JPEG (ITU-T T.81, Annex B).
 type jpegWalk struct {
 	data  []byte
 	pos   int
@@ -18,8 +18,8 @@ type jpegWalk struct {
 	header
 }
 
-// inspectJPEG goes from marker to marker up to the end of the image. The decoder reports neither a file that was cut off nor
-// one that declares thousands of scans; it leaves what was in memory where rows are missing.
+// inspectJPEG checks all markers up to the end of the image. The decoder reports neither truncated files, whose missing rows it
+// leaves uninitialised, nor files with thousands of scans.
 func inspectJPEG(data []byte, limits Limits) (header, error) {
 	walk := jpegWalk{data: data, pos: 2}
 	for {
@@ -40,12 +40,12 @@ func inspectJPEG(data []byte, limits Limits) (header, error) {
 	return walk.found(), nil
 }
 
-// found returns the header with the orientation, which the segments before the first scan say.
+// found returns the header with the orientation in the segments before the first scan.
 func (j *jpegWalk) found() header {
 	return header{j.w, j.h, j.metadata.orientation()}
 }
 
-// next finds the next marker that can begin or end something and moves behind it.
+// next returns the next marker that begins a segment or ends the image, and moves behind it.
 func (j *jpegWalk) next() (marker byte, err error) {
 	for {
 		at := bytes.IndexByte(j.data[j.pos:], 0xff)
@@ -94,8 +94,8 @@ func (j *jpegWalk) segment(marker byte, limits Limits) error {
 	return nil
 }
 
-// application keeps EXIF and XMP of an APP1 segment. EXIF that is longer than a segment goes on in the next, which has the
-// prefix again: so the first counts where there are two whole ones, as in Pillow. Of two packets of XMP the last counts.
+// application keeps EXIF and XMP of an APP1 segment. EXIF longer than a segment continues in the next one, which repeats the
+// prefix. Of two complete EXIF segments, the first is therefore used, and of two XMP packets the last, as in Pillow.
 func (j *jpegWalk) application(payload []byte) {
 	if data, ok := bytes.CutPrefix(payload, []byte(exifPrefix)); ok {
 		j.exif = append(j.exif, data...)
@@ -124,7 +124,7 @@ func (j *jpegWalk) frame(payload []byte, limits Limits) error {
 		return fmt.Errorf("%w: frame header of %d bytes", ErrCorrupt, len(payload))
 	}
 	if payload[0] != 8 {
-		return fmt.Errorf("%w: %d bits a sample", ErrUnsupported, payload[0])
+		return fmt.Errorf("%w: %d bits per sample", ErrUnsupported, payload[0])
 	}
 	if n := payload[5]; n != 1 && n != 3 && n != 4 {
 		return fmt.Errorf("%w: %d components", ErrUnsupported, n)

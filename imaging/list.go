@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// List is the files with an image's extension in a folder and its subfolders, sorted by path. Hidden files and folders are left
-// out. Links to folders are followed: a folder is entered once, by its own path where it has one below dir, else by that of
-// the first link; links to dir or a folder above it are not entered. So loops end.
+// List returns the files with an image extension in a folder and its subfolders, sorted by path. Hidden files and folders are
+// skipped. Links to folders are followed, but each folder is entered only once: by its own path if it is below dir, otherwise by
+// the path of the first link. Links to dir or to a folder above it are not followed, so there are no loops.
 func List(dir string) (files []string, err error) {
 	root, err := resolved(dir)
 	if err != nil {
@@ -20,7 +20,7 @@ func List(dir string) (files []string, err error) {
 	if err := l.walk(dir, root); err != nil {
 		return nil, err
 	}
-	for len(l.links) > 0 { // real folders first: labels are looked up by path
+	for len(l.links) > 0 { // after real folders, because label files are found by the path of the image
 		link := l.links[0]
 		l.links = l.links[1:]
 		target, err := resolved(link)
@@ -37,15 +37,15 @@ func List(dir string) (files []string, err error) {
 	return l.files, nil
 }
 
-// lister gathers files.
+// lister collects files.
 type lister struct {
-	root    string          // what List was asked for, without links
-	entered map[string]bool // folders, without links
-	links   []string        // to folders, not entered yet
+	root    string          // argument of List with links resolved
+	entered map[string]bool // folders with links resolved
+	links   []string        // links to folders, to be entered
 	files   []string
 }
 
-// walk enters the folder dir, which is at without links.
+// walk enters the folder dir, whose path with links resolved is at.
 func (l *lister) walk(dir, at string) error {
 	dir += string(filepath.Separator) // or WalkDir would not enter a link
 	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -74,7 +74,7 @@ func (l *lister) walk(dir, at string) error {
 	})
 }
 
-// resolved is the absolute path without links.
+// resolved returns the absolute path with links resolved.
 func resolved(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -83,7 +83,7 @@ func resolved(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// below tells whether path is dir or in it.
+// below reports whether path is dir or in dir.
 func below(path, dir string) bool {
 	relative, err := filepath.Rel(dir, path)
 	return err == nil && filepath.IsLocal(relative)

@@ -13,14 +13,14 @@ import (
 // OpenCVVersion returns the version of the OpenCV library in use, such as "4.6.0".
 func OpenCVVersion() string { return gocv.OpenCVVersion() }
 
-// decodeOpenCV decodes data that has passed its format's inspection. gocv.IMDecode keeps its error in a global, and decoding
-// into a Mat that was used may leave the old image: so IMDecodeIntoMat into a fresh one, and a look at all that it returns.
-// Orientation is applied by our own code for all formats alike (OpenCV 4.6 does not for WebP).
+// decodeOpenCV decodes data whose structure was checked. It uses IMDecodeIntoMat with a new Mat: gocv.IMDecode keeps its error
+// in a global, and decoding into a used Mat may leave the old image. The orientation is applied by this package, because OpenCV
+// 4.6 does not apply it for WebP.
 func decodeOpenCV(data []byte, _ header) (*Image, error) {
 	mat := gocv.NewMat()
 	defer mat.Close()
 	err := gocv.IMDecodeIntoMat(data, gocv.IMReadColor|gocv.IMReadIgnoreOrientation, &mat)
-	if err != nil || mat.Empty() { // the error's text names functions of OpenCV and no cause
+	if err != nil || mat.Empty() { // the text of the error names OpenCV functions, not the cause
 		return nil, fmt.Errorf("%w: its pixels cannot be decoded", ErrCorrupt)
 	}
 	return fromMat(mat)
@@ -29,7 +29,7 @@ func decodeOpenCV(data []byte, _ header) (*Image, error) {
 // fromMat copies a Mat out of C memory.
 func fromMat(mat gocv.Mat) (*Image, error) {
 	if mat.Type() != gocv.MatTypeCV8UC3 {
-		return nil, fmt.Errorf("%w: decoded to %v instead of three bytes a pixel", ErrCorrupt, mat.Type())
+		return nil, fmt.Errorf("%w: decoded to %v instead of three bytes per pixel", ErrCorrupt, mat.Type())
 	}
 	pix, err := mat.DataPtrUint8()
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 
 const pngSignature = "\x89PNG\r\n\x1a\n"
 
-// inspectPNG goes from chunk to chunk up to IEND and checks their sums; an ancillary chunk with a wrong one is left out.
+// inspectPNG reads all chunks up to IEND and checks their checksums. An ancillary chunk with a wrong checksum is skipped.
 func inspectPNG(data []byte, limits Limits) (header, error) {
 	var found header
 	var extra pngMetadata
@@ -53,8 +53,8 @@ func inspectPNG(data []byte, limits Limits) (header, error) {
 	}
 }
 
-// decodePNG gives OpenCV the chunks that make up the pixels. libpng would print warnings about others that are unsound,
-// such as EXIF with a prefix, and newer versions of OpenCV would take the frames of an animation.
+// decodePNG gives OpenCV only the chunks of the pixels. libpng would print warnings about other invalid chunks, such as EXIF
+// with a prefix, and newer versions of OpenCV would decode the frames of an animation.
 func decodePNG(data []byte, h header) (*Image, error) {
 	pixels := make([]byte, 0, len(data))
 	pixels = append(pixels, data[:len(pngSignature)]...)

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// pngMetadata are the chunks of a PNG that can say how its image is to be turned; the last of each kind counts.
+// pngMetadata has the chunks of a PNG that may contain the orientation, the last of each kind.
 type pngMetadata struct {
 	exif       []byte // eXIf, or a tEXt named "exif"
 	rawProfile pngText
@@ -20,10 +20,10 @@ type pngText struct {
 	compressed bool
 }
 
-// maxPNGText bounds a text in bytes, as in Pillow.
+// maxPNGText limits a text in bytes, as in Pillow.
 const maxPNGText = 1 << 20
 
-// keep looks at a chunk. Texts are decompressed by metadata: a file can have thousands.
+// keep stores a chunk that may contain the orientation. Texts are decompressed only when used, because a file may have thousands.
 func (m *pngMetadata) keep(name string, payload []byte) {
 	if name == "eXIf" {
 		m.exif = payload
@@ -49,7 +49,7 @@ func (m *pngMetadata) keep(name string, payload []byte) {
 	}
 }
 
-// readPNGText takes what follows the keyword of a text chunk apart; it is not ok for other chunks and unsound ones.
+// readPNGText parses the data after the keyword of a text chunk. ok is false for other chunks and invalid ones.
 func readPNGText(name string, rest []byte) (text pngText, ok bool) {
 	switch name {
 	case "tEXt":
@@ -69,7 +69,7 @@ func readPNGText(name string, rest []byte) (text pngText, ok bool) {
 	return text, false
 }
 
-// value returns the text, decompressed; nil if that is not possible or too long.
+// value returns the decompressed text, nil if it is invalid or too long.
 func (t pngText) value() []byte {
 	if len(t.data) > maxPNGText {
 		return nil
@@ -88,8 +88,8 @@ func (t pngText) value() []byte {
 	return text
 }
 
-// metadata returns EXIF and XMP. EXIF of an ImageMagick profile counts where there is no other: a text of a line that is empty,
-// one with the profile's name, one with its length, and lines of hexadecimal digits.
+// metadata returns EXIF and XMP. Without another EXIF chunk, EXIF in an ImageMagick profile is used. This is a text with an empty
+// line, the name of the profile, its length, and lines of hexadecimal digits.
 func (m *pngMetadata) metadata() metadata {
 	exif := m.exif
 	if lines := bytes.SplitN(m.rawProfile.value(), []byte("\n"), 4); exif == nil && len(lines) == 4 {

@@ -14,7 +14,7 @@ import (
 // jpegQuality is high enough that text and thin boxes stay clean.
 const jpegQuality = 92
 
-// Encode returns the image as a file of the format that an extension names: ".png", ".jpg" or ".jpeg", in any case.
+// Encode returns the image as a file in the format of an extension: ".png", ".jpg" or ".jpeg", in upper or lower case.
 func (m *Image) Encode(extension string) ([]byte, error) {
 	switch strings.ToLower(extension) {
 	case ".png":
@@ -25,7 +25,7 @@ func (m *Image) Encode(extension string) ([]byte, error) {
 	return nil, fmt.Errorf("%w: an image can be written as .png, .jpg or .jpeg, not %q", ErrUnsupported, extension)
 }
 
-// Save writes the image in the format of path's extension. The file appears whole or not at all.
+// Save writes the image atomically, in the format of the extension of path.
 func (m *Image) Save(path string) error {
 	data, err := m.Encode(filepath.Ext(path))
 	if err != nil {

@@ -38,19 +38,19 @@ const (
 	separated   = 5 // cyan, magenta, yellow, black
 )
 
-// tiffFile is what the first directory of a TIFF file says of its image. Pixels are in blocks, strips or tiles, row by row.
+// tiffFile is the first directory of a TIFF file. Pixels are in blocks (strips or tiles), row by row.
 type tiffFile struct {
 	directory
 	w, h, bits, samples     int
 	photometric             int
 	compression, predictor  int
-	planes                  int // 1, or one for each sample
+	planes                  int // 1, or one per sample
 	reversed                bool
 	premultiplied           bool // by the first sample behind the colour
 	palette                 []float64
 	blockW, blockH          int
 	offsets, counts         []float64
-	blocksAcross, blocksPer int // in a row of blocks; in a plane
+	blocksAcross, blocksPer int // per row of blocks; per plane
 }
 
 func inspectTIFF(data []byte, limits Limits) (header, error) {
@@ -58,7 +58,7 @@ func inspectTIFF(data []byte, limits Limits) (header, error) {
 	if err != nil {
 		return header{}, err
 	}
-	// The directory of the file is that of EXIF as well.
+	// The directory has the orientation, as in EXIF.
 	meta := metadata{exif: data, xmp: f.text(tagXMP)}
 	return header{f.w, f.h, meta.orientation()}, nil
 }
@@ -83,7 +83,7 @@ func readTIFF(data []byte, limits Limits) (f tiffFile, err error) {
 	return f, r.err
 }
 
-// tiffFields reads fields until the first that is wrong.
+// tiffFields reads fields. After an error it reads nothing more.
 type tiffFields struct {
 	*directory
 	err error
@@ -95,7 +95,7 @@ func (r *tiffFields) refuse(kind error, format string, args ...any) {
 	}
 }
 
-// numbers reads up to most values of a tag; none if it is absent.
+// numbers returns up to most values of a tag, nil if it is absent.
 func (r *tiffFields) numbers(tag uint16, most int) []float64 {
 	e, ok := r.entries[tag]
 	if !ok || r.err != nil {
@@ -113,7 +113,7 @@ func (r *tiffFields) numbers(tag uint16, most int) []float64 {
 	return values
 }
 
-// integer reads the first value of a tag, which must be a number up to 2^31.
+// integer returns the first value of a tag, which must be a number up to 2^31.
 func (r *tiffFields) integer(tag uint16, absent int) int {
 	values := r.numbers(tag, 1)
 	if len(values) == 0 {
@@ -127,7 +127,7 @@ func (r *tiffFields) integer(tag uint16, absent int) int {
 	return int(v)
 }
 
-// layout reads how a pixel is made up.
+// layout reads the samples of a pixel and their types.
 func (r *tiffFields) layout(f *tiffFile) {
 	f.samples = r.integer(tagSamples, 1)
 	if f.samples < 1 || f.samples > 8 {
@@ -217,7 +217,8 @@ func (r *tiffFields) blocks(f *tiffFile) {
 	if _, tiled := r.entries[tagTileWidth]; tiled {
 		f.blockW, f.blockH = r.integer(tagTileWidth, 0), r.integer(tagTileHeight, 0)
 		offsets, counts = tagTileOffsets, tagTileCounts
-		// The sides are multiples of 16, mostly 256 or 512. Smaller tiles and ones beyond the image only cost time.
+		// Widths and heights of tiles are multiples of 16, mostly 256 or 512. Smaller tiles, and tiles beyond the image, only
+		// cost time.
 		if most := max(1024, f.w+16, f.h+16); f.blockW < 16 || f.blockH < 16 || f.blockW > most || f.blockH > most {
 			r.refuse(ErrCorrupt, "tiles of %dx%d pixels", f.blockW, f.blockH)
 		}

@@ -24,8 +24,8 @@ const (
 	compressionOldDeflate = 32946
 )
 
-// decodeTIFF reads the pixels of the first page. golang.org/x/image/tiff is not used: it inverts fax pages of which black is
-// zero, takes reversed bits and planes as they come, and refuses grey with alpha, CMYK and 2 or 4 bits.
+// decodeTIFF reads the pixels of the first page. golang.org/x/image/tiff is not used, because it inverts fax pages with black as
+// zero, ignores reversed bits and separate planes, and does not support grey with alpha, CMYK, and 2 or 4 bits.
 func decodeTIFF(data []byte, h header) (*Image, error) {
 	f, err := readTIFF(data, Limits{Bytes: len(data), Side: max(h.w, h.h), Pixels: h.w * h.h})
 	if err != nil {
@@ -43,7 +43,7 @@ func decodeTIFF(data []byte, h header) (*Image, error) {
 // readBlock reads a strip or tile of all planes, row by row.
 func (f *tiffFile) readBlock(out *Image, block int) error {
 	x, y := block%f.blocksAcross*f.blockW, block/f.blocksAcross*f.blockH
-	rows := min(f.blockH, f.h-y) // of a tile at the lower edge the rest is filling
+	rows := min(f.blockH, f.h-y) // the last tile may extend below the image
 	perPlane := f.samples / f.planes
 	var planes []io.Reader
 	for plane := range f.planes {
@@ -79,7 +79,8 @@ func (f *tiffFile) damaged(block int, err error) error {
 	return fmt.Errorf("%w: block %d of its pixels cannot be decompressed", ErrCorrupt, block)
 }
 
-// open returns a reader of the decompressed bytes of a block. Some writers leave lengths out: then a block goes to the end.
+// open returns a reader of the decompressed bytes of a block. Without a length, which some writers omit, a block extends to the
+// end of the file.
 func (f *tiffFile) open(block, rows int) (io.Reader, error) {
 	size := float64(len(f.data))
 	at := f.offsets[block]
@@ -92,7 +93,7 @@ func (f *tiffFile) open(block, rows int) (io.Reader, error) {
 	}
 	var data io.Reader = bytes.NewReader(f.data[int(at):int(end)])
 	if f.reversed {
-		data = reversedBits{data} // as it is read: thousands of blocks may claim the whole file
+		data = reversedBits{data} // reversed while reading, because thousands of blocks may share the whole file
 	}
 	switch f.compression {
 	case compressionLZW:
@@ -106,13 +107,13 @@ func (f *tiffFile) open(block, rows int) (io.Reader, error) {
 		if f.compression == compressionGroup4 {
 			format = ccitt.Group4
 		}
-		// White runs become zeros, whatever zero is to be shown as.
+		// White runs become zeros, whether zero means white or black.
 		return ccitt.NewReader(data, ccitt.MSB, format, f.blockW, rows, &ccitt.Options{Invert: true}), nil
 	}
 	return data, nil
 }
 
-// reversedBits reads bytes whose lowest bit is the first.
+// reversedBits reverses the bits of each byte.
 type reversedBits struct{ from io.Reader }
 
 func (r reversedBits) Read(b []byte) (int, error) {
@@ -126,8 +127,8 @@ func (r reversedBits) Read(b []byte) (int, error) {
 // packBits decompresses runs: a byte n up to 127 is followed by n+1 bytes, one above 128 by a byte to be repeated 257-n times.
 type packBits struct {
 	from   *bufio.Reader
-	left   int  // bytes of the run that are still to come
-	repeat bool // they are all value
+	left   int  // remaining bytes of the run
+	repeat bool // the run repeats value
 	value  byte
 }
 
@@ -151,7 +152,7 @@ func (p *packBits) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// begin reads how the next run is made; 128 stands for none.
+// begin reads the header of the next run. 128 is skipped.
 func (p *packBits) begin() error {
 	n, err := p.from.ReadByte()
 	if err != nil || n == 128 {
@@ -165,7 +166,7 @@ func (p *packBits) begin() error {
 	return err
 }
 
-// undoPredictor adds to each sample the one of the pixel before it.
+// undoPredictor adds to each sample that of the previous pixel.
 func (f *tiffFile) undoPredictor(raw []byte, perPlane int) {
 	if f.bits == 8 {
 		for i := perPlane; i < len(raw); i++ {
@@ -178,7 +179,8 @@ func (f *tiffFile) undoPredictor(raw []byte, perPlane int) {
 	}
 }
 
-// unpack writes samples of a row as bytes, perPlane of each pixel: of 16 bits the upper byte, of fewer than 8 the number.
+// unpack converts the samples of a row to bytes, perPlane samples per pixel. Of 16 bits it keeps the upper byte. Samples of fewer
+// than 8 bits are not scaled.
 func (f *tiffFile) unpack(samples, raw []byte, perPlane int) {
 	for i := range f.blockW * perPlane {
 		to := i/perPlane*f.samples + i%perPlane
@@ -221,7 +223,7 @@ func (f *tiffFile) colour(bgr, samples []byte) {
 	}
 }
 
-// colours is the number of samples of a pixel before the extra ones.
+// colours returns the number of samples per pixel without extra samples.
 func (f *tiffFile) colours() int {
 	switch f.photometric {
 	case whiteIsZero, blackIsZero, paletted:
@@ -231,19 +233,19 @@ func (f *tiffFile) colours() int {
 	case separated:
 		return 4
 	}
-	return 0 // not read
+	return 0 // unsupported
 }
 
 func upperByte(v float64) byte { return byte(uint16(v) >> 8) }
 
-// ink is what a part of an ink and of black leave of white.
+// ink returns the RGB value for an ink (cyan, magenta or yellow) and black.
 func ink(part, black byte) byte {
 	left := 255 - int(black)
 	t := int(part)*left + 128
 	return byte(max(0, left-(t>>8+t)>>8))
 }
 
-// straighten divides a colour by the alpha that it was multiplied with.
+// straighten divides a premultiplied colour by its alpha.
 func straighten(bgr []byte, alpha byte) {
 	for i, v := range bgr {
 		if alpha == 0 {

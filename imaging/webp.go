@@ -7,11 +7,11 @@ import (
 	"image"
 )
 
-// webPFile is what the chunks of a WebP container (RFC 9649) say.
+// webPFile has the content of the chunks of a WebP container (RFC 9649).
 type webPFile struct {
 	w, h  int
 	flags byte            // of the extended header; 0 if there is none
-	first image.Rectangle // where the first frame of an animation is; empty if the file is none
+	first image.Rectangle // position of the first frame of an animation; empty for a still image
 	frame []byte          // its chunks
 	metadata
 }
@@ -51,7 +51,7 @@ func readWebP(data []byte, limits Limits) (f webPFile, err error) {
 	return f, nil
 }
 
-// chunk takes in one chunk. As in libwebp, the first EXIF and XMP count, and only those that the header's flags announce.
+// chunk reads one chunk. As in libwebp, the first EXIF and XMP chunks are used, and only if the flags of the header announce them.
 func (f *webPFile) chunk(name string, payload []byte, limits Limits) error {
 	switch name {
 	case "VP8X", "VP8 ", "VP8L":
@@ -123,7 +123,7 @@ func decodeWebP(data []byte, h header) (*Image, error) {
 	return out, nil
 }
 
-// still returns the first frame as a file of its own, which libwebp's plain decoder reads.
+// still returns the first frame as a still WebP file, for libwebp's simple decoder.
 func (f *webPFile) still() []byte {
 	out := []byte("RIFF\x00\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00")
 	if bytes.HasPrefix(f.frame, []byte("ALPH")) {
@@ -147,7 +147,7 @@ func webPSize(name string, payload []byte) (w, h int, err error) {
 	switch name {
 	case "VP8X":
 		w, h = 1+uint24(payload[4:]), 1+uint24(payload[7:])
-	case "VP8 ": // the upper two bits of each side ask the display to enlarge and are ignored by decoders
+	case "VP8 ": // the upper two bits of width and height are a scale for display, which decoders ignore
 		w = int(binary.LittleEndian.Uint16(payload[6:])) & 0x3fff
 		h = int(binary.LittleEndian.Uint16(payload[8:])) & 0x3fff
 	case "VP8L":

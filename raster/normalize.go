@@ -8,7 +8,7 @@ type Image struct {
 	Pix  []uint8
 }
 
-// Normalization turns bytes into a network's input: (byte/255 - Mean)/Std for red, green and blue.
+// Normalization converts bytes to a model input: (byte/255 - Mean)/Std per channel.
 type Normalization struct {
 	Mean, Std [3]float32 // in the order red, green, blue
 }
@@ -26,8 +26,8 @@ func (n Normalization) tables() (t tables) {
 	return t
 }
 
-// Fill writes the image into dst as rows of pixels of red, green and blue, row y beginning at dst[y*stride]. The rest of each row, and of
-// dst, is left as it is. The error says that dst is too short or stride too small.
+// Fill writes the normalised image to dst as rows of RGB pixels. Row y begins at dst[y*stride]. The rest of each row, and of dst, is not
+// changed. It returns an error if dst or stride is too small.
 func (n Normalization) Fill(dst []float32, stride int, p Image) error {
 	if err := checkRows(dst, stride, p.W, p.H); err != nil {
 		return err

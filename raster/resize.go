@@ -2,32 +2,32 @@ package raster
 
 import "fmt"
 
-// Transform is how an image lies in a network's input: at W x H pixels, then mirrored left to right (FlipX) or top to bottom (FlipY).
+// Transform places an image in a model input: resized to W x H pixels, then mirrored left to right (FlipX) or top to bottom (FlipY).
 type Transform struct {
 	W, H         int
 	FlipX, FlipY bool
 }
 
-// tap is where a value between two samples comes from: (1-weight) of the sample at lo and weight of the one at hi.
-type tap struct {
+// lerp is a linear interpolation of two samples: (1-weight) * sample lo + weight * sample hi.
+type lerp struct {
 	lo, hi int
 	weight float32
 }
 
-// tapAt is the tap of sample i of n resized from a line of size samples, as PyTorch's upsample_bilinear2d (align_corners=False) computes
+// lerpAt returns the interpolation of output sample i when size samples are resized to n, as PyTorch's upsample_bilinear2d (align_corners=False) computes
 // it in float32: centres at (i+0.5)*size/n - 0.5, not before the first sample.
-func tapAt(i, size, n int) tap {
+func lerpAt(i, size, n int) lerp {
 	scale := float32(size) / float32(n)
 	centre := max(0, (float32(i)+0.5)*scale-0.5)
 	lo := min(int(centre), size-1)
-	return tap{lo, min(lo+1, size-1), min(1, centre-float32(lo))}
+	return lerp{lo, min(lo+1, size-1), min(1, centre-float32(lo))}
 }
 
-// tapsOf is the rule for the tap of sample i of n resized from a line of size samples.
-type tapsOf func(i, size, n int) tap
+// lerpRule returns the interpolation of output sample i when size samples are resized to n.
+type lerpRule func(i, size, n int) lerp
 
-func (at tapsOf) line(size, n int) []tap {
-	line := make([]tap, n)
+func (at lerpRule) line(size, n int) []lerp {
+	line := make([]lerp, n)
 	for i := range line {
 		line[i] = at(i, size, n)
 	}
@@ -42,10 +42,10 @@ func (n Normalization) FillResized(dst []float32, stride int, p Image, to Transf
 
 // FillRows writes only the rows of dst from first to before end.
 func (n Normalization) FillRows(dst []float32, stride int, p Image, to Transform, first, end int) error {
-	return n.fillRows(dst, stride, p, to, first, end, tapAt)
+	return n.fillRows(dst, stride, p, to, first, end, lerpAt)
 }
 
-func (n Normalization) fillRows(dst []float32, stride int, p Image, to Transform, first, end int, at tapsOf) error {
+func (n Normalization) fillRows(dst []float32, stride int, p Image, to Transform, first, end int, at lerpRule) error {
 	if to.W < 1 || to.H < 1 {
 		return fmt.Errorf("resize to %dx%d: sides must be at least 1", to.W, to.H)
 	}
@@ -71,7 +71,7 @@ func (n Normalization) fillRows(dst []float32, stride int, p Image, to Transform
 }
 
 // resized gives the function that writes row y of the resized image; rows are asked for downwards.
-func (n Normalization) resized(p Image, to Transform, at tapsOf) func(dst []float32, y int) {
+func (n Normalization) resized(p Image, to Transform, at lerpRule) func(dst []float32, y int) {
 	t := n.tables()
 	if to.W == p.W && to.H == p.H {
 		return func(dst []float32, y int) { t.row(dst, p.row(y)) }
@@ -105,7 +105,7 @@ func (n Normalization) resized(p Image, to Transform, at tapsOf) func(dst []floa
 }
 
 // resizeRow resizes a row of pixels of three values.
-func resizeRow(dst, source []float32, columns []tap) {
+func resizeRow(dst, source []float32, columns []lerp) {
 	for _, c := range columns {
 		a, b := source[c.lo*3:c.lo*3+3], source[c.hi*3:c.hi*3+3]
 		dst[0] = (1-c.weight)*a[0] + c.weight*b[0]

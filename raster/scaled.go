@@ -13,18 +13,18 @@ func (n Normalization) FillScaled(dst []float32, stride int, p Image, to Transfo
 		return fmt.Errorf("resize by a factor of %v: it must be above 0", scale)
 	}
 	inverse := 1 / scale
-	return n.fillRows(dst, stride, p, to, 0, to.H, func(i, size, _ int) tap { return scaledTap(i, size, inverse) })
+	return n.fillRows(dst, stride, p, to, 0, to.H, func(i, size, _ int) lerp { return scaledLerp(i, size, inverse) })
 }
 
-// scaledTap computes the position in float64 and rounds it to float32, as OpenCV does.
-func scaledTap(i, size int, inverse float64) tap {
+// scaledLerp computes the position in float64 and rounds it to float32, as OpenCV does.
+func scaledLerp(i, size int, inverse float64) lerp {
 	centre := float32(float64((float64(i)+0.5)*inverse) - 0.5)
 	lo := int(math.Floor(float64(centre)))
 	switch {
 	case lo < 0:
-		return tap{}
+		return lerp{}
 	case lo >= size-1:
-		return tap{lo: size - 1, hi: size - 1}
+		return lerp{lo: size - 1, hi: size - 1}
 	}
-	return tap{lo, lo + 1, centre - float32(lo)}
+	return lerp{lo, lo + 1, centre - float32(lo)}
 }
