@@ -8,12 +8,12 @@ import (
 	"path/filepath"
 )
 
-// WriteAtomic writes a file so that it is there whole or not at all, even
-// when the process or the machine stops in between: into a temporary file of
-// the same folder, synced, renamed over path, the folder synced. When write
-// fails, what was at path stays and the temporary file is removed; that of a
-// process that was killed is removed when the file is written again. The file
-// has permissions 0644, or those of the file that it replaces.
+// WriteAtomic writes a file atomically: after a crash, path has the complete new
+// content or the old one. It writes and syncs a temporary file in the same folder,
+// renames it to path, and syncs the folder. If write fails, path is not changed and
+// the temporary file is removed. The temporary file of a killed process is removed
+// when the file is written again. The file has permissions 0644, or those of the file
+// that it replaces.
 func WriteAtomic(path string, write func(io.Writer) error) (err error) {
 	f, err := createTemporary(path, func(name string) (*os.File, error) {
 		return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
@@ -26,7 +26,7 @@ func WriteAtomic(path string, write func(io.Writer) error) (err error) {
 			os.Remove(f.Name())
 			err = fmt.Errorf("%s: %w", path, err)
 		}
-		f.Close() // after the rename: until then the lock on it counts
+		f.Close() // after the rename, because closing releases the lock
 	}()
 	mode := os.FileMode(0o644)
 	if old, statErr := os.Stat(path); statErr == nil {
@@ -51,7 +51,7 @@ func WriteAtomic(path string, write func(io.Writer) error) (err error) {
 	return syncFolder(filepath.Dir(path))
 }
 
-// syncFolder makes a rename in it last through a power cut.
+// syncFolder makes a rename in the folder survive a power failure.
 func syncFolder(folder string) error {
 	d, err := os.Open(folder)
 	if err != nil {

@@ -7,20 +7,20 @@ import (
 	"scalenet/internal/brief"
 )
 
-// The keys of a model file's metadata: what kind of model the configuration
-// under the key is of, and the class names.
+// The metadata keys of a model file: the configuration, under a key per kind of model,
+// and the class names.
 const (
 	DetectorKey   = "scalenet.detector"
 	ClassifierKey = "scalenet.classifier"
 	classesKey    = "scalenet.classes"
 
-	// StateKey is under which the state of a training run is kept, beside the
-	// configuration of the model that it trains.
+	// StateKey is the key of the state of a training run. Its file also has the
+	// configuration of the model.
 	StateKey = "state"
 )
 
-// Describe is the metadata of a model's file: its configuration under the key of
-// its kind, and the names of its classes.
+// Describe returns the metadata of a model file: the configuration under the key of its
+// kind, and the class names.
 func Describe(key, config string, classes []string) map[string]string {
 	names, err := json.Marshal(classes)
 	if err != nil {
@@ -29,12 +29,12 @@ func Describe(key, config string, classes []string) map[string]string {
 	return map[string]string{key: config, classesKey: string(names)}
 }
 
-// maxConfig bounds the text of a configuration, in bytes: the largest of a detector
-// has a few thousand, and reading YAML takes some hundred times its size.
+// maxConfig is the maximum size of a configuration in bytes. Those of detectors have a
+// few thousand. Parsing YAML takes about a hundred times its size in memory.
 const maxConfig = 1 << 17
 
-// Config is the configuration in a file's metadata under the key of its kind; false
-// when the file has none of the kind.
+// Config returns the configuration in metadata under the key of its kind. ok is false if
+// there is none.
 func Config(metadata map[string]string, key string) (text string, ok bool, err error) {
 	text, ok = metadata[key]
 	if len(text) > maxConfig {
@@ -43,11 +43,11 @@ func Config(metadata map[string]string, key string) (text string, ok bool, err e
 	return text, ok, nil
 }
 
-// Classes are the class names that Describe put into a file's metadata.
+// Classes returns the class names in the metadata of the file.
 func (r *Reader) Classes() (names []string, err error) {
 	text, ok := r.Metadata()[classesKey]
 	if !ok {
-		return nil, fmt.Errorf("metadata %s: not there", classesKey)
+		return nil, fmt.Errorf("metadata %s: missing", classesKey)
 	}
 	if err := json.Unmarshal([]byte(text), &names); err != nil {
 		return nil, fmt.Errorf("metadata %s: %s is not a JSON list of strings", classesKey, brief.Text(text))

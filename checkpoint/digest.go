@@ -13,14 +13,14 @@ import (
 	"scalenet/internal/brief"
 )
 
-// digestKey is where the metadata of our own files has their digest, written as
+// digestKey is the metadata key of the digest, in files written by ScaleNet. The value is
 // "xxh3:" and 32 hexadecimal digits.
 const (
 	digestKey    = "scalenet.digest"
 	digestPrefix = "xxh3:"
 )
 
-// ours tells whether metadata is that of a file of ours, which gets a digest.
+// ours reports whether metadata is that of a ScaleNet file, which gets a digest.
 func ours(metadata map[string]string) bool {
 	for key := range metadata {
 		if strings.HasPrefix(key, "scalenet.") && key != digestKey {
@@ -30,25 +30,25 @@ func ours(metadata map[string]string) bool {
 	return false
 }
 
-// Digest is the XXH3 of 128 bits of what a file says: its metadata but for the
-// digest itself, and the name, type, shape and data of every tensor. The order
-// of either does not count, nor where in the file the data are. It finds damage,
-// not forgery.
+// Digest is the 128-bit XXH3 of the content of a file: the metadata without the digest,
+// and name, type, shape and data of every tensor. It does not depend on their order, nor
+// on positions in the file. It detects damage, not forgery.
 type Digest [16]byte
 
-// String gives 32 hexadecimal digits.
+// String returns 32 hexadecimal digits.
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
-// parseDigest reads what is in the metadata.
+// parseDigest parses the value of digestKey.
 func parseDigest(text string) (d Digest, ok bool) {
 	b, err := hex.DecodeString(strings.TrimPrefix(text, digestPrefix))
 	return d, err == nil && copy(d[:], b) == len(d) && len(b) == len(d)
 }
 
-// sum is that of one tensor's data.
+// sum returns the digest of the data of one tensor.
 func sum(data []byte) Digest { return xxh3.Hash128(data).Bytes() }
 
-// digest puts the parts together; sums has the tensors' in their order.
+// digest returns the digest of a file. sums has the digests of the tensors, in the order
+// of infos.
 func digest(metadata map[string]string, infos []Info, sums []Digest) Digest {
 	h := xxh3.New()
 	text := func(s string) {
@@ -75,7 +75,7 @@ func digest(metadata map[string]string, infos []Info, sums []Digest) Digest {
 	return h.Sum128().Bytes()
 }
 
-// signed is the metadata as it is written: with the digest where the file is ours.
+// signed returns the metadata to write: with the digest, if it is a ScaleNet file.
 func (f *File) signed() map[string]string {
 	if !ours(f.Metadata) {
 		return f.Metadata
@@ -89,8 +89,8 @@ func (f *File) signed() map[string]string {
 	return metadata
 }
 
-// Digest is that of the file's content; with [NoVerify] the one that was written
-// with it, if any. Tensors that were not read yet are read for it.
+// Digest returns the digest of the content of the file. It reads the tensors that were
+// not read yet. With [NoVerify] it returns the digest in the metadata, if there is one.
 func (r *Reader) Digest() (Digest, error) {
 	r.summing.Lock()
 	defer r.summing.Unlock()
@@ -117,10 +117,10 @@ func (r *Reader) Digest() (Digest, error) {
 	return d, nil
 }
 
-// Verify holds the file's content against the digest that was written with it.
-// Files of other programs have none, nor have ours of earlier versions: nothing
-// is found out about these. It is cheapest after all tensors were read, and
-// before they are used. A Reader with [NoVerify] does nothing here.
+// Verify returns an error if the content of the file does not have the digest in its
+// metadata. It returns nil for files without a digest, such as those of other programs
+// and of earlier versions, and with [NoVerify]. It reads the tensors that were not read
+// yet, so it is best called after reading all tensors, before they are used.
 func (r *Reader) Verify() error {
 	if r.declared == "" || r.unverified {
 		return nil
@@ -130,7 +130,7 @@ func (r *Reader) Verify() error {
 		return err
 	}
 	if have := digestPrefix + d.String(); have != r.declared {
-		return fmt.Errorf("%s: the file is damaged, or another program changed it: its content has the digest %s, its metadata say %s (--no-verify takes it as it is)",
+		return fmt.Errorf("%s: the file is damaged, or another program changed it: its content has the digest %s, but its metadata has %s (--no-verify turns off this check)",
 			r.path, have, brief.Text(r.declared))
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 // DType is the element type of a tensor, spelled as in a safetensors header.
 type DType string
 
-// The element types that are read and written.
+// The supported element types.
 const (
 	F64    DType = "F64"
 	F32    DType = "F32"
@@ -29,7 +29,7 @@ const (
 	Bool   DType = "BOOL"
 )
 
-// Size is the number of bytes of an element, 0 for a type that is not known.
+// Size returns the number of bytes per element, 0 for an unknown type.
 func (d DType) Size() int {
 	switch d {
 	case F64, I64, U64, C64:
@@ -44,7 +44,7 @@ func (d DType) Size() int {
 	return 0
 }
 
-// IsFloat tells whether elements are floating-point numbers.
+// IsFloat reports whether elements are floating-point numbers.
 func (d DType) IsFloat() bool {
 	switch d {
 	case F64, F32, F16, BF16, F8E4M3, F8E5M2, F8E8M0:
@@ -53,7 +53,7 @@ func (d DType) IsFloat() bool {
 	return false
 }
 
-// ParseDType reads a type in any case: "f32", "BF16", "bool".
+// ParseDType parses a type in upper or lower case, such as "f32", "BF16" or "bool".
 func ParseDType(s string) (DType, error) {
 	d := DType(strings.ToUpper(strings.NewReplacer("bfloat", "bf", "float", "f", "uint", "u", "int", "i").Replace(strings.ToLower(s))))
 	if d.Size() == 0 {

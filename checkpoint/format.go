@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// What files begin with that are no safetensors files. As the length of a header
-// each would be absurd.
+// The first bytes of other formats. As the header length of a safetensors file, each
+// would be far too large.
 var (
 	zipMagic    = []byte("PK\x03\x04")
 	legacyStart = []byte("\x80\x02\x8a\x0al\xfc\x9c")
 )
 
-// otherMagics are of files that someone may take for a checkpoint.
+// otherMagics are the first bytes of other files that users may pass as checkpoint.
 var otherMagics = []struct{ magic, kind string }{
 	{"\x1f\x8b", "a gzip file: unpack it first"},
 	{"\xfd7zXZ", "an xz file: unpack it first"},
@@ -25,15 +25,15 @@ var otherMagics = []struct{ magic, kind string }{
 	{"GGUF", "a GGUF file"},
 }
 
-// isPTH tells whether a file begins as torch.save writes it.
+// isPTH reports whether a file begins like a file of torch.save.
 func isPTH(head []byte) bool {
 	return bytes.HasPrefix(head, zipMagic) || bytes.HasPrefix(head, legacyStart)
 }
 
-// foreign is an error where a file begins like one of another format.
+// foreign returns an error if a file begins like one of another format.
 func foreign(head []byte, name string) error {
 	if isPTH(head) {
-		return fmt.Errorf("a checkpoint of PyTorch; convert it first: scalenet convert %s %s", name, withoutEnding(name)+".safetensors")
+		return fmt.Errorf("a PyTorch checkpoint; convert it first: scalenet convert %s %s", name, withoutEnding(name)+".safetensors")
 	}
 	for _, m := range otherMagics {
 		if bytes.HasPrefix(head, []byte(m.magic)) {
@@ -43,13 +43,13 @@ func foreign(head []byte, name string) error {
 	return nil
 }
 
-// withoutEnding takes off the ending, and both of .pth.tar.
+// withoutEnding removes the extension, or both of .pth.tar.
 func withoutEnding(path string) string {
 	path = strings.TrimSuffix(path, ".tar")
 	return strings.TrimSuffix(path, filepath.Ext(path))
 }
 
-// head is what a file begins with, up to eight bytes.
+// head returns the first bytes of a file, at most eight.
 func head(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -64,15 +64,15 @@ func head(path string) ([]byte, error) {
 	return b[:n], err
 }
 
-// LooksLikeOne tells whether a file begins like a checkpoint, a safetensors file or
-// one of PyTorch; it says nothing of the rest.
+// LooksLikeOne reports whether a file begins like a checkpoint: a safetensors file or a
+// file of torch.save. It does not check the rest.
 func LooksLikeOne(path string) bool {
 	b, err := head(path)
 	return err == nil && (isPTH(b) || startsHeader(b))
 }
 
-// LoadAny reads a safetensors file, or one of PyTorch ([LoadPTH]): what the file
-// begins with tells which, not its name.
+// LoadAny reads a safetensors file or a file of torch.save ([LoadPTH]). The first bytes
+// decide which, not the name.
 func LoadAny(path string, options ...Option) (*File, Notes, error) {
 	b, err := head(path)
 	if err != nil {
@@ -88,13 +88,13 @@ func LoadAny(path string, options ...Option) (*File, Notes, error) {
 	return file, Notes{}, err
 }
 
-// startsHeader tells whether a file may begin with the length of a header.
+// startsHeader reports whether a file may begin with the length of a header.
 func startsHeader(head []byte) bool {
 	return len(head) == 8 && bytes.Equal(head[4:], make([]byte, 4))
 }
 
-// isPTHName tells whether a file is called as those of PyTorch are, whose pickle
-// may begin in another way.
+// isPTHName reports whether a file name has an extension of PyTorch. Its pickle may begin
+// differently.
 func isPTHName(path string) bool {
 	switch filepath.Ext(path) {
 	case ".pth", ".pt", ".bin", ".ckpt", ".tar":

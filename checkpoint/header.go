@@ -13,22 +13,21 @@ import (
 	"scalenet/internal/brief"
 )
 
-// maxHeader bounds the JSON header, as the reference implementation does.
+// maxHeader is the maximum size of the JSON header, as in the reference implementation.
 const maxHeader = 100_000_000
 
-// metadataKey is the reserved name of the text part of a header.
+// metadataKey is the reserved name of the metadata in a header.
 const metadataKey = "__metadata__"
 
-// entry is a line of the header: a tensor and where its bytes are, relative
-// to the start of the data area.
+// entry is a tensor in the header, with its byte range relative to the start of the data
+// area.
 type entry struct {
 	Info
 	begin, end int64
 }
 
-// parseHeader reads and checks a header in front of dataSize bytes of data.
-// It reads tokens rather than into a map: the order is kept and duplicate keys
-// are seen.
+// parseHeader parses and checks a header that is followed by dataSize bytes of data. It
+// reads tokens instead of a map, to keep the order and to find duplicate keys.
 func parseHeader(header []byte, dataSize int64) ([]entry, map[string]string, error) {
 	if !utf8.Valid(header) {
 		return nil, nil, errors.New("the header is not UTF-8")
@@ -58,7 +57,8 @@ func parseHeader(header []byte, dataSize int64) ([]entry, map[string]string, err
 	return entries, metadata, checkLayout(entries, dataSize)
 }
 
-// checkLayout holds the byte ranges against sizes, each other and the file.
+// checkLayout checks that the byte ranges have the sizes of the tensors and cover the
+// data without overlap or gap.
 func checkLayout(entries []entry, dataSize int64) error {
 	order := make([]int, len(entries))
 	for i := range order {
@@ -81,13 +81,13 @@ func checkLayout(entries []entry, dataSize int64) error {
 		at = e.end
 	}
 	if at != dataSize {
-		return fmt.Errorf("%d bytes after the last tensor belong to none", dataSize-at)
+		return fmt.Errorf("%d bytes after the last tensor do not belong to a tensor", dataSize-at)
 	}
 	return nil
 }
 
-// checkRange holds where an entry's bytes are against how many it has, where the
-// entry before it ends and how long the data are.
+// checkRange checks the byte range of an entry: it must have want bytes, begin at at,
+// where the previous entry ends, and be within dataSize bytes.
 func (e entry) checkRange(want, at, dataSize int64) error {
 	offsets := fmt.Sprintf("data_offsets [%d, %d]", e.begin, e.end)
 	switch {
@@ -105,7 +105,7 @@ func (e entry) checkRange(want, at, dataSize int64) error {
 	return nil
 }
 
-// headerParser is a decoder with the few shapes of value that a header has.
+// headerParser parses the kinds of values that a header has.
 type headerParser struct{ *json.Decoder }
 
 // object reads { key: value, ... }, calling value for each key once.
@@ -121,7 +121,7 @@ func (p headerParser) object(what string, value func(key string) error) error {
 		}
 		key, ok := token.(string)
 		if !ok {
-			return fmt.Errorf("%s has a key that is no string: %s", what, shown(token))
+			return fmt.Errorf("%s has a key that is not a string: %s", what, shown(token))
 		}
 		if seen[key] {
 			return fmt.Errorf("%s has the key %q twice", what, brief.Text(key))
@@ -192,7 +192,7 @@ func (p headerParser) text(what string) (string, error) {
 	return s, nil
 }
 
-// integers reads an array of integers that are not negative.
+// integers reads an array of non-negative integers.
 func (p headerParser) integers(what string) ([]int64, error) {
 	if err := p.delim('[', what); err != nil {
 		return nil, err
@@ -224,7 +224,7 @@ func (p headerParser) delim(want json.Delim, what string) error {
 	return nil
 }
 
-// shown is a token for a message.
+// shown returns a token for an error message.
 func shown(token json.Token) string { return brief.Value(token) }
 
 func (p headerParser) broken(err error) error {

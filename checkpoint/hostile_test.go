@@ -157,7 +157,7 @@ func TestManyViewsOfOneStorage(t *testing.T) {
 	file = archived(t, program(200), "data/0", data)
 	requireBounded(t, len(file), func() {
 		_, _, err = readPTH(bytes.NewReader(file), int64(len(file)))
-		require.ErrorContains(t, err, "far more memory than the file has")
+		require.ErrorContains(t, err, "far more memory than the size of the file")
 	})
 }
 

@@ -8,26 +8,26 @@ import (
 	"scalenet/internal/brief"
 )
 
-// Report says how the tensors of a file fit those that a model wants.
+// Report is the result of matching the tensors of a file with those of a model.
 type Report struct {
 	Matched    []string   // same name, same shape
-	Missing    []Info     // wanted, not in the file
-	LeftOver   []Info     // in the file, not wanted
-	WrongShape []Mismatch // same name, another shape
-	Ignored    []string   // in the file, of no use to anyone: see Match
+	Missing    []Info     // in the model, not in the file
+	LeftOver   []Info     // in the file, not in the model: unexpected keys in PyTorch
+	WrongShape []Mismatch // same name, different shape
+	Ignored    []string   // num_batches_tracked in the file, see Match
 }
 
-// Mismatch is a tensor whose shape in the file is not the one wanted.
+// Mismatch is a tensor whose shape in the file differs from that in the model.
 type Mismatch struct {
 	Name       string
 	Have, Want []int
 }
 
-// Match compares by name and shape; element types may differ, loaders convert.
-// The lists keep the order of want, LeftOver and Ignored that of have.
+// Match compares tensors by name and shape. Element types may differ, because loaders
+// convert. The lists have the order of want; LeftOver and Ignored have that of have.
 //
-// PyTorch's BatchNorm counts its batches in num_batches_tracked, which nothing
-// reads as long as its momentum is a number: it is ignored unless wanted.
+// num_batches_tracked, the batch counter of PyTorch's BatchNorm, is ignored unless it is
+// in want. PyTorch uses it only if momentum is None.
 func Match(have, want []Info) Report {
 	var r Report
 	shapes := make(map[string][]int, len(have))
@@ -59,12 +59,11 @@ func Match(have, want []Info) Report {
 	return r
 }
 
-// Err is nil when everything wanted is there. Otherwise it is one line with
-// the file, the first tensor that doesn't fit, its shapes, and how many more
-// there are. Tensors left over are no error.
+// Err returns nil if every tensor of the model is in the file with its shape. Otherwise
+// the error has one line with the file, the first missing or mismatched tensor, and
+// counts. Unexpected tensors are not an error.
 func (r Report) Err(path string) error {
-	faults := len(r.Missing) + len(r.WrongShape)
-	if faults == 0 {
+	if len(r.Missing)+len(r.WrongShape) == 0 {
 		return nil
 	}
 	var first string
@@ -75,21 +74,21 @@ func (r Report) Err(path string) error {
 		w := r.Missing[0]
 		first = fmt.Sprintf("tensor %q of shape %v is missing", brief.Text(w.Name), w.Shape)
 	}
-	return fmt.Errorf("%s: %s (%d matched, %d missing, %d of wrong shape, %d left over): is it a checkpoint of another structure?",
+	return fmt.Errorf("%s: %s (%d matched, %d missing, %d of wrong shape, %d unexpected): is it a checkpoint of another structure?",
 		path, first, len(r.Matched), len(r.Missing), len(r.WrongShape), len(r.LeftOver))
 }
 
-// String is the report for people: a line of counts, then a line a list that
-// is not empty, cut after a few names.
+// String returns the report as text: a line of counts, and one line with the first few
+// names per list that is not empty.
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d matched, %d missing, %d left over, %d of wrong shape, %d ignored",
+	fmt.Fprintf(&b, "%d matched, %d missing, %d unexpected, %d of wrong shape, %d ignored",
 		len(r.Matched), len(r.Missing), len(r.LeftOver), len(r.WrongShape), len(r.Ignored))
 	named := func(i Info) string { return brief.Text(fmt.Sprintf("%s %v", i.Name, i.Shape)) }
 	listLine(&b, "missing", r.Missing, named)
-	listLine(&b, "left over", r.LeftOver, named)
+	listLine(&b, "unexpected", r.LeftOver, named)
 	listLine(&b, "wrong shape", r.WrongShape, func(m Mismatch) string {
-		return brief.Text(fmt.Sprintf("%s has %v, wanted %v", m.Name, m.Have, m.Want))
+		return brief.Text(fmt.Sprintf("%s has %v, the model wants %v", m.Name, m.Have, m.Want))
 	})
 	listLine(&b, "ignored", r.Ignored, brief.Text)
 	return b.String()

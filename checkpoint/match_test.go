@@ -27,12 +27,12 @@ func TestMatch(t *testing.T) {
 		WrongShape: []Mismatch{{"fc.weight", []int{10, 64}, []int{21, 64}}},
 		Ignored:    []string{"bn1.num_batches_tracked"},
 	}, r)
-	require.Equal(t, "1 matched, 1 missing, 1 left over, 1 of wrong shape, 1 ignored"+
-		"\n  missing: fc.bias [21]\n  left over: extra [1]"+
-		"\n  wrong shape: fc.weight has [10 64], wanted [21 64]"+
+	require.Equal(t, "1 matched, 1 missing, 1 unexpected, 1 of wrong shape, 1 ignored"+
+		"\n  missing: fc.bias [21]\n  unexpected: extra [1]"+
+		"\n  wrong shape: fc.weight has [10 64], the model wants [21 64]"+
 		"\n  ignored: bn1.num_batches_tracked", r.String())
 	require.EqualError(t, r.Err("m.safetensors"), `m.safetensors: tensor "fc.weight" has shape [10 64], the model wants [21 64]`+
-		` (1 matched, 1 missing, 1 of wrong shape, 1 left over): is it a checkpoint of another structure?`)
+		` (1 matched, 1 missing, 1 of wrong shape, 1 unexpected): is it a checkpoint of another structure?`)
 }
 
 func TestMatchEdges(t *testing.T) {

@@ -13,13 +13,13 @@ import (
 // step executes an instruction.
 func (u *unpickler) step(op byte) error {
 	switch op {
-	case 0x80: // the protocol
+	case 0x80: // protocol
 		n, err := u.number(1)
 		if err == nil && n > 5 {
-			err = fmt.Errorf("pickle protocol %d is not known", n)
+			err = fmt.Errorf("unknown pickle protocol %d", n)
 		}
 		return err
-	case 0x95: // a frame: its content are instructions
+	case 0x95: // frame: its content are instructions
 		_, err := u.number(8)
 		return err
 	case '(':
@@ -42,10 +42,10 @@ func (u *unpickler) step(op byte) error {
 	case 'c', 'P', 'Q', 'R', 'b', 'i', 'o', 0x81, 0x92, 0x93:
 		return u.object(op)
 	}
-	return fmt.Errorf("broken pickle: instruction %#02x is not known", op)
+	return fmt.Errorf("broken pickle: unknown instruction %#02x", op)
 }
 
-// drop takes objects off the stack, or doubles the top.
+// drop removes objects from the stack, or duplicates the top.
 func (u *unpickler) drop(op byte) error {
 	switch {
 	case op == '2':
@@ -54,7 +54,7 @@ func (u *unpickler) drop(op byte) error {
 			return err
 		}
 		return u.push(v)
-	case op == '1' || len(u.stack) == u.bottom() && len(u.marks) > 0: // also a mark alone
+	case op == '1' || len(u.stack) == u.bottom() && len(u.marks) > 0: // POP also removes a mark
 		_, err := u.popMark()
 		return err
 	}
@@ -96,7 +96,7 @@ func (u *unpickler) scalar(op byte) (err error) {
 	return u.push(v)
 }
 
-// written reads a number of protocol 0, a line.
+// written reads a number of protocol 0: a line of text.
 func (u *unpickler) written(op byte) (any, error) {
 	text, err := u.line()
 	switch {
@@ -109,12 +109,12 @@ func (u *unpickler) written(op byte) (any, error) {
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		return nil, fmt.Errorf("broken pickle: %q is no number", brief.Text(text))
+		return nil, fmt.Errorf("broken pickle: %q is not a number", brief.Text(text))
 	}
 	return v, nil
 }
 
-// text pushes a string, or bytes as one.
+// text pushes a string, or bytes as a string.
 func (u *unpickler) text(op byte) (err error) {
 	var s string
 	var b []byte
@@ -143,7 +143,7 @@ func (u *unpickler) text(op byte) (err error) {
 	return u.push(s + string(b))
 }
 
-// tuple pushes one of what is above the mark, or of a few objects.
+// tuple pushes a tuple of the objects above the mark, or of the top one, two or three.
 func (u *unpickler) tuple(op byte) (err error) {
 	var items []any
 	switch op {
@@ -162,7 +162,7 @@ func (u *unpickler) tuple(op byte) (err error) {
 	return u.push(append(tuple{}, items...))
 }
 
-// dict makes one, or sets items of the one below them.
+// dict pushes a dict, or sets items of the dict below them.
 func (u *unpickler) dict(op byte) (err error) {
 	var items []any
 	switch op {
@@ -201,7 +201,7 @@ func (d *dict) set(items []any) {
 	}
 }
 
-// list makes a list or a set, or adds items to the one below them.
+// list pushes a list or a set, or adds items to the list or set below them.
 func (u *unpickler) list(op byte) (err error) {
 	var items []any
 	switch op {
@@ -226,7 +226,7 @@ func (u *unpickler) list(op byte) (err error) {
 	return err
 }
 
-// memory remembers the top of the stack or brings back what was remembered.
+// memory stores the top of the stack in the memo, or pushes an object of the memo.
 func (u *unpickler) memory(op byte) error {
 	if op == 0x94 {
 		return u.remember(len(u.memo))
@@ -238,7 +238,7 @@ func (u *unpickler) memory(op byte) error {
 		var text string
 		if text, err = u.line(); err == nil {
 			if i, err = strconv.Atoi(text); err != nil {
-				err = fmt.Errorf("broken pickle: %q is no place in the memo", brief.Text(text))
+				err = fmt.Errorf("broken pickle: %q is not an index of the memo", brief.Text(text))
 			}
 		}
 	case 'h', 'q':
@@ -255,7 +255,7 @@ func (u *unpickler) memory(op byte) error {
 	return u.remember(i)
 }
 
-// object finds classes and functions and calls them.
+// object pushes classes and functions, and calls them.
 func (u *unpickler) object(op byte) error {
 	if err := u.pay(objectCost); err != nil {
 		return err
@@ -265,17 +265,17 @@ func (u *unpickler) object(op byte) error {
 		return u.find(op)
 	case 'P', 'Q':
 		return u.reference(op)
-	case 'o': // a mark, a class, arguments
+	case 'o': // mark, class, arguments
 		if _, err := u.popMark(); err != nil {
 			return err
 		}
 		return u.push(inert{})
-	case 'b': // a state for the object below
+	case 'b': // state of the object below
 		_, err := u.popN(1)
 		return err
 	}
 	n := 2
-	if op == 0x92 { // arguments with names, too
+	if op == 0x92 { // also keyword arguments
 		n = 3
 	}
 	parts, err := u.popN(n)
@@ -290,7 +290,7 @@ func (u *unpickler) object(op byte) error {
 	return u.push(v)
 }
 
-// find pushes a class or a function, with 'i' an object of it.
+// find pushes a class or a function, or for 'i' an object of the class.
 func (u *unpickler) find(op byte) error {
 	if op == 0x93 {
 		parts, err := u.popN(2)
@@ -300,7 +300,7 @@ func (u *unpickler) find(op byte) error {
 		module, ok1 := parts[0].(string)
 		name, ok2 := parts[1].(string)
 		if !ok1 || !ok2 {
-			return errors.New("broken pickle: a class whose name is no text")
+			return errors.New("broken pickle: a class whose name is not a string")
 		}
 		return u.push(global{module, name})
 	}

@@ -15,24 +15,23 @@ import (
 	"scalenet/internal/brief"
 )
 
-// What reading a .pth may take, in bytes. PyTorch's files need less memory than
-// they have bytes; those that need far more are made to harm.
+// Limits of reading a .pth, in bytes. Files of PyTorch need less memory than their size.
+// Files that need far more are attacks.
 const (
-	maxPTH    = 16 << 30 // of the file
-	maxPickle = 64 << 20 // of the part that is a program: a thousand tensors take 100 kB
-	// memory for the program's objects, the tensors and the storages read
+	maxPTH    = 16 << 30 // size of the file
+	maxPickle = 64 << 20 // size of the pickle; a thousand tensors take 100 kB
+	// memory for the objects of the pickle, the tensors and the storages
 	roomFactor = 5
 	minRoom    = 48 << 20
 )
 
 func roomFor(size int64) int64 { return max(roomFactor*size, minRoom) }
 
-// LoadPTH reads the tensors of a file that PyTorch's torch.save wrote, in the
-// zip format or the one before 1.6: a state dict, or a dict that has one, as
-// training scripts save it. Notes say what was left out and changed.
+// LoadPTH reads the tensors of a file of PyTorch's torch.save, in the zip format or in
+// that before PyTorch 1.6. The file has a state dict, or a dict with a state dict, as
+// training scripts save it. Notes list what was skipped and changed.
 //
-// A file that asks for more than a few times its size, in memory or in work, is
-// an error.
+// A file that needs memory or time of more than a few times its size is an error.
 func LoadPTH(file string) (f *File, notes Notes, err error) {
 	defer func() {
 		if err != nil && !strings.HasPrefix(err.Error(), "open ") {
@@ -57,15 +56,15 @@ func LoadPTH(file string) (f *File, notes Notes, err error) {
 	return readPTH(r, stat.Size())
 }
 
-// container is an opened .pth: its object, its storages by key, and the room that
-// the object left.
+// container is an opened .pth: its object, its storages by key, and the memory in bytes
+// that may still be used.
 type container struct {
 	root    any
 	room    int64
 	storage func(key string) ([]byte, error)
 }
 
-// readPTH is [LoadPTH] for size bytes that lie elsewhere.
+// readPTH is [LoadPTH] from a reader of size bytes.
 func readPTH(r io.ReaderAt, size int64) (*File, Notes, error) {
 	var c container
 	archive, err := zip.NewReader(r, size)
@@ -85,16 +84,15 @@ func readPTH(r io.ReaderAt, size int64) (*File, Notes, error) {
 	return f, s.notes, err
 }
 
-// pay takes from the room.
+// pay reserves memory.
 func (c *container) pay(bytes int, name string) error {
 	if c.room -= int64(bytes); c.room < 0 {
-		return fmt.Errorf("tensor %q: the tensors and their storages take far more memory than the file has bytes", brief.Text(name))
+		return fmt.Errorf("tensor %q: the tensors and their storages need far more memory than the size of the file", brief.Text(name))
 	}
 	return nil
 }
 
-// tensors gathers all tensors, of one storage after the other, so that each is
-// read once.
+// tensors reads all tensors, sorted by storage so that each storage is read once.
 func (c *container) tensors(s *stateDict) (*File, error) {
 	order := make([]int, len(s.views))
 	for i, v := range s.views {
@@ -130,8 +128,8 @@ func (c *container) tensors(s *stateDict) (*File, error) {
 	return f, nil
 }
 
-// openArchive reads the zip format: <name>/data.pkl is the program,
-// <name>/data/<key> are storages, not compressed.
+// openArchive reads the zip format: <name>/data.pkl is the pickle, and <name>/data/<key>
+// are storages, not compressed.
 func openArchive(archive *zip.Reader, size int64) (container, error) {
 	records := map[string]*zip.File{}
 	var folder string
@@ -156,14 +154,14 @@ func openArchive(archive *zip.Reader, size int64) (container, error) {
 		return container{}, err
 	}
 	if order, err := get("byteorder", 16); err == nil && string(order) != "little" {
-		return container{}, fmt.Errorf("the byte order is %q, not little", order)
+		return container{}, fmt.Errorf("byte order %q is not supported, want little", order)
 	}
 	u := newUnpickler(program, roomFor(size))
 	root, err := u.run()
 	return container{root, u.room, func(key string) ([]byte, error) { return get("data/"+key, size) }}, err
 }
 
-// readRecord reads a record that is not compressed, and checks its sum.
+// readRecord reads an uncompressed record and checks its checksum.
 func readRecord(record *zip.File, limit int64) ([]byte, error) {
 	name := brief.Text(record.Name)
 	switch {
@@ -179,7 +177,7 @@ func readRecord(record *zip.File, limit int64) ([]byte, error) {
 	defer r.Close()
 	b := make([]byte, record.UncompressedSize64)
 	if _, err = io.ReadFull(r, b); err == nil {
-		_, err = r.Read(make([]byte, 1)) // at the end the sum is compared
+		_, err = r.Read(make([]byte, 1)) // the checksum is compared at the end
 	}
 	if err != nil && err != io.EOF {
 		return nil, fmt.Errorf("record %q: %w", name, err)
@@ -187,12 +185,12 @@ func readRecord(record *zip.File, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// legacyMagic is the number that a file of the format before 1.6 begins with.
+// legacyMagic is the number at the start of a file in the format before PyTorch 1.6.
 const legacyMagic = "119547037146038801333356"
 
-// openLegacy reads the format before PyTorch 1.6: five programs (a magic
-// number, a version, the system, the object, the keys of the storages), then
-// for each key its number of elements and the elements.
+// openLegacy reads the format before PyTorch 1.6: five pickles (magic number, version,
+// system, object, storage keys), followed by the number of elements and the elements of
+// each storage.
 func openLegacy(r io.ReaderAt, size int64) (container, error) {
 	foreign := errors.New("not a file of torch.save")
 	b := make([]byte, size)
@@ -217,32 +215,32 @@ func openLegacy(r io.ReaderAt, size int64) (container, error) {
 	}
 	keys, ok := parts[4].(*list)
 	if !ok {
-		return container{}, errors.New("broken pickle: the keys of the storages are no list")
+		return container{}, errors.New("broken pickle: the storage keys are not a list")
 	}
 	storages, err := legacyStorages(b[u.at:], keys.items, u.storages)
 	return container{parts[3], u.room, func(key string) ([]byte, error) { return storages[key], nil }}, err
 }
 
-// legacyStorages finds the bytes of the storages, one after the other.
+// legacyStorages finds the bytes of the storages.
 func legacyStorages(b []byte, keys []any, known map[string]*storage) (map[string][]byte, error) {
 	storages := map[string][]byte{}
 	for _, k := range keys {
 		key, _ := k.(string)
 		if len(b) < 8 {
-			return nil, fmt.Errorf("storage %q is not there (is the file truncated?)", brief.Text(key))
+			return nil, fmt.Errorf("storage %q is missing (is the file truncated?)", brief.Text(key))
 		}
 		n := binary.LittleEndian.Uint64(b)
 		b = b[8:]
 		s, ok := known[key]
 		if !ok {
-			return nil, fmt.Errorf("storage %q of %d elements is unknown", brief.Text(key), n)
+			return nil, fmt.Errorf("storage %q of %d elements is not in the pickle", brief.Text(key), n)
 		}
 		size := s.dtype.Size()
 		if size == 0 {
 			return nil, fmt.Errorf("storage %q is a torch.%s, which is not supported", brief.Text(key), brief.Text(s.class))
 		}
 		if n > uint64(len(b)/size) {
-			return nil, fmt.Errorf("storage %q of %d elements is not there (is the file truncated?)", brief.Text(key), n)
+			return nil, fmt.Errorf("storage %q of %d elements is missing (is the file truncated?)", brief.Text(key), n)
 		}
 		storages[key], b = b[:int(n)*size], b[int(n)*size:]
 	}

@@ -88,7 +88,7 @@ func TestWritesPTH(t *testing.T) {
 	require.NoError(t, err)
 	requireSmall(t, back)
 	f.Tensors = append(f.Tensors, f.Tensors[0])
-	require.ErrorContains(t, SavePTH(path, f), "there twice")
+	require.ErrorContains(t, SavePTH(path, f), "occurs twice")
 }
 
 func TestCorruptPTH(t *testing.T) {
@@ -104,7 +104,7 @@ func TestCorruptPTH(t *testing.T) {
 		{"text", "not a file of torch.save", []byte("hello there\n")},
 		{"truncated", "not a file of torch.save", plain[:len(plain)/2]},
 		{"truncated legacy", "truncated", legacy[:len(legacy)-9]},
-		{"legacy without storages", "middle", legacy[:len(legacy)/3]},
+		{"legacy without storages", "truncated", legacy[:len(legacy)/3]},
 		{"flipped byte", "checksum", bytes.Replace(plain, []byte("K\x03K\x01K\x02"), []byte("K\x7fK\x01K\x02"), 1)},
 		{"pickle of a huge string", "not a file of torch.save", []byte("\x80\x04\x8d\x00\x00\x00\x00\x00\x01\x00\x00.")},
 	}

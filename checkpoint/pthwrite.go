@@ -11,9 +11,9 @@ import (
 )
 
 // SavePTH writes the tensors as a state dict that torch.load reads, also with
-// weights_only. A .pth has no place for the metadata.
+// weights_only. The metadata is not written.
 func SavePTH(path string, f *File) error {
-	if _, _, err := f.layout(); err != nil { // the same checks
+	if _, _, err := f.layout(); err != nil { // for its checks
 		return err
 	}
 	return WriteAtomic(path, f.encodePTH)
@@ -34,11 +34,11 @@ func (f *File) encodePTH(w io.Writer) error {
 	return archive.zip.Close()
 }
 
-// archiveWriter adds records that are not compressed and begin at multiples of
-// 64 bytes, so that PyTorch can map them into memory.
+// archiveWriter writes uncompressed records at multiples of 64 bytes, so that PyTorch can
+// map them into memory.
 type archiveWriter struct {
 	zip *zip.Writer
-	at  int // bytes written so far
+	at  int // bytes written
 	err error
 }
 
@@ -51,7 +51,7 @@ func (a *archiveWriter) add(name string, data []byte) {
 	start := a.at + localHeader + len(name) + extraHeader
 	padding := (alignment - start%alignment) % alignment
 	extra := make([]byte, extraHeader+padding)
-	copy(extra, "FB") // the field that PyTorch pads with
+	copy(extra, "FB") // id of the padding field of PyTorch
 	binary.LittleEndian.PutUint16(extra[2:], uint16(padding))
 	size := uint64(len(data))
 	w, err := a.zip.CreateRaw(&zip.FileHeader{
@@ -64,12 +64,12 @@ func (a *archiveWriter) add(name string, data []byte) {
 	a.at, a.err = start+padding+len(data), err
 }
 
-// pickle is the program, in protocol 2, that builds
+// pickle returns the pickle, in protocol 2, of
 //
 //	OrderedDict(name = _rebuild_tensor_v2(storage, 0, shape, stride, False, OrderedDict()), ...)
 //
-// Types that have no class of storage are written with _rebuild_tensor_v3, which
-// takes an UntypedStorage and the type.
+// Types without a storage class are written with _rebuild_tensor_v3, which takes an
+// UntypedStorage and the type.
 func (f *File) pickle() []byte {
 	p := &pickler{}
 	p.WriteString("\x80\x02")
@@ -103,8 +103,8 @@ func (f *File) pickle() []byte {
 	return p.Bytes()
 }
 
-// torchClass is PyTorch's class of storage for a type; those of an Untyped one
-// have a name of their own.
+// torchClass returns PyTorch's storage class for a type, and for an UntypedStorage also
+// PyTorch's name of the type.
 func torchClass(d DType) (class, untyped string) {
 	for name, dtype := range storageTypes {
 		if dtype == d {
@@ -119,7 +119,7 @@ func torchClass(d DType) (class, untyped string) {
 	return "", ""
 }
 
-// rowMajor are the strides of a contiguous array, in elements.
+// rowMajor returns the strides of a contiguous array, in elements.
 func rowMajor(shape []int) []int {
 	stride := make([]int, len(shape))
 	step := 1

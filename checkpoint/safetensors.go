@@ -14,13 +14,13 @@ import (
 	"sync"
 )
 
-// File is a whole file in memory: tensors in order, and text about them.
+// File is the content of a file: tensors in order, and metadata.
 type File struct {
 	Metadata map[string]string
 	Tensors  []Tensor
 }
 
-// Tensor finds a tensor by name.
+// Tensor returns a tensor by name.
 func (f *File) Tensor(name string) (Tensor, bool) {
 	i := slices.IndexFunc(f.Tensors, func(t Tensor) bool { return t.Name == name })
 	if i < 0 {
@@ -29,7 +29,7 @@ func (f *File) Tensor(name string) (Tensor, bool) {
 	return f.Tensors[i], true
 }
 
-// Infos lists names, types and shapes, for [Match].
+// Infos returns the names, types and shapes of the tensors.
 func (f *File) Infos() []Info {
 	infos := make([]Info, len(f.Tensors))
 	for i, t := range f.Tensors {
@@ -38,33 +38,32 @@ func (f *File) Infos() []Info {
 	return infos
 }
 
-// Reader has the header of a safetensors file and fetches tensors when asked.
-// It is safe for concurrent use.
+// Reader has the header of a safetensors file, and reads tensors on demand. It is safe
+// for concurrent use.
 type Reader struct {
 	path     string
 	from     io.ReaderAt
-	data     int64 // where the data area begins
+	data     int64 // start of the data area
 	entries  []entry
 	index    map[string]int
 	metadata map[string]string
-	declared string // the digest in the metadata, "" where there is none
+	declared string // the digest in the metadata, "" if there is none
 	close    func() error
 
 	unverified bool
-	summing    sync.Mutex     // holds the fields below
-	sums       map[int]Digest // of the tensors that were read, by their entry
+	summing    sync.Mutex     // guards the fields below
+	sums       map[int]Digest // of the tensors that were read, by index of the entry
 	digest     *Digest
 }
 
 // Option changes how a file is read.
 type Option func(*Reader)
 
-// NoVerify takes a file as it is, also when its content doesn't have the digest
-// that was written with it.
+// NoVerify turns off the comparison of content and digest.
 func NoVerify(r *Reader) { r.unverified = true }
 
-// Open reads and checks the header of a file. The caller closes the Reader, and
-// calls [Reader.Verify] before it uses what it read.
+// Open reads and checks the header of a file. The caller must close the Reader, and call
+// [Reader.Verify] before it uses the tensors.
 func Open(path string, options ...Option) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -87,8 +86,7 @@ func Open(path string, options ...Option) (*Reader, error) {
 	return r, nil
 }
 
-// NewReader is [Open] for size bytes that lie elsewhere; name is how errors
-// call them.
+// NewReader is [Open] from a reader of size bytes. name is used in errors.
 func NewReader(from io.ReaderAt, size int64, name string, options ...Option) (*Reader, error) {
 	fail := func(err error) (*Reader, error) { return nil, fmt.Errorf("%s: %w", name, err) }
 	var prefix [8]byte
@@ -140,14 +138,13 @@ func (r *Reader) Close() error {
 	return r.close()
 }
 
-// Path is how errors call the file.
+// Path returns the path of the file, or the name given to NewReader.
 func (r *Reader) Path() string { return r.path }
 
-// Metadata is the text part of the header without the digest; nil when there is
-// none.
+// Metadata returns the metadata without the digest, nil if there is none.
 func (r *Reader) Metadata() map[string]string { return r.metadata }
 
-// Infos lists the tensors in the order of the header.
+// Infos returns the tensors without data, in the order of the header.
 func (r *Reader) Infos() []Info {
 	infos := make([]Info, len(r.entries))
 	for i, e := range r.entries {
@@ -169,7 +166,7 @@ func (r *Reader) Tensor(name string) (Tensor, error) {
 	if r.unverified {
 		return Tensor{r.entries[i].Info, data}, nil
 	}
-	s := sum(data) // while the processor has the data in its cache
+	s := sum(data) // while the data is in the CPU cache
 	r.summing.Lock()
 	defer r.summing.Unlock()
 	if r.digest == nil {
@@ -178,7 +175,7 @@ func (r *Reader) Tensor(name string) (Tensor, error) {
 	return Tensor{r.entries[i].Info, data}, nil
 }
 
-// read fetches the bytes of a tensor.
+// read reads the bytes of a tensor.
 func (r *Reader) read(e entry) ([]byte, error) {
 	data := make([]byte, e.end-e.begin)
 	if _, err := r.from.ReadAt(data, r.data+e.begin); err != nil && (err != io.EOF || len(data) > 0) {
@@ -187,7 +184,7 @@ func (r *Reader) read(e entry) ([]byte, error) {
 	return data, nil
 }
 
-// File reads everything and verifies it.
+// File reads all tensors and verifies the digest.
 func (r *Reader) File() (*File, error) {
 	f := &File{Metadata: r.metadata, Tensors: make([]Tensor, len(r.entries))}
 	for i, e := range r.entries {
@@ -200,7 +197,7 @@ func (r *Reader) File() (*File, error) {
 	return f, r.Verify()
 }
 
-// Load reads a whole file and verifies it.
+// Load reads a complete file and verifies the digest.
 func Load(path string, options ...Option) (*File, error) {
 	r, err := Open(path, options...)
 	if err != nil {
@@ -210,7 +207,7 @@ func Load(path string, options ...Option) (*File, error) {
 	return r.File()
 }
 
-// Decode is [Load] from bytes; name is how errors call them.
+// Decode is [Load] from bytes. name is used in errors.
 func Decode(b []byte, name string) (*File, error) {
 	r, err := NewReader(bytes.NewReader(b), int64(len(b)), name)
 	if err != nil {
@@ -222,11 +219,11 @@ func Decode(b []byte, name string) (*File, error) {
 // Save writes the file atomically ([WriteAtomic]).
 func Save(path string, f *File) error { return WriteAtomic(path, f.Encode) }
 
-// Encode writes the file as safetensors. The same File gives the same bytes. One
-// with metadata of ours ("scalenet." and more) gets the digest of its content
-// among them.
-// A name that is empty, reserved or there twice, and data that disagrees with
-// dtype and shape, are errors, found before the first byte is written.
+// Encode writes the file as safetensors. Equal files give equal bytes. If the metadata has
+// keys of ScaleNet ("scalenet."), the digest of the content is added to it.
+//
+// Empty, reserved and duplicate names, and data that does not match dtype and shape, are
+// errors. They are found before the first byte is written.
 func (f *File) Encode(w io.Writer) error {
 	order, header, err := f.layout()
 	if err != nil {
@@ -248,7 +245,7 @@ func (f *File) Encode(w io.Writer) error {
 	return nil
 }
 
-// layout gives the order of the tensors in the data area and the header.
+// layout returns the order of the tensors in the data area, and the header.
 func (f *File) layout() (order []int, header []byte, err error) {
 	seen := make(map[string]bool, len(f.Tensors))
 	for i, t := range f.Tensors {
@@ -256,7 +253,7 @@ func (f *File) layout() (order []int, header []byte, err error) {
 			return nil, nil, fmt.Errorf("tensor %d: the name %q is empty or reserved", i, t.Name)
 		}
 		if seen[t.Name] {
-			return nil, nil, fmt.Errorf("tensor %q is there twice", t.Name)
+			return nil, nil, fmt.Errorf("tensor %q occurs twice", t.Name)
 		}
 		seen[t.Name] = true
 		if err := t.check(); err != nil {
@@ -280,8 +277,8 @@ func (f *File) layout() (order []int, header []byte, err error) {
 	return order, header, err
 }
 
-// header writes the JSON with the tensors in the order of the File, filled up
-// with spaces so that the data area begins at a multiple of eight bytes.
+// header returns the JSON, with the tensors in the order of the File. It is padded with
+// spaces, so that the data area begins at a multiple of eight bytes.
 func (f *File) header(begin []int) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')

@@ -182,7 +182,7 @@ func TestEncodeRefuses(t *testing.T) {
 		name, want string
 		tensors    []Tensor
 	}{
-		{"twice", `"a" is there twice`, []Tensor{good, good}},
+		{"twice", `"a" occurs twice`, []Tensor{good, good}},
 		{"no name", "empty or reserved", []Tensor{Float32Tensor("", nil, []float32{1})}},
 		{"reserved", "empty or reserved", []Tensor{Float32Tensor("__metadata__", nil, []float32{1})}},
 		{"too few bytes", "takes 8 bytes, but has 4", []Tensor{{Info{"a", F32, []int{2}}, make([]byte, 4)}}},

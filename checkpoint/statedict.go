@@ -9,48 +9,47 @@ import (
 	"scalenet/internal/brief"
 )
 
-// Notes are what [LoadPTH] left out and changed.
+// Notes list what [LoadPTH] skipped and changed.
 type Notes struct {
-	// Under is the key of the state dict, with dots where it is a dict of a
-	// dict's; "" when the file is one.
+	// Under is the key of the state dict, with a dot if it is in a nested dict, or "" if
+	// the file itself is a state dict.
 	Under string
-	// Skipped are the keys of entries, beside tensors and beside the state dict,
-	// that were left out.
+	// Skipped are the keys of entries that are neither tensors nor the state dict.
 	Skipped []string
-	// Prefixes were taken off all names.
+	// Prefixes were removed from all names.
 	Prefixes []string
 }
 
-// Lines are the notes for people, one line each.
+// Lines returns the notes as lines of text.
 func (n Notes) Lines() (lines []string) {
 	if n.Under != "" {
-		lines = append(lines, fmt.Sprintf("took the tensors under %q", brief.Text(n.Under)))
+		lines = append(lines, fmt.Sprintf("used the tensors under %q", brief.Text(n.Under)))
 	}
 	if len(n.Prefixes) > 0 {
-		lines = append(lines, fmt.Sprintf("took %q off the names", strings.Join(n.Prefixes, "")))
+		lines = append(lines, fmt.Sprintf("removed %q from the names", strings.Join(n.Prefixes, "")))
 	}
 	if len(n.Skipped) > 0 {
-		lines = append(lines, "left out what is no tensor: "+brief.List(n.Skipped))
+		lines = append(lines, "skipped entries that are not tensors: "+brief.List(n.Skipped))
 	}
 	return lines
 }
 
-// stateDict is a dict of tensors, and how it was found.
+// stateDict is a dict of tensors, with notes on how it was found.
 type stateDict struct {
 	names []string
 	views []*view
 	notes Notes
 }
 
-// stateKeys are the keys under which training scripts keep a model's state dict,
-// the first of them counts: PyTorch's ImageNet example and most others, PyTorch's
-// tutorial, detectron2 and DeiT, ultralytics-like scripts and DeepSpeed.
+// stateKeys are the keys of the state dict of a model in the files of training scripts:
+// PyTorch's ImageNet example and most others, PyTorch's tutorial, detectron2 and DeiT,
+// ultralytics-like scripts and DeepSpeed. The first key that exists is used.
 var stateKeys = []string{"state_dict", "model_state_dict", "model", "net", "network", "module"}
 
-// nestedDicts bounds how deep a state dict may be in dicts.
+// nestedDicts is the maximum depth of nested dicts around a state dict.
 const nestedDicts = 4
 
-// findState finds the tensors in the object of a file.
+// findState finds the state dict in the object of a file.
 func findState(root any) (*stateDict, error) {
 	d, ok := root.(*dict)
 	if !ok {
@@ -80,8 +79,7 @@ func findState(root any) (*stateDict, error) {
 	return s, nil
 }
 
-// inside is the dict in a dict that has its model's tensors, nil when it has them
-// itself.
+// inside returns the nested dict with the tensors of the model, nil if d itself has them.
 func inside(d *dict) (key string, inner *dict, err error) {
 	nested, dicts := nestedStates(d)
 	for _, name := range stateKeys {
@@ -98,13 +96,13 @@ func inside(d *dict) (key string, inner *dict, err error) {
 	case len(nested) == 1:
 		return nested[0], dicts[nested[0]], nil
 	}
-	return "", nil, fmt.Errorf("the file has tensors under several keys, %s: save the state dict of one of them alone", brief.List(nested))
+	return "", nil, fmt.Errorf("the file has tensors under several keys, %s: save the state dict of only one of them", brief.List(nested))
 }
 
-// nestedStates are the dicts in a dict that have tensors, themselves or one dict
-// further down, by their keys, and these in order.
+// nestedStates returns the nested dicts that have tensors, directly or in a dict one level
+// further down, by key, and the keys in order.
 func nestedStates(d *dict) (keys []string, dicts map[string]*dict) {
-	seen := map[*dict]bool{} // a program may put one dict in many places
+	seen := map[*dict]bool{} // a pickle may use one dict in many places
 	dicts = map[string]*dict{}
 	for i, k := range d.keys {
 		name, isText := k.(string)
@@ -131,19 +129,19 @@ func nestedStates(d *dict) (keys []string, dicts map[string]*dict) {
 	return keys, dicts
 }
 
-// noDict says which of a dict's values, under a key of state dicts, is none.
+// noDict returns an error if the value of one of stateKeys is not a dict.
 func noDict(d *dict) error {
 	for _, name := range stateKeys {
 		if i := slices.Index(d.keys, any(name)); i >= 0 {
 			if _, ok := d.values[i].(*dict); !ok {
-				return fmt.Errorf("%q in the file is no dict but a %s: save model.state_dict()", name, kindOf(d.values[i]))
+				return fmt.Errorf("%q in the file is not a dict but a %s: save model.state_dict()", name, kindOf(d.values[i]))
 			}
 		}
 	}
 	return nil
 }
 
-// kindOf names a value's type in Python's words.
+// kindOf returns the name of the Python type of a value.
 func kindOf(v any) string {
 	switch v := v.(type) {
 	case *dict:
@@ -167,7 +165,7 @@ func kindOf(v any) string {
 	}
 }
 
-// take lists the tensors of a dict; of equal names the last one counts.
+// take adds the tensors of a dict. Of equal names, the last one is used.
 func (s *stateDict) take(d *dict) {
 	at := map[string]int{}
 	for i, key := range d.keys {
@@ -188,11 +186,11 @@ func (s *stateDict) take(d *dict) {
 	}
 }
 
-// wrappers are the prefixes of DataParallel and of torch.compile.
+// wrappers are the name prefixes of DataParallel and of torch.compile.
 var wrappers = []string{"module.", "_orig_mod."}
 
-// rename takes off the prefixes that all names have, and gives the layers of
-// torchvision's first DenseNets their present names.
+// rename removes the prefixes that all names have, and renames the layers of torchvision's
+// first DenseNets to their current names.
 func (s *stateDict) rename() {
 	for {
 		i := slices.IndexFunc(wrappers, func(w string) bool {
@@ -211,6 +209,6 @@ func (s *stateDict) rename() {
 	}
 }
 
-// dottedDenseLayer finds the names norm.1, conv.2, ... that torchvision's published
-// DenseNets have for what its code calls norm1, conv2, and renames as we do.
+// dottedDenseLayer matches the names norm.1, conv.2, ... in torchvision's published
+// DenseNets. torchvision renames them to norm1, conv2, ... when loading.
 var dottedDenseLayer = regexp.MustCompile(`^(.*denselayer\d+\.(?:norm|conv))\.([12]\.(?:weight|bias|running_mean|running_var))$`)

@@ -23,9 +23,9 @@ func TestCheckpointsOfTrainingScripts(t *testing.T) {
 		names []string
 		lines []string
 	}{
-		"imagenet_example.pth": {both, []string{`took the tensors under "state_dict"`, `took "module." off the names`}},
-		"tutorial.pth":         {both, []string{`took the tensors under "model_state_dict"`}},
-		"compiled.pth":         {both, []string{`took "_orig_mod." off the names`}},
+		"imagenet_example.pth": {both, []string{`used the tensors under "state_dict"`, `removed "module." from the names`}},
+		"tutorial.pth":         {both, []string{`used the tensors under "model_state_dict"`}},
+		"compiled.pth":         {both, []string{`removed "_orig_mod." from the names`}},
 		"model_best.pth.tar":   {both, nil},
 	} {
 		f, notes, err := LoadPTH("testdata/refused/" + name)
@@ -125,7 +125,7 @@ func TestFindsTheStateDict(t *testing.T) {
 		"and averaged weights":        {dictOf("state_dict_ema", state, "state_dict", dictOf("b", tensorOf("4"))), []string{"b"}, "state_dict", ""},
 		"two models":                  {dictOf("encoder", state, "decoder", state), nil, "", "tensors under several keys, encoder, decoder"},
 		"no tensors":                  {dictOf("epoch", 3, 7, nil), nil, "", "its keys are epoch, number 7"},
-		"a model that is no dict":     {dictOf("model", inert{}, "epoch", 3), nil, "", `"model" in the file is no dict but a Python object`},
+		"a model that is no dict":     {dictOf("model", inert{}, "epoch", 3), nil, "", `"model" in the file is not a dict but a Python object`},
 		"no dict at all":              {&list{}, nil, "", "the file has a list instead of a dict"},
 		"a tensor":                    {tensorOf("1"), nil, "", "the file has a tensor instead"},
 		"compiled DataParallel":       {dictOf("module._orig_mod.a", tensorOf("1"), "module._orig_mod.b", tensorOf("2")), []string{"a", "b"}, "", ""},
@@ -161,7 +161,7 @@ func TestLegacyLaughs(t *testing.T) {
 func TestOpenNamesConvert(t *testing.T) {
 	for _, name := range []string{"testdata/plain.pth", "testdata/legacy.pth"} {
 		_, err := Open(name)
-		require.ErrorContains(t, err, name+": a checkpoint of PyTorch; convert it first: scalenet convert "+name+" testdata/")
+		require.ErrorContains(t, err, name+": a PyTorch checkpoint; convert it first: scalenet convert "+name+" testdata/")
 	}
 	for head, want := range map[string]string{"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00": "gzip", "\x89HDF\r\n\x1a\n\x00": "HDF5"} {
 		_, err := Decode([]byte(head), "other")

@@ -11,16 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// temporaryMark stands between the name of a file, behind a dot, and a number in
-// the names of its temporary files.
+// temporaryMark is a part of the names of temporary files: a dot, the name of the file,
+// the mark, and a number.
 const temporaryMark = ".tmp-"
 
-// maxWriters bounds how many temporary files of one name live at a time.
+// maxWriters is the maximum number of temporary files of one file at a time.
 const maxWriters = 1000
 
-// createTemporary makes a file or folder beside path, with a lock on it for as
-// long as it is open: a process that was killed loses its lock, so the next one
-// sees that nobody writes there any more. Those that were left behind are removed.
+// createTemporary creates a temporary file or folder next to path, and locks it while it
+// is open. A killed process loses its locks, so later calls recognise its temporary files
+// as abandoned and remove them.
 func createTemporary(path string, create func(name string) (*os.File, error)) (*os.File, error) {
 	if _, err := os.Lstat(path); err == nil {
 		removeAbandoned(path)
@@ -39,7 +39,7 @@ func createTemporary(path string, create func(name string) (*os.File, error)) (*
 		if lock(f) && isAt(f, name) {
 			return f, nil
 		}
-		f.Close() // another process took it for abandoned in between
+		f.Close() // another process has removed it before it was locked
 	}
 	return nil, fmt.Errorf("%d temporary files of it are being written", maxWriters)
 }
@@ -48,8 +48,8 @@ func temporaryPrefix(path string) string {
 	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+temporaryMark)
 }
 
-// removeAbandoned removes all temporary files and folders of path that nobody
-// writes. What cannot be removed stays: it is in nobody's way.
+// removeAbandoned removes the abandoned temporary files and folders of path. It ignores
+// errors, because they do not affect the new file.
 func removeAbandoned(path string) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
@@ -62,9 +62,9 @@ func removeAbandoned(path string) {
 	}
 }
 
-// removeIfAbandoned removes a file or folder that no process has a lock on,
-// holding the lock meanwhile. Links and what is not ours to open are no temporary
-// files of ours.
+// removeIfAbandoned removes a file or folder that no process has locked, and holds the
+// lock meanwhile. It skips links and files that cannot be opened, which are not temporary
+// files of this package.
 func removeIfAbandoned(name string) {
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -80,23 +80,22 @@ func removeIfAbandoned(name string) {
 	}
 }
 
-// lock takes the lock on a file. On a file system without locks it holds none,
-// and nobody else can take one either.
+// lock locks a file. It returns true without a lock on a file system without locks.
 func lock(f *os.File) bool {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	return err == nil || !errors.Is(err, unix.EWOULDBLOCK)
 }
 
-// isAt tells whether a file that was opened still has its name.
+// isAt reports whether an open file still has its name.
 func isAt(f *os.File, name string) bool {
 	have, err1 := f.Stat()
 	want, err2 := os.Lstat(name)
 	return err1 == nil && err2 == nil && os.SameFile(have, want)
 }
 
-// TemporaryFolder makes a folder beside path that is to get its name when it is
-// complete. While it is not closed no other process takes it for abandoned.
-// Folders that killed processes left there are removed.
+// TemporaryFolder creates a folder next to path. The caller renames it to path when it is
+// complete. Until close is called, other processes do not remove it. Temporary folders of
+// killed processes are removed.
 func TemporaryFolder(path string) (dir string, close func() error, err error) {
 	f, err := createTemporary(path, func(name string) (*os.File, error) {
 		if err := os.Mkdir(name, 0o755); err != nil {

@@ -24,8 +24,8 @@ type Tensor struct {
 	Data []byte
 }
 
-// Float32Tensor copies values into an F32 tensor. It panics when their number
-// is not the product of shape: the caller has both in hand.
+// Float32Tensor returns an F32 tensor with a copy of values. It panics if their number is
+// not the product of shape.
 func Float32Tensor(name string, shape []int, values []float32) Tensor {
 	mustHold(name, shape, len(values))
 	data := make([]byte, 4*len(values))
@@ -35,7 +35,7 @@ func Float32Tensor(name string, shape []int, values []float32) Tensor {
 	return Tensor{Info{name, F32, slices.Clone(shape)}, data}
 }
 
-// Int64Tensor copies values into an I64 tensor; it panics as [Float32Tensor].
+// Int64Tensor returns an I64 tensor with a copy of values. It panics like [Float32Tensor].
 func Int64Tensor(name string, shape []int, values []int64) Tensor {
 	mustHold(name, shape, len(values))
 	data := make([]byte, 8*len(values))
@@ -51,7 +51,7 @@ func mustHold(name string, shape []int, n int) {
 	}
 }
 
-// Len is the number of elements.
+// Len returns the number of elements.
 func (i Info) Len() int {
 	n, _ := elements(i.Shape)
 	return n
@@ -67,8 +67,8 @@ func (t Tensor) Float32s() ([]float32, error) {
 	return out, nil
 }
 
-// CopyFloat32s is [Tensor.Float32s] into memory of the caller; dst must have
-// exactly as many elements as the tensor.
+// CopyFloat32s is [Tensor.Float32s] into dst, which must have as many elements as the
+// tensor.
 func (t Tensor) CopyFloat32s(dst []float32) error {
 	if err := t.check(); err != nil {
 		return err
@@ -76,7 +76,7 @@ func (t Tensor) CopyFloat32s(dst []float32) error {
 	if len(dst) != t.Len() {
 		return fmt.Errorf("tensor %q has %d elements, the destination %d", t.Name, t.Len(), len(dst))
 	}
-	if t.DType == F32 { // the usual one, in a loop of its own
+	if t.DType == F32 { // fast path of the most common type
 		for i := range dst {
 			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
 		}
@@ -93,7 +93,7 @@ func (t Tensor) CopyFloat32s(dst []float32) error {
 	return nil
 }
 
-// converter makes a float32 of the bytes of an element.
+// converter returns a function that converts the bytes of an element to float32.
 func (d DType) converter() (func([]byte) float32, error) {
 	le := binary.LittleEndian
 	switch d {
@@ -118,7 +118,7 @@ func (d DType) converter() (func([]byte) float32, error) {
 	return func(b []byte) float32 { return float32(integer(b)) }, err
 }
 
-// integer makes an int64 of the bytes of an element.
+// integer returns a function that converts the bytes of an element to int64.
 func (d DType) integer() (func([]byte) int64, error) {
 	le := binary.LittleEndian
 	switch d {
@@ -140,7 +140,7 @@ func (d DType) integer() (func([]byte) int64, error) {
 	return nil, fmt.Errorf("it is %s, not integers", d)
 }
 
-// Int64s returns the elements of a tensor of integers, which U64 is not, or BOOL.
+// Int64s returns the elements of a tensor of integers or BOOL. U64 is an error.
 func (t Tensor) Int64s() ([]int64, error) {
 	if err := t.check(); err != nil {
 		return nil, err
@@ -156,12 +156,12 @@ func (t Tensor) Int64s() ([]int64, error) {
 	return out, nil
 }
 
-// Convert returns the tensor as F32, F16 or BF16. Tensors that are no
-// floating-point numbers, and those that have the type already, are returned
-// as they are. A number that the type has no room for is an error.
+// Convert returns the tensor as F32, F16 or BF16. Tensors of other kinds than
+// floating-point, and tensors that already have the type, are returned unchanged. A finite
+// value that overflows the type is an error.
 func (t Tensor) Convert(to DType) (Tensor, error) {
 	if to != F32 && to != F16 && to != BF16 {
-		return Tensor{}, fmt.Errorf("tensor %q: conversion to %q; only F32, F16 and BF16 are offered", t.Name, to)
+		return Tensor{}, fmt.Errorf("tensor %q: conversion to %q is not supported, want F32, F16 or BF16", t.Name, to)
 	}
 	if t.DType == to || !t.DType.IsFloat() {
 		return t, nil
@@ -181,14 +181,14 @@ func (t Tensor) Convert(to DType) (Tensor, error) {
 	for i, v := range values {
 		h := narrow(v)
 		if h&0x7fff == infinity && !math.IsInf(float64(v), 0) {
-			return Tensor{}, fmt.Errorf("tensor %q has the value %v at [%d], which %s has no room for", brief.Text(t.Name), v, i, to)
+			return Tensor{}, fmt.Errorf("tensor %q has the value %v at [%d], which overflows %s", brief.Text(t.Name), v, i, to)
 		}
 		binary.LittleEndian.PutUint16(data[2*i:], h)
 	}
 	return Tensor{Info{t.Name, to, slices.Clone(t.Shape)}, data}, nil
 }
 
-// check holds dtype, shape and data against each other.
+// check returns an error if the data does not have the size of dtype and shape.
 func (t Tensor) check() error {
 	want, err := t.bytes()
 	if err != nil {
@@ -200,7 +200,7 @@ func (t Tensor) check() error {
 	return nil
 }
 
-// bytes is the size that dtype and shape ask for.
+// bytes returns the size in bytes of dtype and shape.
 func (i Info) bytes() (int, error) {
 	size := i.DType.Size()
 	if size == 0 {
@@ -213,8 +213,8 @@ func (i Info) bytes() (int, error) {
 	return n * size, nil
 }
 
-// elements is the product of a shape, 1 for a scalar; false when a side is
-// negative or the product doesn't fit.
+// elements returns the product of a shape, 1 for a scalar. It returns false if a dimension
+// is negative or the product overflows.
 func elements(shape []int) (int, bool) {
 	n := 1
 	for _, side := range shape {

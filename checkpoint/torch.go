@@ -8,28 +8,28 @@ import (
 	"scalenet/internal/brief"
 )
 
-// storageTypes are PyTorch's classes of storage, by the name before "Storage".
+// storageTypes has the types of PyTorch's storage classes, by the name before "Storage".
 var storageTypes = map[string]DType{
 	"Double": F64, "Float": F32, "Half": F16, "BFloat16": BF16, "Long": I64, "Int": I32, "Short": I16, "Char": I8, "Byte": U8, "Bool": Bool,
 	"ComplexFloat": C64,
 }
 
-// untypedTypes are PyTorch's names of the types that have no class of storage:
-// such tensors are views of an UntypedStorage.
+// untypedTypes has PyTorch's names of the types without a storage class. Such tensors are
+// views of an UntypedStorage.
 var untypedTypes = map[string]DType{
 	"float8_e4m3fn": F8E4M3, "float8_e5m2": F8E5M2, "float8_e8m0fnu": F8E8M0, "uint16": U16, "uint32": U32, "uint64": U64,
 }
 
-// storage is a run of elements that tensors are views of. Its bytes are in
-// another part of the file, under key.
+// storage is an array of which tensors are views. Its bytes are in another part of the
+// file, under key.
 type storage struct {
 	key   string
 	class string // such as FloatStorage
-	dtype DType  // "" where we have none for the class; U8 of an UntypedStorage
+	dtype DType  // "" if the class is not supported; U8 for an UntypedStorage
 	len   int    // elements
 }
 
-// view is a tensor of a .pth: a part of a storage, strides in elements.
+// view is a tensor of a .pth: a view of a storage, with strides in elements.
 type view struct {
 	storage       *storage
 	dtype         DType
@@ -37,7 +37,7 @@ type view struct {
 	shape, stride []int
 }
 
-// maxDims is PyTorch's bound.
+// maxDims is PyTorch's maximum number of dimensions.
 const maxDims = 64
 
 // reference reads ('storage', class, key, location, elements, ...).
@@ -73,7 +73,7 @@ func (u *unpickler) reference(op byte) error {
 	return u.push(s)
 }
 
-// call is what a class or function gives for its arguments.
+// call returns the result of calling a class or function.
 func (u *unpickler) call(f any, args tuple) (any, error) {
 	g, ok := f.(global)
 	if !ok {
@@ -91,20 +91,20 @@ func (u *unpickler) call(f any, args tuple) (any, error) {
 			return nil, errors.New("broken pickle: a parameter without a tensor")
 		}
 		return args[0], nil
-	case "torch._tensor._rebuild_from_type_v2": // of a class derived from Tensor
+	case "torch._tensor._rebuild_from_type_v2": // a subclass of Tensor
 		if len(args) < 3 {
 			return nil, errors.New("broken pickle: a tensor without function and arguments")
 		}
 		inner, _ := args[2].(tuple)
 		if of, _ := args[0].(global); of == g {
-			return nil, errors.New("broken pickle: a tensor that is made of itself")
+			return nil, errors.New("broken pickle: a tensor that is built from itself")
 		}
 		return u.call(args[0], inner)
 	}
 	return inert{}, nil
 }
 
-// ordered is an OrderedDict, of pairs as Python 2 wrote them, if any.
+// ordered returns an OrderedDict, with the pairs that Python 2 passes as arguments.
 func (u *unpickler) ordered(args tuple) (any, error) {
 	d := &dict{}
 	if len(args) == 0 {
@@ -120,7 +120,7 @@ func (u *unpickler) ordered(args tuple) (any, error) {
 			pair, ok = l.items, true
 		}
 		if !ok || len(pair) != 2 {
-			return nil, errors.New("broken pickle: an OrderedDict of no pairs")
+			return nil, errors.New("broken pickle: an OrderedDict whose items are not pairs")
 		}
 		d.set(pair)
 	}
@@ -146,7 +146,7 @@ func (u *unpickler) rebuild(args tuple) (any, error) {
 			name, _ := args[6].(global)
 			v.dtype = untypedTypes[name.name]
 			if v.dtype == "" {
-				v.dtype = DType(name.name) // named in the error, should the tensor be wanted
+				v.dtype = DType(name.name) // for the error if the tensor is read
 			}
 		}
 	}
@@ -168,8 +168,7 @@ func integers(v any) ([]int, bool) {
 	return out, true
 }
 
-// tensor gathers a view that was checked from its storage's bytes, in row-major
-// order.
+// tensor copies a checked view out of the bytes of its storage, in row-major order.
 func (v *view) tensor(name string, b []byte) (Tensor, error) {
 	t := Tensor{Info: Info{name, v.dtype, v.shape}}
 	want, err := t.bytes()
@@ -190,7 +189,8 @@ func (v *view) tensor(name string, b []byte) (Tensor, error) {
 	return t, nil
 }
 
-// check finds out whether the view has a type that we know and a size.
+// check returns the size of a view in bytes, or an error if its type is not supported or
+// its shape is invalid.
 func (v *view) check(name string) (bytes int, err error) {
 	if v.dtype.Size() == 0 || v.storage.dtype == "" {
 		what := v.storage.class
@@ -202,7 +202,7 @@ func (v *view) check(name string) (bytes int, err error) {
 	return Info{name, v.dtype, v.shape}.bytes()
 }
 
-// inside makes sure that no element lies outside of a storage of n elements.
+// inside returns an error if an element is outside of a storage of n elements.
 func (v *view) inside(n int) error {
 	last := v.offset
 	for i, side := range v.shape {
@@ -224,7 +224,7 @@ func (v *view) inside(n int) error {
 	return nil
 }
 
-// gather appends the elements from an axis on, rows that are contiguous at once.
+// gather appends the elements of the axes from axis on, contiguous rows at once.
 func (v *view) gather(b []byte, size, at, axis int, to *[]byte) {
 	if axis == len(v.shape) {
 		*to = append(*to, b[at*size:(at+1)*size]...)

@@ -12,55 +12,55 @@ import (
 	"scalenet/internal/brief"
 )
 
-// unpickler runs a pickle, which is a program for a machine with a stack, marks
-// on it and a memo. It knows containers, numbers and what makes tensors; all
-// else becomes inert. Every step pays for the memory that it may take, at most a
-// constant for each byte of the program, so work and memory are bounded by room.
+// unpickler runs a pickle, which is a program for a stack machine with marks and a memo.
+// It supports containers, numbers and tensors. All other objects become inert. Every
+// instruction pays for the memory that it may need, at most a constant per byte of the
+// pickle, so room limits both memory and time.
 type unpickler struct {
 	code     []byte
 	at       int
 	stack    []any
-	marks    []int // heights of the stack
+	marks    []int // heights of the stack at the marks
 	memo     map[int]any
-	highest  int // that the stack was
+	highest  int // maximum height of the stack so far
 	storages map[string]*storage
-	room     int64 // bytes
+	room     int64 // bytes that may still be used
 }
 
-// What a pickle's objects become, besides nil, bool, int, float64 and string.
+// The types of a pickle's objects, besides nil, bool, int, float64 and string.
 type (
 	tuple []any
 	list  struct{ items []any }
-	// dict has what was set in order; of equal keys the last counts. views of the
-	// values are tensors.
+	// dict has items in the order in which they were set. Of equal keys, the last one is
+	// used. views is the number of values that are tensors.
 	dict struct {
 		keys, values []any
 		views        int
 	}
 	inert struct{}
-	// global is a class or a function by its name.
+	// global is a class or a function, by name.
 	global struct{ module, name string }
 )
 
-// What a step pays, in bytes: a place on the stack or in a container with what it
-// leaves behind as it grows, an object, and a place in the memo.
+// The costs in bytes of a place on the stack or in a container (including what growing
+// leaves behind), of an object, and of a place in the memo.
 const (
 	slotCost   = 40
 	objectCost = 48
 	memoCost   = 64
 )
 
-// longestInteger bounds integers, in bytes or digits: the format before 1.6 begins
-// with one of ten bytes.
+// longestInteger is the maximum length of an integer in bytes or digits. The format before
+// PyTorch 1.6 begins with an integer of ten bytes.
 const longestInteger = 1000
 
 var (
-	errPickleCut   = errors.New("broken pickle: it ends in the middle")
-	errPickleStack = errors.New("broken pickle: an instruction finds too little on the stack")
-	errPickleRoom  = errors.New("the pickle asks for far more memory than the file has bytes")
+	errPickleCut   = errors.New("broken pickle: it is truncated")
+	errPickleStack = errors.New("broken pickle: too few objects on the stack")
+	errPickleRoom  = errors.New("the pickle needs far more memory than the size of the file")
 )
 
-// run executes the program and returns the object that it makes.
+// run executes the pickle and returns its object.
 func (u *unpickler) run() (any, error) {
 	for {
 		op, err := u.take(1)
@@ -83,7 +83,7 @@ func (u *unpickler) pay(bytes int) error {
 	return nil
 }
 
-// take are the next bytes of the program.
+// take returns the next n bytes of the pickle.
 func (u *unpickler) take(n int) ([]byte, error) {
 	if n < 0 || n > len(u.code)-u.at {
 		return nil, errPickleCut
@@ -92,7 +92,7 @@ func (u *unpickler) take(n int) ([]byte, error) {
 	return u.code[u.at-n : u.at], nil
 }
 
-// number is a little-endian integer of so many bytes.
+// number reads a little-endian integer of width bytes.
 func (u *unpickler) number(width int) (int, error) {
 	b, err := u.take(width)
 	if err != nil {
@@ -107,7 +107,7 @@ func (u *unpickler) number(width int) (int, error) {
 	return int(n), nil
 }
 
-// counted are bytes behind their number.
+// counted reads a length of width bytes, and as many bytes.
 func (u *unpickler) counted(width int) ([]byte, error) {
 	n, err := u.number(width)
 	if err != nil {
@@ -116,7 +116,7 @@ func (u *unpickler) counted(width int) ([]byte, error) {
 	return u.take(n)
 }
 
-// line is text up to the end of a line.
+// line reads text up to the end of the line.
 func (u *unpickler) line() (string, error) {
 	n := bytes.IndexByte(u.code[u.at:], '\n')
 	if n < 0 {
@@ -135,7 +135,7 @@ func (u *unpickler) push(v any) error {
 	return u.pay(slotCost)
 }
 
-// bottom is the height that the stack must keep: that of the last mark.
+// bottom returns the height of the last mark, below which nothing may be removed.
 func (u *unpickler) bottom() int {
 	if len(u.marks) == 0 {
 		return 0
@@ -159,7 +159,7 @@ func (u *unpickler) top() (any, error) {
 	return u.stack[len(u.stack)-1], nil
 }
 
-// popN takes n objects off the stack; they stay valid until the next push.
+// popN removes n objects from the stack. They are valid until the next push.
 func (u *unpickler) popN(n int) ([]any, error) {
 	if len(u.stack)-u.bottom() < n {
 		return nil, errPickleStack
@@ -169,10 +169,10 @@ func (u *unpickler) popN(n int) ([]any, error) {
 	return items, nil
 }
 
-// popMark takes off all above the last mark, and the mark.
+// popMark removes the last mark and all objects above it.
 func (u *unpickler) popMark() ([]any, error) {
 	if len(u.marks) == 0 {
-		return nil, errors.New("broken pickle: an instruction finds no mark on the stack")
+		return nil, errors.New("broken pickle: no mark on the stack")
 	}
 	from := u.bottom()
 	u.marks = u.marks[:len(u.marks)-1]
@@ -193,12 +193,12 @@ func (u *unpickler) remember(i int) error {
 func (u *unpickler) recall(i int) error {
 	v, ok := u.memo[i]
 	if !ok {
-		return fmt.Errorf("broken pickle: nothing is remembered under %d", i)
+		return fmt.Errorf("broken pickle: the memo has no object %d", i)
 	}
 	return u.push(v)
 }
 
-// decimal reads an integer of a line, which may end in L.
+// decimal parses a decimal integer, which may end in L.
 func decimal(text string) (any, error) {
 	if len(text) > 0 && text[len(text)-1] == 'L' {
 		text = text[:len(text)-1]
@@ -211,12 +211,12 @@ func decimal(text string) (any, error) {
 	}
 	n, ok := new(big.Int).SetString(text, 10)
 	if !ok {
-		return nil, fmt.Errorf("broken pickle: %q is no integer", brief.Text(text))
+		return nil, fmt.Errorf("broken pickle: %q is not an integer", brief.Text(text))
 	}
 	return n, nil
 }
 
-// binaryInteger reads a little-endian two's complement of any length.
+// binaryInteger parses a little-endian two's complement integer of any length.
 func binaryInteger(b []byte) (any, error) {
 	if len(b) > longestInteger {
 		return nil, fmt.Errorf("broken pickle: an integer of %d bytes, above %d", len(b), longestInteger)

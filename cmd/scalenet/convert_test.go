@@ -34,7 +34,7 @@ func TestConvertThereAndBack(t *testing.T) {
 	require.Contains(t, report, "dropped 1 metadata entries")
 	report, err = runConvert(t, "--like", original, pth, back)
 	require.NoError(t, err)
-	require.Contains(t, report, "10 matched, 0 missing, 0 left over, 0 of wrong shape")
+	require.Contains(t, report, "10 matched, 0 missing, 0 unexpected, 0 of wrong shape")
 	require.Contains(t, report, "b.safetensors: 10 tensors with 35 elements, ")
 	want, err := checkpoint.Load(original)
 	require.NoError(t, err)
@@ -74,7 +74,7 @@ func TestConvertRefuses(t *testing.T) {
 		{"no such file", []string{filepath.Join(dir, "none.pth"), kept}},
 		{"not a safetensors file", []string{bad, kept}},
 		{`--dtype: dtype "int4"`, []string{"--dtype", "int4", original, kept}},
-		{"only F32, F16 and BF16", []string{"--dtype", "i64", original, kept}},
+		{"want F32, F16 or BF16", []string{"--dtype", "i64", original, kept}},
 		{`is missing`, []string{"--like", original, "../../checkpoint/testdata/views.pth", kept}},
 		{"OUT is missing", []string{original}},
 	} {
