@@ -58,16 +58,16 @@ func Ticks(low, high float64) []plot.Tick {
 
 // Write draws charts below each other, with aligned axes, and writes the file
 // atomically. Width and height are those of the whole file.
-func Write(path string, width, height vg.Length, images ...*plot.Plot) error {
+func Write(path string, width, height vg.Length, charts ...*plot.Plot) error {
 	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(110))}
 	const margin = 10 * vg.Millimeter / 3
 	area := draw.Crop(draw.New(canvas), margin, -2*margin, margin, -margin)
-	rows := make([][]*plot.Plot, len(images))
-	for i, p := range images {
+	rows := make([][]*plot.Plot, len(charts))
+	for i, p := range charts {
 		rows[i] = []*plot.Plot{p}
 	}
 	tiles := plot.Align(rows, draw.Tiles{Rows: len(rows), Cols: 1, PadY: 2 * margin}, area)
-	for i, p := range images {
+	for i, p := range charts {
 		p.Draw(tiles[i][0])
 	}
 	return checkpoint.WriteAtomic(path, func(w io.Writer) error {
