@@ -19,9 +19,9 @@ type Param struct {
 	Name  string
 	Len   int // elements
 	Value engine.Memory
-	// Learned parameters have gradients. Others, the running statistics, are only
+	// Trainable parameters have gradients. Others, the running statistics, are only
 	// averaged.
-	Learned bool
+	Trainable bool
 	// Version, when not nil, is incremented whenever Value changes.
 	Version *uint64
 }

@@ -36,7 +36,7 @@ func newQuadratic(r *Rand) *quadratic {
 
 func (q *quadratic) Params() []Param {
 	return []Param{
-		{Name: "w", Len: 3, Value: q.w, Learned: true},
+		{Name: "w", Len: 3, Value: q.w, Trainable: true},
 		{Name: "running", Len: 1, Value: q.running},
 	}
 }

@@ -42,7 +42,7 @@ func NewOptimizer(device Device, params []Param, c Config) (*Optimizer, error) {
 	o := &Optimizer{device: device, rule: c.updateRule(), clip: c.ClipNorm, sums: c.Accumulate > 1, scale: 1}
 	for i, p := range params {
 		lrScale, decay, frozen := c.group(p.Name)
-		if frozen || !p.Learned {
+		if frozen || !p.Trainable {
 			continue
 		}
 		o.trained = append(o.trained, trained{Param: p, index: i, lrScale: lrScale, decay: decay})

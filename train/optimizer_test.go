@@ -70,7 +70,7 @@ func requireSteps(t *testing.T, device Device, file string, steps int, config Co
 	for _, c := range cases {
 		var params []Param
 		for _, name := range names {
-			params = append(params, Param{Name: name, Len: len(c.Start[name]), Value: upload(t, device, c.Start[name]), Learned: true, Version: new(uint64)})
+			params = append(params, Param{Name: name, Len: len(c.Start[name]), Value: upload(t, device, c.Start[name]), Trainable: true, Version: new(uint64)})
 		}
 		config.WeightDecay, config.Accumulate, config.ClipNorm = 0.01, c.Accumulate, c.Clip
 		config.Groups = []Group{
@@ -117,7 +117,7 @@ func TestOptimizerState(t *testing.T) {
 	} {
 		config.Optimizer = optimizer
 		a, b := hostMemory{1, 2}, hostMemory{3}
-		params := []Param{{Name: "a", Len: 2, Value: a, Learned: true}, {Name: "b", Len: 1, Value: b, Learned: true}}
+		params := []Param{{Name: "a", Len: 2, Value: a, Trainable: true}, {Name: "b", Len: 1, Value: b, Trainable: true}}
 		steps := func(o *Optimizer, n int) {
 			for range n {
 				require.NoError(t, o.Accumulate([]engine.Memory{hostMemory{0.5, -1}, nil}))
@@ -168,7 +168,7 @@ func TestOptimizerRefuses(t *testing.T) {
 
 	config.ClipNorm = 1
 	w := hostMemory{1}
-	optimizer, err := NewOptimizer(host{}, []Param{{Name: "w", Len: 1, Value: w, Learned: true}}, config)
+	optimizer, err := NewOptimizer(host{}, []Param{{Name: "w", Len: 1, Value: w, Trainable: true}}, config)
 	require.NoError(t, err)
 	require.ErrorContains(t, optimizer.Step(0.1), "optimiser step without a batch")
 	require.NoError(t, optimizer.Accumulate([]engine.Memory{hostMemory{float32(math.NaN())}}))

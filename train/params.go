@@ -18,7 +18,7 @@ func Params(store *engine.Store) ([]Param, error) {
 		}
 		list = append(list, Param{
 			Name: p.Name, Len: len(p.Data), Value: v.Mem, Version: v.Version,
-			Learned: p.Kind.Learned() && !p.Frozen,
+			Trainable: p.Kind.Learned() && !p.Frozen,
 		})
 	}
 	return list, nil
