@@ -7,7 +7,8 @@ import (
 )
 
 // MobileNetV3 is MobileNetV3-large of Howard et al., with torchvision's layers and parameter names. Its stages end where the resolution is
-// halved next: after features.3, 6 and 12. The last stage includes the 1x1 convolution to 960 channels.
+// halved next: after features.3, 6 and 12. The fourth is features.13, which torchvision's detectors use; the fifth has the same stride and includes
+// the 1x1 convolution to 960 channels.
 //
 // In training it differs from torchvision: the classifier has no dropout, and running statistics have the momentum of the other networks.
 type MobileNetV3 struct{}
@@ -25,7 +26,7 @@ const (
 	mobileNetHidden = 1280 // of the classifier
 )
 
-// mobileNetV3Large has the first block in the stem, whose stride is 2, and the others in stages 1 to 4.
+// mobileNetV3Large has the first block in the stem, whose stride is 2, and the others in stages 1 to 5.
 var mobileNetV3Large = [][]invertedResidual{
 	{{3, 16, 16, 1, 0, nn.ReLU{}}},
 	{{3, 64, 24, 2, 0, nn.ReLU{}}, {3, 72, 24, 1, 0, nn.ReLU{}}},
@@ -34,7 +35,8 @@ var mobileNetV3Large = [][]invertedResidual{
 		{3, 240, 80, 2, 0, nn.HardSwish{}}, {3, 200, 80, 1, 0, nn.HardSwish{}}, {3, 184, 80, 1, 0, nn.HardSwish{}},
 		{3, 184, 80, 1, 0, nn.HardSwish{}}, {3, 480, 112, 1, 120, nn.HardSwish{}}, {3, 672, 112, 1, 168, nn.HardSwish{}},
 	},
-	{{5, 672, 160, 2, 168, nn.HardSwish{}}, {5, 960, 160, 1, 240, nn.HardSwish{}}, {5, 960, 160, 1, 240, nn.HardSwish{}}},
+	{{5, 672, 160, 2, 168, nn.HardSwish{}}},
+	{{5, 960, 160, 1, 240, nn.HardSwish{}}, {5, 960, 160, 1, 240, nn.HardSwish{}}},
 }
 
 // Stem implements Network: features.0 and 1.
@@ -68,7 +70,7 @@ func (MobileNetV3) blocks(g *nn.Graph, x *nn.Node, s int) *nn.Node {
 }
 
 // Stride implements Network.
-func (MobileNetV3) Stride(s int) int { return 2 << s }
+func (MobileNetV3) Stride(s int) int { return min(2<<s, 32) }
 
 // MinSide implements Network.
 func (MobileNetV3) MinSide(int) int { return 1 }

@@ -17,9 +17,11 @@ import (
 // Config configures a detector and its training.
 type Config struct {
 	Backbone backbone.Config `yaml:"backbone"`
-	// FeatureStage is the backbone stage whose output the RPN and RoIAlign use. The next stage is part of the box head. 3, the default, is
-	// Faster R-CNN's C4.
-	FeatureStage int `yaml:"feature_stage" validate:"gte=1"`
+	// FeatureStage is the backbone stage whose output the RPN and RoIAlign use if there is no neck. The next stage is part of the box head. 3, the
+	// default, is Faster R-CNN's C4.
+	FeatureStage int `yaml:"feature_stage,omitempty" validate:"gte=0"`
+	// Neck is a feature pyramid between the backbone and the RPN. It needs roi.box_head.
+	Neck *backbone.FPN `yaml:"neck,omitempty"`
 	// Boxes is the convention of all boxes: continuous (default), or inclusive as in the paper's detector.
 	Boxes  geom.Convention `yaml:"boxes"`
 	RPN    rpn.Config      `yaml:"rpn"`
@@ -28,7 +30,7 @@ type Config struct {
 	Input  Input           `yaml:"input"`
 	// Batch is the number of images per batch; default 16.
 	Batch int          `yaml:"batch" validate:"gte=1,lte=65536"`
-	Train train.Config `yaml:"train"`
+	Train train.Config `yaml:"train" validate:"-"` // checked by its own Validate
 }
 
 // Frozen selects the parameters that are not trained.
@@ -133,14 +135,17 @@ const maxAnchors = 1 << 23
 
 // checkAnchors returns an error if the largest image has more than maxAnchors anchors.
 func (c Config) checkAnchors(network backbone.Network) error {
-	smallest := network.MinSide(c.FeatureStage)
+	smallest := network.MinSide(c.lastStage())
 	if smallest > MaxSide {
 		return fmt.Errorf("backbone: needs images of at least %d pixels a side: must be at most %d", smallest, MaxSide)
 	}
 	longest := max(c.Input.Longest, c.Input.TestLongest, smallest)
 	shorter := min(longest, max(slices.Max(c.Input.Shorter), c.Input.TestShorter, smallest))
-	stride := c.RPN.Anchors.Stride
-	if n := (longest/stride + 1) * (shorter/stride + 1) * c.RPN.Anchors.PerCell(); n > maxAnchors {
+	stride, n := c.RPN.Anchors.Stride, 0
+	for _, s := range c.strides(network) {
+		n += (longest/s + 1) * (shorter/s + 1) * c.RPN.Anchors.PerCell()
+	}
+	if n > maxAnchors {
 		return fmt.Errorf("rpn.anchors: %d anchors per cell at stride %d are %d anchors for an image of %d x %d: must be at most %d",
 			c.RPN.Anchors.PerCell(), stride, n, longest, shorter, maxAnchors)
 	}
@@ -163,15 +168,14 @@ func (c Config) Resolve() (Config, error) {
 	if err := config.Validate(c, ""); err != nil {
 		return c, err
 	}
-	last := network.Stages()
-	if c.FeatureStage >= last {
-		return c, config.Invalid("feature_stage", c.FeatureStage, fmt.Sprintf("from 1 to %d, so that one stage is left for the box head", last-1))
-	}
-	if c.Frozen.Stages > last {
+	if last := network.Stages(); c.Frozen.Stages > last {
 		return c, config.Invalid("frozen.stages", c.Frozen.Stages, fmt.Sprintf("from -1 to %d", last))
 	}
-	if stride := network.Stride(c.FeatureStage); c.RPN.Anchors.Stride != stride {
-		return c, fmt.Errorf("rpn.anchors.stride = %d: features of stage %d have stride %d", c.RPN.Anchors.Stride, c.FeatureStage, stride)
+	if c.Neck != nil {
+		c.FeatureStage = 0
+	}
+	if err := c.checkLevels(network); err != nil {
+		return c, err
 	}
 	if err := c.Train.Validate(); err != nil {
 		return c, err

@@ -1,7 +1,9 @@
 package detector
 
 import (
-	"scalenet/backbone"
+	"fmt"
+	"slices"
+
 	"scalenet/nn"
 )
 
@@ -25,44 +27,39 @@ func (m *Model) detect(g *nn.Graph, size batchSize, limits *nn.Node, r capacity,
 
 // proposing holds the nodes from a batch to its proposals.
 type proposing struct {
-	decoded, transforms          *nn.Node // inputs if the device preprocesses, else nil: bytes; (N, nn.TransformRow)
-	images                       *nn.Node // (N, H, W, 3), an input if the host preprocesses
-	anchors, limits              *nn.Node // inputs: (h*w*A, 4), (N, nn.Limits)
-	features, objectness, deltas *nn.Node
-	proposals                    *nn.Node // (N*rows, 5: image, x1, y1, x2, y2)
+	decoded, transforms *nn.Node   // inputs if the device preprocesses, else nil: bytes; (N, nn.TransformRow)
+	images              *nn.Node   // (N, H, W, 3), an input if the host preprocesses
+	anchors             []*nn.Node // inputs (h*w*A, 4) of each level
+	limits              *nn.Node   // input (N, nn.Limits)
+	objectness, deltas  []*nn.Node // of each level
+	features            []*nn.Node // of the levels that RoIAlign uses
+	proposals           *nn.Node   // (N*rows, 5: image, x1, y1, x2, y2)
 }
 
 // proposing adds a batch -> proposals, at most rows per image. bytes is the capacity for decoded images, 0 if the host preprocesses.
 func (m *Model) proposing(g *nn.Graph, size batchSize, rows, bytes int) (p proposing) {
 	p.addImages(g, m, size, bytes)
-	p.features, p.objectness, p.deltas = m.propose(g, p.images)
-	anchors := p.deltas.Shape().TotalSize() / 4 / size.N
-	p.anchors, p.limits = g.Input("anchors", anchors, 4), g.Input("proposals.limits", size.N, nn.Limits)
-	p.proposals = nn.Apply(m.Config.RPN.Operation(min(rows, anchors)), p.objectness, p.deltas, p.anchors, p.limits)
+	for i, level := range m.levels(g, p.images) {
+		objectness, deltas := m.Config.RPN.Head(g, level.Features)
+		p.objectness, p.deltas = append(p.objectness, objectness), append(p.deltas, deltas)
+		p.anchors = append(p.anchors, g.Input(fmt.Sprintf("anchors.%d", i), deltas.Shape().TotalSize()/4/size.N, 4))
+		if i < m.Config.pooledLevels(m.network) {
+			p.features = append(p.features, level.Features)
+		}
+	}
+	p.limits = g.Input("proposals.limits", size.N, nn.Limits)
+	p.proposals = m.Config.RPN.Select(p.objectness, p.deltas, p.anchors, p.limits, rows)
 	return p
 }
 
-// propose adds images (N, H, W, 3) -> features (N, h, w, C), objectness
-// (N, h, w, A or 2A) and deltas (N, h, w, 4A).
-func (m *Model) propose(g *nn.Graph, images *nn.Node) (features, objectness, deltas *nn.Node) {
-	features = backbone.Features(g, m.network, images, m.Config.FeatureStage)
-	objectness, deltas = m.Config.RPN.Head(g, features)
-	return features, objectness, deltas
-}
-
-// boxHead adds features and RoIs (R, 5) -> class logits (R, K+1) and deltas
-// (R, 4(K+1) or 4).
-func (m *Model) boxHead(g *nn.Graph, features, rois *nn.Node) (logits, deltas *nn.Node) {
-	x := nn.Apply(m.align(), features, rois)
-	x = m.network.Stage(g, x, m.Config.FeatureStage+1)
-	return m.Config.RoI.Head(g, nn.GlobalAvgPool(x), len(m.Classes))
-}
-
-// align returns the RoIAlign operation on the features.
-func (m *Model) align() nn.RoIAlign {
-	c := m.Config.RoI
-	return nn.RoIAlign{
-		Size: c.Align.Size, Scale: 1 / float64(m.network.Stride(m.Config.FeatureStage)),
-		Sampling: c.Align.SamplingRatio, Aligned: c.Align.Aligned,
+// boxHead adds the features of each level and RoIs (R, 5) -> class logits (R, K+1) and deltas (R, 4(K+1) or 4).
+func (m *Model) boxHead(g *nn.Graph, features []*nn.Node, rois *nn.Node) (logits, deltas *nn.Node) {
+	c := m.Config
+	x := nn.Apply(c.RoI.Align.Operation(c.RPN.Anchors.Stride), append(slices.Clone(features), rois)...)
+	if c.RoI.BoxHead != nil {
+		x = c.RoI.BoxHead.Build(g, x)
+	} else {
+		x = nn.GlobalAvgPool(m.network.Stage(g, x, c.FeatureStage+1))
 	}
+	return c.RoI.Head(g, x, len(m.Classes))
 }

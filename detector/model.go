@@ -50,26 +50,28 @@ func assemble(c Config, classes []string, params *nn.Params) (*Model, error) {
 
 // declare builds the network once, which creates all parameters, and records the stage of each parameter.
 func (m *Model) declare() {
-	side, last := m.PadTo(1), m.Config.FeatureStage
+	side, last := m.PadTo(1), m.Config.lastStage()
 	g := nn.NewGraph(m.Params, false)
-	images, regions := g.Features("images", 1, side, side, 3), g.Input("regions", 1, 5)
 	heads := m.network.Stages() + 1
 	note := func(stage int) {
 		for _, p := range m.Params.All()[len(m.stages):] {
 			m.stages[p.Name] = stage
 		}
 	}
-	x := m.network.Stem(g, images)
+	x := m.network.Stem(g, g.Features("input", 1, side, side, 3))
 	note(0)
 	for s := 1; s <= last; s++ {
 		x = m.network.Stage(g, x, s)
 		note(s)
 	}
-	m.propose(g, images)
+	p := m.proposing(g, batchSize{1, side, side}, 1, 0)
 	note(heads)
-	m.network.Stage(g, nn.Apply(m.align(), x, regions), last+1)
-	note(last + 1)
-	m.boxHead(g, x, regions)
+	if m.Config.RoI.BoxHead == nil {
+		size := m.Config.RoI.Align.Size
+		m.network.Stage(g, g.Features("pooled", 1, size, size, x.Shape()[3]), last+1)
+		note(last + 1)
+	}
+	m.boxHead(g, p.features, p.proposals)
 	note(heads)
 }
 
@@ -83,7 +85,7 @@ func (m *Model) WithTestSize(shorter, longest int) *Model {
 // PadTo returns the padded length of a height or width in pixels: a multiple of Input.Divisor, and large enough that no feature map is empty.
 func (m *Model) PadTo(side int) int {
 	d := m.Config.Input.Divisor
-	side = max(side, m.network.MinSide(m.Config.FeatureStage))
+	side = max(side, m.network.MinSide(m.Config.lastStage()))
 	return (side + d - 1) / d * d
 }
 

@@ -71,7 +71,7 @@ func (m *Model) compileInference(dev engine.Device, store *engine.Store, size ba
 	if err != nil {
 		return p, err
 	}
-	return p, p.writeAnchors(p.plan, m)
+	return p, p.writeAnchors(p.plan, m.anchors(p.proposing, geom.Size{W: size.W, H: size.H}))
 }
 
 // propose writes the inputs of the first graph and runs it.
@@ -104,10 +104,14 @@ func (p *inference) close() {
 // bytes returns the memory of all plans.
 func (p *inference) bytes() int { return p.plan.Bytes() + p.boxHead.bytes() }
 
-// writeAnchors sets the anchors of the feature map, once per plan.
-func (p *proposing) writeAnchors(plan *engine.Plan, m *Model) error {
-	s := p.features.Shape()
-	return plan.Write(p.anchors, geom.Rows(m.Config.RPN.Anchors.Grid(s[1], s[2])))
+// writeAnchors sets the anchors of each level, once per plan.
+func (p *proposing) writeAnchors(plan *engine.Plan, levels [][]geom.Box) error {
+	for i, anchors := range levels {
+		if err := plan.Write(p.anchors[i], geom.Rows(anchors)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // compileOneGraph compiles the network as one graph.

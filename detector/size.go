@@ -36,7 +36,7 @@ func (m *Model) stepBytes(dev engine.Device, size batchSize) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if spec, _, err = m.secondSpec(t, engine.Tensor{}); err != nil {
+	if spec, _, err = m.secondSpec(t, nil); err != nil {
 		return 0, err
 	}
 	second, err := engine.Measure(dev, spec)
@@ -51,13 +51,13 @@ func (d *deviceModel) DetectionBytes(original geom.Size) (int, error) {
 	if err := nn.Build(func() {
 		first.Graph = nn.NewGraph(d.model.Params, false)
 		p := d.model.proposing(first.Graph, batchSize{1, padded.H, padded.W}, d.model.Settings().Proposals.AfterNMS, 0)
-		first.Stages, first.Native = [][]*nn.Node{{p.features, p.proposals}}, []*nn.Node{p.features}
+		first.Stages, first.Native = [][]*nn.Node{append(slices.Clone(p.features), p.proposals)}, p.features
 
 		second.Graph = nn.NewGraph(d.model.Params, false)
-		features := second.Graph.Input("features", p.features.Shape()...)
+		features := sharedFeatures(second.Graph, p.features)
 		logits, boxes := d.model.boxHead(second.Graph, features, second.Graph.Input("regions", roisAtATime, 5))
-		second.Stages, second.Native = [][]*nn.Node{{logits, boxes}}, []*nn.Node{features}
-		second.Shared = map[*nn.Node]engine.Tensor{features: {}}
+		second.Stages, second.Native = [][]*nn.Node{{logits, boxes}}, features
+		second.Shared = unallocated(features)
 	}); err != nil {
 		return 0, err
 	}
@@ -71,4 +71,13 @@ func (d *deviceModel) DetectionBytes(original geom.Size) (int, error) {
 		total += n
 	}
 	return total, nil
+}
+
+// unallocated is the memory of features that a specification to measure shares.
+func unallocated(features []*nn.Node) map[*nn.Node]engine.Tensor {
+	memory := map[*nn.Node]engine.Tensor{}
+	for _, f := range features {
+		memory[f] = engine.Tensor{}
+	}
+	return memory
 }

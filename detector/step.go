@@ -17,19 +17,20 @@ type training struct {
 	size  batchSize
 	bytes int // capacity for decoded images; 0 if the host preprocesses
 	dev   engine.Device
-	grid  []geom.Box // the anchors
+	grid  []geom.Box // the anchors of all levels
+	cells []int      // the number of anchors of each level
 
 	first *engine.Plan
 	proposing
 	rpnLabels, rpnBoxes, rpnWeights *nn.Node
 	rpnScoreLoss, rpnBoxLoss        *nn.Node
-	featureGradient                 *nn.Node // an input of the first graph
+	featureGradients                []*nn.Node // inputs of the first graph, one per level
 
 	second                       *engine.Plan
 	rois, labels, boxes, weights *nn.Node
 	scoreLoss, boxLoss           *nn.Node
-	trainsFeatures               bool     // false if every parameter before the features is frozen
-	toFeatures                   *nn.Node // the gradient with respect to the features, an output of the second graph
+	trainsFeatures               bool       // false if every parameter before the features is frozen
+	toFeatures                   []*nn.Node // the gradients with respect to the features, outputs of the second graph
 
 	upstream  []*nn.Node // upstream gradients, one per loss
 	gradients map[*nn.Param]engine.Memory
@@ -53,8 +54,7 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 	if t.first, err = engine.Compile(dev, store, first); err != nil {
 		return t, err
 	}
-	features, _ := t.first.Tensor(t.features)
-	second, secondGrads, err := m.secondSpec(t, features)
+	second, secondGrads, err := m.secondSpec(t, t.first)
 	if err != nil {
 		return t, err
 	}
@@ -63,32 +63,38 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 	}
 	t.collect(t.first, firstGrads)
 	t.collect(t.second, secondGrads)
-	h, w := t.features.Shape()[1], t.features.Shape()[2]
-	t.grid = m.Config.RPN.Anchors.Grid(h, w)
+	anchors := m.anchors(t.proposing, geom.Size{W: size.W, H: size.H})
+	for _, level := range anchors {
+		t.grid, t.cells = append(t.grid, level...), append(t.cells, len(level))
+	}
 	t.targets = newTargets(t)
-	return t, t.writeAnchors(t.first, m)
+	return t, t.writeAnchors(t.first, anchors)
 }
 
 // firstSpec builds the first graph and returns what engine.Compile needs.
 func (m *Model) firstSpec(t *training) (spec engine.Spec, grads []nn.Gradient, err error) {
 	err = nn.Build(func() { spec.Graph, grads = m.buildFirst(t) })
-	spec.Features, spec.Native = m.Config.Train.Precision.Features(), append(t.preprocessed(), t.features)
+	spec.Features, spec.Native = m.Config.Train.Precision.Features(), append(t.preprocessed(), t.features...)
 	spec.Stages = [][]*nn.Node{
 		{t.images},
-		{t.features, t.proposals},
+		append(slices.Clone(t.features), t.proposals),
 		append([]*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss}, nodes(grads)...),
 	}
 	return spec, grads, err
 }
 
-// secondSpec builds the second graph, on the features of the first, and returns what engine.Compile needs.
-func (m *Model) secondSpec(t *training, features engine.Tensor) (spec engine.Spec, grads []nn.Gradient, err error) {
-	var shared *nn.Node
+// secondSpec builds the second graph, on the features of the first plan, and returns what engine.Compile needs. Without the first plan it is what
+// engine.Measure needs.
+func (m *Model) secondSpec(t *training, first *engine.Plan) (spec engine.Spec, grads []nn.Gradient, err error) {
+	var shared []*nn.Node
 	if err := nn.Build(func() { spec.Graph, shared, grads = m.buildSecond(t) }); err != nil {
 		return spec, nil, err
 	}
-	spec.Features, spec.Native = m.Config.Train.Precision.Features(), []*nn.Node{shared}
-	spec.Shared = map[*nn.Node]engine.Tensor{shared: features}
+	spec.Features, spec.Native = m.Config.Train.Precision.Features(), shared
+	spec.Shared = unallocated(shared)
+	if first != nil {
+		spec.Shared = t.tensors(first, shared)
+	}
 	spec.Stages = [][]*nn.Node{t.secondOutputs(grads)}
 	return spec, grads, nil
 }
@@ -97,22 +103,27 @@ func (m *Model) secondSpec(t *training, features engine.Tensor) (spec engine.Spe
 func (m *Model) buildFirst(t *training) (*nn.Graph, []nn.Gradient) {
 	g := nn.NewGraph(m.Params, true)
 	t.proposing = m.proposing(g, t.size, m.Config.RPN.Proposals.Train.AfterNMS, t.bytes)
-	n := t.deltas.Shape().TotalSize() / 4
+	n := 0
+	for _, d := range t.deltas {
+		n += d.Shape().TotalSize() / 4
+	}
 	t.rpnLabels, t.rpnBoxes, t.rpnWeights = g.Labels("rpn.labels", n), g.Input("rpn.boxes", 4*n), g.Input("rpn.weights", 4*n)
 	t.rpnScoreLoss, t.rpnBoxLoss = m.Config.RPN.Losses(t.objectness, t.deltas, t.rpnLabels, t.rpnBoxes, t.rpnWeights)
-	t.trainsFeatures = trains(g, t.features)
-	t.featureGradient = g.Features("features.gradient", t.features.Shape()...)
+	t.trainsFeatures = trains(g, t.features[0])
+	for i, f := range t.features {
+		t.featureGradients = append(t.featureGradients, g.Features(fmt.Sprintf("features.%d.gradient", i), f.Shape()...))
+	}
 	score, box := g.Input("rpn.score.gradient", 1), g.Input("rpn.box.gradient", 1)
 	t.upstream = append(t.upstream, score, box)
-	grads, _ := backward(g, []*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss, t.features}, []*nn.Node{score, box, t.featureGradient})
+	grads, _ := backward(g, append([]*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss}, t.features...), append([]*nn.Node{score, box}, t.featureGradients...))
 	return g, grads
 }
 
 // buildSecond adds features and regions -> head losses and the backward graph.
-func (m *Model) buildSecond(t *training) (*nn.Graph, *nn.Node, []nn.Gradient) {
+func (m *Model) buildSecond(t *training) (*nn.Graph, []*nn.Node, []nn.Gradient) {
 	c, n := m.Config.RoI, t.size.N*m.Config.RoI.Targets.Samples
 	g := nn.NewGraph(m.Params, true)
-	shared := g.Features("features", t.features.Shape()...)
+	shared := sharedFeatures(g, t.features)
 	t.rois = g.Input("regions", n, 5)
 	logits, deltas := m.boxHead(g, shared, t.rois)
 	columns := c.Columns(len(m.Classes))
@@ -122,12 +133,10 @@ func (m *Model) buildSecond(t *training) (*nn.Graph, *nn.Node, []nn.Gradient) {
 	t.upstream = append(t.upstream, score, box)
 	var wrt []*nn.Node
 	if t.trainsFeatures {
-		wrt = append(wrt, shared)
+		wrt = shared
 	}
 	grads, further := backward(g, []*nn.Node{t.scoreLoss, t.boxLoss}, []*nn.Node{score, box}, wrt...)
-	if t.trainsFeatures {
-		t.toFeatures = further[0]
-	}
+	t.toFeatures = further
 	return g, shared, grads
 }
 
@@ -164,10 +173,7 @@ func trains(g *nn.Graph, n *nn.Node, wrt ...*nn.Node) bool {
 // secondOutputs returns the losses and all gradients of the second graph.
 func (t *training) secondOutputs(grads []nn.Gradient) []*nn.Node {
 	list := append([]*nn.Node{t.scoreLoss, t.boxLoss}, nodes(grads)...)
-	if t.trainsFeatures {
-		list = append(list, t.toFeatures)
-	}
-	return list
+	return append(list, t.toFeatures...)
 }
 
 func nodes(grads []nn.Gradient) []*nn.Node {
@@ -259,9 +265,9 @@ func (t *training) backward(ctx context.Context, scale float32) error {
 	if err := t.second.RunAllWithin(ctx); err != nil {
 		return err
 	}
-	if t.trainsFeatures {
-		from, _ := t.second.Tensor(t.toFeatures)
-		to, _ := t.first.Tensor(t.featureGradient)
+	for i := range t.toFeatures {
+		from, _ := t.second.Tensor(t.toFeatures[i])
+		to, _ := t.first.Tensor(t.featureGradients[i])
 		if err := t.dev.Blend(to.Mem, from.Mem, from.Shape.TotalSize(), 1, 0); err != nil {
 			return err
 		}

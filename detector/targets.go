@@ -15,11 +15,15 @@ import (
 // targets is the memory for the values that a step reads and writes between the graphs, allocated once per plan.
 type targets struct {
 	proposals            []float32 // (N*rows, 5), read from the first graph
-	rpnLabels            []int32
+	rpnLabels            []int32   // in the order of levels, then of images
 	rpnBoxes, rpnWeights []float32
 	rois                 []float32
 	labels               []int32
 	boxes, weights       []float32
+
+	// The RPN's targets of one image, in the order of levels.
+	imageLabels              []int32
+	imageBoxes, imageWeights []float32
 }
 
 func newTargets(t *training) targets {
@@ -28,6 +32,7 @@ func newTargets(t *training) targets {
 		proposals: floats(t.proposals),
 		rpnLabels: make([]int32, t.rpnLabels.Shape()[0]), rpnBoxes: floats(t.rpnBoxes), rpnWeights: floats(t.rpnWeights),
 		rois: floats(t.rois), labels: make([]int32, t.labels.Shape()[0]), boxes: floats(t.boxes), weights: floats(t.weights),
+		imageLabels: make([]int32, len(t.grid)), imageBoxes: make([]float32, 4*len(t.grid)), imageWeights: make([]float32, 4*len(t.grid)),
 	}
 }
 
@@ -96,9 +101,12 @@ func (t *training) fill(m *Model, s samples) error {
 	}
 	n, v := len(s.anchors), &t.targets
 	for i := range s.anchors {
-		if err := s.anchors[i].Fill(float32(max(anchors, 1)), part(v.rpnLabels, i, n), part(v.rpnBoxes, i, n), part(v.rpnWeights, i, n)); err != nil {
+		if err := s.anchors[i].Fill(float32(max(anchors, 1)), v.imageLabels, v.imageBoxes, v.imageWeights); err != nil {
 			return err
 		}
+		toLevels(v.rpnLabels, v.imageLabels, i, n, t.cells)
+		toLevels(v.rpnBoxes, v.imageBoxes, i, n, t.cells)
+		toLevels(v.rpnWeights, v.imageWeights, i, n, t.cells)
 		nn.FillRoIs(part(v.rois, i, n), i, s.rois[i].Boxes)
 		if err := m.Config.RoI.Fill(s.rois[i], len(m.Classes), float32(max(rois, 1)), part(v.labels, i, n), part(v.boxes, i, n), part(v.weights, i, n)); err != nil {
 			return err
@@ -106,6 +114,20 @@ func (t *training) fill(m *Model, s samples) error {
 	}
 	repeatRoIs(v.rois)
 	return nil
+}
+
+// toLevels copies the values of image i of n, level after level, to those of the batch, where each level has the values of all images. cells is the number of
+// anchors of each level; each has the same number of values.
+func toLevels[T any](batch, image []T, i, n int, cells []int) {
+	total := 0
+	for _, c := range cells {
+		total += c
+	}
+	each := len(image) / total
+	for _, c := range cells {
+		copy(part(batch[:n*c*each], i, n), image[:c*each])
+		batch, image = batch[n*c*each:], image[c*each:]
+	}
 }
 
 // repeatRoIs fills unused rows with copies of the sampled RoIs, in turn. The labels of the copies are ignored. Without the copies, rows of zeros

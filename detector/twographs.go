@@ -1,7 +1,9 @@
 package detector
 
 import (
+	"fmt"
 	"math"
+	"slices"
 
 	"scalenet/engine"
 	"scalenet/geom"
@@ -24,8 +26,8 @@ func (m *Model) compileTwoGraphs(p *inference, dev engine.Device, store *engine.
 		return err
 	}
 	if p.plan, err = engine.Compile(dev, store, engine.Spec{
-		Graph: g, Stages: [][]*nn.Node{{p.features, p.proposals}},
-		Features: o.Features, Native: []*nn.Node{p.features},
+		Graph: g, Stages: [][]*nn.Node{append(slices.Clone(p.features), p.proposals)},
+		Features: o.Features, Native: p.features,
 	}); err != nil {
 		return err
 	}
@@ -35,19 +37,18 @@ func (m *Model) compileTwoGraphs(p *inference, dev engine.Device, store *engine.
 	if o.RoIs < 1 {
 		o.RoIs = roisAtATime
 	}
-	var shared *nn.Node
+	var shared []*nn.Node
 	if err = nn.Build(func() {
 		g = nn.NewGraph(m.Params, false)
-		shared = g.Features("features", p.features.Shape()...)
+		shared = sharedFeatures(g, p.features)
 		head.rois = g.Input("regions", o.RoIs, 5)
 		head.logits, head.boxes = m.boxHead(g, shared, head.rois)
 	}); err != nil {
 		return err
 	}
-	memory, _ := p.plan.Tensor(p.features)
 	if head.plan, err = engine.Compile(dev, store, engine.Spec{
 		Graph: g, Stages: [][]*nn.Node{{head.logits, head.boxes}},
-		Features: o.Features, Native: []*nn.Node{shared}, Shared: map[*nn.Node]engine.Tensor{shared: memory},
+		Features: o.Features, Native: shared, Shared: p.tensors(p.plan, shared),
 	}); err != nil {
 		return err
 	}
@@ -55,6 +56,23 @@ func (m *Model) compileTwoGraphs(p *inference, dev engine.Device, store *engine.
 	head.proposedRows, head.rows = values(p.proposals), values(head.rois)
 	head.logitValues, head.boxValues = values(head.logits), values(head.boxes)
 	return nil
+}
+
+// sharedFeatures adds inputs for the features of another graph.
+func sharedFeatures(g *nn.Graph, features []*nn.Node) (shared []*nn.Node) {
+	for i, f := range features {
+		shared = append(shared, g.Features(fmt.Sprintf("features.%d", i), f.Shape()...))
+	}
+	return shared
+}
+
+// tensors returns the memory of the features, by the inputs of another graph that share it.
+func (p *proposing) tensors(plan *engine.Plan, shared []*nn.Node) map[*nn.Node]engine.Tensor {
+	memory := map[*nn.Node]engine.Tensor{}
+	for i, s := range shared {
+		memory[s], _ = plan.Tensor(p.features[i])
+	}
+	return memory
 }
 
 // twoGraphs is a boxHead that runs the second graph for parts of the regions, and post-processes its output in Go.

@@ -3,6 +3,7 @@ package nn
 import (
 	"cmp"
 	"fmt"
+	"math"
 
 	"scalenet/geom"
 )
@@ -10,15 +11,30 @@ import (
 // Proposals selects the proposals of each image from the RPN's output:
 //
 //	objectness (N, H, W, A or 2A), deltas (N, H, W, 4A), anchors (H*W*A, 4), limits (N, 6)
-//	-> proposals (N*Rows, 5): image, x1, y1, x2, y2
+//	-> proposals (N*Rows, 5 or 6): image, x1, y1, x2, y2[, logit]
 //
 // Each image has Rows rows, in descending score; unused rows are padding with image -1. Each row of limits is a ProposalLimits. Proposals have no
 // derivative. The output is that of Choose for each image, except for the last bit of the exponential function.
 type Proposals struct {
-	Coder   geom.Coder
-	PerCell int  // anchors per cell, A
-	Pairs   bool // 2A logits per cell: A for background, then A for foreground
-	Rows    int
+	Coder    geom.Coder
+	PerCell  int  // anchors per cell, A
+	Pairs    bool // 2A logits per cell: A for background, then A for foreground
+	Rows     int
+	Scored   bool    // with the logits, which [TopProposals] needs
+	MinScore float64 // minimum of the logits' sigmoid
+}
+
+// columns is the length of a row of the output.
+func (p Proposals) columns() int {
+	if p.Scored {
+		return 6
+	}
+	return 5
+}
+
+// MinLogit returns the smallest logit whose sigmoid is at least MinScore, in float32.
+func (p Proposals) MinLogit() float32 {
+	return float32(math.Log(p.MinScore / (1 - p.MinScore)))
 }
 
 // ProposalLimits are the selection parameters of one image.
@@ -62,7 +78,10 @@ func (p Proposals) OutShape(in []Shape) (Shape, error) {
 		return nil, err
 	}
 	n, h, w := in[0][0], in[0][1], in[0][2]
-	return Shape{n * p.Rows, 5}, cmp.Or(
+	if !(p.MinScore >= 0 && p.MinScore < 1) {
+		return nil, fmt.Errorf("minimum score %g: must be at least 0 and below 1", p.MinScore)
+	}
+	return Shape{n * p.Rows, p.columns()}, cmp.Or(
 		wantShape("objectness", in[0], n, h, w, p.Logits()),
 		wantShape("deltas", in[1], n, h, w, 4*p.PerCell),
 		wantShape("anchors", in[2], h*w*p.PerCell, 4),
@@ -91,15 +110,18 @@ func (p Proposals) Fill(objectness, deltas, anchors, limits, regions []float32) 
 	for i := range n {
 		l := proposalLimitsOf(limits[i*Limits:])
 		l.AfterNMS = min(l.AfterNMS, p.Rows)
-		boxes, _ := p.Choose(geom.Boxes(anchors), part(objectness, i, n), part(deltas, i, n), l)
-		FillRoIs(part(regions, i, n), i, boxes)
+		boxes, logits := p.Choose(geom.Boxes(anchors), part(objectness, i, n), part(deltas, i, n), l)
+		if !p.Scored {
+			logits = nil
+		}
+		fillRows(part(regions, i, n), p.columns(), i, boxes, logits)
 	}
 }
 
 // Choose returns the proposals of one image in descending logit, and their logits:
 //
 //   - Decode the BeforeNMS highest-scored anchors and clip the boxes to the image.
-//   - Drop boxes with a width or height below MinSize, or with a NaN or infinite value.
+//   - Drop boxes with a width or height below MinSize, with a score below MinScore, or with a NaN or infinite value.
 //   - Apply NMS and keep the AfterNMS highest-scored boxes.
 //
 // Equal logits are in anchor order.
@@ -107,12 +129,12 @@ func (p Proposals) Choose(anchors []geom.Box, objectness, deltas []float32, l Pr
 	if p.Pairs {
 		objectness = margins(objectness, p.PerCell)
 	}
-	convention, minSize := p.Coder.Convention, float32(l.MinSize)
+	convention, minSize, minLogit := p.Coder.Convention, float32(l.MinSize), p.MinLogit()
 	best := geom.TopK(objectness, l.BeforeNMS)
 	boxes, logits = make([]geom.Box, 0, len(best)), make([]float32, 0, len(best))
 	for _, i := range best {
 		box := convention.Clip(p.Coder.Decode(anchors[i], [4]float32(deltas[4*i:])), l.Image)
-		if convention.AtLeast(box, minSize) && objectness[i] == objectness[i] { // false for NaN
+		if convention.AtLeast(box, minSize) && objectness[i] >= minLogit { // false for NaN
 			boxes, logits = append(boxes, box), append(logits, objectness[i])
 		}
 	}
@@ -138,13 +160,19 @@ func margins(logits []float32, perCell int) []float32 {
 const NoImage = -1
 
 // FillRoIs writes boxes as rows (image, x1, y1, x2, y2) and marks the remaining rows as padding.
-func FillRoIs(rows []float32, image int, boxes []geom.Box) {
+func FillRoIs(rows []float32, image int, boxes []geom.Box) { fillRows(rows, 5, image, boxes, nil) }
+
+// fillRows is FillRoIs for rows of any length; logits, if there are any, are the sixth column.
+func fillRows(rows []float32, columns, image int, boxes []geom.Box, logits []float32) {
 	clear(rows)
-	for i := 0; i < len(rows); i += 5 {
+	for i := 0; i < len(rows); i += columns {
 		rows[i] = NoImage
 	}
 	for i, b := range boxes {
-		copy(rows[5*i:], []float32{float32(image), b.X1, b.Y1, b.X2, b.Y2})
+		copy(rows[columns*i:], []float32{float32(image), b.X1, b.Y1, b.X2, b.Y2})
+	}
+	for i, v := range logits {
+		rows[columns*i+5] = v
 	}
 }
 

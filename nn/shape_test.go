@@ -65,9 +65,12 @@ var fitting = []struct {
 	{FrozenBatchNorm2DGrad{1}, shapes{of(3, 5), of(5), of(5)}, of(3, 5)},
 	{Row{1}, shapes{of(2, 5)}, of(5)},
 	{align, shapes{of(2, 9, 8, 3), of(6, 5)}, of(6, 7, 7, 3)},
-	{RoIAlignGrad{align, 2, 9, 8}, shapes{of(6, 7, 7, 3), of(6, 5)}, of(2, 9, 8, 3)},
+	{pyramid, shapes{of(2, 18, 16, 3), of(2, 9, 8, 3), of(6, 5)}, of(6, 7, 7, 3)},
+	{RoIAlignGrad{align, 2, 9, 8, 0, 1}, shapes{of(6, 7, 7, 3), of(6, 5)}, of(2, 9, 8, 3)},
 	{Proposals{PerCell: 3, Rows: 10}, shapes{of(2, 4, 5, 3), of(2, 4, 5, 12), of(60, 4), of(2, 6)}, of(20, 5)},
 	{Proposals{PerCell: 3, Rows: 10, Pairs: true}, shapes{of(2, 4, 5, 6), of(2, 4, 5, 12), of(60, 4), of(2, 6)}, of(20, 5)},
+	{Proposals{PerCell: 3, Rows: 10, Scored: true, MinScore: 0.05}, shapes{of(2, 4, 5, 3), of(2, 4, 5, 12), of(60, 4), of(2, 6)}, of(20, 6)},
+	{TopProposals{Rows: 7}, shapes{of(20, 6), of(8, 6), of(2, 6)}, of(14, 5)},
 	{Detections{Rows: 7}, shapes{of(20, 3), of(20, 12), of(20, 5), of(2, 6)}, of(2, 7, 6)},
 	{Detections{Rows: 7}, shapes{of(20, 3), of(20, 4), of(20, 5), of(2, 6)}, of(2, 7, 6)},
 	{SoftmaxCrossEntropy{}, shapes{of(4, 3), of(4)}, of(1)},
@@ -79,8 +82,9 @@ var fitting = []struct {
 }
 
 var (
-	conv  = Conv2D{Stride: 2, Pad: 1, Dilation: 1, Groups: 2}
-	align = RoIAlign{Size: 7, Scale: 1. / 16}
+	conv    = Conv2D{Stride: 2, Pad: 1, Dilation: 1, Groups: 2}
+	align   = RoIAlign{Size: 7, Scale: 1. / 16}
+	pyramid = RoIAlign{Size: 7, Scale: 1. / 4, Mapper: LevelMapper{Size: 224, Level: 4}}
 )
 
 func TestOutShape(t *testing.T) {
@@ -183,7 +187,9 @@ func TestShapeErrors(t *testing.T) {
 		{Row{2}, shapes{of(2, 5)}, "row 2 of (2, 5)"},
 		{align, shapes{of(2, 9, 8, 3), of(6, 4)}, "rois has shape (6, 4), want (6, 5)"},
 		{RoIAlign{Size: 7}, shapes{of(2, 9, 8, 3), of(6, 5)}, "scale 0"},
-		{RoIAlignGrad{align, 2, 9, 8}, shapes{of(5, 7, 7, 3), of(6, 5)}, "dy has shape (5, 7, 7, 3), want (6, 7, 7, 3)"},
+		{pyramid, shapes{of(2, 18, 16, 3), of(2, 9, 8, 4), of(6, 5)}, "features has shape (2, 9, 8, 4), want (2, 9, 8, 3)"},
+		{TopProposals{Rows: 7}, shapes{of(21, 6), of(2, 6)}, "21 proposals of 2 images in input 0"},
+		{RoIAlignGrad{align, 2, 9, 8, 0, 1}, shapes{of(5, 7, 7, 3), of(6, 5)}, "dy has shape (5, 7, 7, 3), want (6, 7, 7, 3)"},
 		{Proposals{Rows: 10}, shapes{of(2, 4, 5, 3), of(2, 4, 5, 12), of(60, 4), of(2, 6)}, "0 anchors per cell, 10 rows"},
 		{Proposals{PerCell: 3, Rows: 10}, shapes{of(2, 4, 5, 6), of(2, 4, 5, 12), of(60, 4), of(2, 6)}, "objectness has shape (2, 4, 5, 6), want (2, 4, 5, 3)"},
 		{Proposals{PerCell: 3, Rows: 10}, shapes{of(2, 4, 5, 3), of(2, 4, 5, 12), of(61, 4), of(2, 6)}, "anchors has shape (61, 4), want (60, 4)"},

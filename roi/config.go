@@ -3,6 +3,7 @@ package roi
 import (
 	"scalenet/geom"
 	"scalenet/internal/config"
+	"scalenet/nn"
 )
 
 // Config configures the box head.
@@ -11,6 +12,8 @@ type Config struct {
 	Convention geom.Convention `yaml:"-"`
 
 	Align AlignConfig `yaml:"align"`
+	// BoxHead are the layers after RoIAlign. Without it they are the backbone's next stage and global average pooling, as in C4.
+	BoxHead *BoxHead `yaml:"box_head,omitempty"`
 	// ClassAgnostic predicts one box per RoI instead of one per class.
 	ClassAgnostic bool `yaml:"class_agnostic"`
 	// BoxWeights multiply dx, dy, dw and dh: the inverse of their standard deviations.
@@ -30,6 +33,19 @@ type AlignConfig struct {
 	SamplingRatio int `yaml:"sampling_ratio" validate:"gte=0,lte=64"`
 	// Aligned shifts RoIs by half a feature cell (torchvision's aligned=True); default true.
 	Aligned bool `yaml:"aligned"`
+	// CanonicalSize in pixels of the model input is the size of a RoI that is pooled from level CanonicalLevel, which has stride 2^CanonicalLevel; RoIs of
+	// twice the size are pooled from the next level (FPN paper, equation 1: 224 and 4). LevelFormula is the rounding. All are unused with one level.
+	CanonicalSize  float64         `yaml:"canonical_size,omitempty" validate:"gte=0,lte=65536"`
+	CanonicalLevel int             `yaml:"canonical_level,omitempty" validate:"gte=0,lte=16"`
+	LevelFormula   nn.LevelFormula `yaml:"level_formula,omitempty" validate:"omitempty,oneof=torchvision detectron2 mmdetection"`
+}
+
+// Operation returns the graph operation on features of which the finest have the given stride.
+func (a AlignConfig) Operation(stride int) nn.RoIAlign {
+	return nn.RoIAlign{
+		Size: a.Size, Scale: 1 / float64(stride), Sampling: a.SamplingRatio, Aligned: a.Aligned,
+		Mapper: nn.LevelMapper{Size: a.CanonicalSize, Level: a.CanonicalLevel, Formula: a.LevelFormula},
+	}
 }
 
 // TargetConfig configures the training samples of the box head.
@@ -100,7 +116,12 @@ func (c Config) Columns(classes int) int {
 
 // Validate checks all ranges; the error names the key and the value. The upper bounds are above the needs of any detector, so that a mistyped number
 // gives an error instead of a huge allocation.
-func (c Config) Validate() error { return config.Validate(c, "roi") }
+func (c Config) Validate() error {
+	if err := config.Validate(c, "roi"); err != nil || c.BoxHead == nil {
+		return err
+	}
+	return c.BoxHead.check()
+}
 
 func (c Config) coder() geom.Coder {
 	return geom.Coder{Convention: c.Convention, Weights: c.BoxWeights}

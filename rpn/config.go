@@ -11,8 +11,9 @@ type Config struct {
 	Convention geom.Convention `yaml:"-"`
 
 	Anchors Anchors `yaml:"anchors"`
-	// Channels is the number of output channels of the head's 3x3 convolution; default 512.
+	// Channels is the number of output channels of the head's 3x3 convolutions; default 512. Depth is their number; default 1.
 	Channels int `yaml:"channels" validate:"gte=1,lte=16384"`
+	Depth    int `yaml:"depth" validate:"gte=1,lte=64"`
 	// Objectness is sigmoid (A logits per cell, the default) or softmax (2A).
 	Objectness Objectness `yaml:"objectness" validate:"oneof=sigmoid softmax"`
 	// BoxWeights multiply dx, dy, dw and dh: the inverse of their standard deviations.
@@ -46,11 +47,14 @@ type ProposalConfig struct {
 	NMSIoU float64 `yaml:"nms_iou" validate:"gte=0,lte=1"`
 	// MinSize is the minimum width and height of a proposal in pixels of the network's input.
 	MinSize float64 `yaml:"min_size" validate:"gte=0,lte=1e6"`
-	Train   Counts  `yaml:"train"`
-	Test    Counts  `yaml:"test"`
+	// MinScore is the minimum objectness of a proposal, from 0 to 1 (torchvision's rpn_score_thresh); default 0.
+	MinScore float64 `yaml:"min_score,omitempty" validate:"gte=0,lt=1"`
+	Train    Counts  `yaml:"train"`
+	Test     Counts  `yaml:"test"`
 }
 
-// Counts are the numbers of highest-scored proposals kept per image before and after NMS (torchvision's rpn_pre_nms_top_n and rpn_post_nms_top_n).
+// Counts are the numbers of highest-scored proposals kept per image: of each level before NMS, of all levels after NMS (torchvision's
+// rpn_pre_nms_top_n and rpn_post_nms_top_n).
 type Counts struct {
 	BeforeNMS int `yaml:"before_nms" validate:"gte=1,lte=65536"`
 	AfterNMS  int `yaml:"after_nms" validate:"gte=1,lte=65536"`
@@ -80,6 +84,7 @@ func Default() Config {
 		Convention: geom.Continuous,
 		Anchors:    Anchors{Stride: 16, Sizes: []float64{32, 64, 128, 256, 512}, Ratios: []float64{0.5, 1, 2}, Rounding: RoundNone},
 		Channels:   512,
+		Depth:      1,
 		Objectness: Sigmoid,
 		BoxWeights: [4]float32{1, 1, 1, 1},
 		LossBeta:   1.0 / 9,

@@ -14,9 +14,29 @@ type Proposals struct {
 	Scores []float32  // in [0, 1]
 }
 
-// Operation returns the graph operation that selects proposals, at most rows per image.
+// Select adds the output of Head for each level -> proposals (N*rows, 5), the highest-scored of all levels. anchors are inputs (H*W*A, 4) of each level,
+// limits is (N, nn.Limits).
+func (c Config) Select(objectness, deltas, anchors []*nn.Node, limits *nn.Node, rows int) *nn.Node {
+	if len(objectness) == 1 {
+		rows = min(rows, anchors[0].Shape()[0])
+		return nn.Apply(c.Operation(rows), objectness[0], deltas[0], anchors[0], limits)
+	}
+	var levels []*nn.Node
+	most := 0
+	for i := range objectness {
+		of := c.Operation(min(rows, anchors[i].Shape()[0]))
+		of.Scored = true
+		levels = append(levels, nn.Apply(of, objectness[i], deltas[i], anchors[i], limits))
+		most += of.Rows
+	}
+	return nn.Apply(nn.TopProposals{Rows: min(rows, most)}, append(levels, limits)...)
+}
+
+// Operation returns the graph operation that selects the proposals of one level, at most rows per image.
 func (c Config) Operation(rows int) nn.Proposals {
-	return nn.Proposals{Coder: c.coder(), PerCell: c.Anchors.PerCell(), Pairs: c.Objectness == Softmax, Rows: rows}
+	return nn.Proposals{
+		Coder: c.coder(), PerCell: c.Anchors.PerCell(), Pairs: c.Objectness == Softmax, Rows: rows, MinScore: c.Proposals.MinScore,
+	}
 }
 
 // Limits returns the selection parameters for an image of the given size, without padding.
@@ -24,10 +44,10 @@ func (p ProposalConfig) Limits(image geom.Size, counts Counts) nn.ProposalLimits
 	return nn.ProposalLimits{Image: image, MinSize: p.MinSize, NMSIoU: p.NMSIoU, BeforeNMS: counts.BeforeNMS, AfterNMS: counts.AfterNMS}
 }
 
-// Propose returns the proposals of one image, the same as the graph operation's:
+// Propose returns the proposals of one image on a single level, the same as the graph operation's:
 //
 //   - Decode the BeforeNMS highest-scored anchors and clip the boxes to the image.
-//   - Drop boxes with a width or height below MinSize, or with a NaN or infinite value.
+//   - Drop boxes with a width or height below MinSize, with a score below MinScore, or with a NaN or infinite value.
 //   - Apply NMS and keep the AfterNMS highest-scored boxes.
 //
 // anchors [N] are those of the feature map (Anchors.Grid), objectness [N] or [2N] are logits of the kind Config.Objectness, deltas are [N*4]. All

@@ -196,7 +196,7 @@ func benchmarkRegions(b *testing.B, typ engine.DType, sampling int, gradient boo
 	var k engine.Kernel
 	var err error
 	if gradient {
-		k, err = d.Kernel(nn.RoIAlignGrad{RoIAlign: op, Images: 1, Height: 38, Width: 57}, []engine.Tensor{bins, r}, features)
+		k, err = d.Kernel(nn.RoIAlignGrad{RoIAlign: op, Images: 1, Height: 38, Width: 57, Levels: 1}, []engine.Tensor{bins, r}, features)
 	} else {
 		k, err = d.Kernel(op, []engine.Tensor{features, r}, bins)
 	}

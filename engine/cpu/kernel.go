@@ -111,7 +111,7 @@ func kernels() engine.Kernels[*compiler] {
 	k.Add(with((*compiler).roiAlign), nn.RoIAlign{})
 	k.AddMixed(with((*compiler).roiAlignGrad), nn.RoIAlignGrad{})
 	k.Add(with((*compiler).preprocess), nn.Preprocess{})
-	k.Add((*compiler).choose, nn.Proposals{}, nn.Detections{})
+	k.Add((*compiler).choose, nn.Proposals{}, nn.TopProposals{}, nn.Detections{})
 	k.Add((*compiler).loss, nn.SoftmaxCrossEntropy{}, nn.SoftmaxCrossEntropyGrad{}, nn.SigmoidCrossEntropy{}, nn.SigmoidCrossEntropyGrad{},
 		nn.SmoothL1{}, nn.SmoothL1Grad{})
 	return k

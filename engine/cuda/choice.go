@@ -67,9 +67,33 @@ func (c *compiler) proposals(op nn.Proposals) error {
 	return errors.Join(
 		c.step("proposal_keys", l.total(), objectness, l.keys, l.length, op.PerCell, op.Pairs, l.total()),
 		c.sort(l),
-		c.step("decode_proposals", l.total(), coded(op.Coder, l.keys, deltas, anchors, limits, l.boxes, l.area, l.length, l.total())...),
+		c.step("decode_proposals", l.total(), coded(op.Coder, l.keys, deltas, anchors, limits, l.boxes, l.area, l.length, op.MinLogit(), l.total())...),
 		c.suppress(l, limits, op.Rows, op.Coder),
-		c.step("put_regions", c.out.Shape[0], l.boxes, l.kept, c.out, l.length, op.Rows, c.out.Shape[0]))
+		c.step("put_regions", c.out.Shape[0], l.keys, l.boxes, l.ranks, l.kept, c.out, l.length, op.Rows, c.out.Shape[1], c.out.Shape[0]))
+}
+
+// topProposals sorts the rows of all levels of an image.
+func (c *compiler) topProposals(op nn.TopProposals) error {
+	levels, limits := c.in[:len(c.in)-1], c.in[len(c.in)-1]
+	if err := engine.CheckType(engine.Float32, append([]engine.Tensor{c.out}, c.in...)...); err != nil {
+		return err
+	}
+	images, length := limits.Shape[0], 0
+	for _, level := range levels {
+		length += level.Shape[0] / images
+	}
+	l := lists{count: images, length: length, keys: c.scratch(8 * images * length), spare: c.scratch(8 * images * length), boxes: c.scratch(16 * images * length)}
+	first := 0
+	for _, level := range levels {
+		rows := level.Shape[0]
+		if err := c.step("level_keys", rows, level, l.keys, l.boxes, first, rows/images, length, rows); err != nil {
+			return err
+		}
+		first += rows / images
+	}
+	return errors.Join(
+		c.sort(l),
+		c.step("put_top", c.out.Shape[0], l.keys, l.boxes, limits, c.out, length, op.Rows, c.out.Shape[0]))
 }
 
 // detections has a list for each image's class, then one for each image of what is left of those.

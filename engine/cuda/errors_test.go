@@ -224,7 +224,7 @@ func TestFaultsComeWithTheNextRead(t *testing.T) {
 		require.NoError(t, d.Do(compile(t, d, align, y, features, rois).Run))
 		assert.ErrorContains(t, d.Read(make([]float32, 24), y.Mem), c.want)
 		assert.Len(t, read(t, d, y), 24)
-		require.NoError(t, d.Do(compile(t, d, nn.RoIAlignGrad{RoIAlign: align, Images: 2, Height: 8, Width: 8}, features, y, rois).Run))
+		require.NoError(t, d.Do(compile(t, d, nn.RoIAlignGrad{RoIAlign: align, Images: 2, Height: 8, Width: 8, Levels: 1}, features, y, rois).Run))
 		assert.ErrorContains(t, d.Read(make([]float32, 24), y.Mem), c.want)
 	}
 }

@@ -195,6 +195,7 @@ func kernels() engine.Kernels[*compiler] {
 	k.Add(with((*compiler).roiAlignGrad), nn.RoIAlignGrad{})
 	k.Add(with((*compiler).preprocess), nn.Preprocess{})
 	k.Add(with((*compiler).proposals), nn.Proposals{})
+	k.Add(with((*compiler).topProposals), nn.TopProposals{})
 	k.Add(with((*compiler).detections), nn.Detections{})
 	k.Add((*compiler).loss, nn.SoftmaxCrossEntropy{}, nn.SoftmaxCrossEntropyGrad{}, nn.SigmoidCrossEntropy{}, nn.SigmoidCrossEntropyGrad{},
 		nn.SmoothL1{}, nn.SmoothL1Grad{})

@@ -11,7 +11,7 @@ import (
 
 // choices are the operations that choose boxes: what is chosen is exact, whatever
 // the scores and boxes are.
-func choices() []Case { return append(proposals(), detections()...) }
+func choices() []Case { return slices.Concat(proposals(), topProposals(), detections()) }
 
 var nan, inf = math.NaN(), math.Inf(1)
 
@@ -97,7 +97,54 @@ func proposals() (cases []Case) {
 	add("pairs", pairs, 6, 8, spread(-3, 3), spread(-3, 3), whole(6, 8, 120, 25), other)
 	add("pairs/ties", pairs, 6, 8, Fill{Kind: Levels}, spread(-3, 3), whole(6, 8, 120, 25))
 	add("pairs/one-pixel-images", pairs, 2, 2, spread(-1, 1), small, pixel)
+	scored := nn.Proposals{Coder: continuous, PerCell: 3, Rows: 30, Scored: true}
+	add("scored", scored, 7, 9, spread(-4, 4), small, whole(7, 9, 100, 20), other, whole(7, 9, 1000, 30))
+	scored.MinScore = 0.6
+	add("min-score", scored, 7, 9, spread(-4, 4), small, whole(7, 9, 100, 20), other)
+	scored.Pairs = true
+	add("min-score/pairs", scored, 7, 9, spread(-4, 4), small, whole(7, 9, 100, 20), other)
 	add("pairs/not-finite", pairs, 4, 4, broken(4*4*8, 3, 3), broken(4*4*16, 4, 2), whole(4, 4, 64, 25))
+	return cases
+}
+
+// scoredRows are n rows of proposals of each image with logits in descending order; the last `padding` rows are of no image.
+func scoredRows(images, n, padding int, ties bool) (rows []float32) {
+	for i := range images {
+		for r := range n {
+			if r >= n-padding {
+				rows = append(rows, -1, 0, 0, 0, 0, 0)
+				continue
+			}
+			logit := 3 - float32(r)*0.37 - float32(i)*0.1
+			if ties {
+				logit = float32(-r / 2)
+			}
+			rows = append(rows, float32(i), float32(r), float32(n), float32(r+10), float32(2*n+1), logit)
+		}
+	}
+	return rows
+}
+
+func topProposals() (cases []Case) {
+	add := func(name string, rows int, levels [][]float32, after ...int) {
+		var limits []nn.ProposalLimits
+		for _, n := range after {
+			limits = append(limits, nn.ProposalLimits{Image: geom.Size{W: 90, H: 41}, AfterNMS: n, BeforeNMS: 10})
+		}
+		c := Case{Name: "TopProposals/" + name, Op: nn.TopProposals{Rows: rows}, Tolerance: Exact}
+		for _, level := range levels {
+			c.In = append(c.In, given(level, len(level)/6, 6))
+		}
+		c.In = append(c.In, given(asked(limits...), len(after), 6))
+		cases = append(cases, c)
+	}
+	add("one-level", 5, [][]float32{scoredRows(2, 6, 0, false)}, 6, 3)
+	add("levels", 20, [][]float32{scoredRows(2, 9, 1, false), scoredRows(2, 5, 0, false), scoredRows(2, 1, 0, false)}, 20, 7)
+	add("ties", 9, [][]float32{scoredRows(3, 6, 0, true), scoredRows(3, 4, 2, true)}, 9, 4, 9)
+	add("empty-level", 8, [][]float32{scoredRows(1, 4, 4, false), scoredRows(1, 5, 2, false)}, 8)
+	add("none", 8, [][]float32{scoredRows(1, 4, 4, false), scoredRows(1, 1, 1, false)}, 8)
+	add("nothing-asked", 8, [][]float32{scoredRows(1, 4, 0, false)}, 0)
+	add("large", 1000, [][]float32{scoredRows(2, 1000, 3, false), scoredRows(2, 1000, 0, true), scoredRows(2, 700, 0, false)}, 1000, 400)
 	return cases
 }
 

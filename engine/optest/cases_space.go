@@ -164,11 +164,44 @@ func regions() (cases []Case) {
 		name := fmt.Sprintf("size%d/sampling%d%s/%d", s.size, s.sampling, when(s.aligned, "/aligned"), s.channels)
 		cases = append(cases,
 			Case{Name: "RoIAlign/" + name, Op: op, In: []Input{feature(2, 9, 11, s.channels), rois}, Tolerance: Summed},
-			Case{Name: "RoIAlignGrad/" + name, Op: nn.RoIAlignGrad{RoIAlign: op, Images: 2, Height: 9, Width: 11},
+			Case{Name: "RoIAlignGrad/" + name, Op: nn.RoIAlignGrad{RoIAlign: op, Images: 2, Height: 9, Width: 11, Levels: 1},
 				In: []Input{feature(rois.Shape[0], s.size, s.size, s.channels), rois}, Tolerance: Summed},
 		)
 	}
+	cases = append(cases, pyramidRegions()...)
 	one := nn.RoIAlign{Size: 2, Scale: 1, Aligned: true}
 	pixel := filled(Fill{Kind: Given, Values: []float64{0, 0, 0, 1, 1}}, 1, 5)
 	return append(cases, Case{Name: "RoIAlign/one-pixel-image", Op: one, In: []Input{feature(1, 1, 1, 3), pixel}, Tolerance: Summed})
+}
+
+// pyramidRegions are RoIs on three levels of strides 4, 8 and 16, some exactly between two of them.
+func pyramidRegions() (cases []Case) {
+	rois := []float64{
+		0, 3, 5, 31, 33, // side 28: the finest level and smaller
+		1, 0, 0, 56, 56, // exactly between the first two
+		0, 1, 2, 56.99, 58, // just below
+		1, 4, 3, 90, 70,
+		0, 0, 0, 112, 112, // exactly between the last two
+		1, -20, -10, 150, 130,
+		0, 10, 10, 10, 90, // no area
+		0, 50, 50, 50, 50, // a point
+		-1, 0, 0, 60, 60, // no image
+		0, 0, 0, 700, 800, // above the last level
+		1, 5, 5, 120, 118,
+	}
+	n := len(rois) / 5
+	given := filled(Fill{Kind: Given, Values: rois}, n, 5)
+	level := []Input{feature(2, 30, 34, 6), feature(2, 15, 17, 6), feature(2, 8, 9, 6)}
+	for _, formula := range []nn.LevelFormula{nn.TorchvisionLevels, nn.Detectron2Levels, nn.MMDetectionLevels} {
+		op := nn.RoIAlign{Size: 3, Scale: 1. / 4, Sampling: 2, Mapper: nn.LevelMapper{Size: 112, Level: 4, Formula: formula}}
+		if formula == nn.Detectron2Levels {
+			op.Sampling, op.Aligned = 0, true
+		}
+		cases = append(cases, Case{Name: "RoIAlign/levels/" + string(formula), Op: op, In: append(level[:3:3], given), Tolerance: Summed})
+		for i, x := range level {
+			grad := nn.RoIAlignGrad{RoIAlign: op, Images: 2, Height: x.Shape[1], Width: x.Shape[2], Level: i, Levels: 3}
+			cases = append(cases, Case{Name: fmt.Sprintf("RoIAlignGrad/levels/%s/%d", formula, i), Op: grad, In: []Input{feature(n, 3, 3, 6), given}, Tolerance: Summed})
+		}
+	}
+	return cases
 }

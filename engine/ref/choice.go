@@ -8,8 +8,22 @@ func choice(op nn.Op) (operation, bool) {
 	switch op := op.(type) {
 	case nn.Proposals:
 		return of(func(in []array) array {
-			y := zeros(in[0].shape[0]*op.Rows, 5)
+			columns := 5
+			if op.Scored {
+				columns = 6
+			}
+			y := zeros(in[0].shape[0]*op.Rows, columns)
 			return chosen(y, func(out []float32) { op.Fill(singles(in[0]), singles(in[1]), singles(in[2]), singles(in[3]), out) })
+		}), true
+	case nn.TopProposals:
+		return of(func(in []array) array {
+			var levels [][]float32
+			for _, level := range in[:len(in)-1] {
+				levels = append(levels, singles(level))
+			}
+			limits := in[len(in)-1]
+			y := zeros(limits.shape[0]*op.Rows, 5)
+			return chosen(y, func(out []float32) { op.Fill(levels, singles(limits), out) })
 		}), true
 	case nn.Detections:
 		return of(func(in []array) array {

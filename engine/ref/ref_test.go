@@ -93,7 +93,7 @@ func TestNaNs(t *testing.T) {
 
 func TestNoRegions(t *testing.T) {
 	x := zeros(1, 3, 3, 2)
-	y := roiAlignForward(nn.RoIAlign{Size: 7, Scale: 1}, x, zeros(0, 5))
+	y := roiAlignForward(nn.RoIAlign{Size: 7, Scale: 1}, []array{x}, zeros(0, 5))
 	assert.Equal(t, nn.Shape{0, 7, 7, 2}, y.shape)
 	assert.Empty(t, y.data)
 	assert.Zero(t, softmaxLoss(0, zeros(0, 5), zeros(0)).data[0])

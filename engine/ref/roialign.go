@@ -11,8 +11,8 @@ func roiAlign(op nn.Op) (operation, bool) {
 	switch op := op.(type) {
 	case nn.RoIAlign:
 		return operation{
-			check: func(in []array) error { return checkRegions(in[1], in[0].shape[0]) },
-			run:   func(in []array) array { return roiAlignForward(op, in[0], in[1]) }}, true
+			check: func(in []array) error { return checkRegions(in[len(in)-1], in[0].shape[0]) },
+			run:   func(in []array) array { return roiAlignForward(op, in[:len(in)-1], in[len(in)-1]) }}, true
 	case nn.RoIAlignGrad:
 		return operation{
 			check: func(in []array) error { return checkRegions(in[1], op.Images) },
@@ -38,13 +38,16 @@ func checkRegions(rois array, images int) error {
 	return nil
 }
 
-// roiAlignForward is features (N, H, W, C), rois (R, 5) -> (R, Size, Size, C).
-func roiAlignForward(r nn.RoIAlign, x, rois array) array {
-	y := zeros(rois.shape[0], r.Size, r.Size, x.shape[3])
-	for at := range positions(y) {
-		for _, s := range samples(r, rois, at, x.shape[1], x.shape[2]) {
-			for c, v := range x.pixel(int(rois.row(at.n)[0]), s.h, s.w) {
-				y.row(at.i)[c] += s.weight * v
+// roiAlignForward is features (N, H, W, C) of each level, rois (R, 5) -> (R, Size, Size, C).
+func roiAlignForward(r nn.RoIAlign, levels []array, rois array) array {
+	y := zeros(rois.shape[0], r.Size, r.Size, levels[0].shape[3])
+	for i, x := range levels {
+		level := levelOf(r, i, len(levels))
+		for at := range positions(y) {
+			for _, s := range level.samples(rois, at, x.shape[1], x.shape[2]) {
+				for c, v := range x.pixel(int(rois.row(at.n)[0]), s.h, s.w) {
+					y.row(at.i)[c] += s.weight * v
+				}
 			}
 		}
 	}
@@ -54,14 +57,27 @@ func roiAlignForward(r nn.RoIAlign, x, rois array) array {
 // roiAlignGrad is dy (R, Size, Size, C), rois -> dfeatures.
 func roiAlignGrad(r nn.RoIAlignGrad, dy, rois array) array {
 	dx := zeros(r.Images, r.Height, r.Width, dy.shape[3])
+	level := levelOf(r.RoIAlign, r.Level, r.Levels)
 	for at := range positions(dy) {
-		for _, s := range samples(r.RoIAlign, rois, at, r.Height, r.Width) {
+		for _, s := range level.samples(rois, at, r.Height, r.Width) {
 			for c, d := range dy.row(at.i) {
 				dx.pixel(int(rois.row(at.n)[0]), s.h, s.w)[c] += s.weight * d
 			}
 		}
 	}
 	return dx
+}
+
+// roiLevel is RoIAlign on one level: with its scale, for RoIs with areas [low, high).
+type roiLevel struct {
+	nn.RoIAlign
+	low, high float32
+}
+
+func levelOf(r nn.RoIAlign, i, n int) roiLevel {
+	low, high := r.Areas(i, n)
+	r.Scale = r.LevelScale(i)
+	return roiLevel{r, low, high}
 }
 
 // sample is a feature pixel's share in a bin.
@@ -71,18 +87,18 @@ type sample struct {
 }
 
 // samples are the feature pixels that make up bin (at.h, at.w) of region at.n,
-// none where the region has a negative image index.
-func samples(r nn.RoIAlign, rois array, at position, height, width int) (all []sample) {
+// none where the region has a negative image index or is on another level.
+func (r roiLevel) samples(rois array, at position, height, width int) (all []sample) {
 	roi := rois.row(at.n)
-	if roi[0] < 0 {
+	if roi[0] < 0 || !nn.OnLevel(float32(roi[1]), float32(roi[2]), float32(roi[3]), float32(roi[4]), r.low, r.high) {
 		return nil
 	}
 	points := axisPoints[float64]
 	if rois.single {
 		points = axisPoints[float32]
 	}
-	rows := points(r, roi[2], roi[4], at.h)
-	cols := points(r, roi[1], roi[3], at.w)
+	rows := points(r.RoIAlign, roi[2], roi[4], at.h)
+	cols := points(r.RoIAlign, roi[1], roi[3], at.w)
 	count := float64(len(rows) * len(cols))
 	for _, y := range rows {
 		for _, x := range cols {

@@ -75,6 +75,13 @@ struct RoiBins {
   }
 };
 
+// on_level is nn.OnLevel.
+static bool on_level(const sn_roi *r, const float *roi) {
+  float area = (roi[3] - roi[1]) * (roi[4] - roi[2]), limit = std::numeric_limits<float>::max();
+  if (area > limit) area = limit;
+  return (r->low == 0 || area >= r->low) && !(area >= r->high);
+}
+
 int64_t roi_align(int type, const sn_roi *r, const void *x, const float *rois, void *y, void *scratch) {
   for (int64_t i = 0; i < r->rois; i++)
     if (!(rois[5 * i] < float(r->n))) return i;
@@ -89,9 +96,10 @@ int64_t roi_align(int type, const sn_roi *r, const void *x, const float *rois, v
         const float *roi = rois + 5 * i;
         T *out = (T *)y + i * r->size * r->size * c;
         if (roi[0] < 0) {
-          std::memset(out, 0, size_t(r->size * r->size * c) * sizeof(T));
+          if (r->low == 0) std::memset(out, 0, size_t(r->size * r->size * c) * sizeof(T));
           continue;
         }
+        if (!on_level(r, roi)) continue;
         bins.fill(r, roi);
         const T *image = (const T *)x + int64_t(roi[0]) * r->h * r->w * c;
         for (int64_t py = 0; py < r->size; py++)
@@ -130,7 +138,7 @@ void roi_align_grad(int dy_type, const sn_roi *r, const void *dy, const float *r
         for (int64_t k = from; k < to; k++) dx[i * c + k] = 0;
       for (int64_t i = 0; i < r->rois && from < to; i++) {
         const float *roi = rois + 5 * i;
-        if (!(roi[0] >= 0 && roi[0] < float(r->n))) continue;
+        if (!(roi[0] >= 0 && roi[0] < float(r->n)) || !on_level(r, roi)) continue;
         bins.fill(r, roi);
         const T *in = (const T *)dy + i * r->size * r->size * c;
         float *image = dx + int64_t(roi[0]) * r->h * r->w * c;

@@ -69,15 +69,17 @@ KERNEL(proposal_keys, (const float *objectness, u64 *keys, u32 anchors, u32 per_
 	keys[i] = key_of(descending(v), i % anchors);
 }
 
-// Sorted keys -> lists of boxes, one an image.
+// Sorted keys -> lists of boxes, one an image. Boxes with a logit below min_logit are none.
 KERNEL(decode_proposals, (const u64 *keys, const float *deltas, const float *anchors, const float *limits, float *boxes, float *area,
-                          u32 count, u32 n, CODER)) {
+                          u32 count, float min_logit, u32 n, CODER)) {
 	u32 i = thread_index();
 	if (i >= n) return;
 	u32 image = i / count, k = (u32)keys[i];
 	limits += image * LIMITS;
 	if ((int)(i % count) >= (int)limits[BEFORE_NMS] || upper_of(keys[i]) == ABSENT)
 		area[i] = END;
+	else if (!(ascending(upper_of(keys[i])) >= min_logit))
+		area[i] = DROPPED;
 	else
 		put_decoded(THE_CODER, box_at(anchors + 4 * (u64)k), deltas + 4 * ((u64)image * count + k), limits, boxes + 4 * (u64)i, area + i);
 }
@@ -147,15 +149,42 @@ COOPERATIVE(suppress, (float *boxes, float *area, u32 *ranks, u32 *kept, const f
 	if (t == 0) kept[list] = start;
 }
 
-// regions (images, rows, 5) of lists of `count` boxes.
-KERNEL(put_regions, (const float *boxes, const u32 *kept, float *regions, u32 count, u32 rows, u32 n)) {
+// regions (images, rows, columns) of lists of `count` boxes; a sixth column is the logit.
+KERNEL(put_regions, (const u64 *keys, const float *boxes, const u32 *ranks, const u32 *kept, float *regions, u32 count, u32 rows, u32 columns,
+                     u32 n)) {
 	u32 i = thread_index();
 	if (i >= n) return;
 	u32 image = i / rows, k = i % rows;
 	bool there = k < kept[image];
 	box none = {0, 0, 0, 0};
+	u64 at = (u64)image * count + k;
+	regions += (u64)columns * i;
+	regions[0] = there ? (float)image : -1;
+	put_box(regions + 1, there ? box_at(boxes + 4 * at) : none);
+	if (columns > 5) regions[5] = there ? ascending(upper_of(keys[(u64)image * count + ranks[at]])) : 0;
+}
+
+// The `count` rows of each image of a level -> keys and boxes in lists of `length`, from place `first` on.
+KERNEL(level_keys, (const float *rows, u64 *keys, float *boxes, u32 first, u32 count, u32 length, u32 n)) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	u32 image = i / count, place = first + i % count;
+	u64 at = (u64)image * length + place;
+	rows += 6 * (u64)i;
+	keys[at] = key_of(rows[0] >= 0 ? descending(rows[5]) : ABSENT, place);
+	put_box(boxes + 4 * at, box_at(rows + 1));
+}
+
+// regions (images, rows, 5) of an image's `length` sorted keys.
+KERNEL(put_top, (const u64 *keys, const float *boxes, const float *limits, float *regions, u32 length, u32 rows, u32 n)) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	u32 image = i / rows, k = i % rows;
+	keys += (u64)image * length;
+	bool there = k < length && (int)k < (int)limits[image * LIMITS + MOST] && upper_of(keys[k]) != ABSENT;
+	box none = {0, 0, 0, 0};
 	regions[5 * (u64)i] = there ? (float)image : -1;
-	put_box(regions + 5 * (u64)i + 1, there ? box_at(boxes + 4 * ((u64)image * count + k)) : none);
+	put_box(regions + 5 * (u64)i + 1, there ? box_at(boxes + 4 * ((u64)image * length + (u32)keys[k])) : none);
 }
 
 // scores (rows, k) of logits; a thread a row, whose sum is in order.

@@ -39,6 +39,8 @@ FN bool between(float at, int n, int *low, int *high, float *share) {
 	return true;
 }
 
+const float MAX_FLOAT = 3.402823466e38f;
+
 FN bool finite(const float *roi) {
 	for (int i = 0; i < 5; i++)
 		if (roi[i] - roi[i] != 0) return false;
@@ -55,13 +57,22 @@ FN bool has_image(const float *roi, u32 region, int images, u64 *fault) {
 	return roi[0] >= 0 && roi[0] < images;
 }
 
+// Whether a region is on the level of areas from low to below high (nn.OnLevel).
+FN bool on_level(const float *roi, float low, float high) {
+	float area = (roi[3] - roi[1]) * (roi[4] - roi[2]);
+	if (area > MAX_FLOAT) area = MAX_FLOAT;
+	return (low == 0 || area >= low) && !(area >= high);
+}
+
+// A region of no image is on the first level, whose low is 0.
 template <class T>
-FN void roi_align_of(const T *x, const float *rois, T *y, int images, int h, int w, u32 c, int size, float scale, int sampling,
-                     int aligned, u64 *fault, u32 n) {
+FN void roi_align_of(const T *x, const float *rois, T *y, int images, int h, int w, u32 c, int size, float scale, float low, float high,
+                     int sampling, int aligned, u64 *fault, u32 n) {
 	u32 i = thread_index();
 	if (i >= n) return;
 	u32 ch = i % c, col = i / c % size, row = i / c / size % size, region = i / c / size / size;
 	const float *roi = rois + 5 * region;
+	if (roi[0] < 0 ? low > 0 : !on_level(roi, low, high)) return;
 	float sum = 0;
 	if (has_image(roi, region, images, fault)) {
 		points ys = axis_points(roi[2], roi[4], scale, size, sampling, aligned);
@@ -85,24 +96,25 @@ FN void roi_align_of(const T *x, const float *rois, T *y, int images, int h, int
 	}
 	store(y + i, sum);
 }
-FEATURES(roi_align, (const T *x, const float *rois, T *y, int images, int h, int w, u32 c, int size, float scale, int sampling,
-                     int aligned, u64 *fault, u32 n),
-         (x, rois, y, images, h, w, c, size, scale, sampling, aligned, fault, n))
+FEATURES(roi_align, (const T *x, const float *rois, T *y, int images, int h, int w, u32 c, int size, float scale, float low, float high,
+                     int sampling, int aligned, u64 *fault, u32 n),
+         (x, rois, y, images, h, w, c, size, scale, low, high, sampling, aligned, fault, n))
 
-// share (r, size, side): the share of each row (axis 1) or column (axis 0) of the features in each of a region's bins.
-KERNEL(roi_shares, (const float *rois, float *share, int side, int axis, int size, float scale, int sampling, int aligned, u32 n)) {
+// share (r, size, side): the share of each row (axis 1) or column (axis 0) of a level's features in each of a region's bins.
+KERNEL(roi_shares, (const float *rois, float *share, int side, int axis, int size, float scale, float low, float high, int sampling,
+                    int aligned, u32 n)) {
 	u32 i = thread_index();
 	if (i >= n) return;
 	int pixel = i % side, bin = i / side % size;
 	const float *roi = rois + 5 * (i / side / size);
 	points p = axis_points(roi[1 + axis], roi[3 + axis], scale, size, sampling, aligned);
 	float sum = 0;
-	for (int k = 0; k < p.count && finite(roi); k++) {
-		int low, high;
+	for (int k = 0; k < p.count && finite(roi) && on_level(roi, low, high); k++) {
+		int below, above;
 		float beyond;
-		if (!between(point_at(p, bin, k), side, &low, &high, &beyond)) continue;
-		if (low == pixel) sum += 1 - beyond;
-		if (high == pixel) sum += beyond;
+		if (!between(point_at(p, bin, k), side, &below, &above, &beyond)) continue;
+		if (below == pixel) sum += 1 - beyond;
+		if (above == pixel) sum += beyond;
 	}
 	share[i] = p.count > 0 ? sum / p.count : 0;
 }

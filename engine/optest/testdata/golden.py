@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.numpy import save_file
 from torchvision.ops import roi_align
+from torchvision.ops.poolers import LevelMapper
 
 SAMPLES = 96
 
@@ -71,11 +72,32 @@ def nhwc(x):
     return x.permute(0, 2, 3, 1)
 
 
-def rois_of_images(at, x, rois):
+def levels_of(at, rois, levels):
+    """The level of each region as torchvision, detectron2 (assign_boxes_to_levels) and mmdetection (map_roi_levels) compute it in float32."""
+    boxes, m = rois[:, 1:].float(), at["Mapper"]
+    finest = round(-math.log2(at["Scale"]))
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    if m["Formula"] == "torchvision":
+        mapper = LevelMapper(finest, finest + levels - 1, int(m["Size"]), m["Level"])
+        return torch.where(area >= 0, mapper([boxes]), 0)
+    side = torch.sqrt(area.clamp(min=0))
+    if m["Formula"] == "detectron2":
+        k = torch.floor(m["Level"] + torch.log2(side / m["Size"] + 1e-8)) - finest
+    else:
+        k = torch.floor(torch.log2(side / (m["Size"] / 2 ** (m["Level"] - finest)) + 1e-6))
+    return k.clamp(0, levels - 1).long()
+
+
+def rois_of_images(at, *inputs):
     """RoIAlign; regions of no image give zeros."""
-    valid = (rois[:, 0] >= 0).nonzero()[:, 0]
-    y = nhwc(roi_align(nchw(x), rois[valid], at["Size"], at["Scale"], at["Sampling"], at["Aligned"]))
-    return torch.zeros((len(rois), *y.shape[1:]), dtype=x.dtype).index_copy(0, valid, y)
+    *levels, rois = inputs
+    level = levels_of(at, rois, len(levels)) if len(levels) > 1 else torch.zeros(len(rois), dtype=torch.long)
+    y = torch.zeros((len(rois), at["Size"], at["Size"], levels[0].shape[3]), dtype=rois.dtype)
+    for i, x in enumerate(levels):
+        valid = ((rois[:, 0] >= 0) & (level == i)).nonzero()[:, 0]
+        bins = nhwc(roi_align(nchw(x), rois[valid], at["Size"], at["Scale"] / 2**i, at["Sampling"], at["Aligned"]))
+        y = y.index_copy(0, valid, bins)
+    return y
 
 
 def mean_over(total, count):
