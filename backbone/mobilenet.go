@@ -21,7 +21,9 @@ type invertedResidual struct {
 }
 
 const (
-	mobileNetEps    = 1e-3 // of its BatchNorms
+	// MobileNetEps is the epsilon of a MobileNetV3's BatchNorms.
+	MobileNetEps = 1e-3
+
 	mobileNetLast   = 960  // channels of the last convolution
 	mobileNetHidden = 1280 // of the classifier
 )
@@ -107,5 +109,5 @@ func (b invertedResidual) build(g *nn.Graph, x *nn.Node, name string) *nn.Node {
 // mobileConv is a padded convolution with BatchNorm.
 func mobileConv(g *nn.Graph, x *nn.Node, name string, out, kernel int, c nn.Conv2D) *nn.Node {
 	c.Pad = kernel / 2
-	return g.NormEps(g.Conv(x, name+".0", out, kernel, c), name+".1", mobileNetEps)
+	return g.NormEps(g.Conv(x, name+".0", out, kernel, c), name+".1", MobileNetEps)
 }

@@ -129,7 +129,7 @@ func TestLoadBoundsWhatTheConfigurationAsksFor(t *testing.T) {
 func TestLoadComparesBeforeItAllocates(t *testing.T) {
 	m := newModel(t, smallConfig())
 	for old, now := range map[string]string{
-		fmt.Sprintf("    channels: %d\n    depth", m.Config.RPN.Channels): "    channels: 16384\n    depth",
+		fmt.Sprintf("    channels: %d\n    depth", m.Config.RPN.Channels):      "    channels: 16384\n    depth",
 		fmt.Sprintf("    planes: [%d", m.Config.Backbone.Planes[0]):            "    planes: [16384",
 		fmt.Sprintf("        channels: %d\n", m.Config.Backbone.Stem.Channels): "        channels: 16384\n",
 	} {

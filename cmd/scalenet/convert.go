@@ -15,6 +15,7 @@ import (
 // convertOptions are the flags of convert.
 type convertOptions struct {
 	dtype, like string
+	published   publishedOptions
 	from        reading
 	files       outputs
 }
@@ -23,9 +24,13 @@ func newConvertCommand() *cobra.Command {
 	var o convertOptions
 	command := &cobra.Command{
 		Use:   "convert IN OUT",
-		Short: "Convert checkpoints between safetensors and PyTorch's .pth",
+		Short: "Convert checkpoints between safetensors and PyTorch's .pth, and published detectors to models",
 		Long: `Convert the checkpoint IN to OUT. The format of IN is detected from its content, that of OUT from its extension: .safetensors or
 .pth. Tensors keep their names, types, shapes and order.
+
+A published Faster R-CNN becomes a model for detect, eval, serve and train --init: it is recognised by its tensors' names, which then
+change. The families are torchvision's fasterrcnn_resnet50_fpn, fasterrcnn_resnet50_fpn_v2, fasterrcnn_mobilenet_v3_large_fpn and
+fasterrcnn_mobilenet_v3_large_320_fpn (recognised by "320" in the file's name). --family names one, or "none" to keep all names.
 
 Input .pth: a file of PyTorch's torch.save with a state dict, or with a dict that contains a state dict ("state_dict",
 "model_state_dict", "model", ...). The prefixes "module." and "_orig_mod." are removed if all names have them. Skipped and renamed
@@ -37,7 +42,8 @@ Output .pth: a plain state dict for torch.load(weights_only=True). It does not h
 With --dtype floating-point tensors are rounded to that type; integer tensors are unchanged. With --like the names and shapes of
 the tensors are compared with those of another checkpoint. Matched, missing and unexpected keys and shape mismatches are reported.
 OUT is written only if all keys of the other checkpoint are matched.`,
-		Example: `  scalenet convert resnet50.pth resnet50.safetensors
+		Example: `  scalenet convert fasterrcnn_resnet50_fpn_coco-258fb6c6.pth coco.safetensors
+  scalenet convert resnet50.pth resnet50.safetensors
   scalenet convert --dtype bfloat16 model.safetensors small.safetensors
   scalenet convert --like scalenet50.safetensors theirs.pth ours.safetensors`,
 		Args: takes("IN", "OUT"),
@@ -45,6 +51,7 @@ OUT is written only if all keys of the other checkpoint are matched.`,
 			return o.convert(args[0], args[1], command.ErrOrStderr())
 		},
 	}
+	o.published.flags(command)
 	command.Flags().StringVar(&o.dtype, "dtype", "", "round floating-point tensors to float32, float16 or bfloat16")
 	o.files.flags(command)
 	command.Flags().StringVar(&o.like, "like", "", "checkpoint whose tensor names and shapes must all be in IN")
@@ -69,6 +76,12 @@ func (o *convertOptions) convert(in, out string, report io.Writer) error {
 	}
 	file, notes, err := checkpoint.LoadAny(in, o.from.options()...)
 	if err != nil {
+		return err
+	}
+	if err := o.published.check(); err != nil {
+		return err
+	}
+	if file, err = o.published.convert(file, in, report); err != nil {
 		return err
 	}
 	if o.like != "" {

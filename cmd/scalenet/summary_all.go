@@ -38,14 +38,14 @@ func summarizeAll(w io.Writer, asJSON bool) error {
 	fmt.Fprintln(t, "model\tdata\tsize\tparameters\tpublished\tmultiply-adds\tpublished\ttop-1 error\ttop-5 error\t")
 	for _, c := range list {
 		p := c.Published
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t\n", c.Model, p.Data, p.Side, grouped(c.Params), published("%g M", p.Params),
-			grouped(c.MACs), published("%g G", p.MACs), published("%.2f", p.Top1), published("%.2f", p.Top5))
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t\n", c.Model, p.Data, p.Side, grouped(c.Params), publishedFigure("%g M", p.Params),
+			grouped(c.MACs), publishedFigure("%g G", p.MACs), publishedFigure("%.2f", p.Top1), publishedFigure("%.2f", p.Top5))
 	}
 	return t.Flush()
 }
 
-// published formats a published value, or returns a dash if v is 0.
-func published(format string, v float64) string {
+// publishedFigure formats a published value, or returns a dash if v is 0.
+func publishedFigure(format string, v float64) string {
 	if v == 0 {
 		return "-"
 	}

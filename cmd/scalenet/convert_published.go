@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"scalenet/checkpoint"
+	"scalenet/detector/published"
+)
+
+// publishedOptions are the flags of convert for published detectors.
+type publishedOptions struct {
+	family, classes string
+	eps             float64
+}
+
+// noFamily keeps all names.
+const noFamily = "none"
+
+func (o *publishedOptions) flags(command *cobra.Command) {
+	f := command.Flags()
+	f.StringVar(&o.family, "family", "", fmt.Sprintf("family of a published detector (default: the tensors' names decide): %s, or %s",
+		strings.Join(published.Families(), ", "), noFamily))
+	f.StringVar(&o.classes, "classes", "", "text file with the class names of a published detector, one per line (default: COCO's)")
+	f.Float64Var(&o.eps, "eps", math.NaN(), "epsilon of a published detector's BatchNorms (default: that of its family)")
+}
+
+func (o *publishedOptions) check() error {
+	if o.eps < 0 || math.IsInf(o.eps, 0) {
+		return fmt.Errorf("--eps %g: must be at least 0 and finite", o.eps)
+	}
+	return nil
+}
+
+// convert returns the file of the model that a published detector becomes; any other file unchanged.
+func (o *publishedOptions) convert(file *checkpoint.File, in string, report io.Writer) (*checkpoint.File, error) {
+	if o.family == noFamily || o.family == "" && !published.Recognised(file) {
+		if o.classes != "" || !math.IsNaN(o.eps) {
+			return nil, fmt.Errorf("%s: not a published detector, so --classes and --eps must not be given", in)
+		}
+		return file, nil
+	}
+	options := published.Options{Family: o.family}
+	if !math.IsNaN(o.eps) {
+		options.Eps = &o.eps
+	}
+	var err error
+	if options.Classes, err = readLines(o.classes); err != nil {
+		return nil, err
+	}
+	digest, err := fileSHA256(in)
+	if err != nil {
+		return nil, err
+	}
+	c, err := published.Convert(file, in, digest, options)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(report, "%s: %s with %d classes\n", in, c.Family, len(c.Model.Classes))
+	for _, note := range c.Notes {
+		fmt.Fprintf(report, "%s: %s\n", in, note)
+	}
+	return &checkpoint.File{Metadata: c.Model.Metadata(), Tensors: c.Model.Tensors()}, nil
+}
+
+// readLines returns the lines of a text file that are not empty; none without a path.
+func readLines(path string) (lines []string, err error) {
+	if path == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return nil, fmt.Errorf("%s: no class names", path)
+	}
+	return lines, nil
+}
+
+// fileSHA256 returns the SHA-256 of a file in hexadecimal digits.
+func fileSHA256(path string) (digest string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	h := sha256.New()
+	if _, err := io.Copy(h, bufio.NewReaderSize(f, 1<<20)); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

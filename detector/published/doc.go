@@ -1,0 +1,9 @@
+// Package published converts Faster R-CNN checkpoints that other projects have published to models of package detector, and back.
+//
+//	convert.go      a state dict -> a model: recognises the family, renames, checks that nothing is left
+//	torchvision.go  torchvision's fasterrcnn_resnet50_fpn, _v2, mobilenet_v3_large_fpn and _320_fpn
+//	layout.go       changes of values: epsilons of BatchNorm, order of the first fully connected layer
+//	coco.go         COCO's class names
+//
+// A converted model computes what the original computes: the same resized image, anchors, proposals and detections, up to rounding.
+package published
