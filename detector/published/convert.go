@@ -30,15 +30,14 @@ type Conversion struct {
 // family is a kind of published checkpoint.
 type family struct {
 	name string
-	// has reports whether a file with these tensors is of the family.
-	has func(names tensors) bool
+	// has reports whether a file of this name with these tensors is of the family.
+	has func(t tensors, file string) bool
 	// convert returns the configuration and, renamed, the tensors of the model.
 	convert func(t tensors, s source) (draft, error)
 }
 
 // source is what is known about a file besides its tensors.
 type source struct {
-	path    string // of the file
 	digest  string // SHA-256 in hexadecimal digits
 	trained bool   // BatchNorms count batches: BatchNorm2d, not FrozenBatchNorm2d
 	options Options
@@ -65,14 +64,14 @@ func Families() (names []string) {
 
 // Recognised reports whether the tensors of a file look like those of a published detector.
 func Recognised(f *checkpoint.File) bool {
-	_, err := recognise(tensorsOf(f), "")
+	_, err := recognise(tensorsOf(f), "", "")
 	return err == nil
 }
 
-// recognise returns the family of the given name, or the first one that the tensors fit.
-func recognise(t tensors, name string) (family, error) {
+// recognise returns the family of the given name, or the first one that the tensors and the name of their file fit.
+func recognise(t tensors, file, name string) (family, error) {
 	for _, f := range families() {
-		if name == f.name || name == "" && f.has(t) {
+		if name == f.name || name == "" && f.has(t, file) {
 			return f, nil
 		}
 	}
@@ -88,11 +87,11 @@ func recognise(t tensors, name string) (family, error) {
 // that name the first of them.
 func Convert(f *checkpoint.File, path, digest string, o Options) (*Conversion, error) {
 	t := tensorsOf(f)
-	family, err := recognise(t, o.Family)
+	family, err := recognise(t, filepath.Base(path), o.Family)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	d, err := family.convert(t, source{filepath.Base(path), digest, countsBatches(f), o})
+	d, err := family.convert(t, source{digest, countsBatches(f), o})
 	if err != nil {
 		return nil, fmt.Errorf("%s: as %s: %w", path, family.name, err)
 	}

@@ -16,17 +16,15 @@ import (
 // torchvisionFamilies are the Faster R-CNNs of torchvision.models.detection. The two mobilenet models have the same tensors; the file's name says which
 // one it is.
 func torchvisionFamilies() []family {
+	resnet := func(t tensors) bool { return t.has("backbone.body.conv1.weight") }
+	mobile := func(t tensors) bool {
+		return t.has("backbone.body.0.0.weight") && t.has("roi_heads.box_head.fc6.weight")
+	}
 	return []family{
-		{"torchvision fasterrcnn_resnet50_fpn_v2", func(t tensors) bool {
-			return t.has("backbone.body.conv1.weight") && t.has("roi_heads.box_head.0.0.weight")
-		}, fromResNet},
-		{"torchvision fasterrcnn_resnet50_fpn", func(t tensors) bool {
-			return t.has("backbone.body.conv1.weight") && t.has("roi_heads.box_head.fc6.weight")
-		}, fromResNet},
-		{"torchvision fasterrcnn_mobilenet_v3_large_320_fpn", func(tensors) bool { return false }, fromMobileNet320},
-		{"torchvision fasterrcnn_mobilenet_v3_large_fpn", func(t tensors) bool {
-			return t.has("backbone.body.0.0.weight") && t.has("roi_heads.box_head.fc6.weight")
-		}, fromMobileNet},
+		{"torchvision fasterrcnn_resnet50_fpn_v2", func(t tensors, _ string) bool { return resnet(t) && t.has("roi_heads.box_head.0.0.weight") }, fromResNet},
+		{"torchvision fasterrcnn_resnet50_fpn", func(t tensors, _ string) bool { return resnet(t) && t.has("roi_heads.box_head.fc6.weight") }, fromResNet},
+		{"torchvision fasterrcnn_mobilenet_v3_large_320_fpn", func(t tensors, file string) bool { return mobile(t) && strings.Contains(file, "320") }, fromMobileNet320},
+		{"torchvision fasterrcnn_mobilenet_v3_large_fpn", func(t tensors, _ string) bool { return mobile(t) }, fromMobileNet},
 	}
 }
 
@@ -76,11 +74,8 @@ func fromResNet(t tensors, s source) (d draft, err error) {
 	return d, d.fromTorchvision(t, s, func(name string) string { return strings.TrimPrefix(name, "backbone.body.") }, func(string) float64 { return nn.NormEps })
 }
 
-// fromMobileNet converts fasterrcnn_mobilenet_v3_large_fpn, or the 320 model if that is in the file's name.
+// fromMobileNet converts fasterrcnn_mobilenet_v3_large_fpn.
 func fromMobileNet(t tensors, s source) (d draft, err error) {
-	if strings.Contains(s.path, "320") {
-		return fromMobileNet320(t, s)
-	}
 	d.config = torchvisionConfig("mobilenet_v3_large", []int{4, 5}, 32)
 	d.config.RPN.Proposals.MinScore = 0.05
 	d.config.Frozen.Stages = 2 // up to features.6, as torchvision's trainable_backbone_layers = 3
@@ -95,7 +90,6 @@ func fromMobileNet(t tensors, s source) (d draft, err error) {
 
 // fromMobileNet320 converts fasterrcnn_mobilenet_v3_large_320_fpn.
 func fromMobileNet320(t tensors, s source) (draft, error) {
-	s.path = ""
 	d, err := fromMobileNet(t, s)
 	d.config.RPN.Proposals.Test = rpn.Counts{BeforeNMS: 150, AfterNMS: 150}
 	d.config.Input.Shorter, d.config.Input.Longest, d.config.Input.TestShorter, d.config.Input.TestLongest = []int{320}, 640, 320, 640
