@@ -14,13 +14,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"scalenet/checkpoint"
+	"scalenet/detector"
 	"scalenet/detector/published"
 )
 
 // publishedOptions are the flags of convert for published detectors.
 type publishedOptions struct {
-	family, classes string
-	eps             float64
+	family, classes, to string
+	eps                 float64
 }
 
 // noFamily keeps all names.
@@ -31,6 +32,7 @@ func (o *publishedOptions) flags(command *cobra.Command) {
 	f.StringVar(&o.family, "family", "", fmt.Sprintf("family of a published detector (default: the tensors' names decide): %s, or %s",
 		strings.Join(published.Families(), ", "), noFamily))
 	f.StringVar(&o.classes, "classes", "", "text file with the class names of a published detector, one per line (default: COCO's)")
+	f.StringVar(&o.to, "to", "", `"torchvision": write the detector IN as a state dict for torchvision's builder`)
 	f.Float64Var(&o.eps, "eps", math.NaN(), "epsilon of a published detector's BatchNorms (default: that of its family)")
 }
 
@@ -38,11 +40,17 @@ func (o *publishedOptions) check() error {
 	if o.eps < 0 || math.IsInf(o.eps, 0) {
 		return fmt.Errorf("--eps %g: must be at least 0 and finite", o.eps)
 	}
+	if o.to != "" && o.to != "torchvision" {
+		return fmt.Errorf("--to %q: want torchvision", o.to)
+	}
 	return nil
 }
 
 // convert returns the file of the model that a published detector becomes; any other file unchanged.
 func (o *publishedOptions) convert(file *checkpoint.File, in string, report io.Writer) (*checkpoint.File, error) {
+	if o.to != "" {
+		return o.export(in, report)
+	}
 	if o.family == noFamily || o.family == "" && !published.Recognised(file) {
 		if o.classes != "" || !math.IsNaN(o.eps) {
 			return nil, fmt.Errorf("%s: not a published detector, so --classes and --eps must not be given", in)
@@ -70,6 +78,22 @@ func (o *publishedOptions) convert(file *checkpoint.File, in string, report io.W
 		fmt.Fprintf(report, "%s: %s\n", in, note)
 	}
 	return &checkpoint.File{Metadata: c.Model.Metadata(), Tensors: c.Model.Tensors()}, nil
+}
+
+// export returns the state dict of the detector in for torchvision.
+func (o *publishedOptions) export(in string, report io.Writer) (*checkpoint.File, error) {
+	m, err := detector.Load(in)
+	if err != nil {
+		return nil, err
+	}
+	file, notes, err := published.ToTorchvision(m)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", in, err)
+	}
+	for _, note := range notes {
+		fmt.Fprintf(report, "%s: %s\n", in, note)
+	}
+	return file, nil
 }
 
 // readLines returns the lines of a text file that are not empty; none without a path.

@@ -2,6 +2,7 @@
 //
 //	convert.go      a state dict -> a model: recognises the family, renames, checks that nothing is left
 //	torchvision.go  torchvision's fasterrcnn_resnet50_fpn, _v2, mobilenet_v3_large_fpn and _320_fpn
+//	export.go       a model -> a state dict for torchvision
 //	layout.go       changes of values: epsilons of BatchNorm, order of the first fully connected layer
 //	coco.go         COCO's class names
 //

@@ -8,12 +8,12 @@ import (
 	"scalenet/checkpoint"
 )
 
-// setEps changes BatchNorm weights so that the normalisation with epsilon `now` gives what it gave with epsilon `was`.
-func (t tensors) setEps(was float64, now func(norm string) float64) error {
+// setEps changes BatchNorm weights so that the normalisation with epsilon `now` gives what it gave with epsilon `was`, both by the norm's name.
+func (t tensors) setEps(was, now func(norm string) float64) error {
 	const ending = ".running_var"
 	for _, name := range t.names() {
 		norm, ok := strings.CutSuffix(name, ending)
-		if !ok || now(norm) == was {
+		if !ok || now(norm) == was(norm) {
 			continue
 		}
 		variance, err := t[name].Float32s()
@@ -29,7 +29,7 @@ func (t tensors) setEps(was float64, now func(norm string) float64) error {
 		}
 		scaled := make([]float32, len(weight))
 		for i, v := range variance {
-			scaled[i] = float32(float64(weight[i]) * math.Sqrt((float64(v)+now(norm))/(float64(v)+was)))
+			scaled[i] = float32(float64(weight[i]) * math.Sqrt((float64(v)+now(norm))/(float64(v)+was(norm))))
 		}
 		t[norm+".weight"] = checkpoint.Float32Tensor(norm+".weight", t[norm+".weight"].Shape, scaled)
 	}

@@ -71,7 +71,7 @@ func fromResNet(t tensors, s source) (d draft, err error) {
 	}
 	d.config = torchvisionConfig(networks[blocks], []int{1, 2, 3, 4}, 4)
 	d.config.RPN.Anchors.SizePerLevel = true
-	return d, d.fromTorchvision(t, s, func(name string) string { return strings.TrimPrefix(name, "backbone.body.") }, func(string) float64 { return nn.NormEps })
+	return d, d.fromTorchvision(t, s, false)
 }
 
 // fromMobileNet converts fasterrcnn_mobilenet_v3_large_fpn.
@@ -79,13 +79,7 @@ func fromMobileNet(t tensors, s source) (d draft, err error) {
 	d.config = torchvisionConfig("mobilenet_v3_large", []int{4, 5}, 32)
 	d.config.RPN.Proposals.MinScore = 0.05
 	d.config.Frozen.Stages = 2 // up to features.6, as torchvision's trainable_backbone_layers = 3
-	body := func(name string) string { return "features." + strings.TrimPrefix(name, "backbone.body.") }
-	return d, d.fromTorchvision(t, s, body, func(norm string) float64 {
-		if strings.HasPrefix(norm, "features.") {
-			return backbone.MobileNetEps
-		}
-		return nn.NormEps
-	})
+	return d, d.fromTorchvision(t, s, true)
 }
 
 // fromMobileNet320 converts fasterrcnn_mobilenet_v3_large_320_fpn.
@@ -96,8 +90,8 @@ func fromMobileNet320(t tensors, s source) (draft, error) {
 	return d, err
 }
 
-// fromTorchvision sets the parts of the draft that the tensors tell: classes, norms, depths of the heads. body renames the backbone's tensors.
-func (d *draft) fromTorchvision(t tensors, s source, body func(string) string, eps func(norm string) float64) (err error) {
+// fromTorchvision sets the parts of the draft that the tensors tell: classes, norms, depths of the heads.
+func (d *draft) fromTorchvision(t tensors, s source, mobile bool) (err error) {
 	scores, ok := t["roi_heads.box_predictor.cls_score.weight"]
 	if !ok || len(scores.Shape) != 2 || scores.Shape[0] < 2 {
 		return fmt.Errorf("roi_heads.box_predictor.cls_score.weight is missing or has no rows for classes")
@@ -114,8 +108,10 @@ func (d *draft) fromTorchvision(t tensors, s source, body func(string) string, e
 	}
 	rename := func(name string) string {
 		switch {
+		case mobile && strings.HasPrefix(name, "backbone.body."):
+			return strings.Replace(name, "backbone.body.", "features.", 1)
 		case strings.HasPrefix(name, "backbone.body."):
-			return body(name)
+			return strings.TrimPrefix(name, "backbone.body.")
 		case strings.HasPrefix(name, "backbone.fpn."):
 			return fpnName(name)
 		case strings.HasPrefix(name, "rpn.head.conv."):
@@ -130,7 +126,7 @@ func (d *draft) fromTorchvision(t tensors, s source, body func(string) string, e
 	}
 	was, note := torchvisionEps(s)
 	d.notes = append(d.notes, note)
-	if err := d.tensors.setEps(was, eps); err != nil {
+	if err := d.tensors.setEps(func(string) float64 { return was }, modelEps(mobile)); err != nil {
 		return err
 	}
 	return d.tensors.toChannelsLast("roi_heads.box_head.fc1.weight", c.RoI.Align.Size)

@@ -1,0 +1,121 @@
+package published
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"scalenet/backbone"
+	"scalenet/checkpoint"
+	"scalenet/detector"
+	"scalenet/internal/config"
+	"scalenet/nn"
+)
+
+// ToTorchvision returns the state dict that torchvision's builder of the model's family loads, and notes for the user. Models that none of the builders
+// can express are an error.
+func ToTorchvision(m *detector.Model) (*checkpoint.File, []string, error) {
+	c := m.Config
+	mobile := c.Backbone.Name == "mobilenet_v3_large"
+	resnets := []string{"resnet50", "resnet101", "resnet152"}
+	switch {
+	case !mobile && !slices.Contains(resnets, c.Backbone.Name):
+		return nil, nil, fmt.Errorf("backbone.name %q: torchvision's detectors have %s or mobilenet_v3_large", c.Backbone.Name, strings.Join(resnets, ", "))
+	case c.Neck == nil || c.RoI.BoxHead == nil:
+		return nil, nil, fmt.Errorf("the model has no neck: torchvision's detectors have a feature pyramid")
+	}
+	t := tensors{}
+	for _, x := range m.Tensors() {
+		t[x.Name] = x
+	}
+	if err := t.toChannelsFirst("roi_heads.box_head.fc1.weight", c.RoI.Align.Size); err != nil {
+		return nil, nil, err
+	}
+	if err := t.setEps(modelEps(mobile), func(string) float64 { return nn.NormEps }); err != nil {
+		return nil, nil, err
+	}
+	out := &checkpoint.File{}
+	for _, x := range m.Tensors() {
+		x = t[x.Name]
+		x.Name = torchvisionName(x.Name, c, mobile)
+		out.Tensors = append(out.Tensors, x)
+	}
+	return out, buildNotes(out, m), nil
+}
+
+// modelEps returns the epsilon of a model's norm by name.
+func modelEps(mobile bool) func(norm string) float64 {
+	return func(norm string) float64 {
+		if mobile && strings.HasPrefix(norm, "features.") {
+			return backbone.MobileNetEps
+		}
+		return nn.NormEps
+	}
+}
+
+// boxConv matches a convolution of the box head or its norm.
+var boxConv = regexp.MustCompile(`^roi_heads\.box_head\.conv(\d+)\.(norm\.)?`)
+
+// torchvisionName is the reverse of the renaming in fromTorchvision.
+func torchvisionName(name string, c detector.Config, mobile bool) string {
+	head := *c.RoI.BoxHead
+	switch {
+	case strings.HasPrefix(name, "fpn."):
+		return "backbone." + name
+	case strings.HasPrefix(name, "rpn.head.conv."):
+		return strings.Replace(name, "rpn.head.conv.", "rpn.head.conv.0.0.", 1)
+	case strings.HasPrefix(name, "rpn.head.conv"):
+		var i int
+		var what string
+		fmt.Sscanf(strings.Replace(name, ".", " ", -1), "rpn head conv%d %s", &i, &what)
+		return fmt.Sprintf("rpn.head.conv.%d.0.%s", i-1, what)
+	case strings.HasPrefix(name, "rpn.") || strings.HasPrefix(name, "roi_heads.box_predictor."):
+		return name
+	case boxConv.MatchString(name):
+		found := boxConv.FindStringSubmatch(name)
+		var i int
+		fmt.Sscan(found[1], &i)
+		layer := 0
+		if found[2] != "" {
+			layer = 1
+		}
+		return fmt.Sprintf("roi_heads.box_head.%d.%d.%s", i-1, layer, name[len(found[0]):])
+	case strings.HasPrefix(name, "roi_heads.box_head.fc") && head.Convs > 0:
+		return strings.Replace(name, "fc1", fmt.Sprint(head.Convs+1), 1)
+	case strings.HasPrefix(name, "roi_heads.box_head.fc"):
+		return strings.Replace(strings.Replace(name, "fc1", "fc6", 1), "fc2", "fc7", 1)
+	case mobile:
+		return "backbone.body." + strings.TrimPrefix(name, "features.")
+	}
+	return "backbone.body." + name
+}
+
+// buildNotes says how torchvision's model must be built: its family, and the settings that differ from the family's.
+func buildNotes(f *checkpoint.File, m *detector.Model) (notes []string) {
+	file := ""
+	if m.Config.Input.TestShorter == 320 {
+		file = "320" // the smaller of the two mobilenet models
+	}
+	back, err := Convert(f, file, "", Options{Classes: m.Classes})
+	if err != nil {
+		return []string{"not one of torchvision's own builders: " + err.Error()}
+	}
+	notes = append(notes, fmt.Sprintf("load_state_dict of %s with num_classes=%d", strings.TrimPrefix(back.Family, "torchvision "), len(m.Classes)+1))
+	a, b := back.Model.Config, m.Config
+	for _, part := range []struct {
+		key           string
+		builder, ours any
+	}{
+		{"rpn.anchors", a.RPN.Anchors, b.RPN.Anchors},
+		{"rpn.proposals", a.RPN.Proposals, b.RPN.Proposals},
+		{"roi.align", a.RoI.Align, b.RoI.Align},
+		{"roi.detections", a.RoI.Detections, b.RoI.Detections},
+		{"input", a.Input, b.Input},
+	} {
+		if key, builder, ours := config.Difference(part.builder, part.ours); key != "" {
+			notes = append(notes, fmt.Sprintf("%s.%s = %s: the builder's default is %s", part.key, key, ours, builder))
+		}
+	}
+	return notes
+}
