@@ -26,6 +26,7 @@ var order = [][]string{
 	{"web"},
 	{"classify"},
 	{"classify/allocate"},
+	{"detector/published", "detector/published/zoo"}, // detectors of other projects: conversion, list
 	{"detector"},
 	{"rpn", "roi"},
 	{"assign"}, // matching and sampling, for rpn and roi
@@ -46,6 +47,7 @@ var order = [][]string{
 	{"examples"},          // images, embedded
 	{"internal/config"},   // YAML, changes of single keys, ranges
 	{"internal/pending"},  // batches on an asynchronous device
+	{"internal/download"}, // of a file, with resume and a check of the SHA-256
 	{"internal/spelling"}, // of flags, verbs, keys
 	{"internal/brief"},    // values in messages
 	{"internal/half"},     // float16 and bfloat16
