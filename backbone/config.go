@@ -20,6 +20,8 @@ type Config struct {
 	Planes []int `yaml:"planes,omitempty,flow" json:"planes,omitempty"`
 	// Strides of each stage; default 1, 2, 2, 2.
 	Strides []int `yaml:"strides,omitempty,flow" json:"strides,omitempty"`
+	// StrideIn1x1 puts a ResNet's strides on the first 1x1 convolution of a block, not on the 3x3: the original ResNet and detectron2's MSRA weights.
+	StrideIn1x1 bool `yaml:"stride_in_1x1,omitempty" json:"stride_in_1x1,omitempty"`
 	// Scales are the pool sizes of a ScaleNet's branches; default 1, 2, 4, 7.
 	Scales []int `yaml:"scales,omitempty,flow" json:"scales,omitempty"`
 	// Downsample is how a ScaleNet's branches come to their scale; default max_pool.
@@ -150,6 +152,9 @@ func (c Config) New() (Network, error) {
 		return n, nil
 	}
 	if strings.Contains(c.Name, "scalenet") {
+		if c.StrideIn1x1 {
+			return nil, fmt.Errorf("backbone.stride_in_1x1: %s has no such convolution", c.Name)
+		}
 		n, err := NewScaleNet(c)
 		if err != nil && file != "" {
 			return nil, fmt.Errorf("%s: %w", file, err)
@@ -166,5 +171,6 @@ func (c Config) New() (Network, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.block.strideFirst = c.StrideIn1x1
 	return n, nil
 }

@@ -66,7 +66,10 @@ func (l *Loader) build(epoch, step int, plan *batchPlan) (*Batch, error) {
 			return nil, fmt.Errorf("%s: images[%d]: %w", l.data.Path, index, err)
 		}
 		b.Samples[i] = l.sample(index, plan.shorter, change)
-		raw := transformed(image, b.Samples[i].Resized, change)
+		raw, err := transformed(image, l.cfg.Resize, b.Samples[i].Resized, change)
+		if err != nil {
+			return nil, fmt.Errorf("%s: images[%d]: %s: %w", l.data.Path, index, b.Samples[i].FileName, err)
+		}
 		if l.cfg.Raw {
 			b.Raw = append(b.Raw, raw)
 		} else if err := l.cfg.Normalization.FillResized(b.Pixels[i*pitch:(i+1)*pitch], b.W*3, raw.Image, raw.Transform); err != nil {
@@ -78,12 +81,13 @@ func (l *Loader) build(epoch, step int, plan *batchPlan) (*Batch, error) {
 	return b, nil
 }
 
-// transformed returns an image with the transform of a sample. Training and detection both resize in float32, as torchvision does.
-func transformed(image *imaging.Image, size geom.Size, change augmentation) RawImage {
+// transformed returns an image, resized if that is done on bytes, with the transform of a sample.
+func transformed(image *imaging.Image, kind imaging.ResizeKind, size geom.Size, change augmentation) (RawImage, error) {
 	if change.brightness != 1 {
 		image = image.Brightness(change.brightness)
 	}
-	return RawImage{image, raster.Transform{W: size.W, H: size.H, FlipX: change.flipX, FlipY: change.flipY}}
+	resized, err := imaging.Resize(kind, image, size.W, size.H)
+	return RawImage{resized, raster.Transform{W: size.W, H: size.H, FlipX: change.flipX, FlipY: change.flipY}}, err
 }
 
 // sample returns the sample of image index, resized to the scale of the plan.

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"scalenet/geom"
-	"scalenet/imaging"
 )
 
 // bucket is a group of images of similar aspect ratio. All batches of a bucket are padded to one size per scale, so that a model is
@@ -109,7 +108,7 @@ func union(a, b geom.Size) geom.Size { return geom.Size{W: max(a.W, b.W), H: max
 
 // fit returns the size of an image in the network input, before padding.
 func (c *LoaderConfig) fit(s geom.Size, shorter int) geom.Size {
-	w, h := imaging.Fit(s.W, s.H, shorter, c.Longest)
+	w, h := c.Rounding.Fit(s.W, s.H, shorter, c.Longest)
 	return geom.Size{W: w, H: h}
 }
 

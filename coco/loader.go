@@ -1,6 +1,7 @@
 package coco
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -12,12 +13,14 @@ import (
 
 // LoaderConfig configures a Loader. A zero field takes its default, if it has one.
 type LoaderConfig struct {
-	Batch   int   // images per batch
-	Shorter []int // shorter side in pixels; if several, each batch uses one of them, chosen at random
-	Longest int   // maximum longer side in pixels
-	Divisor int   // padded height and width are multiples of it; default 32
-	MinSide int   // minimum padded height and width in pixels
-	Buckets int   // maximum number of padded sizes per scale; default 4
+	Batch    int                // images per batch
+	Shorter  []int              // shorter side in pixels; if several, each batch uses one of them, chosen at random
+	Longest  int                // maximum longer side in pixels
+	Rounding imaging.Fitting    // of the resized sides; default floor
+	Resize   imaging.ResizeKind // default bilinear
+	Divisor  int                // padded height and width are multiples of it; default 32
+	MinSide  int                // minimum padded height and width in pixels
+	Buckets  int                // maximum number of padded sizes per scale; default 4
 
 	Raw           bool                  // return decoded images in Batch.Raw, for devices that resize and normalise
 	Normalization imaging.Normalization // default imaging.ImageNet()
@@ -67,6 +70,9 @@ func (c LoaderConfig) withDefaults() (LoaderConfig, error) {
 	}
 	if !(c.Brightness >= 0 && c.Brightness < 1) {
 		return c, fmt.Errorf("loader: Brightness is %v, want at least 0 and below 1", c.Brightness)
+	}
+	if err := errors.Join(c.Rounding.Check(), c.Resize.Check()); err != nil {
+		return c, fmt.Errorf("loader: %w", err)
 	}
 	if c.CacheBytes < 0 {
 		return c, fmt.Errorf("loader: CacheBytes is %d, want at least 0", c.CacheBytes)

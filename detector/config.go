@@ -54,6 +54,9 @@ type Input struct {
 	// TestShorter and TestLongest are the same for evaluation and inference.
 	TestShorter int `yaml:"test_shorter" validate:"gte=1,lte=8192"`
 	TestLongest int `yaml:"test_longest" validate:"gte=1,lte=8192"`
+	// Resize is the interpolation, and Rounding the rule for the resized sides. The defaults, bilinear and floor, are torchvision's.
+	Resize   imaging.ResizeKind `yaml:"resize,omitempty" validate:"omitempty,oneof=bilinear pillow opencv"`
+	Rounding imaging.Fitting    `yaml:"rounding,omitempty" validate:"omitempty,oneof=floor round round-once round-even"`
 	// Divisor: height and width of a batch are padded to multiples of it; default 32. 1 pads only to the largest image of the batch.
 	Divisor int `yaml:"divisor" validate:"gte=1,lte=1024"`
 	// FlipHorizontal (default true) and FlipVertical (default false) mirror each training image with probability 0.5.

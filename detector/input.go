@@ -49,9 +49,13 @@ func (d *deviceModel) prepare(queries []Query, size batchSize) (in input, frames
 	images := make([]coco.RawImage, len(queries))
 	for i, q := range queries {
 		original := geom.Size{W: q.Image.W, H: q.Image.H}
-		s := q.Settings.resized(original)
+		s := d.model.resized(original, q.Settings)
 		frames = append(frames, frame{original, s, q.Settings})
-		images[i] = coco.RawImage{Image: q.Image, Transform: raster.Transform{W: s.W, H: s.H}}
+		resized, err := imaging.Resize(d.model.Config.Input.Resize, q.Image, s.W, s.H)
+		if err != nil {
+			return in, nil, err
+		}
+		images[i] = coco.RawImage{Image: resized, Transform: raster.Transform{W: s.W, H: s.H}}
 	}
 	if preprocessesOnDevice(d.dev) {
 		return input{raw: images}, frames, nil

@@ -54,8 +54,8 @@ func publishedProposals(shorter, longest int) (n int, ok bool) {
 }
 
 // resized returns the size of the model input, without padding, for an image of the given size.
-func (s Settings) resized(original geom.Size) geom.Size {
-	w, h := imaging.Fit(original.W, original.H, s.Shorter, s.Longest)
+func (m *Model) resized(original geom.Size, s Settings) geom.Size {
+	w, h := m.Config.Input.Rounding.Fit(original.W, original.H, s.Shorter, s.Longest)
 	return geom.Size{W: w, H: h}
 }
 
@@ -68,6 +68,6 @@ type Query struct {
 // PaddedSize returns the size of the model input, padding included, for an image of the given size. Images of the same padded size can share
 // a batch.
 func (m *Model) PaddedSize(original geom.Size, s Settings) geom.Size {
-	r := s.resized(original)
+	r := m.resized(original, s)
 	return geom.Size{W: m.PadTo(r.W), H: m.PadTo(r.H)}
 }

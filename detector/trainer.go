@@ -45,7 +45,7 @@ func (m *Model) NewLoader(data *coco.Dataset, dev engine.Device) (*coco.Loader, 
 	c := m.Config.Input
 	return coco.NewLoader(data, coco.LoaderConfig{
 		Batch: m.Config.Batch, Shorter: c.Shorter, Longest: c.Longest, Divisor: c.Divisor, MinSide: m.PadTo(1),
-		Buckets: trainingPlans, Raw: preprocessesOnDevice(dev), Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
+		Rounding: c.Rounding, Resize: c.Resize, Buckets: trainingPlans, Raw: preprocessesOnDevice(dev), Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
 		Shuffle: true, Repeat: true, OnlyWithObjects: c.SkipEmpty,
 		FlipHorizontal: c.FlipHorizontal, FlipVertical: c.FlipVertical, Brightness: c.Brightness,
 		Seed: m.Config.Train.Seed, CacheBytes: 1 << 30,

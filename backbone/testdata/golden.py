@@ -92,14 +92,14 @@ def images(n, h, w, stream='images'):
 
 
 def stages(net):
-    """The stem, the four stages and the head, as our networks are divided."""
+    """The stem, the stages and the head, as our networks are divided."""
     if isinstance(net, torchvision.models.DenseNet):
         f = net.features
         return [[f.conv0, f.norm0, f.relu0, f.pool0], [f.denseblock1], [f.transition1, f.denseblock2],
                 [f.transition2, f.denseblock3], [f.transition3, f.denseblock4, f.norm5, torch.nn.ReLU()]], net.classifier
     if isinstance(net, torchvision.models.MobileNetV3):
         f = net.features
-        return [f[:2], f[2:4], f[4:7], f[7:13], f[13:]], net.classifier
+        return [f[:2], f[2:4], f[4:7], f[7:13], f[13:14], f[14:]], net.classifier
     if type(net).__name__ == 'Xception':
         blocks = [getattr(net, f'block{i}') for i in range(1, 13)]
         return [[net.conv1, net.bn1, net.act1, net.conv2, net.bn2, net.act2], blocks[:1], blocks[1:2], blocks[2:11],

@@ -52,7 +52,7 @@ type draft struct {
 }
 
 // families lists what Convert recognises, in the order in which it tries.
-func families() []family { return torchvisionFamilies() }
+func families() []family { return slices.Concat(torchvisionFamilies(), detectron2Families()) }
 
 // Families returns the names of the families.
 func Families() (names []string) {

@@ -1,0 +1,238 @@
+package published
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"scalenet/backbone"
+	"scalenet/checkpoint"
+	"scalenet/detector"
+	"scalenet/imaging"
+	"scalenet/nn"
+	"scalenet/roi"
+	"scalenet/rpn"
+)
+
+// detectron2Families are the Faster R-CNNs of detectron2's model zoo with a ResNet of MSRA: COCO-Detection/faster_rcnn_R_50_FPN, R_101_FPN, R_50_C4 and
+// R_101_C4.
+func detectron2Families() []family {
+	return []family{
+		{"detectron2 faster_rcnn_R_FPN", func(t tensors, _ string) bool { return t.has("backbone.fpn_lateral2.weight") }, fromDetectron2FPN},
+		{"detectron2 faster_rcnn_R_C4", func(t tensors, _ string) bool { return t.has("roi_heads.res5.0.conv1.weight") }, fromDetectron2C4},
+	}
+}
+
+// detectron2Config has the settings that detectron2's Faster R-CNNs share (configs/Base-RCNN-*.yaml and config/defaults.py).
+func detectron2Config(network string) detector.Config {
+	c := detector.Default()
+	c.Backbone = backbone.Config{Name: network, StrideIn1x1: true}
+	// MODEL.PIXEL_MEAN and PIXEL_STD of bytes in BGR order; ours are of [0, 1] in RGB order. The first convolution's channels are swapped instead.
+	c.Input.Mean = [3]float32{123.675 / 255, 116.28 / 255, 103.53 / 255}
+	c.Input.Std = [3]float32{1. / 255, 1. / 255, 1. / 255}
+	c.Input.Resize, c.Input.Rounding = imaging.Pillow, imaging.FitRound
+	c.Input.Shorter, c.Input.Longest, c.Input.TestShorter, c.Input.TestLongest = []int{640, 672, 704, 736, 768, 800}, 1333, 800, 1333
+	c.RPN.Anchors.Rounding = rpn.RoundNone
+	c.RPN.Proposals.MinSize = 1e-9 // without area
+	c.RPN.LossBeta = 1e-6 // detectron2 has L1
+	c.RoI.LossBeta = 1e-6
+	c.RoI.Align.Aligned, c.RoI.Align.SamplingRatio = true, 0
+	c.RoI.Targets.Samples = 512
+	c.RoI.Detections.MinSize = 0
+	return c
+}
+
+// fromDetectron2FPN converts faster_rcnn_R_50_FPN and R_101_FPN.
+func fromDetectron2FPN(t tensors, _ source) (d draft, err error) {
+	network, err := resNetOf(t, "backbone.bottom_up.")
+	if err != nil {
+		return d, err
+	}
+	d.config = detectron2Config(network)
+	c := &d.config
+	c.Neck = &backbone.FPN{Stages: []int{1, 2, 3, 4}, Channels: 256, ExtraLevel: true}
+	c.RPN.Channels = 256
+	c.RPN.Anchors.Stride, c.RPN.Anchors.SizePerLevel = 4, true
+	c.RPN.Proposals.Train, c.RPN.Proposals.Test = rpn.Counts{BeforeNMS: 2000, AfterNMS: 1000}, rpn.Counts{BeforeNMS: 1000, AfterNMS: 1000}
+	c.RoI.Align.Size = 7
+	c.RoI.Align.CanonicalSize, c.RoI.Align.CanonicalLevel, c.RoI.Align.LevelFormula = 224, 4, nn.Detectron2Levels
+	c.RoI.BoxHead = &roi.BoxHead{Linear: 2, Channels: 1024}
+	if err := d.fromDetectron2(t, "backbone.bottom_up."); err != nil {
+		return d, err
+	}
+	return d, d.tensors.toChannelsLast("roi_heads.box_head.fc1.weight", c.RoI.Align.Size)
+}
+
+// fromDetectron2C4 converts faster_rcnn_R_50_C4 and R_101_C4. Their anchors are in order of sizes, then of ratios; ours of ratios, then of sizes.
+func fromDetectron2C4(t tensors, _ source) (d draft, err error) {
+	network, err := resNetOf(t, "backbone.")
+	if err != nil {
+		return d, err
+	}
+	d.config = detectron2Config(network)
+	c := &d.config
+	c.Input.Divisor = 1
+	c.RPN.Channels = 1024
+	c.RPN.Proposals.Train, c.RPN.Proposals.Test = rpn.Counts{BeforeNMS: 12000, AfterNMS: 2000}, rpn.Counts{BeforeNMS: 6000, AfterNMS: 1000}
+	c.RoI.Align.Size = 14
+	if err := d.fromDetectron2(t, "backbone."); err != nil {
+		return d, err
+	}
+	sizes, ratios := len(c.RPN.Anchors.Sizes), len(c.RPN.Anchors.Ratios)
+	var order []int
+	for r := range ratios {
+		for s := range sizes {
+			order = append(order, s*ratios+r)
+		}
+	}
+	for name, each := range map[string]int{"cls_logits": 1, "bbox_pred": 4} {
+		for _, part := range []string{".weight", ".bias"} {
+			if err := d.tensors.takeRows("rpn.head."+name+part, order, each); err != nil {
+				return d, err
+			}
+		}
+	}
+	return d, nil
+}
+
+// resNetOf returns the name of the ResNet by the number of blocks of its third stage.
+func resNetOf(t tensors, prefix string) (string, error) {
+	networks := map[int]string{6: "resnet50", 23: "resnet101", 36: "resnet152"}
+	blocks := t.count(prefix + "res4.%d.conv1.weight")
+	if networks[blocks] == "" {
+		return "", fmt.Errorf("%d blocks in %sres4: want 6 (ResNet-50), 23 (ResNet-101) or 36 (ResNet-152)", blocks, prefix)
+	}
+	if x := t[prefix+"res4.0.conv2.weight"]; len(x.Shape) != 4 || x.Shape[1] != 256 {
+		return "", fmt.Errorf("tensor %s has shape %v: want 256 input channels, as a ResNet without groups has", x.Name, x.Shape)
+	}
+	return networks[blocks], nil
+}
+
+// fromDetectron2 renames the tensors, whose ResNet has the given prefix, and moves the background to the front.
+func (d *draft) fromDetectron2(t tensors, prefix string) (err error) {
+	scores, ok := t["roi_heads.box_predictor.cls_score.weight"]
+	if !ok || len(scores.Shape) != 2 || scores.Shape[0] < 2 {
+		return fmt.Errorf("roi_heads.box_predictor.cls_score.weight is missing or has no rows for classes")
+	}
+	d.classes = scores.Shape[0] - 1
+	delete(t, "pixel_mean")
+	delete(t, "pixel_std")
+	for _, name := range t.names() {
+		if strings.HasPrefix(name, "proposal_generator.anchor_generator.") {
+			delete(t, name)
+		}
+	}
+	if d.tensors, err = t.renamed(func(name string) string { return detectron2Name(name, prefix) }); err != nil {
+		return err
+	}
+	order := []int{d.classes}
+	for k := range d.classes {
+		order = append(order, k)
+	}
+	for _, part := range []string{".weight", ".bias"} {
+		if err := d.tensors.takeRows("roi_heads.box_predictor.cls_score"+part, order, 1); err != nil {
+			return err
+		}
+		if err := d.tensors.prependZeros("roi_heads.box_predictor.bbox_pred"+part, 4); err != nil {
+			return err
+		}
+	}
+	return d.tensors.swapColors("conv1.weight")
+}
+
+// The parts of detectron2's names.
+var (
+	detectron2Block = regexp.MustCompile(`^res([2-5])\.(\d+)\.(conv[123]|shortcut)\.(norm\.)?(.+)$`)
+	detectron2FPN   = regexp.MustCompile(`^backbone\.fpn_(lateral|output)([2-5])\.(.+)$`)
+)
+
+// detectron2Name returns the model's name of a tensor; prefix is that of the ResNet.
+func detectron2Name(name, prefix string) string {
+	if found := detectron2FPN.FindStringSubmatch(name); found != nil {
+		blocks := map[string]string{"lateral": "inner", "output": "layer"}
+		stage, _ := strconv.Atoi(found[2])
+		return fmt.Sprintf("fpn.%s_blocks.%d.0.%s", blocks[found[1]], stage-2, found[3])
+	}
+	for _, part := range [][2]string{
+		{prefix + "stem.conv1.norm.", "bn1."}, {prefix + "stem.conv1.", "conv1."},
+		{"proposal_generator.rpn_head.conv.", "rpn.head.conv."},
+		{"proposal_generator.rpn_head.objectness_logits.", "rpn.head.cls_logits."},
+		{"proposal_generator.rpn_head.anchor_deltas.", "rpn.head.bbox_pred."},
+	} {
+		if rest, ok := strings.CutPrefix(name, part[0]); ok {
+			return part[1] + rest
+		}
+	}
+	rest := strings.TrimPrefix(strings.TrimPrefix(name, prefix), "roi_heads.")
+	found := detectron2Block.FindStringSubmatch(rest)
+	if found == nil {
+		return name
+	}
+	stage, _ := strconv.Atoi(found[1])
+	layer := found[3]
+	switch {
+	case layer == "shortcut" && found[4] != "":
+		layer = "downsample.1"
+	case layer == "shortcut":
+		layer = "downsample.0"
+	case found[4] != "":
+		layer = strings.Replace(layer, "conv", "bn", 1)
+	}
+	return fmt.Sprintf("layer%d.%s.%s.%s", stage-1, found[2], layer, found[5])
+}
+
+// takeRows reorders the rows of a tensor in groups of `each` rows.
+func (t tensors) takeRows(name string, order []int, each int) error {
+	x, ok := t[name]
+	if !ok || len(x.Shape) == 0 || x.Shape[0] != len(order)*each {
+		return fmt.Errorf("tensor %s has shape %v: want %d rows", name, x.Shape, len(order)*each)
+	}
+	values, err := x.Float32s()
+	if err != nil {
+		return err
+	}
+	group := len(values) / len(order)
+	out := make([]float32, 0, len(values))
+	for _, i := range order {
+		out = append(out, values[i*group:(i+1)*group]...)
+	}
+	t[name] = checkpoint.Float32Tensor(name, x.Shape, out)
+	return nil
+}
+
+// prependZeros adds rows of zeros in front: the background's box deltas, which are not used.
+func (t tensors) prependZeros(name string, rows int) error {
+	x, ok := t[name]
+	if !ok || len(x.Shape) == 0 || x.Shape[0] < 1 {
+		return fmt.Errorf("tensor %s is missing or empty", name)
+	}
+	values, err := x.Float32s()
+	if err != nil {
+		return err
+	}
+	shape := append([]int{x.Shape[0] + rows}, x.Shape[1:]...)
+	zeros := make([]float32, rows*len(values)/x.Shape[0])
+	t[name] = checkpoint.Float32Tensor(name, shape, append(zeros, values...))
+	return nil
+}
+
+// swapColors exchanges the first and third input channel of a convolution: BGR for RGB.
+func (t tensors) swapColors(name string) error {
+	x, ok := t[name]
+	if !ok || len(x.Shape) != 4 || x.Shape[1] != 3 {
+		return fmt.Errorf("tensor %s has shape %v: want 3 input channels", name, x.Shape)
+	}
+	values, err := x.Float32s()
+	if err != nil {
+		return err
+	}
+	cells := x.Shape[2] * x.Shape[3]
+	for row := 0; row < len(values); row += 3 * cells {
+		for i := range cells {
+			values[row+i], values[row+2*cells+i] = values[row+2*cells+i], values[row+i]
+		}
+	}
+	t[name] = checkpoint.Float32Tensor(name, x.Shape, values)
+	return nil
+}
