@@ -32,7 +32,7 @@ func (o *publishedOptions) flags(command *cobra.Command) {
 	f.StringVar(&o.family, "family", "", fmt.Sprintf("family of a published detector (default: the tensors' names decide): %s, or %s",
 		strings.Join(published.Families(), ", "), noFamily))
 	f.StringVar(&o.classes, "classes", "", "text file with the class names of a published detector, one per line (default: COCO's)")
-	f.StringVar(&o.to, "to", "", `"torchvision": write the detector IN as a state dict for torchvision's builder`)
+	f.StringVar(&o.to, "to", "", `"torchvision": OUT becomes the state dict of the detector IN for torchvision's builder`)
 	f.Float64Var(&o.eps, "eps", math.NaN(), "epsilon of a published detector's BatchNorms (default: that of its family)")
 }
 

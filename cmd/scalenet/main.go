@@ -103,6 +103,7 @@ func newRootCommand() *cobra.Command {
 		newAllocateCommand(),
 		newSummaryCommand(),
 		newConvertCommand(),
+		newPullCommand(),
 		newCocoCommand(),
 		newCurvesCommand(),
 		newDataCommand(),

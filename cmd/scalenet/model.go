@@ -67,8 +67,11 @@ func openDetector(m *detector.Model, device deviceOptions, p precision, o detect
 // load reads the model, and applies --size if given.
 func (o *modelOptions) load() (*detector.Model, error) {
 	m, err := detector.Load(o.path, o.reading.options()...)
-	if err != nil || o.size == "" {
-		return m, err
+	if err != nil {
+		return nil, pullHint(err, o.path)
+	}
+	if o.size == "" {
+		return m, nil
 	}
 	shorter, longest, err := parseSides(o.size)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 type progress struct {
 	to          io.Writer
 	what        string
-	total       int
+	total       int // -1 if unknown
 	first       int // done before the start
 	start, told time.Time
 	interval    time.Duration
@@ -42,7 +42,11 @@ func (p *progress) done(n int) {
 	}
 	p.told = now
 	rate := float64(n-p.first) / max(now.Sub(p.start).Seconds(), 1e-9)
-	text := fmt.Sprintf("%d/%d %s  %.1f/s", n, p.total, p.what, rate)
+	of := fmt.Sprintf("/%d", p.total)
+	if p.total < 0 {
+		of = ""
+	}
+	text := fmt.Sprintf("%d%s %s  %.1f/s", n, of, p.what, rate)
 	if n < p.total && rate > 0 {
 		left := time.Duration(float64(p.total-n) / rate * float64(time.Second))
 		text += fmt.Sprintf("  %s left", left.Round(time.Second))

@@ -238,7 +238,7 @@ func (o *serveOptions) open(ctx context.Context) (net.Listener, error) {
 func (o *serveOptions) server(ctx context.Context, progress io.Writer) (*server.Server, error) {
 	sources, skipped, err := models.Sources(o.models)
 	if err != nil {
-		return nil, err
+		return nil, pullHint(err, o.models...)
 	}
 	for _, s := range skipped {
 		fmt.Fprintf(progress, "skipping %s: it is %s\n", s.Path, s.Reason)

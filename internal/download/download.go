@@ -81,6 +81,16 @@ type download struct {
 	most   int64 // bytes that the file had at most: less is no progress
 }
 
+// StoppedError is the error of a download whose context ended.
+type StoppedError struct {
+	URL   string
+	Kept  string // what the next run will do
+	Cause error
+}
+
+func (e *StoppedError) Error() string { return fmt.Sprintf("%s: stopped; %s", e.URL, e.Kept) }
+func (e *StoppedError) Unwrap() error { return e.Cause }
+
 // minProgress is the number of new bytes after which attempts are counted anew. It is above 0, so that a server that sends a few bytes per connection
 // does not keep the download going for ever.
 const minProgress = 1 << 20
@@ -94,7 +104,7 @@ func (d *download) attempts(ctx context.Context) error {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("%s: %w", d.url.Redacted(), context.Cause(ctx))
+			return &StoppedError{URL: d.url.Redacted(), Kept: d.kept(), Cause: context.Cause(ctx)}
 		}
 		if final := new(finalError); errors.As(err, &final) {
 			return fmt.Errorf("%s: %w", d.url.Redacted(), final.error)
