@@ -9,7 +9,8 @@
 // [LoadPTH] reads PyTorch's .pth files and [SavePTH] writes them; only `scalenet convert`
 // uses them. A .pth file is a pickle, that is a program. The interpreter in this package
 // supports only tensors and containers and calls no other code. Its memory is limited to
-// a small multiple of the file's size.
+// a small multiple of the file's size. [LoadPKL] reads the pickles of NumPy arrays of
+// detectron2's model zoo in the same way, and [LoadAny] each of these formats.
 //
 // A file that [Describe] wrote metadata for also has a [Digest] of its content, with which
 // [Reader.Verify] detects every flipped bit.

@@ -17,6 +17,13 @@ var (
 	legacyStart = []byte("\x80\x02\x8a\x0al\xfc\x9c")
 )
 
+// pickleStart is the first byte of a pickle of protocol 2 to 5. The protocol follows.
+const pickleStart = 0x80
+
+// headBytes is how many bytes of a file [LoadAny] looks at. They include the magic number of
+// PyTorch before 1.6 in each protocol.
+const headBytes = 24
+
 // otherMagics are the first bytes of other files that users may pass as checkpoint.
 var otherMagics = []struct{ magic, kind string }{
 	{"\x1f\x8b", "a gzip file: unpack it first"},
@@ -30,10 +37,25 @@ func isPTH(head []byte) bool {
 	return bytes.HasPrefix(head, zipMagic) || bytes.HasPrefix(head, legacyStart)
 }
 
+// isPKL reports whether a file begins like a pickle, and not like one of torch.save or like a
+// safetensors file whose header has 640 bytes, for instance.
+func isPKL(head []byte) bool {
+	if len(head) < 2 || head[0] != pickleStart || head[1] < 2 || head[1] > 5 {
+		return false
+	}
+	if startsHeader(head) && (len(head) == 8 || head[8] == '{') {
+		return false
+	}
+	return !bytes.Contains(head, legacyStart[2:])
+}
+
 // foreign returns an error if a file begins like one of another format.
 func foreign(head []byte, name string) error {
 	if isPTH(head) {
 		return fmt.Errorf("a PyTorch checkpoint; convert it first: scalenet convert %s %s", name, withoutEnding(name)+".safetensors")
+	}
+	if isPKL(head) {
+		return fmt.Errorf("a pickle, as detectron2's model zoo has them; convert it first: scalenet convert %s %s", name, withoutEnding(name)+".safetensors")
 	}
 	for _, m := range otherMagics {
 		if bytes.HasPrefix(head, []byte(m.magic)) {
@@ -49,14 +71,14 @@ func withoutEnding(path string) string {
 	return strings.TrimSuffix(path, filepath.Ext(path))
 }
 
-// head returns the first bytes of a file, at most eight.
+// head returns the first bytes of a file, at most headBytes.
 func head(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	b := make([]byte, 8)
+	b := make([]byte, headBytes)
 	n, err := io.ReadFull(f, b)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = nil
@@ -64,22 +86,26 @@ func head(path string) ([]byte, error) {
 	return b[:n], err
 }
 
-// LooksLikeOne reports whether a file begins like a checkpoint: a safetensors file or a
-// file of torch.save. It does not check the rest.
+// LooksLikeOne reports whether a file begins like a checkpoint: a safetensors file, a
+// file of torch.save or a pickle. It does not check the rest.
 func LooksLikeOne(path string) bool {
 	b, err := head(path)
-	return err == nil && (isPTH(b) || startsHeader(b))
+	return err == nil && (isPTH(b) || isPKL(b) || startsHeader(b))
 }
 
-// LoadAny reads a safetensors file or a file of torch.save ([LoadPTH]). The first bytes
-// decide which, not the name.
+// LoadAny reads a safetensors file, a file of torch.save ([LoadPTH]) or a pickle of NumPy
+// arrays ([LoadPKL]). The first bytes decide which. The name does only if they are unknown.
 func LoadAny(path string, options ...Option) (*File, Notes, error) {
 	b, err := head(path)
 	if err != nil {
 		return nil, Notes{}, err
 	}
-	if isPTH(b) || foreign(b, path) == nil && !startsHeader(b) && isPTHName(path) {
+	unknown := foreign(b, path) == nil && !startsHeader(b)
+	switch {
+	case isPTH(b) || unknown && isPTHName(path):
 		return LoadPTH(path)
+	case isPKL(b) || unknown && filepath.Ext(path) == ".pkl":
+		return LoadPKL(path)
 	}
 	if !startsHeader(b) && filepath.Ext(path) != ".safetensors" {
 		return nil, Notes{}, fmt.Errorf("%s: neither a safetensors file nor one of torch.save, and its name ends in %q", path, filepath.Ext(path))
@@ -90,7 +116,7 @@ func LoadAny(path string, options ...Option) (*File, Notes, error) {
 
 // startsHeader reports whether a file may begin with the length of a header.
 func startsHeader(head []byte) bool {
-	return len(head) == 8 && bytes.Equal(head[4:], make([]byte, 4))
+	return len(head) >= 8 && bytes.Equal(head[4:8], make([]byte, 4))
 }
 
 // isPTHName reports whether a file name has an extension of PyTorch. Its pickle may begin

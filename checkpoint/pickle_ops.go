@@ -137,6 +137,12 @@ func (u *unpickler) text(op byte) (err error) {
 	if err != nil {
 		return err
 	}
+	if u.numpy && isBytes(op) {
+		if err := u.pay(objectCost); err != nil {
+			return err
+		}
+		return u.push(blob(b)) // not copied
+	}
 	if err := u.pay(len(b) + objectCost); err != nil {
 		return err
 	}
@@ -271,8 +277,11 @@ func (u *unpickler) object(op byte) error {
 		}
 		return u.push(inert{})
 	case 'b': // state of the object below
-		_, err := u.popN(1)
-		return err
+		state, err := u.popN(1)
+		if err != nil || !u.numpy {
+			return err
+		}
+		return u.build(state[0])
 	}
 	n := 2
 	if op == 0x92 { // also keyword arguments
@@ -302,7 +311,7 @@ func (u *unpickler) find(op byte) error {
 		if !ok1 || !ok2 {
 			return errors.New("broken pickle: a class whose name is not a string")
 		}
-		return u.push(global{module, name})
+		return u.named(module, name)
 	}
 	module, err := u.line()
 	if err != nil {
@@ -313,10 +322,26 @@ func (u *unpickler) find(op byte) error {
 		return err
 	}
 	if op == 'c' {
-		return u.push(global{module, name})
+		return u.named(module, name)
+	}
+	if u.numpy {
+		return fmt.Errorf("broken pickle: an object of %q by the instruction of protocol 0", brief.Text(module+"."+name))
 	}
 	if _, err := u.popMark(); err != nil {
 		return err
 	}
 	return u.push(inert{})
+}
+
+// named pushes a class or a function. In a pickle of arrays, only those of NumPy's pickles
+// are permitted.
+func (u *unpickler) named(module, name string) error {
+	g := global{module, name}
+	if u.numpy {
+		if _, ok := numpyGlobals[g.numpyName()]; !ok {
+			return fmt.Errorf("the pickle uses %q, which is refused: only NumPy arrays, numbers, strings and containers are read",
+				brief.Text(brief.Text(module)+"."+brief.Text(name)))
+		}
+	}
+	return u.push(g)
 }

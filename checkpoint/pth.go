@@ -32,7 +32,10 @@ func roomFor(size int64) int64 { return max(roomFactor*size, minRoom) }
 // training scripts save it. Notes list what was skipped and changed.
 //
 // A file that needs memory or time of more than a few times its size is an error.
-func LoadPTH(file string) (f *File, notes Notes, err error) {
+func LoadPTH(file string) (*File, Notes, error) { return loadPickle(file, readPTH) }
+
+// loadPickle opens a file, and reads it with a function that takes its size.
+func loadPickle(file string, read func(io.ReaderAt, int64) (*File, Notes, error)) (f *File, notes Notes, err error) {
 	defer func() {
 		if err != nil && !strings.HasPrefix(err.Error(), "open ") {
 			err = fmt.Errorf("%s: %w", file, err)
@@ -53,7 +56,7 @@ func LoadPTH(file string) (f *File, notes Notes, err error) {
 	if stat.Size() > maxPTH {
 		return nil, notes, fmt.Errorf("%d bytes are above the limit of %d", stat.Size(), int64(maxPTH))
 	}
-	return readPTH(r, stat.Size())
+	return read(r, stat.Size())
 }
 
 // container is an opened .pth: its object, its storages by key, and the memory in bytes

@@ -124,7 +124,7 @@ func TestCorruptPTH(t *testing.T) {
 func TestViewBounds(t *testing.T) {
 	gather := func(s storage, offset int, shape, stride []int) error {
 		c := container{room: 1 << 20, storage: func(string) ([]byte, error) { return make([]byte, 24), nil }}
-		_, err := c.tensors(&stateDict{names: []string{"t"}, views: []*view{{&s, s.dtype, offset, shape, stride}}})
+		_, err := c.tensors(&stateDict{names: []string{"t"}, views: []*view{{storage: &s, dtype: s.dtype, offset: offset, shape: shape, stride: stride}}})
 		return err
 	}
 	six := storage{"0", "FloatStorage", F32, 6}

@@ -9,7 +9,7 @@ import (
 	"scalenet/internal/brief"
 )
 
-// Notes list what [LoadPTH] skipped and changed.
+// Notes list what [LoadPTH] or [LoadPKL] skipped and changed.
 type Notes struct {
 	// Under is the key of the state dict, with a dot if it is in a nested dict, or "" if
 	// the file itself is a state dict.
@@ -154,6 +154,10 @@ func kindOf(v any) string {
 		return "tensor"
 	case string:
 		return "string"
+	case blob:
+		return "bytes"
+	case *numpyType:
+		return "dtype"
 	case nil:
 		return "None"
 	case global:

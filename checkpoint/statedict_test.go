@@ -100,7 +100,7 @@ func TestValuesOfOddTypes(t *testing.T) {
 }
 
 func tensorOf(name string) *view {
-	return &view{&storage{name, "FloatStorage", F32, 1}, F32, 0, []int{1}, []int{1}}
+	return &view{storage: &storage{name, "FloatStorage", F32, 1}, dtype: F32, shape: []int{1}, stride: []int{1}}
 }
 
 func dictOf(pairs ...any) *dict {

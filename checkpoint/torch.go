@@ -29,15 +29,17 @@ type storage struct {
 	len   int    // elements
 }
 
-// view is a tensor of a .pth: a view of a storage, with strides in elements.
+// view is a tensor of a .pth: a view of a storage, with strides in elements. An array of a
+// .pkl has only array until [ndarray.view] sets the others.
 type view struct {
 	storage       *storage
 	dtype         DType
 	offset        int
 	shape, stride []int
+	array         *ndarray
 }
 
-// maxDims is PyTorch's maximum number of dimensions.
+// maxDims is PyTorch's and NumPy's maximum number of dimensions.
 const maxDims = 64
 
 // reference reads ('storage', class, key, location, elements, ...).
@@ -78,6 +80,9 @@ func (u *unpickler) call(f any, args tuple) (any, error) {
 	g, ok := f.(global)
 	if !ok {
 		return inert{}, nil
+	}
+	if u.numpy {
+		return u.callNumpy(g, args)
 	}
 	switch g.module + "." + g.name {
 	case "collections.OrderedDict":
@@ -139,7 +144,7 @@ func (u *unpickler) rebuild(args tuple) (any, error) {
 	if !ok1 || !ok2 || !ok3 || !ok4 || len(shape) != len(stride) {
 		return nil, errors.New("broken pickle: a tensor without storage, offset, shape or stride")
 	}
-	v := &view{s, s.dtype, offset, shape, stride}
+	v := &view{storage: s, dtype: s.dtype, offset: offset, shape: shape, stride: stride}
 	if s.class == "UntypedStorage" {
 		v.dtype = ""
 		if len(args) > 6 {

@@ -25,6 +25,7 @@ type unpickler struct {
 	highest  int // maximum height of the stack so far
 	storages map[string]*storage
 	room     int64 // bytes that may still be used
+	numpy    bool  // arrays of NumPy instead of PyTorch's tensors, see pkl.go
 }
 
 // The types of a pickle's objects, besides nil, bool, int, float64 and string.
