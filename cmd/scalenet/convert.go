@@ -37,6 +37,9 @@ Input .pth: a file of PyTorch's torch.save with a state dict, or with a dict tha
 "model_state_dict", "model", ...). The prefixes "module." and "_orig_mod." are removed if all names have them. Skipped and renamed
 entries are reported. Nothing in the file is executed. A file that would need far more memory than its size is refused.
 
+Input .pkl: a pickle of NumPy arrays, as in detectron2's model zoo (model_final_*.pkl). The same holds for it. A pickle that uses
+any class or function besides those of NumPy arrays is refused.
+
 Output .pth: a plain state dict for torch.load(weights_only=True). It does not hold the metadata of a safetensors file
 (configuration, class names).
 
