@@ -23,7 +23,7 @@ func TestPresetsResolve(t *testing.T) {
 		})
 	}
 	_, err := Presets().Get("none")
-	require.EqualError(t, err, `preset "none": want one of default, paper, bccd, cards`)
+	require.EqualError(t, err, `preset "none": want one of default, paper, bccd, cards, fpn, fpn_small`)
 }
 
 func TestSet(t *testing.T) {

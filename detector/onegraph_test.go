@@ -88,3 +88,26 @@ func TestWholeGraph(t *testing.T) {
 		}
 	})
 }
+
+// The same with a feature pyramid, whose proposals and RoIs are of several levels.
+func TestWholeGraphOfPyramid(t *testing.T) {
+	c := smallConfig()
+	pyramid(&c)
+	c.RPN.Proposals.MinScore = 0.3
+	m := newModel(t, c)
+	learn(t, m, newCPU(t), squares(1), 60)
+	twoGraphs := NewDetector(m, newCPU(t), Options{})
+	defer twoGraphs.Close()
+	im, err := imaging.Load(images(t).ImagePath(2), imaging.Limits{})
+	require.NoError(t, err)
+	want, _, err := twoGraphs.Detect(im, im)
+	require.NoError(t, err)
+	require.NotEmpty(t, want[0])
+	onDevices(t, func(t *testing.T, dev engine.Device) {
+		d := NewDetector(m, &ahead{Device: dev}, Options{})
+		defer d.Close()
+		got, _, err := d.Detect(im, im)
+		require.NoError(t, err)
+		compareDetections(t, want, got)
+	})
+}

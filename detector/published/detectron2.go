@@ -35,7 +35,7 @@ func detectron2Config(network string) detector.Config {
 	c.Input.Shorter, c.Input.Longest, c.Input.TestShorter, c.Input.TestLongest = []int{640, 672, 704, 736, 768, 800}, 1333, 800, 1333
 	c.RPN.Anchors.Rounding = rpn.RoundNone
 	c.RPN.Proposals.MinSize = 1e-9 // without area
-	c.RPN.LossBeta = 1e-6 // detectron2 has L1
+	c.RPN.LossBeta = 1e-6          // detectron2 has L1
 	c.RoI.LossBeta = 1e-6
 	c.RoI.Align.Aligned, c.RoI.Align.SamplingRatio = true, 0
 	c.RoI.Targets.Samples = 512
