@@ -95,14 +95,18 @@ func TestWholeGraphOfPyramid(t *testing.T) {
 	pyramid(&c)
 	c.RPN.Proposals.MinScore = 0.3
 	m := newModel(t, c)
-	learn(t, m, newCPU(t), squares(1), 60)
+	for _, name := range []string{"roi_heads.box_predictor.cls_score.weight", "roi_heads.box_predictor.bbox_pred.weight", "rpn.head.cls_logits.weight"} {
+		for i, v := range m.Params.Get(name).Data {
+			m.Params.Get(name).Data[i] = 100 * v // so that scores spread
+		}
+	}
 	twoGraphs := NewDetector(m, newCPU(t), Options{})
 	defer twoGraphs.Close()
 	im, err := imaging.Load(images(t).ImagePath(2), imaging.Limits{})
 	require.NoError(t, err)
 	want, _, err := twoGraphs.Detect(im, im)
 	require.NoError(t, err)
-	require.NotEmpty(t, want[0])
+	require.Greater(t, len(want[0]), 5)
 	onDevices(t, func(t *testing.T, dev engine.Device) {
 		d := NewDetector(m, &ahead{Device: dev}, Options{})
 		defer d.Close()
