@@ -62,6 +62,10 @@ func Cases() []Case {
 		classifierTrainingCase("cifar_scalenet38", 64, 32, 100, train.BFloat16),
 		classifierTrainingCase("resnext50", 8, 224, 1000, train.Float32), classifierTrainingCase("xception", 8, 224, 1000, train.Float32),
 		detectorCase(engine.Float32), detectorCase(engine.BFloat16), detectorTrainingCase(train.Float32), detectorTrainingCase(train.BFloat16),
+		pyramidCase("resnet50", engine.Float32), pyramidCase("resnet50", engine.BFloat16),
+		pyramidCase("scalenet50", engine.Float32), pyramidCase("scalenet50", engine.BFloat16),
+		pyramidCase("mobilenet_v3_large", engine.Float32), pyramidCase("mobilenet_v3_large", engine.BFloat16),
+		pyramidTrainingCase(train.Float32), pyramidTrainingCase(train.BFloat16),
 		roiAlignCase(), nmsCase())
 }
 

@@ -45,11 +45,7 @@ func randomDetector(precision train.Precision) (*detector.Model, error) {
 	c.RPN.Proposals.Train.BeforeNMS, c.RPN.Proposals.Train.AfterNMS = 12000, 2000
 	c.RPN.Proposals.Test.BeforeNMS, c.RPN.Proposals.Test.AfterNMS = 6000, 300
 	c.Batch, c.Train.Precision = 1, precision
-	classes := make([]string, 80)
-	for i := range classes {
-		classes[i] = fmt.Sprint("class ", i+1)
-	}
-	m, err := detector.New(c, classes, 0)
+	m, err := detector.New(c, numberedClasses(80), 0)
 	if err != nil {
 		return nil, err
 	}
@@ -57,18 +53,30 @@ func randomDetector(precision train.Precision) (*detector.Model, error) {
 	return m, nil
 }
 
+func numberedClasses(n int) (names []string) {
+	for i := range n {
+		names = append(names, fmt.Sprint("class ", i+1))
+	}
+	return names
+}
+
 func startDetector(dev engine.Device, typ engine.DType) (*subject, error) {
 	m, err := randomDetector(train.Float32)
 	if err != nil {
 		return nil, err
 	}
+	return startDetection(dev, m, typ), nil
+}
+
+// startDetection detects objects in a random image.
+func startDetection(dev engine.Device, m *detector.Model, typ engine.DType) *subject {
 	d := detector.NewDetector(m, dev, detector.Options{Features: typ})
 	im := randomImage()
 	run := func() error {
 		_, _, err := d.Detect(im)
 		return err
 	}
-	return &subject{run: run, close: d.Close}, nil
+	return &subject{run: run, close: d.Close}
 }
 
 func randomImage() *imaging.Image {
@@ -94,6 +102,11 @@ func startDetectorTraining(dev engine.Device, precision train.Precision) (*subje
 	if err != nil {
 		return nil, err
 	}
+	return startTraining(dev, m)
+}
+
+// startTraining trains on a random image with eight objects.
+func startTraining(dev engine.Device, m *detector.Model) (*subject, error) {
 	trainer, err := detector.NewTrainer(m, dev, nil, rand.New(rand.NewPCG(1, 5)))
 	if err != nil {
 		return nil, err

@@ -1,0 +1,77 @@
+package bench
+
+import (
+	"fmt"
+
+	"scalenet/backbone"
+	"scalenet/detector"
+	"scalenet/engine"
+	"scalenet/rpn"
+	"scalenet/train"
+)
+
+// pyramidCase times a detector with a feature pyramid. The baseline is torchvision's detector of the same shape, or for ScaleNet-50, which it does not have, that of
+// ResNet-50.
+func pyramidCase(network string, typ engine.DType) Case {
+	model, ratio := "fasterrcnn_resnet50_fpn", 0.65
+	if network == "mobilenet_v3_large" {
+		model, ratio = "fasterrcnn_mobilenet_v3_large_320_fpn", 1
+	}
+	return Case{
+		Name:     "fpn-" + network + "-" + typ.String(),
+		About:    fmt.Sprintf("Faster R-CNN with a pyramid on %s, image of %dx%d, %s", network, image.H, image.W, typ),
+		Features: typ,
+		start:    func(dev engine.Device) (*subject, error) { return startPyramid(dev, network, typ) },
+		Peers:    []Peer{pyTorch("pyramid.py", "--mode", "infer", "--model", model, "--dtype", typ.String())},
+		Goals:    []Goal{{Peer: "PyTorch", Ratio: ratio}, {Peer: "PyTorch", Ratio: 1, Memory: true}},
+	}
+}
+
+func pyramidTrainingCase(precision train.Precision) Case {
+	return trainingCase("fpn-resnet50-train", Case{
+		About: fmt.Sprintf("Faster R-CNN with a pyramid on resnet50, training step of one image of %dx%d, 512 regions, ", image.H, image.W),
+		start: func(dev engine.Device) (*subject, error) {
+			m, err := randomPyramid("resnet50", precision)
+			if err != nil {
+				return nil, err
+			}
+			return startTraining(dev, m)
+		},
+		Peers: []Peer{pyTorch("pyramid.py", "--mode", "train")},
+		Goals: []Goal{{Peer: "PyTorch", Ratio: 0.6}},
+	}, precision)
+}
+
+// randomPyramid has the settings of torchvision's detector of the same backbone; resnet50's for scalenet50.
+func randomPyramid(network string, precision train.Precision) (*detector.Model, error) {
+	c, err := detector.Presets().Get("fpn")
+	if err != nil {
+		return nil, err
+	}
+	c.Backbone = backbone.Config{Name: network}
+	c.RoI.Align.SamplingRatio, c.RoI.Align.Aligned = 2, false
+	c.RPN.Proposals.Train.AfterNMS = 2000
+	c = c.WithTestSize(600, 1000)
+	c.RPN.Proposals.Test = rpn.Counts{BeforeNMS: 1000, AfterNMS: 1000}
+	if network == "mobilenet_v3_large" {
+		c.Neck.Stages = []int{4, 5}
+		c.RPN.Anchors.Stride, c.RPN.Anchors.SizePerLevel = 32, false
+		c.RPN.Proposals.Test = rpn.Counts{BeforeNMS: 150, AfterNMS: 150}
+		c = c.WithTestSize(320, 640)
+	}
+	c.Batch, c.Train.Precision = 1, precision
+	m, err := detector.New(c, numberedClasses(90), 0)
+	if err != nil {
+		return nil, err
+	}
+	calm(m.Params)
+	return m, nil
+}
+
+func startPyramid(dev engine.Device, network string, typ engine.DType) (*subject, error) {
+	m, err := randomPyramid(network, train.Float32)
+	if err != nil {
+		return nil, err
+	}
+	return startDetection(dev, m, typ), nil
+}
