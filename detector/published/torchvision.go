@@ -56,7 +56,7 @@ func torchvisionConfig(network string, stages []int, stride int) detector.Config
 	c.RoI.Align = roi.AlignConfig{
 		Size: 7, SamplingRatio: 2, CanonicalSize: 224, CanonicalLevel: 4, LevelFormula: nn.TorchvisionLevels,
 	}
-	c.RoI.Targets.Samples = 512
+	c.RoI.Targets.Samples, c.RoI.LossBeta = 512, 1.0/9
 	c.RPN.Targets.CrowdShare, c.RoI.Targets.CrowdShare = 0, 0 // torchvision's training knows no crowds
 	c.Input.Shorter, c.Input.Longest, c.Input.TestShorter, c.Input.TestLongest = []int{800}, 1333, 800, 1333
 	return c

@@ -1,0 +1,167 @@
+package published
+
+import (
+	"math"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scalenet/checkpoint"
+	"scalenet/detector"
+	"scalenet/detector/published/goldentest"
+	"scalenet/engine/cpu"
+	"scalenet/imaging"
+	"scalenet/roi"
+)
+
+func readGolden(t *testing.T, name string) (d goldentest.Detector) {
+	goldentest.Read(t, filepath.Join("testdata", name+".json.gz"), &d)
+	return d
+}
+
+func converted(t *testing.T, g goldentest.Detector) *Conversion {
+	c, err := Convert(g.File(), g.Model+".pth", g.SHA256(), Options{})
+	require.NoError(t, err)
+	require.Equal(t, "torchvision "+g.Model, c.Family)
+	return c
+}
+
+func newCPU(t *testing.T) *cpu.Device {
+	dev, err := cpu.New(cpu.Options{Threads: runtime.GOMAXPROCS(0)})
+	require.NoError(t, err)
+	t.Cleanup(func() { dev.Close() })
+	return dev
+}
+
+// variants are the detectors with golden values.
+func variants(t *testing.T) (names []string) {
+	paths, err := filepath.Glob("testdata/*net*.json.gz")
+	require.NoError(t, err)
+	for _, p := range paths {
+		names = append(names, filepath.Base(p[:len(p)-len(".json.gz")]))
+	}
+	require.NotEmpty(t, names)
+	return names
+}
+
+// Converted detectors find what torchvision's own find: boxes within 0.02 pixels, scores within 1e-4, the same labels.
+func TestDetectionsEqualTorchvision(t *testing.T) {
+	dev := newCPU(t)
+	for _, name := range variants(t) {
+		t.Run(name, func(t *testing.T) {
+			g := readGolden(t, name)
+			d := detector.NewDetector(converted(t, g).Model, dev, detector.Options{Plans: 1})
+			defer d.Close()
+			for _, im := range g.Images {
+				found, _, err := d.Detect(&imaging.Image{W: im.Width, H: im.Height, Pix: goldentest.Picture(im.Width, im.Height)})
+				require.NoError(t, err)
+				require.Len(t, found[0], len(im.Scores), "%dx%d", im.Width, im.Height)
+				worst, off := 0.0, 0.0
+				for i := range im.Scores {
+					box, score := nearest(found[0], im.Boxes[i], im.Scores[i], im.Labels[i])
+					worst, off = math.Max(worst, box), math.Max(off, score)
+				}
+				t.Logf("%dx%d: %d detections, boxes within %.2g pixels, scores within %.2g", im.Width, im.Height, len(im.Scores), worst, off)
+				require.LessOrEqual(t, worst, 0.02)
+				require.LessOrEqual(t, off, 1e-4)
+			}
+		})
+	}
+}
+
+// nearest returns by how much the most similar detection of a label differs: the largest difference of a corner, and of the score. Order is not compared,
+// because scores that differ by less than rounding may change places.
+func nearest(found []roi.Detection, box [4]float64, score float64, label int32) (corner, off float64) {
+	corner, off = math.Inf(1), math.Inf(1)
+	for _, d := range found {
+		if d.Class != label {
+			continue
+		}
+		worst := 0.0
+		for k, v := range [4]float32{d.Box.X1, d.Box.Y1, d.Box.X2, d.Box.Y2} {
+			worst = math.Max(worst, math.Abs(float64(v)-box[k]))
+		}
+		if worst < corner {
+			corner, off = worst, math.Abs(float64(d.Score)-score)
+		}
+	}
+	return corner, off
+}
+
+// A converted detector, written for torchvision, is the file that it came from.
+func TestToTorchvisionIsTheReverse(t *testing.T) {
+	for _, name := range variants(t) {
+		t.Run(name, func(t *testing.T) {
+			g := readGolden(t, name)
+			c := converted(t, g)
+			back, notes, err := ToTorchvision(c.Model)
+			require.NoError(t, err)
+			require.Contains(t, notes[0], g.Model)
+			want := tensorsOf(g.File())
+			require.Len(t, back.Tensors, len(want))
+			exact := g.Eps == 1e-5 // otherwise weights were changed for another epsilon
+			for _, x := range back.Tensors {
+				w, ok := want[x.Name]
+				require.True(t, ok, x.Name)
+				require.Equal(t, w.Shape, x.Shape, x.Name)
+				a, err := w.Float32s()
+				require.NoError(t, err)
+				b, err := x.Float32s()
+				require.NoError(t, err)
+				if exact && name[0] == 'r' {
+					require.Equal(t, a, b, x.Name)
+				}
+			}
+		})
+	}
+}
+
+// What does not fit is an error that names the tensor.
+func TestConvertErrors(t *testing.T) {
+	g := readGolden(t, variants(t)[0])
+	for _, c := range []struct {
+		name   string
+		change func(f *checkpoint.File)
+		want   string
+	}{
+		{"nothing", func(f *checkpoint.File) { f.Tensors = nil }, "not a detector of a known family"},
+		{"another network", func(f *checkpoint.File) { f.Tensors = f.Tensors[:3]; f.Tensors[0].Name = "x" }, "its first tensors are"},
+		{"missing", func(f *checkpoint.File) { f.Tensors = without(f.Tensors, "rpn.head.bbox_pred.bias") }, "rpn.head.bbox_pred.bias"},
+		{"unexpected", func(f *checkpoint.File) {
+			f.Tensors = append(f.Tensors, checkpoint.Float32Tensor("roi_heads.mask_head.weight", []int{1}, []float32{1}))
+		}, "tensor roi_heads.mask_head.weight does not belong"},
+		{"no predictor", func(f *checkpoint.File) { f.Tensors = without(f.Tensors, "roi_heads.box_predictor.cls_score.weight") }, "cls_score.weight is missing"},
+		{"not finite", func(f *checkpoint.File) {
+			last := &f.Tensors[len(f.Tensors)-1]
+			if last.Name == "backbone.body.bn1.num_batches_tracked" {
+				last = &f.Tensors[len(f.Tensors)-2]
+			}
+			v, _ := last.Float32s()
+			v[0] = float32(math.NaN())
+			*last = checkpoint.Float32Tensor(last.Name, last.Shape, v)
+		}, "must be finite"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := g.File()
+			c.change(f)
+			_, err := Convert(f, "model.pth", "", Options{})
+			require.ErrorContains(t, err, c.want)
+			require.ErrorContains(t, err, "model.pth")
+		})
+	}
+	_, err := Convert(g.File(), "model.pth", "", Options{Family: "yolo"})
+	require.ErrorContains(t, err, `family "yolo" is unknown`)
+	_, err = Convert(g.File(), "model.pth", "", Options{Classes: []string{"a"}})
+	require.ErrorContains(t, err, "1 class names for a detector of 90 classes")
+}
+
+func without(list []checkpoint.Tensor, name string) (out []checkpoint.Tensor) {
+	for _, x := range list {
+		if x.Name != name {
+			out = append(out, x)
+		}
+	}
+	return out
+}
