@@ -28,6 +28,7 @@ var order = [][]string{
 	{"classify/allocate"},
 	{"detector/published", "detector/published/zoo"}, // detectors of other projects: conversion, list
 	{"detector"},
+	{"detector/published/goldentest"}, // golden files, for tests
 	{"rpn", "roi"},
 	{"assign"}, // matching and sampling, for rpn and roi
 	{"coco/analysis", "coco/check", "coco/layout", "coco/view", "train/curves"},
