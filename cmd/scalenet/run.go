@@ -21,14 +21,14 @@ type settings struct {
 func (o *settings) flags(c *cobra.Command, preset string, presets []string) {
 	f := c.Flags()
 	choose(f, &o.preset, "preset", preset, "preset configuration to start from", presets...)
-	f.StringVar(&o.config, "config", "", "YAML file with changes to the preset")
+	f.StringVar(&o.config, "config", "", "YAML file with changes to the preset, or a model file whose configuration is taken")
 	f.StringArrayVar(&o.set, "set", nil, "change one key, such as train.lr=0.02 (repeatable)")
 }
 
 // change applies --config and --set to target, a pointer to a configuration.
 func (o *settings) change(target any) error {
 	if o.config != "" {
-		if err := config.MergeFile(target, o.config); err != nil {
+		if err := mergeFile(target, o.config); err != nil {
 			return err
 		}
 	}
@@ -38,6 +38,28 @@ func (o *settings) change(target any) error {
 		}
 	}
 	return nil
+}
+
+// mergeFile merges a YAML file, or the configuration of a model file.
+func mergeFile(target any, path string) error {
+	if !checkpoint.LooksLikeOne(path) {
+		return config.MergeFile(target, path)
+	}
+	r, err := checkpoint.Open(path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for _, key := range []string{checkpoint.DetectorKey, checkpoint.ClassifierKey} {
+		text, ok, err := checkpoint.Config(r.Metadata(), key)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		if ok {
+			return config.Merge(target, []byte(text), path)
+		}
+	}
+	return fmt.Errorf("--config %s: the checkpoint has no configuration", path)
 }
 
 // runFolder are the flags for the folder of a training run and for how the run starts.
