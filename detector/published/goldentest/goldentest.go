@@ -19,6 +19,7 @@ type Parameter struct {
 	Name          string
 	Shape         []int
 	Scale, Offset float32
+	Values        []float32 // given instead, of a small tensor
 }
 
 // generated returns element i of splitmix64 seeded by the hash of a name, as torchvision.py does.
@@ -40,6 +41,9 @@ func (p Parameter) Tensor(seed string) checkpoint.Tensor {
 	for _, d := range p.Shape {
 		n *= d
 	}
+	if p.Values != nil {
+		return checkpoint.Float32Tensor(p.Name, p.Shape, p.Values)
+	}
 	u, values := generated(seed+p.Name), make([]float32, n)
 	for i := range values {
 		product := p.Scale * (float32(u(i)>>40)/(1<<23) - 1)
@@ -58,10 +62,11 @@ func Read(t *testing.T, path string, into any) {
 	require.NoError(t, json.NewDecoder(r).Decode(into))
 }
 
-// Detector is a detector of torchvision and what it finds, in float64.
+// Detector is a detector of torchvision or detectron2 and what it finds.
 type Detector struct {
 	Model, Norm, Seed string
 	Eps               float64
+	Size              [2]int // of the input in tests, if not the model's own
 	Tensors           []Parameter
 	Images            []struct {
 		Width, Height int
