@@ -1,5 +1,6 @@
-// Package detector implements Faster R-CNN on a single feature map (C4) of any
-// backbone: its configuration, model files, detection, training step and evaluation.
+// Package detector implements Faster R-CNN on any backbone, with a single feature map
+// (C4) or a feature pyramid: its configuration, model files, detection, training step
+// and evaluation.
 //
 // Detection, in the order in which an image meets the files:
 //
@@ -7,11 +8,12 @@
 //	config.go     the configuration, presets default and paper
 //	settings.go   settings that may differ per image; the padded size
 //	detect.go     Detector: images -> boxes; cache of compiled plans
-//	pending.go    Start and Wait: batches in flight on an asynchronous device
+//	pending.go    Start and Wait: pending batches on an asynchronous device
 //	input.go      decoded images -> model input, on the host or on the device
 //	plans.go      the forward pass compiled for one padded batch size; as one graph (GPU)
 //	twographs.go  as two graphs (CPU)
 //	forward.go    the layers, which detection and training share
+//	levels.go     the feature maps: strides, anchors, the ones that RoIAlign uses
 //
 // Training:
 //
@@ -29,8 +31,8 @@
 //
 // # Two graphs, or one
 //
-//	images -> [backbone, RPN head, proposals]   -> features, proposals
-//	       -> [RoIAlign, next stage, box head]  -> class logits, deltas
+//	images -> [backbone, neck, RPN, proposals]  -> features, proposals
+//	       -> [RoIAlign, box head]              -> class logits, deltas
 //	       -> post-processing (package roi)     -> detections
 //
 // On the CPU, Go code between the two graphs reads the number of proposals, runs the

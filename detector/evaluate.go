@@ -31,7 +31,7 @@ type Evaluated struct {
 }
 
 // Evaluate runs the detector on every image of a dataset, one image per batch, and returns COCO metrics. On an asynchronous device two batches
-// are in flight. The dataset must have the model's classes in the same order, otherwise Evaluate returns an error.
+// are pending. The dataset must have the model's classes in the same order, otherwise Evaluate returns an error.
 func (d *deviceModel) Evaluate(ctx context.Context, data *coco.Dataset, o EvaluateOptions) (*Evaluated, error) {
 	if names := data.ClassNames(); !slices.Equal(names, d.model.Classes) {
 		return nil, fmt.Errorf("%s: classes %q are not the model's %q", data.Path, names, d.model.Classes)

@@ -1,7 +1,7 @@
 package engine
 
-// slot is a buffer that several values use in turn.
-type slot struct {
+// buffer is memory that several values use in turn.
+type buffer struct {
 	bytes, at int // at: where it begins in the plan's memory
 	mem       Memory
 }
@@ -9,14 +9,14 @@ type slot struct {
 // layout assigns every computed value of a program a buffer during its lifetime. The most recently freed buffer is reused first, because it is still in
 // the cache.
 type layout struct {
-	slots []*slot
-	of    map[*value]*slot
-	free  []*slot // the one freed last at the end
+	buffers []*buffer
+	of      map[*value]*buffer
+	free    []*buffer // the one freed last at the end
 }
 
 // newLayout plans the memory of a program whose kept values live to the end.
 func newLayout(p *program) *layout {
-	l := &layout{of: map[*value]*slot{}}
+	l := &layout{of: map[*value]*buffer{}}
 	left := map[*value]int{} // reads still to come, by root
 	kept := map[*value]bool{}
 	for _, s := range p.steps {
@@ -53,7 +53,7 @@ func root(v *value) *value {
 }
 
 // place returns the buffer for a step's output: that of an input whose lifetime ends with this step and which may be overwritten, else a free one.
-func (l *layout) place(s *step, left map[*value]int, kept map[*value]bool) *slot {
+func (l *layout) place(s *step, left map[*value]int, kept map[*value]bool) *buffer {
 	for _, i := range InPlace(s.op) {
 		r := root(s.in[i])
 		if left[r] == 1 && !kept[r] && l.of[r] != nil && r.Bytes() == s.out.Bytes() {
@@ -65,7 +65,7 @@ func (l *layout) place(s *step, left map[*value]int, kept map[*value]bool) *slot
 
 // take returns a buffer: the most recently freed one that is large enough without waste, else the most recently freed one that is large enough, else the
 // largest free one, enlarged, else a new one.
-func (l *layout) take(bytes int) *slot {
+func (l *layout) take(bytes int) *buffer {
 	best := -1
 	for i := len(l.free) - 1; i >= 0; i-- {
 		if b := l.free[i].bytes; b >= bytes && b <= 2*bytes {
@@ -80,15 +80,15 @@ func (l *layout) take(bytes int) *slot {
 	}
 	if best < 0 {
 		for i, s := range l.free {
-			// Enlarging a small slot for a large value helps nobody.
+			// Enlarging a small buffer for a large value helps nobody.
 			if 4*s.bytes >= bytes && (best < 0 || s.bytes > l.free[best].bytes) {
 				best = i
 			}
 		}
 	}
 	if best < 0 {
-		s := &slot{bytes: bytes}
-		l.slots = append(l.slots, s)
+		s := &buffer{bytes: bytes}
+		l.buffers = append(l.buffers, s)
 		return s
 	}
 	s := l.free[best]
@@ -99,13 +99,13 @@ func (l *layout) take(bytes int) *slot {
 
 // keep gives an input its own buffer.
 func (l *layout) keep(v *value) {
-	l.of[v] = &slot{bytes: v.Bytes()}
-	l.slots = append(l.slots, l.of[v])
+	l.of[v] = &buffer{bytes: v.Bytes()}
+	l.buffers = append(l.buffers, l.of[v])
 }
 
 // arrange sets the offsets of the buffers, one after the other, and returns their total size in bytes.
 func (l *layout) arrange() (bytes int) {
-	for _, s := range l.slots {
+	for _, s := range l.buffers {
 		s.at = bytes
 		bytes += aligned(s.bytes)
 	}

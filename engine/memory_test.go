@@ -23,8 +23,8 @@ func TestSlots(t *testing.T) {
 	const full = 4 * 8 * 8 * 4 // bytes of x
 	conv := func(g *nn.Graph, x *nn.Node, name string) *nn.Node { return g.Conv(x, name, 4, 3, conv3x3) }
 	for name, c := range map[string]struct {
-		build        func(g *nn.Graph, x *nn.Node) []*nn.Node
-		slots, bytes int
+		build          func(g *nn.Graph, x *nn.Node) []*nn.Node
+		buffers, bytes int
 	}{
 		"a chain takes two": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
 			for _, n := range []string{"a", "b", "c", "d", "e"} {
@@ -63,13 +63,13 @@ func TestSlots(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, l := planned(t, c.build)
-			assert.Len(t, l.slots, c.slots)
+			assert.Len(t, l.buffers, c.buffers)
 			assert.Equal(t, c.bytes, l.arrange())
 		})
 	}
 }
 
-// No slot holds two values at once that are both read later.
+// No buffer holds two values at once that are both read later.
 func TestSlotsAreNotSharedInTime(t *testing.T) {
 	p, l := planned(t, func(g *nn.Graph, x *nn.Node) []*nn.Node {
 		var terms []*nn.Node
@@ -79,11 +79,11 @@ func TestSlotsAreNotSharedInTime(t *testing.T) {
 		}
 		return []*nn.Node{nn.Concatenate(3, terms...)}
 	})
-	holds := map[*slot]*value{}
+	holds := map[*buffer]*value{}
 	for _, s := range p.steps {
 		for _, v := range s.in {
-			if slot := l.of[root(v)]; slot != nil {
-				assert.Same(t, root(v), holds[slot], "%s reads overwritten %s", nn.Name(s.op), v.name)
+			if buffer := l.of[root(v)]; buffer != nil {
+				assert.Same(t, root(v), holds[buffer], "%s reads overwritten %s", nn.Name(s.op), v.name)
 			}
 		}
 		if root(s.out) == s.out {

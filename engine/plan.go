@@ -177,7 +177,7 @@ func (plan *Plan) take(l *layout) (err error) {
 	if plan.arena, err = plan.dev.Alloc(plan.bytes); err != nil {
 		return err
 	}
-	for _, s := range l.slots {
+	for _, s := range l.buffers {
 		if s.mem, err = plan.dev.Part(plan.arena, s.at, s.bytes); err != nil {
 			return err
 		}

@@ -2,7 +2,7 @@
 // regions of interest (RoIs) and refines their boxes.
 //
 //	config.go      settings, presets default and paper
-//	head.go        RoI features -> class logits and deltas, in the graph
+//	head.go        RoI features -> box head -> class logits and deltas, in the graph
 //	detections.go  class logits + deltas -> scores, boxes, NMS -> detections
 //	sample.go      proposals + ground truth -> sampled RoIs, classes, box targets
 //

@@ -1,15 +1,15 @@
-// Package rpn is the region proposal network of Faster R-CNN. For every anchor on a
-// feature map, it predicts objectness and box deltas, and from these it selects proposals.
+// Package rpn is the region proposal network of Faster R-CNN. For every anchor on the
+// feature maps, it predicts objectness and box deltas, and from these it selects proposals.
 //
 //	config.go     settings, presets default and paper
 //	head.go       features -> objectness and deltas, in the graph
-//	anchors.go    the anchor boxes of every cell of the feature map
+//	anchors.go    the anchor boxes of every cell of a feature map
 //	proposals.go  objectness and deltas -> decode, clip, NMS -> proposals
 //	targets.go    ground truth -> labels, sampled anchors, regression targets
 //
 // # Shapes
 //
-//	H, W   height and width of the feature map in cells
+//	H, W   height and width of a feature map in cells
 //	A      anchors per cell: sizes times ratios, ratio by ratio
 //	N      H*W*A anchors of an image; anchor a of cell (y, x) is (y*W + x)*A + a
 //

@@ -12,7 +12,7 @@ import (
 	"scalenet/nn"
 )
 
-// sumsScratch is the room that sums over rows need.
+// sumsScratch is the scratch memory in bytes that sums over rows need.
 func (c *compiler) sumsScratch(channels C.int64_t) (*C.double, error) {
 	p, err := c.buffer(2 * C.SN_SEGMENTS * 8 * int(channels))
 	return (*C.double)(p), err

@@ -181,14 +181,14 @@ enum { CANDIDATES = 16 };
 
 // Keeps what works, is repeatable and stays within the math type asked for.
 #define KEEP(results)                                                                                     \
-	for (int i = 0; i < count && n < room; i++)                                                           \
+	for (int i = 0; i < count && n < capacity; i++)                                                           \
 		if (results[i].status == CUDNN_STATUS_SUCCESS && results[i].determinism == CUDNN_DETERMINISTIC) { \
 			found[n].algorithm = results[i].algo;                                                         \
 			found[n].math = results[i].mathType;                                                          \
 			found[n++].workspace = results[i].memory;                                                     \
 		}
 
-int sn_conv_algorithms(sn_library *l, sn_conv *c, int direction, sn_algorithm *found, int room, char *message) {
+int sn_conv_algorithms(sn_library *l, sn_conv *c, int direction, sn_algorithm *found, int capacity, char *message) {
 	int count = 0, n = 0;
 	// A shape that cuDNN refuses as a whole has no algorithm.
 #define LIST(call, ...)                                                         \

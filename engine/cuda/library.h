@@ -39,7 +39,7 @@ typedef struct {
 } sn_algorithm;
 
 // The algorithms that cuDNN recommends for a direction, best first, of those that give the same bits in every run; their number.
-int sn_conv_algorithms(sn_library *l, sn_conv *c, int direction, sn_algorithm *found, int room, char *message);
+int sn_conv_algorithms(sn_library *l, sn_conv *c, int direction, sn_algorithm *found, int capacity, char *message);
 
 typedef struct {
 	sn_algorithm algorithm;

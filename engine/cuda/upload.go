@@ -147,7 +147,7 @@ func (d *Device) Fetch(values any, src engine.Memory) (wait func() error, err er
 	}, nil
 }
 
-// result is one that is not in use, with room for so many bytes.
+// result is one that is not in use, of at least so many bytes.
 func (d *Device) result(bytes int) (*result, error) {
 	for i, r := range d.results {
 		if len(r.bytes) >= bytes {

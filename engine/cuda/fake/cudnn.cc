@@ -103,10 +103,10 @@ static void scribble(void *p, size_t bytes) {
 	memset(resolve((uint64_t)p, workspace_bytes, 16, "cuDNN's workspace"), 0xee, workspace_bytes);
 }
 
-template <class A> static void answer(int *found, A *results, int room, std::vector<decltype(A::algo)> algorithms, bool works) {
+template <class A> static void answer(int *found, A *results, int capacity, std::vector<decltype(A::algo)> algorithms, bool works) {
 	*found = 0;
 	for (auto a : algorithms) {
-		if (*found == room) return;
+		if (*found == capacity) return;
 		A &r = results[(*found)++];
 		memset(&r, 0, sizeof r);
 		r.algo = a;
@@ -196,21 +196,21 @@ cudnnStatus_t cudnnSetActivationDescriptor(cudnnActivationDescriptor_t d, cudnnA
 }
 
 cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(cudnnHandle_t, const cudnnTensorDescriptor_t x, const cudnnFilterDescriptor_t w, const cudnnConvolutionDescriptor_t c,
-                                                     const cudnnTensorDescriptor_t y, int room, int *found, cudnnConvolutionFwdAlgoPerf_t *results) {
+                                                     const cudnnTensorDescriptor_t y, int capacity, int *found, cudnnConvolutionFwdAlgoPerf_t *results) {
 	MAY_FAIL;
-	answer(found, results, room, {CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM}, supported(*x, *w, *c, *y));
+	answer(found, results, capacity, {CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM}, supported(*x, *w, *c, *y));
 	return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(cudnnHandle_t, const cudnnFilterDescriptor_t w, const cudnnTensorDescriptor_t y, const cudnnConvolutionDescriptor_t c,
-                                                          const cudnnTensorDescriptor_t x, int room, int *found, cudnnConvolutionBwdDataAlgoPerf_t *results) {
+                                                          const cudnnTensorDescriptor_t x, int capacity, int *found, cudnnConvolutionBwdDataAlgoPerf_t *results) {
 	MAY_FAIL;
-	answer(found, results, room, {CUDNN_CONVOLUTION_BWD_DATA_ALGO_0, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1}, supported(*x, *w, *c, *y));
+	answer(found, results, capacity, {CUDNN_CONVOLUTION_BWD_DATA_ALGO_0, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1}, supported(*x, *w, *c, *y));
 	return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnnHandle_t, const cudnnTensorDescriptor_t x, const cudnnTensorDescriptor_t y, const cudnnConvolutionDescriptor_t c,
-                                                            const cudnnFilterDescriptor_t w, int room, int *found, cudnnConvolutionBwdFilterAlgoPerf_t *results) {
+                                                            const cudnnFilterDescriptor_t w, int capacity, int *found, cudnnConvolutionBwdFilterAlgoPerf_t *results) {
 	MAY_FAIL;
-	answer(found, results, room, {CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1}, supported(*x, *w, *c, *y) && c->groups == 1);
+	answer(found, results, capacity, {CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1}, supported(*x, *w, *c, *y) && c->groups == 1);
 	return CUDNN_STATUS_SUCCESS;
 }
 

@@ -64,7 +64,7 @@ static const size_t page = 4096, margin_byte = 0xA5;
 
 struct block {
 	char *mapping, *at;
-	size_t mapped, bytes, room; // room: bytes up to the guard page
+	size_t mapped, bytes, capacity; // capacity: bytes up to the guard page
 };
 static std::map<uint64_t, block> blocks; // by device address
 static std::deque<block> freed;          // still mapped, without access
@@ -74,7 +74,7 @@ static size_t in_use;
 static size_t total_memory() { return (size_t)setting("MEMORY_MB", 4096) << 20; }
 
 static void check_margin(const block &b) {
-	for (size_t i = b.bytes; i < b.room; i++)
+	for (size_t i = b.bytes; i < b.capacity; i++)
 		if ((unsigned char)b.at[i] != margin_byte) fail("something wrote %zu bytes behind memory of %zu bytes", i - b.bytes + 1, b.bytes);
 }
 
@@ -169,13 +169,13 @@ CUresult cuMemAlloc_v2(CUdeviceptr *p, size_t n) {
 	if (n == 0) return CUDA_ERROR_INVALID_VALUE;
 	if (capturing()) fail("memory is allocated while a stream is captured");
 	if (in_use + n > total_memory()) return CUDA_ERROR_OUT_OF_MEMORY;
-	size_t room = (n + 255) / 256 * 256, pages = (room + page - 1) / page * page;
+	size_t capacity = (n + 255) / 256 * 256, pages = (capacity + page - 1) / page * page;
 	char *m = (char *)mmap(nullptr, pages + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m == MAP_FAILED) return CUDA_ERROR_OUT_OF_MEMORY;
 	if (mprotect(m + page, pages, PROT_READ | PROT_WRITE)) fail("mprotect");
-	block b = {m, m + page + (pages - room), pages + 2 * page, n, room};
+	block b = {m, m + page + (pages - capacity), pages + 2 * page, n, capacity};
 	memset(b.at, 0xff, n); // NaNs
-	memset(b.at + n, margin_byte, room - n);
+	memset(b.at + n, margin_byte, capacity - n);
 	*p = (uint64_t)b.at | tag;
 	blocks[*p] = b;
 	in_use += n;
