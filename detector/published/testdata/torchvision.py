@@ -35,7 +35,7 @@ VARIANTS = {
     "resnet50_fpn": ("fasterrcnn_resnet50_fpn", True, "0242168."),
     "resnet50_fpn_batchnorm": ("fasterrcnn_resnet50_fpn", False, "0242168."),
     "resnet50_fpn_v2": ("fasterrcnn_resnet50_fpn_v2", False, "0242168."),
-    "mobilenet_v3_large_fpn": ("fasterrcnn_mobilenet_v3_large_fpn", True, "3473345."),
+    "mobilenet_v3_large_fpn": ("fasterrcnn_mobilenet_v3_large_fpn", True, "0340363."),
     "mobilenet_v3_large_320_fpn": ("fasterrcnn_mobilenet_v3_large_320_fpn", True, "0340363."),
 }
 # Width and height. floor(334 * (800 / 334)) is 799, and floor(303 * (320 / 303)) is 319.
