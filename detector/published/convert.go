@@ -52,7 +52,9 @@ type draft struct {
 }
 
 // families lists what Convert recognises, in the order in which it tries.
-func families() []family { return slices.Concat(torchvisionFamilies(), detectron2Families()) }
+func families() []family {
+	return slices.Concat(torchvisionFamilies(), detectron2Families(), mmdetectionFamilies())
+}
 
 // Families returns the names of the families.
 func Families() (names []string) {

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"scalenet/backbone"
-	"scalenet/checkpoint"
 	"scalenet/detector"
 	"scalenet/imaging"
 	"scalenet/nn"
@@ -24,6 +23,13 @@ func detectron2Families() []family {
 	}
 }
 
+const (
+	// withoutArea is a minimum size of proposals that drops only those without area.
+	withoutArea = 1e-9
+	// l1 is a beta for which smooth L1 is L1.
+	l1 = 1e-6
+)
+
 // detectron2Config has the settings that detectron2's Faster R-CNNs share (configs/Base-RCNN-*.yaml and config/defaults.py).
 func detectron2Config(network string) detector.Config {
 	c := detector.Default()
@@ -34,9 +40,8 @@ func detectron2Config(network string) detector.Config {
 	c.Input.Resize, c.Input.Rounding = imaging.Pillow, imaging.FitRound
 	c.Input.Shorter, c.Input.Longest, c.Input.TestShorter, c.Input.TestLongest = []int{640, 672, 704, 736, 768, 800}, 1333, 800, 1333
 	c.RPN.Anchors.Rounding = rpn.RoundNone
-	c.RPN.Proposals.MinSize = 1e-9 // without area
-	c.RPN.LossBeta = 1e-6          // detectron2 has L1
-	c.RoI.LossBeta = 1e-6
+	c.RPN.Proposals.MinSize = withoutArea
+	c.RPN.LossBeta, c.RoI.LossBeta = l1, l1
 	c.RoI.Align.Aligned, c.RoI.Align.SamplingRatio = true, 0
 	c.RoI.Targets.Samples = 512
 	c.RoI.Detections.MinSize = 0
@@ -45,7 +50,7 @@ func detectron2Config(network string) detector.Config {
 
 // fromDetectron2FPN converts faster_rcnn_R_50_FPN and R_101_FPN.
 func fromDetectron2FPN(t tensors, _ source) (d draft, err error) {
-	network, err := resNetOf(t, "backbone.bottom_up.")
+	network, err := resNetOf(t, "backbone.bottom_up.res4.")
 	if err != nil {
 		return d, err
 	}
@@ -66,7 +71,7 @@ func fromDetectron2FPN(t tensors, _ source) (d draft, err error) {
 
 // fromDetectron2C4 converts faster_rcnn_R_50_C4 and R_101_C4. Their anchors are in order of sizes, then of ratios; ours of ratios, then of sizes.
 func fromDetectron2C4(t tensors, _ source) (d draft, err error) {
-	network, err := resNetOf(t, "backbone.")
+	network, err := resNetOf(t, "backbone.res4.")
 	if err != nil {
 		return d, err
 	}
@@ -96,26 +101,21 @@ func fromDetectron2C4(t tensors, _ source) (d draft, err error) {
 	return d, nil
 }
 
-// resNetOf returns the name of the ResNet by the number of blocks of its third stage.
-func resNetOf(t tensors, prefix string) (string, error) {
+// resNetOf returns the name of the ResNet by the number of blocks of its third stage, whose names have the given prefix.
+func resNetOf(t tensors, stage string) (string, error) {
 	networks := map[int]string{6: "resnet50", 23: "resnet101", 36: "resnet152"}
-	blocks := t.count(prefix + "res4.%d.conv1.weight")
+	blocks := t.count(stage + "%d.conv1.weight")
 	if networks[blocks] == "" {
-		return "", fmt.Errorf("%d blocks in %sres4: want 6 (ResNet-50), 23 (ResNet-101) or 36 (ResNet-152)", blocks, prefix)
+		return "", fmt.Errorf("%d blocks in %s: want 6 (ResNet-50), 23 (ResNet-101) or 36 (ResNet-152)", blocks, strings.TrimSuffix(stage, "."))
 	}
-	if x := t[prefix+"res4.0.conv2.weight"]; len(x.Shape) != 4 || x.Shape[1] != 256 {
-		return "", fmt.Errorf("tensor %s has shape %v: want 256 input channels, as a ResNet without groups has", x.Name, x.Shape)
+	if x := t[stage+"0.conv2.weight"]; len(x.Shape) != 4 || x.Shape[1] != 256 {
+		return "", fmt.Errorf("tensor %s0.conv2.weight has shape %v: want 256 input channels, as a ResNet without groups has", stage, x.Shape)
 	}
 	return networks[blocks], nil
 }
 
 // fromDetectron2 renames the tensors, whose ResNet has the given prefix, and moves the background to the front.
-func (d *draft) fromDetectron2(t tensors, prefix string) (err error) {
-	scores, ok := t["roi_heads.box_predictor.cls_score.weight"]
-	if !ok || len(scores.Shape) != 2 || scores.Shape[0] < 2 {
-		return fmt.Errorf("roi_heads.box_predictor.cls_score.weight is missing or has no rows for classes")
-	}
-	d.classes = scores.Shape[0] - 1
+func (d *draft) fromDetectron2(t tensors, prefix string) error {
 	delete(t, "pixel_mean")
 	delete(t, "pixel_std")
 	for _, name := range t.names() {
@@ -123,7 +123,22 @@ func (d *draft) fromDetectron2(t tensors, prefix string) (err error) {
 			delete(t, name)
 		}
 	}
-	if d.tensors, err = t.renamed(func(name string) string { return detectron2Name(name, prefix) }); err != nil {
+	const predictor = "roi_heads.box_predictor."
+	if err := d.backgroundFirst(t, predictor+"cls_score", predictor+"bbox_pred", func(name string) string { return detectron2Name(name, prefix) }); err != nil {
+		return err
+	}
+	return d.tensors.swapColors("conv1.weight")
+}
+
+// backgroundFirst renames the tensors. The background is the last class of the layer called scores and has no rows in the layer called deltas; it becomes the
+// first class of both.
+func (d *draft) backgroundFirst(t tensors, scores, deltas string, rename func(string) string) (err error) {
+	x, ok := t[scores+".weight"]
+	if !ok || len(x.Shape) != 2 || x.Shape[0] < 2 {
+		return fmt.Errorf("%s.weight is missing or has no rows for classes", scores)
+	}
+	d.classes = x.Shape[0] - 1
+	if d.tensors, err = t.renamed(rename); err != nil {
 		return err
 	}
 	order := []int{d.classes}
@@ -131,14 +146,14 @@ func (d *draft) fromDetectron2(t tensors, prefix string) (err error) {
 		order = append(order, k)
 	}
 	for _, part := range []string{".weight", ".bias"} {
-		if err := d.tensors.takeRows("roi_heads.box_predictor.cls_score"+part, order, 1); err != nil {
+		if err := d.tensors.takeRows(rename(scores+part), order, 1); err != nil {
 			return err
 		}
-		if err := d.tensors.prependZeros("roi_heads.box_predictor.bbox_pred"+part, 4); err != nil {
+		if err := d.tensors.prependZeros(rename(deltas+part), 4); err != nil {
 			return err
 		}
 	}
-	return d.tensors.swapColors("conv1.weight")
+	return nil
 }
 
 // The parts of detectron2's names.
@@ -180,59 +195,4 @@ func detectron2Name(name, prefix string) string {
 		layer = strings.Replace(layer, "conv", "bn", 1)
 	}
 	return fmt.Sprintf("layer%d.%s.%s.%s", stage-1, found[2], layer, found[5])
-}
-
-// takeRows reorders the rows of a tensor in groups of `each` rows.
-func (t tensors) takeRows(name string, order []int, each int) error {
-	x, ok := t[name]
-	if !ok || len(x.Shape) == 0 || x.Shape[0] != len(order)*each {
-		return fmt.Errorf("tensor %s has shape %v: want %d rows", name, x.Shape, len(order)*each)
-	}
-	values, err := x.Float32s()
-	if err != nil {
-		return err
-	}
-	group := len(values) / len(order)
-	out := make([]float32, 0, len(values))
-	for _, i := range order {
-		out = append(out, values[i*group:(i+1)*group]...)
-	}
-	t[name] = checkpoint.Float32Tensor(name, x.Shape, out)
-	return nil
-}
-
-// prependZeros adds rows of zeros in front: the background's box deltas, which are not used.
-func (t tensors) prependZeros(name string, rows int) error {
-	x, ok := t[name]
-	if !ok || len(x.Shape) == 0 || x.Shape[0] < 1 {
-		return fmt.Errorf("tensor %s is missing or empty", name)
-	}
-	values, err := x.Float32s()
-	if err != nil {
-		return err
-	}
-	shape := append([]int{x.Shape[0] + rows}, x.Shape[1:]...)
-	zeros := make([]float32, rows*len(values)/x.Shape[0])
-	t[name] = checkpoint.Float32Tensor(name, shape, append(zeros, values...))
-	return nil
-}
-
-// swapColors exchanges the first and third input channel of a convolution: BGR for RGB.
-func (t tensors) swapColors(name string) error {
-	x, ok := t[name]
-	if !ok || len(x.Shape) != 4 || x.Shape[1] != 3 {
-		return fmt.Errorf("tensor %s has shape %v: want 3 input channels", name, x.Shape)
-	}
-	values, err := x.Float32s()
-	if err != nil {
-		return err
-	}
-	cells := x.Shape[2] * x.Shape[3]
-	for row := 0; row < len(values); row += 3 * cells {
-		for i := range cells {
-			values[row+i], values[row+2*cells+i] = values[row+2*cells+i], values[row+i]
-		}
-	}
-	t[name] = checkpoint.Float32Tensor(name, x.Shape, values)
-	return nil
 }

@@ -67,3 +67,58 @@ func (t tensors) reorder(name string, side int, channelsFirst bool) error {
 	t[name] = checkpoint.Float32Tensor(name, x.Shape, out)
 	return nil
 }
+
+// takeRows reorders the rows of a tensor in groups of `each` rows.
+func (t tensors) takeRows(name string, order []int, each int) error {
+	x, ok := t[name]
+	if !ok || len(x.Shape) == 0 || x.Shape[0] != len(order)*each {
+		return fmt.Errorf("tensor %s has shape %v: want %d rows", name, x.Shape, len(order)*each)
+	}
+	values, err := x.Float32s()
+	if err != nil {
+		return err
+	}
+	group := len(values) / len(order)
+	out := make([]float32, 0, len(values))
+	for _, i := range order {
+		out = append(out, values[i*group:(i+1)*group]...)
+	}
+	t[name] = checkpoint.Float32Tensor(name, x.Shape, out)
+	return nil
+}
+
+// prependZeros adds rows of zeros in front: the background's box deltas, which are not used.
+func (t tensors) prependZeros(name string, rows int) error {
+	x, ok := t[name]
+	if !ok || len(x.Shape) == 0 || x.Shape[0] < 1 {
+		return fmt.Errorf("tensor %s is missing or empty", name)
+	}
+	values, err := x.Float32s()
+	if err != nil {
+		return err
+	}
+	shape := append([]int{x.Shape[0] + rows}, x.Shape[1:]...)
+	zeros := make([]float32, rows*len(values)/x.Shape[0])
+	t[name] = checkpoint.Float32Tensor(name, shape, append(zeros, values...))
+	return nil
+}
+
+// swapColors exchanges the first and third input channel of a convolution: BGR for RGB.
+func (t tensors) swapColors(name string) error {
+	x, ok := t[name]
+	if !ok || len(x.Shape) != 4 || x.Shape[1] != 3 {
+		return fmt.Errorf("tensor %s has shape %v: want 3 input channels", name, x.Shape)
+	}
+	values, err := x.Float32s()
+	if err != nil {
+		return err
+	}
+	cells := x.Shape[2] * x.Shape[3]
+	for row := 0; row < len(values); row += 3 * cells {
+		for i := range cells {
+			values[row+i], values[row+2*cells+i] = values[row+2*cells+i], values[row+i]
+		}
+	}
+	t[name] = checkpoint.Float32Tensor(name, x.Shape, values)
+	return nil
+}
