@@ -70,15 +70,9 @@ func Load(path string, options ...checkpoint.Option) (*Model, error) {
 
 // read is Load of an opened file.
 func read(r *checkpoint.Reader) (m *Model, err error) {
-	err = nn.ReadModel(r, checkpoint.ClassifierKey, func(d nn.Description, params *nn.Params) error {
-		c, err := Parse([]byte(d.Config), d.Origin)
-		if err != nil {
-			return err
-		}
-		if m, err = assemble(c, d.Classes, params); err != nil {
-			return fmt.Errorf("%s: %w", d.Origin, err)
-		}
-		return nil
+	err = nn.ReadModel(r, checkpoint.ClassifierKey, Parse, func(c Config, classes []string, params *nn.Params) (err error) {
+		m, err = assemble(c, classes, params)
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package detector
 
 import (
 	"errors"
-	"fmt"
 
 	"scalenet/backbone"
 	"scalenet/checkpoint"
@@ -25,6 +24,15 @@ type Model struct {
 // New returns a model with random parameters. The same configuration, classes and seed give the same parameters.
 func New(c Config, classes []string, seed uint64) (*Model, error) {
 	return assemble(c, classes, nn.NewParams(seed))
+}
+
+// FromTensors returns a model whose parameters are exactly the given tensors, see [nn.Params.Fill]. It allocates no memory for tensors that do not fit.
+func FromTensors(c Config, classes []string, tensors map[string]checkpoint.Tensor) (*Model, error) {
+	m, err := assemble(c, classes, nn.NewShapesFor(len(tensors)))
+	if err != nil {
+		return nil, err
+	}
+	return m, m.Params.Fill(tensors)
 }
 
 // assemble returns a model and adds its parameters to params, which is empty.
@@ -123,15 +131,9 @@ func Load(path string, options ...checkpoint.Option) (*Model, error) {
 
 // read is Load of an opened file.
 func read(r *checkpoint.Reader) (m *Model, err error) {
-	err = nn.ReadModel(r, checkpoint.DetectorKey, func(d nn.Description, params *nn.Params) error {
-		c, err := Parse([]byte(d.Config), d.Origin)
-		if err != nil {
-			return err
-		}
-		if m, err = assemble(c, d.Classes, params); err != nil {
-			return fmt.Errorf("%s: %w", d.Origin, err)
-		}
-		return nil
+	err = nn.ReadModel(r, checkpoint.DetectorKey, Parse, func(c Config, classes []string, params *nn.Params) (err error) {
+		m, err = assemble(c, classes, params)
+		return err
 	})
 	if err != nil {
 		return nil, err

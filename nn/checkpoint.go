@@ -2,7 +2,9 @@ package nn
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	"scalenet/checkpoint"
 )
@@ -51,6 +53,35 @@ func (p *Params) Take(r *checkpoint.Reader) (checkpoint.Report, error) {
 	}
 	p.shapes = false
 	return report, r.Verify()
+}
+
+// Fill gives a set that NewShapesFor made the values of tensors, which must be exactly its parameters. Missing, unexpected and wrongly shaped tensors and
+// values that Param.Check rejects are errors that name the first. No memory is allocated before all shapes match.
+func (p *Params) Fill(tensors map[string]checkpoint.Tensor) error {
+	for _, q := range p.list {
+		switch t, ok := tensors[q.Name]; {
+		case !ok:
+			return fmt.Errorf("tensor %q %v is missing", q.Name, q.Shape)
+		case !slices.Equal(t.Shape, q.Shape):
+			return fmt.Errorf("tensor %q has shape %v, the model wants %v", q.Name, t.Shape, q.Shape)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(tensors)) {
+		if p.by[name] == nil {
+			return fmt.Errorf("tensor %q does not belong to this network", name)
+		}
+	}
+	for _, q := range p.list {
+		q.Data = make([]float32, q.Shape.TotalSize())
+		if err := tensors[q.Name].CopyFloat32s(q.Data); err != nil {
+			return err
+		}
+		if err := q.Check(); err != nil {
+			return err
+		}
+	}
+	p.shapes = false
+	return nil
 }
 
 // maxExponent is the exponent, in the bits of a float32, from which squares are infinite: that of 2^64. Infinity and NaN have higher exponents.

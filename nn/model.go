@@ -6,15 +6,10 @@ import (
 	"scalenet/checkpoint"
 )
 
-// Description is the metadata of a model file: the configuration as text, the origin of that text for error messages, and the class names.
-type Description struct {
-	Config, Origin string
-	Classes        []string
-}
-
-// ReadModel reads a model file whose metadata [checkpoint.Describe] wrote under key. build builds the model from its description and adds the parameters
-// to params. ReadModel compares these with the file's tensors before it allocates memory for them. Errors name the file.
-func ReadModel(r *checkpoint.Reader, key string, build func(d Description, params *Params) error) error {
+// ReadModel reads a model file whose metadata [checkpoint.Describe] wrote under key. parse reads the configuration, of which the second argument is the
+// origin in error messages. build builds the model from the configuration and the class names and adds the parameters to params. ReadModel compares
+// these with the file's tensors before it allocates memory for them. Errors name the file.
+func ReadModel[C any](r *checkpoint.Reader, key string, parse func([]byte, string) (C, error), build func(c C, classes []string, params *Params) error) error {
 	path := r.Path()
 	text, ok, err := checkpoint.Config(r.Metadata(), key)
 	switch {
@@ -32,9 +27,13 @@ func ReadModel(r *checkpoint.Reader, key string, build func(d Description, param
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	params := NewShapesFor(len(r.Infos()))
-	if err := build(Description{text, path, classes}, params); err != nil {
+	config, err := parse([]byte(text), path)
+	if err != nil {
 		return err
+	}
+	params := NewShapesFor(len(r.Infos()))
+	if err := build(config, classes, params); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	report, err := params.Take(r)
 	if err != nil {

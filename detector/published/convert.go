@@ -104,42 +104,11 @@ func Convert(f *checkpoint.File, path, digest string, o Options) (*Conversion, e
 	if len(classes) != d.classes {
 		return nil, fmt.Errorf("%s: %d class names for a detector of %d classes", path, len(classes), d.classes)
 	}
-	m, err := detector.New(d.config, classes, 0)
+	m, err := detector.FromTensors(d.config, classes, d.tensors)
 	if err != nil {
 		return nil, fmt.Errorf("%s: as %s: %w", path, family.name, err)
 	}
-	if err := fill(m, d.tensors); err != nil {
-		return nil, fmt.Errorf("%s: as %s: %w", path, family.name, err)
-	}
 	return &Conversion{Model: m, Family: family.name, Notes: d.notes}, nil
-}
-
-// fill copies the tensors to the model's parameters.
-func fill(m *detector.Model, t tensors) error {
-	have := make([]checkpoint.Info, 0, len(t))
-	for _, name := range t.names() {
-		have = append(have, t[name].Info)
-	}
-	var want []checkpoint.Info
-	for _, p := range m.Params.All() {
-		want = append(want, checkpoint.Info{Name: p.Name, DType: checkpoint.F32, Shape: p.Shape})
-	}
-	report := checkpoint.Match(have, want)
-	if len(report.LeftOver) > 0 {
-		return fmt.Errorf("tensor %s does not belong to this network", report.LeftOver[0].Name)
-	}
-	if err := report.Err("the file"); err != nil {
-		return err
-	}
-	for _, p := range m.Params.All() {
-		if err := t[p.Name].CopyFloat32s(p.Data); err != nil {
-			return err
-		}
-		if err := p.Check(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // tensors are the tensors of a file by name.

@@ -37,7 +37,7 @@ func TestDetectron2Errors(t *testing.T) {
 		{"no deltas", func(f *checkpoint.File) { f.Tensors = without(f.Tensors, "roi_heads.box_predictor.bbox_pred.bias") }, "bbox_pred.bias is missing"},
 		{"masks", func(f *checkpoint.File) {
 			f.Tensors = append(f.Tensors, checkpoint.Float32Tensor("roi_heads.mask_head.deconv.weight", []int{1}, []float32{1}))
-		}, "roi_heads.mask_head.deconv.weight does not belong"},
+		}, `"roi_heads.mask_head.deconv.weight" does not belong`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := g.File()

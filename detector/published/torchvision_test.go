@@ -140,7 +140,7 @@ func TestConvertErrors(t *testing.T) {
 		{"missing", func(f *checkpoint.File) { f.Tensors = without(f.Tensors, "rpn.head.bbox_pred.bias") }, "rpn.head.bbox_pred.bias"},
 		{"unexpected", func(f *checkpoint.File) {
 			f.Tensors = append(f.Tensors, checkpoint.Float32Tensor("roi_heads.mask_head.weight", []int{1}, []float32{1}))
-		}, "tensor roi_heads.mask_head.weight does not belong"},
+		}, `"roi_heads.mask_head.weight" does not belong`},
 		{"no predictor", func(f *checkpoint.File) { f.Tensors = without(f.Tensors, "roi_heads.box_predictor.cls_score.weight") }, "cls_score.weight is missing"},
 		{"not finite", func(f *checkpoint.File) {
 			last := &f.Tensors[len(f.Tensors)-1]
