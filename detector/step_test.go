@@ -147,7 +147,6 @@ func TestVariantsLearn(t *testing.T) {
 		{"features of stage 2", 1, func(c *Config) {
 			c.FeatureStage, c.RPN.Anchors.Stride, c.Frozen.Norms = 2, 8, true
 		}},
-		{"pyramid", 1, pyramid},
 		{"pyramid, two images, one padded, trained norms", 2, func(c *Config) { pyramid(c); c.Frozen.Norms = false }},
 		{"pyramid with norms, two convolutions, softmax", 1, func(c *Config) {
 			pyramid(c)

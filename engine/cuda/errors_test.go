@@ -58,9 +58,9 @@ func onFakeLibraries(t *testing.T) {
 func TestEveryFailureIsSaid(t *testing.T) {
 	onFakeLibraries(t)
 	untilItWorks := func(call string, try func() error) (failures int) {
-		defer os.Unsetenv("SCALENET_DOUBLE_FAIL")
+		defer os.Unsetenv("SCALENET_FAKE_FAIL")
 		for n := 1; ; n++ {
-			os.Setenv("SCALENET_DOUBLE_FAIL", fmt.Sprintf("%s:%d", call, n))
+			os.Setenv("SCALENET_FAKE_FAIL", fmt.Sprintf("%s:%d", call, n))
 			err := try()
 			if err == nil {
 				return n - 1
@@ -149,7 +149,7 @@ func tryCase(d *Device, c optest.Case) (how string, err error) {
 func TestCapabilityDecidesOnBFloat16AndKernels(t *testing.T) {
 	onFakeLibraries(t)
 	for capability, missing := range map[string]string{"70": "this GPU has compute capability 7.0, bfloat16 needs 8.0", "90": ""} {
-		t.Setenv("SCALENET_DOUBLE_CAPABILITY", capability)
+		t.Setenv("SCALENET_FAKE_CAPABILITY", capability)
 		d, err := New(Options{TF32: true})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, d.Close()) })
@@ -170,7 +170,7 @@ func TestCapabilityDecidesOnBFloat16AndKernels(t *testing.T) {
 // cuDNN 9 has other numbers for the same refusals.
 func TestRefusalsOfCUDNN9(t *testing.T) {
 	onFakeLibraries(t)
-	t.Setenv("SCALENET_DOUBLE_CUDNN", "90100")
+	t.Setenv("SCALENET_FAKE_CUDNN", "90100")
 	d := newDevice(t)
 	how := map[string]string{
 		"ConvBlock/k3s1p1d1g1/2x5x4x5-9+bias+norm+residual+relu": "cuDNN with bias and activation, algorithm 0",
@@ -244,22 +244,22 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 	_, err = d.Alloc(-1)
 	assert.ErrorContains(t, err, "allocation of -1 bytes")
 
-	t.Setenv("SCALENET_DOUBLE_MEMORY_MB", "128")
+	t.Setenv("SCALENET_FAKE_MEMORY_MB", "128")
 	_, err = d.Alloc(100 << 20)
 	assert.ErrorContains(t, err, "cuda: no memory for 100 MB on GPU 0: ")
 	assert.ErrorContains(t, err, " of its 128 MB are free")
 
 	k := compile(t, d, nn.ReLU{}, x, x)
-	t.Setenv("SCALENET_DOUBLE_FAIL", "cuLaunchKernel")
+	t.Setenv("SCALENET_FAKE_FAIL", "cuLaunchKernel")
 	assert.EqualError(t, d.Do(k.Run), "cuda: kernel relu_f32: the GPU failed (LaunchFailed): the program must be started anew")
-	t.Setenv("SCALENET_DOUBLE_FAIL", "cuMemcpyDtoHAsync_v2")
+	t.Setenv("SCALENET_FAKE_FAIL", "cuMemcpyDtoHAsync_v2")
 	assert.ErrorContains(t, d.Read(make([]float32, 2), x.Mem), "cuda: read: the GPU failed (LaunchFailed)")
-	t.Setenv("SCALENET_DOUBLE_FAIL", "cuMemcpyHtoDAsync_v2")
+	t.Setenv("SCALENET_FAKE_FAIL", "cuMemcpyHtoDAsync_v2")
 	assert.ErrorContains(t, d.Write(x.Mem, []float32{1}), "cuda: write: the GPU failed (LaunchFailed)")
-	t.Setenv("SCALENET_DOUBLE_FAIL", "cublasGemmEx")
+	t.Setenv("SCALENET_FAKE_FAIL", "cublasGemmEx")
 	linear := compile(t, d, nn.Linear{}, alloc(t, d, engine.Float32, nil, 1, 1), alloc(t, d, engine.Float32, nil, 1, 2), alloc(t, d, engine.Float32, nil, 1, 2))
 	assert.EqualError(t, d.Do(linear.Run), "cuda: cublasGemmEx: error 13 of cuBLAS")
-	t.Setenv("SCALENET_DOUBLE_FAIL", "")
+	t.Setenv("SCALENET_FAKE_FAIL", "")
 
 	k.Close()
 	assert.ErrorContains(t, d.Do(k.Run), "kernel used after it was closed")

@@ -30,7 +30,7 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 		{"cuda: the driver does not compile the kernels for compute capability 8.0", "FAIL", "cuModuleLoadData"},
 	} {
 		t.Run(c.set+"="+c.to, func(t *testing.T) {
-			t.Setenv("SCALENET_DOUBLE_"+c.set, c.to)
+			t.Setenv("SCALENET_FAKE_"+c.set, c.to)
 			_, err := New(Options{})
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "\n")
@@ -65,9 +65,9 @@ func TestNoDriver(t *testing.T) {
 	}
 	for want, env := range map[string][]string{
 		"<cuda: no NVIDIA driver on this machine (libcuda.so.1: ":                   {"SCALENET_OPEN=device", "LD_LIBRARY_PATH="},
-		"<cuda: the NVIDIA driver finds no GPU>":                                    {"SCALENET_OPEN=device", "LD_LIBRARY_PATH=" + libraries, "SCALENET_DOUBLE_NO_DEVICE=1"},
+		"<cuda: the NVIDIA driver finds no GPU>":                                    {"SCALENET_OPEN=device", "LD_LIBRARY_PATH=" + libraries, "SCALENET_FAKE_NO_DEVICE=1"},
 		"<cuda: utilisation of GPU 0: no NVML on this machine (libnvidia-ml.so.1: ": {"SCALENET_OPEN=utilization", "LD_LIBRARY_PATH=" + withoutNVML},
-		"<cuda: utilisation of GPU 0: nvmlInit: Unknown Error>":                     {"SCALENET_OPEN=utilization", "LD_LIBRARY_PATH=" + libraries, "SCALENET_DOUBLE_FAIL=nvmlInit_v2"},
+		"<cuda: utilisation of GPU 0: nvmlInit: Unknown Error>":                     {"SCALENET_OPEN=utilization", "LD_LIBRARY_PATH=" + libraries, "SCALENET_FAKE_FAIL=nvmlInit_v2"},
 	} {
 		child := exec.Command(self, "-test.run=^TestNoDriver$")
 		child.Env = env
@@ -90,7 +90,7 @@ func TestMemory(t *testing.T) {
 	assert.ErrorContains(t, err, "cuda: no GPU 99")
 	onFakeLibraries(t)
 	for _, call := range []string{"cuDevicePrimaryCtxRetain", "cuCtxSetCurrent:1", "cuMemGetInfo_v2"} {
-		t.Setenv("SCALENET_DOUBLE_FAIL", call)
+		t.Setenv("SCALENET_FAKE_FAIL", call)
 		_, err = Memory(0)
 		assert.Error(t, err, call)
 	}
@@ -99,7 +99,7 @@ func TestMemory(t *testing.T) {
 // What NVML knows is told, whose number it has; what it does not is an error that says why.
 func TestUtilization(t *testing.T) {
 	onFakeLibraries(t)
-	t.Setenv("SCALENET_DOUBLE_UTILIZATION", "62")
+	t.Setenv("SCALENET_FAKE_UTILIZATION", "62")
 	share, err := Utilization(0)
 	require.NoError(t, err)
 	assert.Equal(t, 0.62, share)
@@ -110,7 +110,7 @@ func TestUtilization(t *testing.T) {
 		"nvmlDeviceGetHandleByPciBusId_v2": "nvmlDeviceGetHandleByPciBusId: Not Found",
 		"nvmlDeviceGetUtilizationRates":    "nvmlDeviceGetUtilizationRates: Not Supported",
 	} {
-		t.Setenv("SCALENET_DOUBLE_FAIL", call)
+		t.Setenv("SCALENET_FAKE_FAIL", call)
 		_, err := Utilization(0)
 		assert.EqualError(t, err, "cuda: utilisation of GPU 0: "+want)
 	}

@@ -40,7 +40,7 @@ func TestRecordedPlan(t *testing.T) {
 				require.NoError(t, plan.Read(mean, got))
 				return got
 			}
-			t.Setenv("SCALENET_DOUBLE_FAIL", refused)
+			t.Setenv("SCALENET_FAKE_FAIL", refused)
 			first := run(1)
 			for range 3 {
 				require.Equal(t, first, run(1))

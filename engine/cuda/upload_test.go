@@ -137,12 +137,12 @@ func TestEveryFailureOfUploadsIsSaid(t *testing.T) {
 			d, err := New(Options{})
 			require.NoError(t, err)
 			u := newUploading(t, d, 4)
-			os.Setenv("SCALENET_DOUBLE_FAIL", fmt.Sprintf("%s:%d", call, n))
+			os.Setenv("SCALENET_FAKE_FAIL", fmt.Sprintf("%s:%d", call, n))
 			_, wait, err := u.start(7)
 			if err == nil {
 				err = wait()
 			}
-			os.Unsetenv("SCALENET_DOUBLE_FAIL")
+			os.Unsetenv("SCALENET_FAKE_FAIL")
 			u.plan.Close()
 			require.NoError(t, d.Close())
 			if err == nil {

@@ -23,7 +23,7 @@ void fail(const char *format, ...) {
 }
 
 long setting(const char *name, long otherwise) {
-	const char *value = getenv((std::string("SCALENET_DOUBLE_") + name).c_str());
+	const char *value = getenv((std::string("SCALENET_FAKE_") + name).c_str());
 	return value && *value ? atol(value) : otherwise;
 }
 
@@ -33,7 +33,7 @@ bool wanted_to_fail(const char *call) {
 	LOCKED;
 	static std::string wanted;
 	static long seen;
-	const char *now = getenv("SCALENET_DOUBLE_FAIL");
+	const char *now = getenv("SCALENET_FAKE_FAIL");
 	if (!now) now = "";
 	if (wanted != now) wanted = now, seen = 0;
 	size_t colon = wanted.find(':');

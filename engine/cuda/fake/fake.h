@@ -22,10 +22,10 @@
 
 [[noreturn]] void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-// A number that a test has set in the environment, as SCALENET_DOUBLE_<NAME>.
+// A number that a test has set in the environment, as SCALENET_FAKE_<NAME>.
 long setting(const char *name, long otherwise);
 
-// Whether the test wants this call to fail: SCALENET_DOUBLE_FAIL is the call's name, or name:n for
+// Whether the test wants this call to fail: SCALENET_FAKE_FAIL is the call's name, or name:n for
 // the n-th from when it is set.
 bool wanted_to_fail(const char *call);
 

@@ -1,4 +1,4 @@
-// libnvidia-ml: how busy the GPU is, as SCALENET_DOUBLE_UTILIZATION says.
+// libnvidia-ml: how busy the GPU is, as SCALENET_FAKE_UTILIZATION says.
 #include "fake.h"
 
 #include <cstring>
