@@ -3,23 +3,17 @@
     python mmdetection.py        # torch 2.15, mmdet 3.3.0, mmengine 0.10.7, mmcv-lite 2.1.0
 
 Of mmcv, whose operations have to be compiled, RoIAlign and NMS are replaced by torchvision's. Weights and pictures are those of torchvision.py:
-scale, offset and a seed, and for a few small tensors the values. Images are resized by mmdetection's Resize, to SIZE to be quick. Everything is in
+scale, offset and a seed, and for a few small tensors the values. Images are resized by mmdetection's Resize. Everything is in
 float32, as the model runs.
 """
-import importlib.util
 import math
 import sys
 import types
 import warnings
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.dont_write_bytecode = True
 warnings.filterwarnings("ignore")
-source = (HERE / "torchvision.py").read_text().replace("\nmain()\n", "\n")
-golden = importlib.util.module_from_spec(importlib.util.spec_from_loader("golden", loader=None))
-golden.__file__ = str(HERE / "torchvision.py")
-exec(compile(source, golden.__file__, "exec"), golden.__dict__)  # takes this folder out of sys.path
+from calibrated import SIZE, Calibrated, golden  # noqa: E402  (takes this folder out of sys.path)
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
@@ -60,45 +54,33 @@ from mmdet.utils import register_all_modules  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 
 register_all_modules()
-SIZE = 256, 427
-PICTURES = (320, 240), (150, 230), (97, 61)
-SEED = "mmdetection."
 
 
-def role(name, t):
-    """Scale and offset of a tensor."""
-    if name.endswith("running_var"):
-        return 0.5, 1.25
-    if name.endswith("running_mean"):
-        return 0.2, 0
-    if ".bn" in name and name.endswith("weight") or "downsample.1.weight" in name:
-        return (0.1, 0.35) if ".bn3." in name else (0.2, 1)
-    if name.endswith("bias"):
-        return 0.1, 0
-    return golden.rounded(math.sqrt((6 if name.startswith("backbone") else 3) / t[0].numel())), 0
+class MMDetection(Calibrated):
+    seed = "mmdetection."
+    layers = "rpn_head.rpn_cls", "rpn_head.rpn_reg", "roi_head.bbox_head.fc_cls", "roi_head.bbox_head.fc_reg"
 
-
-class Golden:
     def __init__(self, config):
         cfg = Config.fromfile(str(Path(mmdet.__file__).parent / ".mim" / "configs" / "faster_rcnn" / config))
         cfg.model.backbone.init_cfg = None
-        self.model, self.tensors, self.seen = MODELS.build(cfg.model).eval(), {}, []
+        model = MODELS.build(cfg.model)
         self.resize = TRANSFORMS.build({"type": "Resize", "scale": SIZE[::-1], "keep_ratio": True})
-        for name, t in self.state().items():
-            self.set(name, *role(name, t))
-        self.model.rpn_head.register_forward_hook(lambda m, x, y: self.seen.append(y))
-        self.model.roi_head.bbox_head.register_forward_hook(lambda m, x, y: self.seen.append(y))
+        super().__init__(model, model.rpn_head, model.roi_head.bbox_head)
+
+    def role(self, name, t):
+        """Scale and offset of a tensor."""
+        if name.endswith("running_var"):
+            return 0.5, 1.25
+        if name.endswith("running_mean"):
+            return 0.2, 0
+        if ".bn" in name and name.endswith("weight") or "downsample.1.weight" in name:
+            return (0.1, 0.35) if ".bn3." in name else (0.2, 1)
+        if name.endswith("bias"):
+            return 0.1, 0
+        return golden.rounded(math.sqrt((6 if name.startswith("backbone") else 3) / t[0].numel())), 0
 
     def state(self):
         return {n: t for n, t in self.model.state_dict().items() if not n.endswith("num_batches_tracked")}
-
-    def set(self, name, scale, offset=0.0):
-        with torch.no_grad():
-            self.state()[name].copy_(golden.parameter(SEED + name, tuple(self.state()[name].shape), scale, offset))
-        self.tensors[name] = {"scale": scale, "offset": offset}
-
-    def factor(self, name, f):
-        self.set(name, golden.rounded(self.tensors[name]["scale"] * f))
 
     def run(self, size):
         data = self.resize({"img": np.ascontiguousarray(golden.picture(*size)[:, :, ::-1])})
@@ -108,32 +90,9 @@ class Golden:
         with torch.no_grad():
             return self.model.test_step({"inputs": [image], "data_samples": [sample]})[0].pred_instances
 
-    def calibrate(self):
-        """Spreads objectness, deltas and scores: the logits of the first picture have mean 0 by class, and the background is 4 higher."""
-        self.run(PICTURES[0])
-        for name, part, goal in (("rpn_cls", 0, 1.5), ("rpn_reg", 1, 0.3)):
-            self.factor(f"rpn_head.{name}.weight", goal / torch.cat([v.flatten() for v in self.seen[0][part]]).std().item())
-        self.run(PICTURES[0])
-        logits, deltas = self.seen[1]
-        self.factor("roi_head.bbox_head.fc_cls.weight", 2 / (logits - logits.mean(0)).std().item())
-        self.factor("roi_head.bbox_head.fc_reg.weight", 1 / deltas.std().item())
-        self.run(PICTURES[0])
-        name = "roi_head.bbox_head.fc_cls.bias"
-        bias = self.state()[name]
-        with torch.no_grad():
-            bias.sub_(self.seen[1][0].mean(0))
-            bias[-1] += 4
-        self.tensors[name] = {"scale": 0, "offset": 0, "values": bias.tolist()}
-
-    def detections(self):
-        found = [self.run(s) for s in PICTURES]
-        return [{"width": s[0], "height": s[1], "boxes": r.bboxes.tolist(), "scores": r.scores.tolist(), "labels": (r.labels + 1).tolist()} for s, r in zip(PICTURES, found)]
+    def result(self, r):
+        return {"boxes": r.bboxes.tolist(), "scores": r.scores.tolist(), "labels": (r.labels + 1).tolist()}
 
 
-for name, config in (("pytorch", "faster-rcnn_r50_fpn_1x_coco.py"), ("caffe", "faster-rcnn_r50-caffe_fpn_1x_coco.py")):
-    g = Golden(config)
-    g.calibrate()
-    images = g.detections()
-    print(name, [(len(i["scores"]), i["scores"][:2], len(set(i["labels"]))) for i in images])
-    tensors = [{"name": n, "shape": list(t.shape), **g.tensors[n]} for n, t in g.state().items()]
-    golden.write(HERE / f"mmdetection_{name}.json.gz", {"model": config, "seed": SEED, "size": SIZE, "tensors": tensors, "images": images})
+for style, config in (("pytorch", "faster-rcnn_r50_fpn_1x_coco.py"), ("caffe", "faster-rcnn_r50-caffe_fpn_1x_coco.py")):
+    MMDetection(config).write("mmdetection_" + style, config)
