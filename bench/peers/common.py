@@ -70,6 +70,36 @@ def cache():
     return p
 
 
+def serve_detector(torch, a, model):
+    """Serves detection (a.mode 'infer') or a training step ('train') of a torchvision detector on a random image with eight objects. BatchNorms are
+    not trained."""
+    model = model.to(a.device)
+    image = torch.rand(3, a.height, a.width)
+    corner = torch.rand(8, 2) * torch.tensor([a.width * 0.6, a.height * 0.6])
+    target = {'boxes': torch.cat([corner, corner + 20 + torch.rand(8, 2) * torch.tensor([a.width * 0.35, a.height * 0.35])], 1),
+              'labels': torch.arange(1, 9)}
+
+    def infer():
+        with torch.inference_mode(), precision(torch, a.dtype, a.device):
+            model([image.to(a.device)])
+        finish(torch, a.device)
+
+    def train():
+        sgd.zero_grad(set_to_none=True)
+        with precision(torch, a.dtype, a.device):
+            loss = sum(model([image.to(a.device)], [{k: v.to(a.device) for k, v in target.items()}]).values())
+        loss.backward()
+        sgd.step()
+        finish(torch, a.device)
+
+    model.train(a.mode == 'train')
+    for m in model.modules():
+        if isinstance(m, torch.nn.BatchNorm2d):
+            m.eval()
+    sgd = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 1e-3, 0.9, weight_decay=1e-4)
+    serve(train if a.mode == 'train' else infer, a.seconds, torch.__version__)
+
+
 def resident_mb():
     with open('/proc/self/status') as f:
         return next(int(line.split()[1]) for line in f if line.startswith('VmRSS:')) / 1024

@@ -23,34 +23,4 @@ for m in model.modules():
 for part in 'conv1', 'layer1':  # as with trainable_backbone_layers=3
     if hasattr(model.backbone.body, part):
         getattr(model.backbone.body, part).requires_grad_(False)
-model = model.to(memory_format=torch.channels_last).to(a.device)
-image = torch.rand(3, a.height, a.width)
-corner = torch.rand(8, 2) * torch.tensor([a.width * 0.6, a.height * 0.6])
-target = {'boxes': torch.cat([corner, corner + 20 + torch.rand(8, 2) * torch.tensor([a.width * 0.35, a.height * 0.35])], 1),
-          'labels': torch.arange(1, 9)}
-
-
-def infer():
-    with torch.inference_mode(), common.precision(torch, a.dtype, a.device):
-        model([image.to(a.device)])
-    common.finish(torch, a.device)
-
-
-def train():
-    sgd.zero_grad(set_to_none=True)
-    with common.precision(torch, a.dtype, a.device):
-        loss = sum(model([image.to(a.device)], [{k: v.to(a.device) for k, v in target.items()}]).values())
-    loss.backward()
-    sgd.step()
-    common.finish(torch, a.device)
-
-
-if a.mode == 'train':
-    model.train()
-    for m in model.modules():
-        if isinstance(m, torch.nn.BatchNorm2d):
-            m.eval()
-    sgd = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 1e-3, 0.9, weight_decay=1e-4)
-else:
-    model.eval()
-common.serve(train if a.mode == 'train' else infer, a.seconds, torch.__version__)
+common.serve_detector(torch, a, model.to(memory_format=torch.channels_last))
