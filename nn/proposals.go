@@ -24,8 +24,8 @@ type Proposals struct {
 	MinScore float64 // minimum of the logits' sigmoid
 }
 
-// columns is the length of a row of the output.
-func (p Proposals) columns() int {
+// Columns returns the length of a row of the output.
+func (p Proposals) Columns() int {
 	if p.Scored {
 		return 6
 	}
@@ -81,7 +81,7 @@ func (p Proposals) OutShape(in []Shape) (Shape, error) {
 	if !(p.MinScore >= 0 && p.MinScore < 1) {
 		return nil, fmt.Errorf("minimum score %g: must be at least 0 and below 1", p.MinScore)
 	}
-	return Shape{n * p.Rows, p.columns()}, cmp.Or(
+	return Shape{n * p.Rows, p.Columns()}, cmp.Or(
 		wantShape("objectness", in[0], n, h, w, p.Logits()),
 		wantShape("deltas", in[1], n, h, w, 4*p.PerCell),
 		wantShape("anchors", in[2], h*w*p.PerCell, 4),
@@ -114,7 +114,7 @@ func (p Proposals) Fill(objectness, deltas, anchors, limits, regions []float32) 
 		if !p.Scored {
 			logits = nil
 		}
-		fillRows(part(regions, i, n), p.columns(), i, boxes, logits)
+		fillRows(part(regions, i, n), p.Columns(), i, boxes, logits)
 	}
 }
 

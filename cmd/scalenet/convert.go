@@ -80,14 +80,11 @@ func (o *convertOptions) convert(in, out string, report io.Writer) error {
 			return fmt.Errorf("--dtype: %w", err)
 		}
 	}
-	file, notes, err := checkpoint.LoadAny(in, o.from.options()...)
-	if err != nil {
-		return err
-	}
 	if err := o.published.check(); err != nil {
 		return err
 	}
-	if file, err = o.published.convert(file, in, report); err != nil {
+	file, notes, err := o.read(in, report)
+	if err != nil {
 		return err
 	}
 	if o.like != "" {
@@ -126,6 +123,20 @@ func (o *convertOptions) convert(in, out string, report io.Writer) error {
 	}
 	fmt.Fprintf(report, "%s: %d tensors with %d elements, %d bytes\n", out, len(file.Tensors), elements, stat.Size())
 	return nil
+}
+
+// read reads in, as a model or for torchvision if it is a detector.
+func (o *convertOptions) read(in string, report io.Writer) (*checkpoint.File, checkpoint.Notes, error) {
+	if o.published.to != "" {
+		file, err := o.published.export(in, report, o.from.options()...)
+		return file, checkpoint.Notes{}, err
+	}
+	file, notes, err := checkpoint.LoadAny(in, o.from.options()...)
+	if err != nil {
+		return nil, notes, err
+	}
+	file, err = o.published.convert(file, in, report)
+	return file, notes, err
 }
 
 // matchLike compares the tensors of file with those of the checkpoint like. It

@@ -48,9 +48,6 @@ func (o *publishedOptions) check() error {
 
 // convert returns the file of the model that a published detector becomes; any other file unchanged.
 func (o *publishedOptions) convert(file *checkpoint.File, in string, report io.Writer) (*checkpoint.File, error) {
-	if o.to != "" {
-		return o.export(in, report)
-	}
 	if o.family == noFamily || o.family == "" && !published.Recognised(file) {
 		if o.classes != "" || !math.IsNaN(o.eps) {
 			return nil, fmt.Errorf("%s: not a published detector, so --classes and --eps must not be given", in)
@@ -81,8 +78,8 @@ func (o *publishedOptions) convert(file *checkpoint.File, in string, report io.W
 }
 
 // export returns the state dict of the detector in for torchvision.
-func (o *publishedOptions) export(in string, report io.Writer) (*checkpoint.File, error) {
-	m, err := detector.Load(in)
+func (o *publishedOptions) export(in string, report io.Writer, options ...checkpoint.Option) (*checkpoint.File, error) {
+	m, err := detector.Load(in, options...)
 	if err != nil {
 		return nil, err
 	}

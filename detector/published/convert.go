@@ -85,7 +85,7 @@ func recognise(t tensors, file, name string) (family, error) {
 		strings.Join(Families(), ", "), strings.Join(names[:min(4, len(names))], ", "))
 }
 
-// Convert converts a state dict that was read from path, whose SHA-256 is digest. Tensors that are missing, left over or of another shape are errors
+// Convert converts a state dict that was read from path, whose SHA-256 is digest. Tensors that are missing, unexpected or of another shape are errors
 // that name the first of them.
 func Convert(f *checkpoint.File, path, digest string, o Options) (*Conversion, error) {
 	t := tensorsOf(f)
@@ -162,4 +162,26 @@ func (t tensors) count(format string) (n int) {
 		n++
 	}
 	return n
+}
+
+// resNetOf returns the name of the ResNet by the number of blocks of its third stage, whose names have the given prefix.
+func resNetOf(t tensors, stage string) (string, error) {
+	networks := map[int]string{6: "resnet50", 23: "resnet101", 36: "resnet152"}
+	blocks := t.count(stage + "%d.conv1.weight")
+	if networks[blocks] == "" {
+		return "", fmt.Errorf("%d blocks in %s: want 6 (ResNet-50), 23 (ResNet-101) or 36 (ResNet-152)", blocks, strings.TrimSuffix(stage, "."))
+	}
+	if x := t[stage+"0.conv2.weight"]; len(x.Shape) != 4 || x.Shape[1] != 256 {
+		return "", fmt.Errorf("tensor %s0.conv2.weight has shape %v: want 256 input channels, as a ResNet without groups has", stage, x.Shape)
+	}
+	return networks[blocks], nil
+}
+
+// classesOf returns the number of classes, without background, of the box predictor whose layer for scores has the given name.
+func classesOf(t tensors, scores string) (int, error) {
+	x, ok := t[scores+".weight"]
+	if !ok || len(x.Shape) != 2 || x.Shape[0] < 2 {
+		return 0, fmt.Errorf("%s.weight is missing or has no rows for classes", scores)
+	}
+	return x.Shape[0] - 1, nil
 }

@@ -101,19 +101,6 @@ func fromDetectron2C4(t tensors, _ source) (d draft, err error) {
 	return d, nil
 }
 
-// resNetOf returns the name of the ResNet by the number of blocks of its third stage, whose names have the given prefix.
-func resNetOf(t tensors, stage string) (string, error) {
-	networks := map[int]string{6: "resnet50", 23: "resnet101", 36: "resnet152"}
-	blocks := t.count(stage + "%d.conv1.weight")
-	if networks[blocks] == "" {
-		return "", fmt.Errorf("%d blocks in %s: want 6 (ResNet-50), 23 (ResNet-101) or 36 (ResNet-152)", blocks, strings.TrimSuffix(stage, "."))
-	}
-	if x := t[stage+"0.conv2.weight"]; len(x.Shape) != 4 || x.Shape[1] != 256 {
-		return "", fmt.Errorf("tensor %s0.conv2.weight has shape %v: want 256 input channels, as a ResNet without groups has", stage, x.Shape)
-	}
-	return networks[blocks], nil
-}
-
 // fromDetectron2 renames the tensors, whose ResNet has the given prefix, and moves the background to the front.
 func (d *draft) fromDetectron2(t tensors, prefix string) error {
 	delete(t, "pixel_mean")
@@ -133,11 +120,9 @@ func (d *draft) fromDetectron2(t tensors, prefix string) error {
 // backgroundFirst renames the tensors. The background is the last class of the layer called scores and has no rows in the layer called deltas; it becomes the
 // first class of both.
 func (d *draft) backgroundFirst(t tensors, scores, deltas string, rename func(string) string) (err error) {
-	x, ok := t[scores+".weight"]
-	if !ok || len(x.Shape) != 2 || x.Shape[0] < 2 {
-		return fmt.Errorf("%s.weight is missing or has no rows for classes", scores)
+	if d.classes, err = classesOf(t, scores); err != nil {
+		return err
 	}
-	d.classes = x.Shape[0] - 1
 	if d.tensors, err = t.renamed(rename); err != nil {
 		return err
 	}

@@ -64,12 +64,11 @@ func torchvisionConfig(network string, stages []int, stride int) detector.Config
 
 // fromResNet converts fasterrcnn_resnet50_fpn and _v2, also with a deeper ResNet.
 func fromResNet(t tensors, s source) (d draft, err error) {
-	networks := map[int]string{6: "resnet50", 23: "resnet101", 36: "resnet152"}
-	blocks := t.count("backbone.body.layer3.%d.conv1.weight")
-	if networks[blocks] == "" {
-		return d, fmt.Errorf("%d blocks in backbone.body.layer3: want 6 (ResNet-50), 23 (ResNet-101) or 36 (ResNet-152)", blocks)
+	network, err := resNetOf(t, "backbone.body.layer3.")
+	if err != nil {
+		return d, err
 	}
-	d.config = torchvisionConfig(networks[blocks], []int{1, 2, 3, 4}, 4)
+	d.config = torchvisionConfig(network, []int{1, 2, 3, 4}, 4)
 	d.config.RPN.Anchors.SizePerLevel = true
 	return d, d.fromTorchvision(t, s, false)
 }
@@ -92,11 +91,9 @@ func fromMobileNet320(t tensors, s source) (draft, error) {
 
 // fromTorchvision sets the parts of the draft that the tensors tell: classes, norms, depths of the heads.
 func (d *draft) fromTorchvision(t tensors, s source, mobile bool) (err error) {
-	scores, ok := t["roi_heads.box_predictor.cls_score.weight"]
-	if !ok || len(scores.Shape) != 2 || scores.Shape[0] < 2 {
-		return fmt.Errorf("roi_heads.box_predictor.cls_score.weight is missing or has no rows for classes")
+	if d.classes, err = classesOf(t, "roi_heads.box_predictor.cls_score"); err != nil {
+		return err
 	}
-	d.classes = scores.Shape[0] - 1
 	c := &d.config
 	c.Frozen.Norms = !s.trained
 	c.Neck.Norm = t.has("backbone.fpn.inner_blocks.0.1.weight")
@@ -132,11 +129,11 @@ func (d *draft) fromTorchvision(t tensors, s source, mobile bool) (err error) {
 	return d.tensors.toChannelsLast("roi_heads.box_head.fc1.weight", c.RoI.Align.Size)
 }
 
-// legacyBlock matches names of the pyramid before torchvision 0.13, which have no number of the layer in the block.
-var legacyBlock = regexp.MustCompile(`^(fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$`)
+// unnumberedLayer matches the names of the pyramid's convolutions before torchvision 0.13: fpn.inner_blocks.0.weight, now fpn.inner_blocks.0.0.weight.
+var unnumberedLayer = regexp.MustCompile(`^(fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$`)
 
 func fpnName(name string) string {
-	return legacyBlock.ReplaceAllString(strings.TrimPrefix(name, "backbone."), "$1.0.$2")
+	return unnumberedLayer.ReplaceAllString(strings.TrimPrefix(name, "backbone."), "$1.0.$2")
 }
 
 // rpnName renames rpn.head.conv.I.0.weight, before torchvision 0.13 rpn.head.conv.weight.

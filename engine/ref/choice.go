@@ -8,11 +8,7 @@ func choice(op nn.Op) (operation, bool) {
 	switch op := op.(type) {
 	case nn.Proposals:
 		return of(func(in []array) array {
-			columns := 5
-			if op.Scored {
-				columns = 6
-			}
-			y := zeros(in[0].shape[0]*op.Rows, columns)
+			y := zeros(in[0].shape[0]*op.Rows, op.Columns())
 			return chosen(y, func(out []float32) { op.Fill(singles(in[0]), singles(in[1]), singles(in[2]), singles(in[3]), out) })
 		}), true
 	case nn.TopProposals:
