@@ -142,3 +142,13 @@ func (s imageSize) String() string {
 func pyTorch(script string, args ...string) Peer {
 	return Peer{Name: "PyTorch", Args: append([]string{script, "--engine", "torch"}, args...)}
 }
+
+// openVINO returns the OpenVINO baseline of a script.
+func openVINO(script string, args ...string) Peer {
+	return Peer{Name: "OpenVINO", Args: append([]string{script, "--engine", "openvino"}, args...)}
+}
+
+// onnxRuntime returns the ONNX Runtime baseline of a script. On the CPU it has no bfloat16.
+func onnxRuntime(script string, args ...string) Peer {
+	return Peer{Name: "ONNX Runtime", Args: append([]string{script, "--engine", "onnxruntime"}, args...)}
+}

@@ -27,12 +27,12 @@ func classifierCase(network string, batch int, size imageSize, typ engine.DType)
 		start:    func(dev engine.Device) (*subject, error) { return startClassifier(dev, network, batch, size, typ) },
 		Peers: []Peer{
 			pyTorch("classifier.py", args...),
-			{Name: "OpenVINO", Args: append([]string{"classifier.py", "--engine", "openvino"}, args...)},
+			openVINO("classifier.py", args...),
 		},
 		Goals: []Goal{{Peer: "OpenVINO", Ratio: 1.05}, {Peer: "PyTorch", Ratio: 1, Memory: true}},
 	}
 	if typ == engine.Float32 { // ONNX Runtime has no bfloat16 on the CPU
-		c.Peers = append(c.Peers, Peer{Name: "ONNX Runtime", Args: append([]string{"classifier.py", "--engine", "onnxruntime"}, args...)})
+		c.Peers = append(c.Peers, onnxRuntime("classifier.py", args...))
 		c.Goals = append(c.Goals, Goal{Peer: "ONNX Runtime", Ratio: 0.9})
 	}
 	if network != "scalenet50" {

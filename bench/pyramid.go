@@ -10,21 +10,26 @@ import (
 	"scalenet/train"
 )
 
-// pyramidCase times a detector with a feature pyramid. The baseline is torchvision's detector of the same shape, or for ScaleNet-50, which it does not have, that of
-// ResNet-50.
+// pyramidCase times a detector with a feature pyramid. The baselines run torchvision's detector of the same shape, or for ScaleNet-50, which torchvision does not
+// have, that of ResNet-50.
 func pyramidCase(network string, typ engine.DType) Case {
-	model, ratio := "fasterrcnn_resnet50_fpn", 0.65
+	model, toPyTorch, toOpenVINO := "fasterrcnn_resnet50_fpn", 0.65, 0.75
 	if network == "mobilenet_v3_large" {
-		model, ratio = "fasterrcnn_mobilenet_v3_large_320_fpn", 1
+		model, toPyTorch, toOpenVINO = "fasterrcnn_mobilenet_v3_large_320_fpn", 1, 0.8
 	}
-	return Case{
+	args := []string{"--mode", "infer", "--model", model, "--dtype", typ.String()}
+	c := Case{
 		Name:     "fpn-" + network + "-" + typ.String(),
 		About:    fmt.Sprintf("Faster R-CNN with a pyramid on %s, image of %dx%d, %s", network, image.H, image.W, typ),
 		Features: typ,
 		start:    func(dev engine.Device) (*subject, error) { return startPyramid(dev, network, typ) },
-		Peers:    []Peer{pyTorch("pyramid.py", "--mode", "infer", "--model", model, "--dtype", typ.String())},
-		Goals:    []Goal{{Peer: "PyTorch", Ratio: ratio}, {Peer: "PyTorch", Ratio: 1, Memory: true}},
+		Peers:    []Peer{pyTorch("pyramid.py", args...), openVINO("pyramid.py", args...)},
+		Goals:    []Goal{{Peer: "PyTorch", Ratio: toPyTorch}, {Peer: "OpenVINO", Ratio: toOpenVINO}, {Peer: "PyTorch", Ratio: 1, Memory: true}},
 	}
+	if typ == engine.Float32 {
+		c.Peers = append(c.Peers, onnxRuntime("pyramid.py", args...))
+	}
+	return c
 }
 
 func pyramidTrainingCase(precision train.Precision) Case {

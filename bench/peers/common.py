@@ -2,6 +2,7 @@
 import argparse
 import json
 import os
+import subprocess
 import sys
 import time
 import warnings
@@ -49,6 +50,24 @@ def network(torch, name):
     return net.to(memory_format=torch.channels_last)
 
 
+def pyramid(torch, name):
+    """Builds torchvision's Faster R-CNN of this name with random weights and channels-last memory: resnet50_fpn at 600/1000, mobilenet's 320 as it is."""
+    import torchvision
+    sizes = {} if '320' in name else {'min_size': 600, 'max_size': 1000}
+    model = getattr(torchvision.models.detection, name)(weights=None, weights_backbone=None, num_classes=91, **sizes)
+    with torch.no_grad():  # BatchNorm statistics that keep the activations of random weights of order one
+        model.backbone.body.train()
+        for _ in range(2):
+            model.backbone.body(torch.randn(2, 3, 224, 224))
+    for m in model.modules():
+        if isinstance(m, torch.nn.BatchNorm2d):
+            m.requires_grad_(False)
+    for part in 'conv1', 'layer1':  # as with trainable_backbone_layers=3
+        if hasattr(model.backbone.body, part):
+            getattr(model.backbone.body, part).requires_grad_(False)
+    return model.to(memory_format=torch.channels_last)
+
+
 def precision(torch, dtype, device='cpu'):
     return torch.autocast(device.partition(':')[0], dtype=element(torch, dtype), enabled=dtype != 'f32')
 
@@ -68,6 +87,41 @@ def cache():
     p = Path(os.environ.get('XDG_CACHE_HOME', Path.home() / '.cache')) / 'scalenet' / 'peers'
     p.mkdir(parents=True, exist_ok=True)
     return p
+
+
+def onnx(a):
+    """Path of the ONNX file of a.model, exported in a separate process so that PyTorch's memory is not counted."""
+    path = cache() / f'{a.model}-{a.height}x{a.width}.onnx'
+    if not path.exists():
+        part = path.with_suffix('.part')
+        subprocess.run([sys.executable, Path(__file__).with_name('export_onnx.py'), a.model, str(a.height), str(a.width), part],
+                       check=True, stdout=sys.stderr)
+        part.rename(path)
+    return path
+
+
+def onnxruntime(a, x):
+    """Returns a function that runs a.model on x in ONNX Runtime, and its version."""
+    import onnxruntime
+    if a.dtype != 'f32':
+        sys.exit('ONNX Runtime runs f32 only')
+    o = onnxruntime.SessionOptions()
+    o.intra_op_num_threads, o.inter_op_num_threads = a.threads, 1
+    o.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    session = onnxruntime.InferenceSession(onnx(a), o, providers=['CPUExecutionProvider'])
+    feed = {session.get_inputs()[0].name: x}
+    return lambda: session.run(None, feed), onnxruntime.__version__
+
+
+def openvino(a, x):
+    """Returns a function that runs a.model on x in OpenVINO, and its version."""
+    import openvino
+    core = openvino.Core()
+    model = core.compile_model(core.read_model(onnx(a)), 'CPU', {
+        'INFERENCE_NUM_THREADS': a.threads, 'PERFORMANCE_HINT': 'LATENCY', 'NUM_STREAMS': '1',
+        'INFERENCE_PRECISION_HINT': a.dtype})
+    request = model.create_infer_request()
+    return lambda: request.infer({0: x}, share_inputs=True, share_outputs=True), openvino.__version__.split('-')[0]
 
 
 def serve_detector(torch, a, model):
