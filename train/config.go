@@ -13,6 +13,10 @@ import (
 type Config struct {
 	// Epochs is the number of passes over the data.
 	Epochs int `yaml:"epochs" json:"epochs" validate:"gte=1"`
+	// Budget ends the run after this time, whatever Epochs is: the schedule is
+	// fitted to it while the run goes on. 0, the default, is no limit. The bits of
+	// such a run depend on the speed of the machine.
+	Budget Duration `yaml:"budget,omitempty" json:"budget,omitempty" validate:"gte=0"`
 	// LR is the learning rate that [Schedule] multiplies.
 	LR       float64  `yaml:"lr" json:"lr" validate:"gt=0,finite"`
 	Schedule Schedule `yaml:"schedule" json:"schedule"`
@@ -47,6 +51,9 @@ type Config struct {
 	// EvalEpochs is the number of epochs between evaluations. The last epoch is
 	// always evaluated; 0 never evaluates.
 	EvalEpochs int `yaml:"eval_epochs" json:"eval_epochs" validate:"gte=0"`
+	// Patience ends the run after this number of evaluations in a row without a new
+	// best; 0, the default, never does.
+	Patience int `yaml:"patience,omitempty" json:"patience,omitempty" validate:"gte=0"`
 	// SaveSteps is the number of steps between saves within an epoch; 0 saves
 	// at the end of epochs only.
 	SaveSteps int `yaml:"save_steps" json:"save_steps" validate:"gte=0"`
@@ -96,6 +103,12 @@ func (c Config) Validate() error {
 	}
 	if c.EvalEpochs > 0 && c.Best == "" {
 		return config.Invalid("train.best", `""`, "a metric of the evaluation")
+	}
+	if c.Budget > 0 && c.Schedule.Kind != "cosine" {
+		return config.Invalid("train.schedule.kind", c.Schedule.Kind, "cosine if train.budget is set")
+	}
+	if c.Patience > 0 && c.EvalEpochs == 0 {
+		return config.Invalid("train.patience", c.Patience, "0 if train.eval_epochs is 0")
 	}
 	for i, g := range c.Groups {
 		if _, err := path.Match(g.Match, ""); err != nil || g.Match == "" {

@@ -1,11 +1,9 @@
 package train
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -85,6 +83,8 @@ type Loop[B any] struct {
 	Data map[string]string
 	// Progress shows the progress of the run; nil shows nothing.
 	Progress *Progress
+	// Began is when the time of Config.Budget began; default at the call of Run.
+	Began time.Time
 	// OnEpochEnd, if not nil, is called after each epoch, when the run is saved. Its
 	// error ends the run.
 	OnEpochEnd func() error
@@ -94,7 +94,9 @@ type Loop[B any] struct {
 	log       *Log
 	state     state
 	mean      window
-	grace     time.Duration // Grace, unless a test sets it
+	grace     time.Duration    // Grace, unless a test sets it
+	clock     func() time.Time // time.Now, unless a test sets it
+	before    float64          // seconds of a run with a budget that earlier processes spent
 }
 
 // Grace is the time that a step in progress has to finish when the context ends.
@@ -111,6 +113,12 @@ var errAbandoned = errors.New("the step is abandoned")
 // [*NonFiniteError] if a loss was NaN or infinite, and an [*OverflowError] if
 // gradients of a float16 run were NaN or infinite at the minimum loss scale.
 func (l *Loop[B]) Run(ctx context.Context, resume bool) (err error) {
+	if l.clock == nil {
+		l.clock = time.Now
+	}
+	if l.Began.IsZero() {
+		l.Began = l.clock()
+	}
 	if err := l.start(resume); err != nil {
 		return err
 	}
@@ -129,7 +137,7 @@ func (l *Loop[B]) Run(ctx context.Context, resume bool) (err error) {
 		if ctx.Err() != nil {
 			return l.interrupt()
 		}
-		if l.state.Batch < l.Source.Batches() {
+		if l.state.Batch < l.Source.Batches() && !l.ended() {
 			if err := l.step(ctx); errors.Is(err, errAbandoned) {
 				return l.interrupt()
 			} else if err != nil {
@@ -151,11 +159,11 @@ func (l *Loop[B]) Run(ctx context.Context, resume bool) (err error) {
 
 // endEpoch evaluates if due, saves, and advances to the next epoch.
 func (l *Loop[B]) endEpoch(ctx context.Context) (done bool, err error) {
-	last := l.state.Epoch+1 >= l.Config.Epochs
 	if l.state.Done {
 		return true, nil
 	}
-	if n := l.Config.EvalEpochs; n > 0 && (last || (l.state.Epoch+1)%n == 0) {
+	last := l.last()
+	if l.evaluationDue(last) {
 		if err := l.saveFirst(); err != nil {
 			return false, err
 		}
@@ -164,6 +172,10 @@ func (l *Loop[B]) endEpoch(ctx context.Context) (done bool, err error) {
 				return false, l.interrupt()
 			}
 			return false, err
+		}
+		if l.losesPatience() {
+			l.Progress.Note(fmt.Sprintf("%d evaluations without a better %s: the run ends (train.patience)", l.state.Stale, l.Config.Best))
+			last = true
 		}
 	}
 	if last {
@@ -194,143 +206,12 @@ func (l *Loop[B]) saveFirst() error {
 	return l.save()
 }
 
-// stepsPerEpoch returns the number of optimiser steps per epoch.
-func (l *Loop[B]) stepsPerEpoch() int {
-	return (l.Source.Batches() + l.Config.Accumulate - 1) / l.Config.Accumulate
-}
-
-// totalSteps returns the number of optimiser steps of the run.
-func (l *Loop[B]) totalSteps() int { return l.stepsPerEpoch() * l.Config.Epochs }
-
-// step makes one optimiser step from Config.Accumulate batches. Only the first batch
-// can be abandoned, because it changes running statistics.
-func (l *Loop[B]) step(ctx context.Context) error {
-	began := time.Now()
-	lr := l.Config.LR * l.Config.Schedule.Factor(l.state.Step, l.stepsPerEpoch(), l.totalSteps())
-	batches := min(l.Config.Accumulate, l.Source.Batches()-l.state.Batch)
-	var waited time.Duration
-	var images []string
-	l.optimizer.Scaled(l.state.Scale.factor())
-	for i := range batches {
-		next, until := l.batch, context.WithoutCancel(ctx)
-		if i == 0 {
-			next, until = l.firstBatch, ctx
-		}
-		names, wait, err := next(until, batches)
-		if err != nil {
-			return err
-		}
-		images, waited = append(images, names...), waited+wait
-	}
-	if err := l.optimizerStep(lr, images); err != nil {
-		return err
-	}
-	if l.ema != nil {
-		if err := l.ema.Update(l.state.Step); err != nil {
-			return err
-		}
-	}
-	l.state.Step++
-	l.state.Batch += batches
-	l.mean.images += len(images)
-	l.mean.time(time.Since(began), waited)
-	return l.report(lr)
-}
-
-// firstBatch is batch, but is abandoned without any change when Grace is over after
-// the end of the context.
-func (l *Loop[B]) firstBatch(ctx context.Context, batches int) (images []string, waited time.Duration, err error) {
-	var random []byte
-	if l.Rand != nil {
-		if random, err = l.Rand.MarshalBinary(); err != nil {
-			return nil, 0, err
-		}
-	}
-	within, release := graceful(ctx, cmp.Or(l.grace, Grace))
-	defer release()
-	images, waited, err = l.batch(within, batches)
-	if err == nil || within.Err() == nil || !errors.Is(err, within.Err()) {
-		return images, waited, err
-	}
-	if l.Rand != nil {
-		if err := l.Rand.UnmarshalBinary(random); err != nil {
-			return nil, 0, err
-		}
-	}
-	return nil, 0, errAbandoned
-}
-
-// graceful returns a context that ends some time after another one.
-func graceful(ctx context.Context, grace time.Duration) (context.Context, func()) {
-	within, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		select {
-		case <-time.After(grace):
-			cancel()
-		case <-within.Done():
-		}
-	})
-	return within, func() { stop(); cancel() }
-}
-
-// batch adds the next batch of the source to the current step. It returns the names
-// of its images and the time spent waiting for them.
-func (l *Loop[B]) batch(ctx context.Context, batches int) (images []string, waited time.Duration, err error) {
-	asked := time.Now()
-	batch, err := l.Source.Next(ctx)
-	waited = time.Since(asked)
-	if err == io.EOF {
-		err = fmt.Errorf("epoch %d ended after %d of %d batches", l.state.Epoch, l.state.Batch, l.Source.Batches())
-	}
-	if err != nil {
-		return nil, waited, err
-	}
-	return l.Model.Images(batch), waited, l.backward(ctx, batch, batches)
-}
-
-// optimizerStep makes the optimiser step, or skips it if scaled gradients are NaN or infinite.
-func (l *Loop[B]) optimizerStep(lr float64, images []string) error {
-	if scale := l.state.Scale; scale != nil {
-		norm, err := l.optimizer.GradNorm()
-		if err != nil {
-			return fmt.Errorf("step %d: %w", l.state.Step+1, err)
-		}
-		finite := !math.IsNaN(norm) && !math.IsInf(norm, 0)
-		if !scale.update(finite) {
-			return &OverflowError{Step: l.state.Step + 1, Images: images}
-		}
-		if !finite {
-			l.optimizer.Skip()
-			return nil
-		}
-	}
-	if err := l.optimizer.Step(lr); err != nil {
-		return fmt.Errorf("step %d: %w", l.state.Step+1, err)
-	}
-	return nil
-}
-
-// backward adds a batch to the current step.
-func (l *Loop[B]) backward(ctx context.Context, batch B, batches int) error {
-	result, err := l.Model.Backward(ctx, batch, float32(l.state.Scale.factor()))
-	if err != nil {
-		return fmt.Errorf("step %d: %w", l.state.Step+1, err)
-	}
-	for _, loss := range result.Losses {
-		if math.IsNaN(loss.Value) || math.IsInf(loss.Value, 0) {
-			return &NonFiniteError{Step: l.state.Step + 1, Loss: loss, Images: l.Model.Images(batch)}
-		}
-	}
-	l.state.Mean.add(result.Losses, 1/float64(batches))
-	return l.optimizer.Accumulate(result.Grads)
-}
-
 // report updates progress and, every LogSteps steps, the log.
 func (l *Loop[B]) report(lr float64) error {
 	l.state.Mean.Steps++
 	row := Row{Step: l.state.Step, Epoch: l.state.Epoch + 1, LR: lr, Losses: l.state.Mean.losses()}
 	row.ImagesPerSecond, row.DataWait = l.mean.rates()
-	l.Progress.step(row, l.totalSteps(), l.Config.Epochs)
+	l.Progress.step(row, l.totalSteps(), l.epochs())
 	if l.state.Step%l.Config.LogSteps != 0 && l.state.Step != l.totalSteps() {
 		return nil
 	}
@@ -345,9 +226,14 @@ func (l *Loop[B]) evaluate(ctx context.Context) error {
 		return err
 	}
 	return l.averaged(func() error {
+		began := l.clock()
 		metrics, err := l.Model.Evaluate(ctx)
 		if err != nil {
 			return err
+		}
+		if p := l.state.Pace; p != nil {
+			l.spend()
+			p.Evaluation, p.Evaluated = l.clock().Sub(began).Seconds(), p.Spent
 		}
 		value, ok := find(metrics, l.Config.Best)
 		if !ok {
@@ -359,6 +245,9 @@ func (l *Loop[B]) evaluate(ctx context.Context) error {
 				return err
 			}
 			l.state.Best, row.Best = &value, true
+			l.state.Stale = 0
+		} else {
+			l.state.Stale++
 		}
 		l.Progress.evaluated(row)
 		return l.log.Eval(row)

@@ -63,8 +63,7 @@ func (s Schedule) Factor(step, perEpoch, total int) float64 {
 		if step < s.WarmupSteps || span <= 0 {
 			return warm
 		}
-		done := float64(step-s.WarmupSteps) / float64(span)
-		return s.MinFactor + (1-s.MinFactor)*(1+math.Cos(math.Pi*done))/2
+		return s.cosine(float64(step-s.WarmupSteps) / float64(span))
 	}
 	factor := warm
 	for _, milestone := range s.Milestones {
@@ -73,4 +72,9 @@ func (s Schedule) Factor(step, perEpoch, total int) float64 {
 		}
 	}
 	return factor
+}
+
+// cosine returns the factor at a position from 0 (the end of the warm-up) to 1.
+func (s Schedule) cosine(position float64) float64 {
+	return s.MinFactor + (1-s.MinFactor)*(1+math.Cos(math.Pi*position))/2
 }

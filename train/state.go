@@ -37,6 +37,10 @@ type state struct {
 	Done    bool `json:"done"`
 	// Best is the best value of Config.Best so far, nil before the first evaluation.
 	Best *float64 `json:"best"`
+	// Stale is the number of evaluations since that of Best.
+	Stale int `json:"stale,omitempty"`
+	// Pace is the plan of a run with a budget, nil otherwise.
+	Pace *pace    `json:"pace,omitempty"`
 	Rand []byte   `json:"rand,omitempty"`
 	Mean meanLoss `json:"mean"`
 	// Scale is the loss scale of a float16 run, nil otherwise.
@@ -105,9 +109,9 @@ func (l *Loop[B]) start(resume bool) (err error) {
 		}
 	}
 	l.mean = window{}
-	l.state = state{Version: stateVersion, Batches: l.Source.Batches(), Config: l.Config, Scale: newLossScale(l.Config.Precision), Data: l.Data}
+	l.state = state{Version: stateVersion, Batches: l.Source.Batches(), Config: l.Config, Scale: newLossScale(l.Config.Precision), Pace: newPace(l.Config), Data: l.Data}
 	if saved == nil {
-		if err := l.Config.Schedule.fits(l.totalSteps()); err != nil {
+		if err := l.Config.Schedule.fits(l.totalSteps()); err != nil && l.state.Pace == nil {
 			return err
 		}
 	} else {
@@ -221,6 +225,9 @@ func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 	}
 	s.Version = stateVersion
 	l.state = s
+	if s.Pace != nil {
+		l.before = s.Pace.Spent
+	}
 	l.state.Data = l.Data
 	return nil
 }
@@ -275,7 +282,7 @@ func parseState(text string) (state, error) {
 	case s.Step < 0 || s.Epoch < 0 || s.Batch < 0 || s.Batch > s.Batches || s.TrainRows < 0 || s.EvalRows < 0:
 		return s, fmt.Errorf("state of the run: step %d, epoch %d, batch %d of %d, rows %d and %d", s.Step, s.Epoch, s.Batch, s.Batches, s.TrainRows, s.EvalRows)
 	}
-	return s, errors.Join(s.Mean.validate(), s.Scale.validate(s.Config.Precision))
+	return s, errors.Join(s.Mean.validate(), s.Pace.validate(), s.Scale.validate(s.Config.Precision))
 }
 
 // save writes the state, and then the model of the same step. Resume reads only the
