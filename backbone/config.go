@@ -22,6 +22,8 @@ type Config struct {
 	Strides []int `yaml:"strides,omitempty,flow" json:"strides,omitempty"`
 	// StrideIn1x1 puts a ResNet's strides on the first 1x1 convolution of a block, not on the 3x3: the original ResNet and detectron2's MSRA weights.
 	StrideIn1x1 bool `yaml:"stride_in_1x1,omitempty" json:"stride_in_1x1,omitempty"`
+	// DilateLast gives the 3x3 convolutions of a ResNet's last stage a dilation of 2 and the stage no stride: detectron2's RES5_DILATION (DC5).
+	DilateLast bool `yaml:"dilate_last,omitempty" json:"dilate_last,omitempty"`
 	// Scales are the pool sizes of a ScaleNet's branches; default 1, 2, 4, 7.
 	Scales []int `yaml:"scales,omitempty,flow" json:"scales,omitempty"`
 	// Downsample is how a ScaleNet's branches come to their scale; default max_pool.
@@ -73,13 +75,14 @@ var others = map[string]Network{
 	"seresnet50":  newSEResNet(3, 4, 6, 3),
 	"seresnet101": newSEResNet(3, 4, 23, 3),
 	"seresnet152": newSEResNet(3, 8, 36, 3),
-	"resnext50":   newResNeXt(3, 4, 6, 3),
-	"resnext101":  newResNeXt(3, 4, 23, 3),
+	"resnext50":   newResNeXt(4, 3, 4, 6, 3),
+	"resnext101":  newResNeXt(4, 3, 4, 23, 3),
 	"densenet121": newDenseNet(6, 12, 24, 16),
 	"densenet169": newDenseNet(6, 12, 32, 32),
 	"densenet201": newDenseNet(6, 12, 48, 32),
 	"xception":    Xception{},
 
+	"resnext101_32x8d":   newResNeXt(8, 3, 4, 23, 3),
 	"mobilenet_v3_large": MobileNetV3{},
 }
 
@@ -152,8 +155,8 @@ func (c Config) New() (Network, error) {
 		return n, nil
 	}
 	if strings.Contains(c.Name, "scalenet") {
-		if c.StrideIn1x1 {
-			return nil, fmt.Errorf("backbone.stride_in_1x1: %s has no such convolution", c.Name)
+		if c.StrideIn1x1 || c.DilateLast || c.Stem.CeilPool {
+			return nil, fmt.Errorf("backbone.name %q: stride_in_1x1, dilate_last and stem.ceil_pool are a resnet's", c.Name)
 		}
 		n, err := NewScaleNet(c)
 		if err != nil && file != "" {
@@ -172,5 +175,8 @@ func (c Config) New() (Network, error) {
 		return nil, err
 	}
 	n.block.strideFirst = c.StrideIn1x1
+	if n.dilateLast = c.DilateLast; n.dilateLast {
+		n.strides[len(n.strides)-1] = 1
+	}
 	return n, nil
 }

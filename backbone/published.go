@@ -31,6 +31,7 @@ var publishedFigures = map[string]figures{
 	"seresnet152":        {66.8, 11.32, 0, 0},
 	"resnext50":          {25.028904, 4.23, 0, 0},
 	"resnext101":         {44.2, 8.0, 0, 0},
+	"resnext101_32x8d":   {88.791336, 16.414, 0, 0},
 	"densenet121":        {7.978856, 2.834, 0, 0},
 	"densenet169":        {14.149480, 3.36, 0, 0},
 	"densenet201":        {20.013928, 4.291, 0, 0},

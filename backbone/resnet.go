@@ -14,6 +14,8 @@ type ResNet struct {
 	planes  []int
 	strides []int
 	block   bottleneck
+	// dilateLast dilates the 3x3 convolutions of the last stage by 2.
+	dilateLast bool
 }
 
 // NewResNet returns a ResNet of bottlenecks. The slices have one entry per stage.
@@ -22,12 +24,12 @@ func NewResNet(stem Stem, blocks, planes []int) (*ResNet, error) {
 	if err := checkStages(stem, blocks, planes, strides); err != nil {
 		return nil, fmt.Errorf("resnet: %w", err)
 	}
-	return &ResNet{stem, blocks, planes, strides, bottleneck{groups: 1, groupWidth: 64}}, nil
+	return &ResNet{stem: stem, blocks: blocks, planes: planes, strides: strides, block: bottleneck{groups: 1, groupWidth: 64}}, nil
 }
 
 // residual returns a published network with four stages of the given bottleneck.
 func residual(block bottleneck, blocks ...int) *ResNet {
-	return &ResNet{imageNet.stem, blocks, imageNet.planes, defaultStrides(len(blocks)), block}
+	return &ResNet{stem: imageNet.stem, blocks: blocks, planes: imageNet.planes, strides: defaultStrides(len(blocks)), block: block}
 }
 
 // Stem implements Network.
@@ -38,12 +40,16 @@ func (n *ResNet) Stages() int { return len(n.blocks) }
 
 // Stage implements Network.
 func (n *ResNet) Stage(g *nn.Graph, x *nn.Node, s int) *nn.Node {
+	block := n.block
+	if n.dilateLast && s == len(n.blocks) {
+		block.dilation = 2
+	}
 	for b := range n.blocks[s-1] {
 		stride := 1
 		if b == 0 {
 			stride = n.strides[s-1]
 		}
-		x = n.block.build(g, x, fmt.Sprintf("layer%d.%d", s, b), n.planes[s-1], stride)
+		x = block.build(g, x, fmt.Sprintf("layer%d.%d", s, b), n.planes[s-1], stride)
 	}
 	return x
 }
@@ -52,7 +58,7 @@ func (n *ResNet) Stage(g *nn.Graph, x *nn.Node, s int) *nn.Node {
 func (n *ResNet) Stride(s int) int { return strideAfter(n.stem, n.strides, s) }
 
 // MinSide implements Network.
-func (n *ResNet) MinSide(int) int { return 1 }
+func (n *ResNet) MinSide(int) int { return n.stem.minSide() }
 
 // Head implements Network.
 func (n *ResNet) Head() string { return "fc" }
@@ -66,11 +72,12 @@ type bottleneck struct {
 	// ResNets had it, not on the 3x3.
 	strideFirst bool
 	reduction   int // of the excitation before the sum; 0 is none
+	dilation    int // of the 3x3 convolution; 0 counts as 1
 }
 
 func (b bottleneck) build(g *nn.Graph, x *nn.Node, name string, planes, stride int) *nn.Node {
 	conv := func(x *nn.Node, i, out, kernel int, c nn.Conv2D) *nn.Node {
-		c.Pad = kernel / 2
+		c.Pad = kernel / 2 * max(c.Dilation, 1)
 		return g.Norm(g.Conv(x, fmt.Sprintf("%s.conv%d", name, i), out, kernel, c), fmt.Sprintf("%s.bn%d", name, i))
 	}
 	shortcut := x
@@ -84,7 +91,7 @@ func (b bottleneck) build(g *nn.Graph, x *nn.Node, name string, planes, stride i
 	}
 	width := planes * b.groups * b.groupWidth / 64
 	y := nn.Relu(conv(x, 1, width, 1, nn.Conv2D{Stride: first}))
-	y = nn.Relu(conv(y, 2, width, 3, nn.Conv2D{Stride: second, Groups: b.groups}))
+	y = nn.Relu(conv(y, 2, width, 3, nn.Conv2D{Stride: second, Dilation: b.dilation, Groups: b.groups}))
 	y = conv(y, 3, expansion*planes, 1, nn.Conv2D{Stride: 1})
 	if b.reduction > 0 {
 		y = excite(g, y, name+".se_module", y.Shape()[3]/b.reduction, nn.Sigmoid{})

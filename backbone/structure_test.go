@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"scalenet/nn"
 )
 
 func TestReadStructure(t *testing.T) {
@@ -83,6 +85,8 @@ func TestConfigErrors(t *testing.T) {
 		{"even stem", Config{Name: "resnet50", Stem: Stem{Channels: 64, Kernel: 4}}, "kernel 4"},
 		{"no stem", Config{Name: "resnet50", Stem: Stem{Kernel: 3}}, "stem of 0 channels"},
 		{"stride of the stem", Config{Name: "resnet50", Stem: Stem{Channels: 64, Kernel: 7, Stride: 3}}, "stem.stride 3: want 1, 2 or 4"},
+		{"pool of a stem without one", Config{Name: "resnet50", Stem: Stem{Channels: 64, Kernel: 7, Stride: 2, CeilPool: true}}, "stem.ceil_pool: a stem of stride 2"},
+		{"ScaleNet that is dilated", Config{Name: "scalenet50", DilateLast: true}, "dilate_last and stem.ceil_pool are a resnet's"},
 		{"no such way down", Config{Name: "cifar_scalenet38", Downsample: "blur"}, `downsample "blur": want one of`},
 		{"ResNet with a way down", Config{Name: "cifar_resnet38", Downsample: MaxPool}, "are a scalenet's"},
 		{"ResNet with scales", Config{Name: "resnet50", Scales: []int{1, 2}}, "strides, scales, downsample and structure are a scalenet's"},
@@ -93,6 +97,26 @@ func TestConfigErrors(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "\n")
 		})
+	}
+}
+
+// Sides of features as those of detectron2's DC5 and of jwyang's ResNet, whose pool rounds up without padding.
+func TestSidesOfResNets(t *testing.T) {
+	dilated, err := Config{Name: "resnet50", DilateLast: true}.New()
+	require.NoError(t, err)
+	caffe, err := Config{Name: "resnet50", Stem: Stem{Channels: 64, Kernel: 7, CeilPool: true}}.New()
+	require.NoError(t, err)
+	require.Equal(t, 16, dilated.Stride(4))
+	for _, c := range []struct {
+		network           Network
+		side, stage, want int
+	}{
+		{dilated, 224, 4, 14}, {dilated, 1, 4, 1}, {caffe, 600, 1, 150}, {caffe, 602, 1, 150}, {caffe, 602, 3, 38}, {caffe, caffe.MinSide(4), 4, 1},
+	} {
+		g := nn.NewGraph(nn.NewShapes(), false)
+		require.NoError(t, nn.Build(func() {
+			require.Equal(t, c.want, Features(g, c.network, g.Features("images", 1, c.side, c.side, 3), c.stage).Shape()[1])
+		}), "%+v", c)
 	}
 }
 

@@ -69,8 +69,9 @@ def definition(name):
     if name.startswith('scalenet'):
         return scalenet_torch.scalenet(name[8:])
     if name.startswith('resnext'):
-        layers = {'resnext50': [3, 4, 6, 3], 'resnext101': [3, 4, 23, 3]}[name]
-        return torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, layers, groups=32, width_per_group=4)
+        layers = [3, 4, 6 if name == 'resnext50' else 23, 3]
+        width = 8 if name.endswith('32x8d') else 4
+        return torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, layers, groups=32, width_per_group=width)
     if name.startswith('seresnet') or name == 'xception':
         return timm.create_model('legacy_' + name, drop_rate=0)
     dropout = {'dropout': 0} if name.startswith('mobilenet') else {}  # the other networks have none
@@ -267,7 +268,7 @@ def checkpoints(folder):
 
 
 PUBLISHED = ['scalenet50', 'scalenet50_light', 'scalenet101', 'scalenet152', 'resnet50', 'resnet101', 'resnet152', 'seresnet50',
-             'seresnet101', 'seresnet152', 'resnext50', 'resnext101', 'densenet121', 'densenet169', 'densenet201', 'xception',
+             'seresnet101', 'seresnet152', 'resnext50', 'resnext101', 'resnext101_32x8d', 'densenet121', 'densenet169', 'densenet201', 'xception',
              'mobilenet_v3_large']
 OTHERS = ['seresnet50', 'resnext50', 'densenet121', 'xception', 'mobilenet_v3_large']
 

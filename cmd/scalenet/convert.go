@@ -30,9 +30,9 @@ func newConvertCommand() *cobra.Command {
 
 A published Faster R-CNN becomes a model for detect, eval, serve and train --init: it is recognised by its tensors' names, which then
 change. The families are torchvision's fasterrcnn_resnet50_fpn, fasterrcnn_resnet50_fpn_v2, fasterrcnn_mobilenet_v3_large_fpn and
-fasterrcnn_mobilenet_v3_large_320_fpn (recognised by "320" in the file's name); detectron2's faster_rcnn_R_50 and R_101 with C4 and
-FPN (.pkl); mmdetection's faster_rcnn_r50_fpn and r101_fpn (caffe style by "caffe" in the file's name). --family names one, or "none"
-to keep all names.
+fasterrcnn_mobilenet_v3_large_320_fpn (recognised by "320" in the file's name); detectron2's faster_rcnn_R_50 and R_101 with C4, DC5
+and FPN, and X_101_32x8d with FPN (.pkl); mmdetection's faster_rcnn_r50_fpn and r101_fpn (caffe style by "caffe" in the file's name).
+--family names one, or "none" to keep all names.
 --to torchvision goes back: torchvision's builder of the same family loads the result.
 
 Input .pth: a file of PyTorch's torch.save with a state dict, or with a dict that contains a state dict ("state_dict",

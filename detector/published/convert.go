@@ -164,18 +164,28 @@ func (t tensors) count(format string) (n int) {
 	return n
 }
 
-// resNetOf returns the name of the ResNet by the number of blocks of its third stage, whose names have the given prefix.
+// resNetOf returns the name of the ResNet by the number of blocks of its third stage, whose names have the given prefix, and by the groups of its 3x3
+// convolutions.
 func resNetOf(t tensors, stage string) (string, error) {
-	networks := map[int]string{6: "resnet50", 23: "resnet101", 36: "resnet152"}
-	blocks := t.count(stage + "%d.conv1.weight")
-	if networks[blocks] == "" {
-		return "", fmt.Errorf("%d blocks in %s: want 6 (ResNet-50), 23 (ResNet-101) or 36 (ResNet-152)", blocks, strings.TrimSuffix(stage, "."))
+	networks := map[int]string{6: "50", 23: "101", 36: "152"}
+	depth := networks[t.count(stage+"%d.conv1.weight")]
+	if depth == "" {
+		return "", fmt.Errorf("%d blocks in %s: want 6 (ResNet-50), 23 (ResNet-101) or 36 (ResNet-152)",
+			t.count(stage+"%d.conv1.weight"), strings.TrimSuffix(stage, "."))
 	}
-	if x := t[stage+"0.conv2.weight"]; len(x.Shape) != 4 || x.Shape[1] != 256 {
-		return "", fmt.Errorf("tensor %s0.conv2.weight has shape %v: want 256 input channels, as a ResNet without groups has", stage, x.Shape)
+	x := t[stage+"0.conv2.weight"]
+	switch shape := fmt.Sprint(x.Shape); { // output channels, input channels of a group, kernel
+	case shape == "[256 256 3 3]":
+		return "resnet" + depth, nil
+	case shape == "[1024 32 3 3]" && depth == "101":
+		return resNeXt32x8d, nil
 	}
-	return networks[blocks], nil
+	return "", fmt.Errorf("tensor %s0.conv2.weight has shape %v: want [256 256 3 3], as a ResNet without groups has, or [1024 32 3 3], as a ResNeXt-101 32x8d has",
+		stage, x.Shape)
 }
+
+// resNeXt32x8d is the network of detectron2's X101-FPN.
+const resNeXt32x8d = "resnext101_32x8d"
 
 // classesOf returns the number of classes, without background, of the box predictor whose layer for scores has the given name.
 func classesOf(t tensors, scores string) (int, error) {

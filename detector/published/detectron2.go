@@ -14,14 +14,23 @@ import (
 	"scalenet/rpn"
 )
 
-// detectron2Families are the Faster R-CNNs of detectron2's model zoo with a ResNet of MSRA: COCO-Detection/faster_rcnn_R_50_FPN, R_101_FPN, R_50_C4 and
-// R_101_C4.
+// detectron2Families are the Faster R-CNNs of detectron2's model zoo: COCO-Detection/faster_rcnn_R_50_FPN, R_101_FPN, X_101_32x8d_FPN, R_50_DC5,
+// R_101_DC5, R_50_C4 and R_101_C4.
 func detectron2Families() []family {
 	return []family{
+		{"detectron2 faster_rcnn_X_FPN", func(t tensors, _ string) bool {
+			return t.has("backbone.fpn_lateral2.weight") && len(t[firstRes2].Shape) == 4 && t[firstRes2].Shape[1] < 64 // has groups
+		}, fromDetectron2FPN},
 		{"detectron2 faster_rcnn_R_FPN", func(t tensors, _ string) bool { return t.has("backbone.fpn_lateral2.weight") }, fromDetectron2FPN},
+		{"detectron2 faster_rcnn_R_DC5", func(t tensors, _ string) bool {
+			return t.has("backbone.res5.0.conv1.weight") && t.has("roi_heads.box_head.fc1.weight")
+		}, fromDetectron2DC5},
 		{"detectron2 faster_rcnn_R_C4", func(t tensors, _ string) bool { return t.has("roi_heads.res5.0.conv1.weight") }, fromDetectron2C4},
 	}
 }
+
+// firstRes2 is the first 3x3 convolution of the ResNet with a pyramid.
+const firstRes2 = "backbone.bottom_up.res2.0.conv2.weight"
 
 const (
 	// withoutArea is a minimum size of proposals that drops only those without area.
@@ -33,10 +42,15 @@ const (
 // detectron2Config has the settings that detectron2's Faster R-CNNs share (configs/Base-RCNN-*.yaml and config/defaults.py).
 func detectron2Config(network string) detector.Config {
 	c := detector.Default()
-	c.Backbone = backbone.Config{Name: network, StrideIn1x1: true}
 	// MODEL.PIXEL_MEAN and PIXEL_STD of bytes in BGR order; ours are of [0, 1] in RGB order. The first convolution's channels are swapped instead.
 	c.Input.Mean = [3]float32{123.675 / 255, 116.28 / 255, 103.53 / 255}
-	c.Input.Std = [3]float32{1. / 255, 1. / 255, 1. / 255}
+	if network == resNeXt32x8d { // as X_101_32x8d_FPN's own yaml
+		c.Backbone = backbone.Config{Name: network}
+		c.Input.Std = [3]float32{58.395 / 255, 57.12 / 255, 57.375 / 255}
+	} else {
+		c.Backbone = backbone.Config{Name: network, StrideIn1x1: true}
+		c.Input.Std = [3]float32{1. / 255, 1. / 255, 1. / 255}
+	}
 	c.Input.Resize, c.Input.Rounding = imaging.Pillow, imaging.FitRound
 	c.Input.Shorter, c.Input.Longest, c.Input.TestShorter, c.Input.TestLongest = []int{640, 672, 704, 736, 768, 800}, 1333, 800, 1333
 	c.RPN.Anchors.Rounding = rpn.RoundNone
@@ -48,7 +62,7 @@ func detectron2Config(network string) detector.Config {
 	return c
 }
 
-// fromDetectron2FPN converts faster_rcnn_R_50_FPN and R_101_FPN.
+// fromDetectron2FPN converts faster_rcnn_R_50_FPN, R_101_FPN and X_101_32x8d_FPN.
 func fromDetectron2FPN(t tensors, _ source) (d draft, err error) {
 	network, err := resNetOf(t, "backbone.bottom_up.res4.")
 	if err != nil {
@@ -69,20 +83,38 @@ func fromDetectron2FPN(t tensors, _ source) (d draft, err error) {
 	return d, d.tensors.toChannelsLast("roi_heads.box_head.fc1.weight", c.RoI.Align.Size)
 }
 
-// fromDetectron2C4 converts faster_rcnn_R_50_C4 and R_101_C4. Their anchors are in order of sizes, then of ratios; ours of ratios, then of sizes.
+// fromDetectron2C4 converts faster_rcnn_R_50_C4 and R_101_C4.
 func fromDetectron2C4(t tensors, _ source) (d draft, err error) {
-	network, err := resNetOf(t, "backbone.res4.")
+	return d, d.fromDetectron2Level(t, func(c *detector.Config) { c.RPN.Channels, c.RoI.Align.Size = 1024, 14 })
+}
+
+// fromDetectron2DC5 converts faster_rcnn_R_50_DC5 and R_101_DC5, whose features are those of the last stage, dilated.
+func fromDetectron2DC5(t tensors, _ source) (d draft, err error) {
+	err = d.fromDetectron2Level(t, func(c *detector.Config) {
+		c.Backbone.DilateLast, c.FeatureStage = true, 4
+		c.RPN.Channels, c.RoI.Align.Size = 2048, 7
+		c.RoI.BoxHead = &roi.BoxHead{Linear: 2, Channels: 1024}
+	})
 	if err != nil {
 		return d, err
+	}
+	return d, d.tensors.toChannelsLast("roi_heads.box_head.fc1.weight", d.config.RoI.Align.Size)
+}
+
+// fromDetectron2Level converts a detector on one level, with the settings that the function changes. Its anchors are in order of sizes, then of ratios;
+// ours of ratios, then of sizes.
+func (d *draft) fromDetectron2Level(t tensors, change func(*detector.Config)) error {
+	network, err := resNetOf(t, "backbone.res4.")
+	if err != nil {
+		return err
 	}
 	d.config = detectron2Config(network)
 	c := &d.config
 	c.Input.Divisor = 1
-	c.RPN.Channels = 1024
 	c.RPN.Proposals.Train, c.RPN.Proposals.Test = rpn.Counts{BeforeNMS: 12000, AfterNMS: 2000}, rpn.Counts{BeforeNMS: 6000, AfterNMS: 1000}
-	c.RoI.Align.Size = 14
+	change(c)
 	if err := d.fromDetectron2(t, "backbone."); err != nil {
-		return d, err
+		return err
 	}
 	sizes, ratios := len(c.RPN.Anchors.Sizes), len(c.RPN.Anchors.Ratios)
 	var order []int
@@ -94,11 +126,11 @@ func fromDetectron2C4(t tensors, _ source) (d draft, err error) {
 	for name, each := range map[string]int{"cls_logits": 1, "bbox_pred": 4} {
 		for _, part := range []string{".weight", ".bias"} {
 			if err := d.tensors.takeRows("rpn.head."+name+part, order, each); err != nil {
-				return d, err
+				return err
 			}
 		}
 	}
-	return d, nil
+	return nil
 }
 
 // fromDetectron2 renames the tensors, whose ResNet has the given prefix, and moves the background to the front.

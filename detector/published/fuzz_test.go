@@ -21,6 +21,9 @@ backbone.body.bn1.weight
 backbone.body.0.0.weight
 rpn.head.conv.0.0.weight
 backbone.fpn_lateral2.weight
+backbone.bottom_up.res2.0.conv2.weight
+backbone.res5.0.conv1.weight
+roi_heads.box_head.fc1.weight
 roi_heads.res5.0.conv1.weight
 backbone.res4.0.conv2.weight
 backbone.bottom_up.res4.0.conv2.weight

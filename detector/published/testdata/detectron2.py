@@ -1,4 +1,4 @@
-"""Writes detectron2_fpn.json.gz and detectron2_c4.json.gz: detections of detectron2's own Faster R-CNNs with weights from a formula.
+"""Writes detectron2_{fpn,x101_fpn,dc5,c4}.json.gz: detections of detectron2's own Faster R-CNNs with weights from a formula.
 
     python detectron2.py FOLDER        # torch 2.15; FOLDER is a checkout of facebookresearch/detectron2 (nothing of it is compiled)
 
@@ -63,5 +63,6 @@ class Detectron2(Calibrated):
         return {"boxes": r.pred_boxes.tensor.tolist(), "scores": r.scores.tolist(), "labels": (r.pred_classes + 1).tolist()}
 
 
-for kind, config in (("fpn", "faster_rcnn_R_50_FPN_1x.yaml"), ("c4", "faster_rcnn_R_50_C4_1x.yaml")):
+for kind, config in (("fpn", "faster_rcnn_R_50_FPN_1x.yaml"), ("x101_fpn", "faster_rcnn_X_101_32x8d_FPN_3x.yaml"),
+                     ("dc5", "faster_rcnn_R_50_DC5_1x.yaml"), ("c4", "faster_rcnn_R_50_C4_1x.yaml")):
     Detectron2(config).write("detectron2_" + kind, config)
