@@ -4,11 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"math"
-	"math/rand/v2"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"scalenet/coco"
 )
@@ -98,7 +94,6 @@ func Compare(gt *coco.Dataset, first, second *coco.Results, o CompareOptions) (*
 
 func (c *Comparison) addChanges(gt *coco.Dataset, e [2]*coco.Evaluation, o CompareOptions) {
 	b := newBootstrap(gt, e, o)
-	b.run()
 	c.AP = b.change(len(gt.Categories), c.First.Stats.AP(), c.Second.Stats.AP())
 	names := classNames(gt)
 	for k, class := range e[0].Classes {
@@ -112,14 +107,9 @@ func (c *Comparison) addChanges(gt *coco.Dataset, e [2]*coco.Evaluation, o Compa
 	})
 }
 
-// bootstrap evaluates both files on resamples of the images, drawn with replacement. Images, not detections, are the independent
-// samples of the population.
+// bootstrap evaluates both files on resamples of the images.
 type bootstrap struct {
-	gt         *coco.Dataset
 	e          [2]*coco.Evaluation
-	o          CompareOptions
-	objects    []int32   // classes (from 0) of the objects that are not ignored, by image
-	from       []int32   // where each image's begin
 	difference [][]int32 // by class (the last row is the mean): AP per resample, second minus first, in units of 1e-8
 }
 
@@ -127,69 +117,30 @@ type bootstrap struct {
 const none = math.MinInt32
 
 func newBootstrap(gt *coco.Dataset, e [2]*coco.Evaluation, o CompareOptions) *bootstrap {
-	b := &bootstrap{gt: gt, e: e, o: o, difference: make([][]int32, len(gt.Categories)+1)}
-	for i := range gt.Images {
-		b.from = append(b.from, int32(len(b.objects)))
-		for _, at := range gt.Objects(i) {
-			if a := &gt.Annotations[at]; !a.Ignored() {
-				b.objects = append(b.objects, int32(a.Class-1))
-			}
-		}
-	}
-	b.from = append(b.from, int32(len(b.objects)))
+	b := &bootstrap{e: e, difference: make([][]int32, len(gt.Categories)+1)}
 	for k := range b.difference {
 		b.difference[k] = make([]int32, o.Resamples)
 	}
+	coco.Bootstrap(gt, o.Resamples, o.Seed, b.evaluate)
 	return b
 }
 
-func (b *bootstrap) run() {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), b.o.Resamples) {
-		wg.Go(func() {
-			d := resample{weight: make([]int32, len(b.gt.Images)), objects: make([]int, len(b.gt.Categories))}
-			for n := int(next.Add(1)) - 1; n < b.o.Resamples; n = int(next.Add(1)) - 1 {
-				d.evaluate(b, n)
-			}
-		})
-	}
-	wg.Wait()
-}
-
-// resample is the scratch memory of one goroutine.
-type resample struct {
-	weigher coco.Weigher
-	weight  []int32
-	objects []int
-}
-
-// evaluate evaluates resample n, which does not depend on the goroutine.
-func (d *resample) evaluate(b *bootstrap, n int) {
-	random := rand.New(rand.NewPCG(b.o.Seed, uint64(n)))
-	clear(d.weight)
-	clear(d.objects)
-	for range d.weight {
-		i := random.IntN(len(d.weight))
-		d.weight[i]++
-		for _, class := range b.objects[b.from[i]:b.from[i+1]] {
-			d.objects[class]++
-		}
-	}
+// evaluate evaluates resample n.
+func (b *bootstrap) evaluate(weigher *coco.Weigher, n int, d *coco.Resample) {
 	sum, counted := 0.0, 0
-	for k, objects := range d.objects {
+	for k, objects := range d.Objects {
 		b.difference[k][n] = none
 		if objects == 0 {
 			continue
 		}
-		diff := d.weigher.AP(&b.e[1].Rankings[k], objects, d.weight) - d.weigher.AP(&b.e[0].Rankings[k], objects, d.weight)
+		diff := weigher.AP(&b.e[1].Rankings[k], objects, d.Weight) - weigher.AP(&b.e[0].Rankings[k], objects, d.Weight)
 		b.difference[k][n] = int32(math.Round(diff * 1e8))
 		sum += diff
 		counted++
 	}
-	b.difference[len(d.objects)][n] = none
+	b.difference[len(d.Objects)][n] = none
 	if counted > 0 {
-		b.difference[len(d.objects)][n] = int32(math.Round(sum / float64(counted) * 1e8))
+		b.difference[len(d.Objects)][n] = int32(math.Round(sum / float64(counted) * 1e8))
 	}
 }
 
@@ -200,8 +151,7 @@ func (b *bootstrap) change(k int, first, second float64) Change {
 	if len(drawn) == 0 {
 		return c
 	}
-	slices.Sort(drawn)
-	at := func(share float64) float64 { return float64(drawn[int(math.Round(share*float64(len(drawn)-1)))]) / 1e8 }
-	c.Low, c.High = at(0.025), at(0.975)
+	low, high := coco.Interval95(drawn)
+	c.Low, c.High = float64(low)/1e8, float64(high)/1e8
 	return c
 }

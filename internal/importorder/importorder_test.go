@@ -31,7 +31,7 @@ var order = [][]string{
 	{"detector/published/goldentest"}, // golden files, for tests
 	{"rpn", "roi"},
 	{"assign"}, // matching and sampling, for rpn and roi
-	{"coco/analysis", "coco/check", "coco/layout", "coco/view", "train/curves"},
+	{"coco/analysis", "coco/check", "coco/layout", "coco/threshold", "coco/view", "train/curves"},
 	{"coco", "train"},
 	{"backbone"},
 	{"engine/optest"}, // the table of operations that every device is tested on
