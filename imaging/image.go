@@ -1,9 +1,6 @@
 package imaging
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Image is a colour image in memory: H rows of W pixels of three bytes in the order blue, green, red, without padding.
 type Image struct {
@@ -31,23 +28,6 @@ func (m *Image) FlipHorizontal() *Image { return m.oriented(2) }
 
 // FlipVertical returns the image mirrored top to bottom.
 func (m *Image) FlipVertical() *Image { return m.oriented(4) }
-
-// Brightness returns the image with every sample multiplied by factor, rounded and kept within 0 and 255: torchvision's
-// adjust_brightness but for the rounding (it truncates). It panics if factor is negative or not finite.
-func (m *Image) Brightness(factor float64) *Image {
-	if !(factor >= 0 && factor <= math.MaxFloat64) {
-		panic(fmt.Sprintf("imaging: Brightness(%v): the factor must be finite and at least 0", factor))
-	}
-	var table [256]uint8
-	for v := range table {
-		table[v] = uint8(min(255, math.Round(float64(v)*factor)))
-	}
-	out := New(m.W, m.H)
-	for i, v := range m.Pix {
-		out.Pix[i] = table[v]
-	}
-	return out
-}
 
 // oriented returns the image after applying the EXIF orientation o, 1 to 8. Orientation 1 returns the image itself.
 func (m *Image) oriented(o int) *Image {

@@ -2,7 +2,7 @@ package raster
 
 import (
 	"encoding/binary"
-	"fmt"
+	"image"
 	"math"
 )
 
@@ -13,16 +13,38 @@ import (
 // This is Pillow up to version 12, with which published detectors were trained. Pillow 13 resizes columns first where the height shrinks by more
 // than twice as many pixels as the width, which changes roundings.
 func ResizePillow(p Image, w, h int) (Image, error) {
-	if w < 1 || h < 1 {
-		return Image{}, fmt.Errorf("resize to %dx%d: sides must be at least 1", w, h)
+	return ResizePillowPart(p, w, h, image.Rect(0, 0, w, h))
+}
+
+// ResizePillowPart returns a part of what ResizePillow returns. The part is in pixels of the resized image. Only its pixels are computed.
+func ResizePillowPart(p Image, w, h int, part image.Rectangle) (Image, error) {
+	if err := checkPart(w, h, part); err != nil {
+		return Image{}, err
 	}
-	if w != p.W {
-		p = resizeWidth(p, w)
+	columns, firstX, endX := partOfLine(p.W, w, part.Min.X, part.Max.X)
+	rows, firstY, endY := partOfLine(p.H, h, part.Min.Y, part.Max.Y)
+	p = p.crop(image.Rect(firstX, firstY, endX, endY))
+	if columns != nil {
+		p = resizeWidth(p, columns)
 	}
-	if h != p.H {
-		p = resizeHeight(p, h)
+	if rows != nil {
+		p = resizeHeight(p, rows)
 	}
 	return p, nil
+}
+
+// partOfLine returns the windows of the samples from first to before end of a line of size samples that is resized to n, and the part of the line
+// that they use. The windows count from its start. A line that keeps its size has no windows.
+func partOfLine(size, n, first, end int) (part []window, from, to int) {
+	if size == n {
+		return nil, first, end
+	}
+	part = triangleFilter(size, n)[first:end]
+	from = part[0].first
+	for i, w := range part {
+		part[i].first, to = w.first-from, max(to, w.first+len(w.weights))
+	}
+	return part, from, to
 }
 
 // filterBits is the precision of Pillow's fixed-point weights.
@@ -67,9 +89,8 @@ func triangleFilter(size, n int) []window {
 }
 
 // resizeWidth resizes rows, two at a time.
-func resizeWidth(p Image, w int) Image {
-	out := Image{W: w, H: p.H, Pix: make([]uint8, 3*w*p.H)}
-	filter := triangleFilter(p.W, w)
+func resizeWidth(p Image, filter []window) Image {
+	out := blank(len(filter), p.H)
 	inParallel((p.H+1)/2, func(first, end int) {
 		pair := make([]uint64, 3*p.W)
 		for i := first; i < end; i++ {
@@ -116,10 +137,9 @@ func bytesOf(sums uint64) uint64 {
 }
 
 // resizeHeight resizes columns, eight bytes at a time.
-func resizeHeight(p Image, h int) Image {
-	out := Image{W: p.W, H: h, Pix: make([]uint8, 3*p.W*h)}
-	filter := triangleFilter(p.H, h)
-	inParallel(h, func(first, end int) {
+func resizeHeight(p Image, filter []window) Image {
+	out := blank(p.W, len(filter))
+	inParallel(out.H, func(first, end int) {
 		for y := first; y < end; y++ {
 			filterColumns(out.row(y), p.Pix[3*p.W*filter[y].first:], filter[y].weights)
 		}
