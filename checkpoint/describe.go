@@ -14,6 +14,10 @@ const (
 	ClassifierKey = "scalenet.classifier"
 	classesKey    = "scalenet.classes"
 
+	// ThresholdsKey is the key of the score thresholds by class, which only an evaluated
+	// model has.
+	ThresholdsKey = "scalenet.thresholds"
+
 	// StateKey is the key of the state of a training run. Its file also has the
 	// configuration of the model.
 	StateKey = "state"

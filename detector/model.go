@@ -2,9 +2,11 @@ package detector
 
 import (
 	"errors"
+	"fmt"
 
 	"scalenet/backbone"
 	"scalenet/checkpoint"
+	"scalenet/coco/threshold"
 	"scalenet/nn"
 )
 
@@ -15,6 +17,8 @@ type Model struct {
 	Params  *nn.Params
 	// Digest identifies the file that the model was loaded from; zero for New.
 	Digest checkpoint.Digest
+	// Thresholds are the score thresholds that an evaluation has chosen for these parameters; nil if there are none.
+	Thresholds *threshold.Chosen
 
 	network backbone.Network
 	// stages maps a parameter's name to its stage in the backbone. 0 is the stem; parameters of the heads have the last stage + 1.
@@ -106,7 +110,8 @@ func (m *Model) frozen(p *nn.Param) bool {
 	return m.Config.Train.Frozen(p.Name) || m.stages[p.Name] <= f.Stages
 }
 
-// Metadata returns the metadata of the model's file: the resolved configuration and the class names.
+// Metadata returns the resolved configuration and the class names as metadata of a file. It leaves out Thresholds, which would be wrong for a file with
+// other parameters, such as those that a training run writes.
 func (m *Model) Metadata() map[string]string {
 	return checkpoint.Describe(checkpoint.DetectorKey, m.Config.YAML(), m.Classes)
 }
@@ -114,9 +119,13 @@ func (m *Model) Metadata() map[string]string {
 // Tensors returns the model's parameters with their names.
 func (m *Model) Tensors() []checkpoint.Tensor { return m.Params.Tensors() }
 
-// Save writes the model to a safetensors file.
+// Save writes the model, with its Thresholds, to a safetensors file.
 func (m *Model) Save(path string) error {
-	return checkpoint.Save(path, &checkpoint.File{Metadata: m.Metadata(), Tensors: m.Tensors()})
+	metadata := m.Metadata()
+	if m.Thresholds != nil {
+		metadata[checkpoint.ThresholdsKey] = thresholdsText(m.Thresholds)
+	}
+	return checkpoint.Save(path, &checkpoint.File{Metadata: metadata, Tensors: m.Tensors()})
 }
 
 // Load reads a model file that Save or a training run wrote, see [nn.ReadModel].
@@ -137,6 +146,9 @@ func read(r *checkpoint.Reader) (m *Model, err error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if m.Thresholds, err = readThresholds(r.Metadata(), m.Classes); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.Path(), err)
 	}
 	m.Digest, err = r.Digest()
 	return m, err
