@@ -16,8 +16,8 @@ import (
 type Options struct {
 	// Features is the data type of activations: engine.Float32 (default), BFloat16 or Float16.
 	Features engine.DType
-	// RoIs is the number of RoIs per run of the box head. Fewer take less memory, more use the device better. The default, for 0, is 64 on the CPU
-	// and all RoIs of an image, at most 512, on a GPU.
+	// RoIs is the number of RoIs per run of the box head. Fewer take less memory, more use the device better. The default, for 0, is equal runs of at
+	// most 64 on the CPU, 256 for fully connected layers, and all RoIs of an image, at most 512, on a GPU.
 	RoIs int
 	// Plans is the maximum number of padded batch sizes whose plans are kept compiled; default 4.
 	Plans int

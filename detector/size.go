@@ -55,7 +55,8 @@ func (d *deviceModel) DetectionBytes(original geom.Size) (int, error) {
 
 		second.Graph = nn.NewGraph(d.model.Params, false)
 		features := sharedFeatures(second.Graph, p.features)
-		logits, boxes := d.model.boxHead(second.Graph, features, second.Graph.Input("regions", roisAtATime, 5))
+		rois := second.Graph.Input("regions", d.model.roisAtATime(p.proposals.Shape()[0]), 5)
+		logits, boxes := d.model.boxHead(second.Graph, features, rois)
 		second.Stages, second.Native = [][]*nn.Node{{logits, boxes}}, features
 		second.Shared = unallocated(features)
 	}); err != nil {

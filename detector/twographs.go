@@ -11,8 +11,16 @@ import (
 	"scalenet/roi"
 )
 
-// roisAtATime is the number of RoIs per run of the box head on the CPU: their features stay in its cache.
-const roisAtATime = 64
+// roisAtATime returns the number of RoIs per run of the box head on the CPU: n RoIs in equal runs, of which a stage of the network takes at most 64, because
+// their features then stay in the cache, and fully connected layers 256, because each run reads their weights, of tens of MB.
+func (m *Model) roisAtATime(n int) int {
+	most := 64
+	if m.Config.RoI.BoxHead != nil {
+		most = 256
+	}
+	runs := max((n+most-1)/most, 1)
+	return max((n+runs-1)/runs, 1)
+}
 
 // compileTwoGraphs compiles the network as two graphs. The second one takes a fixed
 // number of regions; more of them go through it in turn, and none where there are
@@ -35,7 +43,7 @@ func (m *Model) compileTwoGraphs(p *inference, dev engine.Device, store *engine.
 	head := &twoGraphs{model: m, first: p.plan, proposed: p.proposals}
 	p.boxHead = head
 	if o.RoIs < 1 {
-		o.RoIs = roisAtATime
+		o.RoIs = m.roisAtATime(p.proposals.Shape()[0])
 	}
 	var shared []*nn.Node
 	if err = nn.Build(func() {
