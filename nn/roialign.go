@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // RoIAlign samples features bilinearly on a grid of Size x Size bins per RoI:
@@ -13,13 +14,34 @@ import (
 //
 // With several levels, Mapper chooses the level of each RoI. Sampling 0 is adaptive: ceil(width / Size) x ceil(height / Size) points per bin, with
 // width and height in feature cells. Aligned is torchvision's aligned=True: RoIs are shifted by half a cell and may have no area; otherwise a RoI is at
-// least one cell wide and high. A RoI with a negative image index gives zeros.
+// least one cell wide and high. A RoI with a negative image index gives zeros. Points says where the points are.
 type RoIAlign struct {
 	Size     int
 	Scale    float64 // feature cells of the first level per pixel of the model input, 1/16 for stride 16; each further level has half of it
 	Sampling int
 	Aligned  bool
+	Points   RoIPoints
 	Mapper   LevelMapper // unused with one level
+}
+
+// RoIPoints is where RoIAlign samples, and what a point near the border of the features is.
+type RoIPoints string
+
+// The kinds of points. Those of jwyang's detector are one a bin, the first and the last on the borders of the RoI. They need a Size of at least 2, and
+// neither Sampling nor Aligned.
+const (
+	// BinPoints are a grid within each bin: torchvision. Up to a cell outside the features, a point has the value of the border.
+	BinPoints RoIPoints = ""
+	// JwyangAlign are the points of roi_align_kernel.cu, for a RoI that is one cell wider and higher. Outside the features, from 0 to their side, a point is
+	// 0. In their last cell it continues the line through the last two pixels.
+	JwyangAlign RoIPoints = "jwyang-align"
+	// JwyangCrop are the points of _affine_grid_gen. The features are surrounded by zeros.
+	JwyangCrop RoIPoints = "jwyang-crop"
+)
+
+// Kind is the number of the kind of points in kernels: 0, 1, 2 in the order of the constants; -1 if there is no such kind.
+func (p RoIPoints) Kind() int {
+	return slices.Index([]RoIPoints{BinPoints, JwyangAlign, JwyangCrop}, p)
 }
 
 // LevelMapper gives each RoI a level of a feature pyramid by its area (equation 1 of the FPN paper, torchvision's LevelMapper):
@@ -103,6 +125,10 @@ func (r RoIAlign) OutShape(in []Shape) (Shape, error) {
 	}
 	if r.Size < 1 || !(r.Scale > 0) || r.Sampling < 0 {
 		return nil, fmt.Errorf("size %d, scale %g, sampling %d: size and scale must be positive, sampling not negative", r.Size, r.Scale, r.Sampling)
+	}
+	if r.Points != BinPoints && (r.Points.Kind() < 0 || r.Size < 2 || r.Sampling != 0 || r.Aligned) {
+		return nil, fmt.Errorf("points %q, size %d, sampling %d, aligned %v: want %s or %s, size 2 or more, without the others",
+			r.Points, r.Size, r.Sampling, r.Aligned, JwyangAlign, JwyangCrop)
 	}
 	n, channels := in[0][0], in[0][3]
 	for _, f := range features {

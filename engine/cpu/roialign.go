@@ -22,6 +22,7 @@ func (c *compiler) regions(op nn.RoIAlign, i, n int, x, rois engine.Tensor) (*C.
 		rois: C.int64_t(rois.Shape[0]), size: C.int64_t(op.Size), sampling: C.int64_t(op.Sampling),
 		scale: C.float(op.LevelScale(i)), low: C.float(low), high: C.float(high),
 	}
+	r.points = C.int64_t(op.Points.Kind())
 	if op.Aligned {
 		r.aligned = 1
 	}

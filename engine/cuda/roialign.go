@@ -20,7 +20,7 @@ func (c *compiler) roiAlign(op nn.RoIAlign) error {
 		s := x.Shape
 		low, high := op.Areas(i, len(levels))
 		if err := c.step("roi_align_"+t, size(y), x, rois, y, s[0], s[1], s[2], s[3], op.Size, float32(op.LevelScale(i)), low, high, op.Sampling, op.Aligned,
-			c.device.transfers.fault, size(y)); err != nil {
+			op.Points.Kind(), c.device.transfers.fault, size(y)); err != nil {
 			return err
 		}
 	}
@@ -41,7 +41,8 @@ func (c *compiler) roiAlignGrad(op nn.RoIAlignGrad) error {
 		n := regions * r.Size * side
 		shares[i], spans[i] = c.scratch(4*n), c.scratch(2*4*regions)
 		err = errors.Join(err,
-			c.step("roi_shares", n, rois, shares[i], side, 1-i, r.Size, float32(r.LevelScale(op.Level)), low, high, r.Sampling, r.Aligned, n),
+			c.step("roi_shares", n, rois, shares[i], side, 1-i, r.Size, float32(r.LevelScale(op.Level)), low, high, r.Sampling, r.Aligned,
+				r.Points.Kind(), n),
 			c.step("roi_spans", regions, shares[i], spans[i], side, r.Size, regions))
 	}
 	return errors.Join(err, c.step("roi_align_grad_"+t, size(dx), dy, rois, shares[0], shares[1], spans[0], spans[1], dx,

@@ -168,10 +168,26 @@ func regions() (cases []Case) {
 				In: []Input{feature(rois.Shape[0], s.size, s.size, s.channels), rois}, Tolerance: Summed},
 		)
 	}
-	cases = append(cases, pyramidRegions()...)
+	cases = append(append(cases, pyramidRegions()...), jwyangRegions(rois)...)
 	one := nn.RoIAlign{Size: 2, Scale: 1, Aligned: true}
 	pixel := filled(Fill{Kind: Given, Values: []float64{0, 0, 0, 1, 1}}, 1, 5)
 	return append(cases, Case{Name: "RoIAlign/one-pixel-image", Op: one, In: []Input{feature(1, 1, 1, 3), pixel}, Tolerance: Summed})
+}
+
+// jwyangRegions are RoIs with the points of jwyang's detector.
+func jwyangRegions(rois Input) (cases []Case) {
+	for _, points := range []nn.RoIPoints{nn.JwyangAlign, nn.JwyangCrop} {
+		for _, s := range []struct{ size, h, w, channels int }{{8, 9, 11, 5}, {14, 9, 11, 3}, {2, 9, 11, 195}, {3, 1, 2, 16}} {
+			op := nn.RoIAlign{Size: s.size, Scale: 1. / 16, Points: points}
+			name := fmt.Sprintf("%s/size%d/%d", points, s.size, s.channels)
+			cases = append(cases,
+				Case{Name: "RoIAlign/" + name, Op: op, In: []Input{feature(2, s.h, s.w, s.channels), rois}, Tolerance: Summed},
+				Case{Name: "RoIAlignGrad/" + name, Op: nn.RoIAlignGrad{RoIAlign: op, Images: 2, Height: s.h, Width: s.w, Levels: 1},
+					In: []Input{feature(rois.Shape[0], s.size, s.size, s.channels), rois}, Tolerance: Summed},
+			)
+		}
+	}
+	return cases
 }
 
 // pyramidRegions are RoIs on three levels of strides 4, 8 and 16, some exactly between two of them.

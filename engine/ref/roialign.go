@@ -3,6 +3,7 @@ package ref
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"scalenet/nn"
 )
@@ -102,8 +103,8 @@ func (r roiLevel) samples(rois array, at position, height, width int) (all []sam
 	count := float64(len(rows) * len(cols))
 	for _, y := range rows {
 		for _, x := range cols {
-			for _, h := range between(y, height) {
-				for _, w := range between(x, width) {
+			for _, h := range r.between(y, height) {
+				for _, w := range r.between(x, width) {
 					all = append(all, sample{h.at, w.at, h.weight * w.weight / count})
 				}
 			}
@@ -116,6 +117,9 @@ func (r roiLevel) samples(rois array, at position, height, width int) (all []sam
 // a bin along one axis of a region from low to high. They are computed in T,
 // step by step as torchvision does, because their number depends on rounding.
 func axisPoints[T float32 | float64](r nn.RoIAlign, low, high float64, bin int) []float64 {
+	if r.Points != nn.BinPoints {
+		return []float64{borderPoint[T](r, low, high, bin)}
+	}
 	offset := T(0)
 	if r.Aligned {
 		offset = 0.5
@@ -139,9 +143,38 @@ func axisPoints[T float32 | float64](r nn.RoIAlign, low, high float64, bin int) 
 	return points
 }
 
-// between says which of n pixels make up the value at a coordinate: none
-// farther than a pixel outside, the border pixel where it is nearer.
-func between(at float64, n int) []source {
+// borderPoint is the coordinate of jwyang's point of a bin, whose first and last
+// ones are on the borders of the region.
+func borderPoint[T float32 | float64](r nn.RoIAlign, low, high float64, bin int) float64 {
+	start := T(T(low) * T(r.Scale))
+	side := T(T(high)*T(r.Scale)) - start
+	if r.Points == nn.JwyangAlign {
+		side = max(side+1, 0)
+	}
+	return float64(start + T(T(bin)*T(side/T(r.Size-1))))
+}
+
+// between says which of n pixels make up the value at a coordinate. Of bins:
+// none farther than a pixel outside, the border pixel where it is nearer.
+func (r roiLevel) between(at float64, n int) []source {
+	low := int(math.Floor(at))
+	switch r.Points {
+	case nn.JwyangAlign:
+		if at < 0 || at >= float64(n) {
+			return nil
+		}
+		if low = min(low, n-2); low < 0 {
+			return []source{{0, 1}}
+		}
+		return []source{{low, 1 - (at - float64(low))}, {low + 1, at - float64(low)}}
+	case nn.JwyangCrop:
+		both := []source{{low, 1 - (at - float64(low))}, {low + 1, at - float64(low)}}
+		return slices.DeleteFunc(both, func(s source) bool { return s.at < 0 || s.at >= n })
+	}
+	return betweenBins(at, n)
+}
+
+func betweenBins(at float64, n int) []source {
 	if at < -1 || at > float64(n) {
 		return nil
 	}

@@ -174,8 +174,8 @@ void sn_resize(int type, const sn_source *sources, int count, int axes, const vo
 
 // RoIAlign on one level, for RoIs with an area from low to below high; the first level's low is 0. It writes only rows of y that are on
 // the level, and the first level those without an image. scratch has sn_roi_scratch bytes. Returns the first region whose image does not
-// exist, -1 when all are good.
-typedef struct { int64_t n, h, w, c, rois, size, sampling, aligned; float scale, low, high; } sn_roi;
+// exist, -1 when all are good. points is nn.RoIPoints.Kind.
+typedef struct { int64_t n, h, w, c, rois, size, sampling, aligned, points; float scale, low, high; } sn_roi;
 int64_t sn_roi_scratch(const sn_roi *r, int threads);
 int64_t sn_roi_align(int type, const sn_roi *r, const void *x, const float *rois, void *y, void *scratch);
 void sn_roi_align_grad(int dy_type, const sn_roi *r, const void *dy, const float *rois, float *dx, void *scratch);

@@ -21,40 +21,62 @@ static Bins bins_at(char *at, int64_t size) {
   return b;
 }
 
-// locate gives the pixel below a sample and its share of the pixel above; false outside of the image.
-static SN_INLINE bool locate(float v, int64_t limit, int32_t &low, float &share) {
-  if (!(v >= -1.0f && v <= float(limit))) return false;
-  v = std::max(v, 0.0f);
-  low = int32_t(v);
-  share = v - float(low);
-  if (low >= limit - 1) low = int32_t(limit - 1), share = 0;
+enum roi_points { BIN_POINTS, JWYANG_ALIGN, JWYANG_CROP };  // nn.RoIPoints
+
+// A sample is below x pixel low + above x pixel low + 1, which is not read if above is 0.
+struct Sample {
+  int32_t low;
+  float below, above;
+};
+
+// locate finds the pixels of a sample; false outside of the image.
+static SN_INLINE bool locate(int64_t points, float v, int64_t limit, Sample &s) {
+  if (points == BIN_POINTS) {
+    if (!(v >= -1.0f && v <= float(limit))) return false;
+    v = std::max(v, 0.0f);
+    s.low = int32_t(v);
+    s.above = v - float(s.low);
+    if (s.low >= limit - 1) s.low = int32_t(limit - 1), s.above = 0;
+    s.below = 1 - s.above;
+    return true;
+  }
+  if (!(v >= (points == JWYANG_CROP ? -1.0f : 0.0f) && v < float(limit))) return false;
+  s.low = int32_t(std::floor(v));
+  if (points == JWYANG_ALIGN && limit > 1) s.low = std::min(s.low, int32_t(limit - 2));  // beyond the last pixel: on the line of the last two
+  s.above = v - float(s.low);
+  s.below = 1 - s.above;
+  if (limit == 1 && points == JWYANG_ALIGN) s.below = 1, s.above = 0;
+  if (s.low < 0) s.low = 0, s.below = s.above, s.above = 0;
+  if (s.low == limit - 1) s.above = 0;
   return true;
 }
 
 static void fill_bins(Bins &b, const sn_roi *r, float from, float to, int64_t limit) {
   float offset = r->aligned ? 0.5f : 0.0f, start = from * r->scale - offset, side = to * r->scale - offset - start;
-  if (!r->aligned) side = std::max(side, 1.0f);
-  float bin = side / float(r->size), points = r->sampling > 0 ? float(r->sampling) : std::ceil(side / float(r->size));
+  bool bins = r->points == BIN_POINTS;
+  if (bins && !r->aligned) side = std::max(side, 1.0f);
+  if (r->points == JWYANG_ALIGN) side = std::max(side + 1, 0.0f);
+  float bin = side / float(bins ? r->size : r->size - 1), points = r->sampling > 0 ? float(r->sampling) : bins ? std::ceil(bin) : 1;
   // Regions that are not finite give zeros; beyond a million points a bin, adaptive sampling is no finer.
   int32_t grid = std::isfinite(start) && std::isfinite(side) ? int32_t(std::min(points, 1e6f)) : 0;
   float *w = b.weight;
   for (int64_t p = 0; p < r->size; p++) {
-    int32_t low, least = INT32_MAX, most = -1;
-    float share;
-    auto at = [&](int32_t i) { return start + float(p) * bin + (float(i) + 0.5f) * bin / float(grid); };
+    int32_t least = INT32_MAX, most = -1;
+    Sample s;
+    auto at = [&](int32_t i) { return start + float(p) * bin + (bins ? (float(i) + 0.5f) * bin / float(grid) : 0.0f); };
     for (int32_t i = 0; i < grid; i++)
-      if (locate(at(i), limit, low, share)) {
-        least = std::min(least, low);
-        most = std::max(most, share > 0 ? low + 1 : low);
+      if (locate(r->points, at(i), limit, s)) {
+        least = std::min(least, s.low);
+        most = std::max(most, s.above > 0 ? s.low + 1 : s.low);
       }
     b.first[p] = most < 0 ? 0 : least;
     b.count[p] = most < 0 ? 0 : most - least + 1;
     b.of[p] = w;
     for (int32_t k = 0; k < b.count[p]; k++) w[k] = 0;
     for (int32_t i = 0; i < grid; i++)
-      if (locate(at(i), limit, low, share)) {
-        w[low - least] += (1 - share) / float(grid);
-        if (share > 0) w[low - least + 1] += share / float(grid);
+      if (locate(r->points, at(i), limit, s)) {
+        w[s.low - least] += s.below / float(grid);
+        if (s.above > 0) w[s.low - least + 1] += s.above / float(grid);
       }
     w += b.count[p];
   }

@@ -3,13 +3,24 @@
 // Coordinates are computed step by step in float32, as torchvision does: their number and the edge depend on rounding. A bin's
 // sampling points form a grid, so that a feature pixel's share in a bin is a product of a row's and a column's.
 
+enum roi_points { BIN_POINTS, JWYANG_ALIGN, JWYANG_CROP }; // nn.RoIPoints
+
 struct points {
 	float start, step;
-	int count;
+	int count, kind;
 };
 
-FN points axis_points(float low, float high, float scale, int size, int sampling, int aligned) {
+FN points axis_points(float low, float high, float scale, int size, int sampling, int aligned, int kind) {
 	points p;
+	p.kind = kind;
+	if (kind != BIN_POINTS) {
+		p.start = low * scale;
+		float side = high * scale - p.start;
+		if (kind == JWYANG_ALIGN) side = maximum(side + 1, 0);
+		p.step = side / (size - 1);
+		p.count = 1;
+		return p;
+	}
 	float offset = aligned ? 0.5f : 0.f;
 	p.start = low * scale - offset;
 	float side = high * scale - offset - p.start;
@@ -20,21 +31,33 @@ FN points axis_points(float low, float high, float scale, int size, int sampling
 }
 
 FN float point_at(points p, int bin, int i) {
+	if (p.kind != BIN_POINTS) return p.start + bin * p.step;
 	float within = (i + 0.5f) * p.step / p.count;
 	return p.start + bin * p.step + within;
 }
 
-// The two pixels of n that make up the value at a coordinate; none (false) farther than a pixel outside.
-FN bool between(float at, int n, int *low, int *high, float *share) {
-	if (!(at >= -1 && at <= n)) return false;
-	at = maximum(at, 0);
-	*low = (int)at;
-	if (*low >= n - 1) {
-		*low = *high = n - 1;
-		*share = 0;
-	} else {
-		*high = *low + 1;
-		*share = at - *low;
+// The two pixels that make up the value at a coordinate, and their shares.
+struct pair {
+	int low, high;
+	float below, above;
+};
+
+// The pixels of n at a coordinate; none (false) outside.
+FN bool between(int kind, float at, int n, pair *p) {
+	if (kind == BIN_POINTS ? !(at >= -1 && at <= n) : !(at >= (kind == JWYANG_CROP ? -1 : 0) && at < n)) return false;
+	if (kind == BIN_POINTS) at = maximum(at, 0);
+	p->low = (int)floorf(at);
+	if (kind == JWYANG_ALIGN && n > 1) p->low = least(p->low, n - 2); // beyond the last pixel: on the line of the last two
+	p->high = p->low + 1;
+	p->above = at - p->low;
+	p->below = 1 - p->above;
+	if (p->high == n || p->low >= n) { // the last pixel, or zeros beyond it
+		p->low = p->high = n - 1;
+		p->above = 0;
+		if (kind != JWYANG_CROP) p->below = 1;
+	} else if (p->low < 0) { // zeros before the first pixel
+		p->low = 0;
+		p->below = 0;
 	}
 	return true;
 }
@@ -67,7 +90,7 @@ FN bool on_level(const float *roi, float low, float high) {
 // A region of no image is on the first level, whose low is 0.
 template <class T>
 FN void roi_align_of(const T *x, const float *rois, T *y, int images, int h, int w, u32 c, int size, float scale, float low, float high,
-                     int sampling, int aligned, u64 *fault, u32 n) {
+                     int sampling, int aligned, int kind, u64 *fault, u32 n) {
 	u32 i = thread_index();
 	if (i >= n) return;
 	u32 ch = i % c, col = i / c % size, row = i / c / size % size, region = i / c / size / size;
@@ -75,20 +98,17 @@ FN void roi_align_of(const T *x, const float *rois, T *y, int images, int h, int
 	if (roi[0] < 0 ? low > 0 : !on_level(roi, low, high)) return;
 	float sum = 0;
 	if (has_image(roi, region, images, fault)) {
-		points ys = axis_points(roi[2], roi[4], scale, size, sampling, aligned);
-		points xs = axis_points(roi[1], roi[3], scale, size, sampling, aligned);
+		points ys = axis_points(roi[2], roi[4], scale, size, sampling, aligned, kind);
+		points xs = axis_points(roi[1], roi[3], scale, size, sampling, aligned, kind);
 		const T *image = x + (u64)(int)roi[0] * h * w * c + ch;
 		for (int a = 0; a < ys.count; a++) {
-			int top, bottom;
-			float below;
-			if (!between(point_at(ys, row, a), h, &top, &bottom, &below)) continue;
+			pair down, across;
+			if (!between(kind, point_at(ys, row, a), h, &down)) continue;
 			for (int b = 0; b < xs.count; b++) {
-				int left, right;
-				float beyond;
-				if (!between(point_at(xs, col, b), w, &left, &right, &beyond)) continue;
-				float upper = (1 - beyond) * load(image + (top * w + left) * c) + beyond * load(image + (top * w + right) * c);
-				float lower = (1 - beyond) * load(image + (bottom * w + left) * c) + beyond * load(image + (bottom * w + right) * c);
-				sum += (1 - below) * upper + below * lower;
+				if (!between(kind, point_at(xs, col, b), w, &across)) continue;
+				const T *upper = image + down.low * w * c, *lower = image + down.high * w * c;
+				sum += down.below * (across.below * load(upper + across.low * c) + across.above * load(upper + across.high * c)) +
+				       down.above * (across.below * load(lower + across.low * c) + across.above * load(lower + across.high * c));
 			}
 		}
 		int count = ys.count * xs.count;
@@ -97,24 +117,23 @@ FN void roi_align_of(const T *x, const float *rois, T *y, int images, int h, int
 	store(y + i, sum);
 }
 FEATURES(roi_align, (const T *x, const float *rois, T *y, int images, int h, int w, u32 c, int size, float scale, float low, float high,
-                     int sampling, int aligned, u64 *fault, u32 n),
-         (x, rois, y, images, h, w, c, size, scale, low, high, sampling, aligned, fault, n))
+                     int sampling, int aligned, int kind, u64 *fault, u32 n),
+         (x, rois, y, images, h, w, c, size, scale, low, high, sampling, aligned, kind, fault, n))
 
 // share (r, size, side): the share of each row (axis 1) or column (axis 0) of a level's features in each of a region's bins.
 KERNEL(roi_shares, (const float *rois, float *share, int side, int axis, int size, float scale, float low, float high, int sampling,
-                    int aligned, u32 n)) {
+                    int aligned, int kind, u32 n)) {
 	u32 i = thread_index();
 	if (i >= n) return;
 	int pixel = i % side, bin = i / side % size;
 	const float *roi = rois + 5 * (i / side / size);
-	points p = axis_points(roi[1 + axis], roi[3 + axis], scale, size, sampling, aligned);
+	points p = axis_points(roi[1 + axis], roi[3 + axis], scale, size, sampling, aligned, kind);
 	float sum = 0;
 	for (int k = 0; k < p.count && finite(roi) && on_level(roi, low, high); k++) {
-		int below, above;
-		float beyond;
-		if (!between(point_at(p, bin, k), side, &below, &above, &beyond)) continue;
-		if (below == pixel) sum += 1 - beyond;
-		if (above == pixel) sum += beyond;
+		pair at;
+		if (!between(kind, point_at(p, bin, k), side, &at)) continue;
+		if (at.low == pixel) sum += at.below;
+		if (at.high == pixel) sum += at.above;
 	}
 	share[i] = p.count > 0 ? sum / p.count : 0;
 }

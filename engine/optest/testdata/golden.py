@@ -88,9 +88,47 @@ def levels_of(at, rois, levels):
     return k.clamp(0, levels - 1).long()
 
 
+def jwyang_align(x, rois, size, scale):
+    """ROIAlignForwardCpu of jwyang's roi_align.c, all points at once. With one row or column, where it reads beyond the features, that one."""
+    h, w = x.shape[1:3]
+
+    def axis(low, high, side):
+        start = low * scale
+        at = start[:, None] + (high * scale - start + 1).clamp(min=0)[:, None] / (size - 1) * torch.arange(size, dtype=low.dtype)
+        first = at.floor().clamp(max=side - 2).clamp(min=0)
+        ratio = torch.where((torch.tensor(side) > 1), at - first, 0)
+        inside = ((at >= 0) & (at < side)).to(low.dtype)
+        return first.clamp(0, side - 1).long(), (first + 1).clamp(0, side - 1).long(), (1 - ratio) * inside, ratio * inside
+
+    top, bottom, above, below = axis(rois[:, 2], rois[:, 4], h)
+    left, right, before, behind = axis(rois[:, 1], rois[:, 3], w)
+    image = rois[:, 0].long()[:, None, None]
+
+    def corner(rows, columns, a, b):
+        return x[image, rows[:, :, None], columns[:, None, :]] * (a[:, :, None] * b[:, None, :])[..., None]
+    return (corner(top, left, above, before) + corner(top, right, above, behind)
+            + corner(bottom, left, below, before) + corner(bottom, right, below, behind))
+
+
+def jwyang_crop(x, rois, size, scale):
+    """jwyang's _affine_grid_gen and the sampling of roi_crop_cuda_kernel.cu, for which a grid's sides may not be one pixel: two zeros more change nothing."""
+    x = F.pad(nchw(x), (0, 2, 0, 2))
+    h, w = x.shape[2:]
+    x1, y1, x2, y2 = (rois[:, k] * scale for k in range(1, 5))
+    zero = torch.zeros_like(x1)
+    theta = torch.stack([(x2 - x1) / (w - 1), zero, (x1 + x2 - w + 1) / (w - 1), zero, (y2 - y1) / (h - 1), (y1 + y2 - h + 1) / (h - 1)], 1)
+    grid = F.affine_grid(theta.view(-1, 2, 3), (len(rois), 1, size, size), align_corners=True)
+    return nhwc(F.grid_sample(x[rois[:, 0].long()], grid, align_corners=True))
+
+
 def rois_of_images(at, *inputs):
     """RoIAlign; regions of no image give zeros."""
     *levels, rois = inputs
+    if at["Points"]:
+        valid = (rois[:, 0] >= 0).nonzero()[:, 0]
+        y = torch.zeros((len(rois), at["Size"], at["Size"], levels[0].shape[3]), dtype=rois.dtype)
+        sample = {"jwyang-align": jwyang_align, "jwyang-crop": jwyang_crop}[at["Points"]]
+        return y.index_copy(0, valid, sample(levels[0], rois[valid], at["Size"], at["Scale"]))
     level = levels_of(at, rois, len(levels)) if len(levels) > 1 else torch.zeros(len(rois), dtype=torch.long)
     y = torch.zeros((len(rois), at["Size"], at["Size"], levels[0].shape[3]), dtype=rois.dtype)
     for i, x in enumerate(levels):
