@@ -124,6 +124,19 @@ func (t Threshold) Classes() (names []string) {
 	return names
 }
 
+// Check returns an error for a class that is not in names, and for a score that is out of range.
+func (t Threshold) Check(names []string) error {
+	if t.others != nil && !(t.others.score >= 0 && t.others.score <= 1) {
+		return fmt.Errorf("%v: %s", t.others.score, wantThreshold)
+	}
+	for _, c := range t.byClass {
+		if indexOfClass(names, c.class) < 0 {
+			return unknownClass(c.class, names)
+		}
+	}
+	return nil
+}
+
 // Among returns the threshold without the classes that are not in names.
 func (t Threshold) Among(names []string) Threshold {
 	t.byClass = slices.DeleteFunc(slices.Clone(t.byClass), func(c classLevel) bool { return indexOfClass(names, c.class) < 0 })
@@ -172,37 +185,44 @@ func (l level) String() string {
 // For returns the lowest score of each class of a model. A class that the model does not have is an error, and so is "best" if no thresholds are
 // stored in the model's file.
 func (t Threshold) For(m *Model) (MinScores, error) {
+	if err := t.Check(m.Classes); err != nil {
+		return nil, err
+	}
 	others := level{score: DefaultThreshold}
 	if t.others != nil {
 		others = *t.others
 	}
 	levels := slices.Repeat([]level{others}, len(m.Classes))
 	for _, c := range t.byClass {
-		k := indexOfClass(m.Classes, c.class)
-		if k < 0 {
-			return nil, unknownClass(c.class, m.Classes)
-		}
-		levels[k] = c.level
+		levels[indexOfClass(m.Classes, c.class)] = c.level
 	}
-	scores := make(MinScores, len(levels))
+	scores, best := make(MinScores, len(levels)), m.BestScores()
 	for k, l := range levels {
-		scores[k] = l.score
-		if l.best && m.Thresholds == nil {
+		switch {
+		case !l.best:
+			scores[k] = l.score
+		case best == nil:
 			return nil, errors.New("best: no thresholds are stored in the model's file; `scalenet eval --model FILE --data PATH --choose-threshold f1` chooses and stores them")
-		}
-		if l.best {
-			scores[k] = m.best(k)
+		default:
+			scores[k] = best[k]
 		}
 	}
 	return scores, nil
 }
 
-// best returns the stored threshold of a class, from 0.
-func (m *Model) best(k int) float32 {
-	if p := m.Thresholds.Classes[k].Point; p != nil {
-		return float32(p.Threshold.Value)
+// BestScores returns the thresholds in the model's file, with DefaultThreshold for classes without one, or nil if none are stored.
+func (m *Model) BestScores() MinScores {
+	if m.Thresholds == nil {
+		return nil
 	}
-	return DefaultThreshold
+	scores := make(MinScores, len(m.Classes))
+	for k, c := range m.Thresholds.Classes {
+		scores[k] = DefaultThreshold
+		if c.Point != nil {
+			scores[k] = float32(c.Point.Threshold.Value)
+		}
+	}
+	return scores
 }
 
 // indexOfClass finds a class. Upper and lower case are the same where that is not ambiguous.
@@ -215,7 +235,7 @@ func indexOfClass(names []string, class string) int {
 
 func unknownClass(class string, names []string) error {
 	quote := func(name string) string { return strconv.Quote(brief.Text(name)) }
-	return fmt.Errorf("the model has no class %s%s; it has %s", quote(class), spelling.DidYouMean(class, names, quote), brief.List(names))
+	return fmt.Errorf("no class %s%s; there are %s", quote(class), spelling.DidYouMean(class, names, quote), brief.List(names))
 }
 
 // MinScores are the lowest scores of detections, by class; that of class k of a Detection is at k-1.

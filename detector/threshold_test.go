@@ -69,11 +69,11 @@ func TestThresholdErrors(t *testing.T) {
 		"0.4,,":                             `"": ` + want,
 		"RBC=0.4,RBC=0.5":                   `two thresholds for the class "RBC"`,
 		"0.3,*=0.4":                         "two thresholds for the other classes",
-		"RBD=0.4":                           `the model has no class "RBD"; did you mean "RBC"?; it has RBC, WBC, Platelets`,
-		"=0.4":                              `the model has no class ""; it has RBC`,
+		"RBD=0.4":                           `no class "RBD"; did you mean "RBC"?; there are RBC, WBC, Platelets`,
+		"=0.4":                              `no class ""; there are RBC`,
 		"best":                              "best: no thresholds are stored in the model's file; `scalenet eval --model FILE --data PATH --choose-threshold f1` chooses and stores them",
 		"0.3,WBC=best":                      "best: no thresholds are stored",
-		strings.Repeat("x", 1<<16) + "=0.4": "the model has no class",
+		strings.Repeat("x", 1<<16) + "=0.4": "no class",
 	} {
 		parsed, err := ParseThreshold(text)
 		if err == nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"scalenet/detector"
 	"scalenet/imaging"
 	"scalenet/internal/config"
 	"scalenet/server/models"
@@ -25,8 +26,9 @@ type Config struct {
 	// and queueing.
 	Timeout time.Duration
 	Limits  Limits
-	// Threshold is the default minimum score, for requests without a threshold.
-	Threshold float64
+	// Threshold is the minimum score of detections, for what a request does not give.
+	// Classes that a model does not have are ignored for that model.
+	Threshold detector.Threshold
 	DeepStack DeepStack
 	// Version of the program, in server metadata.
 	Version string
@@ -76,10 +78,9 @@ type Limits struct {
 // DefaultConfig returns the defaults: batches of one image and at most ten seconds of queueing.
 func DefaultConfig() Config {
 	return Config{
-		Log:       slog.New(slog.DiscardHandler),
-		Queue:     schedule.Options{Places: 64, Wait: 10 * time.Second, Batch: 1},
-		Timeout:   30 * time.Second,
-		Threshold: 0.5,
+		Log:     slog.New(slog.DiscardHandler),
+		Queue:   schedule.Options{Places: 64, Wait: 10 * time.Second, Batch: 1},
+		Timeout: 30 * time.Second,
 		Limits: Limits{
 			Body:   32 << 20,
 			Image:  imaging.Limits{Side: 12000, Pixels: 40_000_000},
@@ -106,7 +107,6 @@ func (c Config) validate() error {
 		{"batch", c.Queue.Batch, c.Queue.Batch >= 1, "at least 1"},
 		{"batch-delay", c.Queue.Delay, c.Queue.Delay >= 0, "at least 0"},
 		{"timeout", c.Timeout, c.Timeout > 0, "above 0"},
-		{"threshold", c.Threshold, c.Threshold >= 0 && c.Threshold <= 1, "in [0, 1]"},
 		{"max-body", c.Limits.Body, c.Limits.Body >= 1, "at least 1"},
 		{"max-pixels", c.Limits.Image.Pixels, c.Limits.Image.Pixels >= 1, "at least 1"},
 		{"max-side", c.Limits.Image.Side, c.Limits.Image.Side >= 1, "at least 1"},
@@ -126,7 +126,11 @@ func (c Config) validate() error {
 			return fmt.Errorf("server: %w", err)
 		}
 	}
-	return c.DeepStack.validate(c.Models)
+	classes := allClasses(c.Models)
+	if err := checkThreshold(c.Threshold, classes); err != nil {
+		return err
+	}
+	return c.DeepStack.validate(classes)
 }
 
 // LoopbackHosts returns the Host header values of a server on a loopback address,

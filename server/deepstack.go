@@ -35,18 +35,9 @@ type DeepStack struct {
 }
 
 // validate returns an error for unknown classes, which would otherwise be ignored.
-func (d DeepStack) validate(registry *models.Registry) error {
+func (d DeepStack) validate(classes []string) error {
 	if d.Most < 0 {
 		return fmt.Errorf("server: %w", config.Invalid("deepstack-max", d.Most, "at least 0"))
-	}
-	var classes []string
-	for _, m := range registry.All() {
-		for _, class := range m.Classes() {
-			if !slices.Contains(classes, class) {
-				classes = append(classes, class)
-			}
-		}
-		m.Release()
 	}
 	for class := range d.Labels {
 		if !slices.Contains(classes, class) {
@@ -230,17 +221,13 @@ func (s *Server) deepStackQuery(sent url.Values, m *models.Model) (query, error)
 	if err := once(sent, "min_confidence"); err != nil {
 		return query{}, err
 	}
-	least, err := unitParameter(sent, "min_confidence", s.config.Threshold)
-	if err != nil {
-		return query{}, err
-	}
 	values := url.Values{}
-	for _, key := range []string{"max", "classes", "nms", "size"} {
+	for _, key := range []string{"min_confidence", "max", "classes", "nms", "size"} {
 		if list, ok := sent[key]; ok {
 			values[key] = list
 		}
 	}
-	q, err := parseQuery(values, m, float64(least))
+	q, err := parseQuery(values, m, "min_confidence", s.config.Threshold)
 	s.config.DeepStack.narrow(&q, m.Classes())
 	return q, err
 }

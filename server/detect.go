@@ -194,7 +194,7 @@ func (s *Server) handleDetect(ctx context.Context, c *gin.Context, l *lease) err
 		return err
 	}
 	defer m.Release()
-	q, err := parseQuery(f.values, m, s.config.Threshold)
+	q, err := parseQuery(f.values, m, "threshold", s.config.Threshold)
 	if err != nil {
 		return err
 	}

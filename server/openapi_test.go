@@ -105,7 +105,7 @@ func TestDescribed(t *testing.T) {
 			listed = append(listed, p.Value.Name)
 		}
 	}
-	assert.ElementsMatch(t, append(slices.Clone(parameters), "url"), listed)
+	assert.ElementsMatch(t, append(slices.Clone(parameters), "threshold", "url"), listed)
 }
 
 // The description finds fault with what the server does not do.

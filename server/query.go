@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -15,14 +14,14 @@ import (
 
 // query has the detection parameters of a request.
 type query struct {
-	settings  detector.Settings
-	threshold float32
-	classes   []bool // by class; nil is all
-	most      int    // maximum detections per image
+	settings detector.Settings
+	scores   detector.MinScores
+	classes  []bool // by class; nil is all
+	most     int    // maximum detections per image
 }
 
-// parameters are the parameter names of /detect.
-var parameters = []string{"classes", "format", "max", "model", "nms", "size", "threshold"}
+// parameters are the parameter names of /detect, without that of the threshold.
+var parameters = []string{"classes", "format", "max", "model", "nms", "size"}
 
 // addressQuery parses the query string of a URL. Unlike URL.Query, it returns an
 // error for what it cannot parse.
@@ -48,15 +47,17 @@ func addressQuery(raw string) (url.Values, error) {
 	return values, nil
 }
 
-// parseQuery parses the detection parameters. Its error names the parameter and the
-// value.
-func parseQuery(values url.Values, m *models.Model, threshold float64) (query, error) {
+// parseQuery parses the detection parameters. thresholdKey is the name of that of the
+// score threshold, and threshold is for what is not given in it. The error names the
+// parameter and the value.
+func parseQuery(values url.Values, m *models.Model, thresholdKey string, threshold detector.Threshold) (query, error) {
+	known := append(slices.Clone(parameters), thresholdKey)
 	for key := range values {
-		if !slices.Contains(parameters, key) {
-			return query{}, badRequest("parameter %q is not known; known are %s", shown(key), strings.Join(parameters, ", "))
+		if !slices.Contains(known, key) {
+			return query{}, badRequest("parameter %q is not known; known are %s", shown(key), strings.Join(known, ", "))
 		}
 	}
-	for _, key := range parameters {
+	for _, key := range known {
 		if key == "classes" { // a list
 			continue
 		}
@@ -66,7 +67,7 @@ func parseQuery(values url.Values, m *models.Model, threshold float64) (query, e
 	}
 	q := query{settings: m.Detector.Model().Settings()}
 	var err error
-	if q.threshold, err = unitParameter(values, "threshold", threshold); err != nil {
+	if q.scores, err = minScores(values, thresholdKey, m, threshold); err != nil {
 		return q, err
 	}
 	nms, err := unitParameter(values, "nms", q.settings.Detections.NMSIoU)
@@ -92,11 +93,10 @@ func parseQuery(values url.Values, m *models.Model, threshold float64) (query, e
 	return q, nil
 }
 
-// narrow sets the score threshold and the top k of post-processing. A higher threshold
-// does not change the result, because NMS never suppresses a box by one of lower score.
+// narrow sets the score threshold and the top k of post-processing.
 func (q *query) narrow() {
 	d := &q.settings.Detections
-	d.Score = max(0, float64(math.Nextafter32(q.threshold, -1)))
+	q.scores.Narrow(d)
 	d.PerImage = max(d.PerImage, q.most)
 }
 
@@ -165,8 +165,8 @@ func someOf(names []string) string {
 // choose returns the requested detections, in their order.
 func (q query) choose(found []roi.Detection) []roi.Detection {
 	chosen := []roi.Detection{}
-	for _, d := range found {
-		if d.Score >= q.threshold && (q.classes == nil || q.classes[d.Class]) && len(chosen) < q.most {
+	for _, d := range q.scores.Keep(found) {
+		if (q.classes == nil || q.classes[d.Class]) && len(chosen) < q.most {
 			chosen = append(chosen, d)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"scalenet/detector"
 )
 
 // locked is a log that several goroutines write to.
@@ -234,7 +236,7 @@ func TestConfigErrors(t *testing.T) {
 		"queue = 0":     func(c *Config) { c.Queue.Places = 0 },
 		"batch = -1":    func(c *Config) { c.Queue.Batch = -1 },
 		"timeout = 0s":  func(c *Config) { c.Timeout = 0 },
-		"threshold = 2": func(c *Config) { c.Threshold = 2 },
+		"threshold = 2": func(c *Config) { c.Threshold = detector.SameThreshold(2) },
 		"max-images":    func(c *Config) { c.Limits.Images = 65 },
 		"memory = 1000": func(c *Config) { c.Limits.Memory = 1000 },
 		"burst = 0":     func(c *Config) { c.Rate = 1 },

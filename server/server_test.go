@@ -87,7 +87,7 @@ func serve(t testing.TB, change func(*Config)) *served {
 	registry, err := models.NewRegistry(t.Context(), sources, openCPU)
 	require.NoError(t, err)
 	c := DefaultConfig()
-	c.Models, c.Log, c.Threshold = registry, logTo(s.log), 0
+	c.Models, c.Log, c.Threshold = registry, logTo(s.log), detector.SameThreshold(0)
 	if change != nil {
 		change(&c)
 	}
@@ -360,7 +360,7 @@ func TestStatus(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	list := read[struct{ Models []ModelInfo }](t, text).Models
 	require.Len(t, list, 2)
-	assert.Equal(t, []ClassInfo{{1, "cat"}, {2, "dog"}, {3, "first"}}, list[0].Classes)
+	assert.Equal(t, []ClassInfo{{ID: 1, Label: "cat"}, {ID: 2, Label: "dog"}, {ID: 3, Label: "first"}}, list[0].Classes)
 	assert.Equal(t, InputInfo{64, 128}, list[0].Input)
 	assert.True(t, list[0].Default)
 	assert.False(t, list[1].Default)

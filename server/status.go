@@ -17,8 +17,9 @@ type ModelInfo struct {
 
 // ClassInfo is a class with its id, from 1.
 type ClassInfo struct {
-	ID    int    `json:"id"`
-	Label string `json:"label"`
+	ID        int      `json:"id"`
+	Label     string   `json:"label"`
+	Threshold *float32 `json:"threshold,omitempty"` // of "best"; nil if the model's file has none
 }
 
 // InputInfo is the size of the model input.
@@ -35,8 +36,13 @@ func (s *Server) handleModels(c *gin.Context) {
 			ModelTag: tag(m), Default: m.Name == s.config.Models.Default(), State: "ready",
 			Input: InputInfo{settings.Shorter, settings.Longest}, Classes: []ClassInfo{},
 		}
+		best := m.Detector.Model().BestScores()
 		for i, label := range m.Classes() {
-			info.Classes = append(info.Classes, ClassInfo{i + 1, label})
+			class := ClassInfo{ID: i + 1, Label: label}
+			if best != nil {
+				class.Threshold = &best[i]
+			}
+			info.Classes = append(info.Classes, class)
 		}
 		list = append(list, info)
 		m.Release()

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
-	"scalenet/coco/analysis"
 )
 
 func newCocoCommand() *cobra.Command {
@@ -52,11 +51,11 @@ func (e *belowMinimum) Error() string {
 func (e *belowMinimum) ExitCode() int { return 3 }
 
 type cocoEvalOptions struct {
-	gt, dt, report, images string
-	output                 outputs
-	json, quirks           bool
-	minAP, score           float64
-	worst                  int
+	gt, dt, images string
+	report         reportOptions
+	output         outputs
+	json, quirks   bool
+	minAP          float64
 }
 
 func newCocoEvalCommand() *cobra.Command {
@@ -86,25 +85,16 @@ evaluated, 3 if AP is below --min-ap.`,
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.BoolVar(&o.quirks, "reference-quirks", false, "reproduce the defects of pycocotools that docs/evaluation.md lists, for identical values")
 	f.Float64Var(&o.minAP, "min-ap", 0, "exit with status 3 if AP is below this")
-	f.StringVar(&o.report, "report", "", "folder for an error analysis")
+	o.report.flags(c)
 	f.StringVar(&o.images, "images", "", "image folder, for the report (default: boxes are drawn on a blank canvas)")
-	f.Float64Var(&o.score, "score", 0, "operating point of the report: minimum score of a detection (default: the score of highest F1)")
-	f.IntVar(&o.worst, "worst", 24, "number of images with the most mistakes in the report")
 	o.output.flags(c, "report")
 	requireFlags(c, "gt", "dt")
 	return c
 }
 
 func (o *cocoEvalOptions) run(c *cobra.Command) error {
-	if o.report == "" {
-		for _, name := range []string{"images", "score", "worst"} {
-			if c.Flags().Changed(name) {
-				return fmt.Errorf("--%s needs --report", name)
-			}
-		}
-	}
-	if o.worst < 0 {
-		return fmt.Errorf("--worst %d: want at least 0", o.worst)
+	if err := o.report.check(c, "images"); err != nil {
+		return err
 	}
 	if err := o.checkReport(); err != nil {
 		return err
@@ -124,7 +114,7 @@ func (o *cocoEvalOptions) run(c *cobra.Command) error {
 	if e.Ignored > 0 {
 		fmt.Fprintf(c.ErrOrStderr(), "%s: %d objects have \"ignore\": 1 and count neither as found nor as missed; pycocotools counts them (--reference-quirks)\n", o.gt, e.Ignored)
 	}
-	if o.report != "" {
+	if o.report.dir != "" {
 		if err := o.writeReport(c, v, gt, dt); err != nil {
 			return err
 		}
@@ -140,21 +130,14 @@ func (o *cocoEvalOptions) run(c *cobra.Command) error {
 	return err
 }
 
-func (o *cocoEvalOptions) reportFiles() []output {
-	return in(o.report, "--report", analysis.ReportFiles()...)
-}
-
 // checkReport checks the flags of the report before input files are read.
 func (o *cocoEvalOptions) checkReport() error {
-	if o.report == "" {
-		return nil
-	}
 	if o.images != "" {
 		if info, err := os.Stat(o.images); err != nil || !info.IsDir() {
 			return errors.Join(err, fmt.Errorf("--images %s is not a folder", o.images))
 		}
 	}
-	return o.output.check([]string{o.gt, o.dt}, o.reportFiles()...)
+	return o.output.check([]string{o.gt, o.dt}, o.report.files()...)
 }
 
 func (o *cocoEvalOptions) writeReport(c *cobra.Command, v coco.Evaluator, gt *coco.Dataset, dt *coco.Results) error {
@@ -162,19 +145,10 @@ func (o *cocoEvalOptions) writeReport(c *cobra.Command, v coco.Evaluator, gt *co
 	if o.images != "" {
 		gt.ImagesDir = o.images
 	}
-	if err := o.output.check(gt.Files(), o.reportFiles()...); err != nil {
+	if err := o.output.check(gt.Files(), o.report.files()...); err != nil {
 		return err
 	}
-	a, err := analysis.Analyse(gt, dt, analysis.Options{Evaluator: v, Score: o.score})
-	if err != nil {
-		return err
-	}
-	err = o.output.writeInto(o.report, func(dir string) error { return a.WriteReport(dir, o.worst) })
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.ErrOrStderr(), "report: %s\n", analysis.ReportPath(o.report))
-	return nil
+	return o.report.write(c.ErrOrStderr(), o.output, v, gt, dt)
 }
 
 func newCocoMetrics(e *coco.Evaluation) cocoMetrics {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 	"scalenet/detector"
@@ -18,8 +17,10 @@ type detectOptions struct {
 	model     modelOptions
 	out       string
 	output    outputs
-	threshold float64
+	threshold detector.Threshold
 	json      bool
+
+	scores detector.MinScores // of the threshold, for the model
 }
 
 func newDetectCommand() *cobra.Command {
@@ -30,6 +31,11 @@ func newDetectCommand() *cobra.Command {
 		Long: `Detect objects in image files, or in all images of a folder and its subfolders.
 Boxes are printed as x1 y1 x2 y2 in pixels, after applying the EXIF orientation.
 
+--threshold best takes the score threshold of each class that eval
+--choose-threshold stored in the model. In a list by class, a value without a class
+is for the other classes. An item with a comma in the class name is put in double
+quotes: '"left, upper=0.4",best'.
+
 With --out, the images are also written as JPEGs with the boxes drawn: a.png as
 a.jpg, or as a.png.jpg if the folder has an a.jpg, too. Subfolders are kept, and
 so are folder names if images of several folders have the same name. Existing
@@ -38,12 +44,13 @@ files are not replaced unless --force is given. Input images are never replaced.
 Images that cannot be read are reported after all others are done, with exit
 status 1.`,
 		Example: `  scalenet detect --model models/bccd.safetensors examples/
-  scalenet detect --model models/bccd.safetensors --threshold 0.5 --json --out boxes photo.jpg`,
+  scalenet detect --model models/bccd.safetensors --threshold 0.5 --json --out boxes photo.jpg
+  scalenet detect --model models/bccd.safetensors --threshold RBC=0.7,WBC=0.9,0.5 photo.jpg`,
 		Args: takes("PATH..."),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
-	f.Float64Var(&o.threshold, "threshold", 0.5, "minimum score of the detections shown")
+	addThreshold(f, &o.threshold, "minimum score of the detections shown")
 	f.BoolVar(&o.json, "json", false, "print one JSON object per image")
 	f.StringVar(&o.out, "out", "", "folder for the images with boxes drawn")
 	o.output.flags(c, "out")
@@ -67,9 +74,6 @@ type detectedObject struct {
 }
 
 func (o *detectOptions) run(c *cobra.Command, paths []string) error {
-	if !(o.threshold >= 0 && o.threshold <= 1) {
-		return fmt.Errorf("--threshold %v: want a number from 0 to 1", o.threshold)
-	}
 	list, err := images(paths, o.out)
 	if err != nil {
 		return err
@@ -81,6 +85,9 @@ func (o *detectOptions) run(c *cobra.Command, paths []string) error {
 	model, err := o.model.load()
 	if err != nil {
 		return err
+	}
+	if o.scores, err = o.threshold.For(model); err != nil {
+		return fmt.Errorf("--threshold %v: %s: %w", o.threshold, o.model.path, err)
 	}
 	d, closeAll, err := o.model.open(model)
 	if err != nil {
@@ -98,7 +105,7 @@ func (o *detectOptions) all(c *cobra.Command, d *detector.Detector, list []liste
 		if err := c.Context().Err(); err != nil {
 			return err
 		}
-		next, err := start(d, p.file, drawn[i])
+		next, err := o.start(d, p.file, drawn[i])
 		if err != nil {
 			failed.add(err)
 			continue
@@ -170,12 +177,14 @@ type started struct {
 	run         *detector.Run
 }
 
-func start(d *detector.Detector, file, drawn string) (started, error) {
+func (o *detectOptions) start(d *detector.Detector, file, drawn string) (started, error) {
 	image, err := imaging.Load(file, imaging.Limits{})
 	if err != nil {
 		return started{}, err
 	}
-	run, err := d.Start(detector.Query{Image: image, Settings: d.Model().Settings()})
+	settings := d.Model().Settings()
+	o.scores.Narrow(&settings.Detections)
+	run, err := d.Start(detector.Query{Image: image, Settings: settings})
 	if err != nil {
 		return started{}, fmt.Errorf("%s: %w", file, err)
 	}
@@ -188,7 +197,7 @@ func (o *detectOptions) show(w io.Writer, d *detector.Detector, s started) error
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.file, err)
 	}
-	found := slices.DeleteFunc(all[0], func(x roi.Detection) bool { return float64(x.Score) < o.threshold })
+	found := o.scores.Keep(all[0])
 	classes := d.Model().Classes
 	if s.drawn != "" {
 		if err := o.draw(s, found, classes); err != nil {

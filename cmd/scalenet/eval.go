@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
+	"scalenet/coco/threshold"
 	"scalenet/detector"
 	"scalenet/train"
 )
@@ -21,6 +22,8 @@ type evalOptions struct {
 	model   modelOptions
 	data    annotatedData
 	results string
+	report  reportOptions
+	choose  chooseOptions
 	output  outputs
 	resume  bool
 	json    bool
@@ -39,10 +42,21 @@ is a COCO instances file (with --images), or a Pascal VOC folder or YOLO's data.
 --results FILE writes the detections as a COCO results file, for which 'coco eval'
 gives the same metrics. During the run they are in FILE.partial. After Ctrl-C or a
 crash, --resume continues from there, with the same result as without interruption.
-A different model or different data are an error then.`,
+A different model or different data are an error then.
+
+--report DIR writes the error analysis of 'coco eval --report', with the images.
+
+--choose-threshold chooses the score threshold of each class at IoU 0.5, with 95 %
+bootstrap intervals (1000 resamples of the images), and stores it in the model file:
+  f1             the threshold of highest F1
+  precision=P    the lowest threshold at which the precision is at least P
+  recall=R       the highest threshold at which the recall is at least R
+'detect' and 'serve' use it with --threshold best. The file is replaced atomically,
+and its tensors keep their bits.`,
 		Example: `  scalenet eval --model models/bccd.safetensors --data data/bccd --split val
   scalenet eval --model runs/coco/best.safetensors --data instances_val2017.json --images val2017 \
-      --size 800/1200 --results results.json --json`,
+      --size 800/1200 --results results.json --json
+  scalenet eval --model runs/bccd/best.safetensors --data data/bccd --report runs/report --choose-threshold f1`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
@@ -51,12 +65,20 @@ A different model or different data are an error then.`,
 	f.StringVar(&o.results, "results", "", "write the detections to this COCO results file")
 	f.BoolVar(&o.resume, "resume", false, "continue a stopped evaluation with the same --results")
 	f.BoolVar(&o.json, "json", false, "print JSON")
-	o.output.flags(c, "results")
+	o.report.flags(c)
+	o.choose.flags(c)
+	o.output.flags(c, "results", "report")
 	o.model.flags(c)
 	return c
 }
 
 func (o *evalOptions) run(c *cobra.Command) error {
+	if err := o.report.check(c); err != nil {
+		return err
+	}
+	if err := o.choose.check(&o.model); err != nil {
+		return err
+	}
 	partial, err := o.partial()
 	if err != nil {
 		return err
@@ -117,13 +139,31 @@ func (o *evalOptions) run(c *cobra.Command) error {
 		}
 	}
 	timing := newEvalTiming(e.Timings, time.Since(told.start))
-	if o.json {
-		return json.NewEncoder(c.OutOrStdout()).Encode(evalMetrics{newCocoMetrics(e.Evaluation), timing})
+	return o.finish(c, model, data, e, timing)
+}
+
+// finish writes and prints what is derived from the detections.
+func (o *evalOptions) finish(c *cobra.Command, m *detector.Model, data *coco.Dataset, e *detector.Evaluated, timing evalTiming) error {
+	if o.report.dir != "" {
+		results := *e.Results
+		results.Path = o.model.path // the report's name for them
+		if err := o.report.write(c.ErrOrStderr(), o.output, coco.Evaluator{}, data, &results); err != nil {
+			return err
+		}
 	}
-	if err := writeCocoMetrics(c.OutOrStdout(), e.Evaluation); err != nil {
+	chosen, err := o.choose.choose(data, e.Results)
+	if err != nil {
 		return err
 	}
-	return timing.write(c.OutOrStdout())
+	if o.json {
+		err = json.NewEncoder(c.OutOrStdout()).Encode(evalMetrics{newCocoMetrics(e.Evaluation), timing, chosen})
+	} else {
+		err = errors.Join(writeCocoMetrics(c.OutOrStdout(), e.Evaluation), writeThresholds(c.OutOrStdout(), chosen), timing.write(c.OutOrStdout()))
+	}
+	if err != nil || chosen == nil {
+		return err
+	}
+	return o.choose.store(c.ErrOrStderr(), &o.model, m, chosen)
 }
 
 // partial returns the file for the detections of an evaluation in progress, or
@@ -151,11 +191,15 @@ func (o *evalOptions) partial() (string, error) {
 
 // check checks the output files by the rule of outputs.
 func (o *evalOptions) check(partial string, inputs []string) error {
-	if o.results == "" {
-		return nil
+	files := o.report.files()
+	if err := o.output.check(inputs, files...); err != nil {
+		return err
+	}
+	if o.results != "" {
+		files = append(files, output{of: "--results", path: o.results}, output{of: "the partial results", path: partial})
 	}
 	write := o.writing()
-	return write.check(inputs, output{of: "--results", path: o.results}, output{of: "the partial results", path: partial})
+	return write.check(inputs, files...)
 }
 
 // writing returns the rule of outputs. A resumed evaluation may replace existing
@@ -187,7 +231,8 @@ func (o *evalOptions) stopped(done, total int) error {
 // evalMetrics is what `eval --json` prints.
 type evalMetrics struct {
 	cocoMetrics
-	Timing evalTiming `json:"timing"`
+	Timing     evalTiming        `json:"timing"`
+	Thresholds *threshold.Chosen `json:"thresholds,omitempty"` // with --choose-threshold
 }
 
 // evalTiming is the time per image by phase, in milliseconds.

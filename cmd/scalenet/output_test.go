@@ -37,6 +37,8 @@ func writingCases(t *testing.T) []writingCase {
 		{subcommand: "detect", input: image, args: []string{"--model", "../../models/bccd.safetensors", "--out", "OUT", "IN"}, files: []string{"in.jpg"}, run: true},
 		{subcommand: "eval", input: instancesFile, args: []string{"--model", "none.safetensors", "--data", "IN", "--images", imagesDir, "--results", "OUT"}},
 		{subcommand: "eval", input: image, args: []string{"--model", "IN", "--data", instancesFile, "--images", imagesDir, "--results", "OUT"}},
+		{subcommand: "eval", input: instancesFile, args: []string{"--model", "none.safetensors", "--data", "IN", "--images", imagesDir, "--report", "OUT"}, files: []string{"report.json", "errors.png"}},
+		{subcommand: "eval", input: image, args: []string{"--model", "IN", "--data", instancesFile, "--images", imagesDir, "--report", "OUT"}, files: []string{"report.html"}},
 		{subcommand: "coco eval", input: gt, args: []string{"--gt", "IN", "--dt", dt, "--report", "OUT"}, files: []string{"report.json", "errors.png"}, run: true},
 		{subcommand: "coco eval", input: dt, args: []string{"--gt", gt, "--dt", "IN", "--report", "OUT"}, files: []string{"report.html", "confusion.png"}},
 		{subcommand: "convert", input: "../../checkpoint/testdata/small.safetensors", args: []string{"IN", "OUT"}, ends: ".safetensors", run: true},

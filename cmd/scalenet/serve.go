@@ -73,7 +73,7 @@ func (o *serveOptions) flags(c *cobra.Command) {
 	o.precision.flags(c)
 	f.IntVar(&o.plans, "plans", 8, "compiled plans to keep per model, one per input size")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on; :8080 is port 8080 of all network interfaces")
-	f.Float64Var(&d.Threshold, "threshold", d.Threshold, "default minimum score of detections, for requests without a threshold")
+	addThreshold(f, &d.Threshold, "minimum score of detections, for what a request does not give")
 	f.StringToStringVar(&d.DeepStack.Labels, "deepstack-label", nil, "CLASS=LABEL renames a class for DeepStack and CodeProject.AI clients, CLASS= drops the class; repeatable")
 	f.IntVar(&d.DeepStack.Most, "deepstack-max", 0, "maximum detections per image for those clients (Frigate accepts 20); 0 is no limit")
 
@@ -260,7 +260,13 @@ func (o *serveOptions) server(ctx context.Context, progress io.Writer) (*server.
 // openModel opens a device for a model, so that a model can be warmed up while
 // another serves. It returns an error if the model needs more memory than is
 // available, because running out of memory would end all serving.
+//
+// It also returns an error if the model has no thresholds that --threshold needs. A
+// reload of such a file fails, and the model in use stays.
 func (o *serveOptions) openModel(m *detector.Model) (*detector.Detector, func(), error) {
+	if _, err := o.config.Threshold.Among(m.Classes).For(m); err != nil {
+		return nil, nil, fmt.Errorf("--threshold %v: %w", o.config.Threshold, err)
+	}
 	d, closeAll, err := openDetector(m, o.device, o.precision, detector.Options{Plans: o.plans})
 	if err != nil {
 		return nil, nil, err

@@ -109,8 +109,11 @@ func flagNames(c *cobra.Command) (names []string) {
 
 func invalidValue(e *pflag.InvalidValueError) error {
 	flag, value := e.GetFlag(), shortened(e.GetValue())
-	if _, ours := flag.Value.(*checked); ours {
+	switch flag.Value.(type) {
+	case *checked: // its errors say what is wanted
 		return fmt.Errorf("--%s %q: %w", flag.Name, value, e.Unwrap())
+	case *thresholdFlag: // its value may have quotes
+		return fmt.Errorf("--%s %s: %w", flag.Name, value, e.Unwrap())
 	}
 	if errors.Is(e, strconv.ErrRange) {
 		return fmt.Errorf("--%s %q: out of range, want %s", flag.Name, value, wanted(flag))
