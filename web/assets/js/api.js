@@ -1,8 +1,5 @@
 // The API of the server: requests, and error messages for the user.
 
-/** The lowest value of the slider. With it as threshold, moving the slider needs no other request. */
-export const LOWEST = 0.05;
-
 /** Problem is an error with texts for the user. */
 export class Problem extends Error {
   /**
@@ -34,10 +31,10 @@ const WORDS = {
 /**
  * detect sends an image and returns the response, with round_trip (milliseconds) added to timing_ms.
  * @param {Blob} image
- * @param {{model?: string, key?: string, signal?: AbortSignal}} options
+ * @param {{model?: string, key?: string, threshold: number, signal?: AbortSignal}} options
  */
-export async function detect(image, { model, key, signal } = {}) {
-  const query = new URLSearchParams({ threshold: LOWEST });
+export async function detect(image, { model, key, threshold, signal }) {
+  const query = new URLSearchParams({ threshold });
   if (model) query.set("model", model);
   const start = performance.now();
   const answer = await request(`detect?${query}`, {

@@ -2,15 +2,17 @@
 //
 //   api.js      requests, error messages      overlay.js, labels.js   boxes over the image
 //   image.js    image input, smaller copies   results.js              the panel next to the image
-//   camera.js   the camera                    save.js                 downloads
+//   camera.js   the camera                    threshold.js            which of them are shown
+//                                             save.js                 downloads
 
-import { LOWEST, Problem, detect, models, upright } from "./api.js";
+import { Problem, detect, models, upright } from "./api.js";
 import { Camera, Rate } from "./camera.js";
-import { bytes, count, duration, list, percent } from "./format.js";
+import { bytes, count, duration, list } from "./format.js";
 import { Overlay } from "./overlay.js";
 import { intake, jpeg, load } from "./image.js";
 import { Table, chips, summary, ticks, times } from "./results.js";
 import { annotated, json, offer } from "./save.js";
+import { Threshold } from "./threshold.js";
 
 const SMALLER = 1600; // longer side of a smaller copy in pixels, more than the usual model input
 
@@ -23,7 +25,6 @@ const state = {
   key: sessionStorage.getItem("api-key") ?? "",
   image: null, // {blob, name, decoded}
   answer: null, // response of the server; the id of each detection is its index
-  threshold: 0.5,
   hidden: new Set(), // class ids switched off
   pointed: null, // id of the detection under the pointer or the focus
   picked: null, // id of the detection that was clicked
@@ -34,6 +35,10 @@ const state = {
 const overlay = new Overlay($("overlay"), { point: (id) => (mark({ pointed: id }), reveal(id)), pick });
 const table = new Table($("table"), { point: (id) => mark({ pointed: id }), pick });
 const camera = new Camera(video);
+const threshold = new Threshold({ slider: $("threshold"), value: $("threshold-value"), part: $("best-part"), best: $("best"), classes: $("best-classes") }, () => {
+  draw();
+  announce(`${summary(shown())}.`);
+});
 
 // Images
 
@@ -96,7 +101,7 @@ async function look(image) {
 
 /** detectImage sends an image. If the server cannot read its format, but this browser can, it sends a JPEG. */
 async function detectImage(image, signal) {
-  const options = { model: state.model?.name, key: state.key, signal };
+  const options = { model: state.model?.name, key: state.key, threshold: threshold.lowest, signal };
   try {
     return await detect(image.blob, options);
   } catch (error) {
@@ -168,7 +173,7 @@ async function startCamera(deviceId) {
 async function lookLive(frame) {
   const request = (state.request = new AbortController());
   try {
-    return await detect(frame, { model: state.model?.name, key: state.key, signal: request.signal });
+    return await detect(frame, { model: state.model?.name, key: state.key, threshold: threshold.lowest, signal: request.signal });
   } catch (error) {
     if (!["queue_full", "deadline_exceeded", "rate_limited"].includes(error.code)) throw error;
     $("rate").textContent = "The server is busy";
@@ -209,7 +214,7 @@ function stopCamera() {
 /** shown returns the detections at the threshold whose class is switched on, in descending score order. */
 function shown() {
   const found = state.answer?.detections ?? [];
-  return found.filter((d) => d.score >= state.threshold && !state.hidden.has(d.class_id)).sort((a, b) => b.score - a.score);
+  return found.filter((d) => threshold.keeps(d) && !state.hidden.has(d.class_id)).sort((a, b) => b.score - a.score);
 }
 
 function draw() {
@@ -218,7 +223,7 @@ function draw() {
   main.classList.toggle("done", answer !== null);
   overlay.show(visible, answer?.image ?? { width: 1, height: 1 });
   table.show(visible);
-  ticks($("scores"), answer?.detections ?? [], state.hidden, LOWEST);
+  ticks($("scores"), answer?.detections ?? [], state.hidden, $("threshold").min / 100);
   const classes = classesFound();
   chips($("classes"), classes, state.hidden, toggleClass);
   $("classes-part").hidden = classes.size === 0;
@@ -241,7 +246,7 @@ function classesFound() {
   const classes = new Map();
   for (const d of state.answer?.detections ?? []) {
     const c = classes.get(d.class_id) ?? { label: d.label, shown: 0 };
-    if (d.score >= state.threshold) c.shown++;
+    if (threshold.keeps(d)) c.shown++;
     classes.set(d.class_id, c);
   }
   return new Map([...classes].filter(([id, c]) => c.shown > 0 || state.hidden.has(id)).sort(([a], [b]) => a - b));
@@ -337,6 +342,7 @@ async function loadModels() {
 function chooseModel(model) {
   state.model = model ?? null;
   state.hidden.clear();
+  threshold.use(model);
   const labels = model?.classes?.map((c) => c.label) ?? [];
   $("knows").textContent = labels.length === 0 ? "" : `The model detects ${labels.length <= 8 ? list(labels) : `${labels.length} classes`}.`;
   for (const button of document.querySelectorAll("[data-example]")) button.parentElement.hidden = !labels.includes(button.dataset.label);
@@ -372,7 +378,7 @@ const actions = {
   retry: () => state.retry?.(),
   smaller,
   "save-image": saveImage,
-  "save-json": () => offer(json(state.answer, shown(), state.threshold), `${stem()}.json`),
+  "save-json": () => offer(json(state.answer, shown(), threshold.parameter), `${stem()}.json`),
 };
 
 async function saveImage() {
@@ -397,14 +403,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 intake($("file"), take, (over) => main.classList.toggle("dropping", over));
-
-$("threshold").addEventListener("input", (event) => {
-  state.threshold = event.target.value / 100;
-  $("threshold-value").textContent = percent(state.threshold);
-  event.target.setAttribute("aria-valuetext", percent(state.threshold));
-  draw();
-  announce(`${summary(shown())}.`);
-});
 
 $("model").addEventListener("change", (event) => {
   chooseModel(state.models.find((m) => m.name === event.target.value));

@@ -15,7 +15,7 @@ export function summary(shown) {
 /** ticks draws the score of each detection above the slider, to show what moving the slider changes. */
 export function ticks(svg, found, hidden, low) {
   svg.replaceChildren(
-    ...found.map((d) => {
+    ...found.filter((d) => d.score >= low).map((d) => {
       const tick = document.createElementNS(svg.namespaceURI, "line");
       const x = `${((d.score - low) / (1 - low)) * 100}%`;
       for (const [k, v] of Object.entries({ x1: x, x2: x, y1: 0, y2: "100%" })) tick.setAttribute(k, v);
