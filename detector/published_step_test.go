@@ -16,8 +16,8 @@ import (
 	"scalenet/roi"
 )
 
-// goldenPyramidStep is a training step of torchvision's fasterrcnn_resnet50_fpn, written by published/testdata/torchvision_step.py in float64.
-type goldenPyramidStep struct {
+// goldenSamples are the images of a training step of torchvision, and the anchors and RoIs that it sampled.
+type goldenSamples struct {
 	Padded [2]int
 	Images []struct {
 		Width, Height int
@@ -31,6 +31,10 @@ type goldenPyramidStep struct {
 		Labels  []int32
 		Matched []int32
 	}
+}
+
+// goldenGradients are its losses, and of each gradient the norm, the largest value and some values by flat index, in float64.
+type goldenGradients struct {
 	Losses    map[string]float64
 	Gradients []struct {
 		Name    string
@@ -39,11 +43,37 @@ type goldenPyramidStep struct {
 	}
 }
 
+// goldenPyramidStep is a training step of torchvision's fasterrcnn_resnet50_fpn, written by published/testdata/torchvision_step.py in float64.
+type goldenPyramidStep struct {
+	goldenSamples
+	goldenGradients
+}
+
 func boxesOf(rows [][4]float32) (boxes []geom.Box) {
 	for _, r := range rows {
 		boxes = append(boxes, geom.Box{X1: r[0], Y1: r[1], X2: r[2], Y2: r[3]})
 	}
 	return boxes
+}
+
+// images returns the images as GoldenStep takes them.
+func (golden goldenSamples) images() (images []detector.GoldenImage) {
+	for i, im := range golden.Images {
+		matches := make([]int32, len(golden.Regions[i].Labels))
+		for k, label := range golden.Regions[i].Labels {
+			matches[k] = -1
+			if label > 0 {
+				matches[k] = golden.Regions[i].Matched[k]
+			}
+		}
+		images = append(images, detector.GoldenImage{
+			Image:   &imaging.Image{W: im.Width, H: im.Height, Pix: goldentest.Picture(im.Width, im.Height)},
+			Resized: geom.Size{H: im.Resized[0], W: im.Resized[1]}, Truth: boxesOf(im.ResizedBoxes), Classes: im.Labels,
+			Positive: golden.Anchors[i].Positive, Negative: golden.Anchors[i].Negative,
+			RoIs: roi.Assignment{Boxes: boxesOf(golden.Regions[i].Boxes), Labels: golden.Regions[i].Labels, Matches: matches},
+		})
+	}
+	return images
 }
 
 // A training step of the pyramid detector with torchvision's sampled anchors and RoIs: losses within 1e-5, gradients within 1e-4 of their scale.
@@ -61,43 +91,28 @@ func TestPyramidStepEqualsTorchvision(t *testing.T) {
 	for _, p := range m.Params.All() {
 		copy(p.Data, converted.Model.Params.Get(p.Name).Data)
 	}
-	var images []detector.GoldenImage
-	for i, im := range golden.Images {
-		matches := make([]int32, len(golden.Regions[i].Labels))
-		for k, label := range golden.Regions[i].Labels {
-			matches[k] = -1
-			if label > 0 {
-				matches[k] = golden.Regions[i].Matched[k]
-			}
-		}
-		images = append(images, detector.GoldenImage{
-			Image:   &imaging.Image{W: im.Width, H: im.Height, Pix: goldentest.Picture(im.Width, im.Height)},
-			Resized: geom.Size{H: im.Resized[0], W: im.Resized[1]}, Truth: boxesOf(im.ResizedBoxes), Classes: im.Labels,
-			Positive: golden.Anchors[i].Positive, Negative: golden.Anchors[i].Negative,
-			RoIs: roi.Assignment{Boxes: boxesOf(golden.Regions[i].Boxes), Labels: golden.Regions[i].Labels, Matches: matches},
-		})
-	}
 	dev, err := cpu.New(cpu.Options{})
 	require.NoError(t, err)
 	defer dev.Close()
-	losses, gradients := detector.GoldenStep(t, m, dev, geom.Size{H: golden.Padded[0], W: golden.Padded[1]}, images)
-	for ours, theirs := range map[string]string{"rpn_objectness": "loss_objectness", "rpn_box": "loss_rpn_box_reg", "class": "loss_classifier", "box": "loss_box_reg"} {
-		require.InEpsilon(t, golden.Losses[theirs], losses[ours], 1e-5, ours)
-	}
-	compareGradients(t, m, gradients, golden)
-}
-
-// compareGradients compares the gradients under torchvision's names: a model with gradients as parameters is written as a state dict.
-func compareGradients(t *testing.T, m *detector.Model, gradients []checkpoint.Tensor, golden goldenPyramidStep) {
+	losses, gradients := detector.GoldenStep(t, m, dev, geom.Size{H: golden.Padded[0], W: golden.Padded[1]}, golden.images())
+	// Under torchvision's names: the model with gradients as parameters is written as a state dict.
 	for _, g := range gradients {
 		require.NoError(t, g.CopyFloat32s(m.Params.Get(g.Name).Data))
 	}
 	file, _, err := published.ToTorchvision(m)
 	require.NoError(t, err)
 	require.Len(t, golden.Gradients, len(gradients))
+	golden.check(t, losses, file.Tensor)
+}
+
+// check compares losses by our names, within 1e-5, and gradients by the names of the golden file, within 1e-4 of their scale.
+func (golden goldenGradients) check(t *testing.T, losses map[string]float64, gradient func(name string) (checkpoint.Tensor, bool)) {
+	for ours, theirs := range map[string]string{"rpn_objectness": "loss_objectness", "rpn_box": "loss_rpn_box_reg", "class": "loss_classifier", "box": "loss_box_reg"} {
+		require.InEpsilon(t, golden.Losses[theirs], losses[ours], 1e-5, ours)
+	}
 	worst := 0.0
 	for _, want := range golden.Gradients {
-		x, ok := file.Tensor(want.Name)
+		x, ok := gradient(want.Name)
 		require.True(t, ok, want.Name)
 		got, err := x.Float32s()
 		require.NoError(t, err)
