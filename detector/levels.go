@@ -45,6 +45,15 @@ func (c Config) strides(network backbone.Network) (strides []int) {
 	return strides
 }
 
+// Strides returns the stride of each level in pixels of the model input.
+func (c Config) Strides() ([]int, error) {
+	network, err := c.Backbone.New()
+	if err != nil {
+		return nil, err
+	}
+	return c.strides(network), nil
+}
+
 // pooledLevels returns the number of levels, the finest ones, that RoIAlign uses: all but the extra one. Each has twice the stride of the one before;
 // of levels with the same stride, torchvision too uses only the first.
 func (c Config) pooledLevels(network backbone.Network) int {

@@ -1,5 +1,7 @@
 package train
 
+import "fmt"
+
 // stepsPerEpoch returns the number of optimiser steps per epoch.
 func (l *Loop[B]) stepsPerEpoch() int {
 	return (l.Source.Batches() + l.Config.Accumulate - 1) / l.Config.Accumulate
@@ -53,6 +55,32 @@ func (l *Loop[B]) evaluationDue(last bool) bool {
 
 func (l *Loop[B]) losesPatience() bool {
 	return l.Config.Patience > 0 && l.state.Stale >= l.Config.Patience
+}
+
+// lengthen applies a length that differs from that of the saved state.
+func (l *Loop[B]) lengthen() error {
+	s := &l.state
+	switch {
+	case l.Config.Budget == 0:
+		s.Pace = nil
+	case s.Pace == nil:
+		s.Pace = newPace(l.Config)
+	default:
+		s.Pace.Budget = l.Config.Budget.Seconds()
+		l.before = s.Pace.Spent
+	}
+	longer := l.Config.Epochs > s.Config.Epochs || l.Config.Budget > s.Config.Budget
+	switch {
+	case l.Config.Epochs < s.Epoch+1 && l.Config.Epochs != s.Config.Epochs:
+		return fmt.Errorf("train.epochs = %d: the run is in epoch %d", l.Config.Epochs, s.Epoch+1)
+	case s.Done && longer:
+		s.Done = false
+		if s.Batch >= s.Batches {
+			s.Epoch, s.Batch = s.Epoch+1, 0
+		}
+	}
+	s.Config = l.Config
+	return nil
 }
 
 // spend updates the time that a run with a budget has taken.

@@ -83,6 +83,9 @@ type Loop[B any] struct {
 	Data map[string]string
 	// Progress shows the progress of the run; nil shows nothing.
 	Progress *Progress
+	// EvaluationImages is the number of images of an evaluation, from which the time of the
+	// first one is estimated.
+	EvaluationImages int
 	// Began is when the time of Config.Budget began; default at the call of Run.
 	Began time.Time
 	// OnEpochEnd, if not nil, is called after each epoch, when the run is saved. Its

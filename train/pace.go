@@ -22,6 +22,8 @@ type pace struct {
 	// Step and Evaluation are the times of one of each; 0 before the first.
 	Step       float64 `json:"step"`
 	Evaluation float64 `json:"evaluation"`
+	// EvaluationSteps is the number of steps that see as many images as an evaluation.
+	EvaluationSteps float64 `json:"evaluation_steps"`
 	// Evaluated is Spent at the end of the last evaluation.
 	Evaluated float64 `json:"evaluated"`
 	// Measured is the number of steps that were measured.
@@ -33,9 +35,9 @@ const (
 	unmeasuredSteps = 2
 	// paceEvaluations is the number of evaluations that a budget is divided by.
 	paceEvaluations = 10
-	// evaluationShare is the part of the budget that is kept for the last
-	// evaluation until one has been measured.
-	evaluationShare = 0.03
+	// evaluationCost is the time of an evaluation per image, in training steps per image, until
+	// one has been measured.
+	evaluationCost = 0.4
 )
 
 // newPace returns the pace of a new run; nil without a budget.
@@ -74,7 +76,7 @@ func (p *pace) stepsLeft(evaluates bool) int {
 	if evaluates {
 		evaluation := p.Evaluation
 		if evaluation == 0 {
-			evaluation = evaluationShare * p.Budget
+			evaluation = min(evaluationCost*p.EvaluationSteps*p.Step, p.Budget/2)
 		}
 		between := math.Floor(left / (p.Budget/paceEvaluations + evaluation))
 		left -= evaluation * (1 + between)
@@ -103,7 +105,7 @@ func (p *pace) validate() error {
 	if p == nil {
 		return nil
 	}
-	for _, v := range []float64{p.Budget, p.Spent, p.Step, p.Evaluation, p.Evaluated, p.Position} {
+	for _, v := range []float64{p.Budget, p.Spent, p.Step, p.Evaluation, p.EvaluationSteps, p.Evaluated, p.Position} {
 		if !(v >= 0) || math.IsInf(v, 0) {
 			return fmt.Errorf("state of the run: pace %+v", *p)
 		}

@@ -28,7 +28,20 @@ func Resumable[C interface{ Resolve() (C, error) }](metadata map[string]string, 
 	if err != nil {
 		return err
 	}
-	return cmp.Or(unchangedClasses(names, classes), config.Unchanged(was, now))
+	return cmp.Or(unchangedClasses(names, classes), Continues(was, now, "train."))
+}
+
+// Continues returns an error if a run with configuration was cannot go on with configuration now: the length of a run and the intervals of its
+// logs, evaluations and saves may change, all else stays. prefix comes before the keys of [Config].
+func Continues(was, now any, prefix string) error {
+	var may []string
+	for _, key := range []string{"epochs", "budget", "patience", "log_steps", "eval_epochs", "save_steps"} {
+		may = append(may, prefix+key)
+	}
+	if err := config.Unchanged(was, now, may...); err != nil {
+		return fmt.Errorf("%w: a run keeps it; to train on with another value, begin a new run (another --out) with --init and the model of this run", err)
+	}
+	return nil
 }
 
 // unchangedClasses returns an error that names the first class that differs.

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"scalenet/checkpoint"
-	"scalenet/internal/config"
 )
 
 // The files of a run.
@@ -140,7 +139,7 @@ func (l *Loop[B]) writeConfig(anew bool) error {
 	if l.Described == "" {
 		return nil
 	}
-	if info, err := os.Stat(path); !anew && err == nil && info.Size() > 0 {
+	if text, err := os.ReadFile(path); !anew && err == nil && string(text) == l.Described {
 		return nil
 	}
 	return checkpoint.WriteAtomic(path, func(w io.Writer) error {
@@ -193,7 +192,7 @@ func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 	if err != nil {
 		return err
 	}
-	if err := config.Unchanged(s.Config, l.Config); err != nil {
+	if err := Continues(s.Config, l.Config, ""); err != nil {
 		return err
 	}
 	if err := l.restoreModel(r); err != nil { // first, because its errors name the classes and keys that differ
@@ -225,8 +224,8 @@ func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 	}
 	s.Version = stateVersion
 	l.state = s
-	if s.Pace != nil {
-		l.before = s.Pace.Spent
+	if err := l.lengthen(); err != nil {
+		return err
 	}
 	l.state.Data = l.Data
 	return nil

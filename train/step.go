@@ -44,6 +44,7 @@ func (l *Loop[B]) step(ctx context.Context) error {
 	l.mean.time(took, waited)
 	if p := l.state.Pace; p != nil {
 		l.spend()
+		p.EvaluationSteps = float64(l.EvaluationImages) / float64(len(images))
 		p.stepped(took.Seconds(), l.state.Step, l.Config.EvalEpochs > 0)
 	}
 	return l.report(lr)

@@ -16,13 +16,19 @@ type annotatedData struct {
 	defaultSplit        string
 }
 
+// flags adds the flags; --name is required.
 func (d *annotatedData) flags(c *cobra.Command, name, what, prefix, split string) {
+	d.optional(c, name, what, prefix, split)
+	requireFlags(c, name)
+}
+
+// optional adds the flags.
+func (d *annotatedData) optional(c *cobra.Command, name, what, prefix, split string) {
 	d.defaultSplit = split
 	f := c.Flags()
 	f.StringVar(&d.path, name, "", what+": COCO instances file, Pascal VOC folder or YOLO's data.yaml")
 	f.StringVar(&d.images, prefix+"images", "", "image folder of a COCO data set")
 	f.StringVar(&d.split, prefix+"split", "", fmt.Sprintf("split of a Pascal VOC or YOLO data set (default %q)", split))
-	requireFlags(c, name)
 }
 
 // open reads the data set and prints its counts to w.

@@ -252,7 +252,7 @@ func TestClassifySearch(t *testing.T) {
 			{[]string{"--resume", "--exponent", "1"}, "begun with other settings"},
 			{[]string{"--resume", "--set", "train.epochs=4"}, "begun with other settings"},
 		} {
-			status, stdout, stderr := scalenet(append(tinySearch(data, whole), c.more...)...)
+			status, stdout, stderr := scalenet(replaced(tinySearch(data, whole), c.more...)...)
 			require.Equal(t, 1, status)
 			require.Empty(t, stdout)
 			require.Contains(t, stderr, c.want)
@@ -286,7 +286,7 @@ func TestClassifySearchErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "search")
-			status, stdout, stderr := scalenet(append(tinySearch(data, out), c.more...)...)
+			status, stdout, stderr := scalenet(replaced(tinySearch(data, out), c.more...)...)
 			require.Equal(t, 1, status)
 			require.Empty(t, stdout)
 			last := strings.Split(strings.TrimSpace(stderr), "\n")

@@ -53,6 +53,7 @@ logs (CSV and JSON lines) and charts (PNG).`, strings.Join(classify.Presets().Na
 	}
 	o.images.flags(c)
 	o.settings.flags(c, "imagenet", classify.Presets().Names())
+	o.settings.shortcuts(c.Flags())
 	o.run.flags(c)
 	o.device.flags(c)
 	requireFlags(c, "data")
@@ -65,7 +66,9 @@ func (o *classifyTrainOptions) fit(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	config, err := configure(c, &o.settings, classifiers(), o.run.out, o.run.resume, begun)
+	config, err := configure(c, &o.settings, classifiers(), o.run.out, o.run.resume, begun, func() (classify.Config, error) {
+		return resolved(&o.settings, classify.Presets().Get)
+	})
 	if err != nil {
 		return err
 	}

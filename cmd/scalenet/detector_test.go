@@ -36,7 +36,28 @@ func tinyRun(t *testing.T) (config string, args []string) {
 	dir := t.TempDir()
 	config = write(t, filepath.Join(dir, "tiny.yaml"), tinyConfig)
 	return config, []string{"train", "--train", instancesFile, "--train-images", imagesDir, "--val", instancesFile, "--val-images", imagesDir,
-		"--config", config, "--out", filepath.Join(dir, "run"), "--threads", "2"}
+		"--allow-shared-images", "--preset", "default", "--config", config, "--out", filepath.Join(dir, "run"), "--threads", "2"}
+}
+
+// replaced returns args with more, which replace each --set of the same key.
+func replaced(args []string, more ...string) (list []string) {
+	keys := map[string]bool{}
+	for i, arg := range more {
+		if i > 0 && more[i-1] == "--set" {
+			key, _, _ := strings.Cut(arg, "=")
+			keys[key] = true
+		}
+	}
+	for i := 0; i < len(args); i++ {
+		if args[i] == "--set" {
+			if key, _, _ := strings.Cut(args[i+1], "="); keys[key] {
+				i++
+				continue
+			}
+		}
+		list = append(list, args[i])
+	}
+	return append(list, more...)
 }
 
 func write(t *testing.T, path, text string) string {
@@ -155,7 +176,7 @@ func requireError(t *testing.T, status int, stderr string, want ...string) {
 func tinyModel(t *testing.T, dir string) string {
 	c, err := detector.Presets().Get("default")
 	require.NoError(t, err)
-	require.NoError(t, config.MergeFile(&c, write(t, filepath.Join(dir, "model.yaml"), tinyConfig)))
+	require.NoError(t, config.Merge(&c, []byte(tinyConfig), "tiny"))
 	m, err := detector.New(c, []string{"RBC", "WBC", "Platelets", "king"}, 1)
 	require.NoError(t, err)
 	path := filepath.Join(dir, "model.safetensors")

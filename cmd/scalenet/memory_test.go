@@ -51,6 +51,6 @@ func TestTrainingThatDoesNotFit(t *testing.T) {
 	require.NoFileExists(t, args[len(args)-3]+"/config.yaml")
 	data := colourImages(t)
 	out := t.TempDir()
-	status, _, stderr = scalenet(append(append([]string{"classify", "train", "--data", data, "--out", out}, tinyBackbone...), "--set", "batch=65536", "--set", "input.size=512", "--set", "input.test_resize=512")...)
+	status, _, stderr = scalenet(replaced(append([]string{"classify", "train", "--data", data, "--out", out}, tinyBackbone...), "--set", "batch=65536", "--set", "input.size=512", "--set", "input.test_resize=512")...)
 	requireError(t, status, stderr, "training on batches of 65536 images of 512x512 needs at least ")
 }

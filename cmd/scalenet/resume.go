@@ -29,39 +29,32 @@ func (k kind[C]) wrote(text string) bool {
 	return err == nil && config.YAML() == text
 }
 
-// configure resolves the preset and its changes. For a resumed run, settings that
-// are not given are taken from the run, and given settings must equal the run's.
-func configure[C configuration[C]](c *cobra.Command, o *settings, k kind[C], dir string, resume bool, b train.Begun) (C, error) {
-	asked, err := resolved(o, k.preset)
+// configure returns the configuration of a new run. For a resumed run, settings that
+// are not given are taken from the run, and given settings must equal the run's, apart
+// from those that a run can go on with.
+func configure[C configuration[C]](c *cobra.Command, o *settings, k kind[C], dir string, resume bool, b train.Begun, anew func() (C, error)) (C, error) {
 	if !resume {
-		return asked, err
+		return anew()
 	}
-	was, ok, errWas := begunWith(k, dir, b)
-	if errWas != nil || !ok {
-		return firstOf(asked, errWas, err)
+	was, ok, err := begunWith(k, dir, b)
+	if err != nil {
+		return was, err
 	}
-	if err == nil && config.Unchanged(was, asked) == nil { // the command that began the run
-		return asked, nil
+	if !ok {
+		return anew()
 	}
-	if !c.Flags().Changed("preset") {
-		asked, err = resolved(o, func(string) (C, error) { return was, nil })
+	from := func(string) (C, error) { return was, nil }
+	if c.Flags().Changed("preset") {
+		from = k.preset
 	}
+	asked, err := resolved(o, from)
 	if err != nil {
 		return asked, err
 	}
-	if err := config.Unchanged(was, asked); err != nil {
-		return asked, fmt.Errorf("%s: %w; without --preset, --config and --set the settings of the run are used", dir, err)
+	if err := train.Continues(was, asked, "train."); err != nil {
+		return asked, fmt.Errorf("%s: %w", dir, err)
 	}
 	return asked, nil
-}
-
-func firstOf[C any](c C, errs ...error) (C, error) {
-	for _, err := range errs {
-		if err != nil {
-			return c, err
-		}
-	}
-	return c, nil
 }
 
 // resolved returns a configuration with the changes of the flags applied.

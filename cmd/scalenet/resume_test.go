@@ -76,7 +76,7 @@ func TestResumeAsItWas(t *testing.T) {
 	status, _, stderr := scalenet(append(args, "--set", "train.epochs=1")...)
 	require.Zero(t, status, stderr)
 	before := contents(t, out)
-	data := []string{"train", "--train", instancesFile, "--train-images", imagesDir, "--val", instancesFile, "--val-images", imagesDir, "--out", out, "--threads", "2", "--resume"}
+	data := []string{"train", "--train", instancesFile, "--train-images", imagesDir, "--val", instancesFile, "--val-images", imagesDir, "--allow-shared-images", "--out", out, "--threads", "2", "--resume"}
 	with := func(flags ...string) []string { return append(append([]string{}, data...), flags...) }
 
 	instances, err := os.ReadFile(instancesFile)
@@ -97,7 +97,6 @@ func TestResumeAsItWas(t *testing.T) {
 		"rate":       {[]string{"--set", "train.lr=0.5"}, "train.lr = 0.01, now it is 0.5"},
 		"schedule":   {[]string{"--set", "train.schedule.kind=cosine"}, `train.schedule.kind = "step", now it is "cosine"`},
 		"network":    {[]string{"--set", "backbone.planes=[4, 4, 8, 16]"}, "backbone.planes = [4, 4, 8, 8], now it is [4, 4, 8, 16]"},
-		"a --set":    {[]string{"--config", config}, "train.epochs = 1, now it is 2"},
 		"preset":     {[]string{"--preset", "bccd"}, "the run has backbone."},
 		"mistake":    {[]string{"--set", "train.lrr=1"}, "did you mean train.lr?"},
 		"classes":    {[]string{"--train", changed(`"name": "king"`, `"name": "queen"`), "--val", changed(`"name": "king"`, `"name": "queen"`)}, `class 4 of the run is "king", now it is "queen"`},
@@ -208,15 +207,17 @@ func TestTrainAndValidationApart(t *testing.T) {
 	require.NoError(t, os.RemoveAll(filepath.Join(voc, "ImageSets")))
 	link := filepath.Join(t.TempDir(), "link")
 	require.NoError(t, os.Symlink(voc, link))
-	base := append(append([]string{}, args[:1]...), args[9:]...)
+	base := append(append([]string{}, args[:1]...), args[10:]...)
 	for _, val := range []string{voc, voc + "/", link} {
 		status, _, stderr := scalenet(append(base, "--train", voc, "--val", val)...)
-		requireError(t, status, stderr, "voc: has no lists", "4 validation images")
+		requireError(t, status, stderr, "4 of the 4 validation images are training images, too")
 		require.NoDirExists(t, args[len(args)-3])
 	}
 	other := filepath.Join(t.TempDir(), "other")
 	require.NoError(t, os.CopyFS(other, os.DirFS(voc)))
-	status, _, stderr = scalenet(append(base, "--train", voc, "--val", other, "--set", "train.epochs=1")...)
+	status, _, stderr = scalenet(append(base, "--train", voc, "--val", other)...)
+	requireError(t, status, stderr, "4 of the 4 validation images are training images, too")
+	status, _, stderr = scalenet(append(base, "--train", voc, "--val", other, "--allow-shared-images", "--epochs", "1")...)
 	require.Zero(t, status, stderr)
 	require.Contains(t, stderr, "4 of the 4 validation images are training images", "links to the same files")
 }

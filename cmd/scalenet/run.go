@@ -8,59 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"scalenet/checkpoint"
-	"scalenet/internal/config"
 	"scalenet/train"
 )
-
-// settings are the flags that change a preset.
-type settings struct {
-	preset, config string
-	set            []string
-}
-
-func (o *settings) flags(c *cobra.Command, preset string, presets []string) {
-	f := c.Flags()
-	choose(f, &o.preset, "preset", preset, "preset configuration to start from", presets...)
-	f.StringVar(&o.config, "config", "", "YAML file with changes to the preset, or a model file whose configuration is taken")
-	f.StringArrayVar(&o.set, "set", nil, "change one key, such as train.lr=0.02 (repeatable)")
-}
-
-// change applies --config and --set to target, a pointer to a configuration.
-func (o *settings) change(target any) error {
-	if o.config != "" {
-		if err := mergeFile(target, o.config); err != nil {
-			return err
-		}
-	}
-	for _, s := range o.set {
-		if err := config.Assign(target, s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// mergeFile merges a YAML file, or the configuration of a model file.
-func mergeFile(target any, path string) error {
-	if !checkpoint.LooksLikeOne(path) {
-		return config.MergeFile(target, path)
-	}
-	r, err := checkpoint.Open(path)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	for _, key := range []string{checkpoint.DetectorKey, checkpoint.ClassifierKey} {
-		text, ok, err := checkpoint.Config(r.Metadata(), key)
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		if ok {
-			return config.Merge(target, []byte(text), path)
-		}
-	}
-	return fmt.Errorf("--config %s: the checkpoint has no configuration", path)
-}
 
 // runFolder are the flags for the folder of a training run and for how the run starts.
 type runFolder struct {
@@ -68,12 +17,18 @@ type runFolder struct {
 	resume    bool
 }
 
+// flags adds the flags; --out is required.
 func (o *runFolder) flags(c *cobra.Command) {
+	o.optional(c)
+	requireFlags(c, "out")
+}
+
+// optional adds the flags.
+func (o *runFolder) optional(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.out, "out", "", "folder of the run")
 	f.StringVar(&o.init, "init", "", "checkpoint to initialise from; parameters are matched by name and shape")
 	f.BoolVar(&o.resume, "resume", false, "continue the run in --out")
-	requireFlags(c, "out")
 }
 
 // look returns the saved state of the run to resume. A run that has not saved

@@ -1,10 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -21,79 +20,123 @@ import (
 )
 
 type trainOptions struct {
-	train, val annotatedData
-	settings   settings
-	run        runFolder
-	device     deviceOptions
+	data        trainData
+	settings    settings
+	budget      time.Duration
+	keys, print bool
+	run         runFolder
+	device      deviceOptions
 }
 
 func newTrainCommand() *cobra.Command {
 	var o trainOptions
 	c := &cobra.Command{
-		Use:   "train --train PATH --val PATH --out DIR",
+		Use:   "train --data PATH --out DIR",
 		Short: "Train a detector",
-		Long: fmt.Sprintf(`Train a Faster R-CNN detector. A PATH is one of:
-  - a COCO instances file, with --train-images and --val-images
-  - a Pascal VOC folder or YOLO's data.yaml, with --train-split and --val-split
+		Long: fmt.Sprintf(`Train a Faster R-CNN detector.
 
-The configuration is a preset (%s),
-changed by a YAML file (--config) and then by --set. It is printed, and saved with
-the model. The presets default and paper freeze the first stage and every BatchNorm.
-They need a pretrained backbone (--init FILE). To train from scratch, give
---set frozen.stages=-1 --set frozen.norms=false.
+PATH is a folder with images and their annotations (Pascal VOC's XML or YOLO's
+labels), a COCO instances file, or YOLO's data.yaml. If it has no validation part,
+a fifth of the images is split off. --train and --val name the parts themselves.
+
+Network and settings are derived from the data, the memory and the time (--budget),
+and printed with the reason for each. A preset (--preset: %s)
+replaces what is derived. A YAML file (--config) changes keys, then --set and the
+flags for single keys. The configuration is saved with the model.
 
 The first Ctrl-C finishes the step (or drops the step after 10 s), saves and exits.
 The second one exits at once.
---resume continues a run, bit for bit as if it had not been interrupted. Settings
-that are not given are taken from the run; a different configuration or different
-data are an error. A run that has not saved anything yet starts again.
+--resume with --out alone continues a run, bit for bit as if it had not been
+interrupted. More epochs, another budget, patience, and the intervals of logs,
+evaluations and saves may be given; another change is an error.
 
 DIR gets best.safetensors, last.safetensors, state.safetensors, config.yaml, the
-logs (CSV and JSON lines) and charts (PNG).`, strings.Join(detector.Presets().Names(), ", ")),
-		Example: `  scalenet train --train data/bccd --val data/bccd --preset bccd --out runs/bccd
+logs (CSV and JSON lines), charts (PNG), and the lists of divided data.`, strings.Join(detector.Presets().Names(), ", ")),
+		Example: `  scalenet train --data photos --out runs/own
+  scalenet train --data photos --budget 15m --out runs/own
+  scalenet train --resume --out runs/own
   scalenet train --train train.json --train-images train2017 --val val.json --val-images val2017 \
-      --preset default --set backbone.name=scalenet101 --init scalenet101.safetensors --set train.lr=0.005 --out runs/coco
-  scalenet train --train data/bccd --val data/bccd --out runs/bccd --resume`,
+      --preset default --set backbone.name=scalenet101 --init scalenet101.safetensors --lr 0.005 --out runs/coco`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error { return o.fit(c) },
 	}
-	o.train.flags(c, "train", "training data", "train-", "train")
-	o.val.flags(c, "val", "validation data", "val-", "val")
-	o.settings.flags(c, "default", detector.Presets().Names())
-	o.run.flags(c)
+	f := c.Flags()
+	o.data.flags(c)
+	o.settings.flags(c, "", detector.Presets().Names())
+	o.settings.shortcuts(f)
+	f.DurationVar(&o.budget, "budget", 0, "time for the training, such as 15m: the schedule is fitted to it, and the run ends with it")
+	f.BoolVar(&o.keys, "keys", false, "list every key of the configuration with its default and meaning, and exit")
+	f.BoolVar(&o.print, "print-config", false, "print the configuration that the run would have, and exit")
+	o.run.optional(c) // --keys and --print-config need no folder
 	o.device.flags(c)
 	return c
 }
 
 func (o *trainOptions) fit(c *cobra.Command) error {
-	errs := c.ErrOrStderr()
-	begun, err := o.run.look(detectors().wrote, slices.Concat([]string{o.settings.config}, coco.Sources(o.train.path), coco.Sources(o.val.path))...)
+	if o.keys {
+		return printKeys(c.OutOrStdout())
+	}
+	if o.run.out == "" && (!o.print || o.run.resume) {
+		return fmt.Errorf("--out is missing: %s", usage(c))
+	}
+	began, errs := time.Now(), c.ErrOrStderr()
+	begun, err := o.look()
 	if err != nil {
 		return err
 	}
-	config, err := configure(c, &o.settings, detectors(), o.run.out, o.run.resume, begun)
+	data, err := o.data.open(errs, o.run.out, o.run.resume)
 	if err != nil {
 		return err
 	}
-	data, val, err := o.data(errs)
-	if err != nil {
-		return err
-	}
-	model, err := detector.New(config, data.ClassNames(), config.Train.Seed)
-	if err != nil {
-		return err
-	}
-	dev, err := o.device.openFor(model.Config.Train.Precision)
+	dev, err := o.device.open()
 	if err != nil {
 		return err
 	}
 	defer dev.Close()
+	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
+	defer stop()
+	config, err := o.configure(ctx, c, begun, data, dev)
+	if err != nil {
+		return err
+	}
+	if o.print {
+		fmt.Fprint(c.OutOrStdout(), config.YAML())
+		return nil
+	}
+	return o.start(ctx, errs, began, begun, config, data, dev)
+}
+
+// look returns the run to resume. A new run must not replace other files.
+func (o *trainOptions) look() (begun train.Begun, err error) {
+	if o.run.out == "" { // --print-config
+		return begun, nil
+	}
+	if begun, err = o.run.look(detectors().wrote, append(o.data.inputs(), o.settings.config)...); err != nil {
+		return begun, err
+	}
+	return begun, checkKept(o.run.out)
+}
+
+// start begins or resumes the run.
+func (o *trainOptions) start(ctx context.Context, errs io.Writer, began time.Time, begun train.Begun, config detector.Config, data opened, dev engine.Device) error {
+	model, err := detector.New(config, data.train.ClassNames(), config.Train.Seed)
+	if err != nil {
+		return err
+	}
+	if err := model.Config.Train.Precision.On(dev); err != nil {
+		return err
+	}
 	lock, err := o.run.begin(errs, begun, model, model.Config.YAML())
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	loader, err := model.NewLoader(data, dev)
+	if begun.Saved == nil {
+		if err := data.keep(o.run.out); err != nil {
+			return err
+		}
+	}
+	loader, err := model.NewLoader(data.train, dev)
 	if err != nil {
 		return err
 	}
@@ -102,18 +145,16 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 		return err
 	}
 	random := train.NewRand(model.Config.Train.Seed)
-	trainer, err := detector.NewTrainer(model, dev, val, random.Rand)
+	trainer, err := detector.NewTrainer(model, dev, data.val, random.Rand)
 	if err != nil {
 		return err
 	}
 	defer trainer.Close()
 	loop := train.Loop[*coco.Batch]{
-		Config: model.Config.Train, Device: dev, Model: trainer, Source: loader, Rand: random,
-		Dir: o.run.out, Described: model.Config.YAML(), Data: dataDigests(data, val),
+		Config: model.Config.Train, Device: dev, Model: trainer, Source: loader, Rand: random, Began: began, EvaluationImages: len(data.val.Images),
+		Dir: o.run.out, Described: model.Config.YAML(), Data: dataDigests(data.train, data.val),
 		Progress: train.NewProgress(errs, 10*time.Second), OnEpochEnd: func() error { return curves.Plot(o.run.out) },
 	}
-	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
-	defer stop()
 	return loop.Run(ctx, begun.Saved != nil)
 }
 
@@ -134,65 +175,6 @@ const stopsTraining = "saving and exiting after this step (after 10 s the step i
 // detectors says how configurations of detectors are read.
 func detectors() kind[detector.Config] {
 	return kind[detector.Config]{checkpoint.DetectorKey, detector.Presets().Get, detector.Parse}
-}
-
-// data opens training and validation data.
-func (o *trainOptions) data(w io.Writer) (data, val *coco.Dataset, err error) {
-	if data, err = o.train.open(w, nil); err != nil {
-		return nil, nil, err
-	}
-	if val, err = o.val.open(w, data.ClassNames()); err != nil {
-		return nil, nil, err
-	}
-	return data, val, checkApart(w, data, val)
-}
-
-// checkApart returns an error if a folder without split lists is given for both
-// training and validation. An annotation file or a split may be given for both;
-// the number of images in both is printed.
-func checkApart(w io.Writer, data, val *coco.Dataset) error {
-	trained := map[string]bool{}
-	for i := range data.Images {
-		trained[realPath(data.ImagePath(i))] = true
-	}
-	both := 0
-	for i := range val.Images {
-		if trained[realPath(val.ImagePath(i))] {
-			both++
-		}
-	}
-	if both == 0 {
-		return nil
-	}
-	same, err := samePath(data.Path, val.Path)
-	if err != nil {
-		return err
-	}
-	info, err := os.Stat(data.Path)
-	if err != nil {
-		return err
-	}
-	splits, err := coco.Splits(data.Path)
-	if err != nil {
-		return err
-	}
-	if same && info.IsDir() && len(splits) == 0 {
-		return fmt.Errorf("%s: has no lists for training and validation (ImageSets/Main) and is given for both, so all %d validation images would be training images; split it with \"scalenet data split\", or give other validation data with --val",
-			data.Path, both)
-	}
-	fmt.Fprintf(w, "warning: %d of the %d validation images are training images, so validation metrics overestimate the accuracy\n", both, len(val.Images))
-	return nil
-}
-
-// realPath returns path with links resolved, or path itself if that fails.
-func realPath(path string) string {
-	if followed, err := filepath.EvalSymlinks(path); err == nil {
-		path = followed
-	}
-	if whole, err := filepath.Abs(path); err == nil {
-		path = whole
-	}
-	return path
 }
 
 func dataDigests(data, val interface{ Digest() string }) map[string]string {

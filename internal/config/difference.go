@@ -17,12 +17,30 @@ func Difference(was, now any) (key, before, after string) {
 }
 
 // Unchanged returns an error that names the first key in which the configuration of a
-// run differs from that with which it is resumed.
-func Unchanged(was, now any) error {
-	if key, before, after := Difference(was, now); key != "" {
-		return fmt.Errorf("the run has %s = %s, now it is %s: resume with the same configuration", key, before, after)
+// run differs from that with which it is resumed. Keys in except may differ.
+func Unchanged(was, now any, except ...string) error {
+	a, b := node(was), node(now)
+	for _, key := range except {
+		remove(a, key)
+		remove(b, key)
+	}
+	if key, before, after := difference("", a, b); key != "" {
+		return fmt.Errorf("the run has %s = %s, now it is %s", key, before, after)
 	}
 	return nil
+}
+
+// remove removes a key, such as train.epochs, if it is there.
+func remove(n *yaml.Node, key string) {
+	first, rest, nested := strings.Cut(key, ".")
+	i := slices.Index(keysOf(n), first)
+	switch {
+	case i < 0:
+	case nested:
+		remove(n.Content[2*i+1], rest)
+	default:
+		n.Content = slices.Delete(n.Content, 2*i, 2*i+2)
+	}
 }
 
 // node returns a value as YAML.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -47,15 +46,6 @@ func yamlProblem(err error) string {
 	return cut(strings.TrimPrefix(text, "unmarshal errors: "))
 }
 
-// MergeFile merges the text of a file.
-func MergeFile(config any, path string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	return Merge(config, text, path)
-}
-
 // Assign sets one value, given as key=value in YAML, such as "train.lr=0.02".
 func Assign(config any, assignment string) error {
 	key, text, ok := strings.Cut(assignment, "=")
@@ -63,9 +53,14 @@ func Assign(config any, assignment string) error {
 	if !ok || key == "" {
 		return fmt.Errorf("%s: want key=value, such as train.lr=0.02", origin)
 	}
+	return AssignFlag(config, key, text, origin)
+}
+
+// AssignFlag sets the value of a key to a value in YAML. origin is the flag that gives it.
+func AssignFlag(config any, key, text, origin string) error {
 	var value yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
-		return fmt.Errorf("%s: the value is not YAML: %s", origin, yamlProblem(err))
+		return fmt.Errorf("%s: the value is not YAML: %s", cut(origin), yamlProblem(err))
 	}
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
 	if value.Kind == yaml.DocumentNode {
@@ -77,7 +72,7 @@ func Assign(config any, assignment string) error {
 	for _, k := range keys {
 		n = &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.TrimSpace(k)}, n}}
 	}
-	return merge(config, n, origin)
+	return merge(config, n, cut(origin))
 }
 
 // unline removes line numbers from a value, because a flag has only one line.
@@ -86,6 +81,33 @@ func unline(n *yaml.Node) {
 	for _, c := range n.Content {
 		unline(c)
 	}
+}
+
+// Given returns the keys, such as train.lr, to which the YAML text of a configuration
+// gives a value that is not a mapping. The text must be one that Merge takes.
+func Given(text []byte) (keys []string) {
+	var document yaml.Node
+	if yaml.Unmarshal(text, &document) != nil || document.Kind != yaml.DocumentNode {
+		return nil
+	}
+	return given("", document.Content[0], nil)
+}
+
+func given(path string, n *yaml.Node, keys []string) []string {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Kind != yaml.MappingNode {
+		return append(keys, path)
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		at := join(path, n.Content[i].Value)
+		if n.Content[i].ShortTag() == "!!merge" {
+			at = path
+		}
+		keys = given(at, n.Content[i+1], keys)
+	}
+	return keys
 }
 
 // YAML returns a configuration as text for Merge.

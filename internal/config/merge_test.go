@@ -2,8 +2,6 @@ package config_test
 
 import (
 	"math"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -35,7 +33,7 @@ func TestMergeErrors(t *testing.T) {
 		"train: {epochs: }":                "train.epochs is empty: want a whole number",
 		"train: {lr: fast}":                `train.lr is "fast": want a number`,
 		"train: {lr: {a: 1}}":              "train.lr is {a: 1}: want a number",
-		"train: {nope: 1}":                 "train.nope: unknown key; want epochs, lr, schedule",
+		"train: {nope: 1}":                 "train.nope: unknown key; want epochs, budget, lr, schedule",
 		"train: {epoch: 1}":                "train.epoch: unknown key; did you mean train.epochs?",
 		"train: {Epochs: 1}":               "train.Epochs: unknown key; did you mean train.epochs?",
 		"trian: {epochs: 1}":               "trian: unknown key; did you mean train?",
@@ -47,7 +45,7 @@ func TestMergeErrors(t *testing.T) {
 		"train: {groups: [{lr_scale: a}]}": `train.groups[0].lr_scale is "a": want a number`,
 		"train: {groups: {match: a}}":      `train.groups is {match: "a"}: want a list`,
 		"train: {epochs: 1, epochs: 2}":    "train.epochs: occurs twice",
-		"train: 3":                         "train is 3: want keys such as epochs, lr",
+		"train: 3":                         "train is 3: want keys such as epochs, budget, lr",
 		"sizes: 600":                       "sizes is 600: want a list of whole numbers",
 		"sizes: [600, x]":                  `sizes[1] is "x": want a whole number`,
 		"sizes: [600, ~]":                  "sizes[1] is empty: want a whole number",
@@ -131,12 +129,20 @@ func TestAssign(t *testing.T) {
 	}
 }
 
-func TestMergeFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "c.yaml")
-	require.NoError(t, os.WriteFile(path, []byte("train: {epochs: ten}"), 0o644))
-	var c whole
-	require.EqualError(t, config.MergeFile(&c, path), path+`: line 1: train.epochs is "ten": want a whole number`)
-	require.ErrorContains(t, config.MergeFile(&c, path+"x"), "configuration: ")
+func TestGiven(t *testing.T) {
+	for text, want := range map[string][]string{
+		"": nil, "train: {lr: 1, schedule: {kind: cosine}}\nflip: true": {"train.lr", "train.schedule.kind", "flip"},
+		"sizes: [1, 2]": {"sizes"}, "train:": {"train"}, "a: &x {flip: true}\n<<: *x": {"a.flip", "flip"},
+	} {
+		require.Equal(t, want, config.Given([]byte(text)), text)
+	}
+}
+
+func TestUnchanged(t *testing.T) {
+	a, b := whole{Train: train.DefaultConfig()}, whole{Train: train.DefaultConfig()}
+	b.Train.Epochs, b.Train.LR = 99, 0.5
+	require.EqualError(t, config.Unchanged(a, b, "train.epochs"), "the run has train.lr = 0.01, now it is 0.5")
+	require.NoError(t, config.Unchanged(a, b, "train.epochs", "train.lr", "nothing.there"))
 }
 
 // What check lets through, the library decodes.

@@ -27,6 +27,7 @@ var order = [][]string{
 	{"classify"},
 	{"classify/allocate"},
 	{"detector/published", "detector/published/zoo"}, // detectors of other projects: conversion, list
+	{"detector/recipe"}, // settings of a training from its data
 	{"detector"},
 	{"detector/published/goldentest"}, // golden files, for tests
 	{"rpn", "roi"},
@@ -45,6 +46,7 @@ var order = [][]string{
 	{"figure"},   // the look of plots
 	{"checkpoint"},
 	{"geom"},
+	{"docs"},              // pages that the program shows, embedded
 	{"examples"},          // images, embedded
 	{"internal/config"},   // YAML, changes of single keys, ranges
 	{"internal/pending"},  // batches on an asynchronous device

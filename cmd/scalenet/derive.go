@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"scalenet/backbone"
+	"scalenet/checkpoint"
+	"scalenet/classify/allocate"
+	"scalenet/coco"
+	"scalenet/detector"
+	"scalenet/detector/recipe"
+	"scalenet/engine"
+	"scalenet/train"
+)
+
+// configure returns the configuration of a new run, or of the run to resume with the given changes.
+func (o *trainOptions) configure(ctx context.Context, c *cobra.Command, begun train.Begun, data opened, dev engine.Device) (detector.Config, error) {
+	if c.Flags().Changed("budget") {
+		if o.budget <= 0 {
+			return detector.Config{}, fmt.Errorf("--budget %s: want a positive time, such as 15m", o.budget)
+		}
+		if err := o.settings.add("train.budget", train.Duration(o.budget).String(), "--budget "+o.budget.String()); err != nil {
+			return detector.Config{}, err
+		}
+	}
+	return configure(c, &o.settings, detectors(), o.run.out, o.run.resume, begun, func() (detector.Config, error) {
+		if c.Flags().Changed("preset") {
+			return resolved(&o.settings, detector.Presets().Get)
+		}
+		return o.derive(ctx, c.ErrOrStderr(), data, dev)
+	})
+}
+
+// derive returns the configuration that fits the data, the device and the time, with the given keys.
+func (o *trainOptions) derive(ctx context.Context, w io.Writer, data opened, dev engine.Device) (config detector.Config, err error) {
+	given, err := o.settings.given()
+	if err != nil {
+		return config, err
+	}
+	base, from, err := o.base(given)
+	if err != nil {
+		return config, err
+	}
+	if err := o.settings.change(&base); err != nil {
+		return config, err
+	}
+	look, err := recipe.LookAt(data.train)
+	if err != nil {
+		return config, err
+	}
+	r, err := recipe.Derive(base, given, look, o.limits(ctx, data, dev, time.Duration(base.Train.Budget)))
+	if err != nil {
+		return config, err
+	}
+	fmt.Fprintf(w, "%s: %s\nderived, starting from %s:\n", data.train.Path, look, from)
+	return r.Config, r.Print(w)
+}
+
+// base returns the configuration that a recipe begins with, and what it is.
+func (o *trainOptions) base(given []string) (c detector.Config, from string, err error) {
+	complete, err := o.settings.complete(detectors().wrote)
+	switch {
+	case err != nil:
+		return c, "", err
+	case complete:
+		return detector.Default(), "the configuration " + o.settings.config, nil
+	case o.run.init != "":
+		return o.baseOf(o.run.init)
+	}
+	if !slices.Contains(given, "backbone.name") {
+		c, err = detector.Presets().Get("fpn_small")
+		return c, "preset fpn_small", err
+	}
+	var own detector.Config
+	if err := o.settings.change(&own); err != nil {
+		return c, "", err
+	}
+	name := presetFor(own.Backbone)
+	c, err = detector.Presets().Get(name)
+	c.Backbone = backbone.Config{}
+	return c, fmt.Sprintf("preset %s with network %s", name, own.Backbone.Name), err
+}
+
+// baseOf returns the configuration of a detector, or one for the network of a classifier.
+func (o *trainOptions) baseOf(path string) (c detector.Config, from string, err error) {
+	r, err := checkpoint.Open(path)
+	if err != nil {
+		return c, "", err
+	}
+	defer r.Close()
+	text, isDetector, err := checkpoint.Config(r.Metadata(), checkpoint.DetectorKey)
+	if err != nil {
+		return c, "", fmt.Errorf("%s: %w", path, err)
+	}
+	if isDetector {
+		if c, err = detector.Parse([]byte(text), path); err != nil {
+			return c, "", err
+		}
+		c.Train = detector.Default().Train
+		return c, "the configuration of " + path, nil
+	}
+	network, err := allocate.ReadConfig(path)
+	if err != nil { // tensors alone: those of the preset's network, or --config says of which
+		network, err = backbone.Config{}, nil
+	}
+	name := presetFor(network)
+	if c, err = detector.Presets().Get(name); err != nil {
+		return c, "", err
+	}
+	if network.Name != "" {
+		c.Backbone = network
+		return c, fmt.Sprintf("preset %s with the network of %s", name, path), nil
+	}
+	return c, "preset " + name, nil
+}
+
+// presetFor returns the preset whose heads go with a network: wide ones with a published network, narrow ones with a small network of one's own.
+func presetFor(network backbone.Config) string {
+	if network.Name == "" || network.Name == "scalenet" || network.Name == "resnet" {
+		return "fpn_small"
+	}
+	return "fpn"
+}
+
+// limits are the memory and the time that a training may take.
+func (o *trainOptions) limits(ctx context.Context, data opened, dev engine.Device, budget time.Duration) recipe.Limits {
+	l := recipe.Limits{BFloat16: errors.New("not asked"), Budget: budget, Validation: len(data.val.Images), Pretrained: o.run.init != ""}
+	if o.device.name != "ref" {
+		l.BFloat16 = dev.Capabilities().BFloat16
+	}
+	if m, ok := readMemory(os.DirFS("/")); ok && !o.device.gpu() {
+		l.Bytes = m.available
+	}
+	l.Needs = func(c detector.Config) (int64, error) { return trainingBytes(c, data.train, dev) }
+	l.Measure = func(c detector.Config) (time.Duration, error) {
+		return detector.MeasureTraining(ctx, c, data.train, dev)
+	}
+	return l
+}
+
+// trainingBytes returns the memory that training with a configuration takes.
+func trainingBytes(c detector.Config, data *coco.Dataset, dev engine.Device) (int64, error) {
+	m, err := detector.New(c, data.ClassNames(), c.Train.Seed)
+	if err != nil {
+		return 0, err
+	}
+	loader, err := m.NewLoader(data, dev)
+	if err != nil {
+		return 0, err
+	}
+	defer loader.Close()
+	need, err := m.TrainingBytes(dev, loader.Sizes())
+	return int64(need), err
+}

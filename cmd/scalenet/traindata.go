@@ -1,0 +1,239 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"scalenet/checkpoint"
+	"scalenet/coco"
+	"scalenet/internal/config"
+)
+
+// The files of a run that say what it is trained on.
+const (
+	// sourcesFile names the data, so that --resume needs no other flag.
+	sourcesFile = "sources.yaml"
+	// trainList and valList are the parts of data that was divided.
+	trainList = "train.json"
+	valList   = "val.json"
+)
+
+// validationFraction of the images of data without a validation part is split off.
+const validationFraction = 0.2
+
+// trainData are the flags that name training and validation data.
+type trainData struct {
+	path, images string // --data, for both
+	train, val   annotatedData
+	shared       bool
+}
+
+// source is a data set of a run.
+type source struct {
+	Path   string `yaml:"path"`
+	Images string `yaml:"images,omitempty"`
+	Split  string `yaml:"split,omitempty"`
+}
+
+// sources are the data sets of a run, as in sources.yaml.
+type sources struct {
+	Train source `yaml:"train"`
+	Val   source `yaml:"val"`
+}
+
+func (d *trainData) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&d.path, "data", "", "data: a folder with images and their annotations, a COCO instances file or YOLO's data.yaml. A fifth is split off for validation if there is no such part")
+	f.StringVar(&d.images, "images", "", "image folder of a COCO data set")
+	d.train.optional(c, "train", "training data", "train-", "train")
+	d.val.optional(c, "val", "validation data", "val-", "val")
+	f.BoolVar(&d.shared, "allow-shared-images", false, "train even if images are in both parts; validation metrics then overestimate the accuracy")
+}
+
+// inputs returns the files that must not be written over.
+func (d *trainData) inputs() []string {
+	return slices.Concat(coco.Sources(d.path), coco.Sources(d.train.path), coco.Sources(d.val.path))
+}
+
+// opened are the data sets of a run.
+type opened struct {
+	train, val *coco.Dataset
+	sources    sources
+	divided    bool // the parts are to be written as lists
+}
+
+// open opens the data sets. A resumed run without data flags takes those of the run in dir.
+func (d *trainData) open(w io.Writer, dir string, resume bool) (o opened, err error) {
+	switch {
+	case d.path != "" && (d.train.path != "" || d.val.path != ""):
+		return o, errors.New("--data names all data: give it without --train and --val")
+	case d.path != "":
+		return d.whole(w)
+	case d.train.path == "" && d.val.path == "" && resume:
+		return d.again(w, dir)
+	case d.train.path == "" || d.val.path == "":
+		return o, errors.New("give the data: --data PATH, or --train PATH and --val PATH")
+	}
+	return d.parts(w)
+}
+
+// parts opens --train and --val.
+func (d *trainData) parts(w io.Writer) (o opened, err error) {
+	if o.train, err = d.train.open(w, nil); err != nil {
+		return o, err
+	}
+	if o.val, err = d.val.open(w, o.train.ClassNames()); err != nil {
+		return o, err
+	}
+	if o.sources.Train, err = d.train.source(); err != nil {
+		return o, err
+	}
+	if o.sources.Val, err = d.val.source(); err != nil {
+		return o, err
+	}
+	return o, d.checkApart(w, o)
+}
+
+// whole opens the parts of --data, and divides it if it has no validation part.
+func (d *trainData) whole(w io.Writer) (o opened, err error) {
+	splits, err := coco.Splits(d.path)
+	if err != nil {
+		return o, err
+	}
+	d.train.path, d.train.images, d.train.split = d.path, d.images, "train"
+	d.val.path, d.val.images, d.val.split = d.path, d.images, "val"
+	if slices.Contains(splits, "train") && slices.Contains(splits, "val") {
+		return d.parts(w)
+	}
+	switch {
+	case len(splits) == 0:
+		d.train.split = ""
+	case !slices.Contains(splits, "train"):
+		return o, fmt.Errorf("%s: has the parts %q: want train and val, or give --train-split and --val-split with --train and --val", d.path, splits)
+	}
+	all, err := d.train.open(w, nil)
+	if err != nil {
+		return o, err
+	}
+	return d.divide(w, all)
+}
+
+// divide splits data in two, by class. Images are named by their whole paths, so that the lists can be read from anywhere.
+func (d *trainData) divide(w io.Writer, all *coco.Dataset) (o opened, err error) {
+	names := make([]string, len(all.Images))
+	for i := range all.Images {
+		if names[i], err = filepath.Abs(all.ImagePath(i)); err != nil {
+			return o, err
+		}
+	}
+	all = all.Renamed(names)
+	all.FillSizes()
+	if o.train, o.val, err = all.Split(validationFraction, divideSeed); err != nil {
+		return o, err
+	}
+	o.divided = true
+	fmt.Fprintf(w, "%s: no validation part, so %d images are split off by class (seed %d), %d are left for training\n", all.Path, len(o.val.Images), divideSeed, len(o.train.Images))
+	return o, nil
+}
+
+// divideSeed is the seed of the division, so that the same data is divided in the same way.
+const divideSeed = 1
+
+// again opens the data of the run in dir.
+func (d *trainData) again(w io.Writer, dir string) (o opened, err error) {
+	path := filepath.Join(dir, sourcesFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return o, fmt.Errorf("%s: does not exist, so the data of the run must be given: --data PATH, or --train PATH and --val PATH", path)
+	}
+	if err != nil {
+		return o, err
+	}
+	var s sources
+	if err := config.Merge(&s, text, path); err != nil {
+		return o, err
+	}
+	d.train.take(s.Train)
+	d.val.take(s.Val)
+	d.shared = true // the run was begun with them
+	fmt.Fprintf(w, "%s: training on %s, validation on %s\n", path, s.Train, s.Val)
+	return d.parts(w)
+}
+
+// keep writes what again needs into the folder of the run.
+func (o opened) keep(dir string) error {
+	if o.divided {
+		for _, part := range []struct {
+			name string
+			data *coco.Dataset
+			to   *source
+		}{{trainList, o.train, &o.sources.Train}, {valList, o.val, &o.sources.Val}} {
+			path, err := filepath.Abs(filepath.Join(dir, part.name))
+			if err != nil {
+				return err
+			}
+			if err := coco.WriteCOCO(path, part.data); err != nil {
+				return err
+			}
+			*part.to = source{Path: path}
+		}
+	}
+	text, err := yaml.Marshal(o.sources)
+	if err != nil {
+		return err
+	}
+	return checkpoint.WriteAtomic(filepath.Join(dir, sourcesFile), func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}
+
+// checkKept returns an error if keep would replace a file that no run has written.
+func checkKept(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, sourcesFile)); err == nil {
+		var s sources
+		text, err := os.ReadFile(filepath.Join(dir, sourcesFile))
+		if err == nil && config.Merge(&s, text, sourcesFile) == nil {
+			return nil
+		}
+	}
+	for _, name := range []string{sourcesFile, trainList, valList} {
+		path := filepath.Join(dir, name)
+		if _, err := os.Lstat(path); err == nil {
+			return fmt.Errorf("%s: already exists and is not a file of a training run: choose another --out", path)
+		}
+	}
+	return nil
+}
+
+func (s source) String() string {
+	text := s.Path
+	if s.Split != "" {
+		text += " (" + s.Split + ")"
+	}
+	return text
+}
+
+// source returns the data set with whole paths. The run may be resumed from another folder.
+func (d *annotatedData) source() (s source, err error) {
+	if s.Path, err = filepath.Abs(d.path); err != nil {
+		return s, err
+	}
+	if d.images != "" {
+		if s.Images, err = filepath.Abs(d.images); err != nil {
+			return s, err
+		}
+	}
+	s.Split = d.split
+	return s, nil
+}
+
+func (d *annotatedData) take(s source) { d.path, d.images, d.split = s.Path, s.Images, s.Split }
