@@ -45,7 +45,7 @@ func TestAugmentEqualsTorchvision(t *testing.T) {
 		require.LessOrEqual(t, furthest(rgb(got), g.RGB), 1, name)
 		require.Equal(t, before, m, "%s: the source is not changed", name)
 	}
-	require.Equal(t, map[string]int{"source": 3, "brightness": 12, "contrast": 12, "saturation": 12, "hue": 18, "rotate": 27, "resize": 126}, counts)
+	require.Equal(t, map[string]int{"source": 3, "brightness": 12, "contrast": 12, "saturation": 12, "hue": 18, "rotate": 42, "resize": 126}, counts)
 }
 
 func (g *augmented) apply(m *Image) (*Image, error) {
@@ -59,7 +59,11 @@ func (g *augmented) apply(m *Image) (*Image, error) {
 	case "hue":
 		return m.Hue(g.Value), nil
 	case "rotate":
-		return m.RotatePart(g.Value, meanColour, m.Bounds())
+		w, h := g.Resized[0], g.Resized[1]
+		if w == 0 {
+			w, h = m.W, m.H
+		}
+		return m.Rotated(g.Kind, Rotation{w, h, g.Value, image.Rect(0, 0, w, h), meanColour}, Unadjusted())
 	case "resize":
 		return m.ResizePart(g.Kind, g.Resized[0], g.Resized[1], image.Rect(g.Part[0], g.Part[1], g.Part[2], g.Part[3]))
 	}
@@ -100,14 +104,38 @@ func TestParts(t *testing.T) {
 				require.Equal(t, want, whole, kind)
 			}
 		}
-		degrees := rapid.Float64Range(-180, 180).Draw(t, "degrees")
-		whole, err := m.RotatePart(degrees, meanColour, m.Bounds())
-		require.NoError(t, err)
-		part = anyPart(t, m.W, m.H)
-		got, err := m.RotatePart(degrees, meanColour, part)
-		require.NoError(t, err)
-		require.Equal(t, crop(whole, part), got)
+		for _, kind := range []ResizeKind{Bilinear, Pillow, OpenCV} {
+			r := Rotation{w, h, rapid.Float64Range(-180, 180).Draw(t, "degrees"), image.Rect(0, 0, w, h), meanColour}
+			whole, err := m.Rotated(kind, r, Unadjusted())
+			require.NoError(t, err)
+			r.Part = part
+			got, err := m.Rotated(kind, r, Unadjusted())
+			require.NoError(t, err)
+			require.Equal(t, crop(whole, part), got)
+		}
 	})
+}
+
+// TestRotatedColours: the fill colour stays what it is, and the rest is changed as without a rotation.
+func TestRotatedColours(t *testing.T) {
+	m := Uniform(40, 40, [3]uint8{40, 80, 200})
+	r := Rotation{60, 60, 45, image.Rect(0, 0, 60, 60), meanColour}
+	darker := Adjustment{Brightness: 0.5, Contrast: 1, Saturation: 1}
+	got, err := m.Rotated(Bilinear, r, darker)
+	require.NoError(t, err)
+	require.Equal(t, meanColour[:], got.Pix[:3])
+	require.Equal(t, []uint8{20, 40, 100}, got.Pix[3*(30*60+30):][:3])
+	plain, err := m.Rotated(Bilinear, r, Unadjusted())
+	require.NoError(t, err)
+	want, filled := plain.Brightness(0.5), 0
+	for i := 0; i < len(want.Pix); i += 3 {
+		if [3]uint8(plain.Pix[i:i+3]) == meanColour {
+			filled++
+		} else {
+			require.Equal(t, want.Pix[i:i+3], got.Pix[i:i+3])
+		}
+	}
+	require.InDelta(t, 4*math.Pow(30*math.Sqrt2-30, 2), filled, 100, "four corners")
 }
 
 // TestAdjusted: all changes at once are one after the other, and neutral values change nothing.
@@ -136,7 +164,7 @@ func TestPartsOutside(t *testing.T) {
 			_, err := m.ResizePart(kind, 4, 3, part)
 			require.ErrorContains(t, err, "must be within them and not empty", "%v %v", kind, part)
 		}
-		_, err := m.RotatePart(10, meanColour, part)
+		_, err := m.Rotated(Bilinear, Rotation{4, 3, 10, part, meanColour}, Unadjusted())
 		require.ErrorContains(t, err, "must be within them and not empty", part)
 	}
 	for _, kind := range []ResizeKind{Bilinear, Pillow, OpenCV} {
@@ -144,6 +172,8 @@ func TestPartsOutside(t *testing.T) {
 		require.Error(t, err)
 	}
 	_, err := m.ResizePart("cubic", 4, 3, m.Bounds())
+	require.ErrorContains(t, err, `resize "cubic"`)
+	_, err = m.Rotated("cubic", Rotation{W: 4, H: 3}, Unadjusted())
 	require.ErrorContains(t, err, `resize "cubic"`)
 	require.Equal(t, []uint8{1, 2, 3, 1, 2, 3}, Uniform(2, 1, [3]uint8{1, 2, 3}).Pix)
 	require.Equal(t, [3]uint8{104, 116, 124}, meanColour)
@@ -165,7 +195,9 @@ func BenchmarkAugment(b *testing.B) {
 		{"saturation", func() { m.Saturation(1.2) }},
 		{"hue", func() { m.Hue(0.05) }},
 		{"all colours", func() { m.Adjusted(all) }},
-		{"rotation", func() { _, _ = m.RotatePart(5, meanColour, m.Bounds()) }},
+		{"rotation", func() {
+			_, _ = m.Rotated(Bilinear, Rotation{512, 384, 5, image.Rect(0, 0, 512, 384), meanColour}, Unadjusted())
+		}},
 		{"resize", func() { _, _ = m.ResizePart(Bilinear, 512, 384, image.Rect(0, 0, 512, 384)) }},
 		{"resize and crop", func() { _, _ = m.ResizePart(Bilinear, 768, 576, image.Rect(100, 100, 612, 484)) }},
 		{"resize as pillow", func() { _, _ = m.ResizePart(Pillow, 512, 384, image.Rect(0, 0, 512, 384)) }},

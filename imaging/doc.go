@@ -21,8 +21,8 @@
 // in package raster, which devices that preprocess share (nn.Preprocess). [Fit] is torchvision's rule for the size.
 // Other published detectors were trained on images resized otherwise: [Resize] has the kinds, [Fitting] the rules for the size.
 //
-// Training changes images at random: [Image.Adjusted] their colours, [Image.RotatePart] and [Image.ResizePart] their geometry, as torchvision does to within
-// one grey level. testdata/augment.py has the golden values. Rotated and resized parts cost as many pixels as they have.
+// Training changes images at random: [Image.Adjusted] their colours, [Image.Rotated] and [Image.ResizePart] their geometry, as torchvision does to within
+// one grey level. testdata/augment.py has the golden values. Rotated and resized parts take as long as they have pixels.
 //
 // Pixels and orientation are those of Pillow's ImageOps.exif_transpose(im).convert("RGB"), which testdata/matrix.py generates for every format, mode and
 // compression. Alpha is dropped, so a transparent pixel has its stored colour. There are two differences: 16-bit grey keeps its upper byte (Pillow

@@ -38,12 +38,36 @@ func (m *Image) resizePartOpenCV(w, h int, part image.Rectangle) (*Image, error)
 	return resized.Crop(part.Min.X, part.Min.Y, part.Dx(), part.Dy()), nil
 }
 
-// RotatePart returns a part of the image rotated counterclockwise about its centre by an angle in degrees: torchvision's rotate with bilinear
-// interpolation, to within one grey level. The part is in pixels of the image, which keeps its size. Where the image does not reach, it has the colour
-// fill, in the order blue, green, red.
-func (m *Image) RotatePart(degrees float64, fill [3]uint8, part image.Rectangle) (*Image, error) {
-	out, err := raster.Rotate(raster.Image(*m), degrees, fill, part)
-	return same(m, out), err
+// Rotation resizes an image to W x H pixels and rotates it about its centre.
+type Rotation struct {
+	W, H    int
+	Degrees float64         // counterclockwise
+	Part    image.Rectangle // of the result, in its pixels
+	Fill    [3]uint8        // colour where the image does not reach: blue, green, red
+}
+
+// Rotated returns the part of the image that is resized and rotated: for Bilinear and OpenCV in one step, without antialiasing, as torchvision's
+// affine, for Pillow after a resize by Pillow if the image becomes smaller. All are torchvision's to within one grey level. Colours are changed by a
+// after that; the fill colour stays.
+func (m *Image) Rotated(kind ResizeKind, r Rotation, a Adjustment) (*Image, error) {
+	if err := kind.Check(); err != nil {
+		return nil, err
+	}
+	if kind == Pillow && r.W*r.H < m.W*m.H {
+		resized, err := Resize(kind, m, r.W, r.H)
+		if err != nil {
+			return nil, err
+		}
+		m = resized
+	}
+	rotation := raster.Rotation(r)
+	out, err := rotation.Of(raster.Image(*m))
+	if err != nil || a == Unadjusted() {
+		return (*Image)(&out), err
+	}
+	adjusted := (*Image)(&out).Adjusted(a)
+	rotation.Refill(raster.Image(*adjusted), m.W, m.H)
+	return adjusted, nil
 }
 
 // Uniform returns an image of one colour, in the order blue, green, red. It panics if a side is below 1.

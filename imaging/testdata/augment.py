@@ -28,12 +28,26 @@ def case(name, what, image, **parameters):
     cases.append({'image': name, 'what': what, 'size': [image.shape[2], image.shape[1]], **parameters, 'rgb': bytes64(image)})
 
 
-def rotated(image, angle):
-    margin = max(image.shape[1:]) + 2
-    padded = torch.tensor(FILL, dtype=torch.uint8).reshape(3, 1, 1).repeat(1, image.shape[1] + 2 * margin, image.shape[2] + 2 * margin)
-    padded[:, margin:-margin, margin:-margin] = image
-    out = F.rotate(padded, angle, interpolation=InterpolationMode.BILINEAR, fill=FILL)
-    return out[:, margin:-margin, margin:-margin]
+def padded(image, w, h):
+    out = torch.tensor(FILL, dtype=torch.uint8).reshape(3, 1, 1).repeat(1, h, w)
+    y, x = (h - image.shape[1]) // 2, (w - image.shape[2]) // 2
+    out[:, y:y + image.shape[1], x:x + image.shape[2]] = image
+    return out
+
+
+def rotated(image, angle, scale):
+    """The image scaled and rotated counterclockwise, in its scaled size. (affine's angles are clockwise.)"""
+    h, w = image.shape[1:]
+    scaled_w, scaled_h = round(w * scale), round(h * scale)
+    # Twice the diagonal: far enough that affine's own border does not reach the picture, and centred on it.
+    side = 2 * (w + h)
+    canvas = padded(image, w + 2 * max(side, scaled_w), h + 2 * max(side, scaled_h))
+    if scale == 1:
+        out = F.rotate(canvas, angle, interpolation=InterpolationMode.BILINEAR, fill=FILL)
+    else:
+        out = F.affine(canvas, -angle, [0, 0], scale, [0.0, 0.0], interpolation=InterpolationMode.BILINEAR, fill=FILL)
+    y, x = (out.shape[1] - scaled_h) // 2, (out.shape[2] - scaled_w) // 2
+    return out[:, y:y + scaled_h, x:x + scaled_w]
 
 
 for name, image in images.items():
@@ -44,7 +58,7 @@ for name, image in images.items():
     for shift in (-0.5, -0.3, -0.07, 0.01, 0.2, 0.5):
         case(name, 'hue', F.adjust_hue(image, shift), value=shift)
     for angle in (-90, -33.3, -10, -0.5, 0, 2, 7.5, 45, 180):
-        case(name, 'rotate', rotated(image, angle), value=angle)
+        case(name, 'rotate', rotated(image, angle, 1), value=angle, kind='bilinear')
     for w, h in ((31, 23), (40, 37), (64, 23), (13, 9), (31, 60), (5, 3), (1, 1)):
         whole = {'bilinear': F.resize(image, [h, w], InterpolationMode.BILINEAR, antialias=False),
                  'pillow': F.resize(image, [h, w], InterpolationMode.BILINEAR, antialias=True)}
@@ -52,4 +66,11 @@ for name, image in images.items():
             ch = min(ch, h - y)
             for kind, resized in whole.items():
                 case(name, 'resize', F.crop(resized, y, x, ch, cw), kind=kind, resized=[w, h], part=[x, y, x + cw, y + ch])
+for scale in (0.5, 1.5, 2, 3.25):  # of rgb.png, whose sides stay whole and even
+    for angle in (-33.3, 0, 7.5):
+        w, h = round(24 * scale), round(16 * scale)
+        case('rgb', 'rotate', rotated(rgb, angle, scale), value=angle, kind='bilinear', resized=[w, h])
+        small = F.resize(rgb, [h, w], InterpolationMode.BILINEAR, antialias=True)
+        if scale < 1:
+            case('rgb', 'rotate', rotated(small, angle, 1), value=angle, kind='pillow', resized=[w, h])
 (HERE / 'augment.json').write_text(json.dumps(cases, indent=0) + '\n')
