@@ -28,24 +28,25 @@ type RawImage struct {
 }
 
 // Sample is one image of a batch and its ground-truth objects. Boxes, Classes and Crowd have the same length. Zero-area boxes are
-// left out.
+// left out. In a mosaic, Index to FileName and the scale are those of the first of its four pictures.
 type Sample struct {
 	Index          int // into Dataset.Images
 	ID             int64
 	FileName       string
 	Original       geom.Size  // of the image
 	Resized        geom.Size  // within the batch, before padding
-	ScaleX, ScaleY float32    // resized size / original size
-	Boxes          []geom.Box // in pixels of the resized image, flipped with the image
+	ScaleX, ScaleY float32    // resized size / original size, before the picture is cut
+	Boxes          []geom.Box // in pixels of the resized image, changed as the image
 	Classes        []int      // 1..K
-	Crowd          []bool
+	Crowd          []bool     // not to be found, and not background
+	Others         []string   // file names of the other three pictures of a mosaic
 }
 
-// FileNames returns the file names of the images of the batch.
+// FileNames returns the file names of the images of the batch, of all pictures of a mosaic.
 func (b *Batch) FileNames() []string {
-	names := make([]string, len(b.Samples))
+	var names []string
 	for i := range b.Samples {
-		names[i] = b.Samples[i].FileName
+		names = append(append(names, b.Samples[i].FileName), b.Samples[i].Others...)
 	}
 	return names
 }
@@ -57,46 +58,80 @@ func (l *Loader) build(epoch, step int, plan *batchPlan) (*Batch, error) {
 	if !l.cfg.Raw {
 		b.Pixels = make([]float32, len(plan.images)*pitch)
 	}
+	began := time.Now()
 	for i, index := range plan.images {
-		change := l.cfg.draw(epoch, step*l.cfg.Batch+i)
-		start := time.Now()
-		image, err := l.images.load(index)
-		loaded := time.Now()
+		s, raw, err := l.picture(b, step*l.cfg.Batch+i, index, plan)
 		if err != nil {
-			return nil, fmt.Errorf("%s: images[%d]: %w", l.data.Path, index, err)
+			return nil, err
 		}
-		b.Samples[i] = l.sample(index, plan.shorter, change)
-		raw, err := transformed(image, l.cfg.Resize, b.Samples[i].Resized, change)
-		if err != nil {
-			return nil, fmt.Errorf("%s: images[%d]: %s: %w", l.data.Path, index, b.Samples[i].FileName, err)
-		}
+		b.Samples[i] = s
 		if l.cfg.Raw {
 			b.Raw = append(b.Raw, raw)
 		} else if err := l.cfg.Normalization.FillResized(b.Pixels[i*pitch:(i+1)*pitch], b.W*3, raw.Image, raw.Transform); err != nil {
-			return nil, fmt.Errorf("%s: images[%d]: %s: %w", l.data.Path, index, b.Samples[i].FileName, err)
+			return nil, l.named(index, err)
 		}
-		b.Loading += loaded.Sub(start)
-		b.Filling += time.Since(loaded)
 	}
+	b.Filling = time.Since(began) - b.Loading
 	return b, nil
+}
+
+// picture returns the sample and the pixels at a place in the epoch.
+func (l *Loader) picture(b *Batch, place, index int, plan *batchPlan) (s Sample, raw RawImage, err error) {
+	change := l.cfg.draw(b.Epoch, place)
+	switch {
+	case change.mosaic:
+		return l.mosaic(b, place, index, plan, &change)
+	case l.cfg.augments():
+		return l.augmented(b, index, plan.shorter, &change)
+	}
+	image, err := l.load(b, index)
+	if err != nil {
+		return s, raw, err
+	}
+	s = l.sample(index, plan.shorter, change)
+	raw, err = transformed(image, l.cfg.Resize, s.Resized, change)
+	return s, raw, l.named(index, err)
+}
+
+// load reads an image of the batch.
+func (l *Loader) load(b *Batch, index int) (*imaging.Image, error) {
+	began := time.Now()
+	image, err := l.images.load(index)
+	b.Loading += time.Since(began)
+	if err != nil {
+		return nil, fmt.Errorf("%s: images[%d]: %w", l.data.Path, index, err) // the error names the file
+	}
+	return image, nil
+}
+
+// named adds the name of an image to an error.
+func (l *Loader) named(index int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: images[%d]: %s: %w", l.data.Path, index, l.data.Images[index].FileName, err)
 }
 
 // transformed returns an image, resized if that is done on bytes, with the transform of a sample.
 func transformed(image *imaging.Image, kind imaging.ResizeKind, size geom.Size, change augmentation) (RawImage, error) {
-	if change.brightness != 1 {
-		image = image.Brightness(change.brightness)
+	if change.colours.Brightness != 1 {
+		image = image.Brightness(change.colours.Brightness)
 	}
 	resized, err := imaging.Resize(kind, image, size.W, size.H)
 	return RawImage{resized, raster.Transform{W: size.W, H: size.H, FlipX: change.flipX, FlipY: change.flipY}}, err
 }
 
+// newSample returns the sample of an image that was resized, without objects.
+func (l *Loader) newSample(index int, resized geom.Size) Sample {
+	img, original := &l.data.Images[index], l.sizes[index]
+	return Sample{Index: index, ID: img.ID, FileName: img.FileName, Original: original, Resized: resized,
+		ScaleX: float32(resized.W) / float32(original.W), ScaleY: float32(resized.H) / float32(original.H)}
+}
+
 // sample returns the sample of image index, resized to the scale of the plan.
 func (l *Loader) sample(index, shorter int, change augmentation) Sample {
-	img := &l.data.Images[index]
-	original := l.sizes[index]
-	resized := l.cfg.fit(original, shorter)
-	s := Sample{Index: index, ID: img.ID, FileName: img.FileName, Original: original, Resized: resized,
-		ScaleX: float32(resized.W) / float32(original.W), ScaleY: float32(resized.H) / float32(original.H)}
+	resized := l.cfg.fit(l.sizes[index], shorter)
+	s := l.newSample(index, resized)
 	for _, at := range l.data.Objects(index) {
 		a := &l.data.Annotations[at]
 		if a.Empty() {

@@ -11,6 +11,7 @@ import (
 // batchPlan lists the images of a batch.
 type batchPlan struct {
 	images  []int     // indices into the data set
+	all     []int     // images of the epoch that have the same padded size
 	size    geom.Size // padded
 	shorter int       // the scale
 }
@@ -25,7 +26,13 @@ func (l *Loader) planEpoch(epoch int) []batchPlan {
 		if cfg.Shuffle {
 			random.Shuffle(len(images), func(i, j int) { images[i], images[j] = images[j], images[i] })
 		}
-		for i := 0; len(images) < cfg.filled(len(b.images)); i++ {
+		if n := l.perEpoch(&b); l.factors != nil {
+			if images = sampled(images, l.factors, n, random); cfg.Shuffle { // an image is not beside its copy
+				random.Shuffle(n, func(i, j int) { images[i], images[j] = images[j], images[i] })
+			}
+		}
+		all := images
+		for i := 0; len(images) < cfg.filled(len(all)); i++ {
 			images = append(images, images[i])
 		}
 		for part := range slices.Chunk(images, cfg.Batch) {
@@ -33,7 +40,7 @@ func (l *Loader) planEpoch(epoch int) []batchPlan {
 			if len(cfg.Shorter) > 1 {
 				scale = random.IntN(len(cfg.Shorter))
 			}
-			plans = append(plans, batchPlan{part, b.sizes[scale], cfg.Shorter[scale]})
+			plans = append(plans, batchPlan{part, all, b.sizes[scale], cfg.Shorter[scale]})
 		}
 	}
 	if cfg.Shuffle {
@@ -42,21 +49,4 @@ func (l *Loader) planEpoch(epoch int) []batchPlan {
 		slices.SortStableFunc(plans, func(a, b batchPlan) int { return cmp.Compare(a.images[0], b.images[0]) })
 	}
 	return plans
-}
-
-// augmentation is the random augmentation of one image.
-type augmentation struct {
-	flipX, flipY bool
-	brightness   float64 // factor; 1 is off
-}
-
-// draw depends only on the seed, the epoch and the position in the epoch.
-func (c *LoaderConfig) draw(epoch, place int) augmentation {
-	random := prefetch.Rand(c.Seed, epoch, place)
-	flipX, flipY, brightness := random.Float64() < 0.5, random.Float64() < 0.5, random.Float64()
-	return augmentation{
-		flipX:      c.FlipHorizontal && flipX,
-		flipY:      c.FlipVertical && flipY,
-		brightness: 1 + c.Brightness*(2*brightness-1),
-	}
 }

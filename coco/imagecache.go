@@ -9,8 +9,8 @@ import (
 	"scalenet/imaging"
 )
 
-// imageCache loads images and keeps the decoded images until its memory is used up. Nothing is evicted: every image is used once
-// per epoch, so any set of cached images saves the same.
+// imageCache loads images and keeps the decoded images until its memory is used up. Nothing is evicted: every image is used about
+// equally often, so any set of cached images saves the same.
 type imageCache struct {
 	data   *Dataset
 	sizes  []geom.Size

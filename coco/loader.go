@@ -33,6 +33,16 @@ type LoaderConfig struct {
 	FlipHorizontal  bool // mirror each image horizontally with probability 0.5
 	FlipVertical    bool
 	Brightness      float64 // brightness factor, uniform in 1-Brightness..1+Brightness; below 1; 0 is off
+	Contrast        float64 // the same for contrast
+	Saturation      float64 // and for saturation
+	Hue             float64 // rotation of the hue, uniform in -Hue..Hue, where 1 is the full circle; at most 0.5
+	Rotation        float64 // degrees, uniform in -Rotation..Rotation
+	// ScaleJitter has the lowest and the highest factor by which resized sides are multiplied. The picture is then cut or padded to the size of the batch.
+	// 0, 0 is off.
+	ScaleJitter     [2]float64
+	Mosaic          float64 // probability that an image is made of four pictures
+	MosaicEpochs    int     // number of epochs, from the first, that have mosaics; 0 is all
+	RepeatThreshold float64 // images with a class that is in less than this fraction of all images are repeated (LVIS); 0 is off
 	Seed            uint64
 
 	Workers    int   // batches prepared in parallel; default GOMAXPROCS
@@ -68,8 +78,8 @@ func (c LoaderConfig) withDefaults() (LoaderConfig, error) {
 			return c, fmt.Errorf("loader: Shorter[%d] is %d, want 1 to Longest, %d", i, s, c.Longest)
 		}
 	}
-	if !(c.Brightness >= 0 && c.Brightness < 1) {
-		return c, fmt.Errorf("loader: Brightness is %v, want at least 0 and below 1", c.Brightness)
+	if err := c.checkAugmentation(); err != nil {
+		return c, err
 	}
 	if err := errors.Join(c.Rounding.Check(), c.Resize.Check()); err != nil {
 		return c, fmt.Errorf("loader: %w", err)
@@ -95,6 +105,7 @@ type Loader struct {
 	data    *Dataset
 	cfg     LoaderConfig
 	buckets []bucket
+	factors []float64   // how often each image is used in an epoch; nil: once
 	sizes   []geom.Size // of the images, as annotated
 	images  *imageCache
 }
@@ -121,15 +132,26 @@ func NewLoader(d *Dataset, cfg LoaderConfig) (*Loader, error) {
 	l := &Loader{data: d, cfg: cfg, sizes: sizes,
 		buckets: makeBuckets(&cfg, images, func(i int) geom.Size { return sizes[i] }),
 		images:  &imageCache{data: d, sizes: sizes, limits: cfg.Limits, left: cfg.CacheBytes, kept: make(map[int]*imaging.Image)}}
+	if cfg.RepeatThreshold > 0 {
+		l.factors = repeatFactors(d, images, cfg.RepeatThreshold)
+	}
 	batches := 0
 	for _, b := range l.buckets {
-		batches += (len(b.images) + cfg.Batch - 1) / cfg.Batch
+		batches += (l.perEpoch(&b) + cfg.Batch - 1) / cfg.Batch
 	}
 	l.Loader = prefetch.New(batches, cfg.Workers, cfg.Prefetch, func(epoch int) func(int) (*Batch, error) {
 		plans := l.planEpoch(epoch)
 		return func(step int) (*Batch, error) { return l.build(epoch, step, &plans[step]) }
 	})
 	return l, nil
+}
+
+// perEpoch returns the number of images of a bucket in an epoch, which is the same in every epoch.
+func (l *Loader) perEpoch(b *bucket) int {
+	if l.factors == nil {
+		return len(b.images)
+	}
+	return totalFactor(b.images, l.factors)
 }
 
 // Sizes returns the padded sizes that batches can have, so that plans can be compiled in advance.

@@ -55,7 +55,7 @@ type Input struct {
 	TestShorter int `yaml:"test_shorter" validate:"gte=1,lte=8192"`
 	TestLongest int `yaml:"test_longest" validate:"gte=1,lte=8192"`
 	// Resize is the interpolation, and Rounding the rule for the resized sides. The defaults, bilinear and floor, are torchvision's.
-	Resize   imaging.ResizeKind `yaml:"resize,omitempty" validate:"omitempty,oneof=bilinear pillow opencv"`
+	Resize   imaging.ResizeKind `yaml:"resize,omitempty" validate:"omitempty,oneof=bilinear pillow opencv opencv-factor"`
 	Rounding imaging.Fitting    `yaml:"rounding,omitempty" validate:"omitempty,oneof=floor round round-once round-even"`
 	// Divisor: height and width of a batch are padded to multiples of it; default 32. 1 pads only to the largest image of the batch.
 	Divisor int `yaml:"divisor" validate:"gte=1,lte=1024"`
@@ -64,6 +64,23 @@ type Input struct {
 	FlipVertical   bool `yaml:"flip_vertical"`
 	// Brightness b multiplies each training image by a random factor from [1-b, 1+b]; default 0, which is off.
 	Brightness float64 `yaml:"brightness" validate:"gte=0,lt=1"`
+	// Contrast and Saturation multiply them by a random factor in the same way; default 0, which is off. Hue h rotates the hue by a random angle from
+	// [-h, h], where 1 is the full circle. All are torchvision's ColorJitter, in the order brightness, contrast, saturation, hue.
+	Contrast   float64 `yaml:"contrast,omitempty" validate:"gte=0,lt=1"`
+	Saturation float64 `yaml:"saturation,omitempty" validate:"gte=0,lt=1"`
+	Hue        float64 `yaml:"hue,omitempty" validate:"gte=0,lte=0.5"`
+	// ScaleJitter is the lowest and the highest of the random factors by which the resized sides of each training image are multiplied. The image is
+	// then cut at random, or padded, to the size of its batch: torchvision's ScaleJitter, detectron2's ResizeScale with FixedSizeCrop. Empty is off.
+	ScaleJitter []float64 `yaml:"scale_jitter,flow,omitempty" validate:"omitempty,len=2,dive,gt=0,lte=16"`
+	// Rotation r rotates each training image by a random angle from [-r, r] in degrees; default 0. A box becomes the upright box around its corners.
+	Rotation float64 `yaml:"rotation,omitempty" validate:"gte=0,lte=180"`
+	// Mosaic is the probability that a training image is made of four pictures, as in YOLO; default 0. Only the first MosaicEpochs epochs have
+	// mosaics; 0 means all.
+	Mosaic       float64 `yaml:"mosaic,omitempty" validate:"gte=0,lte=1"`
+	MosaicEpochs int     `yaml:"mosaic_epochs,omitempty" validate:"gte=0"`
+	// RepeatThreshold t repeats the images of rare classes: those with a class that is in the fraction f < t of the images are used sqrt(t/f) times in
+	// an epoch, on average (LVIS; detectron2's RepeatFactorTrainingSampler). Default 0, which is off.
+	RepeatThreshold float64 `yaml:"repeat_threshold,omitempty" validate:"gte=0,lte=1"`
 	// SkipEmpty excludes images without boxes from training; default false, which trains on them as background.
 	SkipEmpty bool `yaml:"skip_empty"`
 }
@@ -170,6 +187,9 @@ func (c Config) Resolve() (Config, error) {
 	}
 	if err := config.Validate(c, ""); err != nil {
 		return c, err
+	}
+	if j := c.Input.ScaleJitter; len(j) == 2 && j[0] > j[1] {
+		return c, config.Invalid("input.scale_jitter", j, "the lowest factor and then the highest")
 	}
 	if last := network.Stages(); c.Frozen.Stages > last {
 		return c, config.Invalid("frozen.stages", c.Frozen.Stages, fmt.Sprintf("from -1 to %d", last))

@@ -38,18 +38,26 @@ func NewTrainer(m *Model, dev engine.Device, val *coco.Dataset, random *rand.Ran
 	return t, err
 }
 
-// NewLoader returns a loader of training batches as the model's configuration describes them. At each scale, batches have at most as many
-// padded sizes as plans are kept compiled, because compiling a plan and the first step in its memory are slow. If dev preprocesses, batches
-// contain decoded images.
+// NewLoader returns a loader of training batches as the model's configuration describes them. If dev preprocesses, batches contain decoded images.
 func (m *Model) NewLoader(data *coco.Dataset, dev engine.Device) (*coco.Loader, error) {
+	return coco.NewLoader(data, m.LoaderConfig(preprocessesOnDevice(dev)))
+}
+
+// LoaderConfig returns the configuration of NewLoader's loader. At each scale, batches have at most as many padded sizes as plans are kept compiled,
+// because compiling a plan and the first step in its memory are slow. raw is whether batches contain decoded images instead of the model input.
+func (m *Model) LoaderConfig(raw bool) coco.LoaderConfig {
 	c := m.Config.Input
-	return coco.NewLoader(data, coco.LoaderConfig{
+	loader := coco.LoaderConfig{
 		Batch: m.Config.Batch, Shorter: c.Shorter, Longest: c.Longest, Divisor: c.Divisor, MinSide: m.PadTo(1),
-		Rounding: c.Rounding, Resize: c.Resize, Buckets: trainingPlans, Raw: preprocessesOnDevice(dev), Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
+		Rounding: c.Rounding, Resize: c.Resize, Buckets: trainingPlans, Raw: raw, Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
 		Shuffle: true, Repeat: true, OnlyWithObjects: c.SkipEmpty,
-		FlipHorizontal: c.FlipHorizontal, FlipVertical: c.FlipVertical, Brightness: c.Brightness,
+		FlipHorizontal: c.FlipHorizontal, FlipVertical: c.FlipVertical,
+		Brightness: c.Brightness, Contrast: c.Contrast, Saturation: c.Saturation, Hue: c.Hue,
+		Rotation: c.Rotation, Mosaic: c.Mosaic, MosaicEpochs: c.MosaicEpochs, RepeatThreshold: c.RepeatThreshold,
 		Seed: m.Config.Train.Seed, CacheBytes: 1 << 30,
-	})
+	}
+	copy(loader.ScaleJitter[:], c.ScaleJitter)
+	return loader
 }
 
 // Params implements train.Model.
