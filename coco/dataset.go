@@ -23,6 +23,8 @@ type Dataset struct {
 	byImage   []int32 // annotation indices, grouped by image, in file order
 	imageFrom []int32 // byImage[imageFrom[i]:imageFrom[i+1]] belongs to image i
 
+	annotationFiles []string // of a folder, for Files
+
 	leftImages, leftAnnotations leftOut // entries of the file that were skipped, for messages
 }
 

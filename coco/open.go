@@ -18,7 +18,7 @@ var ErrNoImage = errors.New("no image")
 // Options are the options of Open. The zero value suits a COCO file with its images in the same folder.
 type Options struct {
 	Images  string   // COCO: folder of the images; see ReadCOCO for the default
-	Split   string   // Pascal VOC: the list in ImageSets/Main; YOLO: the key in data.yaml; e.g. "train"
+	Split   string   // Pascal VOC: the list in ImageSets/Main; YOLO: the key in data.yaml; other folders: "train", "val" or "test"
 	Classes []string // names of classes 1..K, e.g. those of a model; default the order of the data set
 
 	// Devkit reads Pascal VOC boxes in devkit coordinates: 1-based inclusive pixels. The default is 0-based, exclusive.
@@ -29,6 +29,8 @@ type Options struct {
 	// Unsized, if not nil, is called for images whose annotated width or height is missing or 0. Their size is read from the
 	// image file, but other software may divide by 0. A COCO file in which no image has "width" and "height" is not reported.
 	Unsized func(error)
+	// Unannotated, if not nil, is called for images that are left out, because a folder has XML files and none for them.
+	Unannotated func(error)
 
 	quirks bool // unknown and duplicate ids are treated as in pycocotools and are not faults
 }
@@ -49,13 +51,30 @@ func (o *Options) unsized(err error) {
 	}
 }
 
-// Open reads the data set at path: a COCO instances file, a Pascal VOC folder, or a YOLO data set (data.yaml or its folder).
+// unannotated reports an image without annotation file.
+func (o *Options) unannotated(err error) {
+	if o.Unannotated != nil {
+		o.Unannotated(err)
+	}
+}
+
+// Open reads the data set at path: a COCO instances file, a Pascal VOC folder, a YOLO data set (data.yaml or its folder), or any
+// other folder with images and annotations below it.
+//
+// Of such a folder, all subfolders are read, by the rules of imaging.List. Its annotations are of one kind:
+//   - XML files of Pascal VOC. Images without are left out, see Options.Unannotated. An XML file without image is a fault.
+//   - YOLO's label files. An image without has no objects. Class names are those of classes.txt, *.names or data.yaml.
+//   - COCO instances files, one per split. The image folder is found by the file names, unless Options.Images is given.
+//
+// XML and label files belong to the image of the same name. If several files have it, those belong together whose paths share most
+// folders. A folder named train, val (valid, validation) or test, anywhere in the path of an image, is its split. Images in no such
+// folder are training data if other splits exist.
 func Open(path string, opt Options) (*Dataset, error) {
 	layout, path, err := layoutOf(path)
 	if err != nil {
 		return nil, err
 	}
-	if opt.Images != "" && layout != layoutCOCO {
+	if opt.Images != "" && (layout == layoutVOC || layout == layoutYOLO) {
 		return nil, fmt.Errorf("%s: a %s data set has its own image folder, so an image folder (%s) must not be given", path, layout, opt.Images)
 	}
 	var d *Dataset
@@ -64,6 +83,12 @@ func Open(path string, opt Options) (*Dataset, error) {
 		return ReadVOC(path, opt)
 	case layoutYOLO:
 		d, err = ReadYOLO(path, opt)
+	case layoutFolder:
+		var f *folder
+		if f, err = openFolder(path); err != nil {
+			return nil, err
+		}
+		d, err = f.read(opt)
 	default:
 		if opt.Split != "" {
 			return nil, fmt.Errorf("%s: a COCO file has no splits, so a split (%s) must not be given", path, opt.Split)
@@ -80,7 +105,8 @@ func Open(path string, opt Options) (*Dataset, error) {
 }
 
 // Splits returns the values that Options.Split can have for the data set at path: the lists of a Pascal VOC folder without those
-// of single classes, or the keys of YOLO's data.yaml. It returns none for a COCO file and for a Pascal VOC folder without lists.
+// of single classes, the keys of YOLO's data.yaml, or those of train, val and test that another folder has. It returns none for a
+// COCO file, for a Pascal VOC folder without lists and for a folder with none of these names in it.
 func Splits(path string) ([]string, error) {
 	layout, path, err := layoutOf(path)
 	if err != nil {
@@ -95,6 +121,12 @@ func Splits(path string) ([]string, error) {
 			return nil, err
 		}
 		return file.splits(), nil
+	case layoutFolder:
+		f, err := openFolder(path)
+		if err != nil {
+			return nil, err
+		}
+		return f.splits()
 	}
 	return nil, nil
 }
@@ -103,6 +135,8 @@ const (
 	layoutCOCO = "COCO"
 	layoutVOC  = "Pascal VOC"
 	layoutYOLO = "YOLO"
+
+	layoutFolder = "folder"
 )
 
 // layoutOf detects the format of the data set at path, and returns the file or folder for its reader.
@@ -118,7 +152,7 @@ func layoutOf(path string) (layout, at string, err error) {
 		}
 		return layoutCOCO, path, nil
 	}
-	if isDir(filepath.Join(path, "Annotations")) {
+	if isDir(filepath.Join(path, "Annotations")) && (isDir(filepath.Join(path, "JPEGImages")) || isDir(filepath.Join(path, "ImageSets"))) {
 		return layoutVOC, path, nil
 	}
 	for _, ext := range yaml {
@@ -126,8 +160,7 @@ func layoutOf(path string) (layout, at string, err error) {
 			return layoutYOLO, file, nil
 		}
 	}
-	return "", "", fmt.Errorf("%s: not a data set: a Pascal VOC folder has Annotations and JPEGImages, a YOLO folder data.yaml; "+
-		"of a COCO data set name the JSON file", path)
+	return layoutFolder, path, nil
 }
 
 func isDir(path string) bool {

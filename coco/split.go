@@ -124,7 +124,7 @@ func (s *stratifier) put(image, side int) {
 
 // part returns the data set of the images of one part.
 func (d *Dataset) part(side []int, wanted int) *Dataset {
-	p := &Dataset{Path: d.Path, ImagesDir: d.ImagesDir, Categories: d.Categories}
+	p := &Dataset{Path: d.Path, ImagesDir: d.ImagesDir, Categories: d.Categories, annotationFiles: d.annotationFiles}
 	for i, img := range d.Images {
 		if side[i] != wanted {
 			continue

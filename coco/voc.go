@@ -34,7 +34,12 @@ func ReadVOC(dir string, opt Options) (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := vocReader{files: files, opt: opt, classes: opt.Classes, data: Dataset{Path: dir, ImagesDir: filepath.Join(dir, "JPEGImages")}}
+	return files.read(names, opt)
+}
+
+// read reads the annotations with the given names.
+func (f *vocFiles) read(names []string, opt Options) (*Dataset, error) {
+	r := vocReader{files: f, opt: opt, classes: opt.Classes, data: Dataset{Path: f.dir, ImagesDir: f.imagesDir}}
 	r.readFiles(names)
 	if len(r.classes) == 0 {
 		if err := r.findClasses(); err != nil {
@@ -44,7 +49,7 @@ func ReadVOC(dir string, opt Options) (*Dataset, error) {
 	r.class = make(map[string]int, len(r.classes))
 	for i, name := range r.classes {
 		if r.class[name] != 0 {
-			return nil, fmt.Errorf("%s: class %s is listed twice", dir, cut(name))
+			return nil, fmt.Errorf("%s: class %s is listed twice", f.dir, cut(name))
 		}
 		r.class[name] = i + 1
 		r.data.Categories = append(r.data.Categories, Category{ID: int64(i + 1), Name: name})

@@ -17,20 +17,21 @@ const maxList = 1 << 30
 
 // vocFiles are the files of a data set by the names of its images.
 type vocFiles struct {
-	dir         string
-	annotations map[string]string   // file in Annotations
-	images      map[string][]string // files in JPEGImages: images only, .jpg first
+	dir            string
+	annotationsDir string
+	imagesDir      string
+	annotations    map[string]string   // file in annotationsDir
+	images         map[string][]string // files in imagesDir: images only, .jpg first
 }
 
 func findVOCFiles(dir string) (*vocFiles, error) {
-	f := &vocFiles{dir: dir, images: make(map[string][]string)}
-	images := filepath.Join(dir, "JPEGImages")
-	found, err := imaging.List(images)
+	f := &vocFiles{dir: dir, annotationsDir: filepath.Join(dir, "Annotations"), imagesDir: filepath.Join(dir, "JPEGImages"), images: make(map[string][]string)}
+	found, err := imaging.List(f.imagesDir)
 	if err != nil {
 		return nil, fmt.Errorf("%s: images: %w", dir, err)
 	}
 	for _, path := range found {
-		file, err := filepath.Rel(images, path)
+		file, err := filepath.Rel(f.imagesDir, path)
 		if err != nil {
 			return nil, fmt.Errorf("%s: images: %w", dir, err)
 		}
@@ -38,13 +39,17 @@ func findVOCFiles(dir string) (*vocFiles, error) {
 		f.images[name] = append(f.images[name], file)
 	}
 	for _, files := range f.images {
-		slices.SortStableFunc(files, func(a, b string) int { return imageRank(a) - imageRank(b) })
+		jpegFirst(files)
 	}
-	f.annotations, err = filesByName(filepath.Join(dir, "Annotations"), ".xml")
+	f.annotations, err = filesByName(f.annotationsDir, ".xml")
 	return f, err
 }
 
-// imageRank sorts JPEGs, the format of Pascal VOC, before other files of the same name.
+// jpegFirst sorts JPEGs, the format of Pascal VOC, before other files of the same name.
+func jpegFirst(files []string) {
+	slices.SortStableFunc(files, func(a, b string) int { return imageRank(a) - imageRank(b) })
+}
+
 func imageRank(file string) int {
 	if ext := strings.ToLower(filepath.Ext(file)); ext == ".jpg" || ext == ".jpeg" {
 		return 0
@@ -78,7 +83,7 @@ func (f *vocFiles) annotation(name string) string {
 	if file == "" {
 		file = name + ".xml"
 	}
-	return filepath.Join(f.dir, "Annotations", file)
+	return filepath.Join(f.annotationsDir, file)
 }
 
 // annotated reports whether an image has an annotation.
@@ -89,8 +94,13 @@ func (f *vocFiles) annotated(name string) bool {
 // image returns the file of an image. If several files have the name, the annotation decides.
 func (f *vocFiles) image(name, annotated string) string {
 	files := f.images[name]
-	if slices.Contains(files, annotated) || filepath.IsLocal(annotated) && trimExt(annotated) == name && isFile(filepath.Join(f.dir, "JPEGImages", annotated)) {
+	if slices.Contains(files, annotated) || filepath.IsLocal(annotated) && trimExt(annotated) == name && isFile(filepath.Join(f.imagesDir, annotated)) {
 		return annotated
+	}
+	for _, file := range files {
+		if filepath.Base(file) == annotated {
+			return file
+		}
 	}
 	if len(files) == 0 {
 		return name + ".jpg" // reported by CheckImages, or when it is loaded

@@ -34,14 +34,18 @@ func ReadYOLO(path string, opt Options) (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dataset{Path: path, ImagesDir: root}
-	for i, name := range file.Names {
+	return file.read(&Dataset{Path: path, ImagesDir: root}, images, labelsOf, opt)
+}
+
+// read reads images and their labels into d. labelsOf returns the label file of an image, which need not exist, or "".
+func (f *yoloFile) read(d *Dataset, images []string, labelsOf func(image string) string, opt Options) (*Dataset, error) {
+	for i, name := range f.Names {
 		d.Categories = append(d.Categories, Category{ID: int64(i + 1), Name: name})
 	}
-	for i, p := range file.readImages(images) {
+	for i, p := range f.readImages(images, labelsOf) {
 		for _, err := range p.faults {
 			if errors.Is(err, ErrNoImage) {
-				err = fmt.Errorf("%s: %w", path, err)
+				err = fmt.Errorf("%s: %w", d.Path, err)
 			}
 			if err := opt.fault(err); err != nil {
 				return nil, err
@@ -51,7 +55,7 @@ func ReadYOLO(path string, opt Options) (*Dataset, error) {
 			continue
 		}
 		name := images[i]
-		if relative, err := filepath.Rel(root, name); err == nil && filepath.IsLocal(relative) {
+		if relative, err := filepath.Rel(d.ImagesDir, name); err == nil && filepath.IsLocal(relative) {
 			name = relative
 		}
 		d.Images = append(d.Images, Image{ID: int64(len(d.Images) + 1), FileName: filepath.ToSlash(name), Width: p.size.W, Height: p.size.H})
@@ -73,7 +77,7 @@ type yoloImage struct {
 }
 
 // readImages reads the sizes and labels of images, several at a time.
-func (f *yoloFile) readImages(paths []string) []yoloImage {
+func (f *yoloFile) readImages(paths []string, labelsOf func(image string) string) []yoloImage {
 	images := make([]yoloImage, len(paths))
 	parallel(len(paths), func(_ *struct{}, i int) {
 		p := &images[i]
@@ -85,7 +89,9 @@ func (f *yoloFile) readImages(paths []string) []yoloImage {
 			p.faults = append(p.faults, err)
 			return
 		}
-		p.objects, p.faults = f.readLabels(labelsOf(paths[i]))
+		if labels := labelsOf(paths[i]); labels != "" {
+			p.objects, p.faults = f.readLabels(labels)
+		}
 	})
 	return images
 }

@@ -45,14 +45,22 @@ func classNames(names, count *yaml.Node) (list []string, err error) {
 	case counted && nc != len(list):
 		return nil, fmt.Errorf("nc: %d, and there are %d names", nc, len(list))
 	}
+	if err := namedOnce(list); err != nil {
+		return nil, inField("names", err)
+	}
+	return list, nil
+}
+
+// namedOnce returns an error if two classes have the same name.
+func namedOnce(list []string) error {
 	first := make(map[string]int, len(list))
 	for i, name := range list {
 		if other, ok := first[name]; ok {
-			return nil, fmt.Errorf("names: classes %d and %d are both %s", other, i, cut(name))
+			return fmt.Errorf("classes %d and %d are both %s", other, i, cut(name))
 		}
 		first[name] = i
 	}
-	return list, nil
+	return nil
 }
 
 // className returns the text of an entry.

@@ -11,12 +11,15 @@ import (
 // List returns the files with an image extension in a folder and its subfolders, sorted by path. Hidden files and folders are
 // skipped. Links to folders are followed, but each folder is entered only once: by its own path if it is below dir, otherwise by
 // the path of the first link. Links to dir or to a folder above it are not followed, so there are no loops.
-func List(dir string) (files []string, err error) {
+func List(dir string) (files []string, err error) { return Files(dir, IsImage) }
+
+// Files lists, by the rules of List, the files whose path is wanted.
+func Files(dir string, wanted func(path string) bool) (files []string, err error) {
 	root, err := resolved(dir)
 	if err != nil {
 		return nil, err
 	}
-	l := lister{root: root, entered: make(map[string]bool)}
+	l := lister{root: root, wanted: wanted, entered: make(map[string]bool)}
 	if err := l.walk(dir, root); err != nil {
 		return nil, err
 	}
@@ -39,7 +42,8 @@ func List(dir string) (files []string, err error) {
 
 // lister collects files.
 type lister struct {
-	root    string          // argument of List with links resolved
+	root    string // argument of List with links resolved
+	wanted  func(path string) bool
 	entered map[string]bool // folders with links resolved
 	links   []string        // links to folders, to be entered
 	files   []string
@@ -67,7 +71,7 @@ func (l *lister) walk(dir, at string) error {
 			l.entered[real] = true
 		case e.Type()&fs.ModeSymlink != 0 && isFolder(path):
 			l.links = append(l.links, path)
-		case IsImage(path):
+		case l.wanted(path):
 			l.files = append(l.files, path)
 		}
 		return nil

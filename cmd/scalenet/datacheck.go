@@ -30,8 +30,9 @@ func newDataCheckCommand() *cobra.Command {
 		Use:   "check PATH...",
 		Short: "Check a data set for errors",
 		Long: `Check every image and every box of a data set (a COCO instances file, a Pascal VOC
-folder or YOLO's data.yaml), and count classes and sizes. Several data sets, such as
-COCO train and val, are also checked for images in common.
+folder, YOLO's data.yaml, or any folder with images and annotations), and count
+classes and sizes. Several data sets, such as COCO train and val, are also checked
+for images in common.
 
 Errors would stop training:
   - an entry that cannot be read or has a value of the wrong type; the other
@@ -43,7 +44,8 @@ Errors would stop training:
 Warnings would not:
   - zero-area boxes, duplicate boxes, boxes partly or fully outside the image
   - images that are listed twice, identical, or in two splits
-  - images without annotated size, classes without objects
+  - images without annotated size, or without the XML file that others have; classes
+    without objects
 
 Exit status: 0 without errors, 1 with errors.`,
 		Example: `  scalenet data check data/bccd
@@ -53,7 +55,7 @@ Exit status: 0 without errors, 1 with errors.`,
 	}
 	f := c.Flags()
 	f.StringArrayVar(&o.images, "images", nil, "image folder of a COCO data set; repeat once per PATH")
-	f.StringVar(&o.split, "split", "", "split of a Pascal VOC or YOLO data set (default: all)")
+	f.StringVar(&o.split, "split", "", "split of a data set that has several (default: all)")
 	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC boxes are in devkit coordinates: 1-based inclusive pixels")
 	f.StringVar(&o.size, "size", "600/1000", "min_size/max_size of the model input, for the box size statistics: shorter side, maximum longer side")
 	f.StringVar(&o.plots, "plots", "", "folder for the charts sizes.png and classes.png")
@@ -127,7 +129,7 @@ func (o *dataCheckOptions) checkPlots(inputs []string) error {
 // error of the check.
 func (o *dataCheckOptions) open(paths []string, checker *check.Checker) (all []layout.Part, total int) {
 	for i, path := range paths {
-		opt := coco.Options{Devkit: o.devkit, Report: checker.Fault, Unsized: checker.Unsized}
+		opt := coco.Options{Devkit: o.devkit, Report: checker.Fault, Unsized: checker.Unsized, Unannotated: checker.Unannotated}
 		switch {
 		case len(o.images) == 1:
 			opt.Images = o.images[0]

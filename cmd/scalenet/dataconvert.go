@@ -29,8 +29,8 @@ func newDataConvertCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "convert IN OUT",
 		Short: "Convert a data set to COCO JSON, Pascal VOC or YOLO",
-		Long: `Convert a data set (a COCO instances file, a Pascal VOC folder or YOLO's data.yaml)
-to another format. If OUT ends in .json, it is a COCO instances file. Otherwise OUT
+		Long: `Convert a data set (a COCO instances file, a Pascal VOC folder, YOLO's data.yaml, or
+any folder with images and annotations) to another format. If OUT ends in .json, it is a COCO instances file. Otherwise OUT
 is a new folder in the format of --to. All splits are converted, or only --split.
 --add adds a split to an existing folder.
 
@@ -45,7 +45,7 @@ format cannot hold are counted and listed. docs/data.md has what each format kee
 	f := c.Flags()
 	choose(f, &o.to, "to", "", `format of OUT: "coco", "voc" or "yolo" (default "coco" if OUT ends in .json)`, "coco", "voc", "yolo")
 	f.StringVar(&o.images, "images", "", "image folder of IN, if IN is a COCO file")
-	f.StringVar(&o.split, "split", "", "split of IN, if IN is Pascal VOC or YOLO (default: all)")
+	f.StringVar(&o.split, "split", "", "split of IN, if IN has several (default: all)")
 	f.StringVar(&o.as, "as", "", `name of the split in OUT (default: as in IN, or "train" for a COCO file)`)
 	for _, name := range []string{"image-files", "pictures"} { // the second is the former name
 		choose(f, &o.imageFiles, name, "", `image files in OUT: "link" (symbolic links, default for folders), "copy", or "leave" (no files, default for a .json)`,

@@ -19,9 +19,9 @@ func newDataSplitCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "split --first FILE --second FILE PATH",
 		Short: "Split a data set in two (train and val), stratified by class",
-		Long: `Split the images of a data set (a COCO instances file, a Pascal VOC folder or YOLO's
-data.yaml) in two and write both parts as COCO instances files. Image files are not
-moved. The split is stratified: the objects of each class are split as closely as
+		Long: `Split the images of a data set (a COCO instances file, a Pascal VOC folder, YOLO's
+data.yaml, or any folder with images and annotations) in two and write both parts as
+COCO instances files. Image files are not moved. The split is stratified: the objects of each class are split as closely as
 possible by --fraction. Identical images stay in one part. The same seed gives the
 same split. The input is not changed, and existing files are not replaced.`,
 		Example: `  scalenet data split --first train.json --second val.json --fraction 0.2 --seed 1 instances.json`,
@@ -30,7 +30,7 @@ same split. The input is not changed, and existing files are not replaced.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.images, "images", "", "image folder of a COCO data set")
-	f.StringVar(&o.split, "split", "", "split of a Pascal VOC or YOLO data set")
+	f.StringVar(&o.split, "split", "", "split of a data set that has several")
 	f.StringVar(&o.first, "first", "", "COCO file for the images that remain, such as train.json")
 	f.StringVar(&o.second, "second", "", "COCO file for the images that are split off, such as val.json")
 	f.Float64Var(&o.fraction, "fraction", 0.2, "fraction of the images that is split off")

@@ -25,9 +25,10 @@ func newDataViewCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "view PATH --out SHEET.png",
 		Short: "Draw images of a data set with their boxes",
-		Long: `Draw a contact sheet of a data set (a COCO instances file, a Pascal VOC folder or
-YOLO's data.yaml): a grid of images with boxes, file names and a legend of the
-classes. Several pages are written as SHEET-1.png, SHEET-2.png, ...
+		Long: `Draw a contact sheet of a data set (a COCO instances file, a Pascal VOC folder,
+YOLO's data.yaml, or any folder with images and annotations): a grid of images with
+boxes, file names and a legend of the classes. Several pages are written as
+SHEET-1.png, SHEET-2.png, ...
 
 For an image that cannot be read, its error message is drawn.`,
 		Example: `  scalenet data view data/bccd --split train --out sheet.png
@@ -37,7 +38,7 @@ For an image that cannot be read, its error message is drawn.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.images, "images", "", "image folder of a COCO data set")
-	f.StringVar(&o.split, "split", "", "split of a Pascal VOC or YOLO data set (default: the first)")
+	f.StringVar(&o.split, "split", "", "split of a data set that has several (default: the first)")
 	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC boxes are in devkit coordinates: 1-based inclusive pixels")
 	f.StringVar(&o.out, "out", "", "contact sheet to write, .png or .jpg")
 	o.output.flags(c, "out")

@@ -74,6 +74,11 @@ func (c *Checker) Unsized(err error) {
 	c.warnings.Add("size not annotated", "%s", err)
 }
 
+// Unannotated adds a warning that coco.Open passed to Options.Unannotated.
+func (c *Checker) Unannotated(err error) {
+	c.warnings.Add("image without annotation file, left out", "%s", err)
+}
+
 func faultKind(err error) string {
 	switch {
 	case errors.Is(err, coco.ErrDuplicateID):

@@ -1,0 +1,168 @@
+package coco
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"scalenet/imaging"
+)
+
+// folder is a folder with images and annotations in subfolders of any name. Paths are relative to dir and sorted.
+type folder struct {
+	dir    string
+	images []string
+	xml    []string // with the root element of an annotation
+	labels []string // text files that may be label files
+	names  []string // files with class names
+	json   []string
+	coco   []string // COCO instances files
+
+	otherXML int // with another root element
+	pairs    []filePair
+	alone    []string // annotations without image
+	unclear  []error  // files of the same name of which it is unclear which belong together
+	kind     string
+}
+
+// The kinds of annotation files of a folder.
+const (
+	kindCOCO   = "COCO instances files"
+	kindXML    = "XML files"
+	kindLabels = "label files"
+)
+
+// openFolder lists the files of a folder and finds out what its annotations are.
+func openFolder(dir string) (*folder, error) {
+	f, err := listFolderFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	f.coco = f.instances()
+	xml, labels := matchFiles(f.images, f.xml), matchFiles(f.images, f.labels)
+	var kinds []string
+	for _, k := range []struct {
+		kind, example string
+		n             int
+	}{{kindCOCO, first(f.coco), len(f.coco)}, {kindXML, first(f.xml), len(xml.pairs) + len(xml.unclear)},
+		{kindLabels, labels.example(), len(labels.pairs) + len(labels.unclear)}} {
+		if k.n > 0 {
+			kinds, f.kind = append(kinds, fmt.Sprintf("%s (%.100s)", k.kind, k.example)), k.kind
+		}
+	}
+	switch {
+	case len(kinds) > 1:
+		return nil, fmt.Errorf("%s: has %s, of which only one can be the annotations: name the file or folder of one, or move the others away",
+			dir, strings.Join(kinds, " and "))
+	case len(kinds) == 0:
+		return nil, f.nothing()
+	}
+	m := labels
+	if f.kind == kindXML {
+		m = xml
+	}
+	f.pairs, f.alone, f.unclear = m.pairs, m.alone, m.unclear
+	return f, nil
+}
+
+// listFolderFiles lists the files that may be read.
+func listFolderFiles(dir string) (*folder, error) {
+	f := &folder{dir: dir}
+	lists := map[string]*[]string{".xml": &f.xml, ".txt": &f.labels, ".json": &f.json}
+	found, err := imaging.Files(dir, func(path string) bool {
+		return imaging.IsImage(path) || namesClasses(path) || lists[strings.ToLower(filepath.Ext(path))] != nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	for _, path := range found {
+		file, err := filepath.Rel(dir, path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", dir, err)
+		}
+		switch {
+		case imaging.IsImage(file):
+			f.images = append(f.images, file)
+		case namesClasses(file):
+			f.names = append(f.names, file)
+		default:
+			list := lists[strings.ToLower(filepath.Ext(file))]
+			*list = append(*list, file)
+		}
+	}
+	all := f.xml
+	annotations := make([]bool, len(all))
+	parallel(len(all), func(_ *struct{}, i int) { annotations[i] = isAnnotation(f.path(all[i])) })
+	f.xml = nil
+	for i, file := range all {
+		if annotations[i] {
+			f.xml = append(f.xml, file)
+		}
+	}
+	f.otherXML = len(all) - len(f.xml)
+	return f, nil
+}
+
+// path returns the path of a file of the folder.
+func (f *folder) path(file string) string { return filepath.Join(f.dir, file) }
+
+// nothing is the error of a folder without annotations: what was seen, and what would be read.
+func (f *folder) nothing() error {
+	seen := fmt.Sprintf("%d images, %d XML files, %d text files, %d JSON files", len(f.images), len(f.xml)+f.otherXML, len(f.labels), len(f.json))
+	why := ""
+	switch {
+	case len(f.images) > 0 && len(f.xml) > 0:
+		why = fmt.Sprintf("; no image has the name of an XML file, such as %s", cut(first(f.xml)))
+	case f.otherXML > 0 && len(f.xml) == 0:
+		why = `; no XML file has the root element "annotation"`
+	case len(f.images) > 0 && len(f.labels) > 0:
+		why = fmt.Sprintf("; no image has the name of a text file, such as %s", cut(first(f.labels)))
+	case len(f.json) > 0:
+		why = fmt.Sprintf("; %s", f.notInstances())
+	}
+	return fmt.Errorf("%s: not a data set: found %s%s. What is read, in subfolders of any name: "+
+		"images (%s) with XML files (Pascal VOC) or label files (YOLO) of the same name, or one COCO instances file per split",
+		f.dir, seen, why, strings.Join(imaging.Extensions(), " "))
+}
+
+// read reads a split, or everything if there are no splits.
+func (f *folder) read(opt Options) (*Dataset, error) {
+	have, err := f.splits()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case opt.Split == "" && len(have) == 1:
+		opt.Split = have[0]
+	case opt.Split == "" && len(have) > 1:
+		return nil, fmt.Errorf("%s: no split given, want one of %q", f.dir, have)
+	case opt.Split != "" && len(have) == 0:
+		return nil, fmt.Errorf("%s: has no folders train, val or test, so a split (%s) must not be given", f.dir, opt.Split)
+	case opt.Split != "" && !slices.Contains(have, opt.Split):
+		return nil, fmt.Errorf("%s: unknown split %s, want one of %q", f.dir, cut(opt.Split), have)
+	}
+	if f.kind == kindCOCO {
+		return f.readInstances(opt)
+	}
+	if opt.Images != "" {
+		return nil, fmt.Errorf("%s: images and %s are found by name in this folder, so an image folder (%s) must not be given", f.dir, f.kind, opt.Images)
+	}
+	for _, err := range f.unclear {
+		if err := opt.fault(fmt.Errorf("%s: %w", f.dir, err)); err != nil {
+			return nil, err
+		}
+	}
+	if f.kind == kindXML {
+		return f.readXML(opt)
+	}
+	return f.readLabels(opt)
+}
+
+// first returns the first of a list, or "".
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
