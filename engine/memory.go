@@ -1,22 +1,28 @@
 package engine
 
-// buffer is memory that several values use in turn.
+import (
+	"cmp"
+	"slices"
+)
+
+// buffer is the memory of a value, and of those that are computed in place of it, from the step that writes it first to the one that reads it last.
 type buffer struct {
-	bytes, at int // at: where it begins in the plan's memory
-	mem       Memory
+	bytes       int
+	first, last int // steps
+	at          int // where it begins in the plan's memory
+	mem         Memory
 }
 
-// layout assigns every computed value of a program a buffer during its lifetime. The most recently freed buffer is reused first, because it is still in
-// the cache.
+// layout assigns every computed value of a program a buffer. Buffers that are in use at different times may share memory.
 type layout struct {
 	buffers []*buffer
 	of      map[*value]*buffer
-	free    []*buffer // the one freed last at the end
+	steps   int
 }
 
 // newLayout plans the memory of a program whose kept values live to the end.
 func newLayout(p *program) *layout {
-	l := &layout{of: map[*value]*buffer{}}
+	l := &layout{of: map[*value]*buffer{}, steps: len(p.steps)}
 	left := map[*value]int{} // reads still to come, by root
 	kept := map[*value]bool{}
 	for _, s := range p.steps {
@@ -26,19 +32,16 @@ func newLayout(p *program) *layout {
 			left[root(v)]++
 		}
 	}
-	for _, s := range p.steps {
+	for i, s := range p.steps {
 		if root(s.out) == s.out {
-			l.of[s.out] = l.place(s, left, kept)
+			l.of[s.out] = l.place(s, i, left, kept)
 		}
 		for _, v := range s.in {
-			r := root(v)
-			left[r]--
-			if left[r] == 0 && !kept[r] && l.of[r] != nil && l.of[r] != l.of[root(s.out)] {
-				l.free = append(l.free, l.of[r])
-			}
+			l.use(root(v), i)
+			left[root(v)]--
 		}
-		if r := root(s.out); left[r] == 0 && !kept[r] {
-			l.free = append(l.free, l.of[r])
+		if r := root(s.out); kept[r] {
+			l.use(r, l.steps)
 		}
 	}
 	return l
@@ -52,62 +55,58 @@ func root(v *value) *value {
 	return v
 }
 
-// place returns the buffer for a step's output: that of an input whose lifetime ends with this step and which may be overwritten, else a free one.
-func (l *layout) place(s *step, left map[*value]int, kept map[*value]bool) *buffer {
-	for _, i := range InPlace(s.op) {
-		r := root(s.in[i])
+// place returns the buffer for a step's output: that of an input whose lifetime ends with this step and which may be overwritten, else a new one.
+func (l *layout) place(s *step, i int, left map[*value]int, kept map[*value]bool) *buffer {
+	for _, in := range InPlace(s.op) {
+		r := root(s.in[in])
 		if left[r] == 1 && !kept[r] && l.of[r] != nil && r.Bytes() == s.out.Bytes() {
 			return l.of[r]
 		}
 	}
-	return l.take(s.out.Bytes())
+	return l.add(s.out, i)
 }
 
-// take returns a buffer: the most recently freed one that is large enough without waste, else the most recently freed one that is large enough, else the
-// largest free one, enlarged, else a new one.
-func (l *layout) take(bytes int) *buffer {
-	best := -1
-	for i := len(l.free) - 1; i >= 0; i-- {
-		if b := l.free[i].bytes; b >= bytes && b <= 2*bytes {
-			best = i
-			break
-		}
-	}
-	for i := len(l.free) - 1; i >= 0 && best < 0; i-- {
-		if l.free[i].bytes >= bytes {
-			best = i
-		}
-	}
-	if best < 0 {
-		for i, s := range l.free {
-			// Enlarging a small buffer for a large value helps nobody.
-			if 4*s.bytes >= bytes && (best < 0 || s.bytes > l.free[best].bytes) {
-				best = i
-			}
-		}
-	}
-	if best < 0 {
-		s := &buffer{bytes: bytes}
-		l.buffers = append(l.buffers, s)
-		return s
-	}
-	s := l.free[best]
-	l.free = append(l.free[:best], l.free[best+1:]...)
-	s.bytes = max(s.bytes, bytes)
-	return s
+// add makes a buffer that is written first by step i.
+func (l *layout) add(v *value, i int) *buffer {
+	b := &buffer{bytes: v.Bytes(), first: i, last: i}
+	l.buffers = append(l.buffers, b)
+	return b
 }
 
-// keep gives an input its own buffer.
+// use keeps the buffer of a value to step i. Parameters and inputs have none.
+func (l *layout) use(v *value, i int) {
+	if b := l.of[v]; b != nil {
+		b.last = max(b.last, i)
+	}
+}
+
+// keep gives an input a buffer for all steps.
 func (l *layout) keep(v *value) {
-	l.of[v] = &buffer{bytes: v.Bytes()}
-	l.buffers = append(l.buffers, l.of[v])
+	l.of[v] = l.add(v, 0)
+	l.use(v, l.steps)
 }
 
-// arrange sets the offsets of the buffers, one after the other, and returns their total size in bytes.
+// arrange sets the offsets of the buffers and returns the total size in bytes: from the largest buffer to the smallest, each at the lowest offset where memory
+// is free as long as it is in use ("greedy by size", https://arxiv.org/abs/2001.03288). Buffers of equal size come in the order of the steps.
 func (l *layout) arrange() (bytes int) {
-	for _, s := range l.buffers {
-		s.at = bytes
-		bytes += aligned(s.bytes)
+	bySize := slices.Clone(l.buffers)
+	slices.SortStableFunc(bySize, func(a, b *buffer) int { return cmp.Compare(b.bytes, a.bytes) })
+	var placed []*buffer // in the order of offsets
+	for _, b := range bySize {
+		b.at = 0
+		size := aligned(b.bytes)
+		for _, p := range placed {
+			if p.last < b.first || b.last < p.first {
+				continue
+			}
+			if b.at+size <= p.at {
+				break
+			}
+			b.at = max(b.at, p.at+aligned(p.bytes))
+		}
+		i, _ := slices.BinarySearchFunc(placed, b, func(p, b *buffer) int { return cmp.Compare(p.at, b.at) })
+		placed = slices.Insert(placed, i, b)
+		bytes = max(bytes, b.at+size)
 	}
 	return bytes
 }

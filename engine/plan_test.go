@@ -97,7 +97,7 @@ func TestBytesOfScaleNet50(t *testing.T) {
 	for _, c := range []struct {
 		lowered bool
 		bytes   int
-	}{{false, 6278656}, {true, 3440384}} {
+	}{{false, 5686272}, {true, 3144192}} {
 		dev := &accountant{}
 		store := engine.NewStore(dev, params)
 		plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{logits}}, Features: lowered(c.lowered)})
