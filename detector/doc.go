@@ -7,6 +7,8 @@
 //	model.go      Model: configuration, classes, parameters; load and save
 //	config.go     the configuration, presets default and paper
 //	settings.go   settings that may differ per image; the padded size
+//	threshold.go  score thresholds by class, as users write them
+//	thresholds.go those that an evaluation has stored in a model file
 //	detect.go     Detector: images -> boxes; cache of compiled plans
 //	pending.go    Start and Wait: pending batches on an asynchronous device
 //	input.go      decoded images -> model input, on the host or on the device

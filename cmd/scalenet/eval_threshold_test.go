@@ -194,3 +194,30 @@ func TestThresholdErrors(t *testing.T) {
 		})
 	}
 }
+
+// Thresholds are of their model's parameters: a training that starts from them has none, and a run goes on in whose model they are stored.
+func TestTrainTakesNoThresholds(t *testing.T) {
+	_, args := tinyRun(t)
+	out := args[len(args)-3]
+	initial := tinyModel(t, t.TempDir())
+	store := func(path string) {
+		t.Helper()
+		status, _, stderr := scalenet("eval", "--model", path, "--data", instancesFile, "--images", imagesDir, "--choose-threshold", "recall=0.01")
+		require.Zero(t, status, stderr)
+		m, err := detector.Load(path)
+		require.NoError(t, err)
+		require.NotNil(t, m.Thresholds)
+	}
+	store(initial)
+	status, _, stderr := scalenet(append(args, "--init", initial)...)
+	require.Zero(t, status, stderr)
+	for _, name := range []string{"best.safetensors", "last.safetensors", "state.safetensors"} {
+		r, err := checkpoint.Open(filepath.Join(out, name))
+		require.NoError(t, err)
+		require.NotContains(t, r.Metadata(), checkpoint.ThresholdsKey, name)
+		require.NoError(t, r.Close())
+	}
+	store(filepath.Join(out, "best.safetensors"))
+	status, _, stderr = scalenet(append(args, "--init", initial, "--resume")...)
+	require.Zero(t, status, stderr)
+}
