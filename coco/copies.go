@@ -1,45 +1,67 @@
 package coco
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
-// copies finds images with identical files. It maps each such image to the list of all images with the same bytes. Only files of
-// equal length are read. Missing files are skipped.
-func (d *Dataset) copies() (map[int][]int, error) {
-	byLength := make(map[int64][]int)
+// copies finds images with identical files: lists of all images with the same bytes. Missing files are skipped.
+func (d *Dataset) copies(ctx context.Context) ([][]int, error) {
+	paths := make([]string, len(d.Images))
 	for i := range d.Images {
-		if info, err := os.Stat(d.ImagePath(i)); err == nil && info.Mode().IsRegular() {
+		paths[i] = d.ImagePath(i)
+	}
+	return sameBytes(ctx, paths, func(i int, err error) error { return d.imageError(i, err) })
+}
+
+// imageError is an error of the file of image i.
+func (d *Dataset) imageError(i int, err error) error {
+	return fmt.Errorf("%s: images[%d]: %w", d.Path, d.ImagePlace(i), err)
+}
+
+// sameBytes groups files with the same bytes, in the order of the paths. Only files of equal length are read. Files that do not
+// exist are skipped. fault words the error of reading a file.
+func sameBytes(ctx context.Context, paths []string, fault func(i int, err error) error) (groups [][]int, err error) {
+	byLength := make(map[int64][]int)
+	for i, path := range paths {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 			byLength[info.Size()] = append(byLength[info.Size()], i)
 		}
 	}
-	var same []int // images whose file length is not unique
+	var same []int // files whose length is not unique
 	for _, list := range byLength {
 		if len(list) > 1 {
 			same = append(same, list...)
 		}
 	}
+	slices.Sort(same)
 	sums, errs := make([][sha256.Size]byte, len(same)), make([]error, len(same))
-	parallel(len(same), func(_ *struct{}, k int) { sums[k], errs[k] = digest(d.ImagePath(same[k])) })
+	parallel(len(same), func(_ *struct{}, k int) {
+		if ctx.Err() == nil {
+			sums[k], errs[k] = digest(paths[same[k]])
+		}
+	})
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	bySum := make(map[[sha256.Size]byte][]int)
 	for k, err := range errs {
 		if err != nil {
-			return nil, fmt.Errorf("%s: images[%d]: %w", d.Path, d.ImagePlace(same[k]), err)
+			return nil, fault(same[k], err)
 		}
 		bySum[sums[k]] = append(bySum[sums[k]], same[k])
 	}
-	copies := make(map[int][]int)
 	for _, list := range bySum {
 		if len(list) > 1 {
-			for _, i := range list {
-				copies[i] = list
-			}
+			groups = append(groups, list)
 		}
 	}
-	return copies, nil
+	slices.SortFunc(groups, func(a, b []int) int { return a[0] - b[0] })
+	return groups, nil
 }
 
 func digest(path string) (sum [sha256.Size]byte, err error) {

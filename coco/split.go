@@ -1,6 +1,7 @@
 package coco
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 )
@@ -18,8 +19,14 @@ func (d *Dataset) Split(fraction float64, seed uint64) (first, second *Dataset, 
 		return nil, nil, fmt.Errorf("%s: %d images cannot be split", d.Path, len(d.Images))
 	}
 	s := newStratifier(d, fraction, rand.New(rand.NewPCG(seed, 0)))
-	if s.copies, err = d.copies(); err != nil {
+	copies, err := d.copies(context.Background())
+	if err != nil {
 		return nil, nil, err
+	}
+	for _, list := range copies {
+		for _, i := range list {
+			s.copies[i] = list
+		}
 	}
 	for {
 		class := s.rarest()
@@ -48,7 +55,7 @@ type stratifier struct {
 
 func newStratifier(d *Dataset, fraction float64, random *rand.Rand) *stratifier {
 	n := len(d.Images)
-	s := &stratifier{classes: make([][]int, n), todo: make([]int, len(d.Categories)+1), side: make([]int, n), order: random.Perm(n)}
+	s := &stratifier{classes: make([][]int, n), todo: make([]int, len(d.Categories)+1), side: make([]int, n), order: random.Perm(n), copies: make(map[int][]int)}
 	for i := range n {
 		s.side[i] = -1
 		has := make([]bool, len(s.todo))
