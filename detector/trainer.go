@@ -23,7 +23,9 @@ type Trainer struct {
 	random *rand.Rand
 	plans  []*training  // the most recently used last
 	test   *deviceModel // on the same store
-	params []train.Param
+	// Evaluating, if not nil, is called with the numbers of images done and of all in an evaluation.
+	Evaluating func(done, total int)
+	params     []train.Param
 }
 
 var _ train.Model[*coco.Batch] = (*Trainer)(nil)
@@ -135,7 +137,11 @@ func (t *Trainer) plan(size batchSize, bytes int) (*training, error) {
 
 // Evaluate implements train.Model: it returns AP, AP50 and the AP50 of each class on the validation data.
 func (t *Trainer) Evaluate(ctx context.Context) ([]train.Metric, error) {
-	e, err := t.test.Evaluate(ctx, t.val, EvaluateOptions{})
+	var o EvaluateOptions
+	if t.Evaluating != nil {
+		o.Progress = func(done int) { t.Evaluating(done, len(t.val.Images)) }
+	}
+	e, err := t.test.Evaluate(ctx, t.val, o)
 	if err != nil {
 		return nil, err
 	}

@@ -47,9 +47,11 @@ type EvalRow struct {
 	Best        bool // better than all before
 }
 
-// Log appends rows to train.csv and eval.csv, and both kinds to log.jsonl.
+// Log appends rows to train.csv and eval.csv, and both kinds to log.jsonl and to
+// TensorBoard's events.
 type Log struct {
 	train, eval, jsonl *table
+	events             *events
 }
 
 // openLog opens the logs in a folder and removes rows after the saved state, whose
@@ -71,6 +73,10 @@ func openLog(dir string, s *state, tell func(string)) (*Log, error) {
 		}
 		*f.to = t
 	}
+	var err error
+	if l.events, err = openEvents(dir, s.Step, unixSeconds); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	return &l, nil
 }
 
@@ -81,16 +87,23 @@ func (l *Log) Train(r Row) error {
 		cells = append(cells, cell{loss.Name, loss.Value})
 	}
 	cells = append(cells, cell{"images_per_second", round3(r.ImagesPerSecond)}, cell{"data_wait", round3(r.DataWait)})
-	return l.append(l.train, "train", cells)
+	scalars := []Metric{{"train/loss", r.Total()}}
+	for _, loss := range r.Losses {
+		scalars = append(scalars, Metric{"train/" + loss.Name, loss.Value})
+	}
+	scalars = append(scalars, Metric{"train/lr", r.LR}, Metric{"train/images_per_second", r.ImagesPerSecond}, Metric{"train/data_wait", r.DataWait})
+	return errors.Join(l.append(l.train, "train", cells), l.events.scalars(r.Step, scalars))
 }
 
 // Eval appends an evaluation row.
 func (l *Log) Eval(r EvalRow) error {
 	cells := []cell{{"step", r.Step}, {"epoch", r.Epoch}}
+	var scalars []Metric
 	for _, m := range r.Metrics {
 		cells = append(cells, cell{m.Name, m.Value})
+		scalars = append(scalars, Metric{"eval/" + m.Name, m.Value})
 	}
-	return l.append(l.eval, "eval", append(cells, cell{"best", r.Best}))
+	return errors.Join(l.append(l.eval, "eval", append(cells, cell{"best", r.Best})), l.events.scalars(r.Step, scalars))
 }
 
 func round3(v float64) float64 { return math.Round(v*1000) / 1000 }
@@ -106,7 +119,7 @@ func (l *Log) rows() (train, eval int) { return l.train.rows, l.eval.rows }
 
 // Sync syncs the files to disk.
 func (l *Log) Sync() error {
-	return errors.Join(l.train.Sync(), l.eval.Sync(), l.jsonl.Sync())
+	return errors.Join(l.train.Sync(), l.eval.Sync(), l.jsonl.Sync(), l.events.Sync())
 }
 
 // Close closes the files.
@@ -116,6 +129,9 @@ func (l *Log) Close() error {
 		if t != nil {
 			err = errors.Join(err, t.Close())
 		}
+	}
+	if l.events != nil {
+		err = errors.Join(err, l.events.Close())
 	}
 	return err
 }

@@ -50,8 +50,8 @@ func (p *Progress) step(r Row, total, epochs int) {
 		return
 	}
 	now := time.Now()
-	text := fmt.Sprintf("epoch %d/%d  loss %.4f  lr %.3g  %.1f img/s  data wait %.0f%%%s",
-		r.Epoch, epochs, r.Total(), r.LR, r.ImagesPerSecond, 100*r.DataWait, p.left(now, r.Step, total))
+	text := fmt.Sprintf("epoch %d/%d  loss %.4f%s  lr %.3g  %.1f img/s  data wait %.0f%%%s",
+		r.Epoch, epochs, r.Total(), parts(r.Losses), r.LR, r.ImagesPerSecond, 100*r.DataWait, p.left(now, r.Step, total))
 	if p.terminal {
 		p.draw(text, r.Step, total)
 		return
@@ -61,6 +61,35 @@ func (p *Progress) step(r Row, total, epochs int) {
 	}
 	p.last = now
 	fmt.Fprintf(p.to, "step %d/%d  %s\n", r.Step, total, text)
+}
+
+// parts returns the losses that the total is the sum of, if there are several.
+func parts(losses []Metric) string {
+	if len(losses) < 2 {
+		return ""
+	}
+	var list []string
+	for _, l := range losses {
+		list = append(list, fmt.Sprintf("%s %.3f", strings.TrimPrefix(l.Name, "loss_"), l.Value))
+	}
+	return " (" + strings.Join(list, ", ") + ")"
+}
+
+// Evaluating shows the progress of an evaluation: the number of images done, and of all.
+func (p *Progress) Evaluating(done, total int) {
+	if p == nil || done == 0 {
+		return
+	}
+	now := time.Now()
+	if p.terminal && p.bar != nil {
+		p.bar.Describe(fmt.Sprintf("evaluating: image %d of %d", done, total))
+		return
+	}
+	if now.Sub(p.last) < p.interval || done == total {
+		return
+	}
+	p.last = now
+	fmt.Fprintf(p.to, "evaluating: image %d of %d\n", done, total)
 }
 
 // left estimates the remaining time from the steps reported so far. The estimate of

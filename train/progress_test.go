@@ -23,7 +23,7 @@ func TestProgressOffTerminal(t *testing.T) {
 	require.NoError(t, err)
 	lines := strings.Split(string(b), "\n")
 	require.Len(t, lines, 4)
-	require.Equal(t, "step 1/3  epoch 1/1  loss 1.5000  lr 0.01  2.0 img/s  data wait 0%", lines[0])
+	require.Equal(t, "step 1/3  epoch 1/1  loss 1.5000 (a 1.000, b 0.500)  lr 0.01  2.0 img/s  data wait 0%", lines[0])
 	require.True(t, strings.HasPrefix(lines[1], "step 3/3"), lines[1])
 	require.True(t, strings.HasSuffix(lines[1], "left"), lines[1])
 	require.Equal(t, "epoch 1 evaluated: AP 0.25  (best so far)", lines[2])

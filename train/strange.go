@@ -13,7 +13,7 @@ import (
 // Files are the names of the files that a run writes into its folder, without
 // the lock.
 func Files() []string {
-	return []string{ConfigFile, StateFile, LastFile, bestFile, trainCSV, evalCSV, LogFile, LossPlot, MetricsPlot}
+	return []string{ConfigFile, StateFile, LastFile, bestFile, trainCSV, evalCSV, LogFile, EventsFile, LossPlot, MetricsPlot}
 }
 
 // CheckNew returns an error if a new run would replace a file that no run has
@@ -29,6 +29,7 @@ func CheckNew(dir string, isConfig func(text string) bool) error {
 		{trainCSV, func(start []byte) bool { return begins(start, "step,epoch,lr,loss") }},
 		{evalCSV, func(start []byte) bool { return begins(start, "step,epoch,") }},
 		{LogFile, func(start []byte) bool { return begins(start, `{"kind":"`) }},
+		{EventsFile, func(start []byte) bool { return wholeRecords(start) > 0 }},
 		{LossPlot, func([]byte) bool { return false }}, // drawn after the first save
 		{MetricsPlot, func([]byte) bool { return false }},
 	} {

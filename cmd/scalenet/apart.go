@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -9,34 +10,21 @@ import (
 )
 
 // checkApart returns an error if images are in both parts, unless they may be.
-func (d *trainData) checkApart(w io.Writer, o opened) error {
-	both, first := sharedImages(o.train, o.val)
-	switch {
-	case both == 0:
+func (d *trainData) checkApart(ctx context.Context, w io.Writer, o opened) error {
+	both, err := coco.SharedImages(ctx, o.train, o.val)
+	if err != nil || len(both) == 0 {
+		return err
+	}
+	if d.shared {
+		fmt.Fprintf(w, "warning: %d of the %d validation images are training images, so validation metrics overestimate the accuracy\n", len(both), len(o.val.Images))
 		return nil
-	case d.shared:
-		fmt.Fprintf(w, "warning: %d of the %d validation images are training images, so validation metrics overestimate the accuracy\n", both, len(o.val.Images))
-		return nil
+	}
+	first := o.val.ImagePath(both[0].Second)
+	if !both[0].File {
+		first += ", the same bytes as " + o.train.ImagePath(both[0].First)
 	}
 	return fmt.Errorf("%s: %d of the %d validation images are training images, too (first: %s), so validation metrics would overestimate the accuracy: divide the data (--data, or \"scalenet data split\"), or give --allow-shared-images",
-		o.val.Path, both, len(o.val.Images), first)
-}
-
-// sharedImages counts the validation images that are training images, and returns the first one.
-func sharedImages(data, val *coco.Dataset) (both int, first string) {
-	trained := map[string]bool{}
-	for i := range data.Images {
-		trained[realPath(data.ImagePath(i))] = true
-	}
-	for i := range val.Images {
-		if !trained[realPath(val.ImagePath(i))] {
-			continue
-		}
-		if both++; both == 1 {
-			first = val.ImagePath(i)
-		}
-	}
-	return both, first
+		o.val.Path, len(both), len(o.val.Images), first)
 }
 
 // realPath returns path with links resolved, or path itself if that fails.

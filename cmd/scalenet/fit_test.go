@@ -34,7 +34,7 @@ func TestTrainOnFolder(t *testing.T) {
 	status, stdout, stderr = scalenet(append(base, "--epochs", "2")...)
 	require.Zero(t, status, stderr)
 	require.Empty(t, stdout)
-	for _, want := range []string{"images are split off by class (seed 1)", "derived, starting from preset fpn_small with network scalenet:", "train.schedule.kind", "at most a tenth of"} {
+	for _, want := range []string{"images are split off by class (seed 1)", "derived, starting from preset fpn_small with network scalenet:", "train.schedule.kind", "at most a tenth of", "best: AP ", "scalenet eval   --model " + filepath.Join(out, "best.safetensors") + " --data " + filepath.Join(out, "val.json")} {
 		require.Contains(t, stderr, want)
 	}
 	require.NotContains(t, stderr, "train.epochs ", "a given key has no reason")

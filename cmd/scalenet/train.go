@@ -84,7 +84,9 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	data, err := o.data.open(errs, o.run.out, o.run.resume)
+	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
+	defer stop()
+	data, err := o.data.open(ctx, errs, o.run.out, o.run.resume)
 	if err != nil {
 		return err
 	}
@@ -93,8 +95,6 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 		return err
 	}
 	defer dev.Close()
-	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
-	defer stop()
 	config, err := o.configure(ctx, c, begun, data, dev)
 	if err != nil {
 		return err
@@ -150,12 +150,22 @@ func (o *trainOptions) start(ctx context.Context, errs io.Writer, began time.Tim
 		return err
 	}
 	defer trainer.Close()
+	progress := train.NewProgress(errs, 10*time.Second)
+	trainer.Evaluating = progress.Evaluating
 	loop := train.Loop[*coco.Batch]{
 		Config: model.Config.Train, Device: dev, Model: trainer, Source: loader, Rand: random, Began: began, EvaluationImages: len(data.val.Images),
 		Dir: o.run.out, Described: model.Config.YAML(), Data: dataDigests(data.train, data.val),
-		Progress: train.NewProgress(errs, 10*time.Second), OnEpochEnd: func() error { return curves.Plot(o.run.out) },
+		Progress: progress, OnEpochEnd: func() error { return curves.Plot(o.run.out) },
 	}
-	return loop.Run(ctx, begun.Saved != nil)
+	if err := loop.Run(ctx, begun.Saved != nil); err != nil {
+		return err
+	}
+	outcome, err := loop.Outcome()
+	if err != nil {
+		return err
+	}
+	printTrained(errs, outcome, time.Since(began), model.Config.Train.Best, data.sources.Val)
+	return nil
 }
 
 // fits returns an error if training needs more memory than is available.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -71,22 +72,22 @@ type opened struct {
 }
 
 // open opens the data sets. A resumed run without data flags takes those of the run in dir.
-func (d *trainData) open(w io.Writer, dir string, resume bool) (o opened, err error) {
+func (d *trainData) open(ctx context.Context, w io.Writer, dir string, resume bool) (o opened, err error) {
 	switch {
 	case d.path != "" && (d.train.path != "" || d.val.path != ""):
 		return o, errors.New("--data names all data: give it without --train and --val")
 	case d.path != "":
-		return d.whole(w)
+		return d.whole(ctx, w)
 	case d.train.path == "" && d.val.path == "" && resume:
-		return d.again(w, dir)
+		return d.again(ctx, w, dir)
 	case d.train.path == "" || d.val.path == "":
 		return o, errors.New("give the data: --data PATH, or --train PATH and --val PATH")
 	}
-	return d.parts(w)
+	return d.parts(ctx, w)
 }
 
 // parts opens --train and --val.
-func (d *trainData) parts(w io.Writer) (o opened, err error) {
+func (d *trainData) parts(ctx context.Context, w io.Writer) (o opened, err error) {
 	if o.train, err = d.train.open(w, nil); err != nil {
 		return o, err
 	}
@@ -99,11 +100,11 @@ func (d *trainData) parts(w io.Writer) (o opened, err error) {
 	if o.sources.Val, err = d.val.source(); err != nil {
 		return o, err
 	}
-	return o, d.checkApart(w, o)
+	return o, d.checkApart(ctx, w, o)
 }
 
 // whole opens the parts of --data, and divides it if it has no validation part.
-func (d *trainData) whole(w io.Writer) (o opened, err error) {
+func (d *trainData) whole(ctx context.Context, w io.Writer) (o opened, err error) {
 	splits, err := coco.Splits(d.path)
 	if err != nil {
 		return o, err
@@ -111,7 +112,7 @@ func (d *trainData) whole(w io.Writer) (o opened, err error) {
 	d.train.path, d.train.images, d.train.split = d.path, d.images, "train"
 	d.val.path, d.val.images, d.val.split = d.path, d.images, "val"
 	if slices.Contains(splits, "train") && slices.Contains(splits, "val") {
-		return d.parts(w)
+		return d.parts(ctx, w)
 	}
 	switch {
 	case len(splits) == 0:
@@ -148,7 +149,7 @@ func (d *trainData) divide(w io.Writer, all *coco.Dataset) (o opened, err error)
 const divideSeed = 1
 
 // again opens the data of the run in dir.
-func (d *trainData) again(w io.Writer, dir string) (o opened, err error) {
+func (d *trainData) again(ctx context.Context, w io.Writer, dir string) (o opened, err error) {
 	path := filepath.Join(dir, sourcesFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -165,11 +166,11 @@ func (d *trainData) again(w io.Writer, dir string) (o opened, err error) {
 	d.val.take(s.Val)
 	d.shared = true // the run was begun with them
 	fmt.Fprintf(w, "%s: training on %s, validation on %s\n", path, s.Train, s.Val)
-	return d.parts(w)
+	return d.parts(ctx, w)
 }
 
 // keep writes what again needs into the folder of the run.
-func (o opened) keep(dir string) error {
+func (o *opened) keep(dir string) error {
 	if o.divided {
 		for _, part := range []struct {
 			name string
