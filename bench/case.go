@@ -65,7 +65,8 @@ func Cases() []Case {
 		pyramidCase("resnet50", engine.Float32), pyramidCase("resnet50", engine.BFloat16),
 		pyramidCase("scalenet50", engine.Float32), pyramidCase("scalenet50", engine.BFloat16),
 		pyramidCase("mobilenet_v3_large", engine.Float32), pyramidCase("mobilenet_v3_large", engine.BFloat16),
-		pyramidTrainingCase(train.Float32), pyramidTrainingCase(train.BFloat16),
+		pyramidTrainingCase("resnet50", train.Float32), pyramidTrainingCase("resnet50", train.BFloat16),
+		pyramidTrainingCase("scalenet50", train.Float32), pyramidTrainingCase("scalenet50", train.BFloat16),
 		roiAlignCase(), nmsCase())
 }
 

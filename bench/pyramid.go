@@ -32,18 +32,23 @@ func pyramidCase(network string, typ engine.DType) Case {
 	return c
 }
 
-func pyramidTrainingCase(precision train.Precision) Case {
-	return trainingCase("fpn-resnet50-train", Case{
-		About: fmt.Sprintf("Faster R-CNN with a pyramid on resnet50, training step of one image of %dx%d, 512 regions, ", image.H, image.W),
+// pyramidTrainingCase times a training step. The baseline of ScaleNet-50 is the same network in PyTorch, in torchvision's detector.
+func pyramidTrainingCase(network string, precision train.Precision) Case {
+	model := network
+	if network == "resnet50" {
+		model = "fasterrcnn_resnet50_fpn"
+	}
+	return trainingCase("fpn-"+network+"-train", Case{
+		About: fmt.Sprintf("Faster R-CNN with a pyramid on %s, training step of one image of %dx%d, 512 regions, ", network, image.H, image.W),
 		start: func(dev engine.Device) (*subject, error) {
-			m, err := randomPyramid("resnet50", precision)
+			m, err := randomPyramid(network, precision)
 			if err != nil {
 				return nil, err
 			}
 			return startTraining(dev, m)
 		},
-		Peers: []Peer{pyTorch("pyramid.py", "--mode", "train")},
-		Goals: []Goal{{Peer: "PyTorch", Ratio: 0.6}},
+		Peers: []Peer{pyTorch("pyramid.py", "--mode", "train", "--model", model)},
+		Goals: []Goal{{Peer: "PyTorch", Ratio: 0.6}, {Peer: "PyTorch", Ratio: 1, Memory: true}},
 	}, precision)
 }
 

@@ -51,10 +51,15 @@ def network(torch, name):
 
 
 def pyramid(torch, name):
-    """Builds torchvision's Faster R-CNN of this name with random weights and channels-last memory: resnet50_fpn at 600/1000, mobilenet's 320 as it is."""
-    import torchvision
+    """Builds torchvision's Faster R-CNN of this name with random weights and channels-last memory: resnet50_fpn at 600/1000, mobilenet's 320 as it is.
+    The name of a ScaleNet gives that of resnet50_fpn around the ScaleNet."""
+    from torchvision.models import detection
     sizes = {} if '320' in name else {'min_size': 600, 'max_size': 1000}
-    model = getattr(torchvision.models.detection, name)(weights=None, weights_backbone=None, num_classes=91, **sizes)
+    if name.startswith('scalenet'):
+        import scalenet_torch
+        model = detection.FasterRCNN(scalenet_torch.Pyramid(network(torch, name)), 91, **sizes)
+    else:
+        model = getattr(detection, name)(weights=None, weights_backbone=None, num_classes=91, **sizes)
     with torch.no_grad():  # BatchNorm statistics that keep the activations of random weights of order one
         model.backbone.body.train()
         for _ in range(2):

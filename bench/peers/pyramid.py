@@ -1,5 +1,5 @@
 """torchvision's Faster R-CNNs with a feature pyramid, as its builders make them: --model is fasterrcnn_resnet50_fpn (at 600/1000) or
-fasterrcnn_mobilenet_v3_large_320_fpn; random weights, 91 classes. ONNX Runtime and OpenVINO run the whole detector, from image to boxes."""
+fasterrcnn_mobilenet_v3_large_320_fpn; or scalenet50, for the former around ScaleNet-50. Random weights, 91 classes. ONNX Runtime and OpenVINO run the whole detector, from image to boxes."""
 import numpy as np
 
 import common

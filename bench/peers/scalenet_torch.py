@@ -85,6 +85,26 @@ def scalenet(name, classes=1000):
     return ScaleNet(BLOCKS[name], json.loads((STRUCTURES / f'scalenet{name}.json').read_text()), classes)
 
 
+class Pyramid(nn.Module):
+    """The stages of a ScaleNet and torchvision's feature pyramid on them: a backbone for its FasterRCNN."""
+
+    def __init__(self, net, channels=256):
+        super().__init__()
+        from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
+        net.fc = nn.Identity()
+        self.body, self.out_channels = net, channels
+        self.fpn = FeaturePyramidNetwork([s[-1].conv3.out_channels for s in self.stages()], channels, LastLevelMaxPool())
+
+    def stages(self):
+        return [getattr(self.body, f'layer{i + 1}') for i in range(4)]
+
+    def forward(self, x):
+        x, levels = self.body.stem(x), {}
+        for i, stage in enumerate(self.stages()):
+            x = levels[str(i)] = stage(x)
+        return self.fpn(levels)
+
+
 class CifarNet(nn.Module):
     """A network for 32x32 images with 3 * blocks bottlenecks: a ScaleNet with the given structure, or without it a ResNet."""
 

@@ -30,38 +30,22 @@ reference = module("torchvision_step")
 golden = reference.golden
 
 import torch  # noqa: E402
-from scalenet_torch import ScaleNet  # noqa: E402
+from scalenet_torch import Pyramid, ScaleNet  # noqa: E402
 from torch import nn  # noqa: E402
 from torchvision.models.detection.faster_rcnn import FasterRCNN, FastRCNNPredictor, TwoMLPHead  # noqa: E402
 from torchvision.models.detection.rpn import AnchorGenerator  # noqa: E402
 from torchvision.ops import MultiScaleRoIAlign  # noqa: E402
-from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool  # noqa: E402
 
 SEED = "scalenet_fpn."
 BLOCKS, PLANES, STEM, CHANNELS, CLASSES, SIDE, HIDDEN = [1, 2, 1, 1], [6, 8, 12, 16], 16, 16, 90, 5, 32
 STRUCTURE = [[5, 2, 2, 2, 56], [6, 3, 2, 0, 28], [4, 3, 2, 3, 28], [8, 4, 3, 0, 14], [10, 6, 0, 0, 7]]
 
 
-class Pyramid(nn.Module):
-    out_channels = CHANNELS
-
-    def __init__(self):
-        super().__init__()
-        self.body = ScaleNet(BLOCKS, STRUCTURE, stem=STEM, planes=PLANES)
-        del self.body.fc
-        self.fpn = FeaturePyramidNetwork([4 * p for p in PLANES], CHANNELS, LastLevelMaxPool())
-
-    def forward(self, x):
-        x, levels = self.body.stem(x), {}
-        for i in range(4):
-            x = levels[str(i)] = getattr(self.body, f"layer{i + 1}")(x)
-        return self.fpn(levels)
-
-
 def build():
     sizes = tuple((s,) for s in (8, 16, 32, 64, 128))
     return FasterRCNN(
-        Pyramid(), **{**reference.OPTIONS, "box_batch_size_per_image": 32}, rpn_anchor_generator=AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * 5),
+        Pyramid(ScaleNet(BLOCKS, STRUCTURE, stem=STEM, planes=PLANES), CHANNELS), **{**reference.OPTIONS, "box_batch_size_per_image": 32},
+        rpn_anchor_generator=AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * 5),
         rpn_batch_size_per_image=64, rpn_pre_nms_top_n_train=200, rpn_post_nms_top_n_train=60,
         box_roi_pool=MultiScaleRoIAlign(["0", "1", "2", "3"], SIDE, 2, canonical_scale=48),
         box_head=TwoMLPHead(CHANNELS * SIDE * SIDE, HIDDEN), box_predictor=FastRCNNPredictor(HIDDEN, CLASSES + 1))
