@@ -24,14 +24,8 @@ const cropTries = 10
 // augmented returns an image of the batch with a picture in its upper left corner.
 func (l *Loader) augmented(b *Batch, index, shorter int, change *augmentation) (s Sample, raw RawImage, err error) {
 	p := l.placing(index, shorter, change)
-	for try := 1; ; try++ {
-		p.part = crop(p.resized, geom.Size{W: b.W, H: b.H}, change.random)
-		s = l.newSample(index, p.resized)
-		l.addObjects(&s, index, &p)
-		if slices.Contains(s.Crowd, false) || try == cropTries || !l.data.hasObjects(index) {
-			break // the last try makes it a picture of background
-		}
-	}
+	s = l.newSample(index, p.resized)
+	l.cut(&s, index, &p, geom.Size{W: b.W, H: b.H}, change.random)
 	s.Resized = geom.Size{W: p.part.Dx(), H: p.part.Dy()}
 	part, err := l.part(b, index, &p, change)
 	if err != nil {
@@ -40,9 +34,23 @@ func (l *Loader) augmented(b *Batch, index, shorter int, change *augmentation) (
 	return s, RawImage{part, raster.Transform{W: part.W, H: part.H, FlipX: p.flipX, FlipY: p.flipY}}, nil
 }
 
-// crop returns a random part of a resized picture, as large as fits into the batch: detectron2's FixedSizeCrop.
-func crop(resized, batch geom.Size, random *rand.Rand) image.Rectangle {
-	w, h := min(resized.W, batch.W), min(resized.H, batch.H)
+// cut draws the part of a picture that is kept and adds the objects in it to a sample. It draws again if the picture has objects and the part has none.
+// After the last try the part is background.
+func (l *Loader) cut(s *Sample, index int, p *placing, most geom.Size, random *rand.Rand) {
+	n := len(s.Boxes)
+	for try := 1; ; try++ {
+		p.part = crop(p.resized, most, random)
+		l.addObjects(s, index, p)
+		if try == cropTries || slices.Contains(s.Crowd[n:], false) || !l.data.hasObjects(index) {
+			return
+		}
+		s.Boxes, s.Classes, s.Crowd = s.Boxes[:n], s.Classes[:n], s.Crowd[:n]
+	}
+}
+
+// crop returns a random part of a resized picture, of at most the given size: detectron2's FixedSizeCrop.
+func crop(resized, most geom.Size, random *rand.Rand) image.Rectangle {
+	w, h := min(resized.W, most.W), min(resized.H, most.H)
 	x, y := random.IntN(resized.W-w+1), random.IntN(resized.H-h+1)
 	return image.Rect(x, y, x+w, y+h)
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // mosaic returns an image of the batch with four pictures around a point in its middle half, as YOLO's Mosaic. Each picture has its own changes and
-// touches the point with a corner. What does not fit is cut off, what is not covered has the mean colour. The other three pictures are drawn from
-// those of the same shape.
+// touches the point with a corner. One that is larger than its quarter is cut at random, as otherwise; YOLO keeps the corner at the point, where objects
+// are rare. What is not covered has the mean colour. The other three pictures are drawn from those of the same shape.
 func (l *Loader) mosaic(b *Batch, place, index int, plan *batchPlan, change *augmentation) (s Sample, raw RawImage, err error) {
 	random := change.random
 	middle := func(side int) int { return side/4 + random.IntN(side/2+1) }
@@ -29,9 +29,11 @@ func (l *Loader) mosaic(b *Batch, place, index int, plan *batchPlan, change *aug
 		} else {
 			s.Others = append(s.Others, l.data.Images[index].FileName)
 		}
-		if p.tile(k, centre, s.Resized); p.part.Empty() {
+		quarter := p.tile(k, centre, s.Resized)
+		if quarter.W == 0 || quarter.H == 0 {
 			continue
 		}
+		l.cut(&s, index, &p, quarter, change.random)
 		part, err := l.part(b, index, &p, change)
 		if err != nil {
 			return s, raw, err
@@ -43,23 +45,22 @@ func (l *Loader) mosaic(b *Batch, place, index int, plan *batchPlan, change *aug
 			part = part.FlipVertical()
 		}
 		whole.Paste(p.at.X, p.at.Y, part)
-		l.addObjects(&s, index, &p)
 	}
 	return s, RawImage{whole, raster.Transform{W: b.W, H: b.H}}, nil
 }
 
-// tile cuts picture k of a mosaic, upper left, upper right, lower left or lower right, so that its corner is at the centre.
-func (p *placing) tile(k int, centre image.Point, batch geom.Size) {
-	var fromX, fromY int
-	w, h := min(p.resized.W, batch.W-centre.X), min(p.resized.H, batch.H-centre.Y)
+// tile moves picture k of a mosaic, upper left, upper right, lower left or lower right, so that its corner is at the centre, and returns the most that
+// may be kept of it.
+func (p *placing) tile(k int, centre image.Point, batch geom.Size) geom.Size {
+	quarter := geom.Size{W: batch.W - centre.X, H: batch.H - centre.Y}
 	p.at = centre
 	if k%2 == 0 {
-		w = min(p.resized.W, centre.X)
-		fromX, p.at.X = p.resized.W-w, centre.X-w
+		quarter.W = centre.X
+		p.at.X -= min(p.resized.W, quarter.W)
 	}
 	if k < 2 {
-		h = min(p.resized.H, centre.Y)
-		fromY, p.at.Y = p.resized.H-h, centre.Y-h
+		quarter.H = centre.Y
+		p.at.Y -= min(p.resized.H, quarter.H)
 	}
-	p.part = image.Rect(fromX, fromY, fromX+w, fromY+h)
+	return quarter
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // ResizePart returns a part of the image resized to w x h pixels, in bytes. The part is in pixels of the resized image. For Pillow and OpenCV the
-// pixels are those of that library bit for bit, for Bilinear those of PyTorch to within one grey level. The part is a copy, or m if nothing changes.
+// pixels are those of that library bit for bit, for other kinds those of Bilinear in PyTorch to within one grey level. The part is a copy, or m if nothing changes.
 func (m *Image) ResizePart(kind ResizeKind, w, h int, part image.Rectangle) (*Image, error) {
 	if err := kind.Check(); err != nil {
 		return nil, err
@@ -46,8 +46,8 @@ type Rotation struct {
 	Fill    [3]uint8        // colour where the image does not reach: blue, green, red
 }
 
-// Rotated returns the part of the image that is resized and rotated: for Bilinear and OpenCV in one step, without antialiasing, as torchvision's
-// affine, for Pillow after a resize by Pillow if the image becomes smaller. All are torchvision's to within one grey level. Colours are changed by a
+// Rotated returns the part of the image that is resized and rotated: in one step, without antialiasing, as torchvision's affine, but for Pillow
+// after a resize by Pillow if the image becomes smaller. All are torchvision's to within one grey level. Colours are changed by a
 // after that; the fill colour stays.
 func (m *Image) Rotated(kind ResizeKind, r Rotation, a Adjustment) (*Image, error) {
 	if err := kind.Check(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,6 +157,40 @@ func TestDataView(t *testing.T) {
 	}
 	for want, with := range map[string][]string{"want a .png": {"--out", "x.gif"}, "--pages -1": {"--pages", "-1"}, `class "cow"`: {"--class", "cow", "--force"}, "rows: -1": {"--rows", "-1", "--force"}} {
 		status, _, stderr = scalenet(append(args, with...)...)
+		requireError(t, status, stderr, want)
+	}
+}
+
+// Training images are drawn with the settings of a training.
+func TestDataViewAugmented(t *testing.T) {
+	sheet := filepath.Join(t.TempDir(), "sheet.png")
+	args := []string{"data", "view", "--images", imagesDir, instancesFile, "--rows", "1", "--columns", "3", "--width", "100", "--out", sheet}
+	with := func(flags ...string) []string { return slices.Concat(args, flags) }
+	augmented := func(flags ...string) []string {
+		return append(with("--augmented", "--preset", "bccd", "--set", "input.mosaic=1"), flags...)
+	}
+	status, stdout, stderr := scalenet(augmented()...)
+	require.Zero(t, status, stderr)
+	require.Equal(t, sheet+"\n", stdout)
+	first, err := os.ReadFile(sheet)
+	require.NoError(t, err)
+	status, _, stderr = scalenet(augmented("--force", "--epoch", "1")...)
+	require.Zero(t, status, stderr)
+	second, err := os.ReadFile(sheet)
+	require.NoError(t, err)
+	require.NotEqual(t, first, second)
+	status, _, stderr = scalenet(augmented("--force")...)
+	require.Zero(t, status, stderr)
+	again, err := os.ReadFile(sheet)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	for want, args := range map[string][]string{
+		"--class: has no effect with --augmented": augmented("--force", "--class", "RBC"),
+		"--preset: needs --augmented":             with("--force", "--preset", "bccd"),
+		"epoch -1: want at least 0":               augmented("--force", "--epoch", "-1"),
+		"input.hue = 2: must be":                  augmented("--force", "--set", "input.hue=2"),
+	} {
+		status, _, stderr = scalenet(args...)
 		requireError(t, status, stderr, want)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"scalenet/coco"
 	"scalenet/coco/view"
+	"scalenet/detector"
+	"scalenet/imaging"
 	"scalenet/train"
 )
 
@@ -18,6 +21,9 @@ type dataViewOptions struct {
 	output             outputs
 	pages              int
 	view               view.Options
+	augmented          bool
+	epoch              int
+	settings           settings
 }
 
 func newDataViewCommand() *cobra.Command {
@@ -30,9 +36,15 @@ YOLO's data.yaml, or any folder with images and annotations): a grid of images w
 boxes, file names and a legend of the classes. Several pages are written as
 SHEET-1.png, SHEET-2.png, ...
 
-For an image that cannot be read, its error message is drawn.`,
+For an image that cannot be read, its error message is drawn.
+
+With --augmented, images are drawn as the network gets them in training: resized,
+augmented and padded, in the order of an epoch. --preset, --config and --set are
+those of "train". Objects that are ignored in training, because they are crowds or
+mostly cut off, are marked.`,
 		Example: `  scalenet data view data/bccd --split train --out sheet.png
-  scalenet data view --images val2017 instances_val2017.json --class giraffe --pages 3 --out giraffes.png`,
+  scalenet data view --images val2017 instances_val2017.json --class giraffe --pages 3 --out giraffes.png
+  scalenet data view data/bccd --split train --augmented --preset bccd --set input.mosaic=0.5 --out augmented.png`,
 		Args: takes("PATH"),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
 	}
@@ -49,6 +61,9 @@ For an image that cannot be read, its error message is drawn.`,
 	f.StringVar(&o.view.Class, "class", "", "draw only boxes of this class, and only images that have any")
 	f.BoolVar(&o.view.AnnotatedOnly, "annotated-only", false, "skip images without boxes")
 	f.Uint64Var(&o.view.Seed, "seed", 1, "random seed of the choice of images; 0 takes images in the order of the data set")
+	f.BoolVar(&o.augmented, "augmented", false, "draw training images as the network gets them")
+	f.IntVar(&o.epoch, "epoch", 0, "epoch to draw with --augmented, counted from 0")
+	o.settings.flags(c, "default", detector.Presets().Names())
 	requireFlags(c, "out")
 	return c
 }
@@ -74,10 +89,11 @@ func (o *dataViewOptions) run(c *cobra.Command, path string) error {
 	if err != nil {
 		return err
 	}
-	sheets, err := view.New(d, o.view)
+	sheets, closeSheets, err := o.sheets(c, d)
 	if err != nil {
 		return err
 	}
+	defer closeSheets()
 	pages := sheets.Len()
 	if o.pages > 0 {
 		pages = min(pages, o.pages)
@@ -112,4 +128,44 @@ func (o *dataViewOptions) run(c *cobra.Command, path string) error {
 		}
 	}
 	return nil
+}
+
+// sheets are the pages of a contact sheet.
+type sheets interface {
+	Len() int
+	Page(ctx context.Context, n int) (sheet *imaging.Image, failed int, first error, err error)
+}
+
+// sheets returns the pages of the data set or, with --augmented, of a training on it.
+func (o *dataViewOptions) sheets(c *cobra.Command, d *coco.Dataset) (sheets, func(), error) {
+	unused := []string{"epoch", "preset", "config", "set"}
+	if o.augmented {
+		unused = []string{"class", "annotated-only", "seed"}
+	}
+	for _, flag := range unused {
+		switch {
+		case !c.Flags().Changed(flag):
+		case o.augmented:
+			return nil, nil, fmt.Errorf("--%s: has no effect with --augmented, which draws an epoch as it is", flag)
+		default:
+			return nil, nil, fmt.Errorf("--%s: needs --augmented", flag)
+		}
+	}
+	if !o.augmented {
+		s, err := view.New(d, o.view)
+		return s, func() {}, err
+	}
+	config, err := resolved(&o.settings, detector.Presets().Get)
+	if err != nil {
+		return nil, nil, err
+	}
+	model, err := detector.New(config, d.ClassNames(), config.Train.Seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := view.NewTraining(d, model.LoaderConfig(false), o.epoch, o.view)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, s.Close, nil
 }

@@ -3,6 +3,7 @@ package view
 import (
 	"slices"
 
+	"scalenet/coco"
 	"scalenet/imaging"
 )
 
@@ -13,16 +14,25 @@ type classLegend struct {
 }
 
 // legend names the classes on some images.
-func (s *Sheets) legend(images []int) (l classLegend) {
-	seen := make([]bool, len(s.data.Categories)+1)
+func (s *Sheets) legend(images []int) classLegend {
+	var seen []int
 	for _, i := range images {
 		for _, at := range s.objects(i) {
-			seen[s.data.Annotations[at].Class] = true
+			seen = append(seen, s.data.Annotations[at].Class)
 		}
+	}
+	return legendOf(s.data, seen)
+}
+
+// legendOf names classes, each once.
+func legendOf(d *coco.Dataset, classes []int) (l classLegend) {
+	seen := make([]bool, len(d.Categories)+1)
+	for _, class := range classes {
+		seen[class] = true
 	}
 	for class := range seen {
 		if seen[class] {
-			l.names, l.class = append(l.names, name(s.data.Categories[class-1])), append(l.class, class)
+			l.names, l.class = append(l.names, name(d.Categories[class-1])), append(l.class, class)
 		}
 	}
 	return l

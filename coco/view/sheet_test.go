@@ -79,7 +79,7 @@ func TestPage(t *testing.T) {
 	sheet, failed, _, err := s.Page(t.Context(), 1) // image 4: four cats and a dog on top of each other
 	require.NoError(t, err)
 	require.Zero(t, failed)
-	require.Equal(t, []int{160 + 2*margin, 120 + caption + 2*margin + legend}, []int{sheet.W, sheet.H})
+	require.Equal(t, []int{160 + 2*margin, 120 + captionHeight + 2*margin + legend}, []int{sheet.W, sheet.H})
 	require.Equal(t, imaging.ClassColor(2), sheet.At(margin+40, margin+30), "the box's corner: the image is twice as large as in the file")
 	require.Equal(t, imaging.ClassColor(2), sheet.At(margin+119, margin+89))
 	require.NotEqual(t, imaging.ClassColor(2), sheet.At(margin+60, margin+60))
