@@ -37,21 +37,36 @@ func (at lerpRule) line(size, n int) []lerp {
 // FillResized is Fill of the image as it is to be placed, in float32 throughout: normalised, then resized bilinearly, equal to
 // torchvision's GeneralizedRCNNTransform to 1e-5.
 func (n Normalization) FillResized(dst []float32, stride int, p Image, to Transform) error {
-	return n.FillRows(dst, stride, p, to, 0, to.H)
+	return n.fillAll(dst, stride, p, to, lerpAt)
 }
 
 // FillRows writes only the rows of dst from first to before end.
 func (n Normalization) FillRows(dst []float32, stride int, p Image, to Transform, first, end int) error {
-	return n.fillRows(dst, stride, p, to, first, end, lerpAt)
+	if err := to.check(dst, stride); err != nil {
+		return err
+	}
+	n.fillRows(dst, stride, p, to, first, end, lerpAt)
+	return nil
 }
 
-func (n Normalization) fillRows(dst []float32, stride int, p Image, to Transform, first, end int, at lerpRule) error {
+// fillAll writes all rows, each processor a part of them.
+func (n Normalization) fillAll(dst []float32, stride int, p Image, to Transform, at lerpRule) error {
+	if err := to.check(dst, stride); err != nil {
+		return err
+	}
+	inParallel(to.H, func(first, end int) { n.fillRows(dst, stride, p, to, first, end, at) })
+	return nil
+}
+
+// check returns an error if there is no image to make, or dst is too small for it.
+func (to Transform) check(dst []float32, stride int) error {
 	if to.W < 1 || to.H < 1 {
 		return fmt.Errorf("resize to %dx%d: sides must be at least 1", to.W, to.H)
 	}
-	if err := checkRows(dst, stride, to.W, to.H); err != nil {
-		return err
-	}
+	return checkRows(dst, stride, to.W, to.H)
+}
+
+func (n Normalization) fillRows(dst []float32, stride int, p Image, to Transform, first, end int, at lerpRule) {
 	if to.FlipY {
 		first, end = to.H-end, to.H-first
 	}
@@ -67,7 +82,6 @@ func (n Normalization) fillRows(dst []float32, stride int, p Image, to Transform
 			mirror(d)
 		}
 	}
-	return nil
 }
 
 // resized gives the function that writes row y of the resized image; rows are asked for downwards.

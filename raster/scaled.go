@@ -13,7 +13,7 @@ func (n Normalization) FillScaled(dst []float32, stride int, p Image, to Transfo
 		return fmt.Errorf("resize by a factor of %v: it must be above 0", scale)
 	}
 	inverse := 1 / scale
-	return n.fillRows(dst, stride, p, to, 0, to.H, func(i, size, _ int) lerp { return scaledLerp(i, size, inverse) })
+	return n.fillAll(dst, stride, p, to, func(i, size, _ int) lerp { return scaledLerp(i, size, inverse) })
 }
 
 // scaledLerp computes the position in float64 and rounds it to float32, as OpenCV does.
