@@ -30,23 +30,31 @@ func (c *imageCache) load(i int) (*imaging.Image, error) {
 	if image != nil {
 		return image, nil
 	}
-	image, err := imaging.Load(c.data.ImagePath(i), c.limits)
+	image, err := loadImage(c.data.ImagePath(i), c.sizes[i], c.limits)
 	if err != nil {
 		return nil, err
-	}
-	if want := c.sizes[i]; want != (geom.Size{W: image.W, H: image.H}) {
-		hint := ""
-		if want == (geom.Size{W: image.H, H: image.W}) {
-			hint = "; was it annotated before EXIF turned it upright?"
-		}
-		return nil, fmt.Errorf("%s: the image has %dx%d pixels, its annotation says %dx%d%s",
-			c.data.ImagePath(i), image.W, image.H, want.W, want.H, hint)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n := int64(len(image.Pix)); n <= c.left && c.kept[i] == nil {
 		c.left -= n
 		c.kept[i] = image
+	}
+	return image, nil
+}
+
+// loadImage loads an image, whose size must be the given one.
+func loadImage(path string, want geom.Size, limits imaging.Limits) (*imaging.Image, error) {
+	image, err := imaging.Load(path, limits)
+	if err != nil {
+		return nil, err
+	}
+	if want != (geom.Size{W: image.W, H: image.H}) {
+		hint := ""
+		if want == (geom.Size{W: image.H, H: image.W}) {
+			hint = "; was it annotated before EXIF turned it upright?"
+		}
+		return nil, fmt.Errorf("%s: the image has %dx%d pixels, its annotation says %dx%d%s", path, image.W, image.H, want.W, want.H, hint)
 	}
 	return image, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"scalenet/coco"
 	"scalenet/detector"
 	"scalenet/docs"
 	"scalenet/internal/config"
@@ -68,6 +69,30 @@ func TestTrainOnFolder(t *testing.T) {
 		require.Equal(t, 1, status, name)
 		require.Contains(t, stderr, c.want, name)
 	}
+}
+
+// A corrupt image is an error that names it, or is left out and counted; --resume leaves it out, too.
+func TestTrainSkipsBadImages(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "images"), os.DirFS(imagesDir)))
+	require.NoError(t, os.Remove(filepath.Join(dir, "images", "instances.json")))
+	data, err := os.ReadFile(instancesFile)
+	require.NoError(t, err)
+	file := write(t, filepath.Join(dir, "data.json"), string(data))
+	d, err := coco.Open(file, coco.Options{Images: filepath.Join(dir, "images")})
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(d.ImagePath(0), 100))
+	out := filepath.Join(dir, "run")
+	base := append([]string{"train", "--train", file, "--train-images", filepath.Join(dir, "images"), "--val", instancesFile, "--val-images", imagesDir, "--allow-shared-images", "--epochs", "1", "--out", out}, tinySettings...)
+	status, _, stderr := scalenet(base...)
+	require.Equal(t, 1, status)
+	require.Contains(t, stderr, d.ImagePath(0))
+	status, _, stderr = scalenet(append(base, "--skip-bad")...)
+	require.Zero(t, status, stderr)
+	require.Contains(t, stderr, "left out: "+file+": images[0]: ")
+	require.Contains(t, stderr, file+": 1 of its 4 images cannot be read and are left out")
+	status, _, stderr = scalenet("train", "--resume", "--out", out, "--epochs", "2")
+	require.Zero(t, status, stderr)
 }
 
 func TestTrainFlagErrors(t *testing.T) {

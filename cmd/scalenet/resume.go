@@ -26,6 +26,9 @@ type kind[C configuration[C]] struct {
 // wrote reports whether text is a complete configuration, as a run writes it.
 func (k kind[C]) wrote(text string) bool {
 	config, err := k.parse([]byte(text), train.ConfigFile)
+	if err == nil {
+		config, err = config.Resolve()
+	}
 	return err == nil && config.YAML() == text
 }
 

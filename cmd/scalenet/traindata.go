@@ -35,6 +35,7 @@ type trainData struct {
 	path, images string // --data, for both
 	train, val   annotatedData
 	shared       bool
+	skipBad      bool
 }
 
 // source is a data set of a run.
@@ -48,6 +49,8 @@ type source struct {
 type sources struct {
 	Train source `yaml:"train"`
 	Val   source `yaml:"val"`
+	// SkipBad leaves out images that cannot be read.
+	SkipBad bool `yaml:"skip_bad,omitempty"`
 }
 
 func (d *trainData) flags(c *cobra.Command) {
@@ -56,6 +59,7 @@ func (d *trainData) flags(c *cobra.Command) {
 	f.StringVar(&d.images, "images", "", "image folder of a COCO data set")
 	d.train.optional(c, "train", "training data", "train-", "train")
 	d.val.optional(c, "val", "validation data", "val-", "val")
+	f.BoolVar(&d.skipBad, "skip-bad", false, "decode every image first, and leave out and count those that cannot be read")
 	f.BoolVar(&d.shared, "allow-shared-images", false, "train even if images are in both parts; validation metrics then overestimate the accuracy")
 }
 
@@ -94,12 +98,18 @@ func (d *trainData) parts(ctx context.Context, w io.Writer) (o opened, err error
 	if o.val, err = d.val.open(w, o.train.ClassNames()); err != nil {
 		return o, err
 	}
+	for _, part := range []**coco.Dataset{&o.train, &o.val} {
+		if *part, err = d.readable(ctx, w, *part); err != nil {
+			return o, err
+		}
+	}
 	if o.sources.Train, err = d.train.source(); err != nil {
 		return o, err
 	}
 	if o.sources.Val, err = d.val.source(); err != nil {
 		return o, err
 	}
+	o.sources.SkipBad = d.skipBad
 	return o, d.checkApart(ctx, w, o)
 }
 
@@ -124,7 +134,27 @@ func (d *trainData) whole(ctx context.Context, w io.Writer) (o opened, err error
 	if err != nil {
 		return o, err
 	}
+	if all, err = d.readable(ctx, w, all); err != nil {
+		return o, err
+	}
 	return d.divide(w, all)
+}
+
+// readable leaves out images that cannot be read, with --skip-bad.
+func (d *trainData) readable(ctx context.Context, w io.Writer, data *coco.Dataset) (*coco.Dataset, error) {
+	if !d.skipBad {
+		return data, nil
+	}
+	told := newProgress(w, "images", len(data.Images))
+	left := 0
+	kept, err := data.Readable(ctx, func(err error) {
+		left++
+		fmt.Fprintln(w, "left out:", oneLine(err))
+	}, told.done)
+	if left > 0 && err == nil {
+		fmt.Fprintf(w, "%s: %d of its %d images cannot be read and are left out\n", data.Path, left, len(data.Images))
+	}
+	return kept, err
 }
 
 // divide splits data in two, by class. Images are named by their whole paths, so that the lists can be read from anywhere.
@@ -164,7 +194,7 @@ func (d *trainData) again(ctx context.Context, w io.Writer, dir string) (o opene
 	}
 	d.train.take(s.Train)
 	d.val.take(s.Val)
-	d.shared = true // the run was begun with them
+	d.shared, d.skipBad = true, s.SkipBad // as the run was begun
 	fmt.Fprintf(w, "%s: training on %s, validation on %s\n", path, s.Train, s.Val)
 	return d.parts(ctx, w)
 }
