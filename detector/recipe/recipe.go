@@ -62,7 +62,7 @@ func Derive(base detector.Config, given []string, l Look, limits Limits) (*Recip
 	if err := r.schedule(l, limits); err != nil {
 		return nil, err
 	}
-	r.augmentation(l)
+	r.augmentation()
 	r.Config, err = r.Config.Resolve()
 	return r, err
 }

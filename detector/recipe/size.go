@@ -52,13 +52,21 @@ func (r *Recipe) setSize(shorter int, l Look, reason string) {
 	set(r, "input.test_longest", &in.TestLongest, in.Longest, "as in training")
 }
 
-// usualBatch is the batch of the small networks.
-const usualBatch = 4
+const (
+	// usualBatch is the batch of the small networks.
+	usualBatch = 4
+	// trainedNormsRate and frozenNormsRate are the learning rates for usualBatch. The first is that of the presets for small networks, the second that
+	// of detectron2 (0.02 for a batch of 16).
+	trainedNormsRate = 0.02
+	frozenNormsRate  = 0.005
+)
 
 // batch derives the batch from the memory, and the learning rate from the batch.
 func (r *Recipe) batch(l Look, limits Limits) error {
-	const rate = 0.02 // at usualBatch, for networks whose norms are trained
-	c := &r.Config
+	c, rate := &r.Config, trainedNormsRate
+	if c.Frozen.Norms {
+		rate = frozenNormsRate
+	}
 	if !r.given("batch") {
 		c.Batch = min(usualBatch, max(1, l.Images))
 		reason := "few images a step give many steps in little time"
