@@ -101,7 +101,7 @@ func TestParts(t *testing.T) {
 			if kind == Pillow || kind == OpenCV {
 				want, err := Resize(kind, m, w, h)
 				require.NoError(t, err)
-				require.Equal(t, want, whole, kind)
+				require.LessOrEqual(t, furthest(want.Pix, whole.Pix), map[ResizeKind]int{Pillow: 0, OpenCV: 1}[kind], kind)
 			}
 		}
 		for _, kind := range []ResizeKind{Bilinear, Pillow, OpenCV} {

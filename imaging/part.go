@@ -6,36 +6,19 @@ import (
 	"scalenet/raster"
 )
 
-// ResizePart returns a part of the image resized to w x h pixels, in bytes. The part is in pixels of the resized image. For Pillow and OpenCV the
-// pixels are those of that library bit for bit, for other kinds those of Bilinear in PyTorch to within one grey level. The part is a copy, or m if nothing changes.
+// ResizePart returns a part of the image resized to w x h pixels, in bytes. The part is in pixels of the resized image, and only its pixels are computed.
+// For Pillow they are those of that library bit for bit, for other kinds those of Bilinear in PyTorch, and so of OpenCV, to within one grey level. The
+// part is a copy, or m if nothing changes.
 func (m *Image) ResizePart(kind ResizeKind, w, h int, part image.Rectangle) (*Image, error) {
 	if err := kind.Check(); err != nil {
 		return nil, err
 	}
-	var out raster.Image
-	var err error
-	switch kind {
-	case Pillow:
-		out, err = raster.ResizePillowPart(raster.Image(*m), w, h, part)
-	case OpenCV:
-		return m.resizePartOpenCV(w, h, part)
-	default:
-		out, err = raster.ResizeBilinear(raster.Image(*m), w, h, part)
+	resize := raster.ResizeBilinear
+	if kind == Pillow {
+		resize = raster.ResizePillowPart
 	}
+	out, err := resize(raster.Image(*m), w, h, part)
 	return same(m, out), err
-}
-
-// resizePartOpenCV resizes all of the image, because OpenCV's positions of pixels depend on its size.
-func (m *Image) resizePartOpenCV(w, h int, part image.Rectangle) (*Image, error) {
-	if part.Empty() || !part.In(image.Rect(0, 0, w, h)) { // the error names both
-		_, err := raster.ResizeBilinear(raster.Image(*m), w, h, part)
-		return nil, err
-	}
-	resized, err := m.Resize(w, h)
-	if err != nil || part == resized.Bounds() {
-		return resized, err
-	}
-	return resized.Crop(part.Min.X, part.Min.Y, part.Dx(), part.Dy()), nil
 }
 
 // Rotation resizes an image to W x H pixels and rotates it about its centre.
