@@ -32,7 +32,8 @@ func (m *fileMatch) example() string {
 // sameNamed are images or annotation files that have the same folder and, but for the extension, the same name.
 type sameNamed struct {
 	files   []string
-	folders []string // in lower case, splits by their usual name; sorted
+	dir     string
+	folders []string // of dir, in lower case, splits by their usual name; sorted
 	split   string
 	taken   bool
 }
@@ -72,7 +73,7 @@ func byName(files []string) map[string][]*sameNamed {
 }
 
 func newSameNamed(file string) *sameNamed {
-	s := &sameNamed{split: splitOf(file), folders: folders(file)}
+	s := &sameNamed{dir: filepath.Dir(file), split: splitOf(file), folders: folders(file)}
 	for i, name := range s.folders {
 		s.folders[i] = strings.ToLower(norm.NFC.String(name))
 		if split := splitWord(name); split != "" {
@@ -171,7 +172,11 @@ func (c *closest) of(a, b *sameNamed) int {
 	if !c.only && shared <= c.common && others > c.fewest {
 		return -1
 	}
-	return shared*manyFolders - others + manyFolders
+	near := 2 * (shared*manyFolders - others + manyFolders)
+	if a.dir == b.dir { // closer than a folder of the same names in another order
+		near++
+	}
+	return near
 }
 
 // best returns the closest file that is not taken. ok is false if there is none or more than one.

@@ -4,14 +4,19 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+
+	"scalenet/internal/disjoint"
 )
 
 // Split splits the data set: the second part gets the given fraction of the
 // images, the first part the rest. The split is stratified by class (iterative
 // stratification, Sechidis et al. 2011, rarest class first). Images with identical
-// files go to the same part, so that no validation image is also a training image.
+// files go to the same part, so that no validation image is also a training image,
+// and so do the images of each list of indices in together, such as the near copies
+// of package similar. Lists with an image in common are one.
 // Equal seeds give equal parts. Both parts keep ids, order and categories.
-func (d *Dataset) Split(fraction float64, seed uint64) (first, second *Dataset, err error) {
+func (d *Dataset) Split(fraction float64, seed uint64, together ...[]int) (first, second *Dataset, err error) {
 	if !(fraction > 0 && fraction < 1) {
 		return nil, nil, fmt.Errorf("%s: fraction %v: want a number between 0 and 1", d.Path, fraction)
 	}
@@ -23,7 +28,16 @@ func (d *Dataset) Split(fraction float64, seed uint64) (first, second *Dataset, 
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, list := range copies {
+	joined := disjoint.New(len(d.Images))
+	for _, list := range slices.Concat(copies, together) {
+		for _, i := range list {
+			joined.Join(list[0], i)
+		}
+	}
+	for _, list := range joined.Groups() {
+		if len(list) == len(d.Images) {
+			return nil, nil, fmt.Errorf("%s: all %d images are copies or near copies of each other and cannot be split", d.Path, len(d.Images))
+		}
 		for _, i := range list {
 			s.copies[i] = list
 		}

@@ -70,6 +70,51 @@ func TestSplitKeepsCopiesTogether(t *testing.T) {
 	}
 }
 
+// Lists of images stay together, also with the copies of one of them.
+func TestSplitKeepsListsTogether(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(2, 40).Draw(t, "images")
+		d := &Dataset{Path: "drawn", Categories: []Category{{1, "a"}}}
+		for i := range n {
+			d.Images = append(d.Images, Image{ID: int64(i), FileName: fmt.Sprint(i)})
+			if rapid.Bool().Draw(t, "object") {
+				d.Annotations = append(d.Annotations, Annotation{Image: i, Class: 1})
+			}
+		}
+		d.index()
+		lists := rapid.SliceOfN(rapid.SliceOfN(rapid.IntRange(0, n-1), 0, 4), 0, 6).Draw(t, "together")
+		a, b, err := d.Split(0.3, 1, lists...)
+		if err != nil {
+			require.EqualError(t, err, fmt.Sprintf("drawn: all %d images are copies or near copies of each other and cannot be split", n))
+			return
+		}
+		require.Len(t, append(a.Images[:len(a.Images):len(a.Images)], b.Images...), n)
+		second := map[int]bool{}
+		for _, img := range b.Images {
+			second[int(img.ID)] = true
+		}
+		for _, list := range lists {
+			for _, i := range list {
+				require.Equal(t, second[list[0]], second[i], "%v", list)
+			}
+		}
+	})
+	d := &Dataset{Path: "x.json", ImagesDir: t.TempDir()}
+	for i, text := range []string{"one", "two", "one", "six"} {
+		d.Images = append(d.Images, Image{ID: int64(i), FileName: fmt.Sprint(i)})
+		writeFile(t, d.ImagePath(i), text)
+	}
+	d.index()
+	a, b, err := d.Split(0.5, 1, []int{1, 2})
+	require.NoError(t, err)
+	if len(a.Images) < len(b.Images) {
+		a, b = b, a
+	}
+	require.Equal(t, []Image{{3, "3", 0, 0}}, b.Images, "0 is a copy of 2, which is near 1")
+	_, _, err = d.Split(0.5, 1, []int{1, 2}, []int{2, 3})
+	require.ErrorContains(t, err, "x.json: all 4 images are copies or near copies of each other")
+}
+
 func TestSplitRefuses(t *testing.T) {
 	one := &Dataset{Path: "one.json", Images: []Image{{ID: 1}}}
 	one.index()

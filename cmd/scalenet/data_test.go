@@ -79,7 +79,10 @@ func TestDataSplit(t *testing.T) {
 		images = append(images, fmt.Sprintf(`{"id": %d, "file_name": %q}`, i, name))
 	}
 	copies := write(t, filepath.Join(folder, "gt.json"), `{"images": [`+strings.Join(images, ", ")+`], "annotations": [], "categories": []}`)
-	status, stdout, stderr = scalenet("data", "split", "--force", "--first", first, "--second", second, "--fraction", "0.25", copies)
+	again := []string{"data", "split", "--force", "--first", first, "--second", second, "--fraction", "0.25", copies}
+	status, _, stderr = scalenet(again...)
+	requireError(t, status, stderr, "all 8 images are copies or near copies of each other") // they look the same
+	status, stdout, stderr = scalenet(append(again, "--near-copies=false")...)
 	require.Zero(t, status, stderr)
 	require.Contains(t, stdout, "read 8 image sizes from the image files, because they are not annotated")
 	text, err := os.ReadFile(second)

@@ -62,3 +62,40 @@ func TestDataFolder(t *testing.T) {
 		require.True(t, strings.Contains(stdout+stderr, want), "%s: %s%s", want, stdout, stderr)
 	}
 }
+
+// Near copies stay in one part, and are told of.
+func TestDataSplitNearCopies(t *testing.T) {
+	dir := t.TempDir()
+	entries, err := os.ReadDir(imagesDir)
+	require.NoError(t, err)
+	var images []string
+	for _, e := range entries {
+		if !imaging.IsImage(e.Name()) {
+			continue
+		}
+		m, err := imaging.Load(filepath.Join(imagesDir, e.Name()), imaging.Limits{})
+		require.NoError(t, err)
+		for i, copied := range []*imaging.Image{m, m.Resample(m.W*8/10, m.H*8/10), m.Brightness(1.1)} {
+			name := fmt.Sprintf("%d of %s.jpg", i, e.Name())
+			require.NoError(t, copied.Save(filepath.Join(dir, name)))
+			images = append(images, name)
+		}
+	}
+	require.GreaterOrEqual(t, len(images), 12)
+	text := `{"annotations": [], "categories": [], "images": [`
+	for i, name := range images {
+		text += fmt.Sprintf(`%s{"id": %d, "file_name": %q}`, strings.Repeat(", ", min(i, 1)), i, name)
+	}
+	in, second := write(t, filepath.Join(dir, "all.json"), text+"]}"), filepath.Join(dir, "b.json")
+	status, stdout, stderr := scalenet("data", "split", in, "--first", filepath.Join(dir, "a.json"), "--second", second, "--fraction", "0.3")
+	require.Zero(t, status, stderr)
+	require.Contains(t, stdout, fmt.Sprintf("%d groups of near copies, first: %s, %s, %s; each is in one part\n", len(images)/3, images[0], images[1], images[2]))
+	require.Contains(t, stderr, fmt.Sprintf("%d/%d images compared", len(images), len(images)))
+	parts, err := os.ReadFile(second)
+	require.NoError(t, err)
+	for i := 0; i < len(images); i += 3 {
+		for _, other := range images[i+1 : i+3] {
+			require.Equal(t, strings.Contains(string(parts), images[i]), strings.Contains(string(parts), other), other)
+		}
+	}
+}

@@ -5,12 +5,15 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
+	"scalenet/coco/similar"
+	"scalenet/train"
 )
 
 type dataSplitOptions struct {
 	images, split, first, second string
 	fraction                     float64
 	seed                         uint64
+	nearCopies                   bool
 	output                       outputs
 }
 
@@ -22,8 +25,10 @@ func newDataSplitCommand() *cobra.Command {
 		Long: `Split the images of a data set (a COCO instances file, a Pascal VOC folder, YOLO's
 data.yaml, or any folder with images and annotations) in two and write both parts as
 COCO instances files. Image files are not moved. The split is stratified: the objects of each class are split as closely as
-possible by --fraction. Identical images stay in one part. The same seed gives the
-same split. The input is not changed, and existing files are not replaced.`,
+possible by --fraction. Identical images stay in one part, and so do near copies:
+resized, saved again, brightened, slightly cropped, or frames of a video that hardly
+differ. To find these, all images are decoded. The same seed gives the same split.
+The input is not changed, and existing files are not replaced.`,
 		Example: `  scalenet data split --first train.json --second val.json --fraction 0.2 --seed 1 instances.json`,
 		Args:    takes("PATH"),
 		RunE:    func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
@@ -35,6 +40,7 @@ same split. The input is not changed, and existing files are not replaced.`,
 	f.StringVar(&o.second, "second", "", "COCO file for the images that are split off, such as val.json")
 	f.Float64Var(&o.fraction, "fraction", 0.2, "fraction of the images that is split off")
 	f.Uint64Var(&o.seed, "seed", 1, "random seed of the split")
+	f.BoolVar(&o.nearCopies, "near-copies", true, "keep near copies in one part; false: only identical images, without decoding")
 	o.output.flags(c, "first", "second")
 	requireFlags(c, "first", "second")
 	return c
@@ -54,11 +60,15 @@ func (o *dataSplitOptions) run(c *cobra.Command, path string) error {
 		return err
 	}
 	filled, unread := d.FillSizes()
-	a, b, err := d.Split(o.fraction, o.seed)
+	if err := o.check(d.Files()); err != nil {
+		return err
+	}
+	near, err := o.near(c, d)
 	if err != nil {
 		return err
 	}
-	if err := o.check(d.Files()); err != nil {
+	a, b, err := d.Split(o.fraction, o.seed, near...)
+	if err != nil {
 		return err
 	}
 	w := c.OutOrStdout()
@@ -75,6 +85,9 @@ func (o *dataSplitOptions) run(c *cobra.Command, path string) error {
 	if d.Masks > 0 {
 		fmt.Fprintf(w, "dropped %d segmentations\n", d.Masks)
 	}
+	if len(near) > 0 {
+		fmt.Fprintf(w, "%d groups of near copies, first: %s; each is in one part\n", len(near), imageNames(d, near[0]))
+	}
 	if filled > 0 {
 		fmt.Fprintf(w, "read %d image sizes from the image files, because they are not annotated\n", filled)
 	}
@@ -82,4 +95,29 @@ func (o *dataSplitOptions) run(c *cobra.Command, path string) error {
 		fmt.Fprintf(w, "%d image sizes are not annotated and could not be read from the image files, first: %s\n", len(unread), oneLine(unread[0]))
 	}
 	return nil
+}
+
+// near finds near copies.
+func (o *dataSplitOptions) near(c *cobra.Command, d *coco.Dataset) ([][]int, error) {
+	if !o.nearCopies {
+		return nil, nil
+	}
+	ctx, stop := train.Interruptible(c.Context(), c.ErrOrStderr(), "stopping after this image")
+	defer stop()
+	told := newProgress(c.ErrOrStderr(), "images compared", len(d.Images))
+	defer told.end()
+	return similar.Find(ctx, d, similar.Options{Progress: told.done})
+}
+
+// imageNames lists the first few of the images.
+func imageNames(d *coco.Dataset, images []int) string {
+	const most = 3
+	text := ""
+	for _, i := range images[:min(len(images), most)] {
+		text += ", " + fmt.Sprintf("%.200s", d.Images[i].FileName)
+	}
+	if more := len(images) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text[len(", "):]
 }

@@ -32,7 +32,7 @@ var order = [][]string{
 	{"detector/published/goldentest"}, // golden files, for tests
 	{"rpn", "roi"},
 	{"assign"}, // matching and sampling, for rpn and roi
-	{"coco/analysis", "coco/check", "coco/layout", "coco/threshold", "coco/view", "train/curves"},
+	{"coco/analysis", "coco/check", "coco/layout", "coco/similar", "coco/threshold", "coco/view", "train/curves"},
 	{"coco", "train"},
 	{"backbone"},
 	{"engine/optest"}, // the table of operations that every device is tested on
@@ -54,6 +54,7 @@ var order = [][]string{
 	{"internal/spelling"}, // of flags, verbs, keys
 	{"internal/brief"},    // values in messages
 	{"internal/half"},     // float16 and bfloat16
+	{"internal/disjoint"}, // numbers joined to groups
 }
 
 // allowed names who may import what from outside; a key that ends in a slash stands for all paths below it, the longest such key counts.
