@@ -64,7 +64,7 @@ func TestReadsPKL(t *testing.T) {
 		t.Run(strconv.Itoa(protocol), func(t *testing.T) {
 			f, notes, err := LoadAny(fmt.Sprintf("testdata/protocol%d.pkl", protocol))
 			require.NoError(t, err)
-			require.Equal(t, Notes{Under: "model"}, notes)
+			require.Equal(t, Notes{Under: "model", Texts: map[string]string{"__author__": "Some One"}}, notes)
 			require.Len(t, f.Tensors, len(want))
 			require.Equal(t, "f32", f.Tensors[0].Name, "the order of the file")
 			for _, tensor := range f.Tensors {

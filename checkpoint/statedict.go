@@ -18,7 +18,15 @@ type Notes struct {
 	Skipped []string
 	// Prefixes were removed from all names.
 	Prefixes []string
+	// Texts are the short texts beside the state dict by key, such as "pooling_mode" of jwyang's detectors.
+	Texts map[string]string
 }
+
+// Bounds of Texts, far above what training scripts save.
+const (
+	maxTexts = 32
+	maxText  = 64 // bytes
+)
 
 // Lines returns the notes as lines of text.
 func (n Notes) Lines() (lines []string) {
@@ -64,6 +72,7 @@ func findState(root any) (*stateDict, error) {
 		if inner == nil {
 			break
 		}
+		s.notes.readTexts(d)
 		if s.notes.Under != "" {
 			s.notes.Under += "."
 		}
@@ -77,6 +86,21 @@ func findState(root any) (*stateDict, error) {
 	}
 	s.rename()
 	return s, nil
+}
+
+// readTexts adds the texts of a dict around the state dict.
+func (n *Notes) readTexts(d *dict) {
+	for i, k := range d.keys {
+		key, isText := k.(string)
+		value, isValue := d.values[i].(string)
+		if !isText || !isValue || len(key) > maxText || len(value) > maxText || len(n.Texts) == maxTexts {
+			continue
+		}
+		if n.Texts == nil {
+			n.Texts = map[string]string{}
+		}
+		n.Texts[key] = value
+	}
 }
 
 // inside returns the nested dict with the tensors of the model, nil if d itself has them.

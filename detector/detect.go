@@ -156,6 +156,9 @@ func part[T any](values []T, i, n int) []T {
 func (m *Model) inImage(found []roi.Detection, f frame) []roi.Detection {
 	sx := float32(f.original.W) / float32(f.resized.W)
 	sy := float32(f.original.H) / float32(f.resized.H)
+	if m.factor(f.original, f.settings) > 0 {
+		sx, sy = 1, 1 // the boxes were divided
+	}
 	for i := range found {
 		box := m.toContinuous(found[i].Box).Scale(sx, sy)
 		found[i].Box = geom.Continuous.Clip(box, f.original) // rounding may put a corner outside

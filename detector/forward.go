@@ -2,7 +2,6 @@ package detector
 
 import (
 	"fmt"
-	"slices"
 
 	"scalenet/nn"
 )
@@ -55,7 +54,7 @@ func (m *Model) proposing(g *nn.Graph, size batchSize, rows, bytes int) (p propo
 // boxHead adds the features of each level and RoIs (R, 5) -> class logits (R, K+1) and deltas (R, 4(K+1) or 4).
 func (m *Model) boxHead(g *nn.Graph, features []*nn.Node, rois *nn.Node) (logits, deltas *nn.Node) {
 	c := m.Config
-	x := nn.Apply(c.RoI.Align.Operation(c.RPN.Anchors.Stride), append(slices.Clone(features), rois)...)
+	x := c.RoI.Align.Build(features, rois, c.RPN.Anchors.Stride)
 	if c.RoI.BoxHead != nil {
 		x = c.RoI.BoxHead.Build(g, x)
 	} else {

@@ -10,6 +10,7 @@ import (
 	"scalenet/imaging"
 	"scalenet/nn"
 	"scalenet/raster"
+	"scalenet/roi"
 )
 
 // input is the input of a batch: raw, the decoded images, if the device preprocesses them; otherwise pixels (N, H, W, 3), the model input.
@@ -44,6 +45,21 @@ func preprocessesOnDevice(dev engine.Device) bool {
 	return dev.Capabilities().PreprocessesImages
 }
 
+// factor returns the factor by which OpenCVFactor resizes an image; 0 if the model has another kind, for which it is the ratio of the sides.
+func (m *Model) factor(original geom.Size, s Settings) float64 {
+	if m.Config.Input.Resize != imaging.OpenCVFactor {
+		return 0
+	}
+	return m.Config.Input.Rounding.Scale(original.W, original.H, s.Shorter, s.Longest)
+}
+
+// detectionConfig returns the settings of the detections in an image. With a factor, their boxes are in pixels of the decoded image.
+func (m *Model) detectionConfig(f frame) roi.DetectionConfig {
+	d := f.settings.Detections
+	d.Divisor = m.factor(f.original, f.settings)
+	return d
+}
+
 // prepare returns the input and the frames of a batch of images with the same padded size.
 func (d *deviceModel) prepare(queries []Query, size batchSize) (in input, frames []frame, err error) {
 	images := make([]coco.RawImage, len(queries))
@@ -57,14 +73,20 @@ func (d *deviceModel) prepare(queries []Query, size batchSize) (in input, frames
 		}
 		images[i] = coco.RawImage{Image: resized, Transform: raster.Transform{W: s.W, H: s.H}}
 	}
-	if preprocessesOnDevice(d.dev) {
+	if preprocessesOnDevice(d.dev) && d.model.Config.Input.Resize != imaging.OpenCVFactor { // nn.Preprocess has no factor
 		return input{raw: images}, frames, nil
 	}
 	c := d.model.Config.Input
 	normalization := imaging.Normalization{Mean: c.Mean, Std: c.Std}
 	in.pixels = make([]float32, size.N*size.H*size.W*3)
 	for i, p := range images {
-		if err := normalization.FillResized(part(in.pixels, i, size.N), size.W*3, p.Image, p.Transform); err != nil {
+		var err error
+		if to, factor := part(in.pixels, i, size.N), d.model.factor(frames[i].original, frames[i].settings); factor > 0 {
+			err = normalization.FillScaled(to, size.W*3, p.Image, p.Transform, factor)
+		} else {
+			err = normalization.FillResized(to, size.W*3, p.Image, p.Transform)
+		}
+		if err != nil {
 			return in, nil, err
 		}
 	}

@@ -5,7 +5,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"scalenet/engine"
+	"scalenet/geom"
 	"scalenet/imaging"
+	"scalenet/nn"
 	"scalenet/roi"
 )
 
@@ -94,10 +96,26 @@ func TestWholeGraphOfPyramid(t *testing.T) {
 	c := smallConfig()
 	pyramid(&c)
 	c.RPN.Proposals.MinScore = 0.3
+	compareGraphs(t, c)
+}
+
+// The same with the resize and the poolings of jwyang's detector. The device does not preprocess, and boxes are divided by the factor before NMS.
+func TestWholeGraphOfJwyangAlign(t *testing.T) { compareGraphs(t, jwyangConfig(nn.JwyangAlign)) }
+func TestWholeGraphOfJwyangCrop(t *testing.T)  { compareGraphs(t, jwyangConfig(nn.JwyangCrop)) }
+
+func jwyangConfig(points nn.RoIPoints) Config {
+	c := smallConfig()
+	c.Boxes, c.Input.Resize, c.Input.Rounding, c.Input.Divisor = geom.Inclusive, imaging.OpenCVFactor, imaging.FitRoundEven, 1
+	c.RoI.Align.Points = points
+	return c
+}
+
+// compareGraphs wants the same detections from one graph on every device as from two graphs, with parameters for which scores spread.
+func compareGraphs(t *testing.T, c Config) {
 	m := newModel(t, c)
 	for _, name := range []string{"roi_heads.box_predictor.cls_score.weight", "roi_heads.box_predictor.bbox_pred.weight", "rpn.head.cls_logits.weight"} {
 		for i, v := range m.Params.Get(name).Data {
-			m.Params.Get(name).Data[i] = 100 * v // so that scores spread
+			m.Params.Get(name).Data[i] = 100 * v
 		}
 	}
 	twoGraphs := NewDetector(m, newCPU(t), Options{})

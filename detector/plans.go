@@ -146,7 +146,7 @@ type oneGraph struct {
 func (w *oneGraph) writeLimits(frames []frame) error {
 	var limits []float32
 	for _, f := range frames {
-		limits = append(limits, f.settings.Detections.Limits(f.resized).Row()...)
+		limits = append(limits, w.model.detectionConfig(f).Limits(f.resized).Row()...)
 	}
 	return w.plan.Write(w.limits, limits)
 }

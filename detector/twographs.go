@@ -124,7 +124,7 @@ func (p *twoGraphs) score(images int) (scored, error) {
 	}
 	return scored{detections: func(i int, f frame) ([]roi.Detection, error) {
 		c := p.model.Config.RoI
-		c.Detections = f.settings.Detections
+		c.Detections = p.model.detectionConfig(f)
 		return c.Detect(all[i].rois, all[i].logits, all[i].deltas, len(p.model.Classes), f.resized)
 	}}, nil
 }

@@ -19,20 +19,23 @@ const (
 	Pillow ResizeKind = "pillow"
 	// OpenCV is cv2.resize(INTER_LINEAR) of bytes, without antialiasing: mmdetection.
 	OpenCV ResizeKind = "opencv"
+	// OpenCVFactor is cv2.resize(INTER_LINEAR) of float32 values by the factor of [Fitting.Scale], see FillScaled: jwyang's detector, which also divides
+	// boxes by it. It differs from Bilinear where the sides are rounded, by less than half a pixel.
+	OpenCVFactor ResizeKind = "opencv-factor"
 )
 
 // Check returns an error if there is no such kind.
 func (k ResizeKind) Check() error {
 	switch k {
-	case "", Bilinear, Pillow, OpenCV:
+	case "", Bilinear, Pillow, OpenCV, OpenCVFactor:
 		return nil
 	}
-	return fmt.Errorf("resize %q: want %s", k, spelling.Alternatives([]string{string(Bilinear), string(Pillow), string(OpenCV)}))
+	return fmt.Errorf("resize %q: want %s", k, spelling.Alternatives([]string{string(Bilinear), string(Pillow), string(OpenCV), string(OpenCVFactor)}))
 }
 
 // Resize is the part of resizing to w x h pixels that is done on bytes. For Pillow and OpenCV it returns the resized image, equal to that library's
-// bit for bit, or m if it has that size. For Bilinear it returns m, because FillResized and nn.Preprocess resize in float32. In all cases they then
-// take the result with a transform to w x h.
+// bit for bit, or m if it has that size. For Bilinear and OpenCVFactor it returns m, because FillResized, nn.Preprocess and FillScaled resize in float32.
+// In all cases they then take the result with a transform to w x h.
 func Resize(kind ResizeKind, m *Image, w, h int) (*Image, error) {
 	if err := kind.Check(); err != nil {
 		return nil, err

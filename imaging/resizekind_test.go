@@ -76,7 +76,7 @@ func TestResizeEqualsPillowAndOpenCV(t *testing.T) {
 
 func TestResizeBilinearIsLeftToTheFloatPipeline(t *testing.T) {
 	m := generated(5, 4)
-	for _, kind := range []ResizeKind{"", Bilinear} {
+	for _, kind := range []ResizeKind{"", Bilinear, OpenCVFactor} {
 		got, err := Resize(kind, m, 9, 8)
 		require.NoError(t, err)
 		require.Same(t, m, got)
@@ -85,7 +85,7 @@ func TestResizeBilinearIsLeftToTheFloatPipeline(t *testing.T) {
 
 func TestResizeRefuses(t *testing.T) {
 	_, err := Resize("area", generated(2, 2), 3, 3)
-	require.EqualError(t, err, `resize "area": want bilinear, pillow or opencv`)
+	require.EqualError(t, err, `resize "area": want bilinear, pillow, opencv or opencv-factor`)
 	for _, kind := range []ResizeKind{Pillow, OpenCV} {
 		_, err := Resize(kind, generated(2, 2), 3, 0)
 		require.ErrorContains(t, err, "resize to 3x0: sides must be at least 1")

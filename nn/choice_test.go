@@ -59,12 +59,13 @@ func TestDetectionsFill(t *testing.T) {
 
 // Limits survive the way through float32; overlaps are above the same threshold.
 func TestLimitsAsRows(t *testing.T) {
-	l := DetectionLimits{geom.Size{W: 1000, H: 600}, 0.01, 0.7, 1 << 40, 0.05}
+	l := DetectionLimits{geom.Size{W: 1000, H: 600}, 0.01, 0.7, 1 << 40, 0.05, 0}
 	got := detectionLimitsOf(l.Row())
 	assert.Equal(t, l.Image, got.Image)
 	assert.Equal(t, float32(0.05), float32(got.Score))
 	assert.LessOrEqual(t, got.NMSIoU, 0.7)
 	assert.Equal(t, 1<<24, got.PerImage)
+	assert.Equal(t, 1., got.Divisor)
 	p := ProposalLimits{geom.Size{W: 1, H: 2}, 0.5, 0.25, 300, 6000}
 	assert.Equal(t, p, proposalLimitsOf(p.Row()))
 }

@@ -10,7 +10,7 @@ import (
 
 // Detections post-processes the output of a box head on R RoIs per image:
 //
-//	logits (N*R, K+1), deltas (N*R, 4(K+1) or 4), rois (N*R, 5), limits (N, 6)
+//	logits (N*R, K+1), deltas (N*R, 4(K+1) or 4), rois (N*R, 5), limits (N, 7)
 //	-> (N, Rows, 6): x1, y1, x2, y2, score, class from 1 to K
 //
 // The detections of each image are in descending score; unused rows are padding of zeros, that is of class 0. The RoIs are the output of Proposals; rows
@@ -28,15 +28,25 @@ type DetectionLimits struct {
 	NMSIoU   float64 // IoU threshold of the NMS within each class
 	PerImage int     // maximum number of detections, at most Rows
 	Score    float64 // detections have a higher score
+	// Divisor divides the boxes before NMS; 0 counts as 1. jwyang's detector divides by the resize factor, so that the last pixel of its inclusive boxes is
+	// one of the image and not of the model input.
+	Divisor float64
 }
 
 // Row returns the parameters as a row of the operation's input.
 func (l DetectionLimits) Row() []float32 {
-	return limitsRow(l.Image, l.MinSize, l.NMSIoU, l.PerImage, float32(l.Score))
+	return limitsRow(l.Image, l.MinSize, l.NMSIoU, l.PerImage, float32(l.Score), l.divisor())
+}
+
+func (l DetectionLimits) divisor() float32 {
+	if l.Divisor == 0 {
+		return 1
+	}
+	return float32(l.Divisor)
 }
 
 func detectionLimitsOf(row []float32) DetectionLimits {
-	return DetectionLimits{geom.Size{W: int(row[0]), H: int(row[1])}, float64(row[2]), float64(row[3]), int(row[4]), float64(row[5])}
+	return DetectionLimits{geom.Size{W: int(row[0]), H: int(row[1])}, float64(row[2]), float64(row[3]), int(row[4]), float64(row[5]), float64(row[6])}
 }
 
 // detectionRow is the length of the row of a detection.
@@ -44,7 +54,7 @@ const detectionRow = 6
 
 // Detection is a detected object.
 type Detection struct {
-	Box   geom.Box // clipped to the image
+	Box   geom.Box // clipped to the image, in its pixels divided by DetectionLimits.Divisor
 	Class int32    // 1 to K
 	Score float32  // in (0, 1]
 }
@@ -112,7 +122,7 @@ func (d Detections) Fill(logits, deltas, regions, limits, out []float32) {
 // Find returns the detections of one image in descending score:
 //
 //   - Apply softmax over the classes, and take the pairs of RoI and class with a score above Score.
-//   - Decode their boxes, clip them to the image, and drop boxes with a width or height below MinSize.
+//   - Decode their boxes, clip them to the image, and drop boxes with a width or height below MinSize. Divide the others by Divisor.
 //   - Apply NMS within each class, and keep the PerImage highest-scored boxes of all classes.
 //
 // Equal scores are in order of RoIs, then of classes. RoIs with NaN logits or boxes give no detections.
@@ -141,7 +151,7 @@ type candidates struct {
 
 // add adds the boxes of one RoI. Its deltas are per class, or four for all classes.
 func (out *candidates) add(coder geom.Coder, region geom.Box, scores, deltas []float32, l DetectionLimits) {
-	lowest, minSize := float32(l.Score), float32(l.MinSize)
+	lowest, minSize, divisor := float32(l.Score), float32(l.MinSize), l.divisor()
 	for class := 1; class < len(scores); class++ {
 		if !(scores[class] > lowest) {
 			continue
@@ -152,7 +162,7 @@ func (out *candidates) add(coder geom.Coder, region geom.Box, scores, deltas []f
 		}
 		box := coder.Convention.Clip(coder.Decode(region, [4]float32(deltas[at:])), l.Image)
 		if coder.Convention.AtLeast(box, minSize) { // false for NaN
-			out.boxes = append(out.boxes, box)
+			out.boxes = append(out.boxes, geom.Box{X1: box.X1 / divisor, Y1: box.Y1 / divisor, X2: box.X2 / divisor, Y2: box.Y2 / divisor})
 			out.scores = append(out.scores, scores[class])
 			out.classes = append(out.classes, int32(class))
 		}

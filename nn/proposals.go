@@ -10,7 +10,7 @@ import (
 
 // Proposals selects the proposals of each image from the RPN's output:
 //
-//	objectness (N, H, W, A or 2A), deltas (N, H, W, 4A), anchors (H*W*A, 4), limits (N, 6)
+//	objectness (N, H, W, A or 2A), deltas (N, H, W, 4A), anchors (H*W*A, 4), limits (N, 7)
 //	-> proposals (N*Rows, 5 or 6): image, x1, y1, x2, y2[, logit]
 //
 // Each image has Rows rows, in descending score; unused rows are padding with image -1. Each row of limits is a ProposalLimits. Proposals have no
@@ -48,7 +48,7 @@ type ProposalLimits struct {
 
 // Row returns the parameters as a row of the operation's input.
 func (l ProposalLimits) Row() []float32 {
-	return limitsRow(l.Image, l.MinSize, l.NMSIoU, l.AfterNMS, countOf(l.BeforeNMS))
+	return limitsRow(l.Image, l.MinSize, l.NMSIoU, l.AfterNMS, countOf(l.BeforeNMS), 1)
 }
 
 func proposalLimitsOf(row []float32) ProposalLimits {
@@ -56,11 +56,12 @@ func proposalLimitsOf(row []float32) ProposalLimits {
 }
 
 // Limits is the length of a row of limits.
-const Limits = 6
+const Limits = 7
 
-// limitsRow returns the row of a ProposalLimits or DetectionLimits: the common parameters, then the parameter own that only one of them has.
-func limitsRow(image geom.Size, minSize, nmsIoU float64, most int, own float32) []float32 {
-	return []float32{float32(image.W), float32(image.H), float32(minSize), geom.Threshold(nmsIoU), countOf(most), own}
+// limitsRow returns the row of a ProposalLimits or DetectionLimits: the common parameters, then the parameter own that only one of them has, then the
+// divisor of the boxes, 1 for proposals.
+func limitsRow(image geom.Size, minSize, nmsIoU float64, most int, own, divisor float32) []float32 {
+	return []float32{float32(image.W), float32(image.H), float32(minSize), geom.Threshold(nmsIoU), countOf(most), own, divisor}
 }
 
 // countOf returns n as a float32, at most 2^24, up to which float32 holds every integer.

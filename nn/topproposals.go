@@ -8,7 +8,7 @@ import (
 
 // TopProposals merges the proposals of several levels and keeps the highest-scored ones of each image:
 //
-//	proposals (N*rows, 6) of each level, the output of Proposals with Scored, then limits (N, 6)
+//	proposals (N*rows, 6) of each level, the output of Proposals with Scored, then limits (N, 7)
 //	-> proposals (N*Rows, 5): image, x1, y1, x2, y2
 //
 // At most ProposalLimits.AfterNMS of an image are kept. Each image has Rows rows, in descending score; unused rows are padding with image -1. Equal logits
@@ -29,7 +29,11 @@ func (p TopProposals) OutShape(in []Shape) (Shape, error) {
 		}
 	}
 	for i, rows := range in {
-		if err := wantShape("input", rows, rows[0], 6); err != nil { // the length of a scored row, and [Limits]
+		columns := Proposals{Scored: true}.Columns()
+		if i == len(in)-1 {
+			columns = Limits
+		}
+		if err := wantShape("input", rows, rows[0], columns); err != nil {
 			return nil, err
 		}
 		if images := in[len(in)-1][0]; images < 1 || rows[0]%images != 0 {

@@ -1,6 +1,8 @@
 package roi
 
 import (
+	"slices"
+
 	"scalenet/geom"
 	"scalenet/internal/config"
 	"scalenet/nn"
@@ -33,6 +35,9 @@ type AlignConfig struct {
 	SamplingRatio int `yaml:"sampling_ratio" validate:"gte=0,lte=64"`
 	// Aligned shifts RoIs by half a feature cell (torchvision's aligned=True); default true.
 	Aligned bool `yaml:"aligned"`
+	// Points is where features are sampled: in bins, as RoIAlign does (default), or "jwyang-align" or "jwyang-crop", the pooling modes of jwyang's detector,
+	// which ignore SamplingRatio and Aligned.
+	Points nn.RoIPoints `yaml:"points,omitempty" validate:"omitempty,oneof=jwyang-align jwyang-crop"`
 	// CanonicalSize in pixels of the model input is the size of a RoI that is pooled from level CanonicalLevel, which has stride 2^CanonicalLevel; RoIs of
 	// twice the size are pooled from the next level (FPN paper, equation 1: 224 and 4). LevelFormula is the rounding. All are unused with one level.
 	CanonicalSize  float64         `yaml:"canonical_size,omitempty" validate:"gte=0,lte=65536"`
@@ -42,10 +47,29 @@ type AlignConfig struct {
 
 // Operation returns the graph operation on features of which the finest have the given stride.
 func (a AlignConfig) Operation(stride int) nn.RoIAlign {
-	return nn.RoIAlign{
-		Size: a.Size, Scale: 1 / float64(stride), Sampling: a.SamplingRatio, Aligned: a.Aligned,
+	op := nn.RoIAlign{
+		Size: a.Size, Scale: 1 / float64(stride), Sampling: a.SamplingRatio, Aligned: a.Aligned, Points: a.Points,
 		Mapper: nn.LevelMapper{Size: a.CanonicalSize, Level: a.CanonicalLevel, Formula: a.LevelFormula},
 	}
+	switch a.Points {
+	case nn.JwyangAlign: // a point at each corner of a cell
+		op.Size, op.Sampling, op.Aligned = a.Size+1, 0, false
+	case nn.JwyangCrop: // 2 x 2 points a cell
+		op.Size, op.Sampling, op.Aligned = 2*a.Size, 0, false
+	}
+	return op
+}
+
+// Build adds features of each level, the finest of the given stride, and RoIs (R, 5) -> (R, Size, Size, C).
+func (a AlignConfig) Build(features []*nn.Node, rois *nn.Node, stride int) *nn.Node {
+	x := nn.Apply(a.Operation(stride), append(slices.Clone(features), rois)...)
+	switch a.Points {
+	case nn.JwyangAlign: // RoIAlignAvg
+		return nn.AvgPool(x, 2, 1, 0)
+	case nn.JwyangCrop: // CROP_RESIZE_WITH_MAX_POOL
+		return nn.MaxPool(x, 2, 2, 0)
+	}
+	return x
 }
 
 // TargetConfig configures the training samples of the box head.
@@ -75,6 +99,8 @@ type DetectionConfig struct {
 	MinSize float64 `yaml:"min_size" validate:"gte=0,lte=1e6"`
 	// PerImage is the maximum number of detections per image.
 	PerImage int `yaml:"per_image" validate:"gte=1,lte=65536"`
+	// Divisor is that of [nn.DetectionLimits]; the detector sets it.
+	Divisor float64 `yaml:"-"`
 }
 
 // Default returns the settings of torchvision's Faster R-CNN, but with 256 sampled RoIs per image.

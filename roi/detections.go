@@ -7,7 +7,7 @@ import (
 	"scalenet/nn"
 )
 
-// Detection is a detected object. Its box is in pixels of the model input.
+// Detection is a detected object. Its box is in pixels of the model input, divided by DetectionConfig.Divisor.
 type Detection = nn.Detection
 
 // Operation returns the graph operation that post-processes the head's output to at most rows detections per image.
@@ -15,7 +15,7 @@ func (c Config) Operation(rows int) nn.Detections { return nn.Detections{Coder: 
 
 // Limits returns the post-processing parameters for an image of the given size, without padding.
 func (d DetectionConfig) Limits(image geom.Size) nn.DetectionLimits {
-	return nn.DetectionLimits{Image: image, Score: d.Score, NMSIoU: d.NMSIoU, MinSize: d.MinSize, PerImage: d.PerImage}
+	return nn.DetectionLimits{Image: image, Score: d.Score, NMSIoU: d.NMSIoU, MinSize: d.MinSize, PerImage: d.PerImage, Divisor: d.Divisor}
 }
 
 // Detect returns the detections of one image in descending score, the same as the graph operation's:

@@ -31,7 +31,8 @@ func newConvertCommand() *cobra.Command {
 A published Faster R-CNN becomes a model for detect, eval, serve and train --init: it is recognised by its tensors' names, which then
 change. The families are torchvision's fasterrcnn_resnet50_fpn, fasterrcnn_resnet50_fpn_v2, fasterrcnn_mobilenet_v3_large_fpn and
 fasterrcnn_mobilenet_v3_large_320_fpn (recognised by "320" in the file's name); detectron2's faster_rcnn_R_50 and R_101 with C4, DC5
-and FPN, and X_101_32x8d with FPN (.pkl); mmdetection's faster_rcnn_r50_fpn and r101_fpn (caffe style by "caffe" in the file's name).
+and FPN, and X_101_32x8d with FPN (.pkl); mmdetection's faster_rcnn_r50_fpn and r101_fpn (caffe style by "caffe" in the file's name);
+jwyang/faster-rcnn.pytorch's res50, res101 and res152 with its poolings align and crop.
 --family names one, or "none" to keep all names.
 --to torchvision goes back: torchvision's builder of the same family loads the result.
 
@@ -135,7 +136,7 @@ func (o *convertOptions) read(in string, report io.Writer) (*checkpoint.File, ch
 	if err != nil {
 		return nil, notes, err
 	}
-	file, err = o.published.convert(file, in, report)
+	file, err = o.published.convert(file, notes, in, report)
 	return file, notes, err
 }
 

@@ -46,15 +46,15 @@ func (o *publishedOptions) check() error {
 	return nil
 }
 
-// convert returns the file of the model that a published detector becomes; any other file unchanged.
-func (o *publishedOptions) convert(file *checkpoint.File, in string, report io.Writer) (*checkpoint.File, error) {
+// convert returns the file of the model that a published detector becomes; any other file unchanged. The notes are those of reading it.
+func (o *publishedOptions) convert(file *checkpoint.File, notes checkpoint.Notes, in string, report io.Writer) (*checkpoint.File, error) {
 	if o.family == noFamily || o.family == "" && !published.Recognised(file) {
 		if o.classes != "" || !math.IsNaN(o.eps) {
 			return nil, fmt.Errorf("%s: not a published detector, so --classes and --eps must not be given", in)
 		}
 		return file, nil
 	}
-	options := published.Options{Family: o.family}
+	options := published.Options{Family: o.family, Texts: notes.Texts}
 	if !math.IsNaN(o.eps) {
 		options.Eps = &o.eps
 	}

@@ -185,12 +185,12 @@ func (o *pullOptions) save(c *cobra.Command, m zoo.Model, file, model string) er
 
 // convertPublished converts a published file to a model, as convert does.
 func convertPublished(m zoo.Model, path string, report io.Writer) (*checkpoint.File, error) {
-	file, _, err := checkpoint.LoadAny(path)
+	file, notes, err := checkpoint.LoadAny(path)
 	if err != nil {
 		return nil, err
 	}
 	o := publishedOptions{family: m.Family, eps: math.NaN()}
-	return o.convert(file, path, report)
+	return o.convert(file, notes, path, report)
 }
 
 // listModels prints a table of models.

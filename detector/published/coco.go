@@ -15,6 +15,14 @@ func cocoNames() []string {
 	}
 }
 
+// vocNames are the classes of Pascal VOC in their order.
+func vocNames() []string {
+	return []string{
+		"aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog", "horse", "motorbike", "person",
+		"pottedplant", "sheep", "sofa", "train", "tvmonitor",
+	}
+}
+
 // classNames returns names for n classes: COCO's with ids as classes (90), COCO's in order (80), or numbered ones.
 func classNames(n int) (names []string) {
 	for id, name := range cocoNames() {

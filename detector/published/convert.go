@@ -16,6 +16,8 @@ type Options struct {
 	Family string
 	// Classes are the class names without background; nil means COCO's if the number fits, else "class 1", "class 2", ...
 	Classes []string
+	// Texts are the texts in the file beside the tensors, [checkpoint.Notes].Texts.
+	Texts map[string]string
 	// Eps is the epsilon of the BatchNorms that the file was trained with; nil means the family's.
 	Eps *float64
 }
@@ -46,14 +48,15 @@ type source struct {
 // draft is a conversion before the model is assembled.
 type draft struct {
 	config  detector.Config
-	classes int     // without background
-	tensors tensors // with the model's names
+	classes int      // without background
+	names   []string // of the classes, if they are not COCO's
+	tensors tensors  // with the model's names
 	notes   []string
 }
 
 // families lists what Convert recognises, in the order in which it tries.
 func families() []family {
-	return slices.Concat(torchvisionFamilies(), detectron2Families(), mmdetectionFamilies())
+	return slices.Concat(torchvisionFamilies(), detectron2Families(), mmdetectionFamilies(), jwyangFamilies())
 }
 
 // Families returns the names of the families.
@@ -98,6 +101,9 @@ func Convert(f *checkpoint.File, path, digest string, o Options) (*Conversion, e
 		return nil, fmt.Errorf("%s: as %s: %w", path, family.name, err)
 	}
 	classes := o.Classes
+	if classes == nil {
+		classes = d.names
+	}
 	if classes == nil {
 		classes = classNames(d.classes)
 	}

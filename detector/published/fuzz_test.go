@@ -33,7 +33,15 @@ neck.lateral_convs.0.conv.weight
 roi_head.bbox_head.fc_cls.weight
 roi_head.bbox_head.fc_reg.weight
 backbone.layer3.0.conv2.weight
-roi_head.bbox_head.shared_fcs.0.weight`
+roi_head.bbox_head.shared_fcs.0.weight
+RCNN_base.0.weight
+RCNN_base.6.0.conv1.weight
+RCNN_base.6.0.conv2.weight
+RCNN_rpn.RPN_Conv.weight
+RCNN_rpn.RPN_cls_score.weight
+RCNN_cls_score.weight
+RCNN_bbox_pred.weight
+RCNN_top.0.0.bn1.num_batches_tracked`
 
 // Whatever names and shapes a file has, Convert returns an error or a model; it never panics, and takes no memory for tensors that are not there.
 func FuzzConvert(f *testing.F) {

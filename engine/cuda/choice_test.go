@@ -80,7 +80,7 @@ func TestProposalsAreTheHosts(t *testing.T) {
 			values := [][]float32{drawn(random, n*h*w*op.Logits(), 2), drawn(random, n*count*4, 0.3), anchors, rows}
 			want := slices.Repeat([]float32{9}, n*op.Rows*5)
 			op.Fill(values[0], values[1], values[2], values[3], want)
-			got := chosen(t, d, op, values, nn.Shape{n, h, w, op.Logits()}, nn.Shape{n, h, w, 4 * op.PerCell}, nn.Shape{count, 4}, nn.Shape{n, 6})
+			got := chosen(t, d, op, values, nn.Shape{n, h, w, op.Logits()}, nn.Shape{n, h, w, 4 * op.PerCell}, nn.Shape{count, 4}, nn.Shape{n, nn.Limits})
 			require.True(t, slices.Equal(want, got), "%+v", limits)
 		})
 	}
@@ -93,7 +93,7 @@ func TestDetectionsAreTheHosts(t *testing.T) {
 	for i := range 15 {
 		n, regions, classes := 1+random.IntN(3), 1+random.IntN(60), 1+random.IntN(9)
 		op := nn.Detections{Coder: geom.Coder{Convention: geom.Convention(random.IntN(2)), Weights: [4]float32{10, 10, 5, 5}}, Rows: 1 + random.IntN(100)}
-		limits := nn.DetectionLimits{Image: geom.Size{W: 300, H: 200}, MinSize: random.Float64(), NMSIoU: random.Float64(), Score: random.Float64() / 4, PerImage: 1 + random.IntN(120)}
+		limits := nn.DetectionLimits{Image: geom.Size{W: 300, H: 200}, MinSize: random.Float64(), NMSIoU: random.Float64(), Score: random.Float64() / 4, PerImage: 1 + random.IntN(120), Divisor: random.Float64() * 4}
 		columns := []int{4, 4 * (classes + 1)}[random.IntN(2)]
 		if i == 0 {
 			n, regions, classes, columns, op.Rows = 1, 500, 40, 164, 100
@@ -112,7 +112,7 @@ func TestDetectionsAreTheHosts(t *testing.T) {
 			values := [][]float32{drawn(random, r*(classes+1), 2), drawn(random, r*columns, 1), boxes, rows}
 			want := make([]float32, n*op.Rows*6)
 			op.Fill(values[0], values[1], values[2], values[3], want)
-			got := chosen(t, d, op, values, nn.Shape{r, classes + 1}, nn.Shape{r, columns}, nn.Shape{r, 5}, nn.Shape{n, 6})
+			got := chosen(t, d, op, values, nn.Shape{r, classes + 1}, nn.Shape{r, columns}, nn.Shape{r, 5}, nn.Shape{n, nn.Limits})
 			require.True(t, slices.Equal(want, got), "%+v", limits)
 		})
 	}

@@ -67,7 +67,7 @@ func proposals() (cases []Case) {
 			Name: fmt.Sprintf("Proposals/%s/%dx%dx%dx%d", name, n, h, w, op.PerCell), Op: op, Tolerance: Exact,
 			In: []Input{
 				filled(objectness, n, h, w, op.Logits()), filled(deltas, n, h, w, 4*op.PerCell),
-				given(grid(h, w, op.PerCell), h*w*op.PerCell, 4), given(asked(limits...), n, 6),
+				given(grid(h, w, op.PerCell), h*w*op.PerCell, 4), given(asked(limits...), n, nn.Limits),
 			},
 		})
 	}
@@ -135,7 +135,7 @@ func topProposals() (cases []Case) {
 		for _, level := range levels {
 			c.In = append(c.In, given(level, len(level)/6, 6))
 		}
-		c.In = append(c.In, given(asked(limits...), len(after), 6))
+		c.In = append(c.In, given(asked(limits...), len(after), nn.Limits))
 		cases = append(cases, c)
 	}
 	add("one-level", 5, [][]float32{scoredRows(2, 6, 0, false)}, 6, 3)
@@ -179,10 +179,11 @@ func detections() (cases []Case) {
 		}
 		cases = append(cases, Case{
 			Name: fmt.Sprintf("Detections/%s/%dx%dx%d", name, n, r/n, classes), Op: nn.Detections{Coder: coder, Rows: rows}, Tolerance: Exact,
-			In: []Input{filled(logits, r, classes+1), filled(deltas, r, columns), given(regions, r, 5), given(asked, n, 6)},
+			In: []Input{filled(logits, r, classes+1), filled(deltas, r, columns), given(regions, r, 5), given(asked, n, nn.Limits)},
 		})
 	}
-	few, strict := usual, usual
+	few, strict, divided := usual, usual, paper
+	divided.Divisor = 4.1967
 	few.PerImage, strict.Score, strict.NMSIoU = 3, 0.4, 0.1
 	small := spread(-1, 1)
 	add("settings", continuous, 50, 4, 20, someRegions(3, 20), spread(-3, 3), small, usual, few, strict)
@@ -193,6 +194,7 @@ func detections() (cases []Case) {
 	add("equal-boxes", continuous, 60, 3, 4, slices.Repeat([]float32{0, 20, 10, 60, 55}, 25), spread(-2, 2), Fill{Kind: Given, Values: make([]float64, 100)}, paper)
 	add("not-finite", continuous, 60, 3, 16, someRegions(2, 30), broken(60*4, 1, 3), broken(60*16, 2, 2), paper, usual)
 	add("inclusive", inclusive, 100, 5, 24, someRegions(2, 40), spread(-2, 2), small, paper, paper)
+	add("divided", inclusive, 100, 5, 24, someRegions(2, 40), spread(-2, 2), small, divided, paper)
 	add("outside", inclusive, 100, 2, 12, someRegions(1, 40), spread(-2, 2), spread(-90, 90), paper)
 	add("large", continuous, 100, 20, 84, someRegions(1, 300), spread(-4, 4), small, paper)
 	none, pixel := usual, paper

@@ -7,8 +7,8 @@
 const float DROPPED = -1, END = -2;
 
 // The limits of an image (nn.ProposalLimits, nn.DetectionLimits).
-const u32 LIMITS = 6;
-enum limit { IMAGE_WIDTH, IMAGE_HEIGHT, MIN_SIZE, NMS_IOU, MOST, BEFORE_NMS, SCORE = BEFORE_NMS };
+const u32 LIMITS = 7;
+enum limit { IMAGE_WIDTH, IMAGE_HEIGHT, MIN_SIZE, NMS_IOU, MOST, BEFORE_NMS, SCORE = BEFORE_NMS, DIVISOR };
 
 struct box {
 	float x1, y1, x2, y2;
@@ -48,12 +48,15 @@ FN void put_decoded(coder c, box from, const float *deltas, const float *limits,
 	float right = limits[IMAGE_WIDTH] - c.extra, bottom = limits[IMAGE_HEIGHT] - c.extra;
 	box b = decode(c, from, deltas);
 	b = {clamp(b.x1, right), clamp(b.y1, bottom), clamp(b.x2, right), clamp(b.y2, bottom)};
-	float w = b.x2 - b.x1 + c.extra, h = b.y2 - b.y1 + c.extra, size = w * h;
+	float w = b.x2 - b.x1 + c.extra, h = b.y2 - b.y1 + c.extra, divisor = limits[DIVISOR];
 	if (!(w >= limits[MIN_SIZE] && h >= limits[MIN_SIZE])) {
 		*area = DROPPED;
 		return;
 	}
+	b = {b.x1 / divisor, b.y1 / divisor, b.x2 / divisor, b.y2 / divisor};
 	put_box(boxes, b);
+	w = b.x2 - b.x1 + c.extra, h = b.y2 - b.y1 + c.extra;
+	float size = w * h;
 	*area = w > 0 && h > 0 && size - size == 0 ? size : 0;
 }
 
