@@ -276,6 +276,39 @@ func TestCropsLookForObjects(t *testing.T) {
 	require.Less(t, with, 40, "the last try is kept")
 }
 
+// TestTile: a picture that is smaller than its quarter touches the centre, a larger one fills the quarter.
+func TestTile(t *testing.T) {
+	batch, centre := geom.Size{W: 100, H: 80}, image.Pt(40, 30)
+	quarters := []geom.Size{{W: 40, H: 30}, {W: 60, H: 30}, {W: 40, H: 50}, {W: 60, H: 50}}
+	for _, resized := range []geom.Size{{W: 20, H: 10}, {W: 200, H: 10}, {W: 1, H: 1}, {W: 200, H: 100}} {
+		for k, want := range quarters {
+			p := placing{resized: resized}
+			require.Equal(t, want, p.tile(k, centre, batch))
+			kept := image.Rectangle{Min: p.at, Max: p.at.Add(image.Pt(min(resized.W, want.W), min(resized.H, want.H)))}
+			corner := []image.Point{kept.Max, {X: kept.Min.X, Y: kept.Max.Y}, {X: kept.Max.X, Y: kept.Min.Y}, kept.Min}[k]
+			require.Equal(t, centre, corner, "picture %d of %v", k, resized)
+			require.True(t, kept.In(image.Rect(0, 0, batch.W, batch.H)))
+		}
+	}
+}
+
+// TestMosaicPicturesDiffer: each has its own draws.
+func TestMosaicPicturesDiffer(t *testing.T) {
+	d := redSet(t, repeated(geom.Size{W: 80, H: 60}, 8)...)
+	cfg := LoaderConfig{Batch: 8, Shorter: []int{300}, Longest: 400, ScaleJitter: [2]float64{0.1, 0.25}, Mosaic: 1, Shuffle: true}
+	widths := map[float32]bool{}
+	b := rest(t, newLoader(t, d, cfg))[0]
+	for _, s := range b.Samples {
+		require.Len(t, s.Boxes, 8)
+		require.Len(t, s.Others, 3)
+		for k := 0; k < 8; k += 2 {
+			widths[s.Boxes[k].X2-s.Boxes[k].X1] = true
+		}
+	}
+	require.Len(t, b.FileNames(), 32)
+	require.Greater(t, len(widths), 20, "of 32 pictures; their sides are whole pixels")
+}
+
 // TestScaleJitterPads a picture that became smaller, in the upper left corner, and cuts one that became larger.
 func TestScaleJitterPads(t *testing.T) {
 	d := imageSet(t, repeated(geom.Size{W: 80, H: 60}, 4)...)

@@ -91,3 +91,18 @@ func TestRepeatFills(t *testing.T) {
 		require.Equal(t, n, totalFactor(images, factors), "factors of 1 change nothing")
 	}
 }
+
+// TestCopiesAreApart: the copies of an image are shuffled like all others.
+func TestCopiesAreApart(t *testing.T) {
+	l := newLoader(t, rareSet(t), LoaderConfig{Batch: 1, Shorter: []int{30}, Longest: 40, Shuffle: true, RepeatThreshold: 0.5})
+	beside := 0
+	for epoch := range 100 {
+		plans := l.planEpoch(epoch)
+		for i, p := range plans[1:] {
+			if p.images[0] == 4 && plans[i].images[0] == 4 {
+				beside++
+			}
+		}
+	}
+	require.Less(t, beside, 60, "of 216 pairs, if copies stayed together")
+}
