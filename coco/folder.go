@@ -24,6 +24,7 @@ type folder struct {
 	alone    []string // annotations without image
 	unclear  []error  // files of the same name of which it is unclear which belong together
 	kind     string
+	example  string // an annotation file
 }
 
 // The kinds of annotation files of a folder.
@@ -45,10 +46,11 @@ func openFolder(dir string) (*folder, error) {
 	for _, k := range []struct {
 		kind, example string
 		n             int
-	}{{kindCOCO, first(f.coco), len(f.coco)}, {kindXML, first(f.xml), len(xml.pairs) + len(xml.unclear)},
-		{kindLabels, labels.example(), len(labels.pairs) + len(labels.unclear)}} {
+	}{{kindCOCO, firstOf(f.coco), len(f.coco)}, {kindXML, firstOf(f.xml), len(xml.pairs) + len(xml.unclear)},
+		{kindLabels, labels.example, len(labels.pairs) + len(labels.unclear)}} {
 		if k.n > 0 {
-			kinds, f.kind = append(kinds, fmt.Sprintf("%s (%.100s)", k.kind, k.example)), k.kind
+			kinds = append(kinds, fmt.Sprintf("%s (%.100s)", k.kind, k.example))
+			f.kind, f.example = k.kind, k.example
 		}
 	}
 	switch {
@@ -113,11 +115,11 @@ func (f *folder) nothing() error {
 	why := ""
 	switch {
 	case len(f.images) > 0 && len(f.xml) > 0:
-		why = fmt.Sprintf("; no image has the name of an XML file, such as %s", cut(first(f.xml)))
+		why = fmt.Sprintf("; no image has the name of an XML file, such as %s", cut(firstOf(f.xml)))
 	case f.otherXML > 0 && len(f.xml) == 0:
 		why = `; no XML file has the root element "annotation"`
 	case len(f.images) > 0 && len(f.labels) > 0:
-		why = fmt.Sprintf("; no image has the name of a text file, such as %s", cut(first(f.labels)))
+		why = fmt.Sprintf("; no image has the name of a text file, such as %s", cut(firstOf(f.labels)))
 	case len(f.json) > 0:
 		why = fmt.Sprintf("; %s", f.notInstances())
 	}
@@ -159,8 +161,8 @@ func (f *folder) read(opt Options) (*Dataset, error) {
 	return f.readLabels(opt)
 }
 
-// first returns the first of a list, or "".
-func first(list []string) string {
+// firstOf returns the first of a list, or "".
+func firstOf(list []string) string {
 	if len(list) == 0 {
 		return ""
 	}

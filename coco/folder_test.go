@@ -240,9 +240,16 @@ func TestFolderReports(t *testing.T) {
 		require.Contains(t, faults[i], want)
 	}
 	require.Equal(t, []string{filepath.Join(dir, "d.png") + ": no annotation file of this name", filepath.Join(dir, "i/c.png") + ": no annotation file of this name"}, left)
-	d, err = Open(makeFolder(t, "i/c.png\nx/c.xml\ny/c.xml"), Options{Report: func(error) {}})
-	require.NoError(t, err)
-	require.Empty(t, d.Images)
+	for _, files := range []string{"i/c.png\nx/c.xml\ny/c.xml", "i/c.png\nx/c.txt\ny/c.txt\nclasses.txt"} {
+		faults = nil
+		d, err = Open(makeFolder(t, files), Options{Report: func(err error) { faults = append(faults, err.Error()) }})
+		require.NoError(t, err)
+		require.Empty(t, d.Annotations)
+		require.Len(t, faults, 1)
+		require.Contains(t, faults[0], "unclear")
+	}
+	_, err = Open(makeFolder(t, "i/c.png\nx/c.txt\ny/c.txt"), Options{Report: func(error) {}})
+	require.ErrorContains(t, err, `label files such as "x/c.txt"`)
 }
 
 // Class numbers are those of all splits; all files are protected, behind links too.

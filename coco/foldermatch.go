@@ -1,6 +1,7 @@
 package coco
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -20,13 +21,7 @@ type fileMatch struct {
 	pairs   []filePair // sorted by image
 	alone   []string   // annotation files without image
 	unclear []error
-}
-
-func (m *fileMatch) example() string {
-	if len(m.pairs) == 0 {
-		return ""
-	}
-	return m.pairs[0].annotation
+	example string // an annotation file that has an image, if it is clear or not
 }
 
 // sameNamed are images or annotation files that have the same folder and, but for the extension, the same name.
@@ -98,6 +93,7 @@ func (m *fileMatch) match(images, annotations []*sameNamed) {
 			if back, ok := c.best(image, annotations); ok && back == a {
 				jpegFirst(image.files)
 				m.pairs = append(m.pairs, filePair{a.files[0], image.files})
+				m.example = cmp.Or(m.example, a.files[0])
 				a.taken, image.taken, again = true, true, true
 			}
 		}
@@ -117,6 +113,7 @@ func (m *fileMatch) rest(c *closest, images, annotations []*sameNamed) {
 			m.alone = append(m.alone, a.files...)
 			continue
 		}
+		m.example = cmp.Or(m.example, a.files[0])
 		unclear = append(unclear, a.files...)
 		for _, i := range open {
 			unclear = append(unclear, i.files...)

@@ -39,7 +39,7 @@ func (f *folder) classes() (*yoloFile, error) {
 	}
 	if all == nil {
 		return nil, fmt.Errorf("%s: label files such as %s have class numbers, and no file has the names: write them to %s, one per line, that of class 0 first",
-			f.dir, cut(f.pairs[0].annotation), f.path("classes.txt"))
+			f.dir, cut(f.example), f.path("classes.txt"))
 	}
 	return all, nil
 }

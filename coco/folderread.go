@@ -33,7 +33,7 @@ func isAnnotation(path string) bool {
 // readXML reads the annotated images of a split. Classes are numbered by the names in all XML files, whatever the split.
 func (f *folder) readXML(opt Options) (*Dataset, error) {
 	for _, file := range f.alone {
-		if !in(file, opt.Split) {
+		if !inSplit(file, opt.Split) {
 			continue
 		}
 		if err := opt.fault(fmt.Errorf("%s: %w of this name", f.path(file), ErrNoImage)); err != nil {
@@ -53,12 +53,12 @@ func (f *folder) readXML(opt Options) (*Dataset, error) {
 		for _, image := range p.images {
 			annotated[image] = true
 		}
-		if in(p.images[0], opt.Split) {
+		if inSplit(p.images[0], opt.Split) {
 			names, read = append(names, p.annotation), append(read, f.path(p.annotation))
 		}
 	}
 	for _, image := range f.images {
-		if !annotated[image] && in(image, opt.Split) {
+		if !annotated[image] && inSplit(image, opt.Split) {
 			opt.unannotated(fmt.Errorf("%s: no annotation file of this name", f.path(image)))
 		}
 	}
@@ -84,7 +84,7 @@ func (f *folder) readLabels(opt Options) (*Dataset, error) {
 	}
 	var images, read []string
 	for _, image := range f.images {
-		if in(image, opt.Split) {
+		if inSplit(image, opt.Split) {
 			images = append(images, f.path(image))
 		}
 	}

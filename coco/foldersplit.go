@@ -94,8 +94,8 @@ func (f *folder) used() []string {
 	return images
 }
 
-// in reports whether a file belongs to a split of read: "" has all files, and files in no folder of a split belong to train.
-func in(file, split string) bool {
+// inSplit reports whether a file belongs to a split of read: "" has all files, and files in no folder of a split belong to train.
+func inSplit(file, split string) bool {
 	of := splitOf(file)
 	return split == "" || of == split || of == "" && split == "train"
 }
