@@ -26,9 +26,9 @@ func (d *annotatedData) flags(c *cobra.Command, name, what, prefix, split string
 func (d *annotatedData) optional(c *cobra.Command, name, what, prefix, split string) {
 	d.defaultSplit = split
 	f := c.Flags()
-	f.StringVar(&d.path, name, "", what+": COCO instances file, Pascal VOC folder or YOLO's data.yaml")
+	f.StringVar(&d.path, name, "", what+": COCO instances file, Pascal VOC folder, YOLO's data.yaml, or any folder with images and annotations")
 	f.StringVar(&d.images, prefix+"images", "", "image folder of a COCO data set")
-	f.StringVar(&d.split, prefix+"split", "", fmt.Sprintf("split of a Pascal VOC or YOLO data set (default %q)", split))
+	f.StringVar(&d.split, prefix+"split", "", fmt.Sprintf("split of a data set that has several (default %q)", split))
 }
 
 // open reads the data set and prints its counts to w.
@@ -43,7 +43,8 @@ func (d *annotatedData) open(w io.Writer, classes []string) (*coco.Dataset, erro
 			split = d.defaultSplit
 		}
 	}
-	data, err := coco.Open(d.path, coco.Options{Images: d.images, Split: split, Classes: classes})
+	left := 0
+	data, err := coco.Open(d.path, coco.Options{Images: d.images, Split: split, Classes: classes, Unannotated: func(error) { left++ }})
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +57,9 @@ func (d *annotatedData) open(w io.Writer, classes []string) (*coco.Dataset, erro
 	fmt.Fprintf(w, "%s: %d images, %d boxes, %d classes", data.Path, len(data.Images), len(data.Annotations), len(data.Categories))
 	if n := data.EmptyBoxes(); n > 0 {
 		fmt.Fprintf(w, "; %d zero-area boxes are not trained on", n)
+	}
+	if left > 0 {
+		fmt.Fprintf(w, "; %d images have no annotation file and are left out", left)
 	}
 	fmt.Fprintln(w)
 	return data, nil
