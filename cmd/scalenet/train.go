@@ -111,6 +111,9 @@ func (o *trainOptions) look() (begun train.Begun, err error) {
 	if o.run.out == "" { // --print-config
 		return begun, nil
 	}
+	if err := o.data.checkOut(o.run.out); err != nil {
+		return begun, err
+	}
 	if begun, err = o.run.look(detectors().wrote, append(o.data.inputs(), o.settings.config)...); err != nil {
 		return begun, err
 	}

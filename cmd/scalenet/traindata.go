@@ -15,6 +15,7 @@ import (
 
 	"scalenet/checkpoint"
 	"scalenet/coco"
+	"scalenet/coco/similar"
 	"scalenet/internal/config"
 )
 
@@ -66,6 +67,16 @@ func (d *trainData) flags(c *cobra.Command) {
 // inputs returns the files that must not be written over.
 func (d *trainData) inputs() []string {
 	return slices.Concat(coco.Sources(d.path), coco.Sources(d.train.path), coco.Sources(d.val.path))
+}
+
+// checkOut returns an error if the folder of the run is in the data, whose images and annotations its files would be.
+func (d *trainData) checkOut(out string) error {
+	for _, input := range d.inputs() {
+		if info, err := os.Stat(input); err == nil && info.IsDir() && isBelow(resolve(out), resolve(input)) {
+			return fmt.Errorf("--out %s: is in the data folder %s: choose one outside", out, input)
+		}
+	}
+	return nil
 }
 
 // opened are the data sets of a run.
@@ -137,7 +148,7 @@ func (d *trainData) whole(ctx context.Context, w io.Writer) (o opened, err error
 	if all, err = d.readable(ctx, w, all); err != nil {
 		return o, err
 	}
-	return d.divide(w, all)
+	return d.divide(ctx, w, all)
 }
 
 // readable leaves out images that cannot be read, with --skip-bad.
@@ -158,7 +169,7 @@ func (d *trainData) readable(ctx context.Context, w io.Writer, data *coco.Datase
 }
 
 // divide splits data in two, by class. Images are named by their whole paths, so that the lists can be read from anywhere.
-func (d *trainData) divide(w io.Writer, all *coco.Dataset) (o opened, err error) {
+func (d *trainData) divide(ctx context.Context, w io.Writer, all *coco.Dataset) (o opened, err error) {
 	names := make([]string, len(all.Images))
 	for i := range all.Images {
 		if names[i], err = filepath.Abs(all.ImagePath(i)); err != nil {
@@ -167,11 +178,19 @@ func (d *trainData) divide(w io.Writer, all *coco.Dataset) (o opened, err error)
 	}
 	all = all.Renamed(names)
 	all.FillSizes()
-	if o.train, o.val, err = all.Split(validationFraction, divideSeed); err != nil {
+	told := newProgress(w, "images compared", len(all.Images))
+	together, err := similar.Find(ctx, all, similar.Options{Progress: told.done})
+	if err != nil {
+		return o, err
+	}
+	if o.train, o.val, err = all.Split(validationFraction, divideSeed, together...); err != nil {
 		return o, err
 	}
 	o.divided = true
 	fmt.Fprintf(w, "%s: no validation part, so %d images are split off by class (seed %d), %d are left for training\n", all.Path, len(o.val.Images), divideSeed, len(o.train.Images))
+	if len(together) > 0 {
+		fmt.Fprintf(w, "%d groups of near copies stay together\n", len(together))
+	}
 	return o, nil
 }
 
