@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +31,7 @@ const maxPublished = 4 << 30
 // pullOptions are the flags of pull, and what tests exchange.
 type pullOptions struct {
 	from, dir string
+	sha256    string
 	keep      bool
 	files     outputs
 	pulling
@@ -56,10 +59,12 @@ model for detect, eval, serve and train --init: models/NAME.safetensors. Without
 NAME, list the names with project, licence, COCO AP as published and file size.
 
 The file comes from the publisher's address, or with --from from a mirror or the
-disk. Its SHA-256 must have the digits that the publisher gives. A download that
-was cut or stopped with Ctrl-C continues when the same command is given again, if
-the server supports it: until then, the data is in a .part file in the folder.
-The proxy of HTTPS_PROXY is used. No other command downloads anything.
+disk. Its SHA-256 must have the digits that the publisher gives; detectron2 gives
+six digits of the MD5, which find damage. --sha256 checks a whole sum instead; that
+of each download is printed. A download that was cut or stopped with Ctrl-C
+continues when the same command is given again, if the server supports it: until
+then, the data is in a .part file in the folder. The proxy of HTTPS_PROXY is
+used. No other command downloads anything.
 
 The path of the model is printed to standard output.`,
 		Example: `  scalenet pull
@@ -78,6 +83,7 @@ The path of the model is printed to standard output.`,
 	f := c.Flags()
 	f.StringVar(&o.from, "from", "", "URL of a mirror, or file that was downloaded before (default: the publisher's URL)")
 	f.StringVar(&o.dir, "dir", modelsFolder, "folder for the model; it is created")
+	f.StringVar(&o.sha256, "sha256", "", "SHA-256 that the published file must have, in 64 hexadecimal digits (default: the publisher's digits)")
 	f.BoolVar(&o.keep, "keep", false, "keep the downloaded file next to the model")
 	o.files.flags(c, "dir")
 	return c
@@ -96,6 +102,12 @@ func (o *pullOptions) run(c *cobra.Command, args []string) error {
 	m, err := findModel(o.models, args[0])
 	if err != nil {
 		return err
+	}
+	if o.sha256 != "" {
+		if b, err := hex.DecodeString(o.sha256); err != nil || len(b) != sha256.Size {
+			return fmt.Errorf("--sha256 %s: want 64 hexadecimal digits", shortened(o.sha256))
+		}
+		m.Sum = o.sha256
 	}
 	model := output{of: "NAME", path: within(o.dir, m.Name+".safetensors"), made: true}
 	file, remote := o.file(m)
@@ -162,6 +174,9 @@ func (o *pullOptions) download(c *cobra.Command, m zoo.Model, file string) error
 	switch {
 	case err == nil:
 		fmt.Fprintf(errs, "%s: SHA-256 %s\n", file, sum)
+		if strings.HasPrefix(m.Sum, download.MD5) {
+			fmt.Fprintf(errs, "%s gives only six digits of the MD5, which this file has; --sha256 %s checks the whole file next time\n", m.Source, sum)
+		}
 	case errors.Is(err, context.Canceled):
 		return &stoppedError{err.Error()}
 	case errors.As(err, new(*download.SumError)) && told.bar == nil: // a file that was there
@@ -203,6 +218,7 @@ func listModels(w io.Writer, models []zoo.Model) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, "\nCOCO AP is the box AP on val2017 in percent that the project published. scalenet pull NAME downloads and converts a model.")
+	_, err := fmt.Fprintln(w, "\nCOCO AP is the box AP on val2017 in percent that the project published. scalenet pull NAME downloads and converts a model.\n"+
+		"Files are checked by the digits of the SHA-256 in their names, detectron2's by six digits of the MD5.")
 	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -23,6 +24,7 @@ import (
 	"scalenet/detector"
 	"scalenet/detector/published"
 	"scalenet/detector/published/zoo"
+	"scalenet/internal/download"
 	"scalenet/nn"
 	"scalenet/roi"
 	"scalenet/rpn"
@@ -113,7 +115,7 @@ func TestPullList(t *testing.T) {
 	require.Contains(t, stdout, "tiny_fpn  12.3     3 MiB  nobody   none\n")
 	status, stdout, _ := scalenet("pull")
 	require.Zero(t, status)
-	require.Contains(t, stdout, "fasterrcnn_resnet50_fpn_v2             46.7     167 MiB  torchvision  ")
+	require.Regexp(t, `\nfasterrcnn_resnet50_fpn_v2 +46\.7     167 MiB  torchvision  `, stdout)
 }
 
 func TestPullFrom(t *testing.T) {
@@ -137,6 +139,26 @@ func TestPullFrom(t *testing.T) {
 	_, _, err = s.pull(t.Context(), "tiny_fpn", "--from", path+"2", "--force")
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.Equal(t, 1, s.gets)
+}
+
+// A publisher that gives digits of the MD5; a whole SHA-256 that is asked for.
+func TestPullSums(t *testing.T) {
+	s := newShelf(t, []byte("\x00data"))
+	short, whole := fmt.Sprintf("%x", md5.Sum(s.data)), fmt.Sprintf("%x", sha256.Sum256(s.data))
+	s.models[0].Sum = download.MD5 + short[:6]
+	_, stderr, err := s.pull(t.Context(), "tiny_fpn")
+	require.NoError(t, err)
+	require.Contains(t, stderr, "nobody gives only six digits of the MD5, which this file has; --sha256 "+whole+" checks the whole file next time\n")
+	_, stderr, err = s.pull(t.Context(), "tiny_fpn", "--force", "--sha256", strings.ToUpper(whole))
+	require.NoError(t, err)
+	require.NotContains(t, stderr, "MD5")
+	_, _, err = s.pull(t.Context(), "tiny_fpn", "--force", "--sha256", strings.Repeat("0", 64))
+	require.ErrorContains(t, err, "the SHA-256 is "+whole+", want 000000")
+	_, _, err = s.pull(t.Context(), "tiny_fpn", "--force", "--sha256", "b275ba")
+	require.EqualError(t, err, "--sha256 b275ba: want 64 hexadecimal digits")
+	s.models[0].Sum = download.MD5 + "000000"
+	_, _, err = s.pull(t.Context(), "tiny_fpn", "--force")
+	require.ErrorContains(t, err, "the MD5 is "+short+", want one that begins with 000000; the downloaded file was removed")
 }
 
 func TestPullRefuses(t *testing.T) {

@@ -25,7 +25,7 @@ type Request struct {
 	URL string
 	// Path is the file to write. It exists only when it is complete: until then the data is in Path.part, and Path.part.json says of which file.
 	Path string
-	// Sum is the expected SHA-256 in hexadecimal digits, or its first digits. It is not checked if it is empty.
+	// Sum is the expected SHA-256 in hexadecimal digits, or its first digits, or MD5 and those of the MD5. It is not checked if it is empty.
 	Sum string
 	// MaxBytes is the size above which a file is refused; 0 is no limit.
 	MaxBytes int64

@@ -1,7 +1,10 @@
 // Package zoo lists the published detectors that `scalenet pull` downloads and converts.
 package zoo
 
-import "path"
+import (
+	"path"
+	"slices"
+)
 
 // Model is a published checkpoint.
 type Model struct {
@@ -12,14 +15,14 @@ type Model struct {
 	AP      float64 // COCO box AP on val2017 in percent, as published
 	Bytes   int64   // approximate size of the published file
 	URL     string  // the publisher's
-	Sum     string  // SHA-256 of the file in hexadecimal digits, or its first digits; "" if unknown
+	Sum     string  // of the file, see download.Request: the first digits, as the publisher gives them; "" if unknown
 }
 
 // File returns the name of the published file.
 func (m Model) File() string { return path.Base(m.URL) }
 
 // Models returns all models. To add one, add it here, and its family to package published.
-func Models() []Model { return torchvision() }
+func Models() []Model { return slices.Concat(torchvision(), detectron2(), mmdetection()) }
 
 // torchvision has the detectors of torchvision.models.detection. The eight hexadecimal digits in a file's name begin its SHA-256.
 func torchvision() []Model {

@@ -20,13 +20,18 @@ func TestModels(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "https", u.Scheme, m.Name)
 		require.NotEmpty(t, path.Ext(m.File()), m.Name)
-		require.Regexp(t, regexp.MustCompile(`^([0-9a-f]{8}|[0-9a-f]{64})?$`), m.Sum, m.Name)
+		require.Regexp(t, regexp.MustCompile(`^([0-9a-f]{8}|[0-9a-f]{64}|md5:[0-9a-f]{6})?$`), m.Sum, m.Name)
 		require.NotEmpty(t, m.Source)
 		require.NotEmpty(t, m.Licence)
 		require.True(t, m.AP > 20 && m.AP < 70, m.Name)
 		require.True(t, m.Bytes > 10<<20 && m.Bytes < 1<<30, m.Name)
-		if m.Source == "torchvision" {
+		switch m.Source {
+		case "torchvision", "mmdetection":
 			require.True(t, strings.HasSuffix(m.URL, "-"+m.Sum[:8]+".pth"), m.Name)
+		case "detectron2":
+			require.True(t, strings.HasSuffix(m.URL, "_"+strings.TrimPrefix(m.Sum, "md5:")+".pkl"), m.Name)
+		default:
+			t.Errorf("%s: unknown source %s", m.Name, m.Source)
 		}
 	}
 }
