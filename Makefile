@@ -33,6 +33,7 @@ demo: build
 test:
 	@scripts/install.sh
 	@scripts/install.sh --browser || echo "make test: the tests in a browser will be skipped" >&2
+	@scripts/install.sh --mpi || echo "make test: the tests under mpirun will be skipped" >&2
 	@scripts/pycocotools.sh build/pycocotools || echo "make test: the comparison with pycocotools will be skipped" >&2
 	@scripts/clients.sh build/clients || echo "make test: the tests with clients of other servers will be skipped" >&2
 	@$(GO) test $(TESTFLAGS) ./...

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the build dependencies on Debian 12: a C++ compiler, make, oneDNN and three OpenCV modules. Does nothing, without output,
 # if all are installed. Go (1.26 or later) is checked for, not installed. --pip also installs pip (for onednn3.sh), --browser a
-# headless browser (for the tests of package web).
+# headless browser (for the tests of package web), --mpi Open MPI (for those of package collective).
 set -eu
 
 want_go=26
@@ -31,6 +31,7 @@ need_file /usr/include/opencv4/opencv2/imgcodecs.hpp libopencv-imgcodecs-dev
 case "${1:-}" in
 --pip) need_command pip3 python3-pip ;;
 --browser) need_command chromium-headless-shell chromium-headless-shell ;;
+--mpi) need_command mpirun openmpi-bin ;;
 esac
 [ -n "$missing" ] || exit 0
 

@@ -34,6 +34,7 @@ var order = [][]string{
 	{"assign"}, // matching and sampling, for rpn and roi
 	{"coco/analysis", "coco/check", "coco/layout", "coco/similar", "coco/threshold", "coco/view", "train/curves"},
 	{"coco", "train"},
+	{"collective"}, // several processes: transfers, sums
 	{"backbone"},
 	{"engine/optest"}, // the table of operations that every device is tested on
 	{"engine/cpu", "engine/cuda", "engine/ref"},
@@ -65,7 +66,7 @@ var allowed = map[string][]string{
 	"github.com/x448/float16/":  {"internal/half"},
 	"github.com/gin-gonic/gin/": {"server"},
 	"gonum.org/v1/plot/":        {"figure", "train/curves", "classify/allocate", "coco/analysis", "coco/check"},
-	"C":                         {"engine/cpu", "engine/cpu/native", "engine/cuda", "imaging", "train"},
+	"C":                         {"collective", "engine/cpu", "engine/cpu/native", "engine/cuda", "imaging", "train"},
 }
 
 const (

@@ -1,0 +1,152 @@
+#include "mpi.h"
+
+#include <dlfcn.h>
+#include <fenv.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+// From mpi.h of Open MPI. Its handles are the addresses of objects in the library.
+typedef void *handle;
+enum { SUCCESS = 0, THREAD_FUNNELED = 1, MAX_ERROR_STRING = 256 };
+typedef struct {
+	long words[16]; // MPI_Status has 24 bytes
+} status;
+
+#define FUNCTIONS(F)                                                                  \
+	F(Init_thread, int, (int *, char ***, int, int *))                                \
+	F(Comm_rank, int, (handle, int *))                                                \
+	F(Comm_size, int, (handle, int *))                                                \
+	F(Comm_set_errhandler, int, (handle, handle))                                     \
+	F(Isend, int, (const void *, int, handle, int, int, handle, handle *))            \
+	F(Irecv, int, (void *, int, handle, int, int, handle, handle *))                  \
+	F(Test, int, (handle *, int *, status *))                                         \
+	F(Get_count, int, (const status *, handle, int *))                                \
+	F(Error_string, int, (int, char *, int *))                                        \
+	F(Abort, int, (handle, int))                                                      \
+	F(Finalize, int, (void))
+
+struct sn_mpi {
+#define MEMBER(name, type, arguments) type(*name) arguments;
+	FUNCTIONS(MEMBER)
+	handle world, byte, errors_return;
+	atomic_int stopped; // the code of sn_mpi_stop
+};
+
+struct sn_transfer {
+	handle request;
+	status status;
+	int receive, bytes;
+};
+
+sn_mpi *sn_mpi_load(const char *name, char *message) {
+	// Global: Open MPI's plugins look for its symbols there.
+	void *library = dlopen(name, RTLD_NOW | RTLD_GLOBAL);
+	if (!library) {
+		snprintf(message, SN_MESSAGE, "Open MPI's library cannot be opened: %s", dlerror());
+		return NULL;
+	}
+	sn_mpi *m = calloc(1, sizeof *m);
+	m->world = dlsym(library, "ompi_mpi_comm_world");
+	m->byte = dlsym(library, "ompi_mpi_byte");
+	m->errors_return = dlsym(library, "ompi_mpi_errors_return");
+	const char *lacks = !m->world || !m->byte || !m->errors_return ? "ompi_mpi_comm_world" : NULL;
+#define FIND(name, type, arguments) \
+	if (!(m->name = (type(*) arguments)dlsym(library, "MPI_" #name))) lacks = "MPI_" #name;
+	FUNCTIONS(FIND)
+	if (lacks) {
+		snprintf(message, SN_MESSAGE, "%s has no %s: it is not Open MPI's library", name, lacks);
+		free(m);
+		return NULL;
+	}
+	return m;
+}
+
+static int failed(sn_mpi *m, int code, const char *call, char *message) {
+	if (code == SUCCESS) return 0;
+	char text[MAX_ERROR_STRING + 1] = "";
+	int length;
+	m->Error_string(code, text, &length);
+	snprintf(message, SN_MESSAGE, "MPI_%s: %s", call, text);
+	return -1;
+}
+#define TRY(call, ...) failed(m, m->call(__VA_ARGS__), #call, message)
+
+int sn_mpi_start(sn_mpi *m, int *rank, int *size, char *message) {
+	int level;
+	if (TRY(Init_thread, NULL, NULL, THREAD_FUNNELED, &level) || TRY(Comm_set_errhandler, m->world, m->errors_return) ||
+	    TRY(Comm_rank, m->world, rank) || TRY(Comm_size, m->world, size))
+		return -1;
+	if (level < THREAD_FUNNELED) {
+		snprintf(message, SN_MESSAGE, "Open MPI was built without support of threads");
+		return -1;
+	}
+	// A library that was built for fast mathematics, of a network for example, makes tiny numbers zero on the thread that loads it. This
+	// thread's sums would then differ from other threads'.
+	fesetenv(FE_DFL_ENV);
+	return 0;
+}
+
+int sn_mpi_begin(sn_mpi *m, sn_transfer **made, int receive, void *data, int bytes, int peer, int tag, char *message) {
+	sn_transfer *t = calloc(1, sizeof *t);
+	t->receive = receive;
+	t->bytes = bytes;
+	int bad = receive ? TRY(Irecv, data, bytes, m->byte, peer, tag, m->world, &t->request)
+	                  : TRY(Isend, data, bytes, m->byte, peer, tag, m->world, &t->request);
+	if (bad) {
+		free(t);
+		return -1;
+	}
+	*made = t;
+	return 0;
+}
+
+static double now(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+// Gives way at every turn: the peer may need this core. After 2 ms the wait is not part of a running exchange, and sleep costs little.
+static void give_way(double waited) {
+	if (waited < 2e-3) {
+		sched_yield();
+		return;
+	}
+	struct timespec pause = {0, 100000};
+	nanosleep(&pause, NULL);
+}
+
+int sn_mpi_wait(sn_mpi *m, sn_transfer *t, double seconds, char *message) {
+	double begin = now();
+	for (;;) {
+		int done = 0, count;
+		if (TRY(Test, &t->request, &done, &t->status)) return -1;
+		if (done) {
+			if (t->receive && TRY(Get_count, &t->status, m->byte, &count)) return -1;
+			if (t->receive && count != t->bytes) {
+				snprintf(message, SN_MESSAGE, "%d bytes were sent, %d are expected", count, t->bytes);
+				return -1;
+			}
+			free(t);
+			return SN_DONE;
+		}
+		int code = atomic_load(&m->stopped);
+		if (code) sn_mpi_abort(m, code);
+		double waited = now() - begin;
+		if (waited > seconds) return SN_LATE;
+		give_way(waited);
+	}
+}
+
+void sn_mpi_stop(sn_mpi *m, int code) { atomic_store(&m->stopped, code); }
+
+void sn_mpi_abort(sn_mpi *m, int code) {
+	m->Abort(m->world, code);
+	_exit(code);
+}
+
+int sn_mpi_finish(sn_mpi *m, char *message) { return TRY(Finalize); }
