@@ -67,12 +67,20 @@ func (l *Loader) build(epoch, step int, plan *batchPlan) (*Batch, error) {
 		b.Samples[i] = s
 		if l.cfg.Raw {
 			b.Raw = append(b.Raw, raw)
-		} else if err := l.cfg.Normalization.FillResized(b.Pixels[i*pitch:(i+1)*pitch], b.W*3, raw.Image, raw.Transform); err != nil {
+		} else if err := l.fill(b.Pixels[i*pitch:(i+1)*pitch], b.W*3, raw, plan.shorter); err != nil {
 			return nil, l.named(index, err)
 		}
 	}
 	b.Filling = time.Since(began) - b.Loading
 	return b, nil
+}
+
+// fill writes the pixels of an image, resized and normalised. An image that is augmented has its size already.
+func (l *Loader) fill(to []float32, stride int, raw RawImage, shorter int) error {
+	if l.cfg.Resize == imaging.OpenCVFactor && !l.cfg.augments() {
+		return l.cfg.Normalization.FillScaled(to, stride, raw.Image, raw.Transform, l.cfg.Rounding.Scale(raw.Image.W, raw.Image.H, shorter, l.cfg.Longest))
+	}
+	return l.cfg.Normalization.FillResized(to, stride, raw.Image, raw.Transform)
 }
 
 // picture returns the sample and the pixels at a place in the epoch.

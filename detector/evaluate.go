@@ -130,7 +130,7 @@ func (d *deviceModel) testLoader(data *coco.Dataset) (*coco.Loader, error) {
 	return coco.NewLoader(data, coco.LoaderConfig{
 		Batch: 1, Shorter: []int{c.TestShorter}, Longest: max(c.TestLongest, c.TestShorter), Divisor: c.Divisor, MinSide: d.model.PadTo(1),
 		Rounding: c.Rounding, Resize: c.Resize,
-		Raw: preprocessesOnDevice(d.dev), Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
+		Raw: d.model.preprocessesOn(d.dev), Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
 		Prefetch: 4,
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"scalenet/coco"
 	"scalenet/engine"
+	"scalenet/imaging"
 )
 
 // evaluator is a small detector of the classes of testdata/images. An
@@ -189,5 +190,34 @@ func TestWithTestSize(t *testing.T) {
 	for _, v := range []struct{ shorter, longest, proposals int }{{800, 1200, 1000}, {400, 640, 1000}, {600, 1000, 300}, {512, 512, 300}} {
 		c = c.WithTestSize(v.shorter, v.longest)
 		require.Equal(t, []int{v.shorter, v.longest, v.proposals}, []int{c.Input.TestShorter, c.Input.TestLongest, c.RPN.Proposals.Test.AfterNMS})
+	}
+}
+
+// An image has the same detections in Evaluate as in Detect, whatever resizes it.
+func TestEvaluateDetectsAsDetect(t *testing.T) {
+	data := images(t)
+	for _, kind := range []imaging.ResizeKind{imaging.Bilinear, imaging.Pillow, imaging.OpenCV, imaging.OpenCVFactor} {
+		d := evaluator(t, func(c *Config) {
+			c.Input.Resize, c.Input.TestShorter, c.Input.TestLongest = kind, 67, 200 // a factor that is not the ratio of the sides
+			if kind == imaging.OpenCVFactor {
+				c.Input.Rounding = imaging.FitRoundEven
+			}
+		})
+		evaluated, err := d.Evaluate(t.Context(), data, EvaluateOptions{})
+		require.NoError(t, err)
+		at := 0
+		for i := range data.Images {
+			image, err := imaging.Load(data.ImagePath(i), imaging.Limits{})
+			require.NoError(t, err)
+			found, _, err := d.Detect(image)
+			require.NoError(t, err)
+			require.NotEmpty(t, found[0])
+			for _, x := range found[0] {
+				require.Equal(t, float64(x.Score), evaluated.Results.Score[at], "%s: image %d", kind, i)
+				require.Equal(t, float64(x.Box.X1), evaluated.Results.Box[at][0], "%s: image %d", kind, i)
+				at++
+			}
+		}
+		require.Equal(t, evaluated.Results.Len(), at)
 	}
 }

@@ -60,6 +60,11 @@ func (m *Model) detectionConfig(f frame) roi.DetectionConfig {
 	return d
 }
 
+// preprocessesOn reports whether the device computes the model input. A resize by a factor is the host's, because nn.Preprocess has no factor.
+func (m *Model) preprocessesOn(dev engine.Device) bool {
+	return preprocessesOnDevice(dev) && m.Config.Input.Resize != imaging.OpenCVFactor
+}
+
 // prepare returns the input and the frames of a batch of images with the same padded size.
 func (d *deviceModel) prepare(queries []Query, size batchSize) (in input, frames []frame, err error) {
 	images := make([]coco.RawImage, len(queries))
@@ -73,7 +78,7 @@ func (d *deviceModel) prepare(queries []Query, size batchSize) (in input, frames
 		}
 		images[i] = coco.RawImage{Image: resized, Transform: raster.Transform{W: s.W, H: s.H}}
 	}
-	if preprocessesOnDevice(d.dev) && d.model.Config.Input.Resize != imaging.OpenCVFactor { // nn.Preprocess has no factor
+	if d.model.preprocessesOn(d.dev) {
 		return input{raw: images}, frames, nil
 	}
 	c := d.model.Config.Input

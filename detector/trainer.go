@@ -42,7 +42,7 @@ func NewTrainer(m *Model, dev engine.Device, val *coco.Dataset, random *rand.Ran
 
 // NewLoader returns a loader of training batches as the model's configuration describes them. If dev preprocesses, batches contain decoded images.
 func (m *Model) NewLoader(data *coco.Dataset, dev engine.Device) (*coco.Loader, error) {
-	return coco.NewLoader(data, m.LoaderConfig(preprocessesOnDevice(dev)))
+	return coco.NewLoader(data, m.LoaderConfig(m.preprocessesOn(dev)))
 }
 
 // LoaderConfig returns the configuration of NewLoader's loader. At each scale, batches have at most as many padded sizes as plans are kept compiled,
