@@ -3,9 +3,11 @@ package collective
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -124,6 +126,8 @@ func TestBarrierWaitsForAll(t *testing.T) {
 	})
 }
 
+// In these tests time is synthetic: the limit is over when all members wait.
+
 func TestMissingRankIsNamed(t *testing.T) {
 	const missing = 2
 	host, err := os.Hostname()
@@ -132,36 +136,42 @@ func TestMissingRankIsNamed(t *testing.T) {
 		"barrier":       (*Group).Barrier,
 		"gather to all": func(g *Group) error { _, err := g.AllGather(nil); return err },
 		"broadcast":     func(g *Group) error { return g.Broadcast(missing, make([]byte, 9)) },
+		"receive":       func(g *Group) error { return g.Receive(missing, make([]byte, 9)).Wait() },
+		"send":          func(g *Group) error { return g.Send(missing, make([]byte, 9)).Wait() },
 		"sum of gradients": func(g *Group) error {
 			_, err := NewReduction(g, ReductionOptions{Places: 4, Parts: []int{3}})
 			return err
 		},
 	} {
-		errs := together(4, Options{Limit: 50 * time.Millisecond}, func(g *Group) error {
-			if g.Rank() == missing {
-				return nil
-			}
-			g.SetStep("step 12")
-			err := operation(g)
-			assert.Equal(t, err, g.Barrier(), "a broken group stays so")
-			assert.Equal(t, err, g.Close())
-			return err
+		synctest.Test(t, func(t *testing.T) {
+			errs := together(4, Options{}, func(g *Group) error {
+				if g.Rank() == missing {
+					return nil
+				}
+				g.SetStep("step 12")
+				err := operation(g)
+				assert.Equal(t, err, g.Barrier(), "a broken group stays so")
+				assert.Equal(t, err, g.Close())
+				return err
+			})
+			require.ErrorIs(t, errs[0], ErrLimit, what)
+			assert.Equal(t, fmt.Sprintf("rank 0 of 4 on %s: step 12: %s with rank 2 on %s: no answer within the time limit of 10m0s", host, what, host), errs[0].Error())
 		})
-		require.ErrorIs(t, errs[0], ErrLimit, what)
-		assert.Equal(t, fmt.Sprintf("rank 0 of 4 on %s: step 12: %s with rank 2 on %s: no answer within the time limit of 50ms", host, what, host), errs[0].Error())
 	}
 }
 
 func TestDifferentOperationsDoNotMatch(t *testing.T) {
-	errs := together(2, Options{Limit: 50 * time.Millisecond}, func(g *Group) error {
-		if g.Rank() == 0 {
-			if err := g.Barrier(); err != nil {
-				return err
+	synctest.Test(t, func(t *testing.T) {
+		errs := together(2, Options{}, func(g *Group) error {
+			if g.Rank() == 0 {
+				if err := g.Barrier(); err != nil {
+					return err
+				}
 			}
-		}
-		return g.Broadcast(0, make([]byte, 8))
+			return g.Broadcast(0, make([]byte, 8))
+		})
+		require.ErrorIs(t, errors.Join(errs...), ErrLimit)
 	})
-	require.Error(t, errors.Join(errs...))
 }
 
 func TestLengthsDiffer(t *testing.T) {
@@ -177,20 +187,26 @@ func TestLengthsDiffer(t *testing.T) {
 }
 
 func TestAbortEndsWaits(t *testing.T) {
-	start := time.Now()
-	errs := together(4, Options{}, func(g *Group) error {
-		if g.Rank() == 3 {
-			time.Sleep(20 * time.Millisecond)
-			g.Abort(1, "the disk is full")
-			g.Abort(1, "again")
-			return nil
+	synctest.Test(t, func(t *testing.T) {
+		errs := together(4, Options{}, func(g *Group) error {
+			if g.Rank() == 3 {
+				time.Sleep(time.Second)
+				g.Abort(1, "the disk is full")
+				g.Abort(1, "again")
+				return nil
+			}
+			return g.Barrier()
+		})
+		for _, err := range errs[:3] {
+			require.ErrorIs(t, err, ErrAborted)
+			assert.Contains(t, err.Error(), "the group was aborted: rank 3 of 4 on ")
+			assert.Contains(t, err.Error(), ": the disk is full")
 		}
-		return g.Barrier()
 	})
-	require.Less(t, time.Since(start), time.Minute)
-	for _, err := range errs[:3] {
-		require.ErrorIs(t, err, ErrAborted)
-		assert.Contains(t, err.Error(), "the group was aborted: rank 3 of 4 on ")
-		assert.Contains(t, err.Error(), ": the disk is full")
-	}
+}
+
+func TestNumbersOfBytes(t *testing.T) {
+	numbers := []float64{1, -2.5, math.Inf(1)}
+	assert.Equal(t, numbers, Numbers[float64](Bytes(numbers)))
+	assert.Empty(t, Numbers[float32](nil))
 }

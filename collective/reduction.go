@@ -2,7 +2,6 @@ package collective
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
 )
 
@@ -70,13 +69,11 @@ func (r *Reduction) agree() error {
 	if err != nil {
 		return err
 	}
-	for rank, theirs := range all {
-		for i, value := range mine {
-			if len(theirs) < (i+1)*8 {
-				break
-			}
-			if other := int64(binary.NativeEndian.Uint64(theirs[i*8:])); other != value {
-				return r.group.error(summing, rank, fmt.Errorf("the processes differ: %s: %d here, %d there", names[i], value, other))
+	for rank, block := range all {
+		theirs := Numbers[int64](block)
+		for i := range min(len(mine), len(theirs)) { // the number of parameters comes first
+			if theirs[i] != mine[i] {
+				return r.group.error(summing, rank, fmt.Errorf("the processes differ: %s: %d here, %d there", names[i], mine[i], theirs[i]))
 			}
 		}
 	}
@@ -161,7 +158,7 @@ func (r *Reduction) collapse() {
 }
 
 // Finish makes the sum of all places of all processes, which all of them get: one slice per part, nil where no place had anything. It is valid until the
-// next call of Add. The next step can then begin.
+// next call of Add or Finish. The next step can then begin.
 func (r *Reduction) Finish() ([][]float32, error) {
 	r.reclaim()
 	r.skip(r.places.end)

@@ -87,10 +87,22 @@ func waitAll(transfers []*Transfer) error {
 	return nil
 }
 
+// Number is what blocks are made of.
+type Number interface {
+	float32 | float64 | uint16 | int64
+}
+
 // Bytes returns the memory of a block of numbers, for transfers.
-func Bytes[T float32 | float64 | uint16 | int64](block []T) []byte {
+func Bytes[T Number](block []T) []byte {
 	if len(block) == 0 {
 		return nil
 	}
 	return unsafe.Slice((*byte)(unsafe.Pointer(&block[0])), len(block)*int(unsafe.Sizeof(block[0])))
+}
+
+// Numbers returns a copy of the numbers whose memory was sent.
+func Numbers[T Number](block []byte) []T {
+	numbers := make([]T, len(block)/int(unsafe.Sizeof(*new(T))))
+	copy(Bytes(numbers), block)
+	return numbers
 }
