@@ -1,6 +1,9 @@
 package train
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // stepsPerEpoch returns the number of optimiser steps per epoch.
 func (l *Loop[B]) stepsPerEpoch() int {
@@ -81,6 +84,15 @@ func (l *Loop[B]) lengthen() error {
 	}
 	s.Config = l.Config
 	return nil
+}
+
+// timeLeft returns the time that a run with a budget has left, 0 for other runs.
+func (l *Loop[B]) timeLeft() time.Duration {
+	p := l.state.Pace
+	if p == nil || p.Total == 0 {
+		return 0
+	}
+	return time.Duration(max(0, p.Budget-p.Spent) * float64(time.Second))
 }
 
 // spend updates the time that a run with a budget has taken.

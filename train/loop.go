@@ -214,7 +214,7 @@ func (l *Loop[B]) report(lr float64) error {
 	l.state.Mean.Steps++
 	row := Row{Step: l.state.Step, Epoch: l.state.Epoch + 1, LR: lr, Losses: l.state.Mean.losses()}
 	row.ImagesPerSecond, row.DataWait = l.mean.rates()
-	l.Progress.step(row, l.totalSteps(), l.epochs())
+	l.Progress.step(row, l.totalSteps(), l.epochs(), l.timeLeft())
 	if l.state.Step%l.Config.LogSteps != 0 && l.state.Step != l.totalSteps() {
 		return nil
 	}

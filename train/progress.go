@@ -45,13 +45,18 @@ func (p *Progress) Note(text string) {
 	fmt.Fprintln(p.to, text)
 }
 
-func (p *Progress) step(r Row, total, epochs int) {
+// step shows a step. left is the time that is left, 0 if it is to be estimated.
+func (p *Progress) step(r Row, total, epochs int, left time.Duration) {
 	if p == nil {
 		return
 	}
 	now := time.Now()
+	remaining := p.left(now, r.Step, total)
+	if left > 0 {
+		remaining = fmt.Sprintf("  %s left", left.Round(time.Second))
+	}
 	text := fmt.Sprintf("epoch %d/%d  loss %.4f%s  lr %.3g  %.1f img/s  data wait %.0f%%%s",
-		r.Epoch, epochs, r.Total(), parts(r.Losses), r.LR, r.ImagesPerSecond, 100*r.DataWait, p.left(now, r.Step, total))
+		r.Epoch, epochs, r.Total(), parts(r.Losses), r.LR, r.ImagesPerSecond, 100*r.DataWait, remaining)
 	if p.terminal {
 		p.draw(text, r.Step, total)
 		return

@@ -15,7 +15,7 @@ func TestProgressOffTerminal(t *testing.T) {
 	require.NoError(t, err)
 	p := NewProgress(f, time.Hour)
 	for step := 1; step <= 3; step++ {
-		p.step(Row{Step: step, Epoch: 1, LR: 0.01, Losses: []Metric{{"a", 1}, {"b", 0.5}}, ImagesPerSecond: 2}, 3, 1)
+		p.step(Row{Step: step, Epoch: 1, LR: 0.01, Losses: []Metric{{"a", 1}, {"b", 0.5}}, ImagesPerSecond: 2}, 3, 1, 0)
 	}
 	p.evaluated(EvalRow{Epoch: 1, Metrics: []Metric{{"AP", 0.25}, {"AP/cell", 0.5}}, Best: true})
 	p.finish()
@@ -28,7 +28,7 @@ func TestProgressOffTerminal(t *testing.T) {
 	require.True(t, strings.HasSuffix(lines[1], "left"), lines[1])
 	require.Equal(t, "epoch 1 evaluated: AP 0.25  (best so far)", lines[2])
 	var silent *Progress
-	silent.step(Row{}, 1, 1)
+	silent.step(Row{}, 1, 1, 0)
 	silent.evaluated(EvalRow{})
 	silent.finish()
 }

@@ -72,7 +72,10 @@ func (o *trainOptions) base(given []string) (c detector.Config, from string, err
 		return c, "", err
 	case complete:
 		return detector.Default(), "the configuration " + o.settings.config, nil
-	case o.run.init != "":
+	case o.run.init == "" && !slices.Contains(given, "backbone.name"):
+		o.run.init = shippedStart(modelFolders())
+	}
+	if o.run.starts() {
 		return o.baseOf(o.run.init)
 	}
 	if !slices.Contains(given, "backbone.name") {
@@ -132,7 +135,7 @@ func presetFor(network backbone.Config) string {
 
 // limits are the memory and the time that a training may take.
 func (o *trainOptions) limits(ctx context.Context, data opened, dev engine.Device, budget time.Duration) recipe.Limits {
-	l := recipe.Limits{BFloat16: errors.New("not asked"), Budget: budget, Validation: len(data.val.Images), Pretrained: o.run.init != ""}
+	l := recipe.Limits{BFloat16: errors.New("not asked"), Budget: budget, Validation: len(data.val.Images)}
 	if o.device.name != "ref" {
 		l.BFloat16 = dev.Capabilities().BFloat16
 	}

@@ -27,7 +27,7 @@ func (o *runFolder) flags(c *cobra.Command) {
 func (o *runFolder) optional(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.out, "out", "", "folder of the run")
-	f.StringVar(&o.init, "init", "", "checkpoint to initialise from; parameters are matched by name and shape")
+	f.StringVar(&o.init, "init", "", "checkpoint to initialise from; parameters are matched by name and shape; none: random parameters")
 	f.BoolVar(&o.resume, "resume", false, "continue the run in --out")
 }
 
@@ -86,7 +86,7 @@ type startingModel interface {
 // parameters needs --init for them.
 func (o *runFolder) begin(w io.Writer, b train.Begun, model startingModel, config string) (*train.Lock, error) {
 	var taken []string
-	if o.init != "" && b.Saved == nil {
+	if o.starts() && b.Saved == nil {
 		report, err := model.Init(o.init)
 		if err != nil {
 			return nil, err
@@ -124,6 +124,12 @@ func (o *runFolder) begin(w io.Writer, b train.Begun, model startingModel, confi
 	}
 	return lock, nil
 }
+
+// starts reports whether a new run begins with the parameters of a file.
+func (o *runFolder) starts() bool { return o.init != "" && o.init != noInit }
+
+// noInit is the value of --init for random parameters.
+const noInit = "none"
 
 // requireFlags marks flags as required.
 func requireFlags(c *cobra.Command, flags ...string) {

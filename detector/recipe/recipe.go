@@ -38,8 +38,6 @@ type Limits struct {
 	Measure func(detector.Config) (time.Duration, error)
 	// Validation is the number of images of an evaluation.
 	Validation int
-	// Pretrained says that the training begins with the parameters of a detector or a backbone.
-	Pretrained bool
 }
 
 // Derive returns the recipe for the data. base is a complete configuration, with the
