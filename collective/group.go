@@ -2,6 +2,7 @@ package collective
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -129,8 +130,11 @@ func (g *Group) Do(f func() error) error { return g.transport.do(f) }
 
 // Abort ends all processes of the group: with an exit status where they are processes, and with an error of their next or present wait
 // where they are goroutines. The reason is printed once or is part of that error. Under MPI, Abort does not return.
-func (g *Group) Abort(code int, reason string) {
-	g.transport.abort(max(code, 1), fmt.Errorf("rank %d of %d on %s: %s", g.rank, g.size, g.host, reason))
+func (g *Group) Abort(code int, reason error) {
+	if own := (*Error)(nil); !errors.As(reason, &own) { // which says already where
+		reason = fmt.Errorf("rank %d of %d on %s: %w", g.rank, g.size, g.host, reason)
+	}
+	g.transport.abort(max(code, 1), reason)
 }
 
 // Close waits for all processes and ends the group. After an error of the group it waits for none; the process should then exit with a status

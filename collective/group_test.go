@@ -191,8 +191,8 @@ func TestAbortEndsWaits(t *testing.T) {
 		errs := together(4, Options{}, func(g *Group) error {
 			if g.Rank() == 3 {
 				time.Sleep(time.Second)
-				g.Abort(1, "the disk is full")
-				g.Abort(1, "again")
+				g.Abort(1, errors.New("the disk is full"))
+				g.Abort(1, errors.New("again"))
 				return nil
 			}
 			return g.Barrier()

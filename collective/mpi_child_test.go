@@ -78,7 +78,7 @@ func abortWhileOthersWait(g *Group, _ string) error {
 	if g.Rank() == g.Size()-1 {
 		go func() {
 			time.Sleep(200 * time.Millisecond)
-			g.Abort(9, "the disk is full")
+			g.Abort(9, errors.New("the disk is full"))
 		}()
 		return g.Receive(0, make([]byte, 1)).Wait()
 	}
@@ -101,7 +101,7 @@ func endless(g *Group, s syscall.Signal) error {
 			return err
 		}
 		if _, err := r.Finish(); err != nil {
-			g.Abort(17, err.Error())
+			g.Abort(17, err)
 			return err
 		}
 	}

@@ -21,7 +21,8 @@ func (x exchange) own(nodes []known) ([]float32, error) {
 		o.slices = append(o.slices, s)
 		count = max(count, x.segments(s))
 	}
-	depth := x.options.depth
+	// Of each node a segment is on its way, so fewer segments keep a link busy, and memory for them is bounded.
+	depth := max(2, 2*x.options.depth/len(nodes))
 	o.collected, o.settling = make([]collected, depth), make([][]letter, depth)
 	for i := range count + 2*depth {
 		if done := i - 2*depth; done >= 0 && done < count {
@@ -126,7 +127,7 @@ func (o *owners) collect(i int) collected {
 // add sums a segment of this process's slice, sends it to all, and begins to receive the other slices' sums. Those come to where the own
 // numbers were, so these have to be sent by then.
 func (o *owners) add(i int) error {
-	c := o.collected[i%o.options.depth]
+	c := o.collected[i%len(o.collected)]
 	if err := o.finishAll(c.received); err != nil {
 		return err
 	}
@@ -151,7 +152,7 @@ func (o *owners) add(i int) error {
 			letters = append(letters, o.receive(peer, o.tag+tags, o.result[theirs.first:theirs.end]))
 		}
 	}
-	o.settling[i%o.options.depth] = letters
+	o.settling[i%len(o.settling)] = letters
 	return nil
 }
 

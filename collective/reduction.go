@@ -15,7 +15,7 @@ type ReductionOptions struct {
 	Wire Wire
 
 	segment int // numbers that travel at once, 1 MB unless a test sets it
-	depth   int // segments on their way, 6 unless a test sets it
+	depth   int // segments on their way, 16 unless a test sets it
 }
 
 // Reduction sums the gradients of one step after the other, over the micro-batches of all processes, along the tree.
@@ -24,6 +24,9 @@ type ReductionOptions struct {
 //		r.Add(place, gradients)
 //	}
 //	sum, err := r.Finish()
+//
+// Gradients that are ready early can have a Reduction of their own, whose Finish runs while others are still computed. All processes must finish
+// them in the same order, and call nothing else of the group meanwhile.
 type Reduction struct {
 	group   *Group
 	options ReductionOptions
@@ -45,7 +48,7 @@ type node struct {
 
 // NewReduction prepares sums. All processes must give the same options; it is an error if they do not.
 func NewReduction(g *Group, o ReductionOptions) (*Reduction, error) {
-	o.segment, o.depth = cmp.Or(o.segment, 1<<18), cmp.Or(o.depth, 6)
+	o.segment, o.depth = cmp.Or(o.segment, 1<<18), cmp.Or(o.depth, 16)
 	r := &Reduction{group: g, options: o, parts: newParts(o.Parts), places: placesOf(g.Rank(), g.Size(), o.Places)}
 	r.pool = segments{numbers: o.segment}
 	r.next = r.places.first

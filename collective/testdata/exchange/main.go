@@ -46,7 +46,7 @@ func main() {
 		*places = g.Size()
 	}
 	if err := compare(g, *numbers, *rounds, *places); err != nil {
-		g.Abort(1, err.Error())
+		g.Abort(1, err)
 	}
 	if err := g.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
