@@ -96,7 +96,7 @@ func TestDeviceClassifies(t *testing.T) {
 		for _, device := range []string{"cpu", "cuda"} {
 			out := filepath.Join(t.TempDir(), device)
 			args := append([]string{"classify", "train", "--data", data, "--out", out, "--device", device}, tinyBackbone...)
-			status, _, stderr := scalenet(append(args, "--set", "train.epochs=2", "--set", "train.log_steps=1",
+			status, _, stderr := scalenet(replaced(args, "--set", "train.epochs=2", "--set", "train.log_steps=1",
 				"--set", "augment.lighting=0.5", "--set", "augment.brightness=0.4")...)
 			require.Zero(t, status, stderr)
 			log, err := os.ReadFile(filepath.Join(out, "log.jsonl"))

@@ -57,7 +57,7 @@ static void check_sort() {
 }
 
 static void check_suppress() {
-	const float limits[] = {1000, 1000, 0, 0.5, 400, 0, 1000, 1000, 0, 0.3, 50, 0};
+	const float limits[] = {1000, 1000, 0, 0.5, 400, 0, 1, 1000, 1000, 0, 0.3, 50, 0, 1};
 	std::vector<float> boxes(4 * lists * n), area(lists * n);
 	std::vector<u32> ranks(lists * n), kept(lists);
 	auto below = [](int end) { return (float)(randomness() % end); };
@@ -71,10 +71,10 @@ static void check_suppress() {
 	run(lists, [&] { suppress(boxes.data(), area.data(), ranks.data(), kept.data(), limits, n, 1, 400, 0); });
 	for (u32 l = 0; l < lists; l++) {
 		auto overlaps = [&](u32 a, u32 b) {
-			return overlap(box_at(&all[4 * (l * n + a)]), areas[l * n + a], box_at(&all[4 * (l * n + b)]), areas[l * n + b], 0, limits[6 * l + NMS_IOU]);
+			return overlap(box_at(&all[4 * (l * n + a)]), areas[l * n + a], box_at(&all[4 * (l * n + b)]), areas[l * n + b], 0, limits[LIMITS * l + NMS_IOU]);
 		};
 		std::vector<u32> right;
-		for (u32 i = 0; i < n && right.size() < limits[6 * l + MOST]; i++)
+		for (u32 i = 0; i < n && right.size() < limits[LIMITS * l + MOST]; i++)
 			if (areas[l * n + i] >= 0 && std::none_of(right.begin(), right.end(), [&](u32 k) { return overlaps(k, i); })) right.push_back(i);
 		want(kept[l] == right.size() && std::equal(right.begin(), right.end(), ranks.begin() + l * n), "what is suppressed");
 	}
