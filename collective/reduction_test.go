@@ -213,19 +213,3 @@ func TestReductionRefuses(t *testing.T) {
 	assert.ErrorContains(t, errs[0], "the processes differ: numbers in parameter 1: 5 here, 6 there")
 	assert.ErrorContains(t, errs[1], "numbers in parameter 1: 6 here, 5 there")
 }
-
-func TestRoundingIsThatOfPackageHalf(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 6))
-	x := make([]float32, 100003)
-	for i := range x {
-		x[i] = math.Float32frombits(r.Uint32())
-	}
-	got, halves, back := make([]float32, len(x)), make([]uint16, len(x)), make([]float32, len(x))
-	BFloat16.take(got, x)
-	pack(halves, got)
-	unpack(back, halves)
-	for i, v := range x {
-		require.Equal(t, half.ToBFloat16(v), halves[i], "%x", math.Float32bits(v))
-		require.Equal(t, math.Float32bits(got[i]), math.Float32bits(back[i]))
-	}
-}
