@@ -148,6 +148,9 @@ func (d *trainData) whole(ctx context.Context, w io.Writer) (o opened, err error
 	if all, err = d.readable(ctx, w, all); err != nil {
 		return o, err
 	}
+	if slices.Contains(splits, "test") {
+		fmt.Fprintf(w, "%s: its part test is kept aside\n", all.Path)
+	}
 	return d.divide(ctx, w, all)
 }
 
