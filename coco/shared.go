@@ -68,25 +68,34 @@ func realPath(path string) (string, bool) {
 	return path, err == nil
 }
 
-// mostShared is the number of images that CheckApart names.
-const mostShared = 3
+// SharedError is the error of images that two data sets have in common.
+type SharedError struct {
+	First, Second *Dataset
+	Images        []SharedImage
+}
 
-// CheckApart returns an error if a and b have images in common: their number, and the paths of the first.
-func CheckApart(ctx context.Context, a, b *Dataset) error {
-	shared, err := SharedImages(ctx, a, b)
-	if err != nil || len(shared) == 0 {
-		return err
-	}
+// Error names the number of images and the paths of the first three.
+func (e *SharedError) Error() string {
+	const most = 3
 	text := ""
-	for _, s := range shared[:min(len(shared), mostShared)] {
-		first, second := a.ImagePath(s.First), b.ImagePath(s.Second)
+	for _, s := range e.Images[:min(len(e.Images), most)] {
+		first, second := e.First.ImagePath(s.First), e.Second.ImagePath(s.Second)
 		text += fmt.Sprintf("; %.300s", second)
 		if first != second {
 			text += fmt.Sprintf(" is %.300s", first)
 		}
 	}
-	if more := len(shared) - mostShared; more > 0 {
+	if more := len(e.Images) - most; more > 0 {
 		text += fmt.Sprintf("; and %d more", more)
 	}
-	return fmt.Errorf("%s and %s: %d of the %d images of the latter are also in the former%s", a.Path, b.Path, len(shared), len(b.Images), text)
+	return fmt.Sprintf("%s and %s: %d of the %d images of the latter are also in the former%s", e.First.Path, e.Second.Path, len(e.Images), len(e.Second.Images), text)
+}
+
+// CheckApart returns a [*SharedError] if a and b have images in common.
+func CheckApart(ctx context.Context, a, b *Dataset) error {
+	shared, err := SharedImages(ctx, a, b)
+	if err != nil || len(shared) == 0 {
+		return err
+	}
+	return &SharedError{a, b, shared}
 }

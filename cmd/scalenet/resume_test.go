@@ -210,13 +210,13 @@ func TestTrainAndValidationApart(t *testing.T) {
 	base := append(append([]string{}, args[:1]...), args[10:]...)
 	for _, val := range []string{voc, voc + "/", link} {
 		status, _, stderr := scalenet(append(base, "--train", voc, "--val", val)...)
-		requireError(t, status, stderr, "4 of the 4 validation images are training images, too")
+		requireError(t, status, stderr, "4 of the 4 images of the latter are also in the former")
 		require.NoDirExists(t, args[len(args)-3])
 	}
 	other := filepath.Join(t.TempDir(), "other")
 	require.NoError(t, os.CopyFS(other, os.DirFS(voc)))
 	status, _, stderr = scalenet(append(base, "--train", voc, "--val", other)...)
-	requireError(t, status, stderr, "4 of the 4 validation images are training images, too")
+	requireError(t, status, stderr, "4 of the 4 images of the latter are also in the former")
 	status, _, stderr = scalenet(append(base, "--train", voc, "--val", other, "--allow-shared-images", "--epochs", "1")...)
 	require.Zero(t, status, stderr)
 	require.Contains(t, stderr, "4 of the 4 validation images are training images", "links to the same files")

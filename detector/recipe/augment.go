@@ -1,7 +1,6 @@
 package recipe
 
-// augmentation sets the augmentations that helped on small sets of photographs; see
-// docs/training.md for the measurements.
+// augmentation turns on what does no harm to photographs of any kind. Flips upside down, rotation and mosaics are left to the user.
 func (r *Recipe) augmentation() {
 	in := &r.Config.Input
 	set(r, "input.flip_horizontal", &in.FlipHorizontal, true, "mirrored objects are objects; false if left and right differ, as in text")
