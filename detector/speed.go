@@ -7,7 +7,6 @@ import (
 
 	"scalenet/coco"
 	"scalenet/engine"
-	"scalenet/train"
 )
 
 const (
@@ -28,7 +27,7 @@ func MeasureTraining(ctx context.Context, c Config, data *coco.Dataset, dev engi
 		return 0, err
 	}
 	defer loader.Close()
-	trainer, err := NewTrainer(m, dev, nil, train.NewRand(c.Train.Seed).Rand)
+	trainer, err := NewTrainer(m, dev, nil, nil)
 	if err != nil {
 		return 0, err
 	}

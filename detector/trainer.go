@@ -8,6 +8,7 @@ import (
 	"scalenet/coco"
 	"scalenet/engine"
 	"scalenet/imaging"
+	"scalenet/prefetch"
 	"scalenet/train"
 )
 
@@ -30,7 +31,8 @@ type Trainer struct {
 
 var _ train.Model[*coco.Batch] = (*Trainer)(nil)
 
-// NewTrainer returns a trainer of m on dev. Anchors and RoIs are sampled with random. val is the validation dataset of Evaluate and must have the
+// NewTrainer returns a trainer of m on dev. Anchors and RoIs are sampled with random numbers that depend only on the seed of the configuration and on
+// the place of the batch: its epoch and its number. If random is not nil, they are sampled with random. val is the validation dataset of Evaluate and must have the
 // model's classes.
 func NewTrainer(m *Model, dev engine.Device, val *coco.Dataset, random *rand.Rand) (*Trainer, error) {
 	t := &Trainer{model: m, dev: dev, store: engine.NewStore(dev, m.Params), val: val, random: random}
@@ -82,13 +84,22 @@ func (t *Trainer) Backward(ctx context.Context, b *coco.Batch, scale float32) (t
 	if err := p.forward(ctx, t.model, in, examples); err != nil {
 		return train.Gradients{}, err
 	}
-	if err := p.fill(t.model, p.sample(t.model, examples, t.random)); err != nil {
+	if err := p.fill(t.model, p.sample(t.model, examples, t.draws(b))); err != nil {
 		return train.Gradients{}, err
 	}
 	if err := p.backward(ctx, scale); err != nil {
 		return train.Gradients{}, err
 	}
 	return t.outcome(p)
+}
+
+// draws returns the random numbers for a batch.
+func (t *Trainer) draws(b *coco.Batch) *rand.Rand {
+	if t.random != nil {
+		return t.random
+	}
+	const sampling = 1 << 63 // not the numbers with which the batch was augmented
+	return prefetch.Rand(t.model.Config.Train.Seed^sampling, b.Epoch, b.Step)
 }
 
 // outcome reads the losses and returns them with the gradients, in the order of t.params.

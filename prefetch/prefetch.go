@@ -17,6 +17,7 @@ import (
 type Loader[B any] struct {
 	batches, workers, ahead int
 	plan                    func(epoch int) func(batch int) (B, error)
+	takes                   func(batch int) bool // nil: all
 
 	epoch, batch int // of the batch that Next returns next
 	stream       *stream[B]
@@ -37,6 +38,20 @@ func (l *Loader[B]) Batches() int { return l.batches }
 // Waited returns the time that calls of Next have spent waiting for data.
 func (l *Loader[B]) Waited() time.Duration { return l.waited }
 
+// Take limits Next to the batches of each epoch for which takes is true. Others are not made. Call it before Next or Seek.
+func (l *Loader[B]) Take(takes func(batch int) bool) {
+	l.Close()
+	l.takes = takes
+}
+
+// following returns the first batch from the given one that Next returns; the number of batches if there is none.
+func (l *Loader[B]) following(batch int) int {
+	for batch < l.batches && l.takes != nil && !l.takes(batch) {
+		batch++
+	}
+	return batch
+}
+
 // Seek makes Next begin with a batch of an epoch, both counted from 0.
 func (l *Loader[B]) Seek(epoch, batch int) error {
 	if epoch < 0 || batch < 0 || batch > l.batches {
@@ -56,7 +71,7 @@ func (l *Loader[B]) Next(ctx context.Context) (none B, err error) {
 	if l.failed != nil {
 		return none, l.failed
 	}
-	if l.batch == l.batches {
+	if l.batch = l.following(l.batch); l.batch == l.batches {
 		return none, io.EOF
 	}
 	if l.stream == nil {
@@ -124,7 +139,7 @@ func (l *Loader[B]) start() *stream[B] {
 	workers := make(chan struct{}, l.workers)
 	s.wg.Go(func() {
 		build := l.plan(epoch)
-		for batch := first; batch < l.batches; batch++ {
+		for batch := l.following(first); batch < l.batches; batch = l.following(batch + 1) {
 			result := make(chan made[B], 1)
 			select {
 			case s.queue <- result:

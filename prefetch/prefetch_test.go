@@ -111,3 +111,34 @@ func TestRand(t *testing.T) {
 	}
 	require.Len(t, seen, 6)
 }
+
+// With Take, Next returns only the batches taken, wherever it begins.
+func TestTake(t *testing.T) {
+	made := make(chan int, 100)
+	l := New(10, 2, 3, func(epoch int) func(int) (int, error) {
+		return func(batch int) (int, error) {
+			made <- batch
+			return 100*epoch + batch, nil
+		}
+	})
+	defer l.Close()
+	l.Take(func(batch int) bool { return batch%4 == 1 || batch == 2 })
+	for _, c := range []struct {
+		epoch, batch int
+		want         []int
+	}{{0, 0, []int{1, 2, 5, 9}}, {3, 2, []int{302, 305, 309}}, {1, 6, []int{109}}, {1, 10, nil}} {
+		require.NoError(t, l.Seek(c.epoch, c.batch))
+		var got []int
+		for b, err := range l.Rest(t.Context()) {
+			require.NoError(t, err)
+			got = append(got, b)
+		}
+		require.Equal(t, c.want, got)
+	}
+	l.Close()
+	close(made)
+	for batch := range made {
+		require.True(t, batch%4 == 1 || batch == 2, "%d was made", batch)
+	}
+	require.Equal(t, 10, l.Batches())
+}

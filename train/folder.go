@@ -117,6 +117,8 @@ type Begun struct {
 	Saved map[string]string
 	// Step is the number of steps of the saved state.
 	Step int
+	// Random says that the saved state has that of a Rand, which the run goes on with.
+	Random bool
 	// Config is the text of config.yaml, "" if the file does not exist.
 	Config string
 	// Started says that a run was started, even if it has not saved anything.
@@ -161,6 +163,6 @@ func ReadBegun(dir string) (Begun, error) {
 	if err != nil {
 		return b, fmt.Errorf("%s: %w", path, err)
 	}
-	b.Saved, b.Step, b.Started = r.Metadata(), s.Step, true
+	b.Saved, b.Step, b.Started, b.Random = r.Metadata(), s.Step, true, len(s.Rand) > 0
 	return b, nil
 }

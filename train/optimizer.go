@@ -18,8 +18,8 @@ type Optimizer struct {
 	rule    updateRule
 	clip    float64
 	trained []trained
-	sums    bool // gradients are summed over several batches
-	batches int  // since the last step
+	sum     *gradientSum // of several batches; nil if a step is one batch
+	batches int          // since the last step
 	scale   float64
 }
 
@@ -30,7 +30,7 @@ type trained struct {
 	lrScale, decay float64
 	steps          int             // that updated the parameter
 	state          []engine.Memory // the arrays of the rule
-	sum            engine.Memory   // of gradients; nil if a step is one batch
+	sum            subtrees        // of gradients; empty if a step is one batch
 	// grad is the gradient for the next step, before division by the number of
 	// batches; nil if no batch had a gradient.
 	grad engine.Memory
@@ -39,7 +39,10 @@ type trained struct {
 // NewOptimizer returns an optimiser for the learned parameters that no group
 // freezes. The configuration must be valid. Close frees its memory.
 func NewOptimizer(device Device, params []Param, c Config) (*Optimizer, error) {
-	o := &Optimizer{device: device, rule: c.updateRule(), clip: c.ClipNorm, sums: c.Accumulate > 1, scale: 1}
+	o := &Optimizer{device: device, rule: c.updateRule(), clip: c.ClipNorm, scale: 1}
+	if c.Accumulate > 1 {
+		o.sum = &gradientSum{device: device, slots: sumSlots(c.Accumulate)}
+	}
 	for i, p := range params {
 		lrScale, decay, frozen := c.group(p.Name)
 		if frozen || !p.Trainable {
@@ -66,12 +69,18 @@ func (o *Optimizer) alloc(t *trained) error {
 		}
 		t.state = append(t.state, m)
 	}
-	if !o.sums {
+	if o.sum == nil {
 		return nil
 	}
-	var err error
-	t.sum, err = o.device.Alloc(4 * t.Len)
-	return err
+	t.sum.present = make([]bool, o.sum.slots)
+	for range o.sum.slots {
+		m, err := o.device.Alloc(4 * t.Len)
+		if err != nil {
+			return err
+		}
+		t.sum.memory = append(t.sum.memory, m)
+	}
+	return nil
 }
 
 // Close frees the device memory.
@@ -80,8 +89,8 @@ func (o *Optimizer) Close() {
 		for _, m := range t.state {
 			o.device.Free(m)
 		}
-		if t.sum != nil {
-			o.device.Free(t.sum)
+		for _, m := range t.sum.memory {
+			o.device.Free(m)
 		}
 	}
 	o.trained = nil
@@ -95,31 +104,39 @@ func (o *Optimizer) Scaled(factor float64) { o.scale = factor }
 // reads their memory, which must be valid until then.
 func (o *Optimizer) Accumulate(grads []engine.Memory) error {
 	o.batches++
+	if o.sum != nil {
+		return o.sum.add(o.trained, grads)
+	}
 	for i := range o.trained {
 		t := &o.trained[i]
-		grad := grads[t.index]
-		switch {
-		case grad == nil:
-			continue
-		case !o.sums:
+		if grad := grads[t.index]; grad != nil {
 			t.grad = grad
-			continue
 		}
-		keep := float32(1)
-		if t.grad == nil { // what is in sum belongs to an earlier step
-			keep = 0
-		}
-		if err := o.device.Blend(t.sum, grad, t.Len, 1, keep); err != nil {
-			return fmt.Errorf("gradient of %q: %w", t.Name, err)
-		}
-		t.grad = t.sum
 	}
 	return nil
+}
+
+// sequential sets the order in which the gradients of several batches are added.
+func (o *Optimizer) sequential(on bool) {
+	if o.sum != nil {
+		o.sum.sequential = on
+	}
+}
+
+// summed sets the gradients of the step to the sums over its batches.
+func (o *Optimizer) summed() error {
+	if o.sum == nil {
+		return nil
+	}
+	return o.sum.finish(o.trained)
 }
 
 // GradNorm returns the Euclidean norm of all gradients together, averaged over the
 // accumulated batches.
 func (o *Optimizer) GradNorm() (float64, error) {
+	if err := o.summed(); err != nil {
+		return 0, err
+	}
 	var sum float64
 	for _, t := range o.trained {
 		if t.grad == nil {
@@ -139,6 +156,9 @@ func (o *Optimizer) GradNorm() (float64, error) {
 func (o *Optimizer) Step(lr float64) error {
 	if o.batches == 0 {
 		return fmt.Errorf("optimiser step without a batch")
+	}
+	if err := o.summed(); err != nil {
+		return err
 	}
 	scale := 1 / float64(o.batches) / o.scale
 	if o.clip > 0 {
@@ -172,6 +192,9 @@ func (o *Optimizer) Step(lr float64) error {
 func (o *Optimizer) Skip() {
 	for i := range o.trained {
 		o.trained[i].grad = nil
+	}
+	if o.sum != nil {
+		o.sum.drop()
 	}
 	o.batches = 0
 }

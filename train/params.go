@@ -64,7 +64,7 @@ func ParamsBytes(params *nn.Params, c Config) (bytes int) {
 		arrays++
 	}
 	if c.Accumulate > 1 {
-		arrays++
+		arrays += sumSlots(c.Accumulate)
 	}
 	if c.EMADecay > 0 {
 		arrays++

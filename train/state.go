@@ -52,9 +52,13 @@ type state struct {
 	Data map[string]string `json:"data,omitempty"`
 }
 
-// stateVersion 1, which is still read, had only SGD, with momentum buffers under
-// velocityPrefix.
-const stateVersion = 2
+// stateVersion is that of new runs. A run whose state has version 2 goes on as it was
+// begun: it adds gradients in sequence, and its model draws from the run's Rand. Version 1 had only SGD, with
+// momentum buffers under velocityPrefix, and goes on as version 2.
+const (
+	stateVersion      = 3
+	sequentialVersion = 2
+)
 
 // The prefixes of tensors in state.safetensors: of the model, the optimiser state
 // and the averages.
@@ -222,7 +226,8 @@ func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 			return err
 		}
 	}
-	s.Version = stateVersion
+	s.Version = max(s.Version, sequentialVersion)
+	l.optimizer.sequential(s.Version <= sequentialVersion)
 	l.state = s
 	if err := l.lengthen(); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -147,8 +148,13 @@ func (o *trainOptions) start(ctx context.Context, errs io.Writer, began time.Tim
 	if err := o.fits(model, dev, loader); err != nil {
 		return err
 	}
-	random := train.NewRand(model.Config.Train.Seed)
-	trainer, err := detector.NewTrainer(model, dev, data.val, random.Rand)
+	var random *train.Rand
+	var draws *rand.Rand
+	if begun.Random { // a run of an earlier version of the program
+		random = train.NewRand(model.Config.Train.Seed)
+		draws = random.Rand
+	}
+	trainer, err := detector.NewTrainer(model, dev, data.val, draws)
 	if err != nil {
 		return err
 	}
