@@ -145,6 +145,9 @@ func trainingStep[B any](dev engine.Device, t trainer[B], c train.Config, batch 
 		if err != nil {
 			return err
 		}
+		if err := t.UpdateRunning(grads.Moments); err != nil {
+			return err
+		}
 		if err := optimizer.Accumulate(grads.Grads); err != nil {
 			return err
 		}

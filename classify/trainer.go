@@ -46,7 +46,7 @@ func (t *Trainer) Backward(ctx context.Context, b *Batch, scale float32) (g trai
 	if err != nil {
 		return g, err
 	}
-	if err := t.store.UpdateRunning(t.step.plan); err != nil {
+	if g.Moments, err = t.step.plan.Moments(); err != nil {
 		return g, err
 	}
 	g.Losses = []train.Metric{{Name: "cross_entropy", Value: float64(loss)}}
@@ -56,6 +56,9 @@ func (t *Trainer) Backward(ctx context.Context, b *Batch, scale float32) (g trai
 	}
 	return g, nil
 }
+
+// UpdateRunning implements train.Model.
+func (t *Trainer) UpdateRunning(batch []engine.Moments) error { return t.store.UpdateRunning(batch) }
 
 // Evaluate implements train.Model: top-1 and top-5 accuracy.
 func (t *Trainer) Evaluate(ctx context.Context) ([]train.Metric, error) {

@@ -93,6 +93,7 @@ func learn(t *testing.T, m *Model, dev engine.Device, b *coco.Batch, steps int) 
 		if i == 0 {
 			begin = end
 		}
+		require.NoError(t, trainer.UpdateRunning(g.Moments))
 		require.NoError(t, optimizer.Accumulate(g.Grads))
 		require.NoError(t, optimizer.Step(m.Config.Train.LR))
 	}

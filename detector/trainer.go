@@ -105,9 +105,11 @@ func (t *Trainer) draws(b *coco.Batch) *rand.Rand {
 // outcome reads the losses and returns them with the gradients, in the order of t.params.
 func (t *Trainer) outcome(p *training) (g train.Gradients, err error) {
 	for _, plan := range []*engine.Plan{p.first, p.second} {
-		if err := t.store.UpdateRunning(plan); err != nil {
+		moments, err := plan.Moments()
+		if err != nil {
 			return g, err
 		}
+		g.Moments = append(g.Moments, moments...)
 	}
 	if g.Losses, err = p.losses(); err != nil {
 		return g, err
@@ -118,6 +120,9 @@ func (t *Trainer) outcome(p *training) (g train.Gradients, err error) {
 	}
 	return g, nil
 }
+
+// UpdateRunning implements train.Model.
+func (t *Trainer) UpdateRunning(batch []engine.Moments) error { return t.store.UpdateRunning(batch) }
 
 // plan returns the plans for batches of a size with at least the given byte capacity for decoded images, and compiles them if necessary. If
 // trainingPlans are compiled already, the least recently used one is closed.

@@ -85,7 +85,7 @@ func TestLower(t *testing.T) {
 		"what boxes are chosen by is float32": {0, func(g *nn.Graph, x *nn.Node) []*nn.Node {
 			y := conv(g, x, "c")
 			op := nn.Proposals{PerCell: 4, Rows: 9}
-			return nodes{nn.Apply(op, conv(g, y, "score"), g.Conv(y, "deltas", 16, 3, conv3x3), g.Input("anchors", 256, 4), g.Input("limits", 1, 6))}
+			return nodes{nn.Apply(op, conv(g, y, "score"), g.Conv(y, "deltas", 16, 3, conv3x3), g.Input("anchors", 256, 4), g.Input("limits", 1, nn.Limits))}
 		}, "Cast f32>bf16; Conv2D bf16,f32>bf16; Conv2D bf16,f32>f32; Conv2D bf16,f32>f32; Proposals f32,f32,f32,f32>f32"},
 		"gradients of features are features, those of weights and of their slices float32": {0, func(g *nn.Graph, x *nn.Node) []*nn.Node {
 			w := g.Param("w", nn.Weight, nn.HeFanOut, 4, 8, 1, 1)

@@ -104,25 +104,43 @@ func (s *Store) Close() {
 	clear(s.vars)
 }
 
-// UpdateRunning moves the running statistics of a training plan's BatchNorms
-// towards the moments of the batch just run, as PyTorch does: with momentum
-// nn.NormMomentum, the variance unbiased.
-func (s *Store) UpdateRunning(plan *Plan) error {
-	for _, m := range plan.graph.Moments() {
-		if _, ok := plan.Tensor(m.Node); !ok {
+// Moments are the mean and the unbiased variance of the channels of a BatchNorm in a
+// batch, and the running statistics that they move.
+type Moments struct {
+	RunningMean, RunningVariance *nn.Param
+	Values                       []float32 // means, then variances
+}
+
+// Moments returns those of the batch that the plan has just run.
+func (p *Plan) Moments() (list []Moments, err error) {
+	for _, m := range p.graph.Moments() {
+		if _, ok := p.Tensor(m.Node); !ok {
 			continue
 		}
 		c := len(m.Mean.Data)
-		batch := make([]float32, 2*c)
-		if err := plan.Read(m.Node, batch); err != nil {
-			return err
+		values := make([]float32, 2*c)
+		if err := p.Read(m.Node, values); err != nil {
+			return nil, err
 		}
 		unbias := float32(m.Count) / float32(max(m.Count-1, 1))
-		for i := range c {
-			m.Mean.Data[i] += nn.NormMomentum * (batch[i] - m.Mean.Data[i])
-			m.Variance.Data[i] += nn.NormMomentum * (batch[c+i]*unbias - m.Variance.Data[i])
+		for i := range values[c:] {
+			values[c+i] *= unbias
 		}
-		if err := s.Upload(m.Mean, m.Variance); err != nil {
+		list = append(list, Moments{m.Mean, m.Variance, values})
+	}
+	return list, nil
+}
+
+// UpdateRunning moves running statistics towards the moments of a batch, as PyTorch
+// does, with momentum nn.NormMomentum.
+func (s *Store) UpdateRunning(batch []Moments) error {
+	for _, m := range batch {
+		c := len(m.RunningMean.Data)
+		for i := range c {
+			m.RunningMean.Data[i] += nn.NormMomentum * (m.Values[i] - m.RunningMean.Data[i])
+			m.RunningVariance.Data[i] += nn.NormMomentum * (m.Values[c+i] - m.RunningVariance.Data[i])
+		}
+		if err := s.Upload(m.RunningMean, m.RunningVariance); err != nil {
 			return err
 		}
 	}

@@ -57,9 +57,12 @@ func (h BoxHead) Build(g *nn.Graph, x *nn.Node) *nn.Node {
 	s := x.Shape()
 	x = nn.Reshaped(x, s[0], s[1]*s[2]*s[3])
 	for i := range h.Linear {
-		x = nn.Relu(g.Linear(x, fmt.Sprintf("roi_heads.box_head.fc%d", i+1), h.Channels, nn.UniformFanIn(x.Shape()[1])))
+		if i > 0 { // as features, which have a 16-bit type in bfloat16 and float16
+			x = nn.Reshaped(nn.Relu(nn.Reshaped(x, s[0], 1, 1, h.Channels)), s[0], h.Channels)
+		}
+		x = g.Linear(x, fmt.Sprintf("roi_heads.box_head.fc%d", i+1), h.Channels, nn.UniformFanIn(x.Shape()[1]))
 	}
-	return x
+	return nn.Relu(x)
 }
 
 // Head adds the two linear layers of the box predictor: x (R, C) -> logits (R, classes+1), background first, and deltas (R, Columns(classes)).

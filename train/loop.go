@@ -22,6 +22,9 @@ type Model[B any] interface {
 	// When the context ends, it may return ctx.Err(), if it has changed nothing but the
 	// state of the loop's Rand.
 	Backward(ctx context.Context, batch B, scale float32) (Gradients, error)
+	// UpdateRunning moves the running statistics of the model's norms towards the
+	// moments of a batch.
+	UpdateRunning(batch []engine.Moments) error
 	// Images returns the file names of the images of a batch, one per image.
 	Images(batch B) []string
 	// Evaluate returns the metrics on the validation data. It returns ctx.Err()
@@ -37,12 +40,13 @@ type Model[B any] interface {
 	Changed() error
 }
 
-// Gradients is the result of Backward: the losses, whose sum is minimised, and the
-// scaled gradients of Params, nil for parameters without gradient. Their memory is
-// valid until the next call of Backward.
+// Gradients is the result of Backward: the losses, whose sum is minimised, the
+// scaled gradients of Params, nil for parameters without gradient, and the moments of
+// the batch. The memory of the gradients is valid until the next call of Backward.
 type Gradients struct {
-	Losses []Metric
-	Grads  []engine.Memory
+	Losses  []Metric
+	Grads   []engine.Memory
+	Moments []engine.Moments
 }
 
 // Metric is a named value: a loss, or a metric of an evaluation. A metric with a

@@ -61,8 +61,10 @@ func (q *quadratic) Backward(ctx context.Context, batch []float32, scale float32
 	if q.backward != nil {
 		q.backward(batch, losses)
 	}
-	return Gradients{losses, []engine.Memory{grad, nil}}, nil
+	return Gradients{Losses: losses, Grads: []engine.Memory{grad, nil}}, nil
 }
+
+func (q *quadratic) UpdateRunning([]engine.Moments) error { return nil }
 
 func (q *quadratic) Images(batch []float32) []string {
 	return []string{fmt.Sprintf("%g.jpg", batch[0]), "other.jpg"}

@@ -129,6 +129,9 @@ func (l *Loop[B]) backward(ctx context.Context, batch B, batches int) error {
 	if err != nil {
 		return fmt.Errorf("step %d: %w", l.state.Step+1, err)
 	}
+	if err := l.Model.UpdateRunning(result.Moments); err != nil {
+		return fmt.Errorf("step %d: %w", l.state.Step+1, err)
+	}
 	for _, loss := range result.Losses {
 		if math.IsNaN(loss.Value) || math.IsInf(loss.Value, 0) {
 			return &NonFiniteError{Step: l.state.Step + 1, Loss: loss, Images: l.Model.Images(batch)}
