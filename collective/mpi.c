@@ -29,27 +29,27 @@ typedef struct {
 	F(Abort, int, (handle, int))                                                      \
 	F(Finalize, int, (void))
 
-struct sn_mpi {
+struct sc_mpi {
 #define MEMBER(name, type, arguments) type(*name) arguments;
 	FUNCTIONS(MEMBER)
 	handle world, byte, errors_return;
-	atomic_int stopped; // the code of sn_mpi_stop
+	atomic_int stopped; // the code of sc_mpi_stop
 };
 
-struct sn_transfer {
+struct sc_transfer {
 	handle request;
 	status status;
 	int receive, bytes;
 };
 
-sn_mpi *sn_mpi_load(const char *name, char *message) {
+sc_mpi *sc_mpi_load(const char *name, char *message) {
 	// Global: Open MPI's plugins look for its symbols there.
 	void *library = dlopen(name, RTLD_NOW | RTLD_GLOBAL);
 	if (!library) {
-		snprintf(message, SN_MESSAGE, "Open MPI's library cannot be opened: %s", dlerror());
+		snprintf(message, SC_MESSAGE, "Open MPI's library cannot be opened: %s", dlerror());
 		return NULL;
 	}
-	sn_mpi *m = calloc(1, sizeof *m);
+	sc_mpi *m = calloc(1, sizeof *m);
 	m->world = dlsym(library, "ompi_mpi_comm_world");
 	m->byte = dlsym(library, "ompi_mpi_byte");
 	m->errors_return = dlsym(library, "ompi_mpi_errors_return");
@@ -58,30 +58,30 @@ sn_mpi *sn_mpi_load(const char *name, char *message) {
 	if (!(m->name = (type(*) arguments)dlsym(library, "MPI_" #name))) lacks = "MPI_" #name;
 	FUNCTIONS(FIND)
 	if (lacks) {
-		snprintf(message, SN_MESSAGE, "%s has no %s: it is not Open MPI's library", name, lacks);
+		snprintf(message, SC_MESSAGE, "%s has no %s: it is not Open MPI's library", name, lacks);
 		free(m);
 		return NULL;
 	}
 	return m;
 }
 
-static int failed(sn_mpi *m, int code, const char *call, char *message) {
+static int failed(sc_mpi *m, int code, const char *call, char *message) {
 	if (code == SUCCESS) return 0;
 	char text[MAX_ERROR_STRING + 1] = "";
 	int length;
 	m->Error_string(code, text, &length);
-	snprintf(message, SN_MESSAGE, "MPI_%s: %s", call, text);
+	snprintf(message, SC_MESSAGE, "MPI_%s: %s", call, text);
 	return -1;
 }
 #define TRY(call, ...) failed(m, m->call(__VA_ARGS__), #call, message)
 
-int sn_mpi_start(sn_mpi *m, int *rank, int *size, char *message) {
+int sc_mpi_start(sc_mpi *m, int *rank, int *size, char *message) {
 	int level;
 	if (TRY(Init_thread, NULL, NULL, THREAD_FUNNELED, &level) || TRY(Comm_set_errhandler, m->world, m->errors_return) ||
 	    TRY(Comm_rank, m->world, rank) || TRY(Comm_size, m->world, size))
 		return -1;
 	if (level < THREAD_FUNNELED) {
-		snprintf(message, SN_MESSAGE, "Open MPI was built without support of threads");
+		snprintf(message, SC_MESSAGE, "Open MPI was built without support of threads");
 		return -1;
 	}
 	// A library that was built for fast mathematics, of a network for example, makes tiny numbers zero on the thread that loads it. This
@@ -90,8 +90,8 @@ int sn_mpi_start(sn_mpi *m, int *rank, int *size, char *message) {
 	return 0;
 }
 
-int sn_mpi_begin(sn_mpi *m, sn_transfer **made, int receive, void *data, int bytes, int peer, int tag, char *message) {
-	sn_transfer *t = calloc(1, sizeof *t);
+int sc_mpi_begin(sc_mpi *m, sc_transfer **made, int receive, void *data, int bytes, int peer, int tag, char *message) {
+	sc_transfer *t = calloc(1, sizeof *t);
 	t->receive = receive;
 	t->bytes = bytes;
 	int bad = receive ? TRY(Irecv, data, bytes, m->byte, peer, tag, m->world, &t->request)
@@ -120,7 +120,7 @@ static void give_way(double waited) {
 	nanosleep(&pause, NULL);
 }
 
-int sn_mpi_wait(sn_mpi *m, sn_transfer *t, double seconds, char *message) {
+int sc_mpi_wait(sc_mpi *m, sc_transfer *t, double seconds, char *message) {
 	double begin = now();
 	for (;;) {
 		int done = 0, count;
@@ -128,25 +128,25 @@ int sn_mpi_wait(sn_mpi *m, sn_transfer *t, double seconds, char *message) {
 		if (done) {
 			if (t->receive && TRY(Get_count, &t->status, m->byte, &count)) return -1;
 			if (t->receive && count != t->bytes) {
-				snprintf(message, SN_MESSAGE, "%d bytes were sent, %d are expected", count, t->bytes);
+				snprintf(message, SC_MESSAGE, "%d bytes were sent, %d are expected", count, t->bytes);
 				return -1;
 			}
 			free(t);
-			return SN_DONE;
+			return SC_DONE;
 		}
 		int code = atomic_load(&m->stopped);
-		if (code) sn_mpi_abort(m, code);
+		if (code) sc_mpi_abort(m, code);
 		double waited = now() - begin;
-		if (waited > seconds) return SN_LATE;
+		if (waited > seconds) return SC_LATE;
 		give_way(waited);
 	}
 }
 
-void sn_mpi_stop(sn_mpi *m, int code) { atomic_store(&m->stopped, code); }
+void sc_mpi_stop(sc_mpi *m, int code) { atomic_store(&m->stopped, code); }
 
-void sn_mpi_abort(sn_mpi *m, int code) {
+void sc_mpi_abort(sc_mpi *m, int code) {
 	m->Abort(m->world, code);
 	_exit(code);
 }
 
-int sn_mpi_finish(sn_mpi *m, char *message) { return TRY(Finalize); }
+int sc_mpi_finish(sc_mpi *m, char *message) { return TRY(Finalize); }

@@ -26,19 +26,19 @@ const dying = 2 * time.Second
 // mpi is the transport of Open MPI. All calls are made on one thread.
 type mpi struct {
 	thread *engine.Thread
-	calls  *C.sn_mpi
+	calls  *C.sc_mpi
 	flying map[*flight]struct{} // keeps pinned memory reachable, also after a wait that failed
 }
 
 // flight is a message under way.
 type flight struct {
 	mpi    *mpi
-	handle *C.sn_transfer
+	handle *C.sc_transfer
 	memory runtime.Pinner
 }
 
 // text is room for the message of a call in C.
-type text [C.SN_MESSAGE]C.char
+type text [C.SC_MESSAGE]C.char
 
 func (t *text) error() error { return errors.New(C.GoString(&t[0])) }
 
@@ -54,7 +54,7 @@ func openMPI(started launch, limit time.Duration) (*mpi, error) {
 	err = within(limit, "MPI_Init", func() error {
 		return m.thread.Do(func() error {
 			var message text
-			if C.sn_mpi_start(m.calls, &rank, &size, &message[0]) != 0 {
+			if C.sc_mpi_start(m.calls, &rank, &size, &message[0]) != 0 {
 				return message.error()
 			}
 			return nil
@@ -74,7 +74,7 @@ func (m *mpi) load(started launch) error {
 	name := C.CString(library)
 	defer C.free(unsafe.Pointer(name))
 	var message text
-	if m.calls = C.sn_mpi_load(name, &message[0]); m.calls == nil {
+	if m.calls = C.sc_mpi_load(name, &message[0]); m.calls == nil {
 		return fmt.Errorf("%s has started %d processes, but %w; install Open MPI 4.1 or 5 (Debian: openmpi-bin), or set LD_LIBRARY_PATH",
 			started.by, started.size, message.error())
 	}
@@ -108,7 +108,7 @@ func (m *mpi) begin(receive bool, peer, tag int, b []byte) (pending, error) {
 		f.memory.Pin(data)
 	}
 	var message text
-	if C.sn_mpi_begin(m.calls, &f.handle, receives, data, C.int(len(b)), C.int(peer), C.int(tag), &message[0]) != 0 {
+	if C.sc_mpi_begin(m.calls, &f.handle, receives, data, C.int(len(b)), C.int(peer), C.int(tag), &message[0]) != 0 {
 		f.memory.Unpin()
 		return nil, message.error()
 	}
@@ -118,12 +118,12 @@ func (m *mpi) begin(receive bool, peer, tag int, b []byte) (pending, error) {
 
 func (f *flight) wait(limit time.Duration) error {
 	var message text
-	switch C.sn_mpi_wait(f.mpi.calls, f.handle, C.double(limit.Seconds()), &message[0]) {
-	case C.SN_DONE:
+	switch C.sc_mpi_wait(f.mpi.calls, f.handle, C.double(limit.Seconds()), &message[0]) {
+	case C.SC_DONE:
 		f.memory.Unpin()
 		delete(f.mpi.flying, f)
 		return nil
-	case C.SN_LATE:
+	case C.SC_LATE:
 		return ErrLimit
 	}
 	return message.error()
@@ -132,10 +132,10 @@ func (f *flight) wait(limit time.Duration) error {
 // abort ends this process too, by MPI or without: the thread may hang in a call.
 func (m *mpi) abort(code int, reason error) {
 	fmt.Fprintln(os.Stderr, reason)
-	C.sn_mpi_stop(m.calls, C.int(code))
+	C.sc_mpi_stop(m.calls, C.int(code))
 	time.AfterFunc(dying, func() { os.Exit(code) })
 	m.thread.Do(func() error {
-		C.sn_mpi_abort(m.calls, C.int(code))
+		C.sc_mpi_abort(m.calls, C.int(code))
 		return nil
 	})
 	os.Exit(code)
@@ -145,7 +145,7 @@ func (m *mpi) close(limit time.Duration) error {
 	err := within(limit, "MPI_Finalize", func() error {
 		return m.thread.Do(func() error {
 			var message text
-			if C.sn_mpi_finish(m.calls, &message[0]) != 0 {
+			if C.sc_mpi_finish(m.calls, &message[0]) != 0 {
 				return message.error()
 			}
 			return nil

@@ -25,22 +25,22 @@ static inline float rounded(float v) {
 	return float_of((v == v ? nearest : quiet) & 0xffff0000);
 }
 
-void sn_add(float *restrict into, const float *restrict x, long n) {
+void sc_add(float *restrict into, const float *restrict x, long n) {
 	for (long i = 0; i < n; i++) into[i] = sum(into[i], x[i]);
 }
 
-void sn_add_rounded(float *restrict into, const float *restrict x, long n) {
+void sc_add_rounded(float *restrict into, const float *restrict x, long n) {
 	for (long i = 0; i < n; i++) into[i] = rounded(sum(into[i], rounded(x[i])));
 }
 
-void sn_round(float *restrict into, const float *restrict x, long n) {
+void sc_round(float *restrict into, const float *restrict x, long n) {
 	for (long i = 0; i < n; i++) into[i] = rounded(x[i]);
 }
 
-void sn_pack(uint16_t *restrict into, const float *restrict x, long n) {
+void sc_pack(uint16_t *restrict into, const float *restrict x, long n) {
 	for (long i = 0; i < n; i++) into[i] = bits_of(x[i]) >> 16;
 }
 
-void sn_unpack(float *restrict into, const uint16_t *restrict x, long n) {
+void sc_unpack(float *restrict into, const uint16_t *restrict x, long n) {
 	for (long i = 0; i < n; i++) into[i] = float_of((uint32_t)x[i] << 16);
 }

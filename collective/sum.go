@@ -22,7 +22,7 @@ func (w Wire) take(into, x []float32) {
 		copy(into, x)
 		return
 	}
-	C.sn_round(numbers(into), numbers(x), C.long(len(x)))
+	C.sc_round(numbers(into), numbers(x), C.long(len(x)))
 }
 
 // add adds x to a block of the tree.
@@ -30,22 +30,22 @@ func (w Wire) add(into, x []float32) {
 	switch {
 	case len(x) == 0:
 	case w == Float32:
-		C.sn_add(numbers(into), numbers(x), C.long(len(x)))
+		C.sc_add(numbers(into), numbers(x), C.long(len(x)))
 	default:
-		C.sn_add_rounded(numbers(into), numbers(x), C.long(len(x)))
+		C.sc_add_rounded(numbers(into), numbers(x), C.long(len(x)))
 	}
 }
 
 // pack and unpack convert rounded numbers to bfloat16 and back.
 func pack(into []uint16, x []float32) {
 	if len(x) > 0 {
-		C.sn_pack((*C.uint16_t)(unsafe.Pointer(&into[0])), numbers(x), C.long(len(x)))
+		C.sc_pack((*C.uint16_t)(unsafe.Pointer(&into[0])), numbers(x), C.long(len(x)))
 	}
 }
 
 func unpack(into []float32, x []uint16) {
 	if len(x) > 0 {
-		C.sn_unpack(numbers(into), (*C.uint16_t)(unsafe.Pointer(&x[0])), C.long(len(x)))
+		C.sc_unpack(numbers(into), (*C.uint16_t)(unsafe.Pointer(&x[0])), C.long(len(x)))
 	}
 }
 

@@ -105,9 +105,9 @@ func (s *Store) Close() {
 }
 
 // Moments are the mean and the unbiased variance of the channels of a BatchNorm in a
-// batch, and the running statistics that they move.
+// batch, and the names of the running statistics that they move.
 type Moments struct {
-	RunningMean, RunningVariance *nn.Param
+	RunningMean, RunningVariance string
 	Values                       []float32 // means, then variances
 }
 
@@ -126,7 +126,7 @@ func (p *Plan) Moments() (list []Moments, err error) {
 		for i := range values[c:] {
 			values[c+i] *= unbias
 		}
-		list = append(list, Moments{m.Mean, m.Variance, values})
+		list = append(list, Moments{m.Mean.Name, m.Variance.Name, values})
 	}
 	return list, nil
 }
@@ -135,12 +135,16 @@ func (p *Plan) Moments() (list []Moments, err error) {
 // does, with momentum nn.NormMomentum.
 func (s *Store) UpdateRunning(batch []Moments) error {
 	for _, m := range batch {
-		c := len(m.RunningMean.Data)
-		for i := range c {
-			m.RunningMean.Data[i] += nn.NormMomentum * (m.Values[i] - m.RunningMean.Data[i])
-			m.RunningVariance.Data[i] += nn.NormMomentum * (m.Values[c+i] - m.RunningVariance.Data[i])
+		mean, variance := s.params.Get(m.RunningMean), s.params.Get(m.RunningVariance)
+		if mean == nil || variance == nil || len(m.Values) != len(mean.Data)+len(variance.Data) {
+			return fmt.Errorf("engine: %d moments of a batch for %s and %s do not fit", len(m.Values), m.RunningMean, m.RunningVariance)
 		}
-		if err := s.Upload(m.RunningMean, m.RunningVariance); err != nil {
+		c := len(mean.Data)
+		for i := range c {
+			mean.Data[i] += nn.NormMomentum * (m.Values[i] - mean.Data[i])
+			variance.Data[i] += nn.NormMomentum * (m.Values[c+i] - variance.Data[i])
+		}
+		if err := s.Upload(mean, variance); err != nil {
 			return err
 		}
 	}

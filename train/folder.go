@@ -108,8 +108,13 @@ func rewrite(f *os.File, text string) error {
 	return err
 }
 
-// Close unlocks the folder.
-func (l *Lock) Close() error { return errors.Join(os.Remove(l.f.Name()), l.f.Close()) }
+// Close unlocks the folder. A nil Lock locks nothing.
+func (l *Lock) Close() error {
+	if l == nil {
+		return nil
+	}
+	return errors.Join(os.Remove(l.f.Name()), l.f.Close())
+}
 
 // Begun is the state of a run in a folder.
 type Begun struct {

@@ -48,7 +48,7 @@ type EvalRow struct {
 }
 
 // Log appends rows to train.csv and eval.csv, and both kinds to log.jsonl and to
-// TensorBoard's events.
+// TensorBoard's events. A nil Log, of a process that does not write, appends nothing.
 type Log struct {
 	train, eval, jsonl *table
 	events             *events
@@ -82,6 +82,9 @@ func openLog(dir string, s *state, tell func(string)) (*Log, error) {
 
 // Train appends a training row.
 func (l *Log) Train(r Row) error {
+	if l == nil {
+		return nil
+	}
 	cells := []cell{{"step", r.Step}, {"epoch", r.Epoch}, {"lr", r.LR}, {"loss", r.Total()}}
 	for _, loss := range r.Losses {
 		cells = append(cells, cell{loss.Name, loss.Value})
@@ -97,6 +100,9 @@ func (l *Log) Train(r Row) error {
 
 // Eval appends an evaluation row.
 func (l *Log) Eval(r EvalRow) error {
+	if l == nil {
+		return nil
+	}
 	cells := []cell{{"step", r.Step}, {"epoch", r.Epoch}}
 	var scalars []Metric
 	for _, m := range r.Metrics {
@@ -124,6 +130,9 @@ func (l *Log) Sync() error {
 
 // Close closes the files.
 func (l *Log) Close() error {
+	if l == nil {
+		return nil
+	}
 	var err error
 	for _, t := range []*table{l.train, l.eval, l.jsonl} {
 		if t != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"scalenet/checkpoint"
+	"scalenet/collective"
 	"scalenet/engine"
 )
 
@@ -87,6 +88,8 @@ type Loop[B any] struct {
 	Data map[string]string
 	// Progress shows the progress of the run; nil shows nothing.
 	Progress *Progress
+	// Group is the processes that share the run; nil is this process alone.
+	Group *collective.Group
 	// EvaluationImages is the number of images of an evaluation, from which the time of the
 	// first one is estimated.
 	EvaluationImages int
@@ -101,6 +104,8 @@ type Loop[B any] struct {
 	log       *Log
 	state     state
 	mean      window
+	together  *together        // nil if the run has one process
+	stopped   bool             // by what all processes know: one was asked to stop
 	grace     time.Duration    // Grace, unless a test sets it
 	clock     func() time.Time // time.Now, unless a test sets it
 	before    float64          // seconds of a run with a budget that earlier processes spent
@@ -141,7 +146,7 @@ func (l *Loop[B]) Run(ctx context.Context, resume bool) (err error) {
 		return err
 	}
 	for {
-		if ctx.Err() != nil {
+		if l.asked(ctx) {
 			return l.interrupt()
 		}
 		if l.state.Batch < l.Source.Batches() && !l.ended() {
@@ -175,7 +180,7 @@ func (l *Loop[B]) endEpoch(ctx context.Context) (done bool, err error) {
 			return false, err
 		}
 		if err := l.evaluate(ctx); err != nil {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil && l.alone() {
 				return false, l.interrupt()
 			}
 			return false, err
@@ -193,7 +198,7 @@ func (l *Loop[B]) endEpoch(ctx context.Context) (done bool, err error) {
 	if err := l.save(); err != nil {
 		return false, err
 	}
-	if l.OnEpochEnd != nil {
+	if l.OnEpochEnd != nil && l.writes() {
 		if err := l.OnEpochEnd(); err != nil {
 			return false, err
 		}
@@ -207,6 +212,9 @@ func (l *Loop[B]) endEpoch(ctx context.Context) (done bool, err error) {
 // saveFirst saves a run that has no state yet, so that model files and evaluations
 // never exist without a state. A run can then start again in a folder without them.
 func (l *Loop[B]) saveFirst() error {
+	if !l.writes() {
+		return nil
+	}
 	if _, err := os.Stat(filepath.Join(l.Dir, StateFile)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -234,13 +242,22 @@ func (l *Loop[B]) evaluate(ctx context.Context) error {
 	}
 	return l.averaged(func() error {
 		began := l.clock()
+		if !l.alone() {
+			ctx = context.WithoutCancel(ctx) // all processes finish it
+		}
 		metrics, err := l.Model.Evaluate(ctx)
 		if err != nil {
 			return err
 		}
 		if p := l.state.Pace; p != nil {
 			l.spend()
-			p.Evaluation, p.Evaluated = l.clock().Sub(began).Seconds(), p.Spent
+			if p.Spent, err = l.agree(p.Spent); err != nil {
+				return err
+			}
+			if p.Evaluation, err = l.agree(l.clock().Sub(began).Seconds()); err != nil {
+				return err
+			}
+			p.Evaluated = p.Spent
 		}
 		value, ok := find(metrics, l.Config.Best)
 		if !ok {
@@ -281,6 +298,14 @@ func find(metrics []Metric, name string) (float64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// asked reports whether the run is to stop before the next step.
+func (l *Loop[B]) asked(ctx context.Context) bool {
+	if l.alone() {
+		return ctx.Err() != nil
+	}
+	return l.stopped
 }
 
 // interrupt saves the run and returns the error for it.

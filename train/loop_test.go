@@ -108,7 +108,12 @@ func (q *quadratic) Restore(f *checkpoint.File) error {
 func (q *quadratic) Changed() error { return nil }
 
 // counting yields targets that depend on epoch and batch alone.
-type counting struct{ batches, epoch, batch int }
+type counting struct {
+	batches, epoch, batch int
+	takes                 func(batch int) bool
+}
+
+func (c *counting) Take(takes func(batch int) bool) { c.takes = takes }
 
 func (c *counting) Batches() int { return c.batches }
 
@@ -118,6 +123,9 @@ func (c *counting) Seek(epoch, batch int) error {
 }
 
 func (c *counting) Next(context.Context) ([]float32, error) {
+	for c.takes != nil && c.batch < c.batches && !c.takes(c.batch) {
+		c.batch++
+	}
 	if c.batch == c.batches {
 		return nil, io.EOF
 	}

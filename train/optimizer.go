@@ -123,6 +123,47 @@ func (o *Optimizer) sequential(on bool) {
 	}
 }
 
+// lengths returns the numbers of elements of the trained parameters.
+func (o *Optimizer) lengths() (list []int) {
+	for _, t := range o.trained {
+		list = append(list, t.Len)
+	}
+	return list
+}
+
+// read copies gradients, as in Accumulate, to the host: into one slice of to per trained parameter. It returns nil for those without gradient.
+func (o *Optimizer) read(grads []engine.Memory, to [][]float32) ([][]float32, error) {
+	read := make([][]float32, len(to))
+	for i, t := range o.trained {
+		grad := grads[t.index]
+		if grad == nil {
+			continue
+		}
+		if err := o.device.Read(to[i], grad); err != nil {
+			return nil, fmt.Errorf("gradient of %q: %w", t.Name, err)
+		}
+		read[i] = to[i]
+	}
+	return read, nil
+}
+
+// take sets the gradients of a step to sums over a number of batches: one slice per trained parameter, nil without gradient.
+func (o *Optimizer) take(sums [][]float32, batches int) error {
+	o.Skip()
+	for i, sum := range sums {
+		if sum == nil {
+			continue
+		}
+		t := &o.trained[i]
+		if err := o.device.Write(t.sum.memory[0], sum); err != nil {
+			return fmt.Errorf("gradient of %q: %w", t.Name, err)
+		}
+		t.grad = t.sum.memory[0]
+	}
+	o.batches = batches
+	return nil
+}
+
 // summed sets the gradients of the step to the sums over its batches.
 func (o *Optimizer) summed() error {
 	if o.sum == nil {

@@ -90,8 +90,10 @@ func (l *Loop[B]) start(resume bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(l.Dir, 0o755); err != nil {
-		return err
+	if l.writes() {
+		if err := os.MkdirAll(l.Dir, 0o755); err != nil {
+			return err
+		}
 	}
 	params := l.Model.Params()
 	if l.optimizer, err = NewOptimizer(l.Device, params, l.Config); err != nil {
@@ -130,6 +132,9 @@ func (l *Loop[B]) start(resume bool) (err error) {
 			return err
 		}
 	}
+	if err := l.join(); err != nil || !l.writes() {
+		return err
+	}
 	if err := l.writeConfig(saved == nil); err != nil {
 		return err
 	}
@@ -159,7 +164,14 @@ func (l *Loop[B]) mendBest() error {
 		return nil
 	}
 	path := filepath.Join(l.Dir, bestFile)
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+	there := 0.0
+	if _, err := os.Stat(path); err == nil {
+		there = 1
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	there, err := l.agree(there)
+	if err != nil || there == 1 {
 		return err
 	}
 	if l.state.Done {
@@ -292,7 +304,7 @@ func parseState(text string) (state, error) {
 // save writes the state, and then the model of the same step. Resume reads only the
 // state. Nothing is written if a parameter is NaN or infinite.
 func (l *Loop[B]) save() error {
-	if err := l.finite(); err != nil {
+	if err := l.finite(); err != nil || !l.writes() {
 		return err
 	}
 	if err := l.log.Sync(); err != nil {
@@ -366,6 +378,9 @@ func (l *Loop[B]) gather() (*checkpoint.File, error) {
 
 // saveModel writes the current model to a file.
 func (l *Loop[B]) saveModel(name string) error {
+	if !l.writes() {
+		return nil
+	}
 	tensors, err := l.Model.Tensors()
 	if err != nil {
 		return err

@@ -13,6 +13,9 @@ import (
 // step makes one optimiser step from Config.Accumulate batches. Only the first batch
 // can be abandoned, because it changes running statistics.
 func (l *Loop[B]) step(ctx context.Context) error {
+	if l.together != nil {
+		return l.stepTogether(ctx)
+	}
 	began, lr := l.clock(), l.lr()
 	batches := min(l.Config.Accumulate, l.Source.Batches()-l.state.Batch)
 	var waited time.Duration
@@ -32,6 +35,14 @@ func (l *Loop[B]) step(ctx context.Context) error {
 	if err := l.optimizerStep(lr, images); err != nil {
 		return err
 	}
+	if l.state.Pace != nil {
+		l.spend()
+	}
+	return l.stepped(lr, batches, len(images), l.clock().Sub(began), waited)
+}
+
+// stepped does what follows a step of the optimiser.
+func (l *Loop[B]) stepped(lr float64, batches, images int, took, waited time.Duration) error {
 	if l.ema != nil {
 		if err := l.ema.Update(l.state.Step); err != nil {
 			return err
@@ -39,12 +50,10 @@ func (l *Loop[B]) step(ctx context.Context) error {
 	}
 	l.state.Step++
 	l.state.Batch += batches
-	l.mean.images += len(images)
-	took := l.clock().Sub(began)
+	l.mean.images += images
 	l.mean.time(took, waited)
 	if p := l.state.Pace; p != nil {
-		l.spend()
-		p.EvaluationSteps = float64(l.EvaluationImages) / float64(len(images))
+		p.EvaluationSteps = float64(l.EvaluationImages) / float64(images)
 		p.stepped(took.Seconds(), l.state.Step, l.Config.EvalEpochs > 0)
 	}
 	return l.report(lr)
@@ -132,11 +141,19 @@ func (l *Loop[B]) backward(ctx context.Context, batch B, batches int) error {
 	if err := l.Model.UpdateRunning(result.Moments); err != nil {
 		return fmt.Errorf("step %d: %w", l.state.Step+1, err)
 	}
-	for _, loss := range result.Losses {
-		if math.IsNaN(loss.Value) || math.IsInf(loss.Value, 0) {
-			return &NonFiniteError{Step: l.state.Step + 1, Loss: loss, Images: l.Model.Images(batch)}
-		}
+	if err := l.finiteLosses(result.Losses, l.Model.Images(batch)); err != nil {
+		return err
 	}
 	l.state.Mean.add(result.Losses, 1/float64(batches))
 	return l.optimizer.Accumulate(result.Grads)
+}
+
+// finiteLosses returns an error if a loss of a batch is NaN or infinite.
+func (l *Loop[B]) finiteLosses(losses []Metric, images []string) error {
+	for _, loss := range losses {
+		if math.IsNaN(loss.Value) || math.IsInf(loss.Value, 0) {
+			return &NonFiniteError{Step: l.state.Step + 1, Loss: loss, Images: images}
+		}
+	}
+	return nil
 }

@@ -105,7 +105,7 @@ func (o *classifySearchOptions) run(c *cobra.Command) error {
 	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
 	defer stop()
 	defer o.images.tell(errs)
-	f := classifierFit{errs, o.device, dev, data, val, o.images.skipped}
+	f := classifierFit{errs, group{}, o.device, dev, data, val, o.images.skipped}
 	fit := func(ctx context.Context, config classify.Config, dir string, resume bool) error {
 		model, err := classify.New(config, data.Classes, config.Train.Seed)
 		if err != nil {

@@ -61,7 +61,16 @@ logs (CSV and JSON lines) and charts (PNG).`, strings.Join(classify.Presets().Na
 }
 
 func (o *classifyTrainOptions) fit(c *cobra.Command) error {
-	errs := c.ErrOrStderr()
+	g, err := openGroup(&o.device)
+	if err != nil {
+		return err
+	}
+	return g.end(o.share(c, g))
+}
+
+// share is the part of this process.
+func (o *classifyTrainOptions) share(c *cobra.Command, g group) error {
+	errs := g.told(c.ErrOrStderr())
 	begun, err := o.run.look(classifiers().wrote, o.settings.config)
 	if err != nil {
 		return err
@@ -85,13 +94,21 @@ func (o *classifyTrainOptions) fit(c *cobra.Command) error {
 		return err
 	}
 	defer dev.Close()
-	lock, err := o.run.begin(errs, begun, model, model.Config.YAML())
+	facts, err := g.facts(dataDigests(data, val), o.device.threads, begun)
+	if err != nil {
+		return err
+	}
+	facts["the configuration"] = model.Config.YAML()
+	if err := g.same(facts); err != nil {
+		return err
+	}
+	lock, err := o.run.begin(errs, begun, model, model.Config.YAML(), g.first())
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
 	defer o.images.tell(errs)
-	f := classifierFit{errs, o.device, dev, data, val, o.images.skipped}
+	f := classifierFit{errs, g, o.device, dev, data, val, o.images.skipped}
 	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
 	defer stop()
 	return f.run(ctx, model, o.run.out, begun.Saved != nil)
@@ -105,6 +122,7 @@ func classifiers() kind[classify.Config] {
 // classifierFit trains classifiers on one data set.
 type classifierFit struct {
 	errs      io.Writer
+	group     group
 	device    deviceOptions
 	dev       engine.Device
 	data, val *classify.Dataset
@@ -126,10 +144,14 @@ func (f *classifierFit) run(ctx context.Context, model *classify.Model, dir stri
 		return err
 	}
 	defer trainer.Close()
+	var progress *train.Progress
+	if f.group.first() {
+		progress = train.NewProgress(f.errs, 10*time.Second)
+	}
 	loop := train.Loop[*classify.Batch]{
-		Config: model.Config.Train, Device: f.dev, Model: trainer, Source: loader,
+		Config: model.Config.Train, Group: f.group.Group, Device: f.dev, Model: trainer, Source: loader,
 		Dir: dir, Described: model.Config.YAML(), Data: dataDigests(f.data, f.val),
-		Progress: train.NewProgress(f.errs, 10*time.Second), OnEpochEnd: func() error { return curves.Plot(dir) },
+		Progress: progress, OnEpochEnd: func() error { return curves.Plot(dir) },
 	}
 	return loop.Run(ctx, resume)
 }

@@ -22,7 +22,7 @@ import (
 )
 
 // configure returns the configuration of a new run, or of the run to resume with the given changes.
-func (o *trainOptions) configure(ctx context.Context, c *cobra.Command, begun train.Begun, data opened, dev engine.Device) (detector.Config, error) {
+func (o *trainOptions) configure(ctx context.Context, c *cobra.Command, g group, begun train.Begun, data opened, dev engine.Device) (detector.Config, error) {
 	if c.Flags().Changed("budget") {
 		if o.budget <= 0 {
 			return detector.Config{}, fmt.Errorf("--budget %s: want a positive time, such as 15m", o.budget)
@@ -31,12 +31,38 @@ func (o *trainOptions) configure(ctx context.Context, c *cobra.Command, begun tr
 			return detector.Config{}, err
 		}
 	}
-	return configure(c, &o.settings, detectors(), o.run.out, o.run.resume, begun, func() (detector.Config, error) {
-		if c.Flags().Changed("preset") {
-			return resolved(&o.settings, detector.Presets().Get)
+	var config detector.Config
+	var err error
+	if g.first() {
+		config, err = configure(c, &o.settings, detectors(), o.run.out, o.run.resume, begun, func() (detector.Config, error) {
+			if c.Flags().Changed("preset") {
+				return resolved(&o.settings, detector.Presets().Get)
+			}
+			return o.derive(ctx, c.ErrOrStderr(), data, dev)
+		})
+		if err != nil {
+			return config, err
 		}
-		return o.derive(ctx, c.ErrOrStderr(), data, dev)
-	})
+	}
+	return o.shared(g, config)
+}
+
+// shared returns the configuration of the first process, and takes the file to begin with from it.
+func (o *trainOptions) shared(g group, config detector.Config) (detector.Config, error) {
+	if g.Size() == 1 {
+		return config, nil
+	}
+	text, err := g.text(config.YAML())
+	if err != nil {
+		return config, err
+	}
+	if o.run.init, err = g.text(o.run.init); err != nil {
+		return config, err
+	}
+	if config, err = detector.Parse([]byte(text), "the configuration of rank 0"); err != nil {
+		return config, err
+	}
+	return config.Resolve()
 }
 
 // derive returns the configuration that fits the data, the device and the time, with the given keys.

@@ -83,24 +83,10 @@ type startingModel interface {
 
 // begin locks the folder, loads the parameters of --init and prints to w the
 // configuration and the step that the run starts from. A run with frozen
-// parameters needs --init for them.
-func (o *runFolder) begin(w io.Writer, b train.Begun, model startingModel, config string) (*train.Lock, error) {
-	var taken []string
-	if o.starts() && b.Saved == nil {
-		report, err := model.Init(o.init)
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(w, "%s: %s\n", o.init, report)
-		if len(report.Matched) == 0 {
-			return nil, fmt.Errorf("%s: no tensor has the name and shape of a parameter of this model", o.init)
-		}
-		taken = report.Matched
-	}
-	if b.Saved == nil {
-		if err := model.Untrained(taken); err != nil {
-			return nil, err
-		}
+// parameters needs --init for them. A process that does not write only loads.
+func (o *runFolder) begin(w io.Writer, b train.Begun, model startingModel, config string, writes bool) (*train.Lock, error) {
+	if err := o.initialise(w, b, model); err != nil || !writes {
+		return nil, err
 	}
 	if !o.resume {
 		var err error
@@ -123,6 +109,26 @@ func (o *runFolder) begin(w io.Writer, b train.Begun, model startingModel, confi
 		fmt.Fprintf(w, "%s: the run has not saved anything, starting from step 0\n", o.out)
 	}
 	return lock, nil
+}
+
+// initialise loads the parameters of --init.
+func (o *runFolder) initialise(w io.Writer, b train.Begun, model startingModel) error {
+	var taken []string
+	if o.starts() && b.Saved == nil {
+		report, err := model.Init(o.init)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%s: %s\n", o.init, report)
+		if len(report.Matched) == 0 {
+			return fmt.Errorf("%s: no tensor has the name and shape of a parameter of this model", o.init)
+		}
+		taken = report.Matched
+	}
+	if b.Saved != nil {
+		return nil
+	}
+	return model.Untrained(taken)
 }
 
 // starts reports whether a new run begins with the parameters of a file.

@@ -80,7 +80,16 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 	if o.run.out == "" && (!o.print || o.run.resume) {
 		return fmt.Errorf("--out is missing: %s", usage(c))
 	}
-	began, errs := time.Now(), c.ErrOrStderr()
+	g, err := openGroup(&o.device)
+	if err != nil {
+		return err
+	}
+	return g.end(o.share(c, g))
+}
+
+// share is the part of this process.
+func (o *trainOptions) share(c *cobra.Command, g group) error {
+	began, errs := time.Now(), g.told(c.ErrOrStderr())
 	begun, err := o.look()
 	if err != nil {
 		return err
@@ -96,7 +105,7 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 		return err
 	}
 	defer dev.Close()
-	config, err := o.configure(ctx, c, begun, data, dev)
+	config, err := o.configure(ctx, c, g, begun, data, dev)
 	if err != nil {
 		return err
 	}
@@ -104,7 +113,7 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 		fmt.Fprint(c.OutOrStdout(), config.YAML())
 		return nil
 	}
-	return o.start(ctx, errs, began, begun, config, data, dev)
+	return o.start(ctx, errs, g, began, begun, config, data, dev)
 }
 
 // look returns the run to resume. A new run must not replace other files.
@@ -122,7 +131,7 @@ func (o *trainOptions) look() (begun train.Begun, err error) {
 }
 
 // start begins or resumes the run.
-func (o *trainOptions) start(ctx context.Context, errs io.Writer, began time.Time, begun train.Begun, config detector.Config, data opened, dev engine.Device) error {
+func (o *trainOptions) start(ctx context.Context, errs io.Writer, g group, began time.Time, begun train.Begun, config detector.Config, data opened, dev engine.Device) error {
 	model, err := detector.New(config, data.train.ClassNames(), config.Train.Seed)
 	if err != nil {
 		return err
@@ -130,12 +139,19 @@ func (o *trainOptions) start(ctx context.Context, errs io.Writer, began time.Tim
 	if err := model.Config.Train.Precision.On(dev); err != nil {
 		return err
 	}
-	lock, err := o.run.begin(errs, begun, model, model.Config.YAML())
+	facts, err := g.facts(dataDigests(data.train, data.val), o.device.threads, begun)
+	if err != nil {
+		return err
+	}
+	if err := g.same(facts); err != nil {
+		return err
+	}
+	lock, err := o.run.begin(errs, begun, model, model.Config.YAML(), g.first())
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	if begun.Saved == nil {
+	if begun.Saved == nil && g.first() {
 		if err := data.keep(o.run.out); err != nil {
 			return err
 		}
@@ -159,14 +175,17 @@ func (o *trainOptions) start(ctx context.Context, errs io.Writer, began time.Tim
 		return err
 	}
 	defer trainer.Close()
-	progress := train.NewProgress(errs, 10*time.Second)
+	var progress *train.Progress
+	if g.first() {
+		progress = train.NewProgress(errs, 10*time.Second)
+	}
 	trainer.Evaluating = progress.Evaluating
 	loop := train.Loop[*coco.Batch]{
-		Config: model.Config.Train, Device: dev, Model: trainer, Source: loader, Rand: random, Began: began, EvaluationImages: len(data.val.Images),
+		Config: model.Config.Train, Device: dev, Model: trainer, Source: loader, Rand: random, Group: g.Group, Began: began, EvaluationImages: len(data.val.Images),
 		Dir: o.run.out, Described: model.Config.YAML(), Data: dataDigests(data.train, data.val),
 		Progress: progress, OnEpochEnd: func() error { return curves.Plot(o.run.out) },
 	}
-	if err := loop.Run(ctx, begun.Saved != nil); err != nil {
+	if err := loop.Run(ctx, begun.Saved != nil); err != nil || !g.first() {
 		return err
 	}
 	outcome, err := loop.Outcome()
