@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"scalenet/coco"
+	"scalenet/collective"
 	"scalenet/imaging"
 	"scalenet/internal/pending"
 )
@@ -17,6 +18,8 @@ type EvaluateOptions struct {
 	Partial string
 	// Resume continues after the last image in Partial, if that file exists. Evaluate returns an error if the file is of another model or dataset.
 	Resume bool
+	// Group is the processes that share the images; nil is this process alone. Each gets the same result. There is no Partial file then.
+	Group *collective.Group
 	// Progress, if not nil, is called with the number of finished images: before the first image (the images read from Partial) and after each image.
 	Progress func(done int)
 }
@@ -42,6 +45,7 @@ func (d *deviceModel) Evaluate(ctx context.Context, data *coco.Dataset, o Evalua
 	}
 	defer loader.Close()
 	e := &evaluation{deviceModel: d, data: data, progress: o.Progress, Evaluated: &Evaluated{Results: &coco.Results{Path: data.Path}}}
+	e.share(o.Group, loader)
 	if o.Partial != "" {
 		if e.partial, e.done, err = d.openPartial(data, o, e.Results); err != nil {
 			return nil, err
@@ -52,6 +56,9 @@ func (d *deviceModel) Evaluate(ctx context.Context, data *coco.Dataset, o Evalua
 		}
 	}
 	if err := e.detect(ctx, loader); err != nil {
+		return nil, err
+	}
+	if err := e.gather(); err != nil {
 		return nil, err
 	}
 	e.Evaluation, err = coco.Evaluate(data, e.Results)
@@ -65,6 +72,8 @@ type evaluation struct {
 	partial     *partial
 	progress    func(done int)
 	done        int
+	group       *collective.Group // nil if this process has all images
+	counts      []int             // of detections, by image of this process
 	*Evaluated
 }
 
@@ -114,6 +123,7 @@ func (e *evaluation) finish(b *coco.Batch, started *pendingBatch) error {
 			e.Results.Add(b.Samples[i].ID, e.data.Categories[x.Class-1].ID, box, float64(x.Score))
 		}
 	}
+	e.counts = append(e.counts, e.Results.Len()-from)
 	if err := e.partial.add(e.data, b.Samples[0].Index, e.Results, from); err != nil {
 		return err
 	}

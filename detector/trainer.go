@@ -6,6 +6,7 @@ import (
 
 	"scalenet/checkpoint"
 	"scalenet/coco"
+	"scalenet/collective"
 	"scalenet/engine"
 	"scalenet/imaging"
 	"scalenet/prefetch"
@@ -24,6 +25,8 @@ type Trainer struct {
 	random *rand.Rand
 	plans  []*training  // the most recently used last
 	test   *deviceModel // on the same store
+	// Group is the processes that share evaluations; nil is this process alone.
+	Group *collective.Group
 	// Evaluating, if not nil, is called with the numbers of images done and of all in an evaluation.
 	Evaluating func(done, total int)
 	params     []train.Param
@@ -153,7 +156,7 @@ func (t *Trainer) plan(size batchSize, bytes int) (*training, error) {
 
 // Evaluate implements train.Model: it returns AP, AP50 and the AP50 of each class on the validation data.
 func (t *Trainer) Evaluate(ctx context.Context) ([]train.Metric, error) {
-	var o EvaluateOptions
+	o := EvaluateOptions{Group: t.Group}
 	if t.Evaluating != nil {
 		o.Progress = func(done int) { t.Evaluating(done, len(t.val.Images)) }
 	}

@@ -79,9 +79,24 @@ func (o *evalOptions) run(c *cobra.Command) error {
 	if err := o.choose.check(&o.model); err != nil {
 		return err
 	}
+	g, err := openGroup(&o.model.device)
+	if err != nil {
+		return err
+	}
+	return g.end(o.share(c, g))
+}
+
+// share is the part of this process.
+func (o *evalOptions) share(c *cobra.Command, g group) error {
 	partial, err := o.partial()
 	if err != nil {
 		return err
+	}
+	if g.Size() > 1 {
+		if o.resume {
+			return errors.New("--resume: an evaluation in several processes keeps no partial results")
+		}
+		partial = ""
 	}
 	if err := o.check(partial, append(coco.Sources(o.data.path), o.model.path)); err != nil {
 		return err
@@ -90,7 +105,7 @@ func (o *evalOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	errs := c.ErrOrStderr()
+	errs := g.told(c.ErrOrStderr())
 	data, err := o.data.open(errs, model.Classes)
 	if err != nil {
 		return err
@@ -114,7 +129,7 @@ func (o *evalOptions) run(c *cobra.Command) error {
 	}
 	told := newProgress(errs, "images", len(data.Images))
 	done, before := 0, -1
-	e, err := d.Evaluate(ctx, data, detector.EvaluateOptions{Partial: partial, Resume: o.resume, Progress: func(n int) {
+	e, err := d.Evaluate(ctx, data, detector.EvaluateOptions{Group: g.Group, Partial: partial, Resume: o.resume, Progress: func(n int) {
 		if done = n; before < 0 {
 			before = n
 			told.from(n)
@@ -129,12 +144,15 @@ func (o *evalOptions) run(c *cobra.Command) error {
 		}
 		return err
 	}
+	if !g.first() {
+		return nil
+	}
 	if o.results != "" {
 		write := o.writing()
 		if err := write.write(o.results, func(path string) error { return coco.WriteResults(path, e.Results) }); err != nil {
 			return fmt.Errorf("%w; the detections are in %s", err, partial)
 		}
-		if err := os.Remove(partial); err != nil {
+		if err := os.Remove(partial); err != nil && partial != "" {
 			return err
 		}
 	}
@@ -196,7 +214,10 @@ func (o *evalOptions) check(partial string, inputs []string) error {
 		return err
 	}
 	if o.results != "" {
-		files = append(files, output{of: "--results", path: o.results}, output{of: "the partial results", path: partial})
+		files = append(files, output{of: "--results", path: o.results})
+	}
+	if partial != "" {
+		files = append(files, output{of: "the partial results", path: partial})
 	}
 	write := o.writing()
 	return write.check(inputs, files...)

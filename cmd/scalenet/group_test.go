@@ -76,16 +76,28 @@ func TestTrainTogether(t *testing.T) {
 	}
 	same("resumed")
 
+	evaluate := func(results string) []string {
+		return []string{"eval", "--model", filepath.Join(dir, "alone", "best.safetensors"), "--data", instancesFile, "--images", imagesDir, "--results", filepath.Join(dir, results), "--threads", "1"}
+	}
+	status, _, stderr = scalenet(evaluate("1.json")...)
+	require.Zero(t, status, stderr)
+	status, text := mpirun(t, 3, evaluate("3.json")...)
+	require.Zero(t, status, text)
+	one, err := os.ReadFile(filepath.Join(dir, "1.json"))
+	require.NoError(t, err)
+	three, err := os.ReadFile(filepath.Join(dir, "3.json"))
+	require.NoError(t, err)
+	require.True(t, string(one) == string(three), "the results of eval")
+
 	data := colourImages(t)
 	classify := func(out string) []string {
 		return append(replaced(append([]string{"classify", "train", "--data", data, "--out", filepath.Join(dir, out)}, tinyBackbone...), "--set", "batch=1", "--set", "train.accumulate=4"), "--threads", "1")
 	}
 	status, _, stderr = scalenet(classify("c1")...)
 	require.Zero(t, status, stderr)
-	status, text := mpirun(t, 3, classify("c3")...)
+	status, text = mpirun(t, 3, classify("c3")...)
 	require.Zero(t, status, text)
-	one, three := contents(t, filepath.Join(dir, "c1")), contents(t, filepath.Join(dir, "c3"))
-	require.True(t, one["state.safetensors"] == three["state.safetensors"])
+	require.True(t, contents(t, filepath.Join(dir, "c1"))["state.safetensors"] == contents(t, filepath.Join(dir, "c3"))["state.safetensors"], "the state of a classifier")
 
 	status, text = mpirun(t, 2, append(replaced(args, "--set", "batch=4"), "--epochs", "1")...)
 	require.Equal(t, 1, status, text)

@@ -175,6 +175,7 @@ func (o *trainOptions) start(ctx context.Context, errs io.Writer, g group, began
 		return err
 	}
 	defer trainer.Close()
+	trainer.Group = g.Group
 	var progress *train.Progress
 	if g.first() {
 		progress = train.NewProgress(errs, 10*time.Second)

@@ -1,0 +1,60 @@
+package detector
+
+import (
+	"bytes"
+	"encoding/gob"
+	"fmt"
+
+	"scalenet/coco"
+	"scalenet/collective"
+)
+
+// evaluatedPart is what a process has found: the detections of its images, and their numbers by image.
+type evaluatedPart struct {
+	Counts  []int
+	Results *coco.Results
+}
+
+// share limits an evaluation to the images of this process: every n-th of them.
+func (e *evaluation) share(g *collective.Group, loader *coco.Loader) {
+	if g != nil && g.Size() > 1 {
+		e.group = g
+		loader.Take(func(image int) bool { return image%g.Size() == g.Rank() })
+	}
+}
+
+// gather puts the detections of all processes into the order of the images.
+func (e *evaluation) gather() error {
+	if e.group == nil {
+		return nil
+	}
+	var text bytes.Buffer
+	if err := gob.NewEncoder(&text).Encode(evaluatedPart{e.counts, e.Results}); err != nil {
+		return err
+	}
+	blocks, err := e.group.AllGather(text.Bytes())
+	if err != nil {
+		return err
+	}
+	parts := make([]evaluatedPart, len(blocks))
+	for rank, block := range blocks {
+		if err := gob.NewDecoder(bytes.NewReader(block)).Decode(&parts[rank]); err != nil {
+			return fmt.Errorf("the detections of rank %d: %w", rank, err)
+		}
+	}
+	all, next := &coco.Results{Path: e.Results.Path}, make([]int, len(parts))
+	for i := range e.data.Images {
+		rank := i % len(parts)
+		p := &parts[rank]
+		if i/len(parts) >= len(p.Counts) {
+			return fmt.Errorf("rank %d has the detections of %d images", rank, len(p.Counts))
+		}
+		for range p.Counts[i/len(parts)] {
+			k := next[rank]
+			all.Add(p.Results.Image[k], p.Results.Category[k], p.Results.Box[k], p.Results.Score[k])
+			next[rank]++
+		}
+	}
+	e.Results = all
+	return nil
+}
