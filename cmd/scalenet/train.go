@@ -113,7 +113,8 @@ func (o *trainOptions) share(c *cobra.Command, g group) error {
 		fmt.Fprint(c.OutOrStdout(), config.YAML())
 		return nil
 	}
-	return o.start(ctx, errs, g, began, begun, config, data, dev)
+	f := detectorFit{o, errs, g, began, begun, data, dev}
+	return f.begin(ctx, config)
 }
 
 // look returns the run to resume. A new run must not replace other files.
@@ -130,70 +131,85 @@ func (o *trainOptions) look() (begun train.Begun, err error) {
 	return begun, checkKept(o.run.out)
 }
 
-// start begins or resumes the run.
-func (o *trainOptions) start(ctx context.Context, errs io.Writer, g group, began time.Time, begun train.Begun, config detector.Config, data opened, dev engine.Device) error {
-	model, err := detector.New(config, data.train.ClassNames(), config.Train.Seed)
+// detectorFit is the training of a detector, with all that it needs.
+type detectorFit struct {
+	*trainOptions
+	errs  io.Writer
+	group group
+	began time.Time
+	begun train.Begun
+	data  opened
+	dev   engine.Device
+}
+
+// begin begins or resumes the run.
+func (f *detectorFit) begin(ctx context.Context, config detector.Config) error {
+	model, err := detector.New(config, f.data.train.ClassNames(), config.Train.Seed)
 	if err != nil {
 		return err
 	}
-	if err := model.Config.Train.Precision.On(dev); err != nil {
+	if err := model.Config.Train.Precision.On(f.dev); err != nil {
 		return err
 	}
-	facts, err := g.facts(dataDigests(data.train, data.val), o.device.threads, begun)
+	facts, err := f.group.facts(dataDigests(f.data.train, f.data.val), f.device.threads, f.begun)
 	if err != nil {
 		return err
 	}
-	if err := g.same(facts); err != nil {
+	if err := f.group.same(facts); err != nil {
 		return err
 	}
-	lock, err := o.run.begin(errs, begun, model, model.Config.YAML(), g.first())
+	lock, err := f.run.begin(f.errs, f.begun, model, model.Config.YAML(), f.group.first())
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	if begun.Saved == nil && g.first() {
-		if err := data.keep(o.run.out); err != nil {
+	if f.begun.Saved == nil && f.group.first() {
+		if err := f.data.keep(f.run.out); err != nil {
 			return err
 		}
 	}
-	loader, err := model.NewLoader(data.train, dev)
+	return f.train(ctx, model)
+}
+
+// train trains the model, and prints what comes next.
+func (f *detectorFit) train(ctx context.Context, model *detector.Model) error {
+	loader, err := model.NewLoader(f.data.train, f.dev)
 	if err != nil {
 		return err
 	}
 	defer loader.Close()
-	if err := o.fits(model, dev, loader); err != nil {
+	if err := f.fits(model, f.dev, loader); err != nil {
 		return err
 	}
 	var random *train.Rand
 	var draws *rand.Rand
-	if begun.Random { // a run of an earlier version of the program
+	if f.begun.Random { // a run of an earlier version of the program
 		random = train.NewRand(model.Config.Train.Seed)
 		draws = random.Rand
 	}
-	trainer, err := detector.NewTrainer(model, dev, data.val, draws)
+	trainer, err := detector.NewTrainer(model, f.dev, f.data.val, draws)
 	if err != nil {
 		return err
 	}
 	defer trainer.Close()
-	trainer.Group = g.Group
 	var progress *train.Progress
-	if g.first() {
-		progress = train.NewProgress(errs, 10*time.Second)
+	if f.group.first() {
+		progress = train.NewProgress(f.errs, 10*time.Second)
 	}
-	trainer.Evaluating = progress.Evaluating
+	trainer.Group, trainer.Evaluating = f.group.Group, progress.Evaluating
 	loop := train.Loop[*coco.Batch]{
-		Config: model.Config.Train, Device: dev, Model: trainer, Source: loader, Rand: random, Group: g.Group, Began: began, EvaluationImages: len(data.val.Images),
-		Dir: o.run.out, Described: model.Config.YAML(), Data: dataDigests(data.train, data.val),
-		Progress: progress, OnEpochEnd: func() error { return curves.Plot(o.run.out) },
+		Config: model.Config.Train, Device: f.dev, Model: trainer, Source: loader, Rand: random, Group: f.group.Group, Began: f.began,
+		EvaluationImages: len(f.data.val.Images), Dir: f.run.out, Described: model.Config.YAML(), Data: dataDigests(f.data.train, f.data.val),
+		Progress: progress, OnEpochEnd: func() error { return curves.Plot(f.run.out) },
 	}
-	if err := loop.Run(ctx, begun.Saved != nil); err != nil || !g.first() {
+	if err := loop.Run(ctx, f.begun.Saved != nil); err != nil || !f.group.first() {
 		return err
 	}
 	outcome, err := loop.Outcome()
 	if err != nil {
 		return err
 	}
-	printTrained(errs, outcome, time.Since(began), model.Config.Train.Best, data.sources.Val)
+	printTrained(f.errs, outcome, time.Since(f.began), model.Config.Train.Best, f.data.sources.Val)
 	return nil
 }
 
