@@ -43,11 +43,15 @@ type Limits struct {
 // Derive returns the recipe for the data. base is a complete configuration, with the
 // values of the given keys. Keys are paths such as "train.lr"; a key with children stands for all of them.
 func Derive(base detector.Config, given []string, l Look, limits Limits) (*Recipe, error) {
+	r := &Recipe{isGiven: given}
+	if !r.given("train.schedule.kind") {
+		base.Train.Schedule.Kind = cosine // a budget wants it
+	}
 	base, err := base.Resolve()
 	if err != nil {
 		return nil, err
 	}
-	r := &Recipe{Config: base, isGiven: given}
+	r.Config = base
 	r.precision(limits)
 	r.size(l)
 	if err := r.anchors(l); err != nil {

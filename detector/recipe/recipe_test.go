@@ -174,6 +174,13 @@ func TestBudget(t *testing.T) {
 	require.GreaterOrEqual(t, r.Config.Train.Epochs, 7)
 	require.Equal(t, 1, strings.Count(printed(t, r), "input.shorter"), "one reason for a key")
 
+	c := detector.Default() // with a schedule of steps
+	c.Train.Budget = train.Duration(time.Hour)
+	c.Frozen = detector.Frozen{Stages: -1}
+	r, err := Derive(c, []string{"train.budget"}, l, limits)
+	require.NoError(t, err)
+	require.Equal(t, "cosine", r.Config.Train.Schedule.Kind)
+
 	limits.Budget = time.Second
 	_, err := Derive(base(t), nil, l, limits)
 	require.ErrorContains(t, err, "--budget 1s is too short: a step of 4 images takes ")

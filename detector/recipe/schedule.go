@@ -9,6 +9,9 @@ import (
 	"scalenet/train"
 )
 
+// cosine is the schedule of a recipe.
+const cosine = "cosine"
+
 const (
 	// seenImages is the number of images, repetitions included, that a training from scratch sees:
 	// 58 epochs of 205 images.
@@ -25,7 +28,7 @@ const (
 // schedule derives epochs, warm-up, evaluations and the weight average.
 func (r *Recipe) schedule(l Look, limits Limits) error {
 	t := &r.Config.Train
-	set(r, "train.schedule.kind", &t.Schedule.Kind, "cosine", "ends at a learning rate of 0, whatever the length")
+	set(r, "train.schedule.kind", &t.Schedule.Kind, cosine, "ends at a learning rate of 0, whatever the length")
 	if limits.Budget > 0 {
 		if err := r.budget(l, limits); err != nil {
 			return err
