@@ -177,12 +177,12 @@ func TestBudget(t *testing.T) {
 	c := detector.Default() // with a schedule of steps
 	c.Train.Budget = train.Duration(time.Hour)
 	c.Frozen = detector.Frozen{Stages: -1}
-	r, err := Derive(c, []string{"train.budget"}, l, limits)
+	fromSteps, err := Derive(c, []string{"train.budget"}, l, limits)
 	require.NoError(t, err)
-	require.Equal(t, "cosine", r.Config.Train.Schedule.Kind)
+	require.Equal(t, "cosine", fromSteps.Config.Train.Schedule.Kind)
 
 	limits.Budget = time.Second
-	_, err := Derive(base(t), nil, l, limits)
+	_, err = Derive(base(t), nil, l, limits)
 	require.ErrorContains(t, err, "--budget 1s is too short: a step of 4 images takes ")
 	_, err = Derive(base(t), []string{"train.epochs"}, l, limits)
 	require.Error(t, err)
