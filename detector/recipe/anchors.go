@@ -41,7 +41,7 @@ func (r *Recipe) anchors(l Look) error {
 		if err != nil {
 			return err
 		}
-		if f.score > best.score+1e-9 {
+		if f.score > best.score+1e-9 && f.recall >= before.recall {
 			best, now = f, c
 		}
 	}

@@ -105,6 +105,7 @@ func TestAnchors(t *testing.T) {
 		after, err := r.fit(r.Config, r.inputBoxes(l))
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, after.score, before.score, name)
+		require.GreaterOrEqual(t, after.recall, before.recall, name)
 		require.Greater(t, after.recall, 0.75, name)
 		_, err = r.Config.Resolve()
 		require.NoError(t, err, name)
