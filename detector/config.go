@@ -185,6 +185,9 @@ func (c Config) Resolve() (Config, error) {
 	if err != nil {
 		return c, err
 	}
+	if len(c.Input.ScaleJitter) == 0 {
+		c.Input.ScaleJitter = nil // off; an empty list is not the same to Validate
+	}
 	if err := config.Validate(c, ""); err != nil {
 		return c, err
 	}

@@ -52,3 +52,14 @@ func TestSet(t *testing.T) {
 	_, err := c.Resolve()
 	require.EqualError(t, err, "input.divisor = 0: must be from 1 to 1024")
 }
+
+func TestScaleJitterOff(t *testing.T) {
+	c := smallConfig()
+	c.Input.ScaleJitter = []float64{}
+	r, err := c.Resolve()
+	require.NoError(t, err)
+	require.Nil(t, r.Input.ScaleJitter)
+	c.Input.ScaleJitter = []float64{1}
+	_, err = c.Resolve()
+	require.EqualError(t, err, "input.scale_jitter = [1]: must be a list of 2 values")
+}

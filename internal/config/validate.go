@@ -87,6 +87,8 @@ func words(tags string, t, parent reflect.Type) string {
 			upper = bound{keyOf(f), false}
 		case "oneof":
 			others = append(others, spelling.Alternatives(strings.Fields(param)))
+		case "len":
+			others = append(others, fmt.Sprintf("a list of %s values", param))
 		case "finite":
 			others = append(others, "finite")
 		}
