@@ -16,7 +16,6 @@ import (
 // together is a process's part of a run of several processes: some of the batches of each step. All processes make the same steps, with the same bits
 // as one process; the first writes the files.
 type together struct {
-	group *collective.Group
 	sum   *collective.Reduction
 	grads [][]float32 // of one batch, on the host: one slice per trained parameter
 }
@@ -51,7 +50,7 @@ func (l *Loop[B]) join() error {
 	if !ok {
 		return errors.New("the source of batches cannot be shared out")
 	}
-	t := &together{group: l.Group}
+	t := &together{}
 	lengths := l.optimizer.lengths()
 	var err error
 	if t.sum, err = collective.NewReduction(l.Group, collective.ReductionOptions{Places: l.Config.Accumulate, Parts: lengths}); err != nil {

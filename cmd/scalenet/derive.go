@@ -27,7 +27,7 @@ func (o *trainOptions) configure(ctx context.Context, c *cobra.Command, g group,
 		if o.budget <= 0 {
 			return detector.Config{}, fmt.Errorf("--budget %s: want a positive time, such as 15m", o.budget)
 		}
-		if err := o.settings.add("train.budget", train.Duration(o.budget).String(), "--budget "+o.budget.String()); err != nil {
+		if err := o.settings.add("train.budget", train.Duration(o.budget).String(), "budget"); err != nil {
 			return detector.Config{}, err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"scalenet/internal/brief"
 )
 
 // hostMemory is the memory that this process may use, in bytes.
@@ -97,14 +99,12 @@ func kilobytes(meminfo, name string) (int64, bool) {
 }
 
 func (m hostMemory) String() string {
-	text := fmt.Sprintf("%s, %s available", gibibytes(m.total), gibibytes(m.available))
+	text := fmt.Sprintf("%s, %s available", brief.Gibibytes(m.total), brief.Gibibytes(m.available))
 	if m.limit > 0 {
-		text += fmt.Sprintf(" (the process is limited to %s)", gibibytes(m.limit))
+		text += fmt.Sprintf(" (the process is limited to %s)", brief.Gibibytes(m.limit))
 	}
 	return text
 }
-
-func gibibytes(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }
 
 // fits returns an error if need bytes exceed the available memory. what is the
 // subject of the message, advice names the settings that need less.
@@ -114,5 +114,5 @@ func (o *deviceOptions) fits(need int, what, advice string) error {
 		return nil // a GPU says itself when its memory is too small
 	}
 	return fmt.Errorf("%s needs at least %s of memory, but only %s of %s are available: use %s",
-		what, gibibytes(int64(need)), gibibytes(m.available), gibibytes(m.total), advice)
+		what, brief.Gibibytes(int64(need)), brief.Gibibytes(m.available), brief.Gibibytes(m.total), advice)
 }

@@ -54,9 +54,9 @@ func (o *settings) shortcuts(f *pflag.FlagSet) {
 	}
 }
 
-// add adds a key that a flag of the command gives.
-func (o *settings) add(key, value, flag string) error {
-	o.plain = append(o.plain, &plainKey{name: strings.TrimPrefix(flag, "--"), key: key, text: value})
+// add adds a key that the flag --name of the command gives.
+func (o *settings) add(key, value, name string) error {
+	o.plain = append(o.plain, &plainKey{name: name, key: key, text: value})
 	_, err := o.assignments()
 	return err
 }

@@ -76,11 +76,11 @@ func (r *Recipe) batch(l Look, limits Limits) error {
 				return err
 			}
 			if need <= limits.Bytes*7/10 {
-				reason += fmt.Sprintf("; takes %s of the %s of memory that are available", gigabytes(need), gigabytes(limits.Bytes))
+				reason += fmt.Sprintf("; takes %s of the %s of memory that are available", brief.Gibibytes(need), brief.Gibibytes(limits.Bytes))
 				break
 			}
 			c.Batch /= 2
-			reason = fmt.Sprintf("%d would need %s, and %s of memory are available", 2*c.Batch, gigabytes(need), gigabytes(limits.Bytes))
+			reason = fmt.Sprintf("%d would need %s, and %s of memory are available", 2*c.Batch, brief.Gibibytes(need), brief.Gibibytes(limits.Bytes))
 		}
 		r.note("batch", fmt.Sprint(c.Batch), reason)
 	}
@@ -89,5 +89,3 @@ func (r *Recipe) batch(l Look, limits Limits) error {
 	set(r, "train.lr", &c.Train.LR, lr, fmt.Sprintf("%g for a batch of %d, scaled linearly", rate, usualBatch))
 	return nil
 }
-
-func gigabytes(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }

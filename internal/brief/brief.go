@@ -44,3 +44,6 @@ func List(list []string) string {
 	}
 	return text
 }
+
+// Gibibytes returns a number of bytes in GiB, with one decimal.
+func Gibibytes(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }
