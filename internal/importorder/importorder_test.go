@@ -41,16 +41,20 @@ var order = [][]string{
 	{"engine/cpu/native"}, // the C++ of engine/cpu
 	{"engine"},
 	{"nn"},
+	{"source"}, // images from files, folders, archives, URLs, videos
+	{"video"},  // ffmpeg's child processes
 	{"imaging"},
 	{"raster"},   // from bytes to a network's input
 	{"prefetch"}, // batches made ahead of the loop that uses them
 	{"figure"},   // the look of plots
 	{"checkpoint"},
+	{"tile"}, // slices of large pictures, merging of their boxes
 	{"geom"},
 	{"docs"},              // pages that the program shows, embedded
 	{"examples"},          // images, embedded
 	{"internal/config"},   // YAML, changes of single keys, ranges
 	{"internal/pending"},  // batches on an asynchronous device
+	{"internal/outbound"}, // HTTP to addresses that come from outside
 	{"internal/download"}, // of a file, with resume and a check of the SHA-256
 	{"internal/spelling"}, // of flags, verbs, keys
 	{"internal/brief"},    // values in messages
