@@ -24,11 +24,13 @@ var order = [][]string{
 	{"server"},
 	{"server/models", "server/schedule"},
 	{"web"},
+	{"export/onnx"}, // models as ONNX
 	{"classify"},
 	{"classify/allocate"},
 	{"detector/published", "detector/published/zoo"}, // detectors of other projects: conversion, list
 	{"detector/recipe"}, // settings of a training from its data
 	{"detector"},
+	{"results"}, // of images and frames, in the formats of other tools
 	{"detector/published/goldentest"}, // golden files, for tests
 	{"rpn", "roi"},
 	{"assign"}, // matching and sampling, for rpn and roi
@@ -48,7 +50,9 @@ var order = [][]string{
 	{"prefetch"}, // batches made ahead of the loop that uses them
 	{"figure"},   // the look of plots
 	{"checkpoint"},
-	{"tile"}, // slices of large pictures, merging of their boxes
+	{"export/onnx/onnxpb"}, // the messages of ONNX, generated
+	{"tile"},               // slices of large pictures, merging of their boxes
+	{"track"}, // objects through the frames of a video
 	{"geom"},
 	{"docs"},              // pages that the program shows, embedded
 	{"examples"},          // images, embedded
