@@ -10,7 +10,7 @@ CUDA := $(CURDIR)/build/cuda
 GPU := export CUDA_ROOT=$(CUDA); $(GO)
 FAKE := export LD_LIBRARY_PATH=$(CUDA)/fake SCALENET_CUDNN=$(CUDA)/cudnn; $(GPU)
 
-.PHONY: build build-cuda demo test test-onednn3 test-cuda gpu-check ptx soak bench lint clean
+.PHONY: build build-cuda demo test test-onednn3 test-cuda gpu-check ptx soak formats-check bench lint clean
 
 build:
 	@$(GO) build -o bin/scalenet ./cmd/scalenet
@@ -76,6 +76,11 @@ test-onednn3:
 soak:
 	@export SCALENET_SOAK=$(SOAK); $(GO) test $(TESTFLAGS) -count=1 -v -timeout 30m -run 'Overload|Reload|Drain|Gone|Throughput' ./server
 	@export SCALENET_SOAK=$(SOAK); $(GO) test $(TESTFLAGS) -count=1 -v -timeout 30m -run 'TestBinary/^storm$$' ./cmd/scalenet
+
+# Other tools (PyPI, pinned) read the golden files of package results.
+formats-check:
+	@python3 -m venv build/formats && build/formats/bin/pip install --quiet --disable-pip-version-check -r results/testdata/requirements.txt
+	@build/formats/bin/python results/testdata/read.py
 
 bench: build
 	bin/scalenet bench

@@ -1,0 +1,43 @@
+package results
+
+import (
+	"time"
+
+	"scalenet/geom"
+	"scalenet/roi"
+	"scalenet/track"
+)
+
+// Image is an image or a video frame, and the objects found in it.
+type Image struct {
+	File          string // as the user named it
+	Out           string // path below the output folder, such as sub/a.jpg, for formats of one file per image; "" writes no file
+	Width, Height int    // in pixels, after applying the EXIF orientation
+	Frame         *Frame // nil for an image
+	Objects       []Object
+}
+
+// Frame is the place of an image in a video.
+type Frame struct {
+	Index  int // from 0
+	Time   time.Duration
+	Counts track.Counts // after this frame
+}
+
+// Object is a detected object.
+type Object struct {
+	Class int32 // from 1
+	Label string
+	Score float32
+	Box   geom.Box
+	Track int // from 1; 0 is none
+}
+
+// Objects returns detections as objects, without tracks. classes are the names of the model's classes.
+func Objects(found []roi.Detection, classes []string) []Object {
+	objects := make([]Object, len(found))
+	for i, d := range found {
+		objects[i] = Object{Class: d.Class, Label: classes[d.Class-1], Score: d.Score, Box: d.Box}
+	}
+	return objects
+}
