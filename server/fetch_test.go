@@ -13,22 +13,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-)
 
-func TestPublicAddress(t *testing.T) {
-	for address, public := range map[string]bool{
-		"93.184.216.34": true, "1.1.1.1": true, "2606:4700:4700::1111": true,
-		"127.0.0.1": false, "127.9.9.9": false, "0.0.0.0": false, "0.1.2.3": false, "::1": false, "::": false,
-		"10.0.0.1": false, "172.16.0.1": false, "172.31.255.255": false, "192.168.1.1": false, "100.64.0.1": false,
-		"169.254.169.254": false, "fe80::1": false, "fd00:ec2::254": false, "fc00::1": false,
-		"224.0.0.1": false, "255.255.255.255": false, "240.0.0.1": false, "ff02::1": false,
-		"::ffff:127.0.0.1": false, "::ffff:10.0.0.1": false, "::ffff:1.1.1.1": true, "::7f00:1": false,
-		"64:ff9b::7f00:1": false, "2002:7f00:1::": false, "2001:db8::1": false, "198.18.0.1": false, "192.0.2.1": false,
-	} {
-		err := publicAddress(netip.MustParseAddr(address))
-		assert.Equal(t, public, err == nil, address)
-	}
-}
+	"scalenet/internal/outbound"
+)
 
 // TestURL runs the server with --allow-url against a machine of its own, whose
 // address stands for a public one; every other address of this machine is
@@ -64,13 +51,12 @@ func TestURL(t *testing.T) {
 		c.AllowURL, c.Limits.Body, c.Limits.Image.Bytes, c.Timeout = true, 1<<20, 1<<20, 2*time.Second
 	})
 	port := func(address string) string { u, _ := url.Parse(address); return u.Port() }
-	s.fetch = newFetcher(1<<20, nil)
-	s.fetch.client.Transport.(*http.Transport).DialContext = checkedDialer(func(a netip.AddrPort) error {
+	s.fetch = newFetcher(1<<20, func(a netip.AddrPort) error {
 		if fmt.Sprint(a.Port()) == port(public.URL) {
 			return nil
 		}
-		return publicAddress(a.Addr())
-	}).DialContext
+		return outbound.Public(a)
+	})
 	for name, c := range map[string]struct {
 		url    string
 		status int

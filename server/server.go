@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"golang.org/x/sync/semaphore"
 
+	"scalenet/internal/outbound"
 	"scalenet/server/schedule"
 )
 
@@ -45,7 +46,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	if c.AllowURL {
-		s.fetch = newFetcher(c.Limits.Image.Bytes, publicAddress)
+		s.fetch = newFetcher(c.Limits.Image.Bytes, outbound.Public)
 	}
 	s.metrics = newMetrics(s)
 	if s.handler, err = s.routes(); err != nil {
