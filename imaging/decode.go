@@ -20,7 +20,7 @@ var (
 
 // Extensions returns the file name extensions of the supported formats, with the dot.
 func Extensions() []string {
-	return []string{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+	return []string{".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 }
 
 // IsImage reports whether a file name has one of the extensions, in upper or lower case.
