@@ -3,6 +3,7 @@ module scalenet
 go 1.26.0
 
 require (
+	github.com/bmatcuk/doublestar/v4 v4.10.2
 	github.com/chewxy/hm v1.0.0
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0

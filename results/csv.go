@@ -24,7 +24,9 @@ func (w *csvWriter) Add(m Image) error {
 	}
 	frame, time := "", ""
 	if m.Frame != nil {
-		frame, time = strconv.Itoa(m.Frame.Index), decimal(seconds(m.Frame.Time), 64)
+		if frame = strconv.Itoa(m.Frame.Index); m.Frame.Time >= 0 {
+			time = decimal(seconds(m.Frame.Time), 64)
+		}
 	}
 	for _, x := range m.Objects {
 		track := ""

@@ -19,9 +19,9 @@ type Image struct {
 
 // Frame is the place of an image in a video.
 type Frame struct {
-	Index  int // from 0
-	Time   time.Duration
-	Counts track.Counts // after this frame
+	Index  int           // from 0
+	Time   time.Duration // negative if it is unknown
+	Counts track.Counts  // after this frame
 }
 
 // Object is a detected object.

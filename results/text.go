@@ -16,7 +16,10 @@ type textWriter struct{ to io.Writer }
 func (w textWriter) Add(m Image) error {
 	text := []byte(m.File)
 	if f := m.Frame; f != nil {
-		text = fmt.Appendf(text, " frame %d, %.3f s", f.Index, f.Time.Seconds())
+		text = fmt.Appendf(text, " frame %d", f.Index)
+		if f.Time >= 0 {
+			text = fmt.Appendf(text, ", %.3f s", f.Time.Seconds())
+		}
 	}
 	text = fmt.Appendf(text, ": %d objects\n", len(m.Objects))
 	for _, x := range m.Objects {
@@ -59,8 +62,10 @@ type jsonObject struct {
 func (w jsonWriter) Add(m Image) error {
 	line := jsonImage{File: m.File, Width: m.Width, Height: m.Height, Objects: make([]jsonObject, len(m.Objects))}
 	if f := m.Frame; f != nil {
-		t := seconds(f.Time)
-		line.Frame, line.Time, line.Counts = &f.Index, &t, f.Counts
+		line.Frame, line.Counts = &f.Index, f.Counts
+		if t := seconds(f.Time); f.Time >= 0 {
+			line.Time = &t
+		}
 	}
 	for i, x := range m.Objects {
 		line.Objects[i] = jsonObject{x.Class, x.Label, x.Score, [4]float32{x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2}, x.Track}

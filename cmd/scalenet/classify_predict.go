@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"scalenet/imaging"
+	"scalenet/media"
 )
 
 // classifiedImage is a line of `classify predict --json`.
@@ -27,18 +27,19 @@ func newClassifyPredictCommand() *cobra.Command {
 		model  classifierOptions
 	)
 	c := &cobra.Command{
-		Use:   "predict --model FILE PATH...",
+		Use:   "predict --model FILE SOURCE...",
 		Short: "Classify images",
-		Long: `Print the most probable classes of each image, with their probabilities. A PATH is
-an image file or a folder of images.`,
+		Long: `Print the most probable classes of each image, with their probabilities. A SOURCE is
+an image file, a folder of images, or any other source of detect.`,
 		Example: `  scalenet classify predict --model runs/scalenet38/best.safetensors photo.png
   scalenet classify predict --model scalenet50.safetensors --top 1 --json photos/`,
-		Args: takes("PATH..."),
+		Args: takes("SOURCE..."),
 		RunE: func(c *cobra.Command, args []string) error {
 			if top < 1 {
 				return fmt.Errorf("--top %d: want at least 1", top)
 			}
-			list, err := images(args, "")
+			o := media.Options{Stdin: c.InOrStdin()}
+			list, err := media.List(c.Context(), args, o)
 			if err != nil {
 				return err
 			}
@@ -48,17 +49,15 @@ an image file or a folder of images.`,
 			}
 			defer closeAll()
 			w := c.OutOrStdout()
-			for _, p := range list {
-				file := p.file
-				image, err := imaging.Load(file, imaging.Limits{})
-				if err != nil {
-					return err
+			for im := range media.Images(c.Context(), list, o) {
+				if im.Err != nil {
+					return im.Err
 				}
-				all, err := classifier.Classify(image)
+				all, err := classifier.Classify(im.Pixels)
 				if err != nil {
-					return fmt.Errorf("%s: %w", file, err)
+					return fmt.Errorf("%s: %w", im.Name, err)
 				}
-				line := classifiedImage{File: file}
+				line := classifiedImage{File: im.Name}
 				for _, p := range all[:min(top, len(all))] {
 					line.Predictions = append(line.Predictions, predictedClass{p.Class, m.Classes[p.Class], p.Probability})
 				}
@@ -68,7 +67,7 @@ an image file or a folder of images.`,
 					}
 					continue
 				}
-				text := fmt.Appendln(nil, file)
+				text := fmt.Appendln(nil, im.Name)
 				for _, p := range line.Predictions {
 					text = fmt.Appendf(text, "  %-20s %.4f\n", p.Label, p.Probability)
 				}

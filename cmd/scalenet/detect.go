@@ -1,16 +1,17 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
-	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"scalenet/detector"
-	"scalenet/imaging"
-	"scalenet/internal/pending"
-	"scalenet/roi"
+	"scalenet/media"
 )
 
 type detectOptions struct {
@@ -19,6 +20,8 @@ type detectOptions struct {
 	output    outputs
 	threshold detector.Threshold
 	json      bool
+	batch     int
+	sources   media.Options
 
 	scores detector.MinScores // of the threshold, for the model
 }
@@ -26,10 +29,20 @@ type detectOptions struct {
 func newDetectCommand() *cobra.Command {
 	var o detectOptions
 	c := &cobra.Command{
-		Use:   "detect --model FILE PATH...",
-		Short: "Detect objects in images",
-		Long: `Detect objects in image files, or in all images of a folder and its subfolders.
+		Use:   "detect --model FILE SOURCE...",
+		Short: "Detect objects in images and videos",
+		Long: `Detect objects in images and videos. A SOURCE is
+  - an image or video file
+  - a folder: all images in it and its subfolders
+  - a pattern in quotes, such as 'photos/**/*.jpg'
+  - an archive of images: .zip, .tar, .tar.gz
+  - @FILE: a list with one source per line
+  - -: an image, or JPEGs one after the other (MJPEG), on standard input
+  - an http or https URL of an image or video, an rtsp URL
+  - a camera, such as /dev/video0
+
 Boxes are printed as x1 y1 x2 y2 in pixels, after applying the EXIF orientation.
+Videos and cameras need ffmpeg. Of a camera the newest frame is taken.
 
 --threshold best takes the score threshold of each class that eval
 --choose-threshold stored in the model. In a list by class, a value without a class
@@ -38,43 +51,43 @@ quotes: '"left, upper=0.4",best'.
 
 With --out, the images are also written as JPEGs with the boxes drawn: a.png as
 a.jpg, or as a.png.jpg if the folder has an a.jpg, too. Subfolders are kept, and
-so are folder names if images of several folders have the same name. Existing
-files are not replaced unless --force is given. Input images are never replaced.
+so are folder names if images of several folders have the same name. Videos are
+written as MP4. Existing files are not replaced unless --force is given. Inputs
+are never replaced.
 
-Images that cannot be read are reported after all others are done, with exit
-status 1.`,
+Images and frames that cannot be read are reported, the others are done, and the
+exit status is 1.`,
 		Example: `  scalenet detect --model models/bccd.safetensors examples/
   scalenet detect --model models/bccd.safetensors --threshold 0.5 --json --out boxes photo.jpg
-  scalenet detect --model models/bccd.safetensors --threshold RBC=0.7,WBC=0.9,0.5 photo.jpg`,
-		Args: takes("PATH..."),
+  scalenet detect --model models/bccd.safetensors --threshold RBC=0.7,WBC=0.9,0.5 photo.jpg
+  scalenet detect --model models/everyday.safetensors --stride 25 --json clip.mp4 > frames.jsonl
+  curl -s https://example.org/photo.jpg | scalenet detect --model models/everyday.safetensors -`,
+		Args: takes("SOURCE..."),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
 	addThreshold(f, &o.threshold, "minimum score of the detections shown")
-	f.BoolVar(&o.json, "json", false, "print one JSON object per image")
-	f.StringVar(&o.out, "out", "", "folder for the images with boxes drawn")
+	f.BoolVar(&o.json, "json", false, "print one JSON object per image or frame")
+	f.StringVar(&o.out, "out", "", "folder for the images and videos with boxes drawn")
+	f.IntVar(&o.batch, "batch", 1, "number of images of the same input size that go through the network together")
+	f.IntVar(&o.sources.Stride, "stride", 1, "of videos take every N-th frame")
+	f.Var(&moment{&o.sources.From}, "from", "of videos skip what comes before this time: seconds or hh:mm:ss")
+	f.Var(&moment{&o.sources.To}, "to", "of videos skip what comes after this time (default: the end)")
+	f.BoolVar(&o.sources.Private, "private", false, "connect also to addresses of this machine and its networks, such as cameras")
 	o.output.flags(c, "out")
 	o.model.flags(c)
 	return c
 }
 
-// detectedImage is what `detect --json` prints for an image.
-type detectedImage struct {
-	File       string           `json:"file"`
-	Width      int              `json:"width"`
-	Height     int              `json:"height"`
-	Detections []detectedObject `json:"detections"`
-}
-
-type detectedObject struct {
-	ClassID int32      `json:"class_id"`
-	Label   string     `json:"label"`
-	Score   float32    `json:"score"`
-	Box     [4]float32 `json:"box"` // x1, y1, x2, y2
-}
-
-func (o *detectOptions) run(c *cobra.Command, paths []string) error {
-	list, err := images(paths, o.out)
+func (o *detectOptions) run(c *cobra.Command, arguments []string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	o.sources.Stdin, o.sources.Without = c.InOrStdin(), withoutFolder(o.out)
+	list, err := media.List(ctx, arguments, o.sources)
 	if err != nil {
 		return err
 	}
@@ -94,136 +107,84 @@ func (o *detectOptions) run(c *cobra.Command, paths []string) error {
 		return err
 	}
 	defer closeAll()
-	return o.all(c, d, list, drawn)
+	return o.all(ctx, c, d, list, drawn)
 }
 
-// all runs the detector on the images in turn.
-func (o *detectOptions) all(c *cobra.Command, d *detector.Detector, list []listed, drawn []string) error {
-	failed := imageErrors{to: c.ErrOrStderr(), of: len(list)}
-	var queue pending.Queue
-	for i, p := range list {
-		if err := c.Context().Err(); err != nil {
-			return err
-		}
-		next, err := o.start(d, p.file, drawn[i])
-		if err != nil {
-			failed.add(err)
-			continue
-		}
-		queue.Add(func() error { return failed.add(o.show(c.OutOrStdout(), d, next)) })
-		if err := queue.FinishAllBut(d.MaxPending()); err != nil {
-			return err
-		}
-	}
-	if err := queue.FinishAllBut(0); err != nil {
-		return err
-	}
-	return failed.err()
-}
-
-// imageErrors collects errors that concern one image each. Errors of several
-// images are reported together.
-type imageErrors struct {
-	to   io.Writer
-	of   int // images
-	list []error
-}
-
-// add collects err, or returns err if it does not concern a single image.
-func (e *imageErrors) add(err error) error {
-	if err == nil || errors.As(err, new(*printError)) {
-		return err
-	}
-	if e.list = append(e.list, err); e.of > 1 {
-		fmt.Fprintln(e.to, oneLine(err))
+func (o *detectOptions) check() error {
+	switch s := o.sources; {
+	case o.batch < 1:
+		return fmt.Errorf("--batch %d: want at least 1", o.batch)
+	case s.Stride < 1:
+		return fmt.Errorf("--stride %d: want at least 1", s.Stride)
+	case s.To > 0 && s.To <= s.From:
+		return fmt.Errorf("--to %v is not after --from %v", s.To, s.From)
 	}
 	return nil
 }
 
-func (e *imageErrors) err() error {
-	switch {
-	case len(e.list) == 0:
-		return nil
-	case e.of == 1:
-		return e.list[0]
+// all runs the detector on the images of all sources.
+func (o *detectOptions) all(ctx context.Context, c *cobra.Command, d *detector.Detector, list []media.Source, drawn []string) (err error) {
+	w, err := newDetectWriter(ctx, o, c, d.Model().Classes, list, drawn)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("%d of %d images failed", len(e.list), e.of)
+	settings := d.Model().Settings()
+	o.scores.Narrow(&settings.Detections)
+	b := &batches{detector: d, settings: settings, size: o.batch, use: w.put}
+	o.sources.Ahead, o.sources.Lost = o.batch+2, w.tally.note
+	for im := range media.Images(ctx, list, o.sources) {
+		if im.Err != nil {
+			w.tally.fail(im.Err)
+			continue
+		}
+		if err = b.add(im, list[im.Source].Live()); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		err = b.flush(ctx)
+	}
+	return errors.Join(err, w.close(ctx))
 }
 
-// outputs returns and checks the output file of each image, "" if there is none.
-func (o *detectOptions) outputs(list []listed) (files []string, err error) {
+// outputs returns and checks the output file of each source, "" if there is none.
+func (o *detectOptions) outputs(list []media.Source) (files []string, err error) {
 	if o.out == "" {
 		return make([]string, len(list)), nil
 	}
-	if files, err = drawnNames(list); err != nil {
+	if files, err = sourceNames(list); err != nil {
 		return nil, err
 	}
 	read, written := []string{o.model.path}, []output(nil)
-	for i, p := range list {
-		read = append(read, p.file)
+	for i, s := range list {
+		if s.File != "" {
+			read = append(read, s.File)
+		}
 		if files[i] == "" {
 			continue
 		}
-		written = append(written, in(o.out, p.file, files[i])...)
+		written = append(written, in(o.out, s.Name, files[i])...)
 		files[i] = within(o.out, files[i])
 	}
 	return files, o.output.check(read, written...)
 }
 
-// started is an image whose detection has been started.
-type started struct {
-	file, drawn string
-	image       *imaging.Image
-	run         *detector.Run
+// moment is a flag with a time in a video: seconds, or hours, minutes and seconds.
+type moment struct{ to *time.Duration }
+
+func (m *moment) Type() string { return "moment" }
+
+func (m *moment) String() string {
+	if m.to == nil || *m.to == 0 {
+		return ""
+	}
+	return m.to.String()
 }
 
-func (o *detectOptions) start(d *detector.Detector, file, drawn string) (started, error) {
-	image, err := imaging.Load(file, imaging.Limits{})
-	if err != nil {
-		return started{}, err
+func (m *moment) Set(text string) error {
+	at, err := media.ParseTime(text)
+	if err == nil {
+		*m.to = at
 	}
-	settings := d.Model().Settings()
-	o.scores.Narrow(&settings.Detections)
-	run, err := d.Start(detector.Query{Image: image, Settings: settings})
-	if err != nil {
-		return started{}, fmt.Errorf("%s: %w", file, err)
-	}
-	return started{file, drawn, image, run}, nil
-}
-
-// show waits for the detections of an image, and draws and prints them.
-func (o *detectOptions) show(w io.Writer, d *detector.Detector, s started) error {
-	all, _, err := s.run.Wait()
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.file, err)
-	}
-	found := o.scores.Keep(all[0])
-	classes := d.Model().Classes
-	if s.drawn != "" {
-		if err := o.draw(s, found, classes); err != nil {
-			return err
-		}
-	}
-	if !o.json {
-		text := fmt.Appendf(nil, "%s: %d objects\n", s.file, len(found))
-		for _, x := range found {
-			text = fmt.Appendf(text, "  %-12s %.3f  %7.1f %7.1f %7.1f %7.1f\n", classes[x.Class-1], x.Score, x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2)
-		}
-		_, err := w.Write(text)
-		return err
-	}
-	line := detectedImage{File: s.file, Width: s.image.W, Height: s.image.H, Detections: []detectedObject{}}
-	for _, x := range found {
-		line.Detections = append(line.Detections, detectedObject{x.Class, classes[x.Class-1], x.Score, [4]float32{x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2}})
-	}
-	return json.NewEncoder(w).Encode(line)
-}
-
-// draw writes the image with its boxes.
-func (o *detectOptions) draw(s started, found []roi.Detection, classes []string) error {
-	drawn := s.image.Clone()
-	if err := drawn.Draw(detector.Annotations(found, classes)...); err != nil {
-		return err
-	}
-	return o.output.write(s.drawn, drawn.Save)
+	return err
 }

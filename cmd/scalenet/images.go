@@ -1,13 +1,11 @@
 package main
 
 import (
-	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"scalenet/imaging"
+	"scalenet/media"
 )
 
 // listed is an image file that an argument names, or an image file in a folder
@@ -17,53 +15,52 @@ type listed struct {
 	folder string // the argument, or the folder of the file that it names
 }
 
-// images lists the image files of the arguments. A folder stands for all files
-// with an image extension in the folder and its subfolders, without the folder
-// except.
-func images(paths []string, except string) (list []listed, err error) {
-	for _, path := range paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, err
+// sourceNames returns the path below --out for each source, or "" for one that is
+// listed again.
+func sourceNames(list []media.Source) ([]string, error) {
+	names := make([]string, len(list))
+	for extension, video := range map[string]bool{".jpg": false, ".mp4": true} {
+		var part []listed
+		var at []int
+		for i, s := range list {
+			if s.Video == video {
+				part, at = append(part, listed{s.Path, s.Folder}), append(at, i)
+			}
 		}
-		if !info.IsDir() {
-			folder, _ := filepath.Split(path)
-			list = append(list, listed{path, folder})
+		if len(part) == 0 {
 			continue
 		}
-		files, err := walkImages(path, except)
+		found, err := namesEnding(part, extension)
 		if err != nil {
 			return nil, err
 		}
-		if len(files) == 0 {
-			return nil, fmt.Errorf("%s: no images in the folder (%s)", path, strings.Join(imaging.Extensions(), ", "))
-		}
-		for _, file := range files {
-			list = append(list, listed{file, path})
+		for k, name := range found {
+			names[at[k]] = name
 		}
 	}
-	return list, nil
+	return names, nil
 }
 
-// walkImages lists the images of a folder and its subfolders, without those in
-// the folder except.
-func walkImages(dir, except string) ([]string, error) {
-	files, err := imaging.List(dir)
-	if err != nil || except == "" {
-		return files, err
-	}
-	out, root := resolve(except), resolve(dir)
-	if out == root || !isBelow(out, root) {
-		return files, nil
-	}
-	skip := make(map[string]bool) // folders
-	return slices.DeleteFunc(files, func(file string) bool {
-		folder := filepath.Dir(file)
-		if _, known := skip[folder]; !known {
-			skip[folder] = isBelow(resolve(folder), out)
+// withoutFolder returns a function that removes the files in the folder except from
+// those found in a folder dir, if except is below dir.
+func withoutFolder(except string) func(files []string, dir string) []string {
+	return func(files []string, dir string) []string {
+		if except == "" {
+			return files
 		}
-		return skip[folder]
-	}), nil
+		out, root := resolve(except), resolve(dir)
+		if out == root || !isBelow(out, root) {
+			return files
+		}
+		skip := make(map[string]bool) // folders
+		return slices.DeleteFunc(files, func(file string) bool {
+			folder := filepath.Dir(file)
+			if _, known := skip[folder]; !known {
+				skip[folder] = isBelow(resolve(folder), out)
+			}
+			return skip[folder]
+		})
+	}
 }
 
 // isBelow reports whether path is folder or inside folder. Links are not
@@ -80,7 +77,10 @@ func isBelow(path, folder string) bool {
 //     the deepest common folder
 //   - images of one folder that would get the same name keep their extension, as
 //     in a.png.jpg
-func drawnNames(list []listed) ([]string, error) {
+func drawnNames(list []listed) ([]string, error) { return namesEnding(list, ".jpg") }
+
+// namesEnding is drawnNames for outputs with an extension.
+func namesEnding(list []listed, extension string) ([]string, error) {
 	names, absolute := make([]string, len(list)), make([]string, len(list))
 	for i, p := range list {
 		var err error
@@ -103,7 +103,7 @@ func drawnNames(list []listed) ([]string, error) {
 	if err := nameBelow(func(p listed) string { return p.folder }); err != nil {
 		return nil, err
 	}
-	for _, same := range sameButEnding(names) {
+	for _, same := range sameButEnding(names, extension) {
 		if !slices.ContainsFunc(same, func(i int) bool { return filepath.Dir(absolute[i]) != filepath.Dir(absolute[same[0]]) }) {
 			continue
 		}
@@ -113,15 +113,15 @@ func drawnNames(list []listed) ([]string, error) {
 		}
 		break
 	}
-	extend(names, absolute)
+	extend(names, absolute, extension)
 	return names, nil
 }
 
-// extend replaces the extensions of names by that of a JPEG, and the name of an
+// extend replaces the extensions of names, and the name of an
 // image that is listed again by "".
-func extend(names, absolute []string) {
+func extend(names, absolute []string, extension string) {
 	keep := make([]bool, len(names))
-	for _, same := range sameButEnding(names) {
+	for _, same := range sameButEnding(names, extension) {
 		for _, i := range same {
 			keep[i] = slices.ContainsFunc(same, func(j int) bool { return names[j] != names[i] })
 		}
@@ -129,11 +129,11 @@ func extend(names, absolute []string) {
 	drawn, taken := make([]string, len(names)), make(map[string]string, len(names))
 	distinct := true
 	for i, name := range names {
-		if drawn[i] = name; filepath.Ext(name) != ".jpg" {
-			drawn[i] = name + ".jpg"
+		if drawn[i] = name; filepath.Ext(name) != extension {
+			drawn[i] = name + extension
 		}
 		if !keep[i] {
-			drawn[i] = jpegName(name)
+			drawn[i] = ending(name, extension)
 		}
 		if other, ok := taken[drawn[i]]; ok && other != absolute[i] { // such as a.png.jpg beside a.png and a.jpg
 			distinct = false
@@ -148,7 +148,7 @@ func extend(names, absolute []string) {
 		case distinct:
 			names[i] = drawn[i]
 		default:
-			names[i] = name + ".jpg"
+			names[i] = name + extension
 		}
 		seen[absolute[i]] = true
 	}
@@ -156,20 +156,22 @@ func extend(names, absolute []string) {
 
 // sameButEnding returns the groups of two or more names that differ only in their
 // extensions, as indices of names.
-func sameButEnding(names []string) (groups [][]int) {
+func sameButEnding(names []string, extension string) (groups [][]int) {
 	by := make(map[string][]int, len(names))
 	for i, name := range names {
-		by[jpegName(name)] = append(by[jpegName(name)], i)
+		by[ending(name, extension)] = append(by[ending(name, extension)], i)
 	}
 	for i, name := range names { // in the list's order
-		if group := by[jpegName(name)]; len(group) > 1 && group[0] == i {
+		if group := by[ending(name, extension)]; len(group) > 1 && group[0] == i {
 			groups = append(groups, group)
 		}
 	}
 	return groups
 }
 
-func jpegName(name string) string { return strings.TrimSuffix(name, filepath.Ext(name)) + ".jpg" }
+func ending(name, extension string) string {
+	return strings.TrimSuffix(name, filepath.Ext(name)) + extension
+}
 
 // commonFolder returns the deepest folder that contains all files.
 func commonFolder(files []string) string {

@@ -43,7 +43,7 @@ var order = [][]string{
 	{"engine/cpu/native"}, // the C++ of engine/cpu
 	{"engine"},
 	{"nn"},
-	{"source"}, // images from files, folders, archives, URLs, videos
+	{"media"},  // images from files, folders, archives, URLs, videos
 	{"video"},  // ffmpeg's child processes
 	{"imaging"},
 	{"raster"},   // from bytes to a network's input
