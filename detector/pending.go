@@ -14,6 +14,7 @@ const maxPending = 1
 // Run is a call of Start whose detections Wait returns.
 type Run struct {
 	deviceModel *deviceModel
+	views       [][]view // by query
 	batches     []*pendingBatch
 	preprocess  time.Duration
 }
@@ -51,15 +52,26 @@ func (d *deviceModel) MaxPending() int {
 // of a Detector, Start and Wait must not be called concurrently.
 func (d *deviceModel) Start(queries ...Query) (*Run, error) {
 	r := &Run{deviceModel: d}
-	for len(queries) > 0 {
-		size := d.paddedSize(queries[0])
+	var views []Query
+	for _, q := range queries {
+		of, err := q.views()
+		if err != nil {
+			return nil, err
+		}
+		r.views = append(r.views, of)
+		for _, v := range of {
+			views = append(views, v.Query)
+		}
+	}
+	for len(views) > 0 {
+		size := d.paddedSize(views[0])
 		n := 1
-		for n < len(queries) && d.paddedSize(queries[n]) == size {
+		for n < len(views) && d.paddedSize(views[n]) == size {
 			n++
 		}
 		start := time.Now()
 		batch := batchSize{n, size.H, size.W}
-		in, frames, err := d.prepare(queries[:n], batch)
+		in, frames, err := d.prepare(views[:n], batch)
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +80,7 @@ func (d *deviceModel) Start(queries ...Query) (*Run, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.batches, queries = append(r.batches, b), queries[n:]
+		r.batches, views = append(r.batches, b), views[n:]
 	}
 	return r, nil
 }
@@ -76,13 +88,18 @@ func (d *deviceModel) Start(queries ...Query) (*Run, error) {
 // Wait returns the detections, as DetectEach does.
 func (r *Run) Wait() (all [][]roi.Detection, t Timing, err error) {
 	t.Preprocess = r.preprocess
+	var found [][]roi.Detection
 	for _, b := range r.batches {
 		if err := r.deviceModel.wait(b); err != nil {
 			return nil, t, err
 		}
-		all = append(all, b.found...)
+		found = append(found, b.found...)
 		t.Inference += b.timing.Inference
 		t.Postprocess += b.timing.Postprocess
+	}
+	for _, views := range r.views {
+		all = append(all, merge(views, found[:len(views)], views[0].Settings.Detections))
+		found = found[len(views):]
 	}
 	return all, t, nil
 }

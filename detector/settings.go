@@ -18,12 +18,14 @@ type Settings struct {
 	Proposals rpn.Counts
 	// Detections configures the post-processing: score threshold, NMS, top k.
 	Detections roi.DetectionConfig
+	// TTA is test-time augmentation; the zero value is none.
+	TTA TTA
 }
 
 // Settings returns the model's own settings, from its configuration.
 func (m *Model) Settings() Settings {
 	c := m.Config
-	return Settings{c.Input.TestShorter, c.Input.TestLongest, c.RPN.Proposals.Test, c.RoI.Detections}
+	return Settings{Shorter: c.Input.TestShorter, Longest: c.Input.TestLongest, Proposals: c.RPN.Proposals.Test, Detections: c.RoI.Detections}
 }
 
 // SetSize sets Shorter and Longest. As with Config.WithTestSize, the sizes of the published [Protocols] also set the number of proposals after NMS.

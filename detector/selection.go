@@ -1,0 +1,107 @@
+package detector
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"scalenet/internal/brief"
+	"scalenet/internal/config"
+	"scalenet/roi"
+)
+
+// maxPerImage is the largest roi.DetectionConfig.PerImage.
+const maxPerImage = 1 << 16
+
+// Choice is which detections a user wants, for any model. The zero value is all of at least DefaultThreshold, with the model's own NMS and top k.
+type Choice struct {
+	Threshold Threshold
+	// Classes are names or ids of classes; empty is all.
+	Classes []string
+	// Max is the maximum number of detections per image, the highest-scored of Classes; 0 is the model's own.
+	Max int `option:"max" validate:"gte=0,lte=65536"`
+	// NMS is the IoU above which a box suppresses others of its class; nil is the model's own.
+	NMS *float64 `option:"nms" validate:"omitempty,gte=0,lte=1"`
+}
+
+// ParseClasses reads class names or ids, separated by commas. A name with a comma is put in double quotes.
+func ParseClasses(text string) (classes []string, err error) {
+	items, err := commaSeparated(text)
+	if err != nil || slices.Contains(items, "") {
+		return nil, fmt.Errorf("%q: want class names, separated by commas", brief.Text(text))
+	}
+	for _, item := range items {
+		classes = append(classes, strings.TrimSpace(item))
+	}
+	return classes, nil
+}
+
+// Selection is a Choice for a model.
+type Selection struct {
+	scores  MinScores // infinite for classes that are not wanted
+	most    int
+	nms     float64
+	classes int // number of the model's classes, if not all are wanted; else 1
+}
+
+// For checks the ranges and the classes. A class that the model does not have is an error, which suggests a similar one.
+func (c Choice) For(m *Model) (Selection, error) {
+	if err := config.Validate(c, ""); err != nil {
+		return Selection{}, err
+	}
+	own := m.Settings().Detections
+	s := Selection{most: own.PerImage, nms: own.NMSIoU, classes: 1}
+	if c.Max > 0 {
+		s.most = c.Max
+	}
+	if c.NMS != nil {
+		s.nms = *c.NMS
+	}
+	var err error
+	if s.scores, err = c.Threshold.For(m); err != nil || len(c.Classes) == 0 {
+		return s, err
+	}
+	wanted := make([]bool, len(m.Classes))
+	for _, class := range c.Classes {
+		k, err := classOf(class, m.Classes)
+		if err != nil {
+			return Selection{}, err
+		}
+		wanted[k] = true
+	}
+	for k := range wanted {
+		if !wanted[k] {
+			s.scores[k] = float32(math.Inf(1))
+		}
+	}
+	s.classes = len(wanted)
+	return s, nil
+}
+
+// classOf returns the index of a class that is given by its name or its id.
+func classOf(class string, names []string) (int, error) {
+	if k := indexOfClass(names, class); k >= 0 {
+		return k, nil
+	}
+	if id, err := strconv.Atoi(class); err == nil && id >= 1 && id <= len(names) {
+		return id - 1, nil
+	}
+	return 0, unknownClass(class, names)
+}
+
+// Apply sets the post-processing of an image, so that Keep finds all that is wanted among its detections, and little else. NMS keeps the highest-scored
+// boxes of each class, so with as many times more boxes as there are classes, those of the wanted classes are not crowded out by others.
+func (s Selection) Apply(to *Settings) {
+	d := &to.Detections
+	d.NMSIoU = s.nms
+	d.PerImage = min(max(d.PerImage, s.most)*s.classes, maxPerImage)
+	s.scores.Narrow(d)
+}
+
+// Keep returns the wanted detections, in their order. It reuses found.
+func (s Selection) Keep(found []roi.Detection) []roi.Detection {
+	kept := s.scores.Keep(found)
+	return kept[:min(len(kept), s.most)]
+}
