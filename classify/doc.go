@@ -16,6 +16,7 @@
 //	trainer.go     Trainer: what package train calls
 //	step.go        the forward and backward pass of one batch
 //	resume.go      check for frozen parameters without trained values
+//	sensitivity.go what the loss owes to single parameters
 //	digest.go      digest of a dataset
 //	search.go      seed network, allocation and final training in one resumable run
 package classify

@@ -232,7 +232,7 @@ func (s Search) allocate(seed string, method allocate.Method) (*allocate.Allocat
 	if method == allocate.Evenly {
 		return allocate.Even(s.Config.Backbone, s.Budget)
 	}
-	trained, err := allocate.ReadSeed(seed, nil)
+	trained, err := allocate.ReadSeed(seed, nil, allocate.Gamma)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,7 @@
 //  1. A seed network has the same number of neurons at every scale ([SeedNetwork]) and is
 //     trained.
 //  2. [ReadSeed] reads the importance of each neuron from the checkpoint: the absolute
-//     weight |gamma| of its BatchNorm channel.
+//     weight |gamma| of its BatchNorm channel, or another [Measure].
 //  3. [Seed.Allocate] keeps, in each block, the neurons with the highest score within a
 //     [Budget].
 //  4. The [Allocation] gives the structure of a new network, which is trained from

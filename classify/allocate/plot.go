@@ -203,7 +203,7 @@ func (a *Allocation) plotImportance(path string) error {
 		p.Title.TextStyle.Font.Size, p.Title.Padding = 12, 3
 		charts = append(charts, p)
 	}
-	charts[len(charts)-1].X.Label.Text = "importance: |gamma| of the BatchNorm channel in the seed network"
+	charts[len(charts)-1].X.Label.Text = a.Seed.Measure.label()
 	return figure.Write(path, width, vg.Length(len(charts))*1.75*vg.Inch+0.4*vg.Inch, charts...)
 }
 

@@ -18,6 +18,7 @@ import (
 type Report struct {
 	Method   Method        `json:"method"`
 	Seed     string        `json:"seed,omitempty"` // path of the checkpoint
+	Measure  Measure       `json:"measure,omitempty"`
 	Budget   Budget        `json:"budget,omitzero"`
 	Exponent float64       `json:"exponent"`
 	Pools    []int         `json:"pools"`
@@ -45,7 +46,7 @@ type BlockReport struct {
 	Importance []Statistic `json:"importance,omitempty"` // per scale of the seed network
 }
 
-// Statistic describes the importance |gamma| of the neurons of a scale in the seed network.
+// Statistic describes the importance of the neurons of a scale in the seed network.
 type Statistic struct {
 	Neurons int     `json:"neurons"`
 	Min     float64 `json:"min"`
@@ -58,7 +59,7 @@ type Statistic struct {
 func (a *Allocation) Report() *Report {
 	r := &Report{Method: a.Method, Budget: a.Budget, Exponent: a.Exponent}
 	if a.Seed != nil {
-		r.Seed = a.Seed.Path
+		r.Seed, r.Measure = a.Seed.Path, a.Seed.Measure
 	}
 	for _, s := range a.Blocks[0].Scales {
 		r.Pools = append(r.Pools, s.Pool)
@@ -159,7 +160,7 @@ func (r *Report) title() string {
 	case Evenly:
 		return "even allocation, " + r.Budget.String()
 	}
-	return fmt.Sprintf("allocation by importance in %s, %s, exponent %g", r.Seed, r.Budget, r.Exponent)
+	return fmt.Sprintf("allocation by importance (%s) in %s, %s, exponent %g", r.Measure, r.Seed, r.Budget, r.Exponent)
 }
 
 // String describes the budget.

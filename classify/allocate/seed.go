@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -19,8 +20,9 @@ type Seed struct {
 	Path   string
 	Config backbone.Config // resolved
 	Blocks []backbone.SABlock
-	// Importance is the BatchNorm weight |gamma| of each neuron: block, scale, neuron.
+	// Importance of each neuron: block, scale, neuron.
 	Importance [][][]float64
+	Measure    Measure
 }
 
 // configKeys are the metadata keys of configurations with a backbone.
@@ -28,8 +30,12 @@ var configKeys = []string{checkpoint.ClassifierKey, checkpoint.DetectorKey}
 
 // ReadSeed reads a safetensors file of a classifier or a detector. If model is not nil, it
 // is the configuration of the network. Otherwise that is read from the metadata, which a
-// file converted from a .pth does not have.
-func ReadSeed(path string, model *backbone.Config) (*Seed, error) {
+// file converted from a .pth does not have. With the measure [Loss], the importance is
+// |gamma| until [Seed.SetSensitivity] replaces it.
+func ReadSeed(path string, model *backbone.Config, measure Measure) (*Seed, error) {
+	if !slices.Contains(Measures(), measure) {
+		return nil, fmt.Errorf("importance %q: want %v", measure, Measures())
+	}
 	if ending := filepath.Ext(path); ending == ".pth" || ending == ".pt" {
 		return nil, fmt.Errorf("%s: convert PyTorch checkpoints first: scalenet convert %s %s", path, path, strings.TrimSuffix(path, ending)+".safetensors")
 	}
@@ -43,12 +49,17 @@ func ReadSeed(path string, model *backbone.Config) (*Seed, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	seed := &Seed{Path: path}
+	seed := &Seed{Path: path, Measure: measure}
 	if seed.Config, seed.Blocks, err = describe(*model); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if err := seed.read(r); err != nil {
 		return nil, err
+	}
+	if measure == Output {
+		if err := seed.passedOn(r); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	return seed, r.Verify()
 }
@@ -102,44 +113,49 @@ func describedBy(metadata map[string]string) (*backbone.Config, error) {
 // gamma matches the BatchNorm weights of branches.
 var gamma = regexp.MustCompile(`^layer\d+\.\d+\.bn2\.\d+\.weight$`)
 
-// read reads the importance of every neuron. A branch in the file that the network does
+// read reads |gamma| of every neuron. A branch in the file that the network does
 // not have is an error.
 func (s *Seed) read(r *checkpoint.Reader) error {
-	shapes, names := map[string][]int{}, map[string]bool{}
-	for _, info := range r.Infos() {
-		shapes[info.Name] = info.Shape
-	}
+	known := map[string]bool{}
 	for _, block := range s.Blocks {
 		list := make([][]float64, len(block.Scales))
 		for l, scale := range block.Scales {
 			if scale.Neurons == 0 {
 				continue
 			}
-			name := fmt.Sprintf("%s.bn2.%d.weight", block.Name, l)
-			values, err := importance(r, shapes, name, scale.Neurons)
+			name := gammaName(block, l)
+			values, err := readValues(r, name, scale.Neurons)
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.Path, err)
 			}
-			list[l], names[name] = values, true
+			for i, v := range values {
+				values[i] = math.Abs(v)
+			}
+			list[l], known[name] = values, true
 		}
 		s.Importance = append(s.Importance, list)
 	}
 	for _, info := range r.Infos() {
-		if gamma.MatchString(info.Name) && !names[info.Name] {
+		if gamma.MatchString(info.Name) && !known[info.Name] {
 			return fmt.Errorf("%s: tensor %q %v belongs to a scale that has no neurons in the network's structure", s.Path, info.Name, info.Shape)
 		}
 	}
 	return nil
 }
 
-// importance reads |gamma| of the neurons of one scale.
-func importance(r *checkpoint.Reader, shapes map[string][]int, name string, neurons int) ([]float64, error) {
-	shape, ok := shapes[name]
-	if !ok {
-		return nil, fmt.Errorf("tensor %q [%d] is missing", name, neurons)
+// gammaName is the name of the BatchNorm weights of a branch.
+func gammaName(block backbone.SABlock, scale int) string {
+	return fmt.Sprintf("%s.bn2.%d.weight", block.Name, scale)
+}
+
+// readValues reads a tensor of finite values.
+func readValues(r *checkpoint.Reader, name string, shape ...int) ([]float64, error) {
+	at := slices.IndexFunc(r.Infos(), func(i checkpoint.Info) bool { return i.Name == name })
+	if at < 0 {
+		return nil, fmt.Errorf("tensor %q %v is missing", name, shape)
 	}
-	if len(shape) != 1 || shape[0] != neurons {
-		return nil, fmt.Errorf("tensor %q has shape %v, the network's structure wants [%d]", name, shape, neurons)
+	if got := r.Infos()[at].Shape; !slices.Equal(got, shape) {
+		return nil, fmt.Errorf("tensor %q has shape %v, the network's structure wants %v", name, got, shape)
 	}
 	t, err := r.Tensor(name)
 	if err != nil {
@@ -149,9 +165,9 @@ func importance(r *checkpoint.Reader, shapes map[string][]int, name string, neur
 	if err != nil {
 		return nil, err
 	}
-	values := make([]float64, neurons)
+	values := make([]float64, len(weights))
 	for i, w := range weights {
-		values[i] = math.Abs(float64(w))
+		values[i] = float64(w)
 		if math.IsNaN(values[i]) || math.IsInf(values[i], 0) {
 			return nil, fmt.Errorf("tensor %q [%d] is %v, want a finite value", name, i, w)
 		}

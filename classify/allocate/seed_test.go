@@ -51,13 +51,13 @@ func TestReadSeed(t *testing.T) {
 		"classifier": save(t, metadataOf(t, "scalenet.classifier", config), tensors...),
 		"detector":   save(t, metadataOf(t, "scalenet.detector", config), tensors...),
 	} {
-		seed, err := ReadSeed(path, nil)
+		seed, err := ReadSeed(path, nil, Gamma)
 		require.NoError(t, err, name)
 		require.Equal(t, want, seed.Importance, name)
 		require.Equal(t, config.Structure, seed.Config.Structure, name)
 	}
 	path := save(t, nil, tensors...)
-	seed, err := ReadSeed(path, &config)
+	seed, err := ReadSeed(path, &config, Gamma)
 	require.NoError(t, err)
 	require.Equal(t, want, seed.Importance)
 
@@ -66,7 +66,7 @@ func TestReadSeed(t *testing.T) {
 		half[i], err = x.Convert(checkpoint.BF16)
 		require.NoError(t, err)
 	}
-	seed, err = ReadSeed(save(t, nil, half...), &config)
+	seed, err = ReadSeed(save(t, nil, half...), &config, Gamma)
 	require.NoError(t, err)
 	require.Equal(t, want, seed.Importance, "bfloat16 holds these numbers")
 }
@@ -78,7 +78,7 @@ func TestAllocationIsReproducible(t *testing.T) {
 	path := save(t, metadataOf(t, "scalenet.classifier", config), gammas([][]float32{equal, equal, equal}, [][]float32{{1, 2, 1, 2}, {2, 1, 2, 1}, equal})...)
 	var first [3][]byte
 	for range 3 {
-		seed, err := ReadSeed(path, nil)
+		seed, err := ReadSeed(path, nil, Gamma)
 		require.NoError(t, err)
 		a, err := seed.Allocate(macs(1), 0)
 		require.NoError(t, err)
@@ -139,19 +139,19 @@ func TestReadSeedErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := save(t, c.metadata, c.tensors...)
-			_, err := ReadSeed(path, c.model)
+			_, err := ReadSeed(path, c.model, Gamma)
 			for _, w := range append(c.want, path) {
 				require.ErrorContains(t, err, w)
 			}
 		})
 	}
 	dir := t.TempDir()
-	_, err := ReadSeed(filepath.Join(dir, "absent.safetensors"), nil)
+	_, err := ReadSeed(filepath.Join(dir, "absent.safetensors"), nil, Gamma)
 	require.ErrorContains(t, err, "absent.safetensors")
-	_, err = ReadSeed(filepath.Join(dir, "a.pth"), nil)
+	_, err = ReadSeed(filepath.Join(dir, "a.pth"), nil, Gamma)
 	require.ErrorContains(t, err, "scalenet convert")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "text"), []byte("no checkpoint at all"), 0o644))
-	_, err = ReadSeed(filepath.Join(dir, "text"), nil)
+	_, err = ReadSeed(filepath.Join(dir, "text"), nil, Gamma)
 	require.ErrorContains(t, err, "text: not a safetensors file")
 }
 
@@ -188,7 +188,7 @@ func FuzzReadSeed(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := filepath.Join(t.TempDir(), "seed.safetensors")
 		require.NoError(t, os.WriteFile(path, data, 0o644))
-		seed, err := ReadSeed(path, nil)
+		seed, err := ReadSeed(path, nil, Gamma)
 		if err != nil {
 			require.Contains(t, err.Error(), "seed.safetensors")
 			return

@@ -16,6 +16,7 @@ type allocateOptions struct {
 	even                   bool
 	budget                 budgetOptions
 	exponent               float64
+	importance             importanceOptions
 	scales                 []int
 	size                   int
 	out, plots             string
@@ -64,6 +65,10 @@ func newAllocateCommand() *cobra.Command {
 of the paper. The importance of a neuron is |gamma| of its BatchNorm channel in a
 trained seed network. Each block keeps its most important neurons within a budget.
 
+--importance chooses another measure: output is |gamma| times the norm of the weights
+by which conv3 and its BatchNorm pass the neuron on. loss is |gamma x gradient|,
+averaged over an epoch of the training data in --data.
+
 --out gets the structure file: JSON with one row per block (neurons per scale, and
 the input size of the block). A network's configuration names this file as
 structure_file. Reports are written next to it (.report.json and .report.md).
@@ -77,6 +82,7 @@ instead of a checkpoint. --structure reports on an existing allocation. --plots
 draws neurons per scale and block, receptive fields and importance histograms.`,
 		Example: `  scalenet allocate seed --model cifar_scalenet38 --out seed.json
   scalenet allocate --seed runs/seed/last.safetensors --out structure.json --plots plots
+  scalenet allocate --seed runs/seed/last.safetensors --importance loss --data cifar-100-binary.tar.gz --out structure.json
   scalenet allocate --seed seed.safetensors --neurons 88,175,349,697 --out structure.json
   scalenet allocate --even --model cifar_scalenet38 --budget block --out even.json
   scalenet allocate --structure scalenet50 --plots plots`,
@@ -89,7 +95,8 @@ draws neurons per scale and block, receptive fields and importance histograms.`,
 	f.StringVar(&o.structure, "structure", "", "report on an existing allocation: name of a published network, or a structure file")
 	f.BoolVar(&o.even, "even", false, "allocate the same number of neurons to every scale")
 	o.budget.flags(c)
-	f.Float64Var(&o.exponent, "exponent", 0, "exponent b of the importance score |gamma| / cost^b")
+	f.Float64Var(&o.exponent, "exponent", 0, "exponent b of the score importance / cost^b")
+	o.importance.flags(c)
 	f.IntSliceVar(&o.scales, "scales", nil, "with --even: pooling factors of the scales, such as 1,2,4 (default: those of the network)")
 	f.IntVar(&o.size, "size", 0, "with --even: height and width of the input (default 224, or 32 for a CIFAR stem)")
 	f.StringVar(&o.out, "out", "", "structure file to write (JSON)")
@@ -105,7 +112,7 @@ func (o *allocateOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := o.check(); err != nil {
+	if err := errors.Join(o.importance.check(o.seed), o.check()); err != nil {
 		return err
 	}
 	var a *allocate.Allocation
@@ -115,7 +122,7 @@ func (o *allocateOptions) run(c *cobra.Command) error {
 	case o.structure != "":
 		a, err = o.describe(budget)
 	case o.seed != "":
-		a, err = o.allocate(budget)
+		a, err = o.allocate(c, budget)
 	case o.even:
 		a, err = o.split(budget)
 	default:
@@ -213,7 +220,7 @@ func (o *allocateOptions) split(budget allocate.Budget) (*allocate.Allocation, e
 }
 
 // allocate allocates by the importance of the neurons of the seed network.
-func (o *allocateOptions) allocate(budget allocate.Budget) (*allocate.Allocation, error) {
+func (o *allocateOptions) allocate(c *cobra.Command, budget allocate.Budget) (*allocate.Allocation, error) {
 	if o.scales != nil || o.size != 0 {
 		return nil, errors.New("--scales and --size are given by the seed network: use them only with --even --model")
 	}
@@ -225,7 +232,7 @@ func (o *allocateOptions) allocate(budget allocate.Budget) (*allocate.Allocation
 		}
 		model = &config
 	}
-	seed, err := allocate.ReadSeed(o.seed, model)
+	seed, err := o.importance.seed(c, o.seed, model)
 	if err != nil {
 		return nil, err
 	}

@@ -135,6 +135,12 @@ func TestAllocateErrors(t *testing.T) {
 		{"of another network", []string{"--structure", "scalenet101", "--neurons", "88,175,349,697"}, []string{"scalenet101", "row 1 (layer1.0): 86 neurons, want 88"}},
 		{"both", []string{"--structure", "scalenet50", "--seed", seed}, []string{"--structure"}},
 		{"seed of a ResNet", []string{"seed", "--model", "resnet50", "--out", filepath.Join(dir, "x")}, []string{"resnet50", "no SA blocks"}},
+		{"unknown importance", []string{"--seed", seed, "--importance", "size"}, []string{`importance "size"`, "gamma, output or loss"}},
+		{"importance of nothing", []string{"--even", "--model", model, "--importance", "output"}, []string{"--importance output", "--seed"}},
+		{"no conv3", []string{"--seed", seed, "--importance", "output"}, []string{seed, `"layer1.0.conv3.weight" [16 8 1 1] is missing`}},
+		{"loss without data", []string{"--seed", seed, "--importance", "loss"}, []string{"--data PATH"}},
+		{"data without loss", []string{"--seed", seed, "--data", "cifar"}, []string{"--importance loss, not for gamma"}},
+		{"loss of a network given", []string{"--seed", bare, "--model", model, "--importance", "loss", "--data", "cifar"}, []string{"leave out --model"}},
 		{"no folder", []string{"--seed", seed, "--out", filepath.Join(dir, "no", "x.json")}, []string{"x.report.json"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -147,6 +153,33 @@ func TestAllocateErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A trained seed network has all measures of importance; the loss is measured on the training data.
+func TestAllocateByMeasure(t *testing.T) {
+	data, dir := tinyCIFAR(t), t.TempDir()
+	run := filepath.Join(dir, "seed")
+	status, _, stderr := scalenet("classify", "train", "--data", data, "--preset", "cifar", "--out", run, "--threads", "1", "--set", "batch=8", "--set", "train.epochs=1",
+		"--set", "backbone={name: scalenet, stem: {channels: 4, kernel: 3, stride: 1}, blocks: [1, 1], planes: [4, 4], scales: [1, 2], structure: [[4, 4, 32], [4, 4, 16]]}")
+	require.Zero(t, status, stderr)
+	reports := map[string]allocate.Report{}
+	for _, args := range [][]string{{"gamma"}, {"output"}, {"loss", "--data", data}, {"loss", "--data", data, "--batches", "2"}} {
+		status, stdout, stderr := scalenet(append([]string{"allocate", "--seed", filepath.Join(run, "last.safetensors"), "--json", "--threads", "1", "--importance"}, args...)...)
+		require.Zero(t, status, stderr)
+		var report allocate.Report
+		require.NoError(t, json.Unmarshal([]byte(stdout), &report))
+		require.Equal(t, allocate.Measure(args[0]), report.Measure)
+		reports[strings.Join(args, " ")] = report
+	}
+	require.Len(t, reports, 4)
+	for name, a := range reports {
+		for other, b := range reports {
+			require.Equal(t, name == other, a.Blocks[0].Importance[0].Mean == b.Blocks[0].Importance[0].Mean, "%s and %s", name, other)
+		}
+	}
+	status, _, stderr = scalenet("allocate", "--seed", filepath.Join(run, "last.safetensors"), "--importance", "loss", "--data", filepath.Join(dir, "absent"))
+	require.Equal(t, 1, status)
+	require.Contains(t, stderr, "absent")
 }
 
 // A structure's rows may be wrong in sum or side too.

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"scalenet/backbone"
+	"scalenet/classify"
+	"scalenet/classify/allocate"
+)
+
+// importanceOptions are the flags that say how importance is measured.
+type importanceOptions struct {
+	measure string
+	data    string
+	batches int
+	images  labelledImages
+	device  deviceOptions
+}
+
+func (o *importanceOptions) flags(c *cobra.Command) {
+	f := c.Flags()
+	var names []string
+	for _, m := range allocate.Measures() {
+		names = append(names, string(m))
+	}
+	choose(f, &o.measure, "importance", names[0], "importance of a neuron: gamma, output or loss", names...)
+	f.StringVar(&o.data, "data", "", "with --importance loss: training data")
+	f.IntVar(&o.batches, "batches", 0, "with --importance loss: training batches to average over (default: one epoch)")
+	o.images.flags(c)
+	o.device.flags(c)
+}
+
+// check returns an error if flags do not go together.
+func (o *importanceOptions) check(seed string) error {
+	switch measured := o.measure == string(allocate.Loss); {
+	case seed == "" && o.measure != string(allocate.Gamma):
+		return fmt.Errorf("--importance %s is that of a trained seed network: want --seed CHECKPOINT", o.measure)
+	case measured && o.data == "":
+		return errors.New("--importance loss is measured on training data: want --data PATH")
+	case !measured && (o.data != "" || o.batches != 0):
+		return fmt.Errorf("--data and --batches are for --importance loss, not for %s", o.measure)
+	case o.batches < 0:
+		return fmt.Errorf("--batches %d: want at least 1, or 0 for an epoch", o.batches)
+	}
+	return nil
+}
+
+// seed reads the seed network with the importance of its neurons.
+func (o *importanceOptions) seed(c *cobra.Command, path string, model *backbone.Config) (*allocate.Seed, error) {
+	seed, err := allocate.ReadSeed(path, model, allocate.Measure(o.measure))
+	if err != nil || seed.Measure != allocate.Loss {
+		return seed, err
+	}
+	if model != nil {
+		return nil, errors.New("--importance loss needs a checkpoint of classify train, which describes its network: leave out --model")
+	}
+	m, err := classify.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := o.images.open(c.ErrOrStderr(), o.data, classify.Train)
+	if err != nil {
+		return nil, err
+	}
+	if len(data.Classes) != len(m.Classes) {
+		return nil, fmt.Errorf("%s has %d classes and %s has %d: want the data that the network was trained on", o.data, len(data.Classes), path, len(m.Classes))
+	}
+	dev, err := o.device.openFor(m.Config.Train.Precision)
+	if err != nil {
+		return nil, err
+	}
+	defer dev.Close()
+	told := newProgress(c.ErrOrStderr(), "batches", -1)
+	of, err := m.Sensitivity(c.Context(), dev, data, o.images.skipped, o.batches, allocate.IsGamma, func(batch, of int) {
+		told.total = of
+		told.done(batch)
+	})
+	told.end()
+	if err != nil {
+		return nil, err
+	}
+	o.images.tell(c.ErrOrStderr())
+	return seed, seed.SetSensitivity(of)
+}
