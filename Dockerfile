@@ -2,7 +2,7 @@
 # docker run --rm -p 8080:8080 scalenet                                   the model that ships
 # docker run --rm -p 8080:8080 -v $PWD/runs:/models:ro scalenet serve --listen :8080 --model /models/best.safetensors
 FROM golang:1.26-bookworm AS build
-RUN apt-get update && apt-get install -y --no-install-recommends make pkg-config libdnnl-dev libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev
+RUN apt-get update && apt-get install -y --no-install-recommends make pkg-config libdnnl-dev libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libjpeg62-turbo-dev
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

@@ -75,6 +75,7 @@ type format struct {
 	begins  func(data []byte) bool
 	inspect func(data []byte, limits Limits) (header, error)
 	pixels  func(data []byte, h header) (*Image, error)
+	rows    func(from io.ReaderAt, size int64, limits Limits) (rowReader, header, error) // nil: read only as a whole
 }
 
 func prefix(prefixes ...string) func([]byte) bool {
@@ -94,12 +95,12 @@ func isWebP(data []byte) bool {
 
 func formats() []format {
 	return []format{
-		{"JPEG", prefix("\xff\xd8\xff"), inspectJPEG, decodeOpenCV},
-		{"PNG", prefix(pngSignature), inspectPNG, decodePNG},
-		{"WebP", isWebP, inspectWebP, decodeWebP},
-		{"GIF", prefix("GIF87a", "GIF89a"), inspectGIF, decodeGIF},
-		{"BMP", prefix("BM"), inspectBMP, decodeBMP},
-		{"TIFF", prefix("II*\x00", "MM\x00*", "II\x00*", "MM*\x00", "II+\x00", "MM\x00+"), inspectTIFF, decodeTIFF},
+		{"JPEG", prefix("\xff\xd8\xff"), inspectJPEG, decodeOpenCV, openJPEGRows},
+		{"PNG", prefix(pngSignature), inspectPNG, decodePNG, nil},
+		{"WebP", isWebP, inspectWebP, decodeWebP, nil},
+		{"GIF", prefix("GIF87a", "GIF89a"), inspectGIF, decodeGIF, nil},
+		{"BMP", prefix("BM"), inspectBMP, decodeBMP, nil},
+		{"TIFF", prefix("II*\x00", "MM\x00*", "II\x00*", "MM*\x00", "II+\x00", "MM\x00+"), inspectTIFF, decodeTIFF, openTIFFRows},
 	}
 }
 

@@ -1,8 +1,10 @@
 package imaging
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 )
 
@@ -30,7 +32,8 @@ func typeBytes(kind uint16) uint64 {
 
 // directory is an image file directory, the structure of TIFF files and of EXIF data.
 type directory struct {
-	data    []byte
+	from    io.ReaderAt
+	size    uint64 // of the file in bytes
 	order   binary.ByteOrder
 	big     bool // BigTIFF: counts and positions have 8 bytes
 	entries map[uint16]entry
@@ -46,48 +49,72 @@ type entry struct {
 // readDirectory reads the first directory of a TIFF file: a byte order, 42 (43 for BigTIFF), the position of the directory, and
 // there a count and the entries. From a truncated directory, the entries before its end are read. If two entries have the same
 // tag, the last one is used, as in Pillow. Entries without values or of an unknown type are skipped.
-func readDirectory(data []byte) (directory, error) {
-	d := directory{data: data, entries: map[uint16]entry{}}
-	if len(data) < 8 {
-		return d, fmt.Errorf("%w: cut off after %d bytes", ErrCorrupt, len(data))
+func readDirectory(from io.ReaderAt, size int64) (directory, error) {
+	d := directory{from: from, size: uint64(size), entries: map[uint16]entry{}}
+	head, _ := d.read(0, min(16, d.size))
+	if len(head) < 8 {
+		return d, fmt.Errorf("%w: cut off after %d bytes", ErrCorrupt, size)
 	}
-	switch string(data[:4]) {
+	switch string(head[:4]) {
 	case "II*\x00", "II\x00*", "II+\x00": // the second has its magic number in the other order, which Pillow lets pass
 		d.order = binary.LittleEndian
 	case "MM\x00*", "MM*\x00", "MM\x00+":
 		d.order = binary.BigEndian
 	default:
-		return d, fmt.Errorf("%w: begins with % x instead of a byte order", ErrCorrupt, data[:4])
+		return d, fmt.Errorf("%w: begins with % x instead of a byte order", ErrCorrupt, head[:4])
 	}
-	d.big = data[2] == '+' || data[3] == '+'
-	at, head, length := uint64(d.order.Uint32(data[4:])), uint64(2), uint64(12)
+	d.big = head[2] == '+' || head[3] == '+'
+	at, before, length := uint64(d.order.Uint32(head[4:])), uint64(2), uint64(12)
 	if d.big {
-		if len(data) < 16 {
-			return d, fmt.Errorf("%w: cut off after %d bytes", ErrCorrupt, len(data))
+		if len(head) < 16 {
+			return d, fmt.Errorf("%w: cut off after %d bytes", ErrCorrupt, size)
 		}
-		at, head, length = d.order.Uint64(data[8:]), 8, 20
+		at, before, length = d.order.Uint64(head[8:]), 8, 20
 	}
-	if size := uint64(len(data)); at > size || size-at < head {
+	raw, ok := d.read(at, before)
+	if !ok {
 		return d, fmt.Errorf("%w: cut off after %d bytes, before its directory at byte %d", ErrCorrupt, size, at)
 	}
-	count := uint64(d.order.Uint16(data[at:]))
+	count := uint64(d.order.Uint16(raw))
 	if d.big {
-		count = d.order.Uint64(data[at:])
+		count = d.order.Uint64(raw)
 	}
-	rest := data[at+head:]
-	whole := uint64(len(rest)) / length
+	whole := (d.size - at - before) / length
 	d.cut = whole < count
-	for range min(count, whole) {
-		e := entry{d.order.Uint16(rest[2:]), uint64(d.order.Uint32(rest[4:])), rest[8:12]}
-		if d.big {
-			e.count, e.place = d.order.Uint64(rest[4:]), rest[12:20]
+	return d, d.readEntries(at+before, min(count, whole), length)
+}
+
+// readEntries reads n entries of the given length in bytes.
+func (d *directory) readEntries(at, n, length uint64) error {
+	const most = 4096 // at once, because a file may declare as many as it has room for
+	for n > 0 {
+		raw, ok := d.read(at, min(n, most)*length)
+		if !ok {
+			return fmt.Errorf("%w: its directory cannot be read", ErrCorrupt)
 		}
-		if e.count > 0 && typeBytes(e.kind) > 0 {
-			d.entries[d.order.Uint16(rest)] = e
+		at, n = at+uint64(len(raw)), n-min(n, most)
+		for ; len(raw) > 0; raw = raw[length:] {
+			e := entry{d.order.Uint16(raw[2:]), uint64(d.order.Uint32(raw[4:])), raw[8:12]}
+			if d.big {
+				e.count, e.place = d.order.Uint64(raw[4:]), raw[12:20]
+			}
+			if e.count > 0 && typeBytes(e.kind) > 0 {
+				e.place = bytes.Clone(e.place)
+				d.entries[d.order.Uint16(raw)] = e
+			}
 		}
-		rest = rest[length:]
 	}
-	return d, nil
+	return nil
+}
+
+// read returns n bytes from a position on, and false if the file has fewer.
+func (d *directory) read(at, n uint64) ([]byte, bool) {
+	if at > d.size || d.size-at < n {
+		return nil, false
+	}
+	raw := make([]byte, n)
+	got, _ := d.from.ReadAt(raw, int64(at)) // a file may have become shorter
+	return raw, uint64(got) == n
 }
 
 // bytes returns the bytes of at most most values of an entry.
@@ -101,10 +128,7 @@ func (d *directory) bytes(e entry, most int) ([]byte, bool) {
 	if d.big {
 		at = d.order.Uint64(e.place)
 	}
-	if size := uint64(len(d.data)); at > size || size-at < wanted {
-		return nil, false
-	}
-	return d.data[at : at+wanted], true
+	return d.read(at, wanted)
 }
 
 // text returns the values of a tag with bytes, nil if it is absent.
@@ -113,7 +137,8 @@ func (d *directory) text(tag uint16) []byte {
 	if !ok || typeBytes(e.kind) != 1 {
 		return nil
 	}
-	text, _ := d.bytes(e, len(d.data))
+	const most = 64 << 20 // longer than any XMP packet
+	text, _ := d.bytes(e, most)
 	return text
 }
 

@@ -9,6 +9,9 @@
 //
 // Only the first frame of an animation, or the first page, is read. docs/data.md lists the supported variants of each format.
 //
+// Pictures beyond these limits are read in [Strips]: TIFF by this package's reader, baseline JPEG with libjpeg-turbo's scanlines, both in memory for the rows
+// that are needed. The coefficients of a progressive JPEG are needed at once and may take 1 GiB.
+//
 // An [Image] is a Go slice of BGR bytes (OpenCV's channel order) and needs no Close. Only the methods that draw change their receiver, so images can be
 // shared between goroutines and cached.
 //
@@ -33,5 +36,5 @@
 // Colour profiles are ignored. CMYK is converted by formula. A JPEG with an end-of-image marker but too little scan data decodes with grey blocks, as
 // in browsers; a JPEG without that marker is an error. AVIF, JPEG 2000, and arithmetic-coded, lossless and 12-bit JPEG are unsupported.
 //
-// Building needs three OpenCV modules and the settings of scripts/env.sh.
+// Building needs three OpenCV modules, libjpeg-turbo and the settings of scripts/env.sh.
 package imaging

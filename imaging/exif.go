@@ -15,8 +15,13 @@ type metadata struct {
 // no rotation, if both are missing or invalid.
 func (m metadata) orientation() int {
 	o, ok := exifOrientation(m.exif)
+	return upright(o, ok, m.xmp)
+}
+
+// upright returns the orientation o of EXIF or, if there is none, that of XMP.
+func upright(o int, ok bool, xmp []byte) int {
 	if !ok {
-		o = xmpOrientation(m.xmp)
+		o = xmpOrientation(xmp)
 	}
 	if o < 1 || o > 8 {
 		return 1
@@ -34,7 +39,7 @@ func exifOrientation(data []byte) (o int, ok bool) {
 	for bytes.HasPrefix(data, []byte(exifPrefix)) { // JPEG has it; some writers put it into PNG and WebP, or twice
 		data = data[len(exifPrefix):]
 	}
-	d, err := readDirectory(data)
+	d, err := readDirectory(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return 0, false
 	}

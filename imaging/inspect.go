@@ -75,14 +75,8 @@ func Size(path string, limits Limits) (geom.Size, error) {
 // or data is invalid.
 func headJPEG(data []byte, limits Limits) (header, bool) {
 	walk := jpegWalk{data: data, pos: 2}
-	for walk.scans == 0 {
-		marker, err := walk.next()
-		if err != nil || marker == 0xd9 {
-			return header{}, false
-		}
-		if err := walk.segment(marker, limits); err != nil {
-			return header{}, false
-		}
+	if err := walk.toScan(limits); err != nil {
+		return header{}, false
 	}
 	return walk.found(), true
 }

@@ -40,6 +40,23 @@ func inspectJPEG(data []byte, limits Limits) (header, error) {
 	return walk.found(), nil
 }
 
+// toScan reads the segments up to the first scan.
+func (j *jpegWalk) toScan(limits Limits) error {
+	for j.scans == 0 {
+		marker, err := j.next()
+		if err != nil {
+			return err
+		}
+		if marker == 0xd9 {
+			return fmt.Errorf("%w: no scan before the end-of-image marker", ErrCorrupt)
+		}
+		if err := j.segment(marker, limits); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // found returns the header with the orientation in the segments before the first scan.
 func (j *jpegWalk) found() header {
 	return header{j.w, j.h, j.metadata.orientation()}

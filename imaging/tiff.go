@@ -1,7 +1,9 @@
 package imaging
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"strconv"
 )
 
@@ -49,26 +51,31 @@ type tiffFile struct {
 	premultiplied           bool // by the first sample behind the colour
 	palette                 []float64
 	blockW, blockH          int
+	tiled                   bool
 	offsets, counts         []float64
 	blocksAcross, blocksPer int // per row of blocks; per plane
 }
 
 func inspectTIFF(data []byte, limits Limits) (header, error) {
-	f, err := readTIFF(data, limits)
+	f, err := readTIFF(bytes.NewReader(data), int64(len(data)), limits)
 	if err != nil {
 		return header{}, err
 	}
-	// The directory has the orientation, as in EXIF.
-	meta := metadata{exif: data, xmp: f.text(tagXMP)}
-	return header{f.w, f.h, meta.orientation()}, nil
+	return f.header(), nil
 }
 
-func readTIFF(data []byte, limits Limits) (f tiffFile, err error) {
-	if f.directory, err = readDirectory(data); err != nil {
+// header returns the size and the orientation, which the directory has as in EXIF.
+func (f *tiffFile) header() header {
+	o, ok := f.orientation()
+	return header{f.w, f.h, upright(o, ok, f.text(tagXMP))}
+}
+
+func readTIFF(from io.ReaderAt, size int64, limits Limits) (f tiffFile, err error) {
+	if f.directory, err = readDirectory(from, size); err != nil {
 		return f, err
 	}
 	if f.cut {
-		return f, fmt.Errorf("%w: cut off after %d bytes, within its directory", ErrCorrupt, len(data))
+		return f, fmt.Errorf("%w: cut off after %d bytes, within its directory", ErrCorrupt, size)
 	}
 	r := tiffFields{directory: &f.directory}
 	f.w, f.h = r.integer(tagWidth, 0), r.integer(tagHeight, 0)
@@ -103,7 +110,7 @@ func (r *tiffFields) numbers(tag uint16, most int) []float64 {
 	}
 	raw, ok := r.bytes(e, most)
 	if !ok {
-		r.refuse(ErrCorrupt, "cut off after %d bytes, before the values of tag %d", len(r.data), tag)
+		r.refuse(ErrCorrupt, "cut off after %d bytes, before the values of tag %d", r.size, tag)
 		return nil
 	}
 	var values []float64
@@ -214,7 +221,7 @@ func (r *tiffFields) coding(f *tiffFile) {
 func (r *tiffFields) blocks(f *tiffFile) {
 	f.blockW, f.blockH = f.w, min(max(r.integer(tagRowsPerStrip, f.h), 1), f.h)
 	offsets, counts := uint16(tagStripOffsets), uint16(tagStripCounts)
-	if _, tiled := r.entries[tagTileWidth]; tiled {
+	if _, f.tiled = r.entries[tagTileWidth]; f.tiled {
 		f.blockW, f.blockH = r.integer(tagTileWidth, 0), r.integer(tagTileHeight, 0)
 		offsets, counts = tagTileOffsets, tagTileCounts
 		// Widths and heights of tiles are multiples of 16, mostly 256 or 512. Smaller tiles, and tiles beyond the image, only

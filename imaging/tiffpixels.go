@@ -27,48 +27,72 @@ const (
 // decodeTIFF reads the pixels of the first page. golang.org/x/image/tiff is not used, because it inverts fax pages with black as
 // zero, ignores reversed bits and separate planes, and does not support grey with alpha, CMYK, and 2 or 4 bits.
 func decodeTIFF(data []byte, h header) (*Image, error) {
-	f, err := readTIFF(data, Limits{Bytes: len(data), Side: max(h.w, h.h), Pixels: h.w * h.h})
+	f, err := readTIFF(bytes.NewReader(data), int64(len(data)), Limits{Bytes: len(data), Side: max(h.w, h.h), Pixels: h.w * h.h})
 	if err != nil {
 		return nil, err
 	}
 	out := New(f.w, f.h)
 	for block := range f.blocksPer {
-		if err := f.readBlock(out, block); err != nil {
+		if err := f.readBlock(out, 0, block); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// readBlock reads a strip or tile of all planes, row by row.
-func (f *tiffFile) readBlock(out *Image, block int) error {
-	x, y := block%f.blocksAcross*f.blockW, block/f.blocksAcross*f.blockH
-	rows := min(f.blockH, f.h-y) // the last tile may extend below the image
-	perPlane := f.samples / f.planes
-	var planes []io.Reader
+// readBlock reads a strip or tile into its place in a picture whose first row is row top of the file's.
+func (f *tiffFile) readBlock(out *Image, top, block int) error {
+	b, err := f.block(block)
+	if err != nil {
+		return err
+	}
+	for row := range b.rows {
+		at := ((b.y+row-top)*f.w + b.x) * 3
+		if err := b.next(out.Pix[at : at+3*b.width]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tiffBlock reads the rows of a strip or tile of all planes.
+type tiffBlock struct {
+	*tiffFile
+	index, x, y, width, rows int // the last tile may extend beyond the image
+	planes                   []io.Reader
+	raw, samples             []byte // of a row
+}
+
+// block opens a strip or tile.
+func (f *tiffFile) block(index int) (*tiffBlock, error) {
+	b := &tiffBlock{tiffFile: f, index: index, x: index % f.blocksAcross * f.blockW, y: index / f.blocksAcross * f.blockH}
+	b.width, b.rows = min(f.blockW, f.w-b.x), min(f.blockH, f.h-b.y)
 	for plane := range f.planes {
-		r, err := f.open(plane*f.blocksPer+block, rows)
+		r, err := f.open(plane*f.blocksPer+index, b.rows)
 		if err != nil {
-			return f.damaged(block, err)
+			return nil, f.damaged(index, err)
 		}
-		planes = append(planes, r)
+		b.planes = append(b.planes, r)
 	}
-	raw := make([]byte, (f.blockW*perPlane*f.bits+7)/8)
-	samples := make([]byte, f.blockW*f.samples)
-	width := min(f.blockW, f.w-x)
-	for row := range rows {
-		for plane, r := range planes {
-			if _, err := io.ReadFull(r, raw); err != nil {
-				return f.damaged(block, err)
-			}
-			if f.predictor == 2 {
-				f.undoPredictor(raw, perPlane)
-			}
-			f.unpack(samples[plane:], raw, perPlane)
+	b.raw = make([]byte, (f.blockW*b.perPlane()*f.bits+7)/8)
+	b.samples = make([]byte, f.blockW*f.samples)
+	return b, nil
+}
+
+func (f *tiffFile) perPlane() int { return f.samples / f.planes }
+
+// next reads the next row of the block as BGR bytes.
+func (b *tiffBlock) next(bgr []byte) error {
+	for plane, r := range b.planes {
+		if _, err := io.ReadFull(r, b.raw); err != nil {
+			return b.damaged(b.index, err)
 		}
-		at := ((y+row)*f.w + x) * 3
-		f.colour(out.Pix[at:at+3*width], samples)
+		if b.predictor == 2 {
+			b.undoPredictor(b.raw, b.perPlane())
+		}
+		b.unpack(b.samples[plane:], b.raw, b.perPlane())
 	}
+	b.colour(bgr, b.samples)
 	return nil
 }
 
@@ -82,7 +106,7 @@ func (f *tiffFile) damaged(block int, err error) error {
 // open returns a reader of the decompressed bytes of a block. Without a length, which some writers omit, a block extends to the
 // end of the file.
 func (f *tiffFile) open(block, rows int) (io.Reader, error) {
-	size := float64(len(f.data))
+	size := float64(f.size)
 	at := f.offsets[block]
 	if !(at >= 0 && at < size) {
 		return nil, io.ErrUnexpectedEOF
@@ -91,7 +115,8 @@ func (f *tiffFile) open(block, rows int) (io.Reader, error) {
 	if f.counts != nil && f.counts[block] >= 0 {
 		end = min(size, at+f.counts[block])
 	}
-	var data io.Reader = bytes.NewReader(f.data[int(at):int(end)])
+	// Small reads of the decompressors go through a buffer.
+	var data io.Reader = bufio.NewReaderSize(io.NewSectionReader(f.from, int64(at), int64(end)-int64(at)), 4096)
 	if f.reversed {
 		data = reversedBits{data} // reversed while reading, because thousands of blocks may share the whole file
 	}
@@ -182,6 +207,10 @@ func (f *tiffFile) undoPredictor(raw []byte, perPlane int) {
 // unpack converts the samples of a row to bytes, perPlane samples per pixel. Of 16 bits it keeps the upper byte. Samples of fewer
 // than 8 bits are not scaled.
 func (f *tiffFile) unpack(samples, raw []byte, perPlane int) {
+	if f.bits == 8 && perPlane == f.samples {
+		copy(samples, raw)
+		return
+	}
 	for i := range f.blockW * perPlane {
 		to := i/perPlane*f.samples + i%perPlane
 		switch f.bits {

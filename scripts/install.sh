@@ -28,6 +28,7 @@ need_file /usr/include/dnnl.hpp libdnnl-dev
 need_file /usr/include/opencv4/opencv2/core.hpp libopencv-core-dev
 need_file /usr/include/opencv4/opencv2/imgproc.hpp libopencv-imgproc-dev
 need_file /usr/include/opencv4/opencv2/imgcodecs.hpp libopencv-imgcodecs-dev
+need_file /usr/include/jpeglib.h libjpeg62-turbo-dev
 case "${1:-}" in
 --pip) need_command pip3 python3-pip ;;
 --browser) need_command chromium-headless-shell chromium-headless-shell ;;

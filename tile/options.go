@@ -74,10 +74,10 @@ func (m Merge) Check() error {
 		return fmt.Errorf("merge %q: want %s", m.Method, spelling.Alternatives(Methods()))
 	}
 	if m.Metric != IoU && m.Metric != IoS {
-		return fmt.Errorf("merge metric %q: want %s", m.Metric, spelling.Alternatives(Metrics()))
+		return fmt.Errorf("merge-metric %q: want %s", m.Metric, spelling.Alternatives(Metrics()))
 	}
 	if !(m.Threshold > 0 && m.Threshold <= 1) {
-		return fmt.Errorf("merge threshold %v: want a number above 0, at most 1", m.Threshold)
+		return fmt.Errorf("merge-threshold %v: want a number above 0, at most 1", m.Threshold)
 	}
 	return nil
 }

@@ -119,10 +119,10 @@ func TestCheck(t *testing.T) {
 		"overlap 1":                           func(o *Options) { o.Overlap = 1 },
 		"overlap NaN":                         func(o *Options) { o.Overlap = math.NaN() },
 		`merge "nmm": want nms or greedy-nmm`: func(o *Options) { o.Merge.Method = "nmm" },
-		`merge metric "giou"`:                 func(o *Options) { o.Merge.Metric = "giou" },
-		"merge threshold 0":                   func(o *Options) { o.Merge.Threshold = 0 },
-		"merge threshold 1.1":                 func(o *Options) { o.Merge.Threshold = 1.1 },
-		"merge threshold NaN":                 func(o *Options) { o.Merge.Threshold = math.NaN() },
+		`merge-metric "giou"`:                 func(o *Options) { o.Merge.Metric = "giou" },
+		"merge-threshold 0":                   func(o *Options) { o.Merge.Threshold = 0 },
+		"merge-threshold 1.1":                 func(o *Options) { o.Merge.Threshold = 1.1 },
+		"merge-threshold NaN":                 func(o *Options) { o.Merge.Threshold = math.NaN() },
 	} {
 		o := good
 		change(&o)
