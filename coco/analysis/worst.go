@@ -14,14 +14,14 @@ const imageSide = 640
 
 // Colours of boxes in a report, as classes of imaging.ClassColor.
 const (
-	foundColour   = 3 // green
-	falseColour   = 0 // red
-	missedColour  = 1 // blue
-	ignoredColour = 8 // brown
+	foundColour   = 9  // green
+	falseColour   = 5  // red
+	missedColour  = 2  // blue
+	ignoredColour = 10 // yellow
 )
 
 // Draw draws image i (an index of the data set) with its detections and objects at the operating point: true positives green,
-// false positives red, missed objects blue, ignored objects brown. Without an image file the boxes are on a blank canvas.
+// false positives red, missed objects blue, ignored objects yellow. Without an image file the boxes are on a blank canvas.
 func (a *Analysis) Draw(i int) (*imaging.Image, error) {
 	j := a.scenes[i].match(a.Point.Score)
 	image, scale, err := a.canvas(i)

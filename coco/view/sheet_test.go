@@ -80,7 +80,7 @@ func TestPage(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, failed)
 	require.Equal(t, []int{160 + 2*margin, 120 + captionHeight + 2*margin + legend}, []int{sheet.W, sheet.H})
-	require.Equal(t, imaging.ClassColor(2), sheet.At(margin+40, margin+30), "the box's corner: the image is twice as large as in the file")
+	require.Equal(t, imaging.ClassColor(2), sheet.At(margin+40, margin+60), "the box's left side: the image is twice as large as in the file")
 	require.Equal(t, imaging.ClassColor(2), sheet.At(margin+119, margin+89))
 	require.NotEqual(t, imaging.ClassColor(2), sheet.At(margin+60, margin+60))
 	black, _, _, err := s.Page(t.Context(), 0)

@@ -28,7 +28,7 @@ func TestTraining(t *testing.T) {
 	sheet, _, _, err := s.Page(t.Context(), 1) // image 4: the image has 160x120 pixels of 160x160, in a cell of 160x120
 	require.NoError(t, err)
 	left := margin + 20
-	require.Equal(t, imaging.ClassColor(2), sheet.At(left+20*2*3/4, margin+15*2*3/4))
+	require.Equal(t, imaging.ClassColor(2), sheet.At(left+20*2*3/4, margin+30*2*3/4), "the box's left side, below its label")
 	require.Equal(t, imaging.ClassColor(2), sheet.At(left+60*2*3/4-1, margin+45*2*3/4-1))
 	fill := imaging.ImageNet().MeanColour()
 	below := sheet.Pix[((margin+100)*sheet.W+left+5)*3:][:3]

@@ -1,9 +1,9 @@
-// Colours of classes. All are light enough for black text at a contrast above 7 and are told apart by most colour-blind people
-// at least in groups; a class is always named beside its colour.
+// Colours of classes, those of imaging.ClassColor. Dark text on them has a contrast of at least 6. The order is that in which each is the furthest
+// from those before it, for people with normal and with colour-blind vision. A class is always named beside its colour.
 
 const COLORS = [
-  "#ffa24d", "#5cc2ff", "#63dd95", "#d5a6ff", "#ffdb4d", "#ff8fa3",
-  "#45e0d1", "#b5e061", "#ffa8e4", "#a3b8ff", "#e8bd8c", "#c9d3da",
+  "#ffa24d", "#0096ff", "#00ffd2", "#fff000", "#ff6978", "#c3c3ff",
+  "#b4ffa5", "#e169b4", "#3cc396", "#e1c30f", "#ff2dff", "#ff5a00",
 ];
 
 export const INK = "#101214";
