@@ -28,12 +28,13 @@ demo: build
 	@echo "annotated images are in $(CURDIR)/runs/demo; now the server, until Ctrl-C:"
 	bin/scalenet serve --model models --listen $(LISTEN)
 
-# Tests use pycocotools (reference of the evaluator), a headless browser (web UI) and clients of compatible APIs. Without these, the
-# tests that need them are skipped. Screenshots are in build/screenshots.
+# Tests use pycocotools (reference of the evaluator), a headless browser (web UI), clients of compatible APIs, ffmpeg and heif-convert.
+# Without these, the tests that need them are skipped. Screenshots are in build/screenshots.
 test:
 	@scripts/install.sh
 	@scripts/install.sh --browser || echo "make test: the tests in a browser will be skipped" >&2
 	@scripts/install.sh --mpi || echo "make test: the tests under mpirun will be skipped" >&2
+	@scripts/install.sh --media || echo "make test: the tests of videos, HEIC and AVIF will be skipped" >&2
 	@scripts/pycocotools.sh build/pycocotools || echo "make test: the comparison with pycocotools will be skipped" >&2
 	@scripts/clients.sh build/clients || echo "make test: the tests with clients of other servers will be skipped" >&2
 	@$(GO) test $(TESTFLAGS) ./...

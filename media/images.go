@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"scalenet/imaging"
+	"scalenet/geom"
 )
 
 // Images decodes the images of the sources in their order, ahead of the loop. It ends early at the end of ctx. Of a live source the loop gets the newest frame,
@@ -138,15 +138,15 @@ func (a *ahead) still(s Source, index int) bool {
 	if a.ctx.Err() != nil {
 		return false
 	}
-	var head imaging.Header
+	var declared geom.Size
 	if err == nil {
-		head, err = imaging.Inspect(data, imaging.Limits{})
+		declared, err = size(data)
 	}
 	if err != nil {
 		im.Err = errorOf(s, Frame{}, false, err)
 		return a.put(item{}, im)
 	}
-	bytes, ok := a.reserve(head.Size.W, head.Size.H)
+	bytes, ok := a.reserve(declared.W, declared.H)
 	if !ok {
 		return false
 	}
@@ -154,7 +154,7 @@ func (a *ahead) still(s Source, index int) bool {
 	a.decoders <- struct{}{}
 	a.running.Go(func() {
 		var err error
-		if im.Pixels, err = decode(data); err != nil {
+		if im.Pixels, err = decode(a.ctx, data); err != nil {
 			im.Err = errorOf(s, Frame{}, false, err)
 		}
 		<-a.decoders
@@ -193,7 +193,7 @@ func (a *ahead) stream(s Source, index int) bool {
 // follow yields the frames of a live source.
 func (a *ahead) follow(next item, yield func(Image) bool) bool {
 	defer next.live.close()
-	return next.of.frames(next.live, next.index, yield) && a.ctx.Err() == nil
+	return next.of.frames(next.live, next.index, func(im Image) bool { return a.ctx.Err() == nil && yield(im) })
 }
 
 // frames yields the frames of a stream and its errors. It returns false if yield did.

@@ -14,8 +14,8 @@ import (
 // standardInput is an image, or a stream of JPEGs, on standard input.
 func standardInput(o Options) Source {
 	s := Source{Name: "-", Path: "stdin"}
-	s.open = func(context.Context, Options) (stream, error) {
-		return &jpegStream{in: bufio.NewReaderSize(o.Stdin, 1<<16), stride: max(1, o.Stride)}, nil
+	s.open = func(ctx context.Context, _ Options) (stream, error) {
+		return &jpegStream{ctx: ctx, in: bufio.NewReaderSize(o.Stdin, 1<<16), stride: max(1, o.Stride)}, nil
 	}
 	return s
 }
@@ -23,6 +23,7 @@ func standardInput(o Options) Source {
 // jpegStream reads JPEGs that follow each other, with or without the lines of a multipart response between them. Anything else that is an image is read as
 // one frame.
 type jpegStream struct {
+	ctx    context.Context
 	in     *bufio.Reader
 	stride int
 	begun  bool
@@ -49,7 +50,7 @@ func (s *jpegStream) next() (*imaging.Image, Frame, error) {
 		}
 		var m *imaging.Image
 		if err == nil {
-			m, err = decode(data)
+			m, err = decode(s.ctx, data)
 		}
 		if err != nil {
 			err = &faultError{err}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"scalenet/geom"
 	"scalenet/imaging"
 	"scalenet/video"
 )
@@ -75,7 +76,7 @@ type faultError struct{ error }
 
 func (e *faultError) Unwrap() error { return e.error }
 
-// extensions of files that are images for List beside those of package imaging.
+// isImage reports whether a file name has an extension of package imaging, or is that of a HEIC or AVIF image.
 func isImage(path string) bool {
 	return imaging.IsImage(path) || slices.Contains([]string{".heic", ".heif", ".avif"}, extension(path))
 }
@@ -88,8 +89,20 @@ func isVideo(path string) bool {
 		".mjpg", ".mjpeg", ".m3u8"}, extension(path))
 }
 
+// size returns the size of the image in data before it is decoded.
+func size(data []byte) (geom.Size, error) {
+	if imaging.IsHEIF(data) {
+		return imaging.SizeHEIF(data, imaging.Limits{})
+	}
+	head, err := imaging.Inspect(data, imaging.Limits{})
+	return head.Size, err
+}
+
 // decode reads the image in data.
-func decode(data []byte) (*imaging.Image, error) {
+func decode(ctx context.Context, data []byte) (*imaging.Image, error) {
+	if imaging.IsHEIF(data) {
+		return imaging.DecodeHEIF(ctx, data, imaging.Limits{})
+	}
 	return imaging.Decode(data, imaging.Limits{})
 }
 

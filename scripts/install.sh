@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the build dependencies on Debian 12: a C++ compiler, make, oneDNN and three OpenCV modules. Does nothing, without output,
 # if all are installed. Go (1.26 or later) is checked for, not installed. --pip also installs pip (for onednn3.sh), --browser a
-# headless browser (for the tests of package web), --mpi Open MPI (for those of package collective).
+# headless browser (for the tests of package web), --mpi Open MPI (for those of package collective),
+# --media ffmpeg and heif-convert (videos, HEIC and AVIF, in detect and the tests of package media).
 set -eu
 
 want_go=26
@@ -33,6 +34,10 @@ case "${1:-}" in
 --pip) need_command pip3 python3-pip ;;
 --browser) need_command chromium-headless-shell chromium-headless-shell ;;
 --mpi) need_command mpirun openmpi-bin ;;
+--media)
+	need_command ffmpeg ffmpeg
+	command -v heif-dec >/dev/null 2>&1 || need_command heif-convert libheif-examples
+	;;
 esac
 [ -n "$missing" ] || exit 0
 

@@ -67,8 +67,11 @@ func (m *messages) read(r io.Reader, line func(string)) {
 }
 
 func (m *messages) add(text string, line func(string)) {
-	for _, level := range []string{"[error] ", "[fatal] ", "[panic] "} {
+	for _, level := range []string{"[error] ", "[fatal] ", "[panic] ", "[warning] "} {
 		if _, message, ok := strings.Cut(text, level); ok {
+			if level == "[warning] " && !strings.Contains(message, "corrupt input") && !strings.Contains(message, "corrupt decoded") {
+				return
+			}
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			if len(m.since) < keptErrors {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ func (i Info) Frames(in Input) int {
 	if in.To > 0 {
 		until = min(until, in.To)
 	}
-	return int(max(0, until-in.From).Seconds() * i.Rate / float64(max(1, in.Stride)))
+	return int(math.Ceil(math.Round(max(0, until-in.From).Seconds()*i.Rate) / float64(max(1, in.Stride))))
 }
 
 // Probe reads the header of a video.

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -144,7 +144,7 @@ func (o *detectOptions) all(ctx context.Context, c *cobra.Command, d *detector.D
 	if err == nil {
 		err = b.flush(ctx)
 	}
-	return errors.Join(err, w.close(ctx))
+	return cmp.Or(w.close(ctx), err)
 }
 
 // outputs returns and checks the output file of each source, "" if there is none.

@@ -95,11 +95,17 @@ func (w *detectWriter) close(ctx context.Context) error {
 		return err
 	}
 	w.tally.end()
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return &interruptedError{ctx.Err()}
 	}
 	return w.tally.err()
 }
+
+// interruptedError is the end of a run by a signal.
+type interruptedError struct{ error }
+
+func (e *interruptedError) Error() string { return "interrupted" }
+func (e *interruptedError) Unwrap() error { return e.error }
 
 // write writes everything about an image: drawn, printed, counted.
 func (w *detectWriter) write(x detected) error {

@@ -134,6 +134,8 @@ func wanted(f *pflag.Flag) string {
 		return "true or false"
 	case "duration":
 		return "a time such as 500ms, 10s or 2m"
+	case "moment":
+		return "a time such as 90, 1.5, 1:30 or 1:02:30"
 	case "intSlice":
 		return "comma-separated whole numbers"
 	case "stringToString":
