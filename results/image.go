@@ -1,9 +1,12 @@
 package results
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"scalenet/geom"
+	"scalenet/imaging"
 	"scalenet/roi"
 	"scalenet/track"
 )
@@ -40,4 +43,16 @@ func Objects(found []roi.Detection, classes []string) []Object {
 		objects[i] = Object{Class: d.Class, Label: classes[d.Class-1], Score: d.Score, Box: d.Box}
 	}
 	return objects
+}
+
+// Annotations returns objects as annotations to draw: class name, track and score. The first object is drawn last, on top.
+func Annotations(objects []Object) (list []imaging.Annotation) {
+	for _, x := range slices.Backward(objects) {
+		text := fmt.Sprintf("%s %.2f", x.Label, x.Score)
+		if x.Track > 0 {
+			text = fmt.Sprintf("%s #%d %.2f", x.Label, x.Track, x.Score)
+		}
+		list = append(list, imaging.Annotation{Box: x.Box, Text: text, Class: int(x.Class)})
+	}
+	return list
 }

@@ -196,6 +196,8 @@ func TestObjects(t *testing.T) {
 	b := geom.Box{X1: 1, Y1: 2, X2: 3, Y2: 4}
 	assert.Equal(t, []Object{{Class: 2, Label: "WBC", Score: 0.5, Box: b}}, Objects([]roi.Detection{{Class: 2, Score: 0.5, Box: b}}, []string{"RBC", "WBC"}))
 	assert.Empty(t, Objects(nil, nil))
+	assert.Equal(t, []imaging.Annotation{{Box: b, Text: "WBC #7 0.50", Class: 2}, {Box: b, Text: "RBC 0.90", Class: 1}},
+		Annotations([]Object{{Class: 1, Label: "RBC", Score: 0.9, Box: b}, {Class: 2, Label: "WBC", Score: 0.5, Box: b, Track: 7}}))
 }
 
 func TestCrops(t *testing.T) {
