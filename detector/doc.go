@@ -11,6 +11,7 @@
 //	thresholds.go those that an evaluation has stored in a model file
 //	detect.go     Detector: images -> boxes; cache of compiled plans
 //	pending.go    Start and Wait: pending batches on an asynchronous device
+//	tiled.go      StartTiled: the tiles of a large picture and the whole picture, merged
 //	input.go      decoded images -> model input, on the host or on the device
 //	plans.go      the forward pass compiled for one padded batch size; as one graph (GPU)
 //	twographs.go  as two graphs (CPU)
@@ -29,6 +30,7 @@
 //
 //	evaluate.go   dataset -> COCO metrics
 //	partial.go    detections of a stopped evaluation, for resuming
+//	evaluate_tiled.go  the same in tiles
 //	timing.go     time per image and phase
 //
 // # Two graphs, or one

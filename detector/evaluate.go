@@ -9,6 +9,8 @@ import (
 	"scalenet/collective"
 	"scalenet/imaging"
 	"scalenet/internal/pending"
+	"scalenet/roi"
+	"scalenet/tile"
 )
 
 // EvaluateOptions are options of Detector.Evaluate. The zero value evaluates without a partial file.
@@ -20,6 +22,10 @@ type EvaluateOptions struct {
 	Resume bool
 	// Group is the processes that share the images; nil is this process alone. Each gets the same result. There is no Partial file then.
 	Group *collective.Group
+	// Tiles cuts the images into tiles, see StartTiled; the zero value detects in whole images.
+	Tiles tile.Options
+	// TileBatch is the number of tiles per batch; 0 is 1.
+	TileBatch int
 	// Progress, if not nil, is called with the number of finished images: before the first image (the images read from Partial) and after each image.
 	Progress func(done int)
 }
@@ -39,23 +45,22 @@ func (d *deviceModel) Evaluate(ctx context.Context, data *coco.Dataset, o Evalua
 	if names := data.ClassNames(); !slices.Equal(names, d.model.Classes) {
 		return nil, fmt.Errorf("%s: classes %q are not the model's %q", data.Path, names, d.model.Classes)
 	}
-	loader, err := d.testLoader(data)
-	if err != nil {
-		return nil, err
+	e := &evaluation{deviceModel: d, data: data, options: o, Evaluated: &Evaluated{Results: &coco.Results{Path: data.Path}}}
+	if o.Group != nil && o.Group.Size() > 1 {
+		e.group = o.Group
 	}
-	defer loader.Close()
-	e := &evaluation{deviceModel: d, data: data, progress: o.Progress, Evaluated: &Evaluated{Results: &coco.Results{Path: data.Path}}}
-	e.share(o.Group, loader)
+	var err error
 	if o.Partial != "" {
 		if e.partial, e.done, err = d.openPartial(data, o, e.Results); err != nil {
 			return nil, err
 		}
 		defer e.partial.close()
-		if err := loader.Seek(0, e.done); err != nil {
-			return nil, err
-		}
 	}
-	if err := e.detect(ctx, loader); err != nil {
+	detect := e.detect
+	if o.Tiles.Side > 0 {
+		detect = e.detectTiled
+	}
+	if err := detect(ctx); err != nil {
 		return nil, err
 	}
 	if err := e.gather(); err != nil {
@@ -70,15 +75,24 @@ type evaluation struct {
 	deviceModel *deviceModel
 	data        *coco.Dataset
 	partial     *partial
-	progress    func(done int)
+	options     EvaluateOptions
 	done        int
 	group       *collective.Group // nil if this process has all images
 	counts      []int             // of detections, by image of this process
 	*Evaluated
 }
 
-// detect runs the detector on the loader's remaining batches.
-func (e *evaluation) detect(ctx context.Context, loader *coco.Loader) error {
+// detect runs the detector on the images that are not done.
+func (e *evaluation) detect(ctx context.Context) error {
+	loader, err := e.deviceModel.testLoader(e.data)
+	if err != nil {
+		return err
+	}
+	defer loader.Close()
+	loader.Take(e.takes)
+	if err := loader.Seek(0, e.done); err != nil {
+		return err
+	}
 	e.reportProgress()
 	var queue pending.Queue
 	for batch, err := range loader.Rest(ctx) {
@@ -98,8 +112,8 @@ func (e *evaluation) detect(ctx context.Context, loader *coco.Loader) error {
 }
 
 func (e *evaluation) reportProgress() {
-	if e.progress != nil {
-		e.progress(e.done)
+	if e.options.Progress != nil {
+		e.options.Progress(e.done)
 	}
 }
 
@@ -116,19 +130,22 @@ func (e *evaluation) finish(b *coco.Batch, started *pendingBatch) error {
 	if err := e.deviceModel.wait(started); err != nil {
 		return fmt.Errorf("%v: %w", b.FileNames(), err)
 	}
+	return e.add(b.Samples[0].Index, started.found[0], ImageTiming{Decode: b.Loading, Preprocess: b.Filling,
+		Inference: started.timing.Inference, Postprocess: started.timing.Postprocess})
+}
+
+// add adds the detections in an image to the results.
+func (e *evaluation) add(image int, found []roi.Detection, t ImageTiming) error {
 	from := e.Results.Len()
-	for i, list := range started.found {
-		for _, x := range list {
-			box := [4]float64{float64(x.Box.X1), float64(x.Box.Y1), float64(x.Box.X2 - x.Box.X1), float64(x.Box.Y2 - x.Box.Y1)}
-			e.Results.Add(b.Samples[i].ID, e.data.Categories[x.Class-1].ID, box, float64(x.Score))
-		}
+	for _, x := range found {
+		box := [4]float64{float64(x.Box.X1), float64(x.Box.Y1), float64(x.Box.X2 - x.Box.X1), float64(x.Box.Y2 - x.Box.Y1)}
+		e.Results.Add(e.data.Images[image].ID, e.data.Categories[x.Class-1].ID, box, float64(x.Score))
 	}
 	e.counts = append(e.counts, e.Results.Len()-from)
-	if err := e.partial.add(e.data, b.Samples[0].Index, e.Results, from); err != nil {
+	if err := e.partial.add(e.data, image, e.Results, from); err != nil {
 		return err
 	}
-	e.Timings = append(e.Timings, ImageTiming{Decode: b.Loading, Preprocess: b.Filling,
-		Inference: started.timing.Inference, Postprocess: started.timing.Postprocess})
+	e.Timings = append(e.Timings, t)
 	e.done++
 	e.reportProgress()
 	return nil

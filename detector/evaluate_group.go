@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"scalenet/coco"
-	"scalenet/collective"
 )
 
 // evaluatedPart is what a process has found: the detections of its images, and their numbers by image.
@@ -15,12 +14,9 @@ type evaluatedPart struct {
 	Results *coco.Results
 }
 
-// share limits an evaluation to the images of this process: every n-th of them.
-func (e *evaluation) share(g *collective.Group, loader *coco.Loader) {
-	if g != nil && g.Size() > 1 {
-		e.group = g
-		loader.Take(func(image int) bool { return image%g.Size() == g.Rank() })
-	}
+// takes reports whether an image is one of this process: every n-th is.
+func (e *evaluation) takes(image int) bool {
+	return e.group == nil || image%e.group.Size() == e.group.Rank()
 }
 
 // gather puts the detections of all processes into the order of the images.

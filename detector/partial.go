@@ -16,6 +16,7 @@ import (
 	"os"
 
 	"scalenet/coco"
+	"scalenet/tile"
 	"scalenet/train"
 )
 
@@ -40,7 +41,7 @@ type partialLine struct {
 
 // openPartial creates a file or, to resume, reads an existing one into results; done is the number of images in that file.
 func (d *deviceModel) openPartial(data *coco.Dataset, o EvaluateOptions, results *coco.Results) (p *partial, done int, err error) {
-	head := partialHead{d.fingerprint(), dataFingerprint(data)}
+	head := partialHead{d.fingerprint(o.Tiles), dataFingerprint(data)}
 	if o.Resume {
 		f, err := os.OpenFile(o.Partial, os.O_RDWR, 0)
 		if err == nil {
@@ -214,9 +215,13 @@ func (p *partial) close() {
 	}
 }
 
-// fingerprint is a hash of everything except the image that detections depend on: configuration, classes, parameters, kind of device, dtype.
-func (d *deviceModel) fingerprint() string {
+// fingerprint is a hash of everything except the image that detections depend on: configuration, classes, parameters, kind of device, dtype,
+// tiles.
+func (d *deviceModel) fingerprint(tiles tile.Options) string {
 	h := sha256.New()
+	if tiles.Side > 0 {
+		fmt.Fprintf(h, "%+v\n", tiles)
+	}
 	fmt.Fprintf(h, "%s\n%q\n%T %v\n", d.model.Config.YAML(), d.model.Classes, d.dev, d.options.Features)
 	for _, p := range d.model.Params.All() {
 		fmt.Fprintf(h, "%q %v\n", p.Name, p.Shape)

@@ -71,8 +71,17 @@ type Limits struct {
 	Body   int            // bytes of a request's body
 	Image  imaging.Limits // of each image
 	Images int            // in one request
+	// Tiles is the maximum number of network runs, of tiles and whole images, for one request with tiles; 0 is the places of the queue.
+	Tiles int
 	// Memory is the maximum total of bytes of bodies and decoded images, over all requests.
 	Memory int64
+}
+
+func (l Limits) tiles(places int) int {
+	if l.Tiles == 0 {
+		return places
+	}
+	return l.Tiles
 }
 
 // DefaultConfig returns the defaults: batches of one image and at most ten seconds of queueing.
@@ -111,6 +120,7 @@ func (c Config) validate() error {
 		{"max-pixels", c.Limits.Image.Pixels, c.Limits.Image.Pixels >= 1, "at least 1"},
 		{"max-side", c.Limits.Image.Side, c.Limits.Image.Side >= 1, "at least 1"},
 		{"max-images", c.Limits.Images, c.Limits.Images >= 1 && c.Limits.Images <= c.Queue.Places, fmt.Sprintf("from 1 to the %d places of the queue", c.Queue.Places)},
+		{"max-tiles", c.Limits.Tiles, c.Limits.Tiles >= 0 && c.Limits.Tiles <= c.Queue.Places, fmt.Sprintf("from 0 to the %d places of the queue", c.Queue.Places)},
 		{"memory", c.Limits.Memory, c.Limits.Memory >= image+2*int64(c.Limits.Body), fmt.Sprintf("at least %d, for the largest body and image", image+2*int64(c.Limits.Body))},
 		{"rate", c.Rate, c.Rate >= 0, "at least 0"},
 		{"burst", c.Burst, c.Rate == 0 || c.Burst >= 1, "at least 1"},

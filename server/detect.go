@@ -26,7 +26,9 @@ type batchKey struct {
 type job struct {
 	query  detector.Query
 	found  []roi.Detection
-	timing detector.Timing
+	timing detector.Timing // of its batch
+	batch  int             // its size
+	waited time.Duration
 }
 
 // compute is the worker of the queue. Only it runs detectors. On an asynchronous device it returns when the batch is pending, and
@@ -45,7 +47,7 @@ func (s *Server) compute(key batchKey, batch []*job) (wait func() error, err err
 	wait = func() error {
 		all, t, err := run.Wait()
 		for i := range all {
-			batch[i].found, batch[i].timing = all[i], t
+			batch[i].found, batch[i].timing, batch[i].batch = all[i], t, len(batch)
 		}
 		return s.computed(key, batch, start, err)
 	}
@@ -89,16 +91,30 @@ func (s *Server) detect(ctx context.Context, l *lease, m *models.Model, uploads 
 	if err := s.fetchAll(ctx, l, uploads); err != nil {
 		return nil, err
 	}
-	tickets, err := s.queue.Reserve(len(uploads))
+	runs, err := s.runs(uploads, q)
+	if err != nil {
+		return nil, err
+	}
+	total := 0
+	for _, n := range runs {
+		total += n
+	}
+	tickets, err := s.queue.Reserve(total)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]found, len(uploads))
 	var group errgroup.Group
 	for i, u := range uploads {
+		own := tickets[:runs[i]]
+		tickets = tickets[runs[i]:]
 		group.Go(func() error {
-			defer tickets[i].Release()
-			all[i] = s.detectOne(ctx, l, m, tickets[i], u, q)
+			defer func() {
+				for _, t := range own {
+					t.Release()
+				}
+			}()
+			all[i] = s.detectOne(ctx, l, m, own, u, q)
 			return nil
 		})
 	}
@@ -118,7 +134,7 @@ func (s *Server) detectSingle(ctx context.Context, l *lease, m *models.Model, u 
 	return all[0], all[0].err
 }
 
-func (s *Server) detectOne(ctx context.Context, l *lease, m *models.Model, t *ticket, u upload, q query) (f found) {
+func (s *Server) detectOne(ctx context.Context, l *lease, m *models.Model, tickets []*ticket, u upload, q query) (f found) {
 	f = found{name: u.name}
 	defer func() { s.metrics.image(m.Name, f) }()
 	start := time.Now()
@@ -128,15 +144,25 @@ func (s *Server) detectOne(ctx context.Context, l *lease, m *models.Model, t *ti
 		}
 	}
 	f.timing.decode = time.Since(start)
+	if q.tiles.Side > 0 && len(tickets) > 1 {
+		f.err = s.detectTiles(ctx, l, m, tickets, &f, q)
+		return f
+	}
 	j := &job{query: detector.Query{Image: f.image, Settings: q.settings}}
-	size := m.Detector.Model().PaddedSize(geom.Size{W: f.image.W, H: f.image.H}, q.settings)
-	m.Use()
-	l.hold()
-	f.timing.queue, f.err = t.Do(ctx, batchKey{m, size}, j, func() { m.Release(); l.end() })
-	if f.err == nil {
+	f.err = s.do(ctx, l, m, tickets[0], j)
+	if f.timing.queue = j.waited; f.err == nil {
 		f.detections, f.timing.Timing = q.choose(j.found), j.timing
 	}
 	return f
+}
+
+// do runs a job in the queue.
+func (s *Server) do(ctx context.Context, l *lease, m *models.Model, t *ticket, j *job) (err error) {
+	size := m.Detector.Model().PaddedSize(geom.Size{W: j.query.Image.W, H: j.query.Image.H}, j.query.Settings)
+	m.Use()
+	l.hold()
+	j.waited, err = t.Do(ctx, batchKey{m, size}, j, func() { m.Release(); l.end() })
+	return err
 }
 
 // decode checks the image header against the limits, reserves memory, and waits for

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"scalenet/detector"
 	"scalenet/roi"
 	"scalenet/server/models"
+	"scalenet/tile"
 )
 
 // query has the detection parameters of a request.
@@ -18,10 +20,11 @@ type query struct {
 	scores   detector.MinScores
 	classes  []bool // by class; nil is all
 	most     int    // maximum detections per image
+	tiles    tile.Options
 }
 
 // parameters are the parameter names of /detect, without that of the threshold.
-var parameters = []string{"classes", "format", "max", "model", "nms", "size"}
+var parameters = []string{"classes", "format", "max", "model", "nms", "overlap", "size", "tile"}
 
 // addressQuery parses the query string of a URL. Unlike URL.Query, it returns an
 // error for what it cannot parse.
@@ -77,7 +80,13 @@ func parseQuery(values url.Values, m *models.Model, thresholdKey string, thresho
 	if values.Get("nms") != "" {
 		q.settings.Detections.NMSIoU = float64(nms)
 	}
+	if q.tiles, err = parseTiles(values); err != nil {
+		return q, err
+	}
 	q.most = q.settings.Detections.PerImage
+	if q.tiles.Side > 0 { // the model's limit is one of each tile
+		q.most = math.MaxInt
+	}
 	if text := values.Get("max"); text != "" {
 		if q.most, err = strconv.Atoi(text); err != nil || q.most < 1 {
 			return q, badRequest("max = %q: want a number from 1", shown(text))
@@ -97,7 +106,9 @@ func parseQuery(values url.Values, m *models.Model, thresholdKey string, thresho
 func (q *query) narrow() {
 	d := &q.settings.Detections
 	q.scores.Narrow(d)
-	d.PerImage = max(d.PerImage, q.most)
+	if q.tiles.Side == 0 {
+		d.PerImage = max(d.PerImage, q.most)
+	}
 }
 
 func unitParameter(values url.Values, key string, otherwise float64) (float32, error) {

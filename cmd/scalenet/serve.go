@@ -87,6 +87,7 @@ func (o *serveOptions) flags(c *cobra.Command) {
 	f.IntVar(&o.maxMegapixel, "max-megapixels", d.Limits.Image.Pixels/1e6, "maximum image size in megapixels")
 	f.IntVar(&d.Limits.Image.Side, "max-side", d.Limits.Image.Side, "maximum longer side of an image in pixels")
 	f.IntVar(&d.Limits.Images, "max-images", d.Limits.Images, "maximum number of images per request")
+	f.IntVar(&d.Limits.Tiles, "max-tiles", d.Limits.Tiles, "maximum number of network runs, of tiles and whole images, for one request with tiles; 0 is that of --queue")
 	f.IntVar(&d.Limits.Images, "max-pictures", d.Limits.Images, "--max-images")
 	hide(f, "max-pictures")
 	f.IntVar(&o.memory, "memory", int(d.Limits.Memory>>20), "memory limit in MiB for the request bodies and decoded images of all requests in progress")

@@ -18,6 +18,7 @@ const WORDS = {
   unsupported_image: ["This is not an image that the server can read", "JPEG, PNG, WebP, GIF, BMP and TIFF work."],
   corrupt_image: ["The image is damaged", "It could not be fully decoded. The file may be truncated."],
   image_too_large: ["The image has too many pixels for this server", "Send a smaller copy. The model reduces the image anyway."],
+  too_many_tiles: ["The image has too many tiles for this server", "Choose larger tiles, or detect in the whole image only."],
   body_too_large: ["The file is too large for this server", "Send a smaller copy. The model reduces the image anyway."],
   queue_full: ["The server is busy", "Its queue is full. Try again in a moment."],
   deadline_exceeded: ["The request timed out in the server", "It is busy. Try again in a moment."],
@@ -31,10 +32,11 @@ const WORDS = {
 /**
  * detect sends an image and returns the response, with round_trip (milliseconds) added to timing_ms.
  * @param {Blob} image
- * @param {{model?: string, key?: string, threshold: number, signal?: AbortSignal}} options
+ * @param {{model?: string, key?: string, threshold: number, tile?: string, signal?: AbortSignal}} options tile is the side of tiles in pixels
  */
-export async function detect(image, { model, key, threshold, signal }) {
+export async function detect(image, { model, key, threshold, tile, signal }) {
   const query = new URLSearchParams({ threshold });
+  if (tile) query.set("tile", tile);
   if (model) query.set("model", model);
   const start = performance.now();
   const answer = await request(`detect?${query}`, {

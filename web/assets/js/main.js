@@ -101,7 +101,7 @@ async function look(image) {
 
 /** detectImage sends an image. If the server cannot read its format, but this browser can, it sends a JPEG. */
 async function detectImage(image, signal) {
-  const options = { model: state.model?.name, key: state.key, threshold: threshold.lowest, signal };
+  const options = { model: state.model?.name, key: state.key, threshold: threshold.lowest, tile: $("tile").value, signal };
   try {
     return await detect(image.blob, options);
   } catch (error) {
@@ -408,6 +408,8 @@ $("model").addEventListener("change", (event) => {
   chooseModel(state.models.find((m) => m.name === event.target.value));
   if (state.image) look(state.image);
 });
+
+$("tile").addEventListener("change", () => state.image && look(state.image));
 
 $("cameras").addEventListener("change", (event) => startCamera(event.target.value));
 
