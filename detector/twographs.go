@@ -11,10 +11,13 @@ import (
 	"scalenet/roi"
 )
 
-// roisAtATime returns the number of RoIs per run of the box head on the CPU: n RoIs in equal runs, of which a stage of the network takes at most 64, because
+// stageRoIs is the most RoIs per run of the box head on the CPU where it is a stage of the network.
+const stageRoIs = 64
+
+// roisAtATime returns the number of RoIs per run of the box head on the CPU: n RoIs in equal runs, of which a stage of the network takes at most stageRoIs, because
 // their features then stay in the cache, and fully connected layers 256, because each run reads their weights, of tens of MB.
 func (m *Model) roisAtATime(n int) int {
-	most := 64
+	most := stageRoIs
 	if m.Config.RoI.BoxHead != nil {
 		most = 256
 	}
@@ -35,7 +38,7 @@ func (m *Model) compileTwoGraphs(p *inference, dev engine.Device, store *engine.
 	}
 	if p.plan, err = engine.Compile(dev, store, engine.Spec{
 		Graph: g, Stages: [][]*nn.Node{append(slices.Clone(p.features), p.proposals)},
-		Features: o.Features, Native: p.features,
+		Features: o.Features, Native: p.features, Images: 1,
 	}); err != nil {
 		return err
 	}
@@ -56,7 +59,7 @@ func (m *Model) compileTwoGraphs(p *inference, dev engine.Device, store *engine.
 	}
 	if head.plan, err = engine.Compile(dev, store, engine.Spec{
 		Graph: g, Stages: [][]*nn.Node{{head.logits, head.boxes}},
-		Features: o.Features, Native: shared, Shared: p.tensors(p.plan, shared),
+		Features: o.Features, Native: shared, Shared: p.tensors(p.plan, shared), Images: stageRoIs,
 	}); err != nil {
 		return err
 	}

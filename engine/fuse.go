@@ -17,11 +17,11 @@ func (p *program) fuse() {
 		p.everywhere(rule)
 		p.sweep()
 	}
-	// A residual sum, then the rectifier: repeated, since a sum of several
+	// A residual sum, then the activation: repeated, since a sum of several
 	// terms hangs on a chain.
 	p.everywhere(p.foldResidual)
 	p.everywhere(p.joinResizes)
-	p.everywhere(p.foldReLU)
+	p.everywhere(p.foldActivation)
 	p.sweep()
 }
 
@@ -51,6 +51,7 @@ func (p *program) block(s *step) bool {
 	switch b := op.(type) {
 	case ConvBlock:
 		in[1], b.From, b.To = sliceOfWeight(s.in[1], b.Conv2D.Groups)
+		b.Images = p.images
 		op = b
 	case ConvBlockGradInput:
 		in[1], b.From, b.To = sliceOfWeight(s.in[1], b.Conv2DGradInput.Conv2D.Groups)
@@ -148,7 +149,7 @@ func (p *program) foldResidual(s *step) bool {
 func withResidual(op nn.Op) nn.Op {
 	switch b := op.(type) {
 	case ConvBlock:
-		if !b.Residual && !b.ReLU {
+		if !b.Residual && b.Activation == "" {
 			b.Residual = true
 			return b
 		}
@@ -171,28 +172,33 @@ func withResidual(op nn.Op) nn.Op {
 	return nil
 }
 
-// foldReLU: relu(block) -> the block rectifies itself.
-func (p *program) foldReLU(s *step) bool {
-	if _, ok := s.op.(nn.ReLU); !ok {
+// foldActivation: activation(block) -> the block applies it. In training something else reads the input of a HardSwish: its gradient.
+func (p *program) foldActivation(s *step) bool {
+	activation := activationOf(s.op)
+	if activation == "" {
 		return false
 	}
 	block := private(s.in[0])
 	if block == nil {
 		return false
 	}
-	if op := withReLU(block.op); op != nil {
+	if op := withActivation(block.op, activation); op != nil {
 		p.replace(op, block.in, block, s)
 		return true
 	}
 	return false
 }
 
-// withReLU is the operation that rectifies its result; nil if it cannot.
-func withReLU(op nn.Op) nn.Op {
+// withActivation is the operation that applies an activation to its result; nil if it cannot.
+func withActivation(op nn.Op, activation Activation) nn.Op {
+	if conv, ok := op.(ConvBlock); ok && conv.Activation == "" {
+		conv.Activation = activation
+		return conv
+	}
+	if activation != ReLU {
+		return nil
+	}
 	switch op := op.(type) {
-	case ConvBlock:
-		op.ReLU = true
-		return op
 	case ResizeBlock:
 		op.ReLU = true
 		return op

@@ -18,7 +18,7 @@ func brief(op nn.Op) string {
 	switch op := op.(type) {
 	case ConvBlock:
 		return "conv" + slice(op.From, op.To) + when(op.Bias, "+bias") + when(op.Norm.On, "+norm") + when(op.Norm.ScaleOnly, "(scale)") +
-			when(op.Residual, "+residual") + when(op.ReLU, "+relu")
+			when(op.Residual, "+residual") + when(op.Activation != "", "+"+string(op.Activation))
 	case ConvBlockGradInput:
 		return "gradInput" + slice(op.From, op.To) + when(op.Norm.On, "+norm")
 	case ConvBlockGradWeight:
@@ -73,6 +73,8 @@ func checkUses(t *testing.T, p *program) {
 
 var conv3x3 = nn.Conv2D{Stride: 1, Pad: 1}
 
+func hardSwish(x *nn.Node) *nn.Node { return nn.Apply(nn.HardSwish{}, x) }
+
 func TestFusion(t *testing.T) {
 	type nodes = []*nn.Node
 	conv := func(g *nn.Graph, x *nn.Node, name string) *nn.Node { return g.Conv(x, name, 4, 3, conv3x3) }
@@ -103,6 +105,15 @@ func TestFusion(t *testing.T) {
 			y := conv(g, x, "c")
 			return nodes{nn.Relu(nn.Sum(y, y))}
 		}, "conv AddReLU"},
+		"hard swish": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
+			return nodes{hardSwish(nn.Sum(x, g.Norm(conv(g, hardSwish(conv(g, x, "a")), "b"), "n")))}
+		}, "conv+hardswish conv+norm+residual+hardswish"},
+		"hard swish of other blocks": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
+			return nodes{hardSwish(nn.Resize(nn.MaxPool(x, 2, 2, 0), 8, 8, nn.Nearest)), hardSwish(nn.Sum(x, x))}
+		}, "MaxPool2D resize HardSwish Add HardSwish"},
+		"two activations": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
+			return nodes{hardSwish(nn.Relu(conv(g, x, "a"))), nn.Relu(hardSwish(conv(g, x, "b")))}
+		}, "conv+relu HardSwish conv+hardswish ReLU"},
 		"used twice": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
 			y := conv(g, x, "c")
 			return nodes{nn.Relu(g.Norm(y, "n")), nn.MaxPool(y, 2, 2, 0)}
@@ -172,6 +183,9 @@ func TestFusionOfTraining(t *testing.T) {
 			y := frozen(g, g.Conv(nn.Relu(g.Conv(x, "a", 4, 3, conv3x3)), "b", 4, 3, conv3x3), "n")
 			return gradients(g, y)
 		}, "conv+relu conv+norm gradInput+norm gradWeight+norm ReLUGrad gradWeight"},
+		"a hard swish whose gradient reads its input": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
+			return gradients(g, hardSwish(g.Conv(x, "a", 4, 3, conv3x3)))
+		}, "conv HardSwish HardSwishGrad gradWeight"},
 		"gradients that meet at a rectifier": {func(g *nn.Graph, x *nn.Node) []*nn.Node {
 			y := nn.Relu(g.Conv(x, "a", 4, 3, conv3x3))
 			return gradients(g, nn.Sum(y, g.Conv(y, "b", 4, 3, conv3x3)))

@@ -19,6 +19,26 @@ type Norm struct {
 	ScaleOnly bool // leave out the constant term
 }
 
+// Activation is the function that ends a ConvBlock; empty for none.
+type Activation string
+
+// The activations.
+const (
+	ReLU      Activation = "relu"
+	HardSwish Activation = "hardswish"
+)
+
+// activationOf is the activation that an operation computes, empty if it is none.
+func activationOf(op nn.Op) Activation {
+	switch op.(type) {
+	case nn.ReLU:
+		return ReLU
+	case nn.HardSwish:
+		return HardSwish
+	}
+	return ""
+}
+
 // Block is the block below that equals an operation with so many inputs, ok if
 // there is one: devices have kernels for blocks and need none for those.
 func Block(op nn.Op, inputs int) (block nn.Op, ok bool) {
@@ -42,15 +62,17 @@ func Block(op nn.Op, inputs int) (block nn.Op, ok bool) {
 // ConvBlock is a convolution and what follows it:
 //
 //	x, weight, [bias if Bias], [weight, bias, mean, variance if Norm.On], [residual if Residual]
-//	-> relu?(residual? + norm?(conv(x, weight[:, From:To]) + bias?))
+//	-> activation?(residual? + norm?(conv(x, weight[:, From:To]) + bias?))
 //
 // To = 0 means all of the weight's input channels.
 type ConvBlock struct {
-	Conv2D         nn.Conv2D
-	From, To       int
-	Bias           bool
-	Norm           Norm
-	Residual, ReLU bool
+	Conv2D     nn.Conv2D
+	From, To   int
+	Bias       bool
+	Norm       Norm
+	Residual   bool
+	Activation Activation
+	Images     int // the number of images that a device chooses an algorithm for; 0 for as many as x has
 }
 
 // NormAt is the index of the first of the norm's four inputs.
@@ -63,6 +85,9 @@ func (c ConvBlock) ResidualAt() int { return c.NormAt() + count(c.Norm.On, 4) }
 func (c ConvBlock) OutShape(in []nn.Shape) (nn.Shape, error) {
 	if err := wantInputs(in, c.ResidualAt()+count(c.Residual, 1)); err != nil {
 		return nil, err
+	}
+	if c.Activation != "" && c.Activation != ReLU && c.Activation != HardSwish {
+		return nil, fmt.Errorf("activation %q", c.Activation)
 	}
 	w, err := part(in[1], c.From, c.To, c.Conv2D.Groups)
 	if err != nil {
@@ -82,7 +107,7 @@ func (c ConvBlock) OutShape(in []nn.Shape) (nn.Shape, error) {
 
 // Roles implements nn.Roler.
 func (c ConvBlock) Roles(n int) ([]nn.Role, nn.Role) {
-	return withActivation(nn.Reads(n, nn.Activation), c.Residual, c.ResidualAt()), nn.Activation
+	return activationIf(nn.Reads(n, nn.Activation), c.Residual, c.ResidualAt()), nn.Activation
 }
 
 // InPlace implements nn.InPlacer.
@@ -202,7 +227,7 @@ func (n NormBlock) OutShape(in []nn.Shape) (nn.Shape, error) {
 // Roles implements nn.Roler.
 func (n NormBlock) Roles(inputs int) ([]nn.Role, nn.Role) {
 	in, out := n.BatchNorm2D.Roles(inputs)
-	return withActivation(in, n.Residual, 4), out
+	return activationIf(in, n.Residual, 4), out
 }
 
 // InPlace implements nn.InPlacer.
@@ -242,7 +267,7 @@ func (b ScaleBlock) OutShape(in []nn.Shape) (nn.Shape, error) {
 // Roles implements nn.Roler.
 func (b ScaleBlock) Roles(n int) ([]nn.Role, nn.Role) {
 	in, out := nn.ScaleChannels{}.Roles(n)
-	return withActivation(in, b.Residual, 2), out
+	return activationIf(in, b.Residual, 2), out
 }
 
 // InPlace implements nn.InPlacer.
@@ -296,8 +321,8 @@ func part(weight nn.Shape, from, to, groups int) (nn.Shape, error) {
 	return w, nil
 }
 
-// withActivation sets the role of an input that is there.
-func withActivation(in []nn.Role, on bool, i int) []nn.Role {
+// activationIf sets the role of an input that is there.
+func activationIf(in []nn.Role, on bool, i int) []nn.Role {
 	if on && i < len(in) {
 		in[i] = nn.Activation
 	}

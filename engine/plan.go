@@ -26,6 +26,9 @@ type Spec struct {
 	Native []*nn.Node
 	// Shared inputs lie in another plan's memory.
 	Shared map[*nn.Node]Tensor
+	// Images is the number of images that the CPU chooses algorithms for, so that an image's results do not depend on the size of the batch it is in.
+	// 0 is the size of the batch.
+	Images int
 }
 
 // Plan is a compiled graph.
@@ -107,6 +110,7 @@ func programOf(dev Device, spec Spec) (*program, error) {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	p := newProgram(spec.Graph, spec.Stages)
+	p.images = spec.Images
 	for _, m := range spec.Graph.Moments() {
 		if v := p.nodes[m.Node]; v != nil {
 			v.kept = true

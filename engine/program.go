@@ -33,6 +33,8 @@ type program struct {
 	steps []*step
 	nodes map[*nn.Node]*value
 	order []*nn.Node // the nodes in the order in which they were added
+
+	images int // that algorithms are chosen for; 0 for the batch's
 }
 
 // newProgram returns the steps that the stages' outputs need, each in the first stage that needs it. Within a stage, steps are in the order in which

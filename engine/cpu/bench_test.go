@@ -113,7 +113,7 @@ func BenchmarkConvolution(b *testing.B) {
 				return fmt.Sprintf("%s/%v/k%ds%d/%dx%dx%d/%d-%d", what, typ, s.kernel, s.stride, s.n, s.side, s.side, s.in, s.out)
 			}
 			b.Run(name("forward"), func(b *testing.B) {
-				benchmark(b, d, engine.ConvBlock{Conv2D: c, ReLU: true}, typ, macs, x, w)
+				benchmark(b, d, engine.ConvBlock{Conv2D: c, Activation: engine.ReLU}, typ, macs, x, w)
 			})
 			b.Run(name("input"), func(b *testing.B) {
 				op := nn.Conv2DGradInput{Conv2D: c, Height: s.side, Width: s.side}

@@ -4,6 +4,7 @@ package cpu
 import "C"
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"unsafe"
@@ -124,7 +125,7 @@ func (c *compiler) convBlock(op engine.ConvBlock) error {
 	}
 	conv := C.sn_conv{
 		shape: convShape(op.Conv2D, x, y, w), weight: weightOf(w, op.From, op.To),
-		x_type: xt, y_type: yt, x: at(x), y: at(y),
+		images: C.int64_t(cmp.Or(op.Images, x.Shape[0])), x_type: xt, y_type: yt, x: at(x), y: at(y),
 	}
 	if op.Bias {
 		conv.weight.bias = floats(c.in[2])
@@ -147,8 +148,11 @@ func (c *compiler) convBlock(op engine.ConvBlock) error {
 		}
 		conv.residual = at(r)
 	}
-	if op.ReLU {
-		conv.relu = 1
+	switch op.Activation {
+	case engine.ReLU:
+		conv.activation = C.SN_RELU
+	case engine.HardSwish:
+		conv.activation = C.SN_HARD_SWISH
 	}
 	conv.weight.identity = identity(params)
 	var failure message

@@ -49,10 +49,11 @@ func TestNoReferenceImplementations(t *testing.T) {
 			x := alloc(t, d, typ, nil, 1, s.side, s.side, s.in)
 			y := alloc(t, d, typ, nil, 1, out, out, s.out)
 			w := alloc(t, d, engine.Float32, nil, s.out, s.in/s.groups, s.kernel, s.kernel)
-			block := engine.ConvBlock{Conv2D: conv, Residual: true, ReLU: true}
-			name := fast(t, d, block, y, x, w, y)
-			if s.groups > 1 {
-				require.NotContains(t, name, "gemm", "%+v", s)
+			for _, activation := range []engine.Activation{engine.ReLU, engine.HardSwish} {
+				name := fast(t, d, engine.ConvBlock{Conv2D: conv, Residual: true, Activation: activation}, y, x, w, y)
+				if s.groups > 1 {
+					require.NotContains(t, name, "gemm", "%+v", s)
+				}
 			}
 			if typ == engine.BFloat16 {
 				continue

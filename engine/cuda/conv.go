@@ -138,8 +138,16 @@ func (v *convolution) direct(kernel string, n int, arguments ...any) error {
 	return v.step(kernel+"_"+v.typ, n, append(arguments, n)...)
 }
 
-// convBlock: products in the type of x, then what follows them, in the same call of cuDNN if it can.
+// convBlock: a convolution with what cuDNN can do after it, then the activation that it does not know.
 func (c *compiler) convBlock(op engine.ConvBlock) error {
+	if err := c.convolve(op); err != nil || op.Activation != engine.HardSwish {
+		return err
+	}
+	return c.step("hard_swish_"+suffix(c.out.Type), size(c.out), c.out, c.out, size(c.out))
+}
+
+// convolve: products in the type of x, then what follows them, in the same call of cuDNN if it can.
+func (c *compiler) convolve(op engine.ConvBlock) error {
 	x, y := c.in[0], c.out
 	typ, err := feature(x)
 	if err != nil {
@@ -162,7 +170,7 @@ func (c *compiler) convBlock(op engine.ConvBlock) error {
 			f.beta, f.mean = &n[1], &n[2]
 		}
 	}
-	p := products{x: x, y: y, relu: op.ReLU}
+	p := products{x: x, y: y, relu: op.Activation == engine.ReLU}
 	if op.Residual {
 		if p.residual, err = c.residual(c.in[op.ResidualAt()]); err != nil {
 			return err
@@ -176,7 +184,7 @@ func (c *compiler) convBlock(op engine.ConvBlock) error {
 		return err
 	}
 	shifts := op.Bias || (op.Norm.On && !op.Norm.ScaleOnly)
-	if x.Type == y.Type && (shifts || op.Residual || op.ReLU) {
+	if x.Type == y.Type && (shifts || op.Residual || p.relu) {
 		p.fused = true
 		if p.bias, err = c.packedBias(f, typ); err != nil {
 			return err

@@ -15,19 +15,23 @@ func convBlocks() (cases []Case) {
 	small := convSetting{2, 5, 4, 5, 9, 3, nn.Conv2D{Stride: 1, Pad: 1, Dilation: 1, Groups: 1}}
 	wide := convSetting{1, 4, 3, 17, 16, 1, nn.Conv2D{Stride: 1, Dilation: 1, Groups: 1}}
 	for _, s := range []convSetting{small, wide} {
-		for bits := range 32 {
-			b := engine.ConvBlock{Conv2D: s.Conv2D, Bias: bits&1 > 0, Norm: engine.Norm{On: bits&2 > 0}, Residual: bits&4 > 0, ReLU: bits&8 > 0}
+		for bits := range 16 {
+			b := engine.ConvBlock{Conv2D: s.Conv2D, Bias: bits&1 > 0, Norm: engine.Norm{On: bits&2 > 0}, Residual: bits&4 > 0}
 			if b.Norm.On {
-				b.Norm.Eps, b.Norm.ScaleOnly = blockEps, bits&16 > 0
-			} else if bits&16 > 0 {
+				b.Norm.Eps, b.Norm.ScaleOnly = blockEps, bits&8 > 0
+			} else if bits&8 > 0 {
 				continue
 			}
-			cases = append(cases, convBlock(s, b, s.in))
+			for _, b.Activation = range []engine.Activation{"", engine.ReLU, engine.HardSwish} {
+				cases = append(cases, convBlock(s, b, s.in))
+			}
 		}
 	}
 	for i, s := range convSettings() {
-		b := engine.ConvBlock{Conv2D: s.Conv2D, Norm: engine.Norm{On: true, Eps: blockEps}, ReLU: i%2 == 0, Residual: i%3 == 0}
-		cases = append(cases, convBlock(s, b, s.in))
+		b := engine.ConvBlock{Conv2D: s.Conv2D, Norm: engine.Norm{On: true, Eps: blockEps}, Residual: i%3 == 0}
+		for _, b.Activation = range [][]engine.Activation{{engine.ReLU, engine.HardSwish}, {""}}[i%2] {
+			cases = append(cases, convBlock(s, b, s.in))
+		}
 		norm := engine.Norm{}
 		for range 2 {
 			cases = append(cases, convBlockGrads(s, norm)...)
@@ -37,7 +41,7 @@ func convBlocks() (cases []Case) {
 	// A part of the weight's input channels: the terms of a convolution of a
 	// concatenation. The whole weight has 29 of them.
 	for _, from := range []int{0, 7, 29 - 17} {
-		b := engine.ConvBlock{Conv2D: wide.Conv2D, From: from, To: from + wide.in, Norm: engine.Norm{On: true, Eps: blockEps}, Residual: true, ReLU: true}
+		b := engine.ConvBlock{Conv2D: wide.Conv2D, From: from, To: from + wide.in, Norm: engine.Norm{On: true, Eps: blockEps}, Residual: true, Activation: engine.ReLU}
 		cases = append(cases, convBlock(wide, b, 29))
 		b.Norm.ScaleOnly = true
 		cases = append(cases, convBlock(wide, b, 29))
@@ -53,7 +57,7 @@ func convBlocks() (cases []Case) {
 // convBlock is the block at a setting; the weight has `channels` input channels.
 func convBlock(s convSetting, b engine.ConvBlock, channels int) Case {
 	name := fmt.Sprintf("ConvBlock/%v%s%s%s%s%s", s, when(b.Bias, "+bias"), when(b.Norm.On, "+norm"),
-		when(b.Norm.ScaleOnly, "(scale)"), when(b.Residual, "+residual"), when(b.ReLU, "+relu"))
+		when(b.Norm.ScaleOnly, "(scale)"), when(b.Residual, "+residual"), when(b.Activation != "", "+"+string(b.Activation)))
 	if b.To > 0 {
 		name += fmt.Sprintf("/%d-%d", b.From, b.To)
 	}

@@ -83,7 +83,11 @@ func convChain(op engine.ConvBlock, in []*nn.Node) *nn.Node {
 		norm := nn.FrozenBatchNorm2D{Eps: op.Norm.Eps, ScaleOnly: op.Norm.ScaleOnly}
 		y, rest = nn.Apply(norm, y, rest[0], rest[1], rest[2], rest[3]), rest[4:]
 	}
-	return tail(y, rest, op.ReLU)
+	y = tail(y, rest, op.Activation == engine.ReLU)
+	if op.Activation == engine.HardSwish {
+		return nn.Apply(nn.HardSwish{}, y)
+	}
+	return y
 }
 
 // tail adds the residual, if any, and rectifies.

@@ -9,7 +9,7 @@ func (g *randomGraph) add() {
 	x := g.pick()
 	s := x.Shape()
 	var y *nn.Node
-	switch g.draw(11) {
+	switch g.draw(12) {
 	case 0:
 		y = g.conv(x)
 	case 1:
@@ -43,6 +43,8 @@ func (g *randomGraph) add() {
 		if g.draw(2) == 0 {
 			y = nn.Relu(nn.Sum(y, g.like(x, true)))
 		}
+	case 11:
+		y = nn.Apply(nn.HardSwish{}, g.norm(g.conv(x)))
 	}
 	g.nodes = append(g.nodes, y)
 }

@@ -72,7 +72,11 @@ func convBlock(c engine.ConvBlock, in []array) array {
 	if c.Norm.On {
 		y = frozenNorm(nn.FrozenBatchNorm2D{Eps: c.Norm.Eps, ScaleOnly: c.Norm.ScaleOnly}, y, in[c.NormAt():])
 	}
-	return finish(y, in[c.ResidualAt():], c.ReLU)
+	y = finish(y, in[c.ResidualAt():], c.Activation == engine.ReLU)
+	if c.Activation == engine.HardSwish {
+		return hardSwish(y)
+	}
+	return y
 }
 
 // beforeNorm is the gradient before a folded norm whose weight and variance

@@ -66,7 +66,8 @@ class ConvForward : public Kernel {
     int work = c.x_type == SN_BF16 || c.y_type == SN_BF16 ? SN_BF16 : SN_F32;
     dnnl::post_ops after;
     if (c.residual) after.append_sum(1.0f);
-    if (c.relu) append_relu(after);
+    if (c.activation == SN_RELU) append_eltwise(after, dnnl::algorithm::eltwise_relu, 0, 0);
+    if (c.activation == SN_HARD_SWISH) append_eltwise(after, dnnl::algorithm::eltwise_hardswish, 1 / 6.0f, 0.5f);
     primitive_attr attr;
     attr.set_post_ops(after);
     sn_weight w = c.weight;
@@ -104,11 +105,12 @@ class ConvForward : public Kernel {
   }
 
  private:
-  static void append_relu(dnnl::post_ops &p) {
+  // Version 2's hard swish has no parameters.
+  static void append_eltwise(dnnl::post_ops &p, dnnl::algorithm f, float alpha, float beta) {
 #if DNNL_VERSION_MAJOR >= 3
-    p.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
+    p.append_eltwise(f, alpha, beta);
 #else
-    p.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0, 0);
+    p.append_eltwise(1.0f, f, alpha, beta);
 #endif
   }
 };
@@ -178,7 +180,7 @@ class ConvBackwardWeight : public WeightGradient {
 
 sn_kernel *sn_conv_forward(sn_device *d, const sn_conv *c, char *error) {
   bool alike = c->x_type == c->y_type && (!c->residual || c->residual_type == c->x_type);
-  if (alike && sn::winograd_tile(c->shape, c->x_type)) return sn::winograd_forward(*d, *c, error);
+  if (alike && sn::winograd_tile(*c)) return sn::winograd_forward(*d, *c, error);
   return sn::make<sn::ConvForward>(error, *d, *c);
 }
 

@@ -13,6 +13,7 @@ extern "C" {
 #endif
 
 enum { SN_F32 = 0, SN_BF16 = 1 };
+enum { SN_LINEAR = 0, SN_RELU = 1, SN_HARD_SWISH = 2 };  // what ends a convolution
 enum { SN_ERROR = 256 };    // bytes of an error message, 0 included
 enum { SN_SEGMENTS = 32 };  // parts into which long sums are split; see column_sums.hh
 #define SN_ALWAYS UINT64_MAX // version of parameters that change with every run
@@ -58,7 +59,8 @@ typedef struct {
 typedef struct {
   sn_conv_shape shape;
   sn_weight weight;
-  int x_type, y_type, residual_type, relu;
+  int64_t images;                                // that the algorithm is chosen for, whatever shape.n is
+  int x_type, y_type, residual_type, activation;
   const void *x, *residual;                      // residual: NULL, or maybe y itself
   void *y;
 } sn_conv;
@@ -192,7 +194,7 @@ void sn_smooth_l1_grad(const float *p, const float *t, const float *w, const flo
 // Convolutions of 3x3 with stride 1 by Winograd's method, in tiles of `tile` x `tile` outputs (2 or 4).
 typedef struct {
   sn_conv_shape shape;
-  int type, tile, relu;                          // type: of x, residual and y
+  int type, tile, activation;                    // type: of x, residual and y
   int product;                                   // type of what is multiplied: SN_F32, or SN_BF16 for features of bf16 in tiles of 2
   const void *x, *residual;                      // residual: NULL, or maybe y itself
   const float *weight, *bias;                    // transformed, pairs of bf16 if they are the product; (co) and 15 floats more

@@ -1,4 +1,4 @@
-// Linear layers and their gradients: oneDNN's inner product.
+// Linear layers, and their gradients: oneDNN's inner product.
 #include "onednn.h"
 
 namespace sn {
@@ -12,26 +12,6 @@ Forward::primitive_desc training(Device &d, int64_t n, int64_t ci, int64_t co, i
   return describe<Forward>(d.engine, {}, dnnl::prop_kind::forward_training, rows(n, ci, type),
                            memory::desc({co, ci}, type_of(type), Tag::any), rows(n, co, type));
 }
-
-class LinearForward : public Kernel {
- public:
-  LinearForward(Device &d, const sn_linear &l) : Kernel(d) {
-    const sn_weight &w = l.weight;
-    int work = l.x_type == SN_BF16 || l.y_type == SN_BF16 ? SN_BF16 : SN_F32;
-    memory::desc x = rows(l.n, w.ci, work), y = rows(l.n, w.co, l.y_type), b({w.co}, Type::f32, Tag::a),
-                 any({w.co, w.ci}, type_of(work), Tag::any);
-    auto inference = dnnl::prop_kind::forward_inference;
-    auto pd = w.bias ? describe<Forward>(d.engine, {}, inference, x, any, b, y)
-                     : describe<Forward>(d.engine, {}, inference, x, any, y);
-    info = pd.impl_info_str();
-    memory packed = weight_as(w, {{w.co, w.ci}, Type::f32, Tag::oi}, pd.weights_desc());
-    std::unordered_map<int, memory> args{{DNNL_ARG_SRC, in_layout(view({l.n, w.ci}, l.x_type, Tag::nc, l.x), x)},
-                                         {DNNL_ARG_WEIGHTS, packed},
-                                         {DNNL_ARG_DST, view({l.n, w.co}, l.y_type, Tag::nc, l.y)}};
-    if (w.bias) args.emplace(DNNL_ARG_BIAS, weight->bias);
-    add(Forward(pd), args);
-  }
-};
 
 class LinearBackwardInput : public Kernel {
  public:
@@ -68,7 +48,15 @@ class LinearBackwardWeight : public Kernel {
 }  // namespace
 }  // namespace sn
 
-sn_kernel *sn_linear_forward(sn_device *d, const sn_linear *l, char *error) { return sn::make<sn::LinearForward>(error, *d, *l); }
+// Rows are the pixels of one image: oneDNN's 1x1 convolution takes 0.5 to 0.95 of its inner product's time (AVX2), and a row's result does
+// not depend on the number of rows.
+sn_kernel *sn_linear_forward(sn_device *d, const sn_linear *l, char *error) {
+  sn_conv c{};
+  c.shape = {1, l->n, 1, l->weight.ci, l->n, 1, l->weight.co, 1, 1, 1, 0, 1, 1};
+  c.weight = l->weight, c.images = 1;
+  c.x_type = l->x_type, c.y_type = l->y_type, c.x = l->x, c.y = l->y;
+  return sn_conv_forward(d, &c, error);
+}
 
 sn_kernel *sn_linear_backward_input(sn_device *d, const sn_linear *l, char *error) {
   return sn::make<sn::LinearBackwardInput>(error, *d, *l);

@@ -12,6 +12,15 @@ static SN_INLINE void store(float *p, Vec v) { *(LooseVec *)p = v; }
 using ::rectified;  // of one float
 static SN_INLINE Vec rectified(Vec v) { return v < 0.0f ? Vec{} : v; }
 
+// activated is a vector after an SN_ activation.
+template <int activation>
+static SN_INLINE Vec activated(Vec v) {
+  if (activation == SN_LINEAR) return v;
+  if (activation == SN_RELU) return rectified(v);
+  const Vec r = rectified(v + 3.0f);
+  return v * ((r > 6.0f ? Vec{} + 6.0f : r) * (1 / 6.0f));
+}
+
 // The square root of each lane.
 static SN_INLINE Vec root(Vec v) {
 #if SN_BITS == 512 && !defined(SN_WIDE_ON_AVX2)

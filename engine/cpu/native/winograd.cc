@@ -115,15 +115,21 @@ int cheapest(const sn_conv_shape &s, double direct, int64_t read, int largest = 
   return best;
 }
 
-}  // namespace
-
-int winograd_tile(const sn_conv_shape &s, int type) {
+int tile_of(const sn_conv_shape &s, int type) {
   // Transforms for tiles of 4 spread over more than bfloat16's eight bits. Both kinds of multiplication take half the time.
   if (product(type) == SN_BF16) return cheapest(s, 2 * cost(type), 12, 2);
   return cheapest(s, cost(type), 12);
 }
 
-int winograd_input_gradient_tile(const sn_conv_shape &s, int type) { return winograd_tile(gradient_shape(s), type); }
+}  // namespace
+
+int winograd_tile(const sn_conv &c) {
+  sn_conv_shape s = c.shape;
+  s.n = c.images;
+  return tile_of(s, c.x_type);
+}
+
+int winograd_input_gradient_tile(const sn_conv_shape &s, int type) { return tile_of(gradient_shape(s), type); }
 
 int winograd_gradient_tile(const sn_conv_shape &s, int type) {
   // The direct gradient runs at half the speed of the direct convolution. The sums of 4x4 tiles take 144 bytes a pair of channels.
@@ -133,14 +139,14 @@ int winograd_gradient_tile(const sn_conv_shape &s, int type) {
 
 sn_kernel *winograd_forward(Device &d, const sn_conv &c, char *error) {
   sn_winograd w{};
-  w.shape = c.shape, w.type = c.x_type, w.tile = winograd_tile(c.shape, c.x_type), w.product = product(c.x_type), w.relu = c.relu;
-  w.x = c.x, w.residual = c.residual, w.y = c.y;
+  w.shape = c.shape, w.type = c.x_type, w.tile = winograd_tile(c), w.product = product(c.x_type);
+  w.activation = c.activation, w.x = c.x, w.residual = c.residual, w.y = c.y;
   return make<Winograd>(error, d, w, c.weight, false);
 }
 
 sn_kernel *winograd_backward_input(Device &d, const sn_conv_grad_input &c, char *error) {
   sn_winograd w{};
-  w.shape = gradient_shape(c.shape), w.type = c.type, w.tile = winograd_tile(w.shape, c.type), w.product = product(c.type);
+  w.shape = gradient_shape(c.shape), w.type = c.type, w.tile = tile_of(w.shape, c.type), w.product = product(c.type);
   w.x = c.dy, w.y = c.dx;
   return make<Winograd>(error, d, w, c.weight, true);
 }

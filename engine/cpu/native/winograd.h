@@ -4,9 +4,9 @@
 #include "onednn.h"
 
 namespace sn {
-// The side of the tiles in which a convolution of features of a type, its gradient by the input, or that by the weight is best made
-// by Winograd's method; 0 if it is not.
-int winograd_tile(const sn_conv_shape &s, int type);
+// The side of the tiles in which a convolution, its gradient by the input, or that by the weight is best made by Winograd's method; 0 if
+// it is not.
+int winograd_tile(const sn_conv &c);
 int winograd_input_gradient_tile(const sn_conv_shape &s, int type);
 int winograd_gradient_tile(const sn_conv_shape &s, int type);
 

@@ -45,7 +45,7 @@ static void multiply(const W *v, int64_t v_stride, const W *weight, float *p, in
 }
 
 // finish_tile makes a tile's outputs from its products; h x w of them are inside.
-template <int m, class Residual, class Rectify, class T>
+template <int m, class Residual, int activation, class T>
 static SN_INLINE void finish_tile(const float *p, int64_t plane, const float *bias, const T *residual, T *y, int64_t h, int64_t w,
                                   int64_t row, int64_t pixel, int64_t channels) {
   constexpr int k = m + 2;
@@ -59,10 +59,10 @@ static SN_INLINE void finish_tile(const float *p, int64_t plane, const float *bi
                  v += b;
                  if (lanes == LANES) {
                    if (Residual()) v += load(residual + at);
-                   store(y + at, Rectify() ? rectified(v) : v);
+                   store(y + at, activated<activation>(v));
                  } else {
                    if (Residual()) v += load_part(residual + at, lanes);
-                   store_part(y + at, Rectify() ? rectified(v) : v, lanes);
+                   store_part(y + at, activated<activation>(v), lanes);
                  }
                });
   }
@@ -85,7 +85,7 @@ static SN_INLINE void transform_tile(const T **from, int64_t ci, W *to, int64_t 
 }
 
 // Features are of type T; W are transforms and weights.
-template <int m, class W, class Residual, class Rectify, class T>
+template <int m, class W, class Residual, int activation, class T>
 static void winograd_blocks(const sn_winograd &c) {
   constexpr int k = m + 2;
   const sn_conv_shape &s = c.shape;
@@ -109,7 +109,7 @@ static void winograd_blocks(const sn_winograd &c) {
     for (int64_t r = 0; r < rows; r++) {
       const Tile tile(first + r, m, b.down, b.across);
       const int64_t at = ((tile.image * s.oh + tile.y) * s.ow + tile.x) * s.co + column;
-      finish_tile<m, Residual, Rectify>(p + r * columns, b.p_plane, c.bias + column,
+      finish_tile<m, Residual, activation>(p + r * columns, b.p_plane, c.bias + column,
                                         Residual() ? (const T *)c.residual + at : nullptr, (T *)c.y + at, s.oh - tile.y,
                                         s.ow - tile.x, s.ow * s.co, s.co, std::min(columns, s.co - column));
     }
@@ -119,7 +119,12 @@ static void winograd_blocks(const sn_winograd &c) {
 void winograd_run(const sn_winograd *c) {
   auto run = [&](auto m, auto w, auto t) {
     flag(c->residual, [&](auto adds) {
-      flag(c->relu, [&](auto rectify) { winograd_blocks<m, decltype(w), decltype(adds), decltype(rectify), decltype(t)>(*c); });
+      auto ending = [&](auto activation) { winograd_blocks<m, decltype(w), decltype(adds), activation, decltype(t)>(*c); };
+      switch (c->activation) {
+        case SN_RELU: return ending(std::integral_constant<int, SN_RELU>());
+        case SN_HARD_SWISH: return ending(std::integral_constant<int, SN_HARD_SWISH>());
+        default: return ending(std::integral_constant<int, SN_LINEAR>());
+      }
     });
   };
   if (c->product == SN_BF16)  // of bf16 features in tiles of 2x2
