@@ -68,7 +68,7 @@ func (w *Writer) COCOFolder(ctx context.Context, dir string, parts []Part) error
 		return err
 	}
 	w.names(parts)
-	return newFolder(dir, w.Add, func(dir string) error {
+	return NewFolder(dir, w.Add, func(dir string) error {
 		for _, p := range parts {
 			file := filepath.Join(dir, "instances_"+p.Name+".json")
 			if err := w.free(file); err != nil {
@@ -87,7 +87,7 @@ func (w *Writer) COCOFolder(ctx context.Context, dir string, parts []Part) error
 // move links or copies the images of a part to a new folder and writes the instances file that refers to them.
 func (w *Writer) move(ctx context.Context, file, folder string, p Part) error {
 	kept := make([]string, len(p.Data.Images))
-	err := newFolder(folder, false, func(folder string) error {
+	err := NewFolder(folder, false, func(folder string) error {
 		return w.each(ctx, p.Data, func(i int, name string) error {
 			kept[i] = path.Join(p.Name, name)
 			return w.put(p.Data, i, filepath.Join(folder, name))
@@ -119,8 +119,8 @@ func (w *Writer) holdsImages(name string) error {
 	return fmt.Errorf("images %q: a %s folder contains its images, want %q or %q", w.ImageFiles, name, Link, Copy)
 }
 
-// newFolder writes a folder completely or not at all. With add the folder may exist, and write checks its content.
-func newFolder(dir string, add bool, write func(dir string) error) (err error) {
+// NewFolder makes a folder completely or not at all: write fills it under a temporary name. With add the folder may exist, and write checks its content.
+func NewFolder(dir string, add bool, write func(dir string) error) (err error) {
 	if _, err := os.Lstat(dir); err == nil {
 		if add {
 			return write(dir)

@@ -24,7 +24,7 @@ func (w *Writer) VOC(ctx context.Context, dir string, parts []Part) error {
 		return err
 	}
 	w.names(parts)
-	return newFolder(dir, w.Add, func(dir string) error {
+	return NewFolder(dir, w.Add, func(dir string) error {
 		for _, folder := range []string{"Annotations", "JPEGImages", filepath.Join("ImageSets", "Main")} {
 			if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
 				return err
