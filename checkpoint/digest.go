@@ -75,17 +75,22 @@ func digest(metadata map[string]string, infos []Info, sums []Digest) Digest {
 	return h.Sum128().Bytes()
 }
 
+// Digest returns the digest that a file with this content has.
+func (f *File) Digest() Digest {
+	sums := make([]Digest, len(f.Tensors))
+	for i, t := range f.Tensors {
+		sums[i] = sum(t.Data)
+	}
+	return digest(f.Metadata, f.Infos(), sums)
+}
+
 // signed returns the metadata to write: with the digest, if it is a ScaleNet file.
 func (f *File) signed() map[string]string {
 	if !ours(f.Metadata) {
 		return f.Metadata
 	}
-	sums := make([]Digest, len(f.Tensors))
-	for i, t := range f.Tensors {
-		sums[i] = sum(t.Data)
-	}
 	metadata := maps.Clone(f.Metadata)
-	metadata[digestKey] = digestPrefix + digest(f.Metadata, f.Infos(), sums).String()
+	metadata[digestKey] = digestPrefix + f.Digest().String()
 	return metadata
 }
 

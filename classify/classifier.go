@@ -1,15 +1,12 @@
 package classify
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 
 	"scalenet/engine"
 	"scalenet/imaging"
-	"scalenet/internal/pending"
 	"scalenet/nn"
 )
 
@@ -135,102 +132,4 @@ func softmax(logits []float32) ([]Prediction, error) {
 		return 0
 	})
 	return list, nil
-}
-
-// The names of the metrics of an evaluation: top-1 and top-5 accuracy.
-const (
-	Top1 = "top1"
-	Top5 = "top5"
-)
-
-// Metrics is the result of an evaluation. Accuracies are from 0 to 1.
-type Metrics struct {
-	Images  int     `json:"images"`
-	Skipped int     `json:"skipped"` // images that could not be read
-	Top1    float64 `json:"top1"`    // fraction of images whose label has the highest probability
-	Top5    float64 `json:"top5"`    // ... one of the five highest
-}
-
-// Evaluate evaluates the classifier on the centre crops of a dataset, which must have
-// the classes of the model. progress, which may be nil, is called with the number of
-// images done.
-func (d *deviceModel) Evaluate(ctx context.Context, data *Dataset, skipped *Skipped, progress func(done int)) (f Metrics, err error) {
-	if !slices.Equal(data.Classes, d.model.Classes) {
-		return f, fmt.Errorf("%s: its %d classes are not the model's %d", data.Path, len(data.Classes), len(d.model.Classes))
-	}
-	loader := newTestLoader(d.model.Config, data, d.batch, skipped)
-	defer loader.Close()
-	var queue pending.Queue
-	var correct tally
-	done := 0
-	for b, err := range loader.Rest(ctx) {
-		if err != nil {
-			return f, err
-		}
-		wait, err := d.start(b)
-		if err != nil {
-			return f, fmt.Errorf("%v: %w", b.Names, err)
-		}
-		queue.Add(func() error {
-			logits, err := wait()
-			if err != nil {
-				return fmt.Errorf("%v: %w", b.Names, err)
-			}
-			correct.add(b, logits, len(d.model.Classes))
-			if done = min(done+d.batch, data.Len()); progress != nil {
-				progress(done)
-			}
-			return nil
-		})
-		if err := queue.FinishAllBut(maxPending); err != nil {
-			return f, err
-		}
-	}
-	if err := queue.FinishAllBut(0); err != nil {
-		return f, err
-	}
-	return correct.metrics(data)
-}
-
-// tally counts images, and those with the label ranked first or in the first five.
-type tally struct{ images, first, five int }
-
-// add counts the images of a batch with logits [batch, classes]. A label of -1 is padding.
-func (t *tally) add(b *Batch, logits []float32, classes int) {
-	for i, label := range b.Labels {
-		if label < 0 {
-			continue
-		}
-		r := rank(logits[i*classes:(i+1)*classes], int(label))
-		t.images++
-		if r == 0 {
-			t.first++
-		}
-		if r < 5 {
-			t.five++
-		}
-	}
-}
-
-func (t *tally) metrics(data *Dataset) (f Metrics, err error) {
-	if t.images == 0 {
-		return f, fmt.Errorf("%s: none of its %d images can be read", data.Path, data.Len())
-	}
-	of := float64(t.images)
-	return Metrics{t.images, data.Len() - t.images, float64(t.first) / of, float64(t.five) / of}, nil
-}
-
-// rank returns how many classes are ranked before a class: those with a larger logit,
-// or an equal logit and a smaller index. NaN is ranked last.
-func rank(logits []float32, class int) (before int) {
-	own := logits[class]
-	if own != own {
-		return len(logits)
-	}
-	for i, v := range logits {
-		if v > own || v == own && i < class {
-			before++
-		}
-	}
-	return before
 }

@@ -3,6 +3,7 @@ package classify
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"scalenet/prefetch"
@@ -14,8 +15,9 @@ type Skipped struct {
 	// Report, if not nil, is called once per such image, with an error that names it.
 	Report func(error)
 
-	mu   sync.Mutex
-	seen map[string]bool
+	mu     sync.Mutex
+	seen   map[string]bool
+	images []skippedImage // seen, in that order
 }
 
 // Count returns the number of different images skipped so far.
@@ -26,6 +28,16 @@ func (s *Skipped) Count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.seen)
+}
+
+// list returns the images skipped so far.
+func (s *Skipped) list() []skippedImage {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.images)
 }
 
 // skips records an image. It returns false if the image must not be skipped.
@@ -40,6 +52,7 @@ func (s *Skipped) skips(name string, err error) bool {
 			s.seen = map[string]bool{}
 		}
 		s.seen[name] = true
+		s.images = append(s.images, skippedImage{name, err.Error()})
 		if s.Report != nil {
 			s.Report(err)
 		}

@@ -17,6 +17,7 @@ import (
 	"scalenet/backbone"
 	"scalenet/checkpoint"
 	"scalenet/classify/allocate"
+	"scalenet/collective"
 	"scalenet/internal/config"
 	"scalenet/train"
 )
@@ -92,20 +93,26 @@ func (s Search) YAML() string { return config.YAML(s) }
 
 // ReadSearch reads the search that was started in a folder.
 func ReadSearch(dir string) (Search, error) {
-	s := Search{Config: Default()}
 	path := filepath.Join(dir, searchFile)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return s, fmt.Errorf("%s: there is no search to resume", path)
+		return Search{}, fmt.Errorf("%s: there is no search to resume", path)
 	}
 	if err != nil {
+		return Search{}, err
+	}
+	return ParseSearch(data, path)
+}
+
+// ParseSearch parses the text of YAML. origin names it in errors.
+func ParseSearch(text []byte, origin string) (Search, error) {
+	s := Search{Config: Default()}
+	if err := config.Merge(&s, text, origin); err != nil {
 		return s, err
 	}
-	if err := config.Merge(&s, data, path); err != nil {
-		return s, err
-	}
-	if s, err = s.Resolve(); err != nil {
-		return s, fmt.Errorf("%s: %w", path, err)
+	s, err := s.Resolve()
+	if err != nil {
+		return s, fmt.Errorf("%s: %w", origin, err)
 	}
 	return s, nil
 }
@@ -145,8 +152,9 @@ type Fit func(ctx context.Context, c Config, dir string, resume bool) error
 
 // Run does the remaining steps of a resolved search in dir, each network in its own
 // subfolder. It returns one result per network, and writes the results to dir. report
-// is called with a line of text before each step.
-func (s Search) Run(ctx context.Context, dir string, classes int, fit Fit, report func(string)) ([]SearchResult, error) {
+// is called with a line of text before each step. The processes of a group, nil for this
+// one alone, share each training; only the first one reads and writes dir.
+func (s Search) Run(ctx context.Context, dir string, classes int, g *collective.Group, fit Fit, report func(string)) ([]SearchResult, error) {
 	var results []SearchResult
 	allocates, count := slices.Contains(s.Networks, allocate.ByImportance), len(s.Networks)
 	if allocates {
@@ -156,7 +164,7 @@ func (s Search) Run(ctx context.Context, dir string, classes int, fit Fit, repor
 		c := s.Config
 		c.Backbone = network
 		title := fmt.Sprintf("%s (network %d of %d): ", name, len(results)+1, count)
-		result, err := fitOnce(ctx, c, filepath.Join(dir, name), fit, func(what string) { report(title + what) })
+		result, err := fitOnce(ctx, c, filepath.Join(dir, name), g, fit, func(what string) { report(title + what) })
 		if err != nil {
 			return err
 		}
@@ -170,7 +178,7 @@ func (s Search) Run(ctx context.Context, dir string, classes int, fit Fit, repor
 		}
 	}
 	for _, m := range s.Networks {
-		network, err := s.allocation(dir, m, report)
+		network, err := fromFirst(g, func() (backbone.Config, error) { return s.allocation(dir, m, report) })
 		if err != nil {
 			return nil, err
 		}
@@ -178,12 +186,18 @@ func (s Search) Run(ctx context.Context, dir string, classes int, fit Fit, repor
 			return nil, err
 		}
 	}
+	if g != nil && g.Rank() > 0 {
+		return results, nil
+	}
 	return results, saveResults(dir, results)
 }
 
 // fitOnce trains a network, unless its training is complete.
-func fitOnce(ctx context.Context, c Config, dir string, fit Fit, report func(string)) (*train.Result, error) {
-	result, err := train.ReadResult(dir)
+func fitOnce(ctx context.Context, c Config, dir string, g *collective.Group, fit Fit, report func(string)) (*train.Result, error) {
+	read := func() (*train.Result, error) {
+		return fromFirst(g, func() (*train.Result, error) { return train.ReadResult(dir) })
+	}
+	result, err := read()
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +213,7 @@ func fitOnce(ctx context.Context, c Config, dir string, fit Fit, report func(str
 	if err := fit(ctx, c, dir, result != nil); err != nil {
 		return nil, err
 	}
-	return train.ReadResult(dir)
+	return read()
 }
 
 // allocation computes the structure of a network and writes it with report and charts,

@@ -115,7 +115,7 @@ func fit(t *testing.T, p train.Precision) {
 	require.NoError(t, err)
 	for _, batch := range []int{1, 5, 16} {
 		classifier := NewClassifier(m, processor(t), Options{Batch: batch})
-		figures, err := classifier.Evaluate(context.Background(), data, nil, nil)
+		figures, err := classifier.Evaluate(context.Background(), data, EvaluateOptions{})
 		require.NoError(t, err)
 		require.Equal(t, 16, figures.Images)
 		require.Equal(t, 1.0, figures.Top1)
@@ -182,7 +182,7 @@ func TestModelFiles(t *testing.T) {
 
 	classifier := NewClassifier(other, processor(t), Options{})
 	defer classifier.Close()
-	_, err = classifier.Evaluate(context.Background(), val, nil, nil)
+	_, err = classifier.Evaluate(context.Background(), val, EvaluateOptions{})
 	require.ErrorContains(t, err, "its 100 classes are not the model's 2")
 	list, err := classifier.Classify(imaging.New(1, 300))
 	require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"scalenet/checkpoint"
+	"scalenet/collective"
 	"scalenet/engine"
 	"scalenet/train"
 )
@@ -17,6 +18,8 @@ type Trainer struct {
 	skipped *Skipped
 	step    *training
 	params  []train.Param
+	// Group is the processes that share evaluations; nil is this process alone.
+	Group *collective.Group
 }
 
 var _ train.Model[*Batch] = (*Trainer)(nil)
@@ -62,7 +65,7 @@ func (t *Trainer) UpdateRunning(batch []engine.Moments) error { return t.store.U
 
 // Evaluate implements train.Model: top-1 and top-5 accuracy.
 func (t *Trainer) Evaluate(ctx context.Context) ([]train.Metric, error) {
-	f, err := t.test.Evaluate(ctx, t.val, t.skipped, nil)
+	f, err := t.test.Evaluate(ctx, t.val, EvaluateOptions{Skipped: t.skipped, Group: t.Group})
 	if err != nil {
 		return nil, err
 	}

@@ -124,6 +124,8 @@ type Begun struct {
 	Step int
 	// Random says that the saved state has that of a Rand, which the run goes on with.
 	Random bool
+	// Threads is the Loop.Threads of the saved state, 0 if it does not say.
+	Threads int
 	// Config is the text of config.yaml, "" if the file does not exist.
 	Config string
 	// Started says that a run was started, even if it has not saved anything.
@@ -168,6 +170,6 @@ func ReadBegun(dir string) (Begun, error) {
 	if err != nil {
 		return b, fmt.Errorf("%s: %w", path, err)
 	}
-	b.Saved, b.Step, b.Started, b.Random = r.Metadata(), s.Step, true, len(s.Rand) > 0
+	b.Saved, b.Step, b.Started, b.Random, b.Threads = r.Metadata(), s.Step, true, len(s.Rand) > 0, s.Threads
 	return b, nil
 }

@@ -95,6 +95,10 @@ type Loop[B any] struct {
 	EvaluationImages int
 	// Began is when the time of Config.Budget began; default at the call of Run.
 	Began time.Time
+	// Threads is the number of threads per process if gradients depend on it, else 0. A run keeps it.
+	Threads int
+	// SaveAsked, if not nil, reports whether the run was asked to save since the last call, see [SaveRequests].
+	SaveAsked func() bool
 	// OnEpochEnd, if not nil, is called after each epoch, when the run is saved. Its
 	// error ends the run.
 	OnEpochEnd func() error
@@ -106,6 +110,7 @@ type Loop[B any] struct {
 	mean      window
 	together  *together        // nil if the run has one process
 	stopped   bool             // by what all processes know: one was asked to stop
+	saving    bool             // the same: one was asked to save
 	grace     time.Duration    // Grace, unless a test sets it
 	clock     func() time.Time // time.Now, unless a test sets it
 	before    float64          // seconds of a run with a budget that earlier processes spent
@@ -155,10 +160,8 @@ func (l *Loop[B]) Run(ctx context.Context, resume bool) (err error) {
 			} else if err != nil {
 				return err
 			}
-			if n := l.Config.SaveSteps; n > 0 && l.state.Step%n == 0 && l.state.Batch < l.Source.Batches() {
-				if err := l.save(); err != nil {
-					return err
-				}
+			if err := l.saveBetween(); err != nil {
+				return err
 			}
 			continue
 		}
@@ -306,6 +309,22 @@ func (l *Loop[B]) asked(ctx context.Context) bool {
 		return ctx.Err() != nil
 	}
 	return l.stopped
+}
+
+// saveBetween saves after a step if the run was asked to, or if it is time and no end of an epoch follows, which saves.
+func (l *Loop[B]) saveBetween() error {
+	if l.alone() {
+		l.saving = l.SaveAsked != nil && l.SaveAsked()
+	}
+	n := l.Config.SaveSteps
+	if !l.saving && (n < 1 || l.state.Step%n != 0 || l.state.Batch == l.Source.Batches()) {
+		return nil
+	}
+	if err := l.save(); err != nil || !l.saving {
+		return err
+	}
+	l.Progress.Note(fmt.Sprintf("SIGUSR1: saved after step %d, going on", l.state.Step))
+	return nil
 }
 
 // interrupt saves the run and returns the error for it.

@@ -50,6 +50,8 @@ type state struct {
 	Config    Config `json:"config"`
 	// Data are the digests of the data sets at the start of the run, by their use.
 	Data map[string]string `json:"data,omitempty"`
+	// Threads is Loop.Threads; 0 in states of earlier versions of the program.
+	Threads int `json:"threads,omitempty"`
 }
 
 // stateVersion is that of new runs. A run whose state has version 2 goes on as it was
@@ -114,7 +116,7 @@ func (l *Loop[B]) start(resume bool) (err error) {
 		}
 	}
 	l.mean = window{}
-	l.state = state{Version: stateVersion, Batches: l.Source.Batches(), Config: l.Config, Scale: newLossScale(l.Config.Precision), Pace: newPace(l.Config), Data: l.Data}
+	l.state = state{Version: stateVersion, Batches: l.Source.Batches(), Config: l.Config, Scale: newLossScale(l.Config.Precision), Pace: newPace(l.Config), Data: l.Data, Threads: l.Threads}
 	if saved == nil {
 		if err := l.Config.Schedule.fits(l.totalSteps()); err != nil && l.state.Pace == nil {
 			return err
@@ -217,6 +219,9 @@ func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 	if err := l.sameData(s); err != nil {
 		return err
 	}
+	if s.Threads > 0 && l.Threads > 0 && s.Threads != l.Threads {
+		return fmt.Errorf("the run has %d threads per process, now there are %d: its gradients depend on them, and it would not go on bit for bit; give --threads %d", s.Threads, l.Threads, s.Threads)
+	}
 	if s.Batches != l.Source.Batches() {
 		return fmt.Errorf("the run has %d batches per epoch, but the data now has %d", s.Batches, l.Source.Batches())
 	}
@@ -244,7 +249,7 @@ func (l *Loop[B]) restore(r *checkpoint.Reader) error {
 	if err := l.lengthen(); err != nil {
 		return err
 	}
-	l.state.Data = l.Data
+	l.state.Data, l.state.Threads = l.Data, l.Threads
 	return nil
 }
 
@@ -295,7 +300,7 @@ func parseState(text string) (state, error) {
 	switch {
 	case s.Version < 1 || s.Version > stateVersion:
 		return s, fmt.Errorf("state of the run: version is %d, this program reads 1 to %d", s.Version, stateVersion)
-	case s.Step < 0 || s.Epoch < 0 || s.Batch < 0 || s.Batch > s.Batches || s.TrainRows < 0 || s.EvalRows < 0:
+	case s.Step < 0 || s.Epoch < 0 || s.Batch < 0 || s.Batch > s.Batches || s.TrainRows < 0 || s.EvalRows < 0 || s.Threads < 0:
 		return s, fmt.Errorf("state of the run: step %d, epoch %d, batch %d of %d, rows %d and %d", s.Step, s.Epoch, s.Batch, s.Batches, s.TrainRows, s.EvalRows)
 	}
 	return s, errors.Join(s.Mean.validate(), s.Pace.validate(), s.Scale.validate(s.Config.Precision))

@@ -25,9 +25,9 @@ type part struct {
 	Losses  [][]Metric
 	Moments [][]engine.Moments
 	Images  [][]string
-	// Failed is the error that ends the run, and Stop that the process was asked to stop.
-	Failed string
-	Stop   bool
+	// Failed is the error that ends the run, Stop and Save that the process was asked to stop or to save.
+	Failed     string
+	Stop, Save bool
 	// Took and Waited are the time of the batches and of waiting for their data, Spent that of a run with a budget.
 	Took, Waited time.Duration
 	Spent        float64
@@ -84,9 +84,9 @@ func (l *Loop[B]) stepTogether(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.stopped = false
+	l.stopped, l.saving = false, false
 	for rank, p := range parts {
-		l.stopped = l.stopped || p.Stop
+		l.stopped, l.saving = l.stopped || p.Stop, l.saving || p.Save
 		if p.Failed != "" {
 			if failed != nil {
 				return failed
@@ -119,6 +119,7 @@ func (l *Loop[B]) ownPart(ctx context.Context, batches int) (p part, err error) 
 			p.Failed = err.Error()
 		}
 		p.Stop, p.Took = ctx.Err() != nil, l.clock().Sub(began)
+		p.Save = l.SaveAsked != nil && l.SaveAsked()
 		if l.state.Pace != nil {
 			l.spend()
 			p.Spent = l.state.Pace.Spent

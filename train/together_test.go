@@ -6,7 +6,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -141,4 +143,61 @@ func TestTogetherErrors(t *testing.T) {
 	for _, err := range errs {
 		require.ErrorContains(t, err, "goes on in one process only")
 	}
+}
+
+// A process that is asked to save makes all of them save after that step and go on, with the same bits at the end.
+func TestSaveRequests(t *testing.T) {
+	whole := t.TempDir()
+	require.NoError(t, errors.Join(runTogether(t, whole, 1, false, func(int, *Loop[[]float32], *quadratic, func()) {})...))
+	want, err := os.ReadFile(filepath.Join(whole, StateFile))
+	require.NoError(t, err)
+	for _, n := range []int{1, 3} {
+		dir := t.TempDir()
+		saved := filepath.Join(dir, StateFile)
+		var steps []int
+		errs := runTogether(t, dir, n, false, func(rank int, l *Loop[[]float32], _ *quadratic, _ func()) {
+			calls := 0
+			l.SaveAsked = func() bool {
+				calls++
+				if rank == 0 {
+					if b, err := ReadBegun(dir); err == nil && b.Saved != nil {
+						steps = append(steps, b.Step)
+					}
+				}
+				return rank == n-1 && calls == 2
+			}
+		})
+		require.NoError(t, errors.Join(errs...))
+		require.Contains(t, steps, 2, "of %d processes", n)
+		got, err := os.ReadFile(saved)
+		require.NoError(t, err)
+		require.True(t, string(want) == string(got), "the state of %d processes", n)
+	}
+}
+
+// SIGUSR1 asks once.
+func TestSaveSignal(t *testing.T) {
+	asked, stop := SaveRequests()
+	defer stop()
+	require.False(t, asked())
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGUSR1))
+	require.Eventually(t, asked, 5*time.Second, time.Millisecond)
+	require.False(t, asked())
+}
+
+// A run keeps its threads per process. States without them go on with any.
+func TestThreadsAreKept(t *testing.T) {
+	dir := t.TempDir()
+	threads := func(n, epochs int) func(int, *Loop[[]float32], *quadratic, func()) {
+		return func(_ int, l *Loop[[]float32], _ *quadratic, _ func()) { l.Threads, l.Config.Epochs = n, epochs }
+	}
+	require.NoError(t, runTogether(t, dir, 1, false, threads(0, 2))[0])
+	require.NoError(t, runTogether(t, dir, 1, true, threads(2, 3))[0])
+	b, err := ReadBegun(dir)
+	require.NoError(t, err)
+	require.Equal(t, 2, b.Threads)
+	err = runTogether(t, dir, 1, true, threads(3, 4))[0]
+	require.ErrorContains(t, err, "the run has 2 threads per process, now there are 3")
+	require.ErrorContains(t, err, "give --threads 2")
+	require.NoError(t, runTogether(t, dir, 1, true, threads(2, 4))[0])
 }

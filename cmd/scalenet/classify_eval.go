@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 	"scalenet/classify"
@@ -43,14 +44,17 @@ func (o *classifierOptions) open(batch int) (m *classify.Model, c *classify.Clas
 	return m, c, func() { c.Close(); dev.Close() }, nil
 }
 
+// classifyEvalOptions are the flags of `classify eval`.
+type classifyEvalOptions struct {
+	data   string
+	batch  int
+	json   bool
+	model  classifierOptions
+	images labelledImages
+}
+
 func newClassifyEvalCommand() *cobra.Command {
-	var (
-		data   string
-		batch  int
-		asJSON bool
-		model  classifierOptions
-		images labelledImages
-	)
+	var o classifyEvalOptions
 	c := &cobra.Command{
 		Use:   "eval --model FILE --data PATH",
 		Short: "Evaluate a classifier: top-1 and top-5 accuracy on centre crops",
@@ -58,43 +62,62 @@ func newClassifyEvalCommand() *cobra.Command {
 the test part of a data set. Images are resized and centre cropped as the model's
 configuration says (for ImageNet, shorter side 256 and crop 224).`,
 		Example: `  scalenet classify eval --model runs/scalenet38/best.safetensors --data cifar-100-binary.tar.gz
-  scalenet classify eval --model scalenet50.safetensors --data imagenet --json`,
+  scalenet classify eval --model scalenet50.safetensors --data imagenet --json
+  mpirun -np 4 scalenet classify eval --model scalenet50.safetensors --data imagenet`,
 		Args: takes(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			if batch < 1 {
-				return fmt.Errorf("--batch %d: want at least 1", batch)
-			}
-			set, err := images.open(c.ErrOrStderr(), data, classify.Test)
-			if err != nil {
-				return err
-			}
-			_, classifier, closeAll, err := model.open(batch)
-			if err != nil {
-				return err
-			}
-			defer closeAll()
-			told := newProgress(c.ErrOrStderr(), "images", set.Len())
-			metrics, err := classifier.Evaluate(c.Context(), set, images.skipped, told.done)
-			if err != nil {
-				told.end()
-				return err
-			}
-			images.tell(c.ErrOrStderr())
-			if asJSON {
-				return json.NewEncoder(c.OutOrStdout()).Encode(metrics)
-			}
-			w := c.OutOrStdout()
-			fmt.Fprintf(w, "images          %d\n", metrics.Images)
-			fmt.Fprintf(w, "top-1 accuracy  %.4f   error %.2f %%\n", metrics.Top1, 100*(1-metrics.Top1))
-			fmt.Fprintf(w, "top-5 accuracy  %.4f   error %.2f %%\n", metrics.Top5, 100*(1-metrics.Top5))
-			return nil
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
-	c.Flags().StringVar(&data, "data", "", "data set; its test part is used")
-	c.Flags().IntVar(&batch, "batch", 32, "images per batch")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	model.flags(c)
-	images.flags(c)
+	c.Flags().StringVar(&o.data, "data", "", "data set; its test part is used")
+	c.Flags().IntVar(&o.batch, "batch", 32, "images per batch")
+	c.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	o.model.flags(c)
+	o.images.flags(c)
 	requireFlags(c, "data")
 	return c
+}
+
+func (o *classifyEvalOptions) run(c *cobra.Command) error {
+	if o.batch < 1 {
+		return fmt.Errorf("--batch %d: want at least 1", o.batch)
+	}
+	g, err := openGroup(&o.model.device)
+	if err != nil {
+		return err
+	}
+	return g.end(o.share(c, g))
+}
+
+// share is the part of this process.
+func (o *classifyEvalOptions) share(c *cobra.Command, g group) error {
+	errs := g.told(c.ErrOrStderr())
+	set, err := o.images.open(errs, o.data, classify.Test)
+	if err != nil {
+		return err
+	}
+	m, classifier, closeAll, err := o.model.open(o.batch)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	if err := g.sameEvaluation(set, m.Metadata(), m.Params.Tensors()); err != nil {
+		return err
+	}
+	told := newProgress(errs, "images", set.Len())
+	metrics, err := classifier.Evaluate(c.Context(), set, classify.EvaluateOptions{Skipped: o.images.skipped, Group: g.Group, Progress: told.done})
+	if err != nil {
+		told.end()
+		return err
+	}
+	o.images.tell(errs)
+	return o.print(g.told(c.OutOrStdout()), metrics)
+}
+
+func (o *classifyEvalOptions) print(w io.Writer, m classify.Metrics) error {
+	if o.json {
+		return json.NewEncoder(w).Encode(m)
+	}
+	fmt.Fprintf(w, "images          %d\n", m.Images)
+	fmt.Fprintf(w, "top-1 accuracy  %.4f   error %.2f %%\n", m.Top1, 100*(1-m.Top1))
+	_, err := fmt.Fprintf(w, "top-5 accuracy  %.4f   error %.2f %%\n", m.Top5, 100*(1-m.Top5))
+	return err
 }

@@ -68,12 +68,24 @@ without repeating finished steps, and needs no other flag than --out.`,
 }
 
 func (o *classifySearchOptions) run(c *cobra.Command) error {
-	search, err := o.search(c)
+	g, err := openGroup(&o.device)
 	if err != nil {
 		return err
 	}
+	return g.end(o.sharing(c, g))
+}
+
+// sharing is the part of this process.
+func (o *classifySearchOptions) sharing(c *cobra.Command, g group) error {
+	saveAsked, stopSaving := train.SaveRequests()
+	defer stopSaving()
+	search, err := o.together(c, g)
+	if err != nil {
+		return err
+	}
+	errs := g.told(c.ErrOrStderr())
 	o.images.path, o.images.val = search.Data, search.Val
-	data, val, err := o.images.both(c.ErrOrStderr())
+	data, val, err := o.images.both(errs)
 	if err != nil {
 		return err
 	}
@@ -82,50 +94,90 @@ func (o *classifySearchOptions) run(c *cobra.Command) error {
 		return err
 	}
 	defer dev.Close()
-	if !o.resume {
-		if err := search.New(o.out); err != nil {
-			return err
-		}
+	if err := g.sameTraining(dataDigests(data, val), threadsOf(dev), train.Begun{}, search.YAML()); err != nil {
+		return err
 	}
-	lock, err := train.LockFolder(o.out)
+	lock, err := o.begin(search, g)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	if !o.resume {
-		if err := search.Begin(o.out); err != nil {
-			return err
-		}
-		// From here on, a new search runs as a resumed one.
-		if search, err = classify.ReadSearch(o.out); err != nil {
-			return err
-		}
-	}
-	errs := c.ErrOrStderr()
 	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
 	defer stop()
 	defer o.images.tell(errs)
-	f := classifierFit{errs, group{}, o.device, dev, data, val, o.images.skipped}
-	fit := func(ctx context.Context, config classify.Config, dir string, resume bool) error {
-		model, err := classify.New(config, data.Classes, config.Train.Seed)
+	f := classifierFit{errs, g, o.device, dev, data, val, o.images.skipped, saveAsked}
+	results, err := search.Run(ctx, o.out, len(data.Classes), g.Group, f.network, func(what string) { fmt.Fprintln(errs, what) })
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return json.NewEncoder(g.told(c.OutOrStdout())).Encode(results)
+	}
+	return classify.WriteResults(g.told(c.OutOrStdout()), results)
+}
+
+// together returns the search of the first process.
+func (o *classifySearchOptions) together(c *cobra.Command, g group) (search classify.Search, err error) {
+	if g.first() {
+		if search, err = o.search(c); err != nil {
+			return search, err
+		}
+		if !o.resume {
+			if err := search.New(o.out); err != nil {
+				return search, err
+			}
+		}
+	}
+	text, err := g.text(search.YAML())
+	if err != nil {
+		return search, err
+	}
+	// A new search runs as a resumed one.
+	return classify.ParseSearch([]byte(text), o.out)
+}
+
+// begin locks the folder, and begins a new search.
+func (o *classifySearchOptions) begin(search classify.Search, g group) (*train.Lock, error) {
+	if !g.first() {
+		return nil, nil
+	}
+	if !o.resume {
+		if err := search.New(o.out); err != nil {
+			return nil, err
+		}
+	}
+	lock, err := train.LockFolder(o.out)
+	if err != nil || o.resume {
+		return lock, err
+	}
+	if err := search.Begin(o.out); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock, nil
+}
+
+// network trains a network of a search.
+func (f *classifierFit) network(ctx context.Context, config classify.Config, dir string, resume bool) error {
+	model, err := classify.New(config, f.data.Classes, config.Train.Seed)
+	if err != nil {
+		return err
+	}
+	if resume {
+		local, remove, err := f.group.folder(dir)
 		if err != nil {
 			return err
 		}
+		defer remove()
+		dir = local
+	}
+	if f.group.first() {
 		lock, err := train.LockFolder(dir)
 		if err != nil {
 			return err
 		}
 		defer lock.Close()
-		return f.run(ctx, model, dir, resume)
 	}
-	results, err := search.Run(ctx, o.out, len(data.Classes), fit, func(what string) { fmt.Fprintln(errs, what) })
-	if err != nil {
-		return err
-	}
-	if o.json {
-		return json.NewEncoder(c.OutOrStdout()).Encode(results)
-	}
-	return classify.WriteResults(c.OutOrStdout(), results)
+	return f.run(ctx, model, dir, resume)
 }
 
 // search returns the search of the flags, or with --resume the search that was

@@ -38,7 +38,7 @@ The configuration is a preset (%s), changed by a YAML file
 (--config) and then by --set. It is printed, and saved with the model.
 
 The first Ctrl-C finishes the step (or drops the step after 10 s), saves and exits.
-The second one exits at once.
+The second one exits at once. SIGUSR1 saves after the step and goes on.
 --resume continues a run, bit for bit as if it had not been interrupted. Settings
 that are not given are taken from the run; a different configuration or different
 data are an error. A run that has not saved anything yet starts again.
@@ -71,6 +71,13 @@ func (o *classifyTrainOptions) fit(c *cobra.Command) error {
 // share is the part of this process.
 func (o *classifyTrainOptions) share(c *cobra.Command, g group) error {
 	errs := g.told(c.ErrOrStderr())
+	saveAsked, stopSaving := train.SaveRequests()
+	defer stopSaving()
+	remove, err := o.run.share(g)
+	if err != nil {
+		return err
+	}
+	defer remove()
 	begun, err := o.run.look(classifiers().wrote, o.settings.config)
 	if err != nil {
 		return err
@@ -89,17 +96,13 @@ func (o *classifyTrainOptions) share(c *cobra.Command, g group) error {
 	if err != nil {
 		return err
 	}
+	o.device.keepThreads(c, begun)
 	dev, err := o.device.openFor(model.Config.Train.Precision)
 	if err != nil {
 		return err
 	}
 	defer dev.Close()
-	facts, err := g.facts(dataDigests(data, val), o.device.threads, begun)
-	if err != nil {
-		return err
-	}
-	facts["the configuration"] = model.Config.YAML()
-	if err := g.same(facts); err != nil {
+	if err := g.sameTraining(dataDigests(data, val), threadsOf(dev), begun, model.Config.YAML()); err != nil {
 		return err
 	}
 	lock, err := o.run.begin(errs, begun, model, model.Config.YAML(), g.first())
@@ -108,7 +111,7 @@ func (o *classifyTrainOptions) share(c *cobra.Command, g group) error {
 	}
 	defer lock.Close()
 	defer o.images.tell(errs)
-	f := classifierFit{errs, g, o.device, dev, data, val, o.images.skipped}
+	f := classifierFit{errs, g, o.device, dev, data, val, o.images.skipped, saveAsked}
 	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
 	defer stop()
 	return f.run(ctx, model, o.run.out, begun.Saved != nil)
@@ -127,6 +130,7 @@ type classifierFit struct {
 	dev       engine.Device
 	data, val *classify.Dataset
 	skipped   *classify.Skipped
+	saveAsked func() bool
 }
 
 // run trains a model in a folder.
@@ -144,14 +148,15 @@ func (f *classifierFit) run(ctx context.Context, model *classify.Model, dir stri
 		return err
 	}
 	defer trainer.Close()
+	trainer.Group = f.group.Group
 	var progress *train.Progress
 	if f.group.first() {
 		progress = train.NewProgress(f.errs, 10*time.Second)
 	}
 	loop := train.Loop[*classify.Batch]{
 		Config: model.Config.Train, Group: f.group.Group, Device: f.dev, Model: trainer, Source: loader,
-		Dir: dir, Described: model.Config.YAML(), Data: dataDigests(f.data, f.val),
-		Progress: progress, OnEpochEnd: func() error { return curves.Plot(dir) },
+		Dir: dir, Described: model.Config.YAML(), Data: dataDigests(f.data, f.val), Threads: threadsOf(f.dev),
+		SaveAsked: f.saveAsked, Progress: progress, OnEpochEnd: func() error { return curves.Plot(dir) },
 	}
 	return loop.Run(ctx, resume)
 }

@@ -113,6 +113,21 @@ func (o *deviceOptions) openFor(p train.Precision) (engine.Device, error) {
 	return dev, nil
 }
 
+// keepThreads takes the threads of a run to resume, unless --threads is given.
+func (o *deviceOptions) keepThreads(c *cobra.Command, b train.Begun) {
+	if b.Threads > 0 && !c.Flags().Changed("threads") {
+		o.threads = b.Threads
+	}
+}
+
+// threadsOf returns the threads on which results of a device depend, 0 if they depend on none.
+func threadsOf(dev engine.Device) int {
+	if d, ok := dev.(interface{ Threads() int }); ok {
+		return d.Threads()
+	}
+	return 0
+}
+
 // ordinal returns the index of the GPU, by default 0.
 func (o *deviceOptions) ordinal() (int, error) {
 	_, number, numbered := strings.Cut(o.name, ":")

@@ -118,6 +118,9 @@ func (o *evalOptions) share(c *cobra.Command, g group) error {
 		return err
 	}
 	defer closeAll()
+	if err := g.sameEvaluation(data, model.Metadata(), model.Tensors()); err != nil {
+		return err
+	}
 	in := model.Config.Input
 	fmt.Fprintf(errs, "images at %d/%d, %d proposals\n", in.TestShorter, in.TestLongest, model.Config.RPN.Proposals.Test.AfterNMS)
 	ctx, stop := train.Interruptible(c.Context(), errs, o.stopping())

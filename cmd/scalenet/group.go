@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"scalenet/checkpoint"
 	"scalenet/collective"
 	"scalenet/engine/cpu"
 	"scalenet/train"
@@ -117,17 +118,38 @@ func programDigest() (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)[:8]), nil
 }
 
-// facts are what all processes of a training must have in common: data are the digests of the data sets.
-func (g group) facts(data map[string]string, threads int, b train.Begun) (map[string]string, error) {
-	facts := map[string]string{"threads": fmt.Sprint(threads), "the step": fmt.Sprint(b.Step)}
-	for name, digest := range data {
-		facts["the "+name+" data"] = digest
-	}
+// facts are what all processes must have in common: data are the digests of the data sets.
+func (g group) facts(data map[string]string) (map[string]string, error) {
+	facts := map[string]string{}
 	if g.Size() == 1 {
 		return facts, nil
+	}
+	for name, digest := range data {
+		facts["the "+name+" data"] = digest
 	}
 	program, err := programDigest()
 	facts["the program"] = program
 	facts["a processor with"] = cpu.ISA()
 	return facts, err
+}
+
+// sameTraining returns an error if the processes of a training differ.
+func (g group) sameTraining(data map[string]string, threads int, b train.Begun, config string) error {
+	facts, err := g.facts(data)
+	if err != nil {
+		return err
+	}
+	facts["threads"], facts["the step"], facts["the configuration"] = fmt.Sprint(threads), fmt.Sprint(b.Step), config
+	return g.same(facts)
+}
+
+// sameEvaluation returns an error if the processes of an evaluation differ.
+func (g group) sameEvaluation(data interface{ Digest() string }, metadata map[string]string, tensors []checkpoint.Tensor) error {
+	facts, err := g.facts(map[string]string{"test": data.Digest()})
+	if err != nil || g.Size() == 1 {
+		return err
+	}
+	model := checkpoint.File{Metadata: metadata, Tensors: tensors}
+	facts["the model"] = model.Digest().String()
+	return g.same(facts)
 }

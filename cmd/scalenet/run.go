@@ -31,6 +31,15 @@ func (o *runFolder) optional(c *cobra.Command) {
 	f.BoolVar(&o.resume, "resume", false, "continue the run in --out")
 }
 
+// share makes the folder of a run to resume that of the first process. remove deletes copies of it.
+func (o *runFolder) share(g group) (remove func(), err error) {
+	if !o.resume {
+		return func() {}, nil
+	}
+	o.out, remove, err = g.folder(o.out)
+	return remove, err
+}
+
 // look returns the saved state of the run to resume. A run that has not saved
 // anything starts anew, with or without --resume. A new run must not replace an
 // input, or a file that no run has written. wrote reports whether a config.yaml

@@ -46,7 +46,7 @@ replaces what is derived. A YAML file (--config) changes keys, then --set and th
 flags for single keys. The configuration is saved with the model.
 
 The first Ctrl-C finishes the step (or drops the step after 10 s), saves and exits.
-The second one exits at once.
+The second one exits at once. SIGUSR1 saves after the step and goes on.
 --resume with --out alone continues a run, bit for bit as if it had not been
 interrupted. More epochs, another budget, patience, and the intervals of logs,
 evaluations and saves may be given; another change is an error.
@@ -90,6 +90,13 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 // share is the part of this process.
 func (o *trainOptions) share(c *cobra.Command, g group) error {
 	began, errs := time.Now(), g.told(c.ErrOrStderr())
+	saveAsked, stopSaving := train.SaveRequests()
+	defer stopSaving()
+	remove, err := o.run.share(g)
+	if err != nil {
+		return err
+	}
+	defer remove()
 	begun, err := o.look()
 	if err != nil {
 		return err
@@ -100,6 +107,7 @@ func (o *trainOptions) share(c *cobra.Command, g group) error {
 	if err != nil {
 		return err
 	}
+	o.device.keepThreads(c, begun)
 	dev, err := o.device.open()
 	if err != nil {
 		return err
@@ -113,7 +121,7 @@ func (o *trainOptions) share(c *cobra.Command, g group) error {
 		fmt.Fprint(c.OutOrStdout(), config.YAML())
 		return nil
 	}
-	f := detectorFit{o, errs, g, began, begun, data, dev}
+	f := detectorFit{o, errs, g, began, begun, data, dev, saveAsked}
 	return f.begin(ctx, config)
 }
 
@@ -140,6 +148,8 @@ type detectorFit struct {
 	begun train.Begun
 	data  opened
 	dev   engine.Device
+
+	saveAsked func() bool
 }
 
 // begin begins or resumes the run.
@@ -151,11 +161,7 @@ func (f *detectorFit) begin(ctx context.Context, config detector.Config) error {
 	if err := model.Config.Train.Precision.On(f.dev); err != nil {
 		return err
 	}
-	facts, err := f.group.facts(dataDigests(f.data.train, f.data.val), f.device.threads, f.begun)
-	if err != nil {
-		return err
-	}
-	if err := f.group.same(facts); err != nil {
+	if err := f.group.sameTraining(dataDigests(f.data.train, f.data.val), threadsOf(f.dev), f.begun, model.Config.YAML()); err != nil {
 		return err
 	}
 	lock, err := f.run.begin(f.errs, f.begun, model, model.Config.YAML(), f.group.first())
@@ -200,7 +206,7 @@ func (f *detectorFit) train(ctx context.Context, model *detector.Model) error {
 	loop := train.Loop[*coco.Batch]{
 		Config: model.Config.Train, Device: f.dev, Model: trainer, Source: loader, Rand: random, Group: f.group.Group, Began: f.began,
 		EvaluationImages: len(f.data.val.Images), Dir: f.run.out, Described: model.Config.YAML(), Data: dataDigests(f.data.train, f.data.val),
-		Progress: progress, OnEpochEnd: func() error { return curves.Plot(f.run.out) },
+		Threads: threadsOf(f.dev), SaveAsked: f.saveAsked, Progress: progress, OnEpochEnd: func() error { return curves.Plot(f.run.out) },
 	}
 	if err := loop.Run(ctx, f.begun.Saved != nil); err != nil || !f.group.first() {
 		return err

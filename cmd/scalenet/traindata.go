@@ -214,8 +214,8 @@ func (d *trainData) again(ctx context.Context, w io.Writer, dir string) (o opene
 	if err := config.Merge(&s, text, path); err != nil {
 		return o, err
 	}
-	d.train.take(s.Train)
-	d.val.take(s.Val)
+	d.train.take(s.Train.near(dir))
+	d.val.take(s.Val.near(dir))
 	d.shared, d.skipBad = true, s.SkipBad // as the run was begun
 	fmt.Fprintf(w, "%s: training on %s, validation on %s\n", path, s.Train, s.Val)
 	return d.parts(ctx, w)
@@ -287,6 +287,23 @@ func (d *annotatedData) source() (s source, err error) {
 	}
 	s.Split = d.split
 	return s, nil
+}
+
+// near returns the list in the folder of a run that has been moved or copied since it was written, or s itself.
+func (s source) near(dir string) source {
+	name := filepath.Base(s.Path)
+	if _, err := os.Stat(s.Path); !errors.Is(err, fs.ErrNotExist) || name != trainList && name != valList {
+		return s
+	}
+	if path := filepath.Join(dir, name); exists(path) {
+		s.Path = path
+	}
+	return s
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (d *annotatedData) take(s source) { d.path, d.images, d.split = s.Path, s.Images, s.Split }
