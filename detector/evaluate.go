@@ -9,6 +9,7 @@ import (
 	"scalenet/collective"
 	"scalenet/imaging"
 	"scalenet/internal/pending"
+	"scalenet/internal/shard"
 	"scalenet/roi"
 	"scalenet/tile"
 )
@@ -20,6 +21,9 @@ type EvaluateOptions struct {
 	Partial string
 	// Resume continues after the last image in Partial, if that file exists. Evaluate returns an error if the file is of another model or dataset.
 	Resume bool
+	// Shard limits the evaluation to a part of the images; the zero value is all. A part has Results, but no Evaluation. [MergeParts] puts the
+	// Partial files of all parts together.
+	Shard shard.Shard
 	// Group is the processes that share the images; nil is this process alone. Each gets the same result. There is no Partial file then.
 	Group *collective.Group
 	// Tiles cuts the images into tiles, see StartTiled; the zero value detects in whole images.
@@ -49,6 +53,7 @@ func (d *deviceModel) Evaluate(ctx context.Context, data *coco.Dataset, o Evalua
 	if o.Group != nil && o.Group.Size() > 1 {
 		e.group = o.Group
 	}
+	e.first, e.end = o.Shard.Range(len(data.Images))
 	var err error
 	if o.Partial != "" {
 		if e.partial, e.done, err = d.openPartial(data, o, e.Results); err != nil {
@@ -66,6 +71,9 @@ func (d *deviceModel) Evaluate(ctx context.Context, data *coco.Dataset, o Evalua
 	if err := e.gather(); err != nil {
 		return nil, err
 	}
+	if o.Shard.Of > 0 {
+		return e.Evaluated, nil
+	}
 	e.Evaluation, err = coco.Evaluate(data, e.Results)
 	return e.Evaluated, err
 }
@@ -76,6 +84,7 @@ type evaluation struct {
 	data        *coco.Dataset
 	partial     *partial
 	options     EvaluateOptions
+	first, end  int // of the images of the shard
 	done        int
 	group       *collective.Group // nil if this process has all images
 	counts      []int             // of detections, by image of this process
@@ -90,7 +99,7 @@ func (e *evaluation) detect(ctx context.Context) error {
 	}
 	defer loader.Close()
 	loader.Take(e.takes)
-	if err := loader.Seek(0, e.done); err != nil {
+	if err := loader.Seek(0, e.first+e.done); err != nil {
 		return err
 	}
 	e.reportProgress()

@@ -14,9 +14,9 @@ type evaluatedPart struct {
 	Results *coco.Results
 }
 
-// takes reports whether an image is one of this process: every n-th is.
+// takes reports whether an image is one of this process: of a group every n-th is.
 func (e *evaluation) takes(image int) bool {
-	return e.group == nil || image%e.group.Size() == e.group.Rank()
+	return e.first <= image && image < e.end && (e.group == nil || image%e.group.Size() == e.group.Rank())
 }
 
 // gather puts the detections of all processes into the order of the images.

@@ -1,12 +1,15 @@
 package detector
 
 import (
+	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"scalenet/collective"
+	"scalenet/internal/shard"
 )
 
 // Several processes, goroutines here, find what one finds, in the same order.
@@ -30,4 +33,24 @@ func TestEvaluateTogether(t *testing.T) {
 		}
 		wg.Wait()
 	}
+}
+
+// The parts of an evaluation, merged, are the whole.
+func TestEvaluateShards(t *testing.T) {
+	data := images(t)
+	whole, err := evaluator(t, nil).Evaluate(t.Context(), data, EvaluateOptions{})
+	require.NoError(t, err)
+	var paths []string
+	for i := range 3 {
+		path := filepath.Join(t.TempDir(), fmt.Sprint(i))
+		paths = append(paths, path)
+		part, err := evaluator(t, nil).Evaluate(t.Context(), data, EvaluateOptions{Partial: path, Shard: shard.Shard{Index: i, Of: 3}})
+		require.NoError(t, err)
+		require.Nil(t, part.Evaluation)
+	}
+	parts, err := shard.Open(paths)
+	require.NoError(t, err)
+	merged, err := MergeParts(parts, data.Path)
+	require.NoError(t, err)
+	require.Equal(t, whole.Results, merged)
 }

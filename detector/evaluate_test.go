@@ -163,7 +163,7 @@ func FuzzPartial(f *testing.F) {
 	f.Add("\x00\x00")
 	f.Fuzz(func(t *testing.T, line string) {
 		var r coco.Results
-		if err := readPartialLine([]byte(line), data, 0, &r); err != nil {
+		if err := readPartialLine([]byte(line), data, 0, 1, &r); err != nil {
 			require.Zero(t, r.Len())
 		}
 		require.Len(t, r.Box, r.Len())

@@ -21,11 +21,11 @@ func (e *evaluation) detectTiled(ctx context.Context) error {
 	ahead := prefetch.New(len(e.data.Images), 1, 1, func(int) func(int) (opened, error) { return e.open })
 	defer ahead.Close()
 	ahead.Take(e.takes)
-	if err := ahead.Seek(0, e.done); err != nil {
+	if err := ahead.Seek(0, e.first+e.done); err != nil {
 		return err
 	}
 	e.reportProgress()
-	image := e.done - 1
+	image := e.first + e.done - 1
 	var queue pending.Queue
 	for picture, err := range ahead.Rest(ctx) {
 		if err != nil {

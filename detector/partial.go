@@ -16,6 +16,8 @@ import (
 	"os"
 
 	"scalenet/coco"
+	"scalenet/internal/brief"
+	"scalenet/internal/shard"
 	"scalenet/tile"
 	"scalenet/train"
 )
@@ -24,10 +26,21 @@ import (
 // per image, in the dataset's order. Lines are only appended; the last line may be truncated. The methods of a nil partial do nothing.
 type partial struct{ f *os.File }
 
-// partialHead is the first line.
+// partialHead is the first line. That of an evaluation of all images has only the fingerprints of model and dataset.
 type partialHead struct {
-	Model string `json:"model"` // fingerprints
+	Part  string `json:"part,omitempty"`
+	Shard string `json:"shard,omitempty"`
+	Total int    `json:"total,omitempty"`
+	Model string `json:"model"`
 	Data  string `json:"data"`
+}
+
+// newPartialHead returns the head of an evaluation, for a shard a [shard.Head].
+func newPartialHead(model, data string, s shard.Shard, images int) partialHead {
+	if s.Of == 0 {
+		return partialHead{Model: model, Data: data}
+	}
+	return partialHead(shard.Head{Part: EvaluatedPart, Shard: s.String(), Total: images, Model: model, Data: data})
 }
 
 // partialLine is the line of one image: its detections as columns.
@@ -41,7 +54,8 @@ type partialLine struct {
 
 // openPartial creates a file or, to resume, reads an existing one into results; done is the number of images in that file.
 func (d *deviceModel) openPartial(data *coco.Dataset, o EvaluateOptions, results *coco.Results) (p *partial, done int, err error) {
-	head := partialHead{d.fingerprint(o.Tiles), dataFingerprint(data)}
+	head := newPartialHead(d.fingerprint(o.Tiles), dataFingerprint(data), o.Shard, len(data.Images))
+	first, end := o.Shard.Range(len(data.Images))
 	if o.Resume {
 		f, err := os.OpenFile(o.Partial, os.O_RDWR, 0)
 		if err == nil {
@@ -50,7 +64,7 @@ func (d *deviceModel) openPartial(data *coco.Dataset, o EvaluateOptions, results
 				p.close()
 				return nil, 0, err
 			}
-			if done, err = p.resume(head, data, results); err != nil {
+			if done, err = p.resume(head, data, first, end, results); err != nil {
 				p.close()
 				return nil, 0, fmt.Errorf("%s: %w", o.Partial, err)
 			}
@@ -88,7 +102,7 @@ func (p *partial) lock() error {
 }
 
 // resume reads the file into results, cuts off a truncated last line, and leaves the file open at its end.
-func (p *partial) resume(head partialHead, data *coco.Dataset, results *coco.Results) (done int, err error) {
+func (p *partial) resume(head partialHead, data *coco.Dataset, first, end int, results *coco.Results) (done int, err error) {
 	r := bufio.NewReaderSize(p.f, 1<<20)
 	var good int64 // bytes of complete lines
 	for n := 1; ; n++ {
@@ -106,7 +120,7 @@ func (p *partial) resume(head partialHead, data *coco.Dataset, results *coco.Res
 			if err := head.check(line, data); err != nil {
 				return 0, err
 			}
-		} else if err := readPartialLine(line, data, done, results); err != nil {
+		} else if err := readPartialLine(line, data, first+done, end, results); err != nil {
 			if _, peekErr := r.Peek(1); errors.Is(peekErr, io.EOF) && !errors.As(err, new(*mismatchError)) {
 				break // truncated by a power cut
 			}
@@ -150,22 +164,47 @@ func (h partialHead) check(line []byte, data *coco.Dataset) error {
 	switch {
 	case have.Model != h.Model:
 		return &mismatchError{"these partial results are of another model, or of this model with other settings"}
+	case have.Shard != h.Shard:
+		return &mismatchError{fmt.Sprintf("these partial results are of %s, not of %s", ofShard(have.Shard), ofShard(h.Shard))}
 	case have.Data != h.Data:
 		return &mismatchError{"these partial results are of other data than " + data.Path}
 	}
 	return nil
 }
 
-// readPartialLine adds the detections of a line, which must be of image i, to results.
-func readPartialLine(line []byte, data *coco.Dataset, i int, results *coco.Results) error {
-	var have partialLine
+// ofShard names the images of a shard.
+func ofShard(text string) string {
+	if text == "" {
+		return "all images"
+	}
+	return "part " + brief.Cut(text, 40)
+}
+
+// parsePartialLine parses the line of an image.
+func parsePartialLine(line []byte) (have partialLine, err error) {
 	if err := json.Unmarshal(line, &have); err != nil {
-		return err
+		return have, err
 	}
 	if len(have.Category) != len(have.Score) || len(have.Box) != len(have.Score) {
-		return fmt.Errorf("%d categories, %d boxes and %d scores", len(have.Category), len(have.Box), len(have.Score))
+		return have, fmt.Errorf("%d categories, %d boxes and %d scores", len(have.Category), len(have.Box), len(have.Score))
 	}
-	if i >= len(data.Images) || have.Image != data.Images[i].ID {
+	return have, nil
+}
+
+// addTo adds the detections to results.
+func (l *partialLine) addTo(results *coco.Results) {
+	for k, score := range l.Score {
+		results.Add(l.Image, l.Category[k], l.Box[k], score)
+	}
+}
+
+// readPartialLine adds the detections of a line, which must be of image i, before end, to results.
+func readPartialLine(line []byte, data *coco.Dataset, i, end int, results *coco.Results) error {
+	have, err := parsePartialLine(line)
+	if err != nil {
+		return err
+	}
+	if i >= end || have.Image != data.Images[i].ID {
 		return &mismatchError{fmt.Sprintf("image_id %d is out of order", have.Image)}
 	}
 	if size, err := imageBytes(data, i); err != nil {
@@ -173,9 +212,7 @@ func readPartialLine(line []byte, data *coco.Dataset, i int, results *coco.Resul
 	} else if size != have.Bytes {
 		return &mismatchError{fmt.Sprintf("%s has %d bytes, it had %d: another image", data.ImagePath(i), size, have.Bytes)}
 	}
-	for k, score := range have.Score {
-		results.Add(have.Image, have.Category[k], have.Box[k], score)
-	}
+	have.addTo(results)
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"scalenet/coco"
 	"scalenet/coco/threshold"
 	"scalenet/detector"
+	"scalenet/internal/shard"
 	"scalenet/train"
 )
 
@@ -22,6 +23,7 @@ type evalOptions struct {
 	model   modelOptions
 	data    annotatedData
 	results string
+	shard   shard.Shard
 	report  reportOptions
 	choose  chooseOptions
 	output  outputs
@@ -44,6 +46,10 @@ gives the same metrics. During the run they are in FILE.partial. After Ctrl-C or
 crash, --resume continues from there, with the same result as without interruption.
 A different model or different data are an error then.
 
+--shard I/N evaluates part I of N, from 0, of the images: on machines that do not
+know each other, such as those of a batch system. --results then names the file of
+the part. 'scalenet merge' puts the parts together.
+
 --report DIR writes the error analysis of 'coco eval --report', with the images.
 
 --choose-threshold chooses the score threshold of each class at IoU 0.5, with 95 %
@@ -65,6 +71,7 @@ and its tensors keep their bits.`,
 	f.StringVar(&o.results, "results", "", "write the detections to this COCO results file")
 	f.BoolVar(&o.resume, "resume", false, "continue a stopped evaluation with the same --results")
 	f.BoolVar(&o.json, "json", false, "print JSON")
+	addShard(f, &o.shard, "evaluate part `I/N` of the images; --results names the file of the part")
 	o.report.flags(c)
 	o.choose.flags(c)
 	o.output.flags(c, "results", "report")
@@ -77,6 +84,9 @@ func (o *evalOptions) run(c *cobra.Command) error {
 		return err
 	}
 	if err := o.choose.check(&o.model); err != nil {
+		return err
+	}
+	if err := o.checkShard(); err != nil {
 		return err
 	}
 	g, err := openGroup(&o.model.device)
@@ -93,6 +103,9 @@ func (o *evalOptions) share(c *cobra.Command, g group) error {
 		return err
 	}
 	if g.Size() > 1 {
+		if o.shard.Of > 0 {
+			return errors.New("--shard is for processes that do not know each other: under mpirun they share the images without it")
+		}
 		if o.resume {
 			return errors.New("--resume: an evaluation in several processes keeps no partial results")
 		}
@@ -130,9 +143,10 @@ func (o *evalOptions) share(c *cobra.Command, g group) error {
 			return err
 		}
 	}
-	told := newProgress(errs, "images", len(data.Images))
+	first, end := o.shard.Range(len(data.Images))
+	told := newProgress(errs, "images", end-first)
 	done, before := 0, -1
-	e, err := d.Evaluate(ctx, data, detector.EvaluateOptions{Group: g.Group, Partial: partial, Resume: o.resume, Progress: func(n int) {
+	e, err := d.Evaluate(ctx, data, detector.EvaluateOptions{Group: g.Group, Partial: partial, Resume: o.resume, Shard: o.shard, Progress: func(n int) {
 		if done = n; before < 0 {
 			before = n
 			told.from(n)
@@ -143,12 +157,15 @@ func (o *evalOptions) share(c *cobra.Command, g group) error {
 	if err != nil {
 		told.end()
 		if errors.Is(err, context.Canceled) {
-			return o.stopped(done, len(data.Images))
+			return o.stopped(done, end-first)
 		}
 		return err
 	}
 	if !g.first() {
 		return nil
+	}
+	if o.shard.Of > 0 {
+		return o.finishPart(c, partial, len(data.Images))
 	}
 	if o.results != "" {
 		write := o.writing()

@@ -98,6 +98,7 @@ func newRootCommand() *cobra.Command {
 		newTrainCommand(),
 		newClassifyCommand(),
 		newEvalCommand(),
+		newMergeCommand(),
 		newDetectCommand(),
 		newServeCommand(),
 		newAllocateCommand(),

@@ -30,7 +30,7 @@ var order = [][]string{
 	{"detector/published", "detector/published/zoo"}, // detectors of other projects: conversion, list
 	{"detector/recipe"}, // settings of a training from its data
 	{"detector"},
-	{"results"},                       // of images and frames, in the formats of other tools
+	{"results"}, // of images and frames, in the formats of other tools
 	{"detector/published/goldentest"}, // golden files, for tests
 	{"rpn", "roi"},
 	{"assign"}, // matching and sampling, for rpn and roi
@@ -52,7 +52,7 @@ var order = [][]string{
 	{"checkpoint"},
 	{"export/onnx/onnxpb"}, // the messages of ONNX, generated
 	{"tile"},               // slices of large pictures, merging of their boxes
-	{"track"},              // objects through the frames of a video
+	{"track"}, // objects through the frames of a video
 	{"geom"},
 	{"docs"},              // pages that the program shows, embedded
 	{"examples"},          // images, embedded

@@ -41,15 +41,6 @@ func (s Shard) String() string {
 	return fmt.Sprintf("%d/%d", s.Index, s.Of)
 }
 
-// Set is Parse, for a flag.
-func (s *Shard) Set(text string) (err error) {
-	*s, err = Parse(text)
-	return err
-}
-
-// Type is that of a flag's value, for its help.
-func (s *Shard) Type() string { return "I/N" }
-
 // Range returns the part of a list of n: from first up to but without end. The lengths of parts differ by at most 1.
 func (s Shard) Range(n int) (first, end int) {
 	if s.Of == 0 {
