@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -12,8 +13,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"io"
 
 	"scalenet/imaging"
 	"scalenet/internal/outbound"
@@ -63,6 +62,7 @@ func openVideo(ctx context.Context, in video.Input, o Options, live bool) (strea
 	}
 	info, err := video.Probe(ctx, in)
 	if err == nil && info.Duration == 0 && in.Proxy != "" { // a stream
+		g.close()
 		return openVideo(ctx, video.Input{Path: in.Path, Stride: in.Stride}, o, true)
 	}
 	if err != nil {
@@ -135,7 +135,6 @@ func newGuard(check func(netip.AddrPort) error) (*guard, error) {
 		Transport:     outbound.Client(check).Transport,
 		FlushInterval: -1,
 		ErrorHandler:  func(w http.ResponseWriter, _ *http.Request, err error) { w.WriteHeader(http.StatusForbidden) },
-		ErrorLog:      nil,
 	}
 	g := &guard{url: "http://" + listener.Addr().String()}
 	g.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
