@@ -37,7 +37,7 @@ func TestPage(t *testing.T) {
 		name string
 		run  func(*testing.T, *bench)
 	}{
-		{"Upload", testUpload}, {"Paste", testPaste}, {"Drop", testDrop}, {"Example", testExample}, {"Threshold", testThreshold}, {"Best", testBest},
+		{"Upload", testUpload}, {"Paste", testPaste}, {"Drop", testDrop}, {"Example", testExample}, {"Threshold", testThreshold}, {"Best", testBest}, {"Tiles", testTiles},
 		{"Classes", testClasses}, {"Links", testLinks}, {"Keyboard", testKeyboard}, {"Models", testModels}, {"Save", testSave},
 		{"Camera", testCamera}, {"Formats", testFormats}, {"Errors", testErrors}, {"Phone", testPhone}, {"Looks", testLooks}, {"Labels", testLabels}, {"Crowd", testCrowd},
 		{"Docs", testDocs}, {"NoDocs", testNoDocs}, {"Below", testBelow}, {"YAML", testYAML},
