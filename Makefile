@@ -10,7 +10,7 @@ CUDA := $(CURDIR)/build/cuda
 GPU := export CUDA_ROOT=$(CUDA); $(GO)
 FAKE := export LD_LIBRARY_PATH=$(CUDA)/fake SCALENET_CUDNN=$(CUDA)/cudnn; $(GPU)
 
-.PHONY: build build-cuda demo test test-onednn3 test-cuda gpu-check ptx soak formats-check bench lint clean
+.PHONY: build build-cuda check-onnx demo test test-onednn3 test-cuda gpu-check ptx soak formats-check bench lint clean
 
 build:
 	@$(GO) build -o bin/scalenet ./cmd/scalenet
@@ -53,6 +53,11 @@ test-cuda:
 	@$(FAKE) test $(TESTFLAGS) -run '^(TestTiny.*|Test.*EqualsTorchvision|Test.*EqualTorchvision|TestWholeGraph.*|TestPendingRuns|TestDevice(Classifies)?)$$/^cuda' ./backbone ./detector ./cmd/scalenet
 	@$(FAKE) test $(TESTFLAGS) -run '^Test(Detect|Step)Edges$$/./^cuda' ./detector
 	@$(GO) tool cover -func=$(CUDA)/cover.out | awk '/^total:/ { print "engine/cuda: " $$3 " of statements covered"; exit !($$3 + 0 >= 90) }'
+
+# Exported models in ONNX Runtime and OpenVINO, compared with ours.
+check-onnx:
+	@scripts/runtimes.sh build/runtimes
+	@$(GO) test -v -timeout 60m -run 'InRuntimes|TestRuntimes' ./export/onnx
 
 # On a machine with a GPU: the same table and networks, precision, and times next to PyTorch (PEERS: a Python with PyTorch for CUDA).
 gpu-check: build-cuda

@@ -104,6 +104,7 @@ func newRootCommand() *cobra.Command {
 		newAllocateCommand(),
 		newSummaryCommand(),
 		newConvertCommand(),
+		newExportCommand(),
 		newPullCommand(),
 		newCocoCommand(),
 		newCurvesCommand(),
