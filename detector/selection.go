@@ -105,3 +105,18 @@ func (s Selection) Keep(found []roi.Detection) []roi.Detection {
 	kept := s.scores.Keep(found)
 	return kept[:min(len(kept), s.most)]
 }
+
+// Wanted reports whether Keep keeps a detection of a class and score, but for the maximum number.
+func (s Selection) Wanted(class int32, score float32) bool { return score >= s.scores[class-1] }
+
+// Lowered returns the selection with scores of at most the given one for the wanted classes: a tracker follows objects through frames in which their
+// score is low.
+func (s Selection) Lowered(score float32) Selection {
+	s.scores = slices.Clone(s.scores)
+	for k, v := range s.scores {
+		if !math.IsInf(float64(v), 1) {
+			s.scores[k] = min(v, score)
+		}
+	}
+	return s
+}

@@ -70,6 +70,11 @@ func TestChoice(t *testing.T) {
 	found := []roi.Detection{{Class: 1, Score: 0.9}, {Class: 2, Score: 0.9}, {Class: 3, Score: 0.8}, {Class: 1, Score: 0.7}, {Class: 1, Score: 0.3}}
 	assert.Equal(t, []roi.Detection{{Class: 1, Score: 0.9}, {Class: 3, Score: 0.8}}, s.Keep(found))
 
+	assert.Equal(t, []bool{true, false, false}, []bool{s.Wanted(1, 0.5), s.Wanted(1, 0.4), s.Wanted(2, 1)})
+	low := s.Lowered(0.1)
+	assert.Equal(t, []bool{true, true, false}, []bool{low.Wanted(1, 0.5), low.Wanted(1, 0.1), low.Wanted(2, 1)})
+	assert.False(t, s.Wanted(1, 0.4), "unchanged")
+
 	s, err = Choice{}.For(m)
 	require.NoError(t, err)
 	settings = m.Settings()

@@ -56,3 +56,24 @@ func Annotations(objects []Object) (list []imaging.Annotation) {
 	}
 	return list
 }
+
+// Follow gives the objects of the next frame their tracks.
+func Follow(t *track.Tracker, objects []Object) {
+	found := make([]track.Detection, len(objects))
+	for i, x := range objects {
+		found[i] = track.Detection{Box: x.Box, Score: x.Score}
+	}
+	for i, id := range t.Update(found) {
+		objects[i].Track = id
+	}
+}
+
+// Count counts the objects of the next frame, after Follow, and returns the counts so far.
+func Count(c *track.Counter, objects []Object) track.Counts {
+	boxes, ids := make([]geom.Box, len(objects)), make([]int, len(objects))
+	for i, x := range objects {
+		boxes[i], ids[i] = x.Box, x.Track
+	}
+	c.Update(boxes, ids)
+	return c.Counts()
+}

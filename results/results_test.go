@@ -238,3 +238,17 @@ func TestClassFolders(t *testing.T) {
 		assert.True(t, filepath.IsLocal(name))
 	}
 }
+
+func TestFollowAndCount(t *testing.T) {
+	line, err := track.ParseLine("gate=0,60,100,60")
+	require.NoError(t, err)
+	tracker, counter := track.New(track.Default()), track.NewCounter([]track.Line{line}, nil, 30)
+	var counts track.Counts
+	for y := float32(0); y < 100; y += 5 {
+		objects := []Object{{Class: 1, Score: 0.9, Box: geom.Box{X1: 40, Y1: y, X2: 60, Y2: y + 20}}, {Class: 1, Score: 0.05, Box: geom.Box{X2: 5, Y2: 5}}}
+		Follow(tracker, objects)
+		assert.Equal(t, []int{1, 0}, []int{objects[0].Track, objects[1].Track})
+		counts = Count(counter, objects)
+	}
+	assert.Equal(t, track.Counts{{Name: "gate", Out: 1}}, counts)
+}
