@@ -19,6 +19,9 @@ type named[M any] struct {
 	model func(*testing.T) M
 }
 
+// tinyChannels are those of a tiny detector's RPN.
+const tinyChannels = 16
+
 // tinyC4 is a small detector without a pyramid.
 const tinyC4 = `
 backbone: {name: scalenet, stem: {channels: 8, kernel: 3}, blocks: [1, 1, 1, 1], planes: [4, 4, 8, 8], scales: [1, 2, 3],
@@ -28,9 +31,11 @@ roi: {align: {size: 6}}
 input: {test_shorter: 96, test_longest: 160}
 `
 
-// tinyPyramid is a small detector with a pyramid.
-const tinyPyramid = tinyC4 + `
+// pyramid changes it to one with a pyramid.
+const pyramid = `
 neck: {stages: [2, 3, 4], channels: 16, norm: false, extra_level: true}
+rpn: {anchors: {stride: 8, sizes: [16, 32, 64, 128], size_per_level: true}}
+roi: {box_head: {linear: 2, channels: 32}, align: {canonical_size: 64, canonical_level: 4, level_formula: detectron2}}
 `
 
 // tinyDetectors are untrained detectors: one for each way of each part.
@@ -43,6 +48,7 @@ func tinyDetectors() (list []named[*detector.Model]) {
 		{"c4-opencv", tinyC4, "input: {resize: opencv, rounding: round-once, divisor: 1}"},
 		{"c4-factor", tinyC4, "input: {resize: opencv-factor, rounding: round-even, divisor: 1}"},
 		{"c4-pillow", tinyC4, "input: {resize: pillow, rounding: round}\nbackbone: {downsample: stride}\nrpn: {proposals: {min_score: 0.5}}"},
+		{"pyramid", tinyC4, pyramid},
 		{"c4-align", tinyC4, "roi: {align: {points: jwyang-align}}\nboxes: inclusive"},
 		{"c4-crop", tinyC4, "roi: {align: {points: jwyang-crop}}\nboxes: inclusive"},
 	} {

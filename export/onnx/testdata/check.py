@@ -109,7 +109,10 @@ def main(path):
     batches = [[i] for i in job['images']] + [list(b) for b in sizes.values() if len(b) > 1]
     failed = False
     for runtime in (onnx_runtime, openvino):
-        run, difference, seconds = runtime(job['model']), Difference(job), 0
+        limits = dict(job)
+        if runtime is openvino and job['openvino_scores']:
+            limits['scores'] = job['openvino_scores']
+        run, difference, seconds = runtime(job['model']), Difference(limits), 0
         for batch in batches:
             name = f'{len(batch)} of {batch[0]["width"]}x{batch[0]["height"]}'
             start = time.process_time()
