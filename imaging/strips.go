@@ -42,6 +42,15 @@ func (m *Image) Strips() *Strips {
 // OpenStrips opens a file. A picture within the limits is decoded as by Load. A larger one is read in strips if it is a TIFF or a JPEG, otherwise the
 // error is Load's. Errors name the file.
 func OpenStrips(path string, limits Limits) (*Strips, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err // names the path already
+	}
+	if info.Size() > int64(limits.orDefault().Bytes) {
+		if s, err := openLarge(path, nil); s != nil || err != nil {
+			return s, err
+		}
+	}
 	m, err := Load(path, limits)
 	if err == nil {
 		return m.Strips(), nil
@@ -49,19 +58,24 @@ func OpenStrips(path string, limits Limits) (*Strips, error) {
 	if !errors.Is(err, ErrTooLarge) {
 		return nil, err
 	}
-	f, openErr := os.Open(path)
-	if openErr != nil {
-		return nil, openErr
+	return openLarge(path, err)
+}
+
+// openLarge opens a file to be read in strips. If its format has no reader of rows, the error is otherwise.
+func openLarge(path string, otherwise error) (*Strips, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
 	}
-	s, stripsErr := openFile(f)
+	s, err := openFile(f)
 	if s != nil {
 		return s, nil
 	}
 	f.Close()
-	if stripsErr != nil {
-		return nil, fmt.Errorf("%s: %w", path, stripsErr)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return nil, err
+	return nil, otherwise
 }
 
 func openFile(f *os.File) (*Strips, error) {

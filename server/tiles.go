@@ -90,7 +90,9 @@ func (s *Server) detectTiles(ctx context.Context, l *lease, m *models.Model, tic
 	var all detector.TiledDetections
 	for i, j := range jobs {
 		all.Add(j.found, geom.Size{W: j.query.Image.W, H: j.query.Image.H}, places[i])
-		f.timing.queue = max(f.timing.queue, j.waited)
+		if i == 0 || j.waited < f.timing.queue {
+			f.timing.queue = j.waited // until the first tile; then some wait for others
+		}
 		f.timing.add(j.timing, j.batch)
 	}
 	f.detections = q.choose(all.Merged(q.tiles.Merge))

@@ -22,6 +22,7 @@ import (
 type evalOptions struct {
 	model   modelOptions
 	data    annotatedData
+	tiles   tileOptions
 	results string
 	shard   shard.Shard
 	report  reportOptions
@@ -52,6 +53,9 @@ the part. 'scalenet merge' puts the parts together.
 
 --report DIR writes the error analysis of 'coco eval --report', with the images.
 
+--tile 640 detects in overlapping tiles of each image and in the whole image, for
+images that are large compared to their objects. docs/tiling.md has more.
+
 --choose-threshold chooses the score threshold of each class at IoU 0.5, with 95 %
 bootstrap intervals (1000 resamples of the images), and stores it in the model file:
   f1             the threshold of highest F1
@@ -74,6 +78,7 @@ and its tensors keep their bits.`,
 	addShard(f, &o.shard, "evaluate part `I/N` of the images; --results names the file of the part")
 	o.report.flags(c)
 	o.choose.flags(c)
+	o.tiles.flags(c)
 	o.output.flags(c, "results", "report")
 	o.model.flags(c)
 	return c
@@ -84,6 +89,9 @@ func (o *evalOptions) run(c *cobra.Command) error {
 		return err
 	}
 	if err := o.choose.check(&o.model); err != nil {
+		return err
+	}
+	if err := o.tiles.check(c); err != nil {
 		return err
 	}
 	if err := o.checkShard(); err != nil {
@@ -136,6 +144,9 @@ func (o *evalOptions) share(c *cobra.Command, g group) error {
 	}
 	in := model.Config.Input
 	fmt.Fprintf(errs, "images at %d/%d, %d proposals\n", in.TestShorter, in.TestLongest, model.Config.RPN.Proposals.Test.AfterNMS)
+	if o.tiles.Side > 0 {
+		fmt.Fprintf(errs, "in tiles of %d pixels with an overlap of %v, and as a whole\n", o.tiles.Side, o.tiles.Overlap)
+	}
 	ctx, stop := train.Interruptible(c.Context(), errs, o.stopping())
 	defer stop()
 	if o.output.force && !o.resume && partial != "" {
@@ -146,14 +157,15 @@ func (o *evalOptions) share(c *cobra.Command, g group) error {
 	first, end := o.shard.Range(len(data.Images))
 	told := newProgress(errs, "images", end-first)
 	done, before := 0, -1
-	e, err := d.Evaluate(ctx, data, detector.EvaluateOptions{Group: g.Group, Partial: partial, Resume: o.resume, Shard: o.shard, Progress: func(n int) {
-		if done = n; before < 0 {
-			before = n
-			told.from(n)
-			return
-		}
-		told.done(n)
-	}})
+	e, err := d.Evaluate(ctx, data, detector.EvaluateOptions{Group: g.Group, Partial: partial, Resume: o.resume, Shard: o.shard, Tiles: o.tiles.Options,
+		TileBatch: o.tiles.size(d.MaxPending()), Progress: func(n int) {
+			if done = n; before < 0 {
+				before = n
+				told.from(n)
+				return
+			}
+			told.done(n)
+		}})
 	if err != nil {
 		told.end()
 		if errors.Is(err, context.Canceled) {
