@@ -111,6 +111,24 @@ func TestDetectSourcesAndBatches(t *testing.T) {
 	}
 }
 
+// The parts of a list are its images in their order, and their files those of the whole.
+func TestDetectShards(t *testing.T) {
+	folder, _ := album(t)
+	model, out := tinyModel(t, t.TempDir()), filepath.Join(t.TempDir(), "out")
+	var names []string
+	for i := range 7 { // more than images
+		status, stdout, stderr := scalenet("detect", "--model", model, "--json", "--out", out, "--shard", fmt.Sprintf("%d/7", i), folder)
+		require.Zero(t, status, stderr)
+		for _, im := range lines(t, stdout) {
+			names = append(names, filepath.Base(im.File))
+		}
+	}
+	require.Equal(t, []string{"0.png", "1.png", "2.png", "3.png", "4.png"}, names)
+	require.Len(t, contents(t, out), 5)
+	status, _, stderr := scalenet("detect", "--model", model, "--shard", "7/7", folder)
+	requireError(t, status, stderr, "--shard")
+}
+
 // What cannot be read is named, and the rest is done.
 func TestDetectGoesOn(t *testing.T) {
 	folder, archive := album(t)
