@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"scalenet/geom"
+	"scalenet/imaging"
 )
 
 // Images decodes the images of the sources in their order, ahead of the loop. It ends early at the end of ctx. Of a live source the loop gets the newest frame,
@@ -141,6 +142,10 @@ func (a *ahead) still(s Source, index int) bool {
 	var declared geom.Size
 	if err == nil {
 		declared, err = size(data)
+	}
+	if errors.Is(err, imaging.ErrTooLarge) && a.options.Large && s.File != "" {
+		im.large = s.File
+		return a.put(item{}, im)
 	}
 	if err != nil {
 		im.Err = errorOf(s, Frame{}, false, err)

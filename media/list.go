@@ -30,6 +30,8 @@ type Options struct {
 	From, To time.Duration                             // part of each video; To 0 is its end
 	Stride   int                                       // every Stride-th frame of a stream; 0 is 1
 
+	Large bool // files that are too large to be decoded at once are no errors, see Image.Large
+
 	Ahead int         // number of images decoded ahead; 0 is 4
 	Bytes int64       // bytes of pixels decoded ahead; 0 is 256 MiB. One image is always decoded
 	Lost  func(error) // is told when a live source is lost and opened again; its calls may come from any goroutine

@@ -55,6 +55,19 @@ type Image struct {
 	Frame  *Frame // nil unless the source is a stream
 	Pixels *imaging.Image
 	Err    error // names the image; then Pixels is nil
+
+	large string // file of an image that is not decoded at once; then Pixels is nil
+}
+
+// Large reports whether the image is too large to be decoded at once: Pixels is nil, and Strips reads it in parts.
+func (im Image) Large() bool { return im.large != "" }
+
+// Strips returns a reader of parts of the image. The caller must close it.
+func (im Image) Strips() (*imaging.Strips, error) {
+	if im.Large() {
+		return imaging.OpenStrips(im.large, imaging.Limits{})
+	}
+	return im.Pixels.Strips(), nil
 }
 
 // Frame is the place of an image in its stream.

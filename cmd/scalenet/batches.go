@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"scalenet/detector"
 	"scalenet/geom"
@@ -16,12 +18,13 @@ import (
 const maxWaitingBytes = 512 << 20
 
 // batches sends images through a detector: those of the same padded size together, size at a time. It gives the results to use in the order of
-// the images.
+// the images. With tiles, each image is a run of its own.
 type batches struct {
 	detector *detector.Detector
 	settings detector.Settings
 	size     int
-	use      func(media.Image, []roi.Detection, error) error
+	tiles    tileOptions
+	use      func(detected, error) error
 
 	waiting []*detection // not started, in their order
 	all     []*detection // not used, in their order
@@ -29,43 +32,60 @@ type batches struct {
 	pending pending.Queue
 }
 
-// detection is an image, and what was found in it when it is known.
-type detection struct {
+// detected is an image and what was found in it.
+type detected struct {
 	image media.Image
-	size  geom.Size // padded
-	known bool
+	size  geom.Size // of the image
 	found []roi.Detection
-	err   error
+}
+
+// detection is what is known of an image.
+type detection struct {
+	detected
+	padded geom.Size // size of the model input
+	known  bool
+	err    error
+}
+
+// bytes of the pixels that are held.
+func (x *detection) bytes() int {
+	if x.image.Large() {
+		return 0
+	}
+	return 3 * x.size.W * x.size.H
 }
 
 // add takes an image. One of a live source does not wait for others.
-func (b *batches) add(im media.Image, live bool) error {
-	w, h := im.Pixels.W, im.Pixels.H
-	x := &detection{image: im, size: b.detector.Model().PaddedSize(geom.Size{W: w, H: h}, b.settings)}
-	b.waiting, b.all, b.bytes = append(b.waiting, x), append(b.all, x), b.bytes+3*w*h
+func (b *batches) add(ctx context.Context, im media.Image, live bool) error {
+	if b.tiles.Side > 0 {
+		return b.addTiled(ctx, im, live)
+	}
+	size := geom.Size{W: im.Pixels.W, H: im.Pixels.H}
+	x := &detection{detected: detected{image: im, size: size}, padded: b.detector.Model().PaddedSize(size, b.settings)}
+	b.waiting, b.all, b.bytes = append(b.waiting, x), append(b.all, x), b.bytes+x.bytes()
 	if live {
 		if err := b.startAll(); err != nil {
 			return err
 		}
 		return b.pending.FinishAllBut(0)
 	}
-	if same := b.same(x.size); len(same) == b.size {
+	if same := b.same(x.padded); len(same) == b.size {
 		if err := b.start(same); err != nil {
 			return err
 		}
 	}
 	for len(b.waiting) > 0 && (len(b.all) > 2*b.size || b.bytes > maxWaitingBytes) {
-		if err := b.start(b.same(b.waiting[0].size)); err != nil {
+		if err := b.start(b.same(b.waiting[0].padded)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// same returns the waiting images of a size.
+// same returns the waiting images of a padded size.
 func (b *batches) same(size geom.Size) (list []*detection) {
 	for _, x := range b.waiting {
-		if x.size == size {
+		if x.padded == size {
 			list = append(list, x)
 		}
 	}
@@ -74,7 +94,7 @@ func (b *batches) same(size geom.Size) (list []*detection) {
 
 func (b *batches) startAll() error {
 	for len(b.waiting) > 0 {
-		if err := b.start(b.same(b.waiting[0].size)); err != nil {
+		if err := b.start(b.same(b.waiting[0].padded)); err != nil {
 			return err
 		}
 	}
@@ -103,13 +123,45 @@ func (b *batches) start(list []*detection) error {
 			default:
 				x.alone(b.detector, queries[i])
 			}
-			if x.known = true; x.err != nil {
-				x.err = fmt.Errorf("%s: %w", x.image.Name, x.err)
-			}
+			x.complete()
 		}
 		return b.useKnown()
 	})
 	return b.pending.FinishAllBut(b.detector.MaxPending())
+}
+
+// addTiled starts the detection in the tiles of an image.
+func (b *batches) addTiled(ctx context.Context, im media.Image, live bool) error {
+	x := &detection{detected: detected{image: im}}
+	var run *detector.TiledRun
+	picture, err := im.Strips()
+	if err == nil {
+		x.size = picture.Size()
+		run, err = b.detector.StartTiled(ctx, picture, b.settings, b.tiles.Options, b.tiles.size(b.detector.MaxPending()))
+		err = errors.Join(err, picture.Close())
+	}
+	if ctx.Err() != nil {
+		return nil // the run ends
+	}
+	b.all, b.bytes = append(b.all, x), b.bytes+x.bytes()
+	b.pending.Add(func() error {
+		if x.err = err; err == nil {
+			x.found, _, x.err = run.Wait()
+		}
+		x.complete()
+		return b.useKnown()
+	})
+	if live {
+		return b.pending.FinishAllBut(0)
+	}
+	return b.pending.FinishAllBut(b.detector.MaxPending())
+}
+
+// complete marks the results as known.
+func (x *detection) complete() {
+	if x.known = true; x.err != nil && !strings.HasPrefix(x.err.Error(), x.image.Name+":") {
+		x.err = fmt.Errorf("%s: %w", x.image.Name, x.err)
+	}
 }
 
 func (x *detection) alone(d *detector.Detector, q detector.Query) {
@@ -124,8 +176,8 @@ func (b *batches) useKnown() error {
 	for len(b.all) > 0 && b.all[0].known {
 		x := b.all[0]
 		b.all[0] = nil
-		b.all, b.bytes = b.all[1:], b.bytes-3*x.image.Pixels.W*x.image.Pixels.H
-		if err := b.use(x.image, x.found, x.err); err != nil {
+		b.all, b.bytes = b.all[1:], b.bytes-x.bytes()
+		if err := b.use(x.detected, x.err); err != nil {
 			return err
 		}
 	}

@@ -13,19 +13,18 @@ import (
 	"scalenet/detector"
 	"scalenet/internal/shard"
 	"scalenet/media"
+	"scalenet/track"
 )
 
 type detectOptions struct {
-	model     modelOptions
-	out       string
-	output    outputs
-	threshold detector.Threshold
-	json      bool
-	batch     int
-	sources   media.Options
-	shard     shard.Shard
-
-	scores detector.MinScores // of the threshold, for the model
+	model   modelOptions
+	choice  choiceOptions
+	results resultOptions
+	tracks  trackOptions
+	tiles   tileOptions
+	batch   int
+	sources media.Options
+	shard   shard.Shard
 }
 
 func newDetectCommand() *cobra.Command {
@@ -51,11 +50,21 @@ Videos and cameras need ffmpeg. Of a camera the newest frame is taken.
 is for the other classes. An item with a comma in the class name is put in double
 quotes: '"left, upper=0.4",best'.
 
+--format chooses text, jsonl, csv, coco or labelstudio, which go to standard output
+or to --output FILE, or yolo or voc, which have one file per image in --out.
+
 With --out, the images are also written as JPEGs with the boxes drawn: a.png as
 a.jpg, or as a.png.jpg if the folder has an a.jpg, too. Subfolders are kept, and
 so are folder names if images of several folders have the same name. Videos are
 written as MP4. Existing files are not replaced unless --force is given. Inputs
 are never replaced.
+
+--track gives the objects of videos ids that stay from frame to frame. --count-line
+and --count-zone count them.
+
+--tile 640 detects in overlapping tiles of that many pixels and in the whole image:
+for large images with small objects. TIFF and JPEG files too large to be decoded at
+once are read in strips.
 
 Images and frames that cannot be read are reported, the others are done, and the
 exit status is 1.`,
@@ -63,57 +72,67 @@ exit status is 1.`,
   scalenet detect --model models/bccd.safetensors --threshold 0.5 --json --out boxes photo.jpg
   scalenet detect --model models/bccd.safetensors --threshold RBC=0.7,WBC=0.9,0.5 photo.jpg
   scalenet detect --model models/everyday.safetensors --stride 25 --json clip.mp4 > frames.jsonl
+  scalenet detect --model models/everyday.safetensors --track --count-line 0,300,640,300 --out boxes clip.mp4
+  scalenet detect --model models/bccd.safetensors --format coco --output found.json --tile 640 slides/
   curl -s https://example.org/photo.jpg | scalenet detect --model models/everyday.safetensors -`,
 		Args: takes("SOURCE..."),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
-	addThreshold(f, &o.threshold, "minimum score of the detections shown")
-	f.BoolVar(&o.json, "json", false, "print one JSON object per image or frame")
-	f.StringVar(&o.out, "out", "", "folder for the images and videos with boxes drawn")
+	o.choice.flags(c)
+	o.results.flags(c)
 	f.IntVar(&o.batch, "batch", 1, "number of images of the same input size that go through the network together")
 	f.IntVar(&o.sources.Stride, "stride", 1, "of videos take every N-th frame")
 	f.Var(&moment{&o.sources.From}, "from", "of videos skip what comes before this time: seconds or hh:mm:ss")
 	f.Var(&moment{&o.sources.To}, "to", "of videos skip what comes after this time (default: the end)")
 	f.BoolVar(&o.sources.Private, "private", false, "connect also to addresses of this machine and its networks, such as cameras")
 	addShard(f, &o.shard, "part I of N of the sources, such as 0/4, counted from 0")
-	o.output.flags(c, "out")
+	o.tracks.flags(c)
+	o.tiles.flags(c)
 	o.model.flags(c)
 	return c
 }
 
 func (o *detectOptions) run(c *cobra.Command, arguments []string) error {
-	if err := o.check(); err != nil {
+	if err := o.check(c); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	o.sources.Stdin, o.sources.Without = c.InOrStdin(), withoutFolder(o.out)
-	list, err := media.List(ctx, arguments, o.sources)
+	o.sources.Stdin, o.sources.Without, o.sources.Large = c.InOrStdin(), withoutFolder(o.results.out), o.tiles.Side > 0
+	all, err := media.List(ctx, arguments, o.sources)
 	if err != nil {
 		return err
 	}
-	list, drawn, err := o.outputs(list)
+	list, err := o.results.prepare(all, o.shard, o.model.path)
 	if err != nil {
+		return err
+	}
+	if err := o.tracks.check(list); err != nil {
 		return err
 	}
 	model, err := o.model.load()
 	if err != nil {
 		return err
 	}
-	if o.scores, err = o.threshold.For(model); err != nil {
-		return fmt.Errorf("--threshold %v: %s: %w", o.threshold, o.model.path, err)
+	if err := o.results.readIDs(model.Classes); err != nil {
+		return err
+	}
+	selection, err := o.choice.For(model)
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.model.path, err)
 	}
 	d, closeAll, err := o.model.open(model)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	return o.all(ctx, c, d, list, drawn)
+	return o.all(ctx, c, d, selections{selection, selection.Lowered(float32(track.Default().Low))}, list)
 }
 
-func (o *detectOptions) check() error {
+// check checks the flags.
+func (o *detectOptions) check(c *cobra.Command) error {
 	switch s := o.sources; {
 	case o.batch < 1:
 		return fmt.Errorf("--batch %d: want at least 1", o.batch)
@@ -122,25 +141,30 @@ func (o *detectOptions) check() error {
 	case s.To > 0 && s.To <= s.From:
 		return fmt.Errorf("--to %v is not after --from %v", s.To, s.From)
 	}
-	return nil
+	return cmp.Or(o.choice.parse(c), o.results.parse(c), o.tracks.parse(), o.tiles.check(c))
 }
 
 // all runs the detector on the images of all sources.
-func (o *detectOptions) all(ctx context.Context, c *cobra.Command, d *detector.Detector, list []media.Source, drawn []string) (err error) {
-	w, err := newDetectWriter(ctx, o, c, d.Model().Classes, list, drawn)
+func (o *detectOptions) all(ctx context.Context, c *cobra.Command, d *detector.Detector, s selections, list []media.Source) (err error) {
+	w, err := newDetectWriter(ctx, o, c, s, d.Model().Classes, list)
 	if err != nil {
 		return err
 	}
 	settings := d.Model().Settings()
-	o.scores.Narrow(&settings.Detections)
-	b := &batches{detector: d, settings: settings, size: o.batch, use: w.put}
+	settings.TTA = o.choice.views
+	if o.tracks.on {
+		s.followed.Apply(&settings)
+	} else {
+		s.image.Apply(&settings)
+	}
+	b := &batches{detector: d, settings: settings, size: o.batch, tiles: o.tiles, use: w.put}
 	o.sources.Ahead, o.sources.Lost = o.batch+2, w.tally.note
 	for im := range media.Images(ctx, list, o.sources) {
 		if im.Err != nil {
 			w.tally.fail(im.Err)
 			continue
 		}
-		if err = b.add(im, list[im.Source].Live()); err != nil {
+		if err = b.add(ctx, im, list[im.Source].Live()); err != nil {
 			break
 		}
 	}
@@ -148,32 +172,6 @@ func (o *detectOptions) all(ctx context.Context, c *cobra.Command, d *detector.D
 		err = b.flush(ctx)
 	}
 	return cmp.Or(w.close(ctx), err)
-}
-
-// outputs returns the sources of the shard and the output file of each, "" if there is none. Names are those of the whole list, so that shards write
-// different files.
-func (o *detectOptions) outputs(all []media.Source) (list []media.Source, files []string, err error) {
-	files = make([]string, len(all))
-	if o.out != "" {
-		if files, err = sourceNames(all); err != nil {
-			return nil, nil, err
-		}
-	}
-	first, end := o.shard.Range(len(all))
-	list, files = all[first:end], files[first:end]
-	read, written := []string{o.model.path}, []output(nil)
-	for _, s := range all {
-		if s.File != "" {
-			read = append(read, s.File)
-		}
-	}
-	for i, s := range list {
-		if files[i] != "" {
-			written = append(written, in(o.out, s.Name, files[i])...)
-			files[i] = within(o.out, files[i])
-		}
-	}
-	return list, files, o.output.check(read, written...)
 }
 
 // moment is a flag with a time in a video: seconds, or hours, minutes and seconds.

@@ -2,28 +2,30 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"scalenet/detector"
 	"scalenet/media"
 	"scalenet/results"
-	"scalenet/roi"
+	"scalenet/track"
 	"scalenet/video"
 )
 
 // detectWriter writes what was found in images and videos, on a goroutine of its own, so that the device does not wait for drawing.
 type detectWriter struct {
-	options *detectOptions
-	classes []string
-	list    []media.Source
-	drawn   []string // by source; "": not drawn
-	results results.Writer
-	tally   *tally
+	to       *resultOptions
+	selected selections
+	classes  []string
+	list     []media.Source
+	results  results.Writer
+	end      func() error // closes the file of the results
+	crops    *results.Crops
+	tracks   *tracks // nil: objects are not followed
+	tally    *tally
 
 	queue  chan detected
 	failed chan error // the error that ends the run
@@ -33,35 +35,50 @@ type detectWriter struct {
 	of  int
 }
 
-// detected is an image and what was found in it.
-type detected struct {
-	image media.Image
-	found []roi.Detection
-}
+// selections are those of images, and of frames in which objects are followed.
+type selections struct{ image, followed detector.Selection }
 
-func newDetectWriter(ctx context.Context, o *detectOptions, c *cobra.Command, classes []string, list []media.Source, drawn []string) (*detectWriter, error) {
-	format := results.Text
-	if o.json {
-		format = results.JSONLines
+func newDetectWriter(ctx context.Context, o *detectOptions, c *cobra.Command, s selections, classes []string, list []media.Source) (*detectWriter, error) {
+	w := &detectWriter{to: &o.results, selected: s, classes: classes, list: list,
+		queue: make(chan detected, 2), failed: make(chan error, 1), done: make(chan struct{})}
+	if o.tracks.on {
+		w.tracks = newTracks(&o.tracks, w.counted)
 	}
-	r, err := results.New(format, results.Options{Classes: classes, To: c.OutOrStdout()})
-	if err != nil {
+	if o.results.crops != "" {
+		w.crops = &results.Crops{Classes: classes, Put: o.results.putBelow(o.results.crops)}
+	}
+	var err error
+	if w.results, w.end, err = o.results.open(c.OutOrStdout(), classes); err != nil {
 		return nil, err
 	}
-	w := &detectWriter{options: o, classes: classes, list: list, drawn: drawn, results: r, tally: newTally(ctx, c, classes, list),
-		queue: make(chan detected, 2), failed: make(chan error, 1), done: make(chan struct{})}
+	w.tally = newTally(ctx, c, classes, list, o.results.toFiles())
 	go w.run()
 	return w, nil
 }
 
+// counted tells of the counts of a source.
+func (w *detectWriter) counted(source int, counts track.Counts) {
+	if len(counts) > 0 {
+		w.tally.note(fmt.Errorf("%s: %v", w.list[source].Name, counts))
+	}
+}
+
+// follows reports whether the objects of an image are followed.
+func (w *detectWriter) follows(im media.Image) bool { return w.tracks != nil && im.Frame != nil }
+
 // put takes the result of an image. An error that concerns only the image is counted; the error that it returns ends the run.
-func (w *detectWriter) put(im media.Image, found []roi.Detection, err error) error {
+func (w *detectWriter) put(x detected, err error) error {
 	if err != nil {
 		w.tally.fail(err)
 		return nil
 	}
+	selection := w.selected.image
+	if w.follows(x.image) {
+		selection = w.selected.followed
+	}
+	x.found = selection.Keep(x.found)
 	select {
-	case w.queue <- detected{im, w.options.scores.Keep(found)}:
+	case w.queue <- x:
 		return nil
 	case <-w.done:
 		err := <-w.failed
@@ -85,13 +102,16 @@ func (w *detectWriter) close(ctx context.Context) error {
 	close(w.queue)
 	<-w.done
 	w.endVideo()
+	if w.tracks != nil {
+		w.tracks.end()
+	}
 	select {
 	case err := <-w.failed:
 		w.tally.end()
-		return err
+		return errors.Join(err, w.end())
 	default:
 	}
-	if err := w.results.Close(); err != nil {
+	if err := errors.Join(w.results.Close(), w.end()); err != nil {
 		return err
 	}
 	w.tally.end()
@@ -107,98 +127,40 @@ type interruptedError struct{ error }
 func (e *interruptedError) Error() string { return "interrupted" }
 func (e *interruptedError) Unwrap() error { return e.error }
 
-// write writes everything about an image: drawn, printed, counted.
+// write writes everything about an image: drawn, cut out, printed, counted.
 func (w *detectWriter) write(x detected) error {
-	objects := results.Objects(x.found, w.classes)
-	if err := w.draw(x); err != nil {
+	m := w.describe(x)
+	if err := w.pictures(x.image, m); err != nil {
 		w.tally.fail(err)
 		if !w.list[x.image.Source].Stream() {
 			return nil
 		}
 	}
-	m := results.Image{File: w.list[x.image.Source].Name, Width: x.image.Pixels.W, Height: x.image.Pixels.H, Objects: objects}
-	if f := x.image.Frame; f != nil {
-		m.Frame = &results.Frame{Index: f.Number, Time: f.Time}
-	}
 	if err := w.results.Add(m); err != nil {
-		return err
-	}
-	w.tally.count(x.found)
-	return nil
-}
-
-// draw writes the image with its boxes: a file, or a frame of the source's video.
-func (w *detectWriter) draw(x detected) error {
-	at := x.image.Source
-	if w.mp4 != nil && w.of != at {
-		w.endVideo()
-	}
-	if w.drawn[at] == "" {
-		return nil
-	}
-	drawn := x.image.Pixels.Clone()
-	if err := drawn.Draw(detector.Annotations(x.found, w.classes)...); err != nil {
-		return fmt.Errorf("%s: %w", x.image.Name, err)
-	}
-	if !w.list[at].Video {
-		return w.options.output.write(numberedFrame(w.drawn[at], x.image.Frame), drawn.Save)
-	}
-	if w.mp4 == nil {
-		file, err := w.options.output.create(w.drawn[at])
-		if err == nil {
-			w.mp4, err = video.NewEncoder(file, drawn.W, drawn.H, x.image.Frame.Rate)
-		}
-		if err != nil {
-			w.drawn[at] = ""
+		if !w.to.kind.PerImage() && w.to.ids == "" {
 			return err
 		}
-		w.of = at
+		w.tally.fail(err) // of this image
+		return nil
 	}
-	if err := w.mp4.Write(drawn); err != nil {
-		return w.videoFailed(err)
-	}
+	w.tally.count(m.Objects)
 	return nil
 }
 
-// videoFailed ends the video being written. The rest of its source is not drawn.
-func (w *detectWriter) videoFailed(err error) error {
-	path := w.drawn[w.of]
-	w.drawn[w.of] = ""
-	w.endVideo()
-	return fmt.Errorf("%s: %w; the video ends here", path, err)
-}
-
-func (w *detectWriter) endVideo() {
-	if w.mp4 == nil {
-		return
-	}
-	if err := w.mp4.Close(); err != nil {
-		w.tally.fail(fmt.Errorf("%s: %w", w.drawn[w.of], err))
-	}
-	w.mp4 = nil
-}
-
-// numberedFrame adds the number of a frame to the name of a file.
-func numberedFrame(path string, f *media.Frame) string {
+// describe returns what is written about an image.
+func (w *detectWriter) describe(x detected) results.Image {
+	at := x.image.Source
+	m := results.Image{File: w.list[at].Name, Out: w.to.names[at], Width: x.size.W, Height: x.size.H, Objects: results.Objects(x.found, w.classes)}
+	f := x.image.Frame
 	if f == nil {
-		return path
+		return m
 	}
-	extension := filepath.Ext(path)
-	return fmt.Sprintf("%s_%06d%s", strings.TrimSuffix(path, extension), f.Number, extension)
-}
-
-// create creates a file that is written while the command runs, by the rule of outputs.
-func (o *outputs) create(path string) (*os.File, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, err
+	m.Frame = &results.Frame{Index: f.Number, Time: f.Time}
+	if w.follows(x.image) {
+		m.Frame.Counts = w.tracks.follow(x.image, m.Objects)
+		m.Objects = slices.DeleteFunc(m.Objects, func(o results.Object) bool {
+			return o.Track == 0 && !w.selected.image.Wanted(o.Class, o.Score)
+		})
 	}
-	how := os.O_EXCL
-	if o.force {
-		how = os.O_TRUNC
-	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|how, 0o644)
-	if os.IsExist(err) {
-		return nil, thereError(path)
-	}
-	return file, err
+	return m
 }

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"scalenet/media"
-	"scalenet/roi"
+	"scalenet/results"
 )
 
 // tally counts images, objects and failures of a run, and tells of them on standard error. It is safe for concurrent use.
@@ -30,10 +30,11 @@ type tally struct {
 	failed   int
 }
 
-func newTally(ctx context.Context, c *cobra.Command, classes []string, list []media.Source) *tally {
+// newTally returns the tally of a run. toFiles says that the results do not go to standard output.
+func newTally(ctx context.Context, c *cobra.Command, classes []string, list []media.Source, toFiles bool) *tally {
 	t := &tally{to: c.ErrOrStderr(), classes: classes, objects: make([]int, len(classes)), start: time.Now()}
 	t.one = len(list) == 1 && !list[0].Stream()
-	if !t.one && !onTerminal(c.OutOrStdout()) {
+	if !t.one && (toFiles || !onTerminal(c.OutOrStdout())) {
 		t.progress = newProgress(t.to, "images", imagesOf(ctx, list))
 	}
 	return t
@@ -61,7 +62,7 @@ func onTerminal(w io.Writer) bool {
 }
 
 // count adds an image.
-func (t *tally) count(found []roi.Detection) {
+func (t *tally) count(found []results.Object) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.images++
@@ -85,10 +86,10 @@ func (t *tally) fail(err error) {
 }
 
 // note tells of something that is no failure.
-func (t *tally) note(err error) {
+func (t *tally) note(what error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.say(oneLine(err))
+	t.say(oneLine(what))
 }
 
 func (t *tally) say(text string) {
@@ -98,11 +99,14 @@ func (t *tally) say(text string) {
 	fmt.Fprintln(t.to, text)
 }
 
-// end tells of the whole run in a line, unless it has a single image.
+// end tells of the whole run in a line, unless it has a single image or ended before its first.
 func (t *tally) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.one {
+	if t.progress != nil {
+		t.progress.end()
+	}
+	if t.one || t.images+t.failed == 0 {
 		return
 	}
 	total, classes := 0, []string(nil)

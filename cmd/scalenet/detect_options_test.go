@@ -1,0 +1,160 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scalenet/coco"
+	"scalenet/video"
+)
+
+// detectIn runs detect with an untrained model on the test images, in a folder of its own.
+func detectIn(t *testing.T, args ...string) (dir, stdout, stderr string) {
+	dir = t.TempDir()
+	model := tinyModel(t, dir)
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "DIR", dir)
+	}
+	status, stdout, stderr := scalenet(append([]string{"detect", "--model", model, "--threshold", "0", "--threads", "1"}, args...)...)
+	require.Zero(t, status, stderr)
+	return dir, stdout, stderr
+}
+
+// Each format has the same objects.
+func TestDetectFormats(t *testing.T) {
+	_, stdout, _ := detectIn(t, "--json", imagesDir)
+	objects := 0
+	for line := range strings.Lines(stdout) {
+		var image detectedImage
+		require.NoError(t, json.Unmarshal([]byte(line), &image))
+		objects += len(image.Detections)
+	}
+	require.Positive(t, objects)
+
+	dir, stdout, stderr := detectIn(t, "--format", "csv", "--output", "DIR/found.csv", imagesDir)
+	require.Empty(t, stdout)
+	require.Contains(t, stderr, "4 images")
+	require.Equal(t, objects+1, strings.Count(contents(t, dir)["found.csv"], "\n"))
+
+	dir, _, _ = detectIn(t, "--format", "coco", "--output", "DIR/found.json", "--ids", instancesFile, imagesDir)
+	found, err := coco.ReadResults(filepath.Join(dir, "found.json"))
+	require.NoError(t, err)
+	require.Equal(t, objects, found.Len())
+	status, _, stderr := scalenet("coco", "eval", "--gt", instancesFile, "--dt", filepath.Join(dir, "found.json"))
+	require.Zero(t, status, stderr)
+
+	dir, _, _ = detectIn(t, "--format", "yolo", "--out", "DIR/yolo", imagesDir)
+	require.NoDirExists(t, filepath.Join(dir, "yolo", "images"), "no images are drawn")
+	labels, err := filepath.Glob(filepath.Join(dir, "yolo", "labels", "*.txt"))
+	require.NoError(t, err)
+	require.Len(t, labels, 4)
+
+	dir, _, _ = detectIn(t, "--format", "voc", "--out", "DIR/voc", "--draw", "boxes", imagesDir)
+	drawn, err := filepath.Glob(filepath.Join(dir, "voc", "*.jpg"))
+	require.NoError(t, err)
+	require.Len(t, drawn, 4)
+	require.DirExists(t, filepath.Join(dir, "voc", "Annotations"))
+}
+
+func TestDetectCropsAndChoice(t *testing.T) {
+	dir, stdout, _ := detectIn(t, "--json", "--crops", "DIR/crops", "--classes", "RBC,king", "--max", "2", imagesDir)
+	objects := 0
+	for line := range strings.Lines(stdout) {
+		var image detectedImage
+		require.NoError(t, json.Unmarshal([]byte(line), &image))
+		require.LessOrEqual(t, len(image.Detections), 2)
+		for _, x := range image.Detections {
+			require.Contains(t, []string{"RBC", "king"}, x.Label)
+		}
+		objects += len(image.Detections)
+	}
+	crops, err := filepath.Glob(filepath.Join(dir, "crops", "*", "*.jpg"))
+	require.NoError(t, err)
+	require.Len(t, crops, objects)
+}
+
+// A picture that is smaller than a tile has the detections that it has without tiles.
+func TestDetectTiled(t *testing.T) {
+	_, whole, _ := detectIn(t, "--json", imagesDir)
+	_, one, _ := detectIn(t, "--json", "--tile", "4096", imagesDir)
+	require.Equal(t, whole, one)
+	_, tiled, _ := detectIn(t, "--json", "--tile", "64", imagesDir)
+	require.NotEqual(t, whole, tiled)
+	_, mirrored, _ := detectIn(t, "--json", "--tta", "flip,0.8", imagesDir)
+	require.NotEqual(t, whole, mirrored)
+}
+
+// Each source has tracks of its own, and a line with its counts.
+func TestDetectTracks(t *testing.T) {
+	if video.Check() != nil {
+		t.Skip("ffmpeg not found")
+	}
+	var stream []byte
+	dir := t.TempDir()
+	status, _, stderr := scalenet("detect", "--model", tinyModel(t, dir), "--threshold", "0", "--threads", "1", "--out", filepath.Join(dir, "jpegs"), imagesDir)
+	require.Zero(t, status, stderr)
+	jpegs, err := filepath.Glob(filepath.Join(dir, "jpegs", "*.jpg"))
+	require.NoError(t, err)
+	for _, path := range append(jpegs, jpegs...) {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		stream = append(stream, data...)
+	}
+	clip := write(t, filepath.Join(dir, "clip.mjpeg"), string(stream))
+	status, out, errs := scalenet("detect", "--model", filepath.Join(dir, "model.safetensors"), "--threshold", "0", "--threads", "1", "--json", "--track",
+		"--count-line", "gate=0,50,100,50", "--count-zone", "yard=0,0,90,0,90,90", clip)
+	require.Zero(t, status, errs)
+	require.Equal(t, 8, strings.Count(out, "\n"))
+	require.Contains(t, out, `"counts":[{"line":"gate"`)
+	require.Contains(t, errs, "gate: ")
+}
+
+func TestDetectOptionErrors(t *testing.T) {
+	dir := t.TempDir()
+	model := tinyModel(t, dir)
+	image := filepath.Join(imagesDir, "IMG_2385.png")
+	write(t, filepath.Join(dir, "there.csv"), "")
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "full"), 0o755))
+	write(t, filepath.Join(dir, "full", "x"), "")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--format", "xml"}, `format "xml"`},
+		{[]string{"--json", "--format", "csv"}, "contradicts --format csv"},
+		{[]string{"--format", "yolo"}, "want --out DIR"},
+		{[]string{"--format", "yolo", "--out", dir, "--output", "x"}, "--output is for the other formats"},
+		{[]string{"--format", "csv", "--output", filepath.Join(dir, "there.csv")}, "there.csv: already exists"},
+		{[]string{"--format", "csv", "--ids", instancesFile}, "--ids is for --format coco"},
+		{[]string{"--format", "coco", "--ids", filepath.Join(dir, "absent.json")}, "absent.json"},
+		{[]string{"--draw", "boxes"}, "--draw without --out"},
+		{[]string{"--draw", "none", "--out", dir}, "nothing to write"},
+		{[]string{"--crops", filepath.Join(dir, "full")}, "has files already"},
+		{[]string{"--crops", imagesDir}, "is in this folder"},
+		{[]string{"--classes", "RBX"}, `did you mean "RBC"`},
+		{[]string{"--classes", ""}, "want class names"},
+		{[]string{"--max", "0"}, "--max 0"},
+		{[]string{"--nms", "2"}, "nms = 2"},
+		{[]string{"--tta", "turn"}, `--tta "turn"`},
+		{[]string{"--track"}, "none of the sources is a video"},
+		{[]string{"--count-line", "1,2,3,4"}, "give --track, too"},
+		{[]string{"--track", "--count-line", "1,2"}, `--count-line "1,2"`},
+		{[]string{"--track", "--count-zone", "1,2,3,4"}, `--count-zone "1,2,3,4"`},
+		{[]string{"--tile", "7"}, "--tile 7"},
+		{[]string{"--overlap", "0.5"}, "--overlap without --tile"},
+		{[]string{"--shard", "4/4"}, "there is no part 4"},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			status, stdout, stderr := scalenet(append(append([]string{"detect", "--model", model}, c.args...), image)...)
+			require.Equal(t, 1, status)
+			require.Empty(t, stdout)
+			require.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
+			require.Contains(t, stderr, c.want)
+		})
+	}
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"scalenet/media"
+	"scalenet/results"
+	"scalenet/video"
+)
+
+// pictures writes the image with its boxes, and its objects.
+func (w *detectWriter) pictures(im media.Image, m results.Image) error {
+	if im.Large() && (w.to.drawn[im.Source] != "" || w.crops != nil) {
+		w.tally.note(fmt.Errorf("%s: %d x %d pixels are too many to be decoded at once: only results are written", im.Name, m.Width, m.Height))
+		return nil
+	}
+	if w.crops != nil {
+		if err := w.crops.Add(m, im.Pixels); err != nil {
+			return err
+		}
+	}
+	return w.draw(im, m.Objects)
+}
+
+// draw writes the image with its boxes: a file, or a frame of the source's video.
+func (w *detectWriter) draw(im media.Image, objects []results.Object) error {
+	at := im.Source
+	if w.mp4 != nil && w.of != at {
+		w.endVideo()
+	}
+	if w.to.drawn[at] == "" {
+		return nil
+	}
+	drawn := im.Pixels.Clone()
+	if err := drawn.DrawMarks(w.to.marks, results.Annotations(objects)...); err != nil {
+		return fmt.Errorf("%s: %w", im.Name, err)
+	}
+	if !w.list[at].Video {
+		return w.to.files.write(numberedFrame(w.to.drawn[at], im.Frame), drawn.Save)
+	}
+	if w.mp4 == nil {
+		file, err := w.to.files.create(w.to.drawn[at])
+		if err == nil {
+			w.mp4, err = video.NewEncoder(file, drawn.W, drawn.H, im.Frame.Rate)
+		}
+		if err != nil {
+			w.to.drawn[at] = ""
+			return err
+		}
+		w.of = at
+	}
+	if err := w.mp4.Write(drawn); err != nil {
+		return w.videoFailed(err)
+	}
+	return nil
+}
+
+// videoFailed ends the video being written. The rest of its source is not drawn.
+func (w *detectWriter) videoFailed(err error) error {
+	path := w.to.drawn[w.of]
+	w.to.drawn[w.of] = ""
+	w.endVideo()
+	return fmt.Errorf("%s: %w; the video ends here", path, err)
+}
+
+func (w *detectWriter) endVideo() {
+	if w.mp4 == nil {
+		return
+	}
+	if err := w.mp4.Close(); err != nil {
+		w.tally.fail(fmt.Errorf("%s: %w", w.to.drawn[w.of], err))
+	}
+	w.mp4 = nil
+}
+
+// numberedFrame adds the number of a frame to the name of a file.
+func numberedFrame(path string, f *media.Frame) string {
+	if f == nil {
+		return path
+	}
+	extension := filepath.Ext(path)
+	return fmt.Sprintf("%s_%06d%s", strings.TrimSuffix(path, extension), f.Number, extension)
+}
