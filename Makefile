@@ -4,13 +4,14 @@ GO := scripts/install.sh && source scripts/env.sh && go
 TESTFLAGS ?=
 LISTEN ?= 127.0.0.1:8080
 SOAK ?= 60s
+KILLS ?= 20
 ONEDNN3 := $(CURDIR)/build/onednn3
 CUDA := $(CURDIR)/build/cuda
 # Go with the CUDA device, and with the fake CUDA libraries.
 GPU := export CUDA_ROOT=$(CUDA); $(GO)
 FAKE := export LD_LIBRARY_PATH=$(CUDA)/fake SCALENET_CUDNN=$(CUDA)/cudnn; $(GPU)
 
-.PHONY: build build-cuda check-onnx demo test test-onednn3 test-cuda gpu-check ptx soak formats-check bench lint clean
+.PHONY: build build-cuda check-onnx demo test test-onednn3 test-cuda gpu-check ptx soak soak-mpi formats-check bench lint clean
 
 build:
 	@$(GO) build -o bin/scalenet ./cmd/scalenet
@@ -87,6 +88,11 @@ soak:
 formats-check:
 	@python3 -m venv build/formats && build/formats/bin/pip install --quiet --disable-pip-version-check -r results/testdata/requirements.txt
 	@build/formats/bin/python results/testdata/read.py
+
+# Kills a random process of a training of several, KILLS times, and resumes it each time.
+soak-mpi:
+	@scripts/install.sh --mpi
+	@export SCALENET_KILLS=$(KILLS); $(GO) test $(TESTFLAGS) -count=1 -v -timeout 60m -run '^TestKilledRanks$$' ./cmd/scalenet
 
 bench: build
 	bin/scalenet bench
