@@ -35,6 +35,10 @@ func writingCases(t *testing.T) []writingCase {
 		// What is refused is refused before a model is looked for.
 		{subcommand: "detect", input: image, args: []string{"--model", "none.safetensors", "--out", "OUT", "IN"}, files: []string{"in.jpg"}},
 		{subcommand: "detect", input: image, args: []string{"--model", "../../models/bccd.safetensors", "--out", "OUT", "IN"}, files: []string{"in.jpg"}, run: true},
+		{subcommand: "detect", input: image, args: []string{"--model", "../../models/bccd.safetensors", "--format", "coco", "--output", "OUT", "IN"}, run: true},
+		{subcommand: "detect", input: image, args: []string{"--model", "../../models/bccd.safetensors", "--format", "yolo", "--out", "OUT", "IN"}, files: []string{"labels/in.txt", "data.yaml"}, run: true},
+		{subcommand: "export", input: image, args: []string{"--model", "IN", "--onnx", "OUT"}, ends: ".onnx"},
+		{subcommand: "export", input: image, args: []string{"--model", "../../models/bccd.safetensors", "--onnx", "OUT"}, ends: ".onnx", run: true},
 		{subcommand: "eval", input: instancesFile, args: []string{"--model", "none.safetensors", "--data", "IN", "--images", imagesDir, "--results", "OUT"}},
 		{subcommand: "eval", input: image, args: []string{"--model", "IN", "--data", instancesFile, "--images", imagesDir, "--results", "OUT"}},
 		{subcommand: "eval", input: instancesFile, args: []string{"--model", "none.safetensors", "--data", "IN", "--images", imagesDir, "--report", "OUT"}, files: []string{"report.json", "errors.png"}},
@@ -293,14 +297,14 @@ func TestOutputsThatCannotBeWritten(t *testing.T) {
 // looksLikeOutput is what the help of a flag that names an output may say.
 var looksLikeOutput = regexp.MustCompile(`(?i)\bwrite\b|^(folder|file|image) (for|to)\b|folder of the (run|search)`)
 
-// Every command that writes is in the table, or is a training, which never takes
+// Every command that writes is in the table, or makes a new folder, which never takes
 // --force.
 func TestEveryVerbThatWritesIsInTheTable(t *testing.T) {
-	known := map[string]bool{"curves": true, "pull": true} // have tests of their own: they need runs, and a server
+	known := map[string]bool{"curves": true, "pull": true, "merge": true} // have tests of their own: they need runs, a server, and parts
 	for _, c := range writingCases(t) {
 		known[c.subcommand] = true
 	}
-	trainings := map[string]bool{"train": true, "classify train": true, "classify search": true}
+	makesFolder := map[string]bool{"train": true, "classify train": true, "classify search": true, "data tile": true}
 	helps := map[string]bool{}
 	var visit func(c *cobra.Command)
 	visit = func(c *cobra.Command) {
@@ -308,13 +312,13 @@ func TestEveryVerbThatWritesIsInTheTable(t *testing.T) {
 		writes := strings.Contains(c.Use, "OUT")
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			_, marked := f.Annotations[outputFlag]
-			if looksLikeOutput.MatchString(f.Usage) && f.Name != "force" && !trainings[command] {
+			if looksLikeOutput.MatchString(f.Usage) && f.Name != "force" && !makesFolder[command] {
 				require.True(t, marked, "%s --%s names an output: outputs.flags marks it", command, f.Name)
 			}
 			writes = writes || marked || f.Name == "out"
 		})
 		force := c.Flags().Lookup("force")
-		if trainings[command] {
+		if makesFolder[command] {
 			require.Nil(t, force, command)
 		} else if writes || force != nil {
 			require.True(t, known[command], "%s writes: give it a line in writingCases", command)
