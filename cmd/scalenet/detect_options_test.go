@@ -114,6 +114,65 @@ func TestDetectTracks(t *testing.T) {
 	require.Contains(t, errs, "gate: ")
 }
 
+// A run that was killed in the middle of a line goes on, and ends with the bytes of one that was not. So do parts, one after the other.
+func TestDetectResumeAndShards(t *testing.T) {
+	dir := t.TempDir()
+	model := tinyModel(t, dir)
+	detect := func(args ...string) (status int, stderr string) {
+		status, _, stderr = scalenet(append([]string{"detect", "--model", model, "--threshold", "0", "--threads", "1", "--json", imagesDir}, args...)...)
+		return status, stderr
+	}
+	read := func(name string) string { return contents(t, dir)[name] }
+	pictures := t.TempDir()
+	status, stderr := detect("--output", filepath.Join(dir, "whole"), "--out", pictures)
+	require.Zero(t, status, stderr)
+	whole, drawn := read("whole"), contents(t, pictures)
+
+	lines := strings.SplitAfter(whole, "\n")
+	for _, kept := range []int{0, 2, 4} {
+		part := filepath.Join(dir, "part")
+		write(t, part, strings.Join(lines[:kept], "")+"{\"file\":")
+		out := t.TempDir()
+		if kept < 4 { // drawn before its line
+			write(t, filepath.Join(out, strings.TrimSuffix(filepath.Base(nameIn(t, lines[kept])), ".png")+".jpg"), "half")
+		}
+		status, stderr := detect("--output", part, "--out", out, "--resume")
+		require.Zero(t, status, stderr)
+		require.Equal(t, whole, read("part"))
+		require.Equal(t, 4-kept, len(contents(t, out)))
+		for name, data := range contents(t, out) {
+			require.Equal(t, drawn[name], data)
+		}
+	}
+	for _, part := range []string{"0/3", "1/3", "2/3"} {
+		status, stderr := detect("--output", filepath.Join(dir, "shard"+part[:1]), "--shard", part)
+		require.Zero(t, status, stderr)
+	}
+	require.Equal(t, whole, read("shard0")+read("shard1")+read("shard2"))
+
+	mine := filepath.Join(dir, "mine")
+	for text, want := range map[string]string{
+		"my notes\n": "line 1: this is not a line that detect wrote",
+		"{\"file\":\"x.png\",\"detections\":[]}\n": "has a line for x.png, which is none of the sources",
+	} {
+		write(t, mine, text)
+		status, stderr := detect("--output", mine, "--resume")
+		requireError(t, status, stderr, want)
+		require.Equal(t, text, read("mine"))
+	}
+	status, stderr = detect("--resume")
+	requireError(t, status, stderr, "want --format jsonl --output FILE")
+	status, stderr = detect("--output", filepath.Join(dir, "absent"), "--resume")
+	requireError(t, status, stderr, "absent")
+}
+
+// nameIn returns the image of a line.
+func nameIn(t *testing.T, line string) string {
+	var image detectedImage
+	require.NoError(t, json.Unmarshal([]byte(line), &image))
+	return image.File
+}
+
 func TestDetectOptionErrors(t *testing.T) {
 	dir := t.TempDir()
 	model := tinyModel(t, dir)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ import (
 // resultOptions are the flags that say what is written, and where.
 type resultOptions struct {
 	format, draw string
-	json         bool
+	json, resume bool
 	table, out   string // --output, --out
 	crops        string
 	ids          string
@@ -36,6 +37,7 @@ func (o *resultOptions) flags(c *cobra.Command) {
 	choose(f, &o.format, "format", string(results.Text), "format of the results: text, jsonl, csv, coco or labelstudio (to standard output or --output), yolo or voc (files in --out)", results.Formats()...)
 	f.BoolVar(&o.json, "json", false, "the same as --format jsonl")
 	f.StringVar(&o.table, "output", "", "file for the results instead of standard output")
+	f.BoolVar(&o.resume, "resume", false, "with --format jsonl: go on with the --output of a stopped run, after the images that it has")
 	f.StringVar(&o.out, "out", "", "folder for the images and videos with boxes drawn, and for the files of yolo and voc")
 	choose(f, &o.draw, "draw", string(imaging.Labels), "what is drawn: labels (boxes with class and score), boxes, or none (no images are written; the default for yolo and voc)",
 		string(imaging.Boxes), string(imaging.Labels), string(imaging.None))
@@ -74,7 +76,7 @@ func (o *resultOptions) parse(c *cobra.Command) (err error) {
 	case o.ids != "" && o.kind != results.COCO:
 		return fmt.Errorf("--ids is for --format coco, not for %s", o.kind)
 	}
-	return nil
+	return o.checkResume()
 }
 
 // prepare names and checks the outputs of the shard's sources. Names are those of the whole list, so that shards write different files. read are files that
@@ -85,6 +87,11 @@ func (o *resultOptions) prepare(all []media.Source, part shard.Shard, read ...st
 	}
 	first, end := part.Range(len(all))
 	list, o.names = all[first:end], o.names[first:end]
+	if o.resume {
+		if list, o.names, err = o.remaining(list, o.names); err != nil {
+			return nil, err
+		}
+	}
 	if !o.kind.TakesFrames() && slices.ContainsFunc(list, media.Source.Stream) {
 		return nil, fmt.Errorf("--format %s is for images: video frames have no address of their own", o.kind)
 	}
@@ -107,10 +114,10 @@ func (o *resultOptions) prepare(all []media.Source, part shard.Shard, read ...st
 	if o.kind.PerImage() {
 		written = append(written, in(o.out, "--format "+string(o.kind), o.kind.Files(o.imageNames(list))...)...)
 	}
-	if o.table != "" {
+	if o.table != "" && !o.resume {
 		written = append(written, output{of: "--output", path: o.table})
 	}
-	if err := o.checkCrops(all); err != nil {
+	if err := cmp.Or(o.checkCrops(all), o.freeDrawn(read)); err != nil {
 		return nil, err
 	}
 	return list, o.files.check(read, written...)
@@ -170,7 +177,11 @@ func (o *resultOptions) readIDs(classes []string) error {
 func (o *resultOptions) open(stdout io.Writer, classes []string) (w results.Writer, closeAll func() error, err error) {
 	to, closeAll := stdout, func() error { return nil }
 	if o.table != "" {
-		file, err := o.files.create(o.table)
+		create := o.files.create
+		if o.resume {
+			create = func(path string) (*os.File, error) { return os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0) }
+		}
+		file, err := create(o.table)
 		if err != nil {
 			return nil, nil, err
 		}
