@@ -18,7 +18,8 @@ type Dataset struct {
 	Images      []Image
 	Categories  []Category
 	Annotations []Annotation
-	Masks       int // annotations with a "segmentation", which is not read
+	Masks       int     // COCO: annotations with a "segmentation", of which nothing but a missing box is read
+	Changes     Remarks // what the reader took for a box, or left out: polygons, masks, points, ...
 
 	byImage   []int32 // annotation indices, grouped by image, in file order
 	imageFrom []int32 // byImage[imageFrom[i]:imageFrom[i+1]] belongs to image i

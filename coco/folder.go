@@ -19,7 +19,11 @@ type folder struct {
 	json   []string
 	coco   []string // COCO instances files
 
-	otherXML int // with another root element
+	labelMe, cvat, studio, openImages []string // files of labelling tools
+	csv, classFiles                   []string // CSV files, and those of them with class names
+
+	otherXML int  // with another root element
+	single   bool // only one file is read, with the images of dir
 	pairs    []filePair
 	alone    []string // annotations without image
 	unclear  []error  // files of the same name of which it is unclear which belong together
@@ -32,6 +36,11 @@ const (
 	kindCOCO   = "COCO instances files"
 	kindXML    = "XML files"
 	kindLabels = "label files"
+
+	kindLabelMe    = "LabelMe files"
+	kindCVAT       = "CVAT files"
+	kindStudio     = "Label Studio files"
+	kindOpenImages = "Open Images CSV files"
 )
 
 // openFolder lists the files of a folder and finds out what its annotations are.
@@ -40,14 +49,16 @@ func openFolder(dir string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.coco = f.instances()
+	f.sortJSON()
 	xml, labels := matchFiles(f.images, f.xml), matchFiles(f.images, f.labels)
 	var kinds []string
 	for _, k := range []struct {
 		kind, example string
 		n             int
 	}{{kindCOCO, firstOf(f.coco), len(f.coco)}, {kindXML, firstOf(f.xml), len(xml.pairs) + len(xml.unclear)},
-		{kindLabels, labels.example, len(labels.pairs) + len(labels.unclear)}} {
+		{kindLabels, labels.example, len(labels.pairs) + len(labels.unclear)},
+		{kindLabelMe, firstOf(f.labelMe), len(f.labelMe)}, {kindCVAT, firstOf(f.cvat), len(f.cvat)},
+		{kindStudio, firstOf(f.studio), len(f.studio)}, {kindOpenImages, firstOf(f.openImages), len(f.openImages)}} {
 		if k.n > 0 {
 			kinds = append(kinds, fmt.Sprintf("%s (%.100s)", k.kind, k.example))
 			f.kind, f.example = k.kind, k.example
@@ -71,7 +82,7 @@ func openFolder(dir string) (*folder, error) {
 // listFolderFiles lists the files that may be read.
 func listFolderFiles(dir string) (*folder, error) {
 	f := &folder{dir: dir}
-	lists := map[string]*[]string{".xml": &f.xml, ".txt": &f.labels, ".json": &f.json}
+	lists := map[string]*[]string{".xml": &f.xml, ".txt": &f.labels, ".json": &f.json, ".csv": &f.csv}
 	found, err := imaging.Files(dir, func(path string) bool {
 		return imaging.IsImage(path) || namesClasses(path) || lists[strings.ToLower(filepath.Ext(path))] != nil
 	})
@@ -93,17 +104,33 @@ func listFolderFiles(dir string) (*folder, error) {
 			*list = append(*list, file)
 		}
 	}
-	all := f.xml
-	annotations := make([]bool, len(all))
-	parallel(len(all), func(_ *struct{}, i int) { annotations[i] = isAnnotation(f.path(all[i])) })
-	f.xml = nil
-	for i, file := range all {
-		if annotations[i] {
-			f.xml = append(f.xml, file)
+	f.sortXML()
+	for _, file := range f.csv {
+		switch {
+		case isOpenImages(f.path(file)):
+			f.openImages = append(f.openImages, file)
+		case isClassDescriptions(file):
+			f.classFiles = append(f.classFiles, file)
 		}
 	}
-	f.otherXML = len(all) - len(f.xml)
 	return f, nil
+}
+
+// sortXML tells the XML files apart by their root elements.
+func (f *folder) sortXML() {
+	all := f.xml
+	roots := make([]string, len(all))
+	parallel(len(all), func(_ *struct{}, i int) { roots[i] = rootElement(f.path(all[i])) })
+	f.xml = nil
+	for i, file := range all {
+		switch roots[i] {
+		case "annotation", "": // without a root element, reading it says why
+			f.xml = append(f.xml, file)
+		case "annotations":
+			f.cvat = append(f.cvat, file)
+		}
+	}
+	f.otherXML = len(all) - len(f.xml) - len(f.cvat)
 }
 
 // path returns the path of a file of the folder.
@@ -112,19 +139,25 @@ func (f *folder) path(file string) string { return filepath.Join(f.dir, file) }
 // nothing is the error of a folder without annotations: what was seen, and what would be read.
 func (f *folder) nothing() error {
 	seen := fmt.Sprintf("%d images, %d XML files, %d text files, %d JSON files", len(f.images), len(f.xml)+f.otherXML, len(f.labels), len(f.json))
+	if len(f.csv) > 0 {
+		seen += fmt.Sprintf(", %d CSV files", len(f.csv))
+	}
 	why := ""
 	switch {
 	case len(f.images) > 0 && len(f.xml) > 0:
 		why = fmt.Sprintf("; no image has the name of an XML file, such as %s", cut(firstOf(f.xml)))
 	case f.otherXML > 0 && len(f.xml) == 0:
-		why = `; no XML file has the root element "annotation"`
+		why = `; no XML file has the root element "annotation" or, of CVAT, "annotations"`
 	case len(f.images) > 0 && len(f.labels) > 0:
 		why = fmt.Sprintf("; no image has the name of a text file, such as %s", cut(firstOf(f.labels)))
+	case len(f.csv) > 0:
+		why = fmt.Sprintf("; no CSV file has the columns of Open Images (ImageID, LabelName, XMin, ...), such as %s", cut(firstOf(f.csv)))
 	case len(f.json) > 0:
 		why = fmt.Sprintf("; %s", f.notInstances())
 	}
 	return fmt.Errorf("%s: not a data set: found %s%s. What is read, in subfolders of any name: "+
-		"images (%s) with XML files (Pascal VOC) or label files (YOLO) of the same name, or one COCO instances file per split",
+		"images (%s) with XML files (Pascal VOC), label files (YOLO) or JSON files (LabelMe) of the same name, one COCO instances file "+
+		"per split, or files of CVAT (images 1.1), Label Studio (JSON) or Open Images (CSV)",
 		f.dir, seen, why, strings.Join(imaging.Extensions(), " "))
 }
 
@@ -144,10 +177,12 @@ func (f *folder) read(opt Options) (*Dataset, error) {
 	case opt.Split != "" && !slices.Contains(have, opt.Split):
 		return nil, fmt.Errorf("%s: unknown split %s, want one of %q", f.dir, cut(opt.Split), have)
 	}
-	if f.kind == kindCOCO {
+	switch {
+	case f.kind == kindCOCO:
 		return f.readInstances(opt)
-	}
-	if opt.Images != "" {
+	case f.byAddress():
+		return f.readRecords(opt)
+	case opt.Images != "":
 		return nil, fmt.Errorf("%s: images and %s are found by name in this folder, so an image folder (%s) must not be given", f.dir, f.kind, opt.Images)
 	}
 	for _, err := range f.unclear {
@@ -155,8 +190,11 @@ func (f *folder) read(opt Options) (*Dataset, error) {
 			return nil, err
 		}
 	}
-	if f.kind == kindXML {
+	switch f.kind {
+	case kindXML:
 		return f.readXML(opt)
+	case kindLabelMe:
+		return f.readLabelMe(opt)
 	}
 	return f.readLabels(opt)
 }

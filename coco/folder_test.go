@@ -184,8 +184,9 @@ func TestFolderErrors(t *testing.T) {
 		"images only":        {"a.png\nb.png", Options{}, "found 2 images, 0 XML files"},
 		"other names":        {"a.png\nb.xml", Options{}, `found 1 images, 1 XML files, 0 text files, 0 JSON files; no image has the name of an XML file, such as "b.xml"`},
 		"other text":         {"a.png\nb.txt", Options{}, `no image has the name of a text file, such as "b.txt"`},
-		"other root":         {"a.png\na.xml><html/>", Options{}, `1 XML files, 0 text files, 0 JSON files; no XML file has the root element "annotation"`},
-		"LabelMe":            {"a.png\na.json>{\"shapes\": []}", Options{}, `1 JSON files; a.json: no list "images" or "annotations" in it`},
+		"other root":         {"a.png\na.xml><html/>", Options{}, `1 XML files, 0 text files, 0 JSON files; no XML file has the root element "annotation" or, of CVAT, "annotations"`},
+		"other CSV":          {"a.png\na.csv>filename,xmin", Options{}, `1 CSV files; no CSV file has the columns of Open Images (ImageID, LabelName, XMin, ...), such as "a.csv"`},
+		"other JSON":         {"a.png\na.json>{\"shapes\": 5}", Options{}, `1 JSON files; a.json: no list "images", "annotations" or "shapes" in it`},
 		"broken JSON":        {"a.png\na.json>{\"images\" 5", Options{}, "a.json: byte 10: "},
 		"XML and labels":     {"a.png\na.xml\na.txt", Options{}, `has XML files (a.xml) and label files (a.txt), of which only one can be the annotations`},
 		"XML and COCO":       {"x.png\nx.xml\ngt.json", Options{}, `has COCO instances files (gt.json) and XML files (x.xml)`},
@@ -336,12 +337,13 @@ func FuzzSniff(f *testing.F) {
 	f.Add(`[{"images": []}]`)
 	f.Add(`{"images": null`)
 	f.Fuzz(func(t *testing.T, text string) {
-		err := sniffInstances(strings.NewReader(text))
+		kind, err := sniffJSON(strings.NewReader(text))
 		if err != nil {
 			require.Less(t, len(err.Error()), 400)
 		}
 		if _, readErr := readInstances(strings.NewReader(text), int64(len(text)), Options{}); readErr == nil {
 			require.NoError(t, err)
+			require.Equal(t, kindCOCO, kind)
 		}
 	})
 }

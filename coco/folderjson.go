@@ -6,67 +6,114 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// maxSniff is the number of bytes in which a COCO file has the first of its lists of images and annotations.
+// maxSniff is the number of bytes in which a JSON file shows what it is.
 const maxSniff = 4 << 20
 
-// instances returns the COCO instances files. If there are some with "instances" in their name, as COCO has them beside captions and
-// keypoints, only these are.
-func (f *folder) instances() []string {
-	is := make([]bool, len(f.json))
-	parallel(len(f.json), func(_ *struct{}, i int) { is[i] = sniffFile(f.path(f.json[i])) == nil })
-	var files, named []string
+// sortJSON tells the JSON files apart by their contents. If there are COCO files with "instances" in their name, as COCO has them
+// beside captions and keypoints, only these are.
+func (f *folder) sortJSON() {
+	kinds, errs := make([]string, len(f.json)), make([]error, len(f.json))
+	parallel(len(f.json), func(_ *struct{}, i int) { kinds[i], errs[i] = sniffFile(f.path(f.json[i])) })
+	var named, broken []string
 	for i, file := range f.json {
-		if !is[i] {
-			continue
+		if syntax := new(syntaxError); errors.As(errs[i], &syntax) {
+			broken = append(broken, file)
 		}
-		files = append(files, file)
-		if strings.Contains(strings.ToLower(filepath.Base(file)), "instances") {
-			named = append(named, file)
+		switch kinds[i] {
+		case kindLabelMe:
+			f.labelMe = append(f.labelMe, file)
+		case kindStudio:
+			f.studio = append(f.studio, file)
+		case kindCOCO:
+			f.coco = append(f.coco, file)
+			if strings.Contains(strings.ToLower(filepath.Base(file)), "instances") {
+				named = append(named, file)
+			}
 		}
 	}
 	if len(named) > 0 {
-		return named
+		f.coco = named
 	}
-	return files
+	if len(f.coco) > 0 { // that others were converted to
+		f.labelMe = nil
+	}
+	if len(f.labelMe) > 0 { // reading a broken file says why
+		f.labelMe = append(f.labelMe, broken...)
+		slices.Sort(f.labelMe)
+	}
 }
 
-// notInstances says of the first JSON file why it is not an instances file.
+// notInstances says of the first JSON file why it is not an annotation file.
 func (f *folder) notInstances() error {
-	return fmt.Errorf("%s: %w", f.json[0], sniffFile(f.path(f.json[0])))
+	_, err := sniffFile(f.path(f.json[0]))
+	return fmt.Errorf("%s: %w", f.json[0], err)
 }
 
-// errIsInstances ends the search for the lists of an instances file.
-var errIsInstances = errors.New("an instances file")
+// foundKind ends the search for what a file is.
+type foundKind struct{ kind string }
 
-// sniffFile returns nil if a file is, as far as its beginning shows, a COCO instances file.
-func sniffFile(path string) error {
+func (e *foundKind) Error() string { return e.kind }
+
+// sniffFile returns what a JSON file is, as far as its beginning shows: kindCOCO, kindLabelMe or kindStudio. Otherwise err says why
+// it is none.
+func sniffFile(path string) (kind string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer f.Close()
-	return sniffInstances(io.LimitReader(f, maxSniff))
+	return sniffJSON(io.LimitReader(f, maxSniff))
 }
 
-func sniffInstances(src io.Reader) error {
+func sniffJSON(src io.Reader) (kind string, err error) {
 	s := newScanner(src, 1<<16)
 	if err := s.begin(); err != nil {
-		return err
+		return "", err
 	}
-	err := s.object(func(key []byte) error {
-		if name := string(key); (name == "images" || name == "annotations") && s.peek() == '[' {
-			return errIsInstances
+	if s.peek() == '[' {
+		err = s.array(func(int) error { return s.sniffTask() })
+	} else {
+		err = s.sniffObject()
+	}
+	var found *foundKind
+	switch {
+	case errors.As(err, &found):
+		return found.kind, nil
+	case err == nil:
+		err = errors.New(`no list "images", "annotations" or "shapes" in it, this is not a COCO instances file or a file of LabelMe or Label Studio`)
+	}
+	return "", err
+}
+
+// sniffObject looks for the lists of COCO's and LabelMe's files.
+func (s *scanner) sniffObject() error {
+	return s.object(func(key []byte) error {
+		name := string(key)
+		if s.peek() == '[' {
+			switch name {
+			case "images", "annotations":
+				return &foundKind{kindCOCO}
+			case "shapes":
+				return &foundKind{kindLabelMe}
+			}
 		}
 		return s.skip()
 	})
-	switch {
-	case errors.Is(err, errIsInstances):
-		return nil
-	case err == nil:
-		err = errors.New(`no list "images" or "annotations" in it, this is not a COCO instances file`)
-	}
-	return err
+}
+
+// sniffTask looks for what the tasks of Label Studio have.
+func (s *scanner) sniffTask() error {
+	return s.object(func(key []byte) error {
+		switch name, c := string(key), s.peek(); {
+		case (name == "annotations" || name == "completions") && c == '[', name == "data" && c == '{':
+			return &foundKind{kindStudio}
+		case name == "annotation_id":
+			return errors.New("this is JSON-MIN of Label Studio, export the project as JSON")
+		}
+		return s.skip()
+	})
 }

@@ -46,9 +46,14 @@ func matchFiles(images, annotations []string) *fileMatch {
 	for _, name := range names {
 		m.match(imagesByName[name], annotationsByName[name])
 	}
-	slices.SortFunc(m.pairs, func(a, b filePair) int { return strings.Compare(a.images[0], b.images[0]) })
+	sortPairs(m.pairs)
 	slices.Sort(m.alone)
 	return m
+}
+
+// sortPairs sorts by image.
+func sortPairs(pairs []filePair) {
+	slices.SortFunc(pairs, func(a, b filePair) int { return strings.Compare(a.images[0], b.images[0]) })
 }
 
 // byName groups files by name and then by folder.

@@ -9,12 +9,11 @@ import (
 	"slices"
 )
 
-// isAnnotation reports whether the root element of an XML file is that of an annotation. A file that cannot be read is taken for
-// one, so that reading it says why.
-func isAnnotation(path string) bool {
+// rootElement returns the name of the root element of an XML file, or "" if it cannot be read.
+func rootElement(path string) string {
 	f, err := os.Open(path)
 	if err != nil {
-		return true
+		return ""
 	}
 	defer f.Close()
 	dec := xml.NewDecoder(xmlText(io.LimitReader(f, maxAnnotationFile)))
@@ -22,10 +21,10 @@ func isAnnotation(path string) bool {
 	for {
 		token, err := dec.RawToken()
 		if err != nil {
-			return true
+			return ""
 		}
 		if root, ok := token.(xml.StartElement); ok {
-			return root.Name.Local == "annotation"
+			return root.Name.Local
 		}
 	}
 }

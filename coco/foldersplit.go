@@ -71,6 +71,11 @@ func (f *folder) splits() ([]string, error) {
 		for split := range files {
 			has[split] = true
 		}
+	} else if f.byAddress() {
+		has = f.recordSplits()
+		if len(has) > 1 && has[""] {
+			has["train"] = true
+		}
 	} else {
 		for _, image := range f.used() {
 			has[splitOf(image)] = true
@@ -82,9 +87,16 @@ func (f *folder) splits() ([]string, error) {
 	return slices.DeleteFunc(splitNames(), func(name string) bool { return !has[name] }), nil
 }
 
-// used returns the images that are part of the data set: with XML files the annotated ones, with label files all.
+// used returns the files whose folders are the splits: with XML files the annotated images, with LabelMe files these if their folders
+// are named so, otherwise all images.
 func (f *folder) used() []string {
 	if f.kind == kindLabels {
+		return f.images
+	}
+	if f.kind == kindLabelMe {
+		if slices.ContainsFunc(f.labelMe, func(file string) bool { return splitOf(file) != "" }) {
+			return f.labelMe
+		}
 		return f.images
 	}
 	var images []string

@@ -4,14 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 )
 
 // ReadCOCO reads an instances file ("images", "categories", "annotations") of COCO. imagesDir is the folder of its images;
 // "" is the folder "images" next to the file, or the folder of the file if there is no such folder. Classes are numbered by
-// ascending category id. Defaults: "area" is width*height, "iscrowd" and "ignore" are 0. Masks and all other fields are skipped.
+// ascending category id. Defaults: "area" is width*height, "iscrowd" and "ignore" are 0, "bbox" is the bounding box of the
+// "segmentation" (polygons or RLE). All other fields are skipped.
 //
 // For "width", "height", "file_name", "name", "area", "iscrowd" and fields that COCO does not define, null equals a missing field.
 // Unknown and duplicate ids, boxes that are not four finite numbers, values of the wrong type, and invalid JSON are errors that
@@ -59,6 +59,8 @@ type instancesReader struct {
 	annotations pile[Annotation]
 	refs        pile[annotationRef] // of each annotation, until ids can be looked up
 	masks       int
+	mask        mask    // of the annotation
+	fromMasks   [2]int  // boxes that are missing and taken from a polygon, an RLE
 	entry       int     // index in the list that is being read
 	faults      []error // of the entry
 	left        bool    // the entry is left out, unless a reader takes it
@@ -104,6 +106,8 @@ func readInstances(src io.Reader, size int64, opt Options) (*Dataset, error) {
 	}
 	d := &Dataset{Images: r.images.join(), Categories: r.categories.join(), Annotations: r.annotations.join(), Masks: r.masks,
 		leftImages: r.lostImages.places, leftAnnotations: r.lostAnnotations.places}
+	d.Changes.AddCount("box missing, the bounding box of its polygon taken", r.fromMasks[0])
+	d.Changes.AddCount("box missing, the bounding box of its mask (RLE) taken", r.fromMasks[1])
 	t := idTables{d, r.refs.join(), &r.opt, &r.lostImages, &r.lostCategories}
 	if opt.quirks {
 		t.resolveQuirks()
@@ -180,6 +184,14 @@ func inField(field string, err error) error {
 	return &fieldError{field, err}
 }
 
+// underField names the field that has the field of an error.
+func underField(field string, err error) error {
+	if inner, ok := err.(*fieldError); ok {
+		return &fieldError{field + "." + inner.field, inner.err}
+	}
+	return inField(field, err)
+}
+
 var errMissing = errors.New("missing")
 
 func (r *instancesReader) image() error {
@@ -198,11 +210,11 @@ func (r *instancesReader) image() error {
 			return r.wrong("file_name", err)
 		case "width":
 			hasSize = true
-			img.Width, err = r.side()
+			img.Width, err = r.pixels()
 			return r.wrong("width", err)
 		case "height":
 			hasSize = true
-			img.Height, err = r.side()
+			img.Height, err = r.pixels()
 			return r.wrong("height", err)
 		}
 		return r.skip()
@@ -232,21 +244,6 @@ func (r *instancesReader) optionalText() (string, error) {
 		return "", nil
 	}
 	return r.text()
-}
-
-// side reads a width or height. null equals a missing field.
-func (r *instancesReader) side() (int, error) {
-	if r.null() {
-		return 0, nil
-	}
-	v, err := r.integer()
-	if err == nil && (v < 0 || v > math.MaxInt32) {
-		err = wrongValue("%d pixels", v)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return int(v), nil
 }
 
 func (r *instancesReader) category() error {
@@ -282,6 +279,7 @@ func (r *instancesReader) annotation() error {
 	var a Annotation
 	var ref annotationRef
 	var hasID, hasImage, hasCategory, hasBox, hasArea bool
+	r.mask.reset()
 	err := r.object(func(key []byte) (err error) {
 		switch string(key) {
 		case "id":
@@ -319,12 +317,18 @@ func (r *instancesReader) annotation() error {
 			a.Truncated, err = r.foreignFlag()
 			return err
 		case "segmentation":
-			return r.mask()
+			return r.segmentation()
 		}
 		return r.skip()
 	})
 	if err != nil {
 		return err
+	}
+	if !hasBox && r.mask.kind != noMask {
+		hasBox = true
+		if a.Box, err = r.mask.box(); err != nil {
+			r.faults = append(r.faults, inField("segmentation", err))
+		}
 	}
 	switch {
 	case !hasID:
@@ -342,31 +346,11 @@ func (r *instancesReader) annotation() error {
 	if !hasArea {
 		a.Area = a.Box[2] * a.Box[3]
 	}
+	if r.mask.taken {
+		r.fromMasks[r.mask.kind-polygonMask]++
+	}
 	r.left = false
 	r.annotations.add(a)
 	r.refs.add(ref)
 	return nil
-}
-
-// foreignFlag reads a field that COCO does not define: true or a number other than 0 sets it, anything else is skipped.
-func (r *instancesReader) foreignFlag() (bool, error) {
-	switch c := r.peek(); {
-	case c == 't' || c == 'f':
-		return r.flag()
-	case c < '0' || c > '9':
-		return false, r.skip()
-	}
-	v, err := r.number()
-	return v != 0, err
-}
-
-// mask skips a segmentation and counts it unless it is empty.
-func (r *instancesReader) mask() error {
-	r.peek()
-	from := r.offset()
-	err := r.skip()
-	if r.offset()-from > int64(len("null")) {
-		r.masks++
-	}
-	return err
 }

@@ -17,7 +17,7 @@ var ErrNoImage = errors.New("no image")
 
 // Options are the options of Open. The zero value suits a COCO file with its images in the same folder.
 type Options struct {
-	Images  string   // COCO: folder of the images; see ReadCOCO for the default
+	Images  string   // folder of the images. COCO: see ReadCOCO for the default. CVAT, Label Studio, Open Images: the default is that of the file
 	Split   string   // Pascal VOC: the list in ImageSets/Main; YOLO: the key in data.yaml; other folders: "train", "val" or "test"
 	Classes []string // names of classes 1..K, e.g. those of a model; default the order of the data set
 
@@ -29,8 +29,11 @@ type Options struct {
 	// Unsized, if not nil, is called for images whose annotated width or height is missing or 0. Their size is read from the
 	// image file, but other software may divide by 0. A COCO file in which no image has "width" and "height" is not reported.
 	Unsized func(error)
-	// Unannotated, if not nil, is called for images that are left out, because a folder has XML files and none for them.
+	// Unannotated, if not nil, is called for images that are left out, because nothing says which objects they have: a folder has XML
+	// or LabelMe files and none for them, a task of Label Studio was skipped or not worked on, Open Images has no box.
 	Unannotated func(error)
+	// Names is the number of texts that are kept per kind of Dataset.Changes, -1 for all. They are counted in any case.
+	Names int
 
 	quirks bool // unknown and duplicate ids are treated as in pycocotools and are not faults
 }
@@ -59,12 +62,17 @@ func (o *Options) unannotated(err error) {
 }
 
 // Open reads the data set at path: a COCO instances file, a Pascal VOC folder, a YOLO data set (data.yaml or its folder), or any
-// other folder with images and annotations below it.
+// other folder with images and annotations below it. A file of CVAT ("CVAT for images 1.1"), Label Studio (JSON export) or Open Images
+// (CSV of boxes) is recognised by its content.
 //
 // Of such a folder, all subfolders are read, by the rules of imaging.List. Its annotations are of one kind:
 //   - XML files of Pascal VOC. Images without are left out, see Options.Unannotated. An XML file without image is a fault.
 //   - YOLO's label files. An image without has no objects. Class names are those of classes.txt, *.names or data.yaml.
 //   - COCO instances files, one per split. The image folder is found by the file names, unless Options.Images is given.
+//   - JSON files of LabelMe. Their image is "imagePath", or else the one of the same name.
+//   - Files of CVAT, Label Studio or Open Images. Their images are found by the paths, addresses or ids in them.
+//
+// Polygons, masks and others become their bounding boxes, which Dataset.Changes counts.
 //
 // XML and label files belong to the image of the same name. If several files have it, those belong together whose paths share most
 // folders. A folder named train, val (valid, validation) or test, anywhere in the path of an image, is its split. Images in no such
@@ -83,9 +91,9 @@ func Open(path string, opt Options) (*Dataset, error) {
 		return ReadVOC(path, opt)
 	case layoutYOLO:
 		d, err = ReadYOLO(path, opt)
-	case layoutFolder:
+	case layoutFolder, layoutLabelled:
 		var f *folder
-		if f, err = openFolder(path); err != nil {
+		if f, err = openAnyFolder(layout, path); err != nil {
 			return nil, err
 		}
 		d, err = f.read(opt)
@@ -121,8 +129,8 @@ func Splits(path string) ([]string, error) {
 			return nil, err
 		}
 		return file.splits(), nil
-	case layoutFolder:
-		f, err := openFolder(path)
+	case layoutFolder, layoutLabelled:
+		f, err := openAnyFolder(layout, path)
 		if err != nil {
 			return nil, err
 		}
@@ -136,8 +144,16 @@ const (
 	layoutVOC  = "Pascal VOC"
 	layoutYOLO = "YOLO"
 
-	layoutFolder = "folder"
+	layoutFolder   = "folder"
+	layoutLabelled = "file of a labelling tool"
 )
+
+func openAnyFolder(layout, path string) (*folder, error) {
+	if layout == layoutLabelled {
+		return openLabelledFile(path, labelledFile(path))
+	}
+	return openFolder(path)
+}
 
 // layoutOf detects the format of the data set at path, and returns the file or folder for its reader.
 func layoutOf(path string) (layout, at string, err error) {
@@ -149,6 +165,9 @@ func layoutOf(path string) (layout, at string, err error) {
 	if !info.IsDir() {
 		if slices.Contains(yaml, strings.ToLower(filepath.Ext(path))) {
 			return layoutYOLO, path, nil
+		}
+		if labelledFile(path) != "" {
+			return layoutLabelled, path, nil
 		}
 		return layoutCOCO, path, nil
 	}

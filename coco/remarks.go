@@ -35,6 +35,19 @@ func (r *Remarks) AddCount(kind string, n int) {
 	}
 }
 
+// Merge adds the remarks of another list.
+func (r *Remarks) Merge(kinds []RemarkKind) {
+	for _, k := range kinds {
+		to := r.kind(k.Kind)
+		to.Count += k.Count
+		for _, text := range k.First {
+			if r.Keep < 0 || len(to.First) < r.Keep {
+				to.First = append(to.First, text)
+			}
+		}
+	}
+}
+
 func (r *Remarks) kind(name string) *RemarkKind {
 	for i := range r.kinds {
 		if r.kinds[i].Kind == name {

@@ -189,6 +189,30 @@ func (s *scanner) array(item func(i int) error) error {
 	}
 }
 
+// objectToEnd is object, but after an error behind which reading can go on it reads the rest, and then returns the first of these.
+func (s *scanner) objectToEnd(field func(key []byte) error) (wrong error) {
+	err := s.object(func(key []byte) error {
+		err := field(key)
+		if isValueError(err) {
+			wrong, err = cmp.Or(wrong, err), nil
+		}
+		return err
+	})
+	return cmp.Or(err, wrong)
+}
+
+// arrayToEnd is array in the same way.
+func (s *scanner) arrayToEnd(item func(i int) error) (wrong error) {
+	err := s.array(func(i int) error {
+		err := item(i)
+		if isValueError(err) {
+			wrong, err = cmp.Or(wrong, atIndex(i, err)), nil
+		}
+		return err
+	})
+	return cmp.Or(err, wrong)
+}
+
 // numbers reads a list of exactly len(dst) finite numbers into dst. The list is read to its end even if a number is invalid.
 func (s *scanner) numbers(dst []float64) error {
 	if err := s.open('[', "a list of numbers"); err != nil {
@@ -251,6 +275,33 @@ func (s *scanner) rawString() ([]byte, error) {
 	}
 }
 
+// skipString drops a string of any length: labelling tools put whole images into them.
+func (s *scanner) skipString() error {
+	s.pos++ // the quote
+	for {
+		for s.pos < s.end {
+			switch c := s.buf[s.pos]; {
+			case c == '"':
+				s.pos++
+				return nil
+			case c == '\\' && s.pos+1 == s.end: // the character behind is in the next buffer
+				if !s.fill() {
+					return s.fail("the file ends inside a string")
+				}
+				s.pos++
+			case c == '\\':
+				s.pos++
+			case c < ' ':
+				return s.fail("control character %q inside a string", c)
+			}
+			s.pos++
+		}
+		if !s.fill() {
+			return s.fail("the file ends inside a string")
+		}
+	}
+}
+
 // text reads a string with its escapes resolved.
 func (s *scanner) text() (string, error) {
 	if s.peek() != '"' {
@@ -306,6 +357,33 @@ func (s *scanner) flag() (bool, error) {
 	return v == 1, err
 }
 
+// foreignFlag reads true or a number other than 0 as true; anything else is false.
+func (s *scanner) foreignFlag() (bool, error) {
+	switch c := s.peek(); {
+	case c == 't' || c == 'f':
+		return s.flag()
+	case c < '0' || c > '9':
+		return false, s.skip()
+	}
+	v, err := s.number()
+	return v != 0, err
+}
+
+// pixels reads a width or height. null equals a missing field, which is 0.
+func (s *scanner) pixels() (int, error) {
+	if s.null() {
+		return 0, nil
+	}
+	v, err := s.integer()
+	if err == nil && (v < 0 || v > math.MaxInt32) {
+		err = wrongValue("%d pixels", v)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return int(v), nil
+}
+
 // finite reads a number and refuses NaN and infinities.
 func (s *scanner) finite() (float64, error) {
 	v, err := s.number()
@@ -328,8 +406,7 @@ func (s *scanner) skipNested(depth int) error {
 	case '[':
 		return s.array(func(int) error { return s.skipNested(depth + 1) })
 	case '"':
-		_, err := s.rawString()
-		return err
+		return s.skipString()
 	case 't', 'f', 'n':
 		if s.literal("true") || s.literal("false") || s.literal("null") {
 			return nil
