@@ -111,6 +111,7 @@ func newRootCommand() *cobra.Command {
 		newDataCommand(),
 		newBenchCommand(),
 		newDoctorCommand(),
+		newManualCommand(),
 	)
 	checkUsage(root)
 	return root
