@@ -1,7 +1,7 @@
 // Package coco reads detection data sets, makes training batches from them, and computes COCO metrics.
 //
-//   - Dataset: Open reads a COCO instances file, a Pascal VOC folder, a YOLO data set, or any folder with images and annotations of
-//     one of these kinds below it; WriteCOCO writes a COCO instances file.
+//   - Dataset: Open reads a COCO instances file, a Pascal VOC folder, a YOLO data set, a file of CVAT, Label Studio or Open Images, or
+//     any folder with images and annotations of one of these kinds or of LabelMe below it; WriteCOCO writes a COCO instances file.
 //   - Results: detections in columns; ReadResults and WriteResults handle COCO results files.
 //   - Evaluate: pycocotools' COCOeval for boxes. The twelve metrics, in total and per class, agree to 1e-9. An Evaluator also
 //     returns rankings, precision-recall curves and metrics by object size, for package coco/analysis.

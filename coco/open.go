@@ -54,7 +54,7 @@ func (o *Options) unsized(err error) {
 	}
 }
 
-// unannotated reports an image without annotation file.
+// unannotated reports an image without annotation.
 func (o *Options) unannotated(err error) {
 	if o.Unannotated != nil {
 		o.Unannotated(err)

@@ -26,8 +26,8 @@ func (d *annotatedData) flags(c *cobra.Command, name, what, prefix, split string
 func (d *annotatedData) optional(c *cobra.Command, name, what, prefix, split string) {
 	d.defaultSplit = split
 	f := c.Flags()
-	f.StringVar(&d.path, name, "", what+": COCO instances file, Pascal VOC folder, YOLO's data.yaml, or any folder with images and annotations")
-	f.StringVar(&d.images, prefix+"images", "", "image folder of a COCO data set")
+	f.StringVar(&d.path, name, "", what+": COCO instances file, Pascal VOC folder, YOLO's data.yaml, file of CVAT, Label Studio or Open Images, or any folder with images and annotations")
+	f.StringVar(&d.images, prefix+"images", "", "image folder of a data set that is one file (COCO, CVAT, Label Studio, Open Images)")
 	f.StringVar(&d.split, prefix+"split", "", fmt.Sprintf("split of a data set that has several (default %q)", split))
 }
 
@@ -59,7 +59,10 @@ func (d *annotatedData) open(w io.Writer, classes []string) (*coco.Dataset, erro
 		fmt.Fprintf(w, "; %d zero-area boxes are not trained on", n)
 	}
 	if left > 0 {
-		fmt.Fprintf(w, "; %d images have no annotation file and are left out", left)
+		fmt.Fprintf(w, "; %d images have no annotation and are left out", left)
+	}
+	for _, k := range data.Changes.Kinds() {
+		fmt.Fprintf(w, "; %d: %s", k.Count, k.Kind)
 	}
 	fmt.Fprintln(w)
 	return data, nil

@@ -54,7 +54,7 @@ Exit status: 0 without errors, 1 with errors.`,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
-	f.StringArrayVar(&o.images, "images", nil, "image folder of a COCO data set; repeat once per PATH")
+	f.StringArrayVar(&o.images, "images", nil, "image folder of a data set that is one file (COCO, CVAT, Label Studio, Open Images); repeat once per PATH")
 	f.StringVar(&o.split, "split", "", "split of a data set that has several (default: all)")
 	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC boxes are in devkit coordinates: 1-based inclusive pixels")
 	f.StringVar(&o.size, "size", "600/1000", "min_size/max_size of the model input, for the box size statistics: shorter side, maximum longer side")
@@ -80,10 +80,7 @@ func (o *dataCheckOptions) run(c *cobra.Command, paths []string) error {
 	if err := o.checkPlots(read); err != nil {
 		return err
 	}
-	keep := o.names
-	if o.json {
-		keep = -1
-	}
+	keep := checkNames(o)
 	var told *progress
 	checker := check.New(check.Options{Keep: keep, Shorter: shorter, Longest: longest, Progress: func(done int) { told.done(done) }})
 	parts, total := o.open(paths, checker)
@@ -117,6 +114,14 @@ func (o *dataCheckOptions) run(c *cobra.Command, paths []string) error {
 	return nil
 }
 
+// checkNames returns the number of remarks to keep per kind.
+func checkNames(o *dataCheckOptions) int {
+	if o.json {
+		return -1
+	}
+	return o.names
+}
+
 // checkPlots checks the charts by the rule of outputs.
 func (o *dataCheckOptions) checkPlots(inputs []string) error {
 	if o.plots == "" {
@@ -129,7 +134,7 @@ func (o *dataCheckOptions) checkPlots(inputs []string) error {
 // error of the check.
 func (o *dataCheckOptions) open(paths []string, checker *check.Checker) (all []layout.Part, total int) {
 	for i, path := range paths {
-		opt := coco.Options{Devkit: o.devkit, Report: checker.Fault, Unsized: checker.Unsized, Unannotated: checker.Unannotated}
+		opt := coco.Options{Devkit: o.devkit, Names: checkNames(o), Report: checker.Fault, Unsized: checker.Unsized, Unannotated: checker.Unannotated}
 		switch {
 		case len(o.images) == 1:
 			opt.Images = o.images[0]

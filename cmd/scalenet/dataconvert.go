@@ -1,16 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
 	"scalenet/coco/layout"
+	"scalenet/internal/spelling"
 	"scalenet/train"
 )
 
@@ -28,25 +31,27 @@ func newDataConvertCommand() *cobra.Command {
 	var o dataConvertOptions
 	c := &cobra.Command{
 		Use:   "convert IN OUT",
-		Short: "Convert a data set to COCO JSON, Pascal VOC or YOLO",
-		Long: `Convert a data set (a COCO instances file, a Pascal VOC folder, YOLO's data.yaml, or
-any folder with images and annotations) to another format. If OUT ends in .json, it is a COCO instances file. Otherwise OUT
-is a new folder in the format of --to. All splits are converted, or only --split.
+		Short: "Convert a data set between COCO, Pascal VOC, YOLO and the formats of labelling tools",
+		Long: `Convert a data set (a COCO instances file, a Pascal VOC folder, YOLO's data.yaml, a file of
+CVAT, Label Studio or Open Images, or any folder with images and annotations) to another format. If OUT ends in .json, it is a
+COCO instances file. Otherwise OUT is a new folder in the format of --to. All splits are converted, or only --split.
 --add adds a split to an existing folder.
 
-The input is not changed and existing files are not replaced. Entries that the
-format cannot hold are counted and listed. docs/data.md has what each format keeps.`,
+The input is not changed and existing files are not replaced. Polygons and masks become
+their bounding boxes. These, and entries that the format cannot hold, are counted and
+listed. docs/data.md has what each format keeps.`,
 		Example: `  scalenet data convert data/bccd bccd-yolo --to yolo
   scalenet data convert --split val data/bccd val.json
+  scalenet data convert --as train export.json labelled-voc --to voc
   scalenet data convert --images val2017 instances_val2017.json coco-voc --to voc --as val --image-files copy`,
 		Args: takes("IN", "OUT"),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0], args[1]) },
 	}
 	f := c.Flags()
-	choose(f, &o.to, "to", "", `format of OUT: "coco", "voc" or "yolo" (default "coco" if OUT ends in .json)`, "coco", "voc", "yolo")
-	f.StringVar(&o.images, "images", "", "image folder of IN, if IN is a COCO file")
+	choose(f, &o.to, "to", "", "format of OUT: "+spelling.Alternatives(convertFormats())+` (default "coco" if OUT ends in .json)`, convertFormats()...)
+	f.StringVar(&o.images, "images", "", "image folder of IN, if IN is one file (COCO, CVAT, Label Studio, Open Images)")
 	f.StringVar(&o.split, "split", "", "split of IN, if IN has several (default: all)")
-	f.StringVar(&o.as, "as", "", `name of the split in OUT (default: as in IN, or "train" for a COCO file)`)
+	f.StringVar(&o.as, "as", "", `name of the split in OUT (default: as in IN, or "train" for a single file)`)
 	for _, name := range []string{"image-files", "pictures"} { // the second is the former name
 		choose(f, &o.imageFiles, name, "", `image files in OUT: "link" (symbolic links, default for folders), "copy", or "leave" (no files, default for a .json)`,
 			string(layout.Link), string(layout.Copy), string(layout.Leave))
@@ -69,7 +74,11 @@ func (o *dataConvertOptions) run(c *cobra.Command, in, out string) error {
 	if err := o.checkOutput(in, out, single, coco.Sources(in)); err != nil {
 		return err
 	}
-	parts, err := openParts(in, o.split, coco.Options{Images: o.images, Classes: o.classes, Devkit: o.devkit})
+	w := layout.Writer{ImageFiles: layout.ImageFiles(o.imageFiles), Devkit: o.devkit, Add: o.add, Overwrite: o.output.force,
+		Remarks: coco.Remarks{Keep: o.names}}
+	parts, err := openParts(in, o.split, coco.Options{Images: o.images, Classes: o.classes, Devkit: o.devkit, Names: o.names, Unannotated: func(err error) {
+		w.Remarks.Add("image not annotated, left out", "%s", err)
+	}})
 	if err != nil {
 		return err
 	}
@@ -91,8 +100,7 @@ func (o *dataConvertOptions) run(c *cobra.Command, in, out string) error {
 		return err
 	}
 	told := newProgress(c.ErrOrStderr(), "images", total)
-	w := layout.Writer{ImageFiles: layout.ImageFiles(o.imageFiles), Devkit: o.devkit, Add: o.add, Overwrite: o.output.force,
-		Remarks: coco.Remarks{Keep: o.names}, Progress: told.done}
+	w.Progress = told.done
 	ctx, stop := train.Interruptible(c.Context(), c.ErrOrStderr(), "stopping after this image")
 	defer stop()
 	switch {
@@ -100,12 +108,8 @@ func (o *dataConvertOptions) run(c *cobra.Command, in, out string) error {
 		err = o.output.write(out, func(path string) error { return w.COCO(ctx, path, parts[0].Data) })
 	case single:
 		err = w.COCO(ctx, out, parts[0].Data)
-	case o.to == "coco":
-		err = w.COCOFolder(ctx, out, parts)
-	case o.to == "voc":
-		err = w.VOC(ctx, out, parts)
 	default:
-		err = w.YOLO(ctx, out, parts)
+		err = folderWriters(&w)[o.to](ctx, out, parts)
 	}
 	told.end()
 	if err != nil {
@@ -113,6 +117,17 @@ func (o *dataConvertOptions) run(c *cobra.Command, in, out string) error {
 	}
 	o.report(c, out, parts, &w)
 	return nil
+}
+
+// convertFormats returns the values of --to.
+func convertFormats() []string {
+	return []string{"coco", "voc", "yolo", "labelme", "cvat", "labelstudio", "openimages"}
+}
+
+// folderWriters returns how a folder is written in each format.
+func folderWriters(w *layout.Writer) map[string]func(ctx context.Context, dir string, parts []layout.Part) error {
+	return map[string]func(ctx context.Context, dir string, parts []layout.Part) error{"coco": w.COCOFolder, "voc": w.VOC, "yolo": w.YOLO,
+		"labelme": w.LabelMe, "cvat": w.CVAT, "labelstudio": w.LabelStudio, "openimages": w.OpenImages}
 }
 
 // checkOutput checks OUT by the rule of outputs. read lists the files and folders
@@ -139,14 +154,11 @@ func (o *dataConvertOptions) check(single bool, out string) error {
 	if o.to == "" && single {
 		o.to = "coco"
 	}
-	switch o.to {
-	case "coco":
-	case "voc", "yolo":
-		if single {
-			return fmt.Errorf("%s: --to %s writes a folder, not a .json", out, o.to)
-		}
-	default:
-		return fmt.Errorf(`--to %q: want "coco", "voc" or "yolo"`, o.to)
+	switch {
+	case !slices.Contains(convertFormats(), o.to):
+		return fmt.Errorf("--to %q: want %s", o.to, spelling.Alternatives(convertFormats()))
+	case single && o.to != "coco":
+		return fmt.Errorf("%s: --to %s writes a folder, not a .json", out, o.to)
 	}
 	if o.imageFiles == "" {
 		o.imageFiles = string(layout.Link)

@@ -35,11 +35,11 @@ func TestDataFolder(t *testing.T) {
 	}
 	stdout := ok("check", in)
 	require.Contains(t, stdout, "7 images (0 without boxes), 7 boxes")
-	require.Contains(t, stdout, "1: image without annotation file, left out\n      "+filepath.Join(in, "photos", "pic 0.png"))
+	require.Contains(t, stdout, "1: image not annotated, left out\n      "+filepath.Join(in, "photos", "pic 0.png"))
 	var told strings.Builder
 	_, err := (&annotatedData{path: in}).open(&told, nil)
 	require.NoError(t, err)
-	require.Equal(t, in+": 7 images, 7 boxes, 1 classes; 1 images have no annotation file and are left out\n", told.String())
+	require.Equal(t, in+": 7 images, 7 boxes, 1 classes; 1 images have no annotation and are left out\n", told.String())
 	ok("view", in, "--out", filepath.Join(dir, "sheet.png"), "--width", "100")
 	require.Contains(t, ok("split", in, "--first", filepath.Join(dir, "a.json"), "--second", filepath.Join(dir, "b.json")), "the images are in "+in)
 	require.Contains(t, ok("check", filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json"), "--images", in), "errors: none")

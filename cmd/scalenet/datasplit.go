@@ -34,7 +34,7 @@ The input is not changed, and existing files are not replaced.`,
 		RunE:    func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.images, "images", "", "image folder of a COCO data set")
+	f.StringVar(&o.images, "images", "", "image folder of a data set that is one file (COCO, CVAT, Label Studio, Open Images)")
 	f.StringVar(&o.split, "split", "", "split of a data set that has several")
 	f.StringVar(&o.first, "first", "", "COCO file for the images that remain, such as train.json")
 	f.StringVar(&o.second, "second", "", "COCO file for the images that are split off, such as val.json")

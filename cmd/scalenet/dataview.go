@@ -49,7 +49,7 @@ mostly cut off, are marked.`,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.images, "images", "", "image folder of a COCO data set")
+	f.StringVar(&o.images, "images", "", "image folder of a data set that is one file (COCO, CVAT, Label Studio, Open Images)")
 	f.StringVar(&o.split, "split", "", "split of a data set that has several (default: the first)")
 	f.BoolVar(&o.devkit, "devkit", false, "Pascal VOC boxes are in devkit coordinates: 1-based inclusive pixels")
 	f.StringVar(&o.out, "out", "", "contact sheet to write, .png or .jpg")

@@ -68,7 +68,7 @@ func TestUsageErrors(t *testing.T) {
 		{"detect --device cuda:x --model x y", `--device "cuda:x": want "cuda:N"`},
 		{"train --preset defualt", `did you mean "default"?`},
 		{"classify train --preset cifra", `did you mean "cifar"?`},
-		{"data convert --to yol a b", `--to "yol": want coco, voc or yolo; did you mean "yolo"?`},
+		{"data convert --to yol a b", `--to "yol": want coco, voc, yolo, labelme, cvat, labelstudio or openimages; did you mean "yolo"?`},
 		{"summary --model scalnet50", `did you mean "scalenet50"?`},
 		{"summary --all --size 5", "--all and --size: want only one of them"},
 		{"detect --" + strings.Repeat("x", 1000), strings.Repeat("x", 80) + "...\n"},

@@ -57,7 +57,7 @@ type sources struct {
 func (d *trainData) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&d.path, "data", "", "data: a folder with images and their annotations, a COCO instances file or YOLO's data.yaml. A fifth is split off for validation if there is no such part")
-	f.StringVar(&d.images, "images", "", "image folder of a COCO data set")
+	f.StringVar(&d.images, "images", "", "image folder of a data set that is one file (COCO, CVAT, Label Studio, Open Images)")
 	d.train.optional(c, "train", "training data", "train-", "train")
 	d.val.optional(c, "val", "validation data", "val-", "val")
 	f.BoolVar(&d.skipBad, "skip-bad", false, "decode every image first, and leave out and count those that cannot be read")

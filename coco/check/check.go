@@ -76,7 +76,7 @@ func (c *Checker) Unsized(err error) {
 
 // Unannotated adds a warning that coco.Open passed to Options.Unannotated.
 func (c *Checker) Unannotated(err error) {
-	c.warnings.Add("image without annotation file, left out", "%s", err)
+	c.warnings.Add("image not annotated, left out", "%s", err)
 }
 
 func faultKind(err error) string {
@@ -104,6 +104,7 @@ func (c *Checker) Check(ctx context.Context, name string, d *coco.Dataset) error
 	if err != nil {
 		return err
 	}
+	c.warnings.Merge(d.Changes.Kinds())
 	part := Part{Name: name, Path: d.Path, Images: len(d.Images)}
 	for i := range d.Images {
 		c.image(name, d, i, &seen[i])

@@ -1,4 +1,4 @@
-// Package layout writes data sets in COCO, Pascal VOC and YOLO format.
+// Package layout writes data sets in the formats of COCO, Pascal VOC, YOLO, LabelMe, CVAT, Label Studio and Open Images.
 //
 // Entries that a format cannot hold are counted and listed in Writer.Remarks. A data set that is written and read back, with the
 // same options, keeps:
@@ -9,6 +9,11 @@
 //	Pascal VOC    to 1e-6 px; Devkit:     difficult, truncated; crowd  renumbered; classes that have objects, sorted;
 //	              to whole pixels         as "iscrowd"                 area is width*height
 //	YOLO          to 1e-6 px              none: crowds are skipped     renumbered; area is width*height
+//	LabelMe       to 1e-6 px              all                          as Pascal VOC
+//	CVAT          to 1e-6 px              all                          renumbered; all classes in their order
+//	Label Studio  to 1e-6 px              none: crowds are skipped     as Pascal VOC
+//	Open Images   to 1e-6 px, cut at the  crowd, truncated             renumbered; all classes in their order; no images
+//	              edges of the image                                   without boxes
 //
 // A COCO box with up to six decimals, and any box in whole pixels, therefore has the same bits after conversion through any format.
 // COCO's "segmentation", keypoints, captions and licences are not read and so not written.

@@ -243,9 +243,10 @@ func (w *Writer) put(d *coco.Dataset, i int, to string) error {
 	return out.Close()
 }
 
-// masks adds a remark on segmentations, which coco.Open does not read.
+// masks adds remarks on segmentations, and on what coco.Open changed or left out.
 func (w *Writer) masks(d *coco.Dataset) {
 	w.Remarks.AddCount("outline (segmentation), not kept", d.Masks)
+	w.Remarks.Merge(d.Changes.Kinds())
 }
 
 // sizes fills in image sizes that are not annotated, because other readers divide by them.

@@ -68,7 +68,7 @@ func (w *Writer) vocFree(ctx context.Context, dir string, p Part) error {
 func (w *Writer) vocPart(ctx context.Context, dir string, p Part) error {
 	d := p.Data
 	w.masks(d)
-	w.vocClasses(d)
+	w.lostClasses(d)
 	var list []byte
 	err := w.each(ctx, d, func(i int, name string) error {
 		a, err := w.vocAnnotation(d, i, name)
@@ -94,8 +94,8 @@ func (w *Writer) vocPart(ctx context.Context, dir string, p Part) error {
 	})
 }
 
-// vocClasses adds a remark on classes without objects, which are lost.
-func (w *Writer) vocClasses(d *coco.Dataset) {
+// lostClasses adds a remark on classes without objects, which are lost.
+func (w *Writer) lostClasses(d *coco.Dataset) {
 	used := make([]bool, len(d.Categories)+1)
 	for i := range d.Annotations {
 		used[d.Annotations[i].Class] = true
@@ -138,8 +138,7 @@ func (w *Writer) vocAnnotation(d *coco.Dataset, i int, name string) (*vocAnnotat
 	out := &vocAnnotation{Folder: "JPEGImages", FileName: name, Width: s.W, Height: s.H, Depth: 3}
 	for _, at := range d.Objects(i) {
 		a := &d.Annotations[at]
-		if a.Box[2] < 0 || a.Box[3] < 0 {
-			w.Remarks.Add("box of a negative side, left out", "%s", where(d, at))
+		if w.negative(d, at) {
 			continue
 		}
 		o := vocObject{Name: className(d.Categories[a.Class-1]), Pose: "Unspecified", Truncated: flag(a.Truncated),

@@ -137,8 +137,7 @@ func (w *Writer) labels(d *coco.Dataset, i int) (text []byte, err error) {
 			w.Remarks.Add("crowd, left out", "%s", where(d, at))
 			continue
 		}
-		if a.Box[2] < 0 || a.Box[3] < 0 {
-			w.Remarks.Add("box of a negative side, left out", "%s", where(d, at))
+		if w.negative(d, at) {
 			continue
 		}
 		row := fractions(a.Box, s)
@@ -151,12 +150,7 @@ func (w *Writer) labels(d *coco.Dataset, i int) (text []byte, err error) {
 			w.Remarks.Add("box cut at the image's edge", "%s", where(d, at))
 			row = fractions(cut, s)
 		}
-		if a.Difficult {
-			w.Remarks.Add(`flag "difficult", not kept`, "%s", where(d, at))
-		}
-		if a.Truncated {
-			w.Remarks.Add(`flag "truncated", not kept`, "%s", where(d, at))
-		}
+		w.unkept(d, at, "difficult", "truncated")
 		text = strconv.AppendInt(text, int64(a.Class-1), 10)
 		for _, v := range row {
 			text = strconv.AppendFloat(append(text, ' '), v, 'f', -1, 64)

@@ -58,6 +58,7 @@ var order = [][]string{
 	{"examples"},          // images, embedded
 	{"internal/config"},   // YAML, changes of single keys, ranges
 	{"internal/shard"},    // parts of a list of images, and their files
+	{"internal/labelstudio"}, // regions and addresses of Label Studio's tasks
 	{"internal/pending"},  // batches on an asynchronous device
 	{"internal/outbound"}, // HTTP to addresses that come from outside
 	{"internal/download"}, // of a file, with resume and a check of the SHA-256

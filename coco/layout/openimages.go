@@ -1,0 +1,134 @@
+package layout
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"scalenet/checkpoint"
+	"scalenet/coco"
+)
+
+const classDescriptions = "class-descriptions-boxable.csv"
+
+// OpenImages writes the parts as <part>-annotations-bbox.csv with the images in images/<part>, and the class names as
+// class-descriptions-boxable.csv. A class name is its LabelName. Crowds are groups (IsGroupOf). Boxes are cut at the edges of the
+// image, and images without boxes are not in the file.
+func (w *Writer) OpenImages(ctx context.Context, dir string, parts []Part) error {
+	if err := w.splitFolders("Open Images", parts); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if err := checkLines(p.Data); err != nil {
+			return err
+		}
+	}
+	file := func(part string) string { return part + "-annotations-bbox.csv" }
+	return w.oneFile(ctx, dir, parts, file, func(p Part, file string, images []namedImage) error {
+		if err := writeClasses(filepath.Join(filepath.Dir(file), classDescriptions), p.Data); err != nil {
+			return err
+		}
+		return writeCSV(file, func(out *csv.Writer) error {
+			out.Write(strings.Split("ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside", ","))
+			for _, image := range images {
+				if err := w.rows(out, p.Data, image); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// rows writes the boxes of an image.
+func (w *Writer) rows(out *csv.Writer, d *coco.Dataset, image namedImage) error {
+	s, err := size(d, image.i)
+	if err != nil {
+		return err
+	}
+	written := 0
+	for _, at := range d.Objects(image.i) {
+		a := &d.Annotations[at]
+		if w.negative(d, at) {
+			continue
+		}
+		box := a.Box
+		if box[0] < 0 || box[1] < 0 || box[0]+box[2] > float64(s.W) || box[1]+box[3] > float64(s.H) {
+			cut, inside := clip(box, s)
+			if !inside {
+				w.Remarks.Add("box outside the image, left out", "%s", where(d, at))
+				continue
+			}
+			w.Remarks.Add("box cut at the image's edge", "%s", where(d, at))
+			box = cut
+		}
+		w.unkept(d, at, "difficult")
+		width, height := float64(s.W), float64(s.H)
+		out.Write([]string{stem(filepath.Base(image.path)), "", className(d.Categories[a.Class-1]), "1",
+			fraction(box[0] / width), fraction((box[0] + box[2]) / width), fraction(box[1] / height), fraction((box[1] + box[3]) / height),
+			"-1", fmt.Sprint(flag(a.Truncated)), fmt.Sprint(flag(a.Crowd)), "-1", "-1"})
+		written++
+	}
+	if written == 0 {
+		w.Remarks.Add("image without boxes, not in the file", "%s: %s", d.Path, d.Images[image.i].FileName)
+	}
+	w.Boxes += written
+	return nil
+}
+
+// writeClasses writes the class names, or checks that an existing file has the same.
+func writeClasses(file string, d *coco.Dataset) error {
+	var names []string
+	for _, c := range d.Categories {
+		names = append(names, className(c))
+	}
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return writeCSV(file, func(out *csv.Writer) error {
+			for _, name := range names {
+				out.Write([]string{name, name})
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if !slices.EqualFunc(rows, names, func(row []string, name string) bool { return row[len(row)-1] == name }) {
+		return fmt.Errorf("%s: cannot add a split: its classes are not those of %s", file, d.Path)
+	}
+	return nil
+}
+
+func writeCSV(file string, rows func(out *csv.Writer) error) error {
+	return checkpoint.WriteAtomic(file, func(to io.Writer) error {
+		out := csv.NewWriter(to)
+		if err := rows(out); err != nil {
+			return err
+		}
+		out.Flush()
+		return out.Error()
+	})
+}
+
+// checkLines checks that class names have no line break, which would end a row.
+func checkLines(d *coco.Dataset) error {
+	for _, c := range d.Categories {
+		if name := className(c); strings.ContainsAny(name, "\r\n") {
+			return fmt.Errorf("%s: class %q has a line break, which a row of a CSV file cannot hold", d.Path, name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package layout
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"scalenet/coco"
+)
+
+// splitFolders checks the parts of a format whose splits are folders or files of these names.
+func (w *Writer) splitFolders(format string, parts []Part) error {
+	if err := w.holdsImages(format); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if !slices.Contains([]string{"train", "val", "test"}, p.Name) {
+			return fmt.Errorf("split %q: a %s data set has train, val and test", p.Name, format)
+		}
+	}
+	w.names(parts)
+	return nil
+}
+
+// oneFile writes the parts of a format with one annotation file per part, and the images in images/<part>. write gets the path of
+// the annotation file and, for each image, its path in the folder.
+func (w *Writer) oneFile(ctx context.Context, dir string, parts []Part, file func(part string) string, write func(p Part, file string, images []namedImage) error) error {
+	return NewFolder(dir, w.Add, func(dir string) error {
+		for _, p := range parts {
+			if err := w.free(filepath.Join(dir, file(p.Name))); err != nil {
+				return err
+			}
+			w.masks(p.Data)
+			var images []namedImage
+			err := NewFolder(filepath.Join(dir, "images", p.Name), false, func(folder string) error {
+				return w.each(ctx, p.Data, func(i int, name string) error {
+					images = append(images, namedImage{i, path.Join("images", p.Name, name)})
+					return w.put(p.Data, i, filepath.Join(folder, name))
+				})
+			})
+			if err != nil {
+				return err
+			}
+			if err := write(p, filepath.Join(dir, file(p.Name)), images); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// namedImage is image i of a data set with its path in the new folder, with slashes.
+type namedImage struct {
+	i    int
+	path string
+}
+
+// negative reports whether a box has a negative side, which is left out.
+func (w *Writer) negative(d *coco.Dataset, at int32) bool {
+	a := &d.Annotations[at]
+	if a.Box[2] >= 0 && a.Box[3] >= 0 {
+		return false
+	}
+	w.Remarks.Add("box of a negative side, left out", "%s", where(d, at))
+	return true
+}
+
+// unkept adds remarks on flags of an object that a format does not have.
+func (w *Writer) unkept(d *coco.Dataset, at int32, flags ...string) {
+	set := setFlags(&d.Annotations[at])
+	for _, name := range flags {
+		if set[name] {
+			w.Remarks.Add(fmt.Sprintf("flag %q, not kept", name), "%s", where(d, at))
+		}
+	}
+}
