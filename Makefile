@@ -22,10 +22,11 @@ build-cuda:
 	@$(GPU) build -o bin/scalenet-cuda ./cmd/scalenet
 
 demo: build
-	@for need in models/bccd.safetensors examples; do \
+	@for need in models/bccd.safetensors models/everyday.safetensors examples; do \
 		[ -e $$need ] || { echo "make demo: $$need is not in this checkout" >&2; exit 1; }; \
 	done
-	bin/scalenet detect --force --model models/bccd.safetensors --out runs/demo examples/
+	bin/scalenet detect --force --model models/bccd.safetensors --out runs/demo 'examples/BloodImage_*.jpg'
+	bin/scalenet detect --force --model models/everyday.safetensors --out runs/demo examples/astronaut.jpg examples/camera.jpg examples/coffee.jpg
 	@echo "annotated images are in $(CURDIR)/runs/demo; now the server, until Ctrl-C:"
 	bin/scalenet serve --model models --listen $(LISTEN)
 

@@ -9,11 +9,12 @@ import (
 	"scalenet/imaging"
 )
 
-// The images can be read, and their licence is with them.
+// The images can be read, and their licences are with them.
 func TestFiles(t *testing.T) {
 	names, err := fs.Glob(Files, "*")
 	require.NoError(t, err)
 	require.Contains(t, names, "LICENSE.bccd")
+	require.Contains(t, names, "LICENSE.photographs")
 	images := 0
 	for _, name := range names {
 		data, err := fs.ReadFile(Files, name)

@@ -396,14 +396,7 @@ func TestModelThatShips(t *testing.T) {
 	s, err := New(c)
 	require.NoError(t, err)
 	defer s.Close()
-	example, err := filepath.Glob("../models/../examples/*.jpg")
-	require.NoError(t, err)
-	if len(example) == 0 {
-		example, err = filepath.Glob("../web/examples/*.jpg")
-		require.NoError(t, err)
-	}
-	require.NotEmpty(t, example)
-	data, err := os.ReadFile(example[0])
+	data, err := os.ReadFile("../examples/BloodImage_00014.jpg")
 	require.NoError(t, err)
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/detect", bytes.NewReader(data))

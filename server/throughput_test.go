@@ -47,7 +47,7 @@ func (d throughput) measure(t *testing.T) {
 	s, err := New(c)
 	require.NoError(t, err)
 	defer s.Close()
-	files, err := filepath.Glob("../examples/*.jpg")
+	files, err := filepath.Glob("../examples/BloodImage_*.jpg")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	var images []string

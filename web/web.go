@@ -32,12 +32,13 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // contentTypes maps extensions to types, independent of the table of the system.
 var contentTypes = map[string]string{
-	".html": "text/html; charset=utf-8",
-	".css":  "text/css; charset=utf-8",
-	".js":   "text/javascript; charset=utf-8",
-	".svg":  "image/svg+xml",
-	".jpg":  "image/jpeg",
-	".bccd": "text/plain; charset=utf-8", // examples/LICENSE.bccd
+	".html":        "text/html; charset=utf-8",
+	".css":         "text/css; charset=utf-8",
+	".js":          "text/javascript; charset=utf-8",
+	".svg":         "image/svg+xml",
+	".jpg":         "image/jpeg",
+	".bccd":        "text/plain; charset=utf-8", // examples/LICENSE.bccd
+	".photographs": "text/plain; charset=utf-8",
 }
 
 // file is the response at a URL path.

@@ -40,6 +40,7 @@ func TestHandler(t *testing.T) {
 		{"/icon.svg", "image/svg+xml", "<svg", 200},
 		{"/examples/BloodImage_00014.jpg", "image/jpeg", "JFIF", 200},
 		{"/examples/LICENSE.bccd", "text/plain; charset=utf-8", "MIT", 200},
+		{"/examples/LICENSE.photographs", "text/plain; charset=utf-8", "CC0", 200},
 		{"/index.html", "application/json; charset=utf-8", "not_found", 404},
 		{"/examples/", "application/json; charset=utf-8", "not_found", 404},
 		{"/examples/examples.go", "application/json; charset=utf-8", "not_found", 404},

@@ -68,7 +68,7 @@ once are read in strips.
 
 Images and frames that cannot be read are reported, the others are done, and the
 exit status is 1.`,
-		Example: `  scalenet detect --model models/bccd.safetensors examples/
+		Example: `  scalenet detect --model models/bccd.safetensors photos/
   scalenet detect --model models/bccd.safetensors --threshold 0.5 --json --out boxes photo.jpg
   scalenet detect --model models/bccd.safetensors --threshold RBC=0.7,WBC=0.9,0.5 photo.jpg
   scalenet detect --model models/everyday.safetensors --stride 25 --json clip.mp4 > frames.jsonl

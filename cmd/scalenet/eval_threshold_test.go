@@ -17,7 +17,7 @@ import (
 	"scalenet/detector"
 )
 
-const exampleImages = "../../examples"
+const exampleImages = "../../examples/BloodImage_*.jpg"
 
 // detectedIn are the detections of the included model on the example images.
 func detectedIn(t *testing.T, model, thresholds string) (found []detectedImage) {

@@ -345,8 +345,7 @@ function chooseModel(model) {
   threshold.use(model);
   const labels = model?.classes?.map((c) => c.label) ?? [];
   $("knows").textContent = labels.length === 0 ? "" : `The model detects ${labels.length <= 8 ? list(labels) : `${labels.length} classes`}.`;
-  for (const button of document.querySelectorAll("[data-example]")) button.parentElement.hidden = !labels.includes(button.dataset.label);
-  $("examples").hidden = document.querySelector(".examples li:not([hidden])") === null;
+  for (const set of document.querySelectorAll(".examples")) set.hidden = !labels.includes(set.dataset.label);
 }
 
 async function takeExample(file) {
