@@ -47,7 +47,7 @@ func TestKilledRanks(t *testing.T) {
 		require.NoError(t, err)
 	}
 	dir, args := classifierRun(t)
-	args = slices.Concat(args, []string{"--epochs", fmt.Sprint(40 * kills), "--set", "train.eval_epochs=10", "--set", "train.save_steps=3"})
+	args = slices.Concat(args, []string{"--epochs", fmt.Sprint(40 + 20*kills), "--set", "train.eval_epochs=10", "--set", "train.save_steps=3"})
 	whole, out := filepath.Join(dir, "whole"), filepath.Join(dir, "killed")
 	status, _, stderr := scalenet(slices.Concat(args, []string{"--out", whole})...)
 	require.Zero(t, status, stderr)
@@ -83,8 +83,8 @@ func TestKilledRanks(t *testing.T) {
 		require.Eventually(t, func() bool { return len(ranksOf(out)) == 0 }, 10*time.Second, 10*time.Millisecond, "processes are left behind")
 		t.Logf("kill %d: rank %d of %d, all ended after %v", kill+1, rank, n, time.Since(killed).Round(time.Millisecond))
 	}
-	status, output := mpirun(t, 2, run()...)
-	require.Zero(t, status, output)
+	status, _, stderr = scalenet(run()...)
+	require.Zero(t, status, stderr)
 	want, got := contents(t, whole), contents(t, out)
 	for _, name := range []string{"state.safetensors", "last.safetensors", "best.safetensors", "eval.csv"} {
 		require.True(t, want[name] == got[name], "%s after %d kills", name, kills)
