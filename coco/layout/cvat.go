@@ -12,13 +12,13 @@ import (
 	"scalenet/coco"
 )
 
-// CVAT writes the parts in the format "CVAT for images 1.1": annotations_<part>.xml with the images in images/<part>. The flags are
+// CVAT writes the parts in the format "CVAT for images 1.1": <part>.xml with the images in images/<part>, where datumaro looks for them. The flags are
 // attributes of the labels, which CVAT shows as checkboxes.
 func (w *Writer) CVAT(ctx context.Context, dir string, parts []Part) error {
 	if err := w.splitFolders("CVAT", parts); err != nil {
 		return err
 	}
-	file := func(part string) string { return "annotations_" + part + ".xml" }
+	file := func(part string) string { return part + ".xml" }
 	return w.oneFile(ctx, dir, parts, file, func(p Part, file string, images []namedImage) error {
 		return checkpoint.WriteAtomic(file, func(to io.Writer) error {
 			out := bufio.NewWriter(to)
