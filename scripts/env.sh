@@ -6,6 +6,8 @@
 #   - Only three OpenCV modules are used: imaging/opencv, with its own opencv_modules.hpp, comes first on the include path, because
 #     that of OpenCV lists modules that need not be installed.
 #   - If ONEDNN_ROOT is a prefix with include/ and lib/ (see scripts/onednn3.sh), that oneDNN is used instead of the system's.
+#   - If OPENCV_ROOT is a prefix of scripts/opencv.sh, its static OpenCV is linked, with static libraries of JPEG, PNG and WebP, instead
+#     of the system's shared ones.
 #   - If CUDA_ROOT is a folder of scripts/cuda.sh, the CUDA device is built, too (tag gpu).
 # Sourcing it twice is harmless.
 
@@ -24,6 +26,18 @@ export CGO_ENABLED=1
 export CGO_CPPFLAGS="-I$scalenet_root/imaging/opencv -I/usr/include/opencv4"
 export CGO_CXXFLAGS="--std=c++11 -DNDEBUG -O2"
 export CGO_LDFLAGS="-lopencv_core -lopencv_imgproc -lopencv_imgcodecs"
+
+if [ -n "${OPENCV_ROOT:-}" ]; then
+	if [ ! -f "$OPENCV_ROOT/lib/libopencv_core.a" ]; then
+		echo "scripts/env.sh: OPENCV_ROOT=$OPENCV_ROOT has no lib/libopencv_core.a; make one with scripts/opencv.sh" >&2
+		unset scalenet_root
+		return 1
+	fi
+	# Each function has a section of its own, so that the linker drops those of OpenCV that nothing calls.
+	export CGO_CPPFLAGS="-I$scalenet_root/imaging/opencv -I$OPENCV_ROOT/include/opencv4"
+	export CGO_CXXFLAGS="$CGO_CXXFLAGS -ffunction-sections -fdata-sections"
+	export CGO_LDFLAGS="-L$OPENCV_ROOT/lib -Wl,--gc-sections -lopencv_imgcodecs -lopencv_imgproc -lopencv_core -lwebp -lpng16 -ljpeg -lz -ldl -lpthread"
+fi
 
 if [ -n "${ONEDNN_ROOT:-}" ]; then
 	if [ ! -f "$ONEDNN_ROOT/include/dnnl.hpp" ] && [ ! -f "$ONEDNN_ROOT/include/oneapi/dnnl/dnnl.hpp" ]; then

@@ -2,7 +2,8 @@
 # Installs the build dependencies on Debian 12: a C++ compiler, make, oneDNN and three OpenCV modules. Does nothing, without output,
 # if all are installed. Go (1.26 or later) is checked for, not installed. --pip also installs pip (for onednn3.sh), --browser a
 # headless browser (for the tests of package web), --mpi Open MPI (for those of package collective),
-# --media ffmpeg and heif-convert (videos, HEIC and AVIF, in detect and the tests of package media).
+# --media ffmpeg and heif-convert (videos, HEIC and AVIF, in detect and the tests of package media),
+# --release what scripts/opencv.sh and scripts/release.sh need, --chroots what packaging/try.sh needs.
 set -eu
 
 want_go=26
@@ -37,6 +38,24 @@ case "${1:-}" in
 --media)
 	need_command ffmpeg ffmpeg
 	command -v heif-dec >/dev/null 2>&1 || need_command heif-convert libheif-examples
+	;;
+--release)
+	need_command cmake cmake
+	need_command ninja ninja-build
+	need_command dpkg-source dpkg-dev
+	need_command python3 python3
+	need_command git git
+	need_command gzip gzip
+	need_command xz xz-utils
+	need_file /usr/include/webp/decode.h libwebp-dev
+	need_file /usr/include/png.h libpng-dev
+	need_file /usr/include/zlib.h zlib1g-dev
+	;;
+--chroots)
+	need_command debootstrap debootstrap
+	need_file /usr/share/keyrings/ubuntu-archive-keyring.gpg ubuntu-keyring
+	need_command python3 python3
+	need_file /usr/share/doc/python3-venv python3-venv
 	;;
 esac
 [ -n "$missing" ] || exit 0
