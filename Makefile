@@ -4,6 +4,7 @@ GO := scripts/install.sh && source scripts/env.sh && go
 TESTFLAGS ?=
 LISTEN ?= 127.0.0.1:8080
 SOAK ?= 60s
+SUITES ?= bookworm trixie jammy noble
 KILLS ?= 20
 ONEDNN3 := $(CURDIR)/build/onednn3
 CUDA := $(CURDIR)/build/cuda
@@ -11,7 +12,7 @@ CUDA := $(CURDIR)/build/cuda
 GPU := export CUDA_ROOT=$(CUDA); $(GO)
 FAKE := export LD_LIBRARY_PATH=$(CUDA)/fake SCALENET_CUDNN=$(CUDA)/cudnn; $(GPU)
 
-.PHONY: build build-cuda check-onnx demo test test-onednn3 test-cuda gpu-check ptx soak soak-mpi formats-check bench lint clean
+.PHONY: build build-cuda release release-check check-onnx demo test test-onednn3 test-cuda gpu-check ptx soak soak-mpi formats-check bench lint clean
 
 build:
 	@$(GO) build -o bin/scalenet ./cmd/scalenet
@@ -20,6 +21,15 @@ build:
 build-cuda:
 	@scripts/cuda.sh $(CUDA) headers
 	@$(GPU) build -o bin/scalenet-cuda ./cmd/scalenet
+
+# Packages for other systems, in build/release: tar.gz, .deb, Python wheel, SBOM, checksums. OpenCV is built first, once.
+release:
+	@scripts/release.sh build/release
+
+# The packages in fresh systems (debootstrap, as root) and in a virtual environment: the bytes of the build from source.
+release-check: build
+	@scripts/install.sh --chroots
+	@packaging/try.sh build/release bin/scalenet $(SUITES)
 
 demo: build
 	@for need in models/bccd.safetensors models/everyday.safetensors examples; do \
