@@ -35,6 +35,7 @@ if [ -n "${OPENCV_ROOT:-}" ]; then
 	fi
 	# Each function has a section of its own, so that the linker drops those of OpenCV that nothing calls.
 	export CGO_CPPFLAGS="-I$scalenet_root/imaging/opencv -I$OPENCV_ROOT/include/opencv4"
+	export CGO_CFLAGS="-O2 -ffunction-sections -fdata-sections"
 	export CGO_CXXFLAGS="$CGO_CXXFLAGS -ffunction-sections -fdata-sections"
 	export CGO_LDFLAGS="-L$OPENCV_ROOT/lib -Wl,--gc-sections -lopencv_imgcodecs -lopencv_imgproc -lopencv_core -lwebp -lpng16 -ljpeg -lz -ldl -lpthread"
 fi
