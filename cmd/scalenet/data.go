@@ -13,10 +13,10 @@ import (
 func newDataCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "data",
-		Short: "Check, view, convert, split and tile data sets",
+		Short: "Check, view, convert, split, tile and audit data sets",
 		Args:  takes(),
 	}
-	c.AddCommand(newDataCheckCommand(), newDataViewCommand(), newDataConvertCommand(), newDataSplitCommand(), newDataTileCommand())
+	c.AddCommand(newDataCheckCommand(), newDataViewCommand(), newDataConvertCommand(), newDataSplitCommand(), newDataTileCommand(), newDataAuditCommand())
 	return c
 }
 

@@ -34,7 +34,7 @@ var order = [][]string{
 	{"detector/published/goldentest"}, // golden files, for tests
 	{"rpn", "roi"},
 	{"assign"}, // matching and sampling, for rpn and roi
-	{"coco/analysis", "coco/check", "coco/layout", "coco/similar", "coco/threshold", "coco/tiling", "coco/view", "train/curves"},
+	{"coco/analysis", "coco/audit", "coco/check", "coco/layout", "coco/similar", "coco/threshold", "coco/tiling", "coco/view", "train/curves"},
 	{"coco", "train"},
 	{"collective"}, // several processes: transfers, sums
 	{"backbone"},
