@@ -2,6 +2,8 @@ package layout
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,8 +11,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"scalenet/coco"
+	"scalenet/imaging"
 )
 
 // tools are the formats of labelling tools.
@@ -76,6 +80,54 @@ func TestToolsThereAndBack(t *testing.T) {
 	}
 }
 
+// TestRandomThroughTools takes random boxes of whole pixels and of six decimals, of odd names, through every format.
+func TestRandomThroughTools(t *testing.T) {
+	images := t.TempDir()
+	sizes := [][2]int{{1, 1}, {7, 300}, {64, 48}}
+	for i, s := range sizes {
+		require.NoError(t, imaging.New(s[0], s[1]).Save(filepath.Join(images, fmt.Sprintf("%d é.png", i))))
+	}
+	name := rapid.StringMatching(`[a-zA-Z0-9 <>&"'é,;/_-]{1,12}`).Filter(func(s string) bool { return strings.TrimSpace(s) == s })
+	rapid.Check(t, func(t *rapid.T) {
+		dir, err := os.MkdirTemp("", "tools")
+		require.NoError(t, err)
+		defer os.RemoveAll(dir)
+		classes := rapid.SliceOfNDistinct(name, 1, 4, rapid.ID).Draw(t, "classes")
+		slices.Sort(classes)
+		var list, boxes, categories []string
+		for i, s := range sizes {
+			list = append(list, fmt.Sprintf(`{"id": %d, "file_name": "%d é.png", "width": %d, "height": %d}`, i, i, s[0], s[1]))
+			for range rapid.IntRange(1, 5).Draw(t, "boxes") {
+				side := func(size int, label string) (from, length float64) {
+					a, b := rapid.IntRange(0, size*1_000_000).Draw(t, label), rapid.IntRange(0, size*1_000_000).Draw(t, label)
+					return float64(min(a, b)) / 1e6, float64(max(a, b)-min(a, b)) / 1e6
+				}
+				x, w := side(s[0], "x")
+				y, h := side(s[1], "y")
+				boxes = append(boxes, fmt.Sprintf(`{"id": %d, "image_id": %d, "category_id": %d, "bbox": [%v, %v, %v, %v]}`, len(boxes), i,
+					rapid.IntRange(0, len(classes)-1).Draw(t, "class"), x, y, w, h))
+			}
+		}
+		for i, c := range classes {
+			text, err := json.Marshal(c)
+			require.NoError(t, err)
+			categories = append(categories, fmt.Sprintf(`{"id": %d, "name": %s}`, i, text))
+		}
+		file := filepath.Join(dir, "gt.json")
+		require.NoError(t, os.WriteFile(file, []byte(`{"images": [`+strings.Join(list, ",")+`], "annotations": [`+strings.Join(boxes, ",")+`], "categories": [`+strings.Join(categories, ",")+`]}`), 0o644))
+		d, err := coco.Open(file, coco.Options{Images: images})
+		require.NoError(t, err)
+		for format, write := range tools() {
+			out := filepath.Join(dir, format)
+			w := Writer{ImageFiles: Link}
+			require.NoError(t, write(&w, context.Background(), out, []Part{{"train", d}}))
+			back, err := coco.Open(out, coco.Options{Split: "train"})
+			require.NoError(t, err, format)
+			require.Equal(t, objects(d, nil), objects(back, nil), format)
+		}
+	})
+}
+
 // TestToolsRefuse checks what cannot be written. Nothing is left of it.
 func TestToolsRefuse(t *testing.T) {
 	for name, write := range tools() {
@@ -102,6 +154,9 @@ func TestToolsRefuse(t *testing.T) {
 func TestRealDataThroughTools(t *testing.T) {
 	for set, open := range map[string]func() (*coco.Dataset, error){
 		"bccd": func() (*coco.Dataset, error) { return coco.Open(shared(t, "bccd"), coco.Options{Split: "val"}) },
+		"coco-everyday": func() (*coco.Dataset, error) {
+			return coco.Open(shared(t, "coco-everyday", "val.json"), coco.Options{Images: shared(t, "coco-everyday", "images")})
+		},
 		"coco-sample": func() (*coco.Dataset, error) {
 			return coco.Open(shared(t, "coco-sample", "annotations", "instances_val2017.json"), coco.Options{Images: shared(t, "coco-sample", "val2017")})
 		},
