@@ -30,7 +30,7 @@ var order = [][]string{
 	{"detector/published", "detector/published/zoo"}, // detectors of other projects: conversion, list
 	{"detector/recipe"}, // settings of a training from its data
 	{"detector"},
-	{"results"}, // of images and frames, in the formats of other tools
+	{"results"},                       // of images and frames, in the formats of other tools
 	{"detector/published/goldentest"}, // golden files, for tests
 	{"rpn", "roi"},
 	{"assign"}, // matching and sampling, for rpn and roi
@@ -43,8 +43,8 @@ var order = [][]string{
 	{"engine/cpu/native"}, // the C++ of engine/cpu
 	{"engine"},
 	{"nn"},
-	{"media"},  // images from files, folders, archives, URLs, videos
-	{"video"},  // ffmpeg's child processes
+	{"media"}, // images from files, folders, archives, URLs, videos
+	{"video"}, // ffmpeg's child processes
 	{"imaging"},
 	{"raster"},   // from bytes to a network's input
 	{"prefetch"}, // batches made ahead of the loop that uses them
@@ -52,20 +52,20 @@ var order = [][]string{
 	{"checkpoint"},
 	{"export/onnx/onnxpb"}, // the messages of ONNX, generated
 	{"tile"},               // slices of large pictures, merging of their boxes
-	{"track"}, // objects through the frames of a video
+	{"track"},              // objects through the frames of a video
 	{"geom"},
-	{"docs"},              // pages that the program shows, embedded
-	{"examples"},          // images, embedded
-	{"internal/config"},   // YAML, changes of single keys, ranges
-	{"internal/shard"},    // parts of a list of images, and their files
+	{"docs"},                 // pages that the program shows, embedded
+	{"examples"},             // images, embedded
+	{"internal/config"},      // YAML, changes of single keys, ranges
+	{"internal/shard"},       // parts of a list of images, and their files
 	{"internal/labelstudio"}, // regions and addresses of Label Studio's tasks
-	{"internal/pending"},  // batches on an asynchronous device
-	{"internal/outbound"}, // HTTP to addresses that come from outside
-	{"internal/download"}, // of a file, with resume and a check of the SHA-256
-	{"internal/spelling"}, // of flags, verbs, keys
-	{"internal/brief"},    // values in messages
-	{"internal/half"},     // float16 and bfloat16
-	{"internal/disjoint"}, // numbers joined to groups
+	{"internal/pending"},     // batches on an asynchronous device
+	{"internal/outbound"},    // HTTP to addresses that come from outside
+	{"internal/download"},    // of a file, with resume and a check of the SHA-256
+	{"internal/spelling"},    // of flags, verbs, keys
+	{"internal/brief"},       // values in messages
+	{"internal/half"},        // float16 and bfloat16
+	{"internal/disjoint"},    // numbers joined to groups
 }
 
 // allowed names who may import what from outside; a key that ends in a slash stands for all paths below it, the longest such key counts.
