@@ -193,7 +193,7 @@ func (s *scanner) array(item func(i int) error) error {
 func (s *scanner) objectToEnd(field func(key []byte) error) (wrong error) {
 	err := s.object(func(key []byte) error {
 		err := field(key)
-		if isValueError(err) {
+		if err != nil && isValueError(err) {
 			wrong, err = cmp.Or(wrong, err), nil
 		}
 		return err
@@ -205,7 +205,7 @@ func (s *scanner) objectToEnd(field func(key []byte) error) (wrong error) {
 func (s *scanner) arrayToEnd(item func(i int) error) (wrong error) {
 	err := s.array(func(i int) error {
 		err := item(i)
-		if isValueError(err) {
+		if err != nil && isValueError(err) {
 			wrong, err = cmp.Or(wrong, atIndex(i, err)), nil
 		}
 		return err

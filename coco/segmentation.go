@@ -1,5 +1,7 @@
 package coco
 
+import "cmp"
+
 // mask is what is read of a "segmentation".
 type mask struct {
 	kind    maskKind
@@ -73,18 +75,16 @@ func (r *instancesReader) segmentation() (err error) {
 // coordinate reads number i of a polygon: x and y in turn.
 func (r *instancesReader) coordinate(i int) error {
 	v, err := r.finite()
-	m := &r.mask
-	switch {
-	case isValueError(err):
-		if m.wrong == nil {
-			m.wrong = err
+	if err != nil {
+		if !isValueError(err) {
+			return err
 		}
+		r.mask.wrong = cmp.Or(r.mask.wrong, err)
 		return nil
-	case err != nil:
-		return err
-	case i%2 == 0:
+	}
+	if m := &r.mask; i%2 == 0 {
 		m.size[0] = v // until y follows
-	default:
+	} else {
 		m.outline.add(m.size[0], v)
 	}
 	return nil

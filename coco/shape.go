@@ -25,11 +25,20 @@ type extent struct {
 }
 
 func (e *extent) add(x, y float64) {
-	if e.points == 0 {
+	if e.points++; e.points == 1 {
 		e.left, e.top, e.right, e.bottom = x, y, x, y
+		return
 	}
-	e.left, e.top, e.right, e.bottom = min(e.left, x), min(e.top, y), max(e.right, x), max(e.bottom, y)
-	e.points++
+	if x < e.left { // no min and max: millions of points are read, and these look at NaN and -0
+		e.left = x
+	} else if x > e.right {
+		e.right = x
+	}
+	if y < e.top {
+		e.top = y
+	} else if y > e.bottom {
+		e.bottom = y
+	}
 }
 
 // box returns x, y, width, height, rounded to 1e-6 pixels.
