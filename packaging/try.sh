@@ -34,13 +34,13 @@ same() {
 
 # base SUITE: print the folder of a base system.
 base() {
-	local root=build/chroots/$1 from=http://deb.debian.org/debian
+	local root=build/chroots/$1 from=http://deb.debian.org/debian script=sid
 	case "$1" in
-	jammy | noble | questing) from=http://archive.ubuntu.com/ubuntu ;;
+	jammy | noble) from=http://archive.ubuntu.com/ubuntu script=gutsy ;; # the scripts of all newer releases; without Ubuntu's keys, unchecked
 	esac
 	if [ ! -e "$root/complete" ]; then
 		rm -rf "$root"
-		debootstrap --variant=minbase "$1" "$root" "$from" >"$work/log" 2>&1 || {
+		debootstrap --variant=minbase "$1" "$root" "$from" "/usr/share/debootstrap/scripts/$script" >"$work/log" 2>&1 || {
 			tail -n 5 "$work/log" >&2
 			echo "try.sh: debootstrap of $1 failed" >&2
 			return 1

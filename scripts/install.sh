@@ -53,7 +53,6 @@ case "${1:-}" in
 	;;
 --chroots)
 	need_command debootstrap debootstrap
-	need_file /usr/share/keyrings/ubuntu-archive-keyring.gpg ubuntu-keyring
 	need_command python3 python3
 	need_file /usr/share/doc/python3-venv python3-venv
 	;;
