@@ -4,7 +4,7 @@
 #     packaging/try.sh build/release bin/scalenet bookworm trixie jammy noble
 #
 # SUITE is a release of Debian or Ubuntu, whose base system is installed below build/chroots (debootstrap, as root). The .deb is installed
-# in it, used, and removed; then the tar.gz is unpacked there. The wheel is installed in a fresh virtual environment of this system.
+# in it without a network, used, and removed; then the tar.gz is unpacked there. The wheel is installed in a fresh virtual environment of this system.
 set -euo pipefail
 if [ $# -lt 3 ]; then
 	echo "usage: packaging/try.sh PACKAGES PROGRAM SUITE..." >&2
@@ -50,26 +50,29 @@ base() {
 	echo "$root"
 }
 
+# inside SUITE COMMAND: run a shell command in a base system, with its own /proc (the loader finds lib/scalenet by it) and no network.
+inside() { unshare --mount --pid --net --fork --root="build/chroots/$1" --mount-proc sh -c "$2"; }
+
 for suite in "$@"; do
 	root=$(base "$suite")
-	rm -rf "$root/try" "$root/opt/scalenet"
+	rm -rf "$root/try"
 	mkdir -p "$root/try"
 	cp -r "$work/images" "$packages"/*.deb "$packages"/*.tar.gz "$root/try/"
 	(cd "$root" && find . -xdev -path ./try -prune -o -path ./var -prune -o -path ./proc -prune -o -print | sort) >"$work/before"
-	chroot "$root" sh -c 'dpkg -i /try/*.deb' >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+	inside "$suite" 'dpkg -i /try/*.deb' >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 	for model in "${models[@]}"; do
-		chroot "$root" sh -c "cd /try && scalenet detect --json --model /usr/share/scalenet/models/$model.safetensors images" >"$work/out-$model.json" 2>"$work/log" ||
+		inside "$suite" "cd /try && scalenet detect --json --model /usr/share/scalenet/models/$model.safetensors images" >"$work/out-$model.json" 2>"$work/log" ||
 			{ cat "$work/log" >&2; exit 1; }
 	done
 	same "$suite, .deb"
-	chroot "$root" sh -c 'scalenet --version && dpkg -S /usr/bin/scalenet && dpkg --verify scalenet' >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
-	chroot "$root" dpkg -P scalenet >/dev/null
+	inside "$suite" 'scalenet --version && dpkg -S /usr/bin/scalenet && dpkg --verify scalenet' >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+	inside "$suite" 'dpkg -P scalenet' >/dev/null
 	(cd "$root" && find . -xdev -path ./try -prune -o -path ./var -prune -o -path ./proc -prune -o -print | sort) >"$work/after"
 	diff "$work/before" "$work/after" || { echo "try.sh: $suite: removing the package leaves files" >&2; exit 1; }
 
-	chroot "$root" sh -c 'cd /try && tar xzf *.tar.gz' # by root, who has /try to itself
+	inside "$suite" 'cd /try && tar xzf *.tar.gz' # by root, who has /try to itself
 	for model in "${models[@]}"; do
-		chroot "$root" sh -c "cd /try && scalenet-*/bin/scalenet detect --json --model scalenet-*/share/scalenet/models/$model.safetensors images" \
+		inside "$suite" "cd /try && scalenet-*/bin/scalenet detect --json --model scalenet-*/share/scalenet/models/$model.safetensors images" \
 			>"$work/out-$model.json" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
 	done
 	same "$suite, tar.gz"
