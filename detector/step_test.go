@@ -169,7 +169,7 @@ func TestVariantsLearn(t *testing.T) {
 			require.Less(t, end, begin, "ref")
 
 			m := newModel(t, c)
-			steps := 60
+			steps := 80
 			if c.Neck != nil {
 				steps = 120 // its heads learn more slowly
 			}

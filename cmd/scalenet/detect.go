@@ -119,9 +119,9 @@ func (o *detectOptions) run(c *cobra.Command, arguments []string) error {
 	if err := o.results.readIDs(model.Classes); err != nil {
 		return err
 	}
-	selection, err := o.choice.For(model)
+	selection, err := o.choice.selection(model, o.model.path)
 	if err != nil {
-		return fmt.Errorf("%s: %w", o.model.path, err)
+		return err
 	}
 	d, closeAll, err := o.model.open(model)
 	if err != nil {

@@ -24,6 +24,18 @@ func (o *choiceOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.tta, "tta", "", "test-time augmentation: detect in several views of each image: flip, scales, numbers, such as flip,0.8,1")
 }
 
+// selection is the choice for a model. Errors name the flag and the model's file.
+func (o *choiceOptions) selection(m *detector.Model, path string) (detector.Selection, error) {
+	if _, err := o.Threshold.For(m); err != nil {
+		return detector.Selection{}, fmt.Errorf("--threshold %v: %s: %w", o.Threshold, path, err)
+	}
+	s, err := o.For(m)
+	if err != nil {
+		return s, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
 // parse reads the values of the flags.
 func (o *choiceOptions) parse(c *cobra.Command) (err error) {
 	if c.Flags().Changed("classes") {

@@ -17,12 +17,12 @@ import (
 	"scalenet/detector"
 )
 
-const exampleImages = "../../examples/BloodImage_*.jpg"
+const exampleImages = "../../examples"
 
 // detectedIn are the detections of the included model on the example images.
 func detectedIn(t *testing.T, model, thresholds string) (found []detectedImage) {
 	t.Helper()
-	status, stdout, stderr := scalenet("detect", "--model", model, "--json", "--threshold", thresholds, exampleImages)
+	status, stdout, stderr := scalenet("detect", "--model", model, "--json", "--threshold", thresholds, exampleImages+"/BloodImage_*.jpg")
 	require.Zero(t, status, stderr)
 	for line := range strings.Lines(stdout) {
 		var image detectedImage

@@ -52,6 +52,7 @@ func writingCases(t *testing.T) []writingCase {
 		{subcommand: "allocate seed", input: log, args: []string{"--model", "IN", "--out", "OUT"}, ends: ".json", run: true},
 		{subcommand: "data check", input: instancesFile, args: []string{"--images", imagesDir, "--plots", "OUT", "IN"}, files: []string{"sizes.png", "classes.png"}, run: true},
 		{subcommand: "data view", input: instancesFile, args: []string{"--images", imagesDir, "--out", "OUT", "IN"}, ends: ".png", run: true},
+		{subcommand: "data audit", input: instancesFile, args: []string{"--images", imagesDir, "--results", dt, "--out", "OUT", "IN"}, files: []string{"audit.html", "audit.json"}},
 		{subcommand: "data convert", input: instancesFile, args: []string{"--images", imagesDir, "IN", "OUT"}, ends: ".json", run: true},
 		{subcommand: "data split", input: instancesFile, args: []string{"--images", imagesDir, "--first", "OUT", "--second", "OUT.second", "IN"}, run: true},
 		{subcommand: "data split", input: instancesFile, args: []string{"--images", imagesDir, "--second", "OUT", "--first", "OUT.first", "IN"}},
