@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the packages where nothing else is, and compares what `detect` prints there with what the program built from source prints:
 #
-#     packaging/try.sh build/release bin/scalenet bookworm trixie jammy noble
+#     UBUNTU=http://MIRROR/ubuntu packaging/try.sh build/release bin/scalenet bookworm trixie jammy noble
 #
 # SUITE is a release of Debian or Ubuntu, whose base system is installed below build/chroots (debootstrap, as root). The .deb is installed
 # in it without a network, used, and removed; then the tar.gz is unpacked there. The wheel is installed in a fresh virtual environment of this system.
@@ -34,9 +34,11 @@ same() {
 
 # base SUITE: print the folder of a base system.
 base() {
-	local root=build/chroots/$1 from=http://deb.debian.org/debian script=sid
+	local root=build/chroots/$1 from script=sid
+	. /etc/os-release
+	from=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' | sed -n "s/^$VERSION_CODENAME //p" | head -n 1)
 	case "$1" in
-	jammy | noble) from=http://archive.ubuntu.com/ubuntu script=gutsy ;; # the scripts of all newer releases; without Ubuntu's keys, unchecked
+	jammy | noble) from=${UBUNTU:?the address of an Ubuntu mirror} script=gutsy ;; # the scripts of all newer releases; without Ubuntu's keys, unchecked
 	esac
 	if [ ! -e "$root/complete" ]; then
 		rm -rf "$root"

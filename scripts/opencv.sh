@@ -30,7 +30,9 @@ fail() {
 # Lists of its own, because the system's need not name sources.
 . /etc/os-release
 mkdir -p "$work/lists/partial" "$work/source"
-echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $VERSION_CODENAME main" >"$work/sources.list"
+mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' | sed -n "s/^$VERSION_CODENAME //p" | head -n 1)
+[ -n "$mirror" ] || { echo "opencv.sh: apt has no sources for $VERSION_CODENAME; run apt-get update" >&2; exit 1; }
+echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $VERSION_CODENAME main" >"$work/sources.list"
 from="-o Dir::Etc::sourcelist=$work/sources.list -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists=$work/lists -o APT::Sandbox::User=$(id -un)
 	-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
 # shellcheck disable=SC2086 # a list of words
