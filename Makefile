@@ -47,8 +47,8 @@ test:
 	@scripts/install.sh --browser || echo "make test: the tests in a browser will be skipped" >&2
 	@scripts/install.sh --mpi || echo "make test: the tests under mpirun will be skipped" >&2
 	@scripts/install.sh --media || echo "make test: the tests of videos, HEIC and AVIF will be skipped" >&2
-	@scripts/pycocotools.sh build/pycocotools || echo "make test: the comparison with pycocotools will be skipped" >&2
-	@scripts/clients.sh build/clients || echo "make test: the tests with clients of other servers will be skipped" >&2
+	@scripts/pypi.sh scripts/pycocotools.txt build/pycocotools --no-deps || echo "make test: the comparison with pycocotools will be skipped" >&2
+	@scripts/pypi.sh scripts/clients.txt build/clients --no-deps || echo "make test: the tests with clients of other servers will be skipped" >&2
 	@$(GO) test $(TESTFLAGS) ./...
 	@if scripts/cuda.sh $(CUDA) headers cudnn; then $(MAKE) --no-print-directory test-cuda; \
 	else echo "make test: the CUDA device is not tested" >&2; fi
@@ -68,7 +68,7 @@ test-cuda:
 
 # Exported models in ONNX Runtime and OpenVINO, compared with ours.
 check-onnx:
-	@scripts/runtimes.sh build/runtimes
+	@scripts/pypi.sh scripts/runtimes.txt build/runtimes
 	@$(GO) test -v -timeout 60m -run 'InRuntimes|TestRuntimes' ./export/onnx
 
 # On a machine with a GPU: the same table and networks, precision, and times next to PyTorch (PEERS: a Python with PyTorch for CUDA).

@@ -16,13 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// reference runs testdata/reference.py on problems. The test is skipped where scripts/pycocotools.sh (make test) did not run.
+// reference runs testdata/reference.py on problems. The test is skipped where scripts/pypi.sh (make test) did not run.
 func reference(t *testing.T, problems []oddProblem) []referenceFigures {
 	t.Helper()
 	modules, err := filepath.Abs(filepath.Join("..", "build", "pycocotools"))
 	require.NoError(t, err)
 	if _, err := os.Stat(filepath.Join(modules, "pycocotools")); err != nil {
-		t.Skip("pycocotools not found in build/pycocotools: scripts/pycocotools.sh puts it there")
+		t.Skip("pycocotools not found in build/pycocotools: scripts/pypi.sh puts it there")
 	}
 	var in bytes.Buffer
 	for _, p := range problems {

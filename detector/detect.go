@@ -1,8 +1,6 @@
 package detector
 
 import (
-	"fmt"
-	"slices"
 	"time"
 
 	"scalenet/engine"
@@ -164,13 +162,4 @@ func (m *Model) inImage(found []roi.Detection, f frame) []roi.Detection {
 		found[i].Box = geom.Continuous.Clip(box, f.original) // rounding may put a corner outside
 	}
 	return found
-}
-
-// Annotations converts detections to annotations to draw: each box's text is the class name and the score, and the highest-scored box is drawn last.
-func Annotations(found []roi.Detection, classes []string) []imaging.Annotation {
-	var boxes []imaging.Annotation
-	for _, d := range slices.Backward(found) {
-		boxes = append(boxes, imaging.Annotation{Box: d.Box, Text: fmt.Sprintf("%s %.2f", classes[d.Class-1], d.Score), Class: int(d.Class)})
-	}
-	return boxes
 }

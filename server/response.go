@@ -8,7 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"scalenet/detector"
+	"scalenet/results"
 	"scalenet/roi"
 	"scalenet/server/models"
 )
@@ -162,7 +162,7 @@ func label(m *models.Model, d roi.Detection) string { return m.Classes()[d.Class
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func (s *Server) respondCOCO(c *gin.Context, all []found) {
-	results := []cocoResult{}
+	list := []cocoResult{}
 	for i, f := range all {
 		if f.err != nil { // the COCO format cannot hold errors
 			s.fail(c, f.err)
@@ -170,16 +170,16 @@ func (s *Server) respondCOCO(c *gin.Context, all []found) {
 		}
 		for _, d := range f.detections {
 			b := d.Box
-			results = append(results, cocoResult{i, d.Class, [4]float32{b.X1, b.Y1, b.X2 - b.X1, b.Y2 - b.Y1}, d.Score})
+			list = append(list, cocoResult{i, d.Class, [4]float32{b.X1, b.Y1, b.X2 - b.X1, b.Y2 - b.Y1}, d.Score})
 		}
 	}
-	c.JSON(http.StatusOK, results)
+	c.JSON(http.StatusOK, list)
 }
 
 // respondImage responds with the image and its boxes, the highest score on top.
 func (s *Server) respondImage(c *gin.Context, m *models.Model, f found) {
 	drawn := f.image.Clone()
-	err := drawn.Draw(detector.Annotations(f.detections, m.Classes())...)
+	err := drawn.Draw(results.Annotations(results.Objects(f.detections, m.Classes()))...)
 	var data []byte
 	if err == nil {
 		data, err = drawn.Encode(".jpg")

@@ -25,12 +25,12 @@ type clientResults struct {
 }
 
 // testServeClients runs clients that others wrote for other servers. The test is
-// skipped where scripts/clients.sh (make test) did not run.
+// skipped where scripts/pypi.sh (make test) did not run.
 func testServeClients(t *testing.T, program string) {
 	modules, err := filepath.Abs(filepath.Join("..", "..", "build", "clients"))
 	require.NoError(t, err)
 	if found, err := filepath.Glob(filepath.Join(modules, "complete-*")); err != nil || len(found) == 0 {
-		t.Skip("clients not found in build/clients: scripts/clients.sh puts them there")
+		t.Skip("clients not found in build/clients: scripts/pypi.sh puts them there")
 	}
 	const image, threshold, low, most = "../../examples/BloodImage_00014.jpg", 0.3, 0.0, 10
 	c := exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--model", "cells=../../models/bccd.safetensors", "--model", "../../models/cards.safetensors",

@@ -55,7 +55,7 @@ const runtimes = "../../build/runtimes"
 
 func requireRuntimes(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(runtimes, "onnxruntime")); err != nil {
-		t.Skip("ONNX Runtime not found in build/runtimes: scripts/runtimes.sh puts it there")
+		t.Skip("ONNX Runtime not found in build/runtimes: scripts/pypi.sh puts it there")
 	}
 }
 

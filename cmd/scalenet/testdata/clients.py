@@ -1,4 +1,4 @@
-"""Existing clients of other servers against ours, unmodified; scripts/clients.sh installs them.
+"""Existing clients of other servers against ours, unmodified; scripts/pypi.sh installs them.
 
     python3 clients.py HOST:PORT IMAGE MODEL THRESHOLD OTHER ITS_THRESHOLD
 

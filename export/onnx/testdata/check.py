@@ -1,7 +1,7 @@
 """check.py JOB.json: runs an ONNX model in ONNX Runtime and OpenVINO on the images of a job and compares the results with the expected ones.
 
 The job is written by TestRuntimes. An image has the file of its RGB bytes, its size, and either boxes, labels and scores, or log-probabilities. Images of one size
-are also run as one batch. Exit status 1 if a result differs by more than the job's tolerances. scripts/runtimes.sh installs what is needed.
+are also run as one batch. Exit status 1 if a result differs by more than the job's tolerances. scripts/pypi.sh installs what is needed.
 """
 import collections
 import json
