@@ -83,7 +83,8 @@ func (d *deviceModel) compile() (err error) {
 	if err := nn.Build(func() { d.in, d.logits = d.model.logits(g, d.batch) }); err != nil {
 		return err
 	}
-	d.plan, err = engine.Compile(d.dev, d.store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{d.logits}}, Features: d.features})
+	// With algorithms chosen for one image, an image has the same logits in any batch.
+	d.plan, err = engine.Compile(d.dev, d.store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{d.logits}}, Features: d.features, Images: 1})
 	return engine.Advise(err, "smaller batches (--batch)")
 }
 

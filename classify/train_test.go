@@ -113,6 +113,7 @@ func fit(t *testing.T, p train.Precision) {
 	require.NoError(t, run(t, c, data, data, dir, false, 0))
 	m, err := Load(filepath.Join(dir, "best.safetensors"))
 	require.NoError(t, err)
+	var alone []Prediction
 	for _, batch := range []int{1, 5, 16} {
 		classifier := NewClassifier(m, processor(t), Options{Batch: batch})
 		figures, err := classifier.Evaluate(context.Background(), data, EvaluateOptions{})
@@ -131,6 +132,10 @@ func fit(t *testing.T, p train.Precision) {
 			require.True(t, i == 0 || p.Probability <= list[i-1].Probability)
 		}
 		require.InDelta(t, 1, sum, 1e-9)
+		if batch == 1 {
+			alone = list
+		}
+		require.Equal(t, alone, list, "the same bits in a batch of %d", batch)
 		classifier.Close()
 	}
 }

@@ -17,8 +17,9 @@ type Options struct {
 	// RoIs is the number of RoIs per run of the box head. Fewer take less memory, more use the device better. The default, for 0, is equal runs of at
 	// most 64 on the CPU, 256 for fully connected layers, and all RoIs of an image, at most 512, on a GPU.
 	RoIs int
-	// Plans is the maximum number of padded batch sizes whose plans are kept compiled; default 4.
-	Plans int
+	// PlanBytes is the memory in bytes above which the least recently used plans are closed. Each padded batch size has a plan. The last one is
+	// kept whatever its size. The default, for 0, is 1 GiB. Several devices have equal parts.
+	PlanBytes int
 }
 
 // Timing is the time of a Detect call by phase.
@@ -34,36 +35,47 @@ type Detector struct{ *deviceModel }
 // NewDetector returns a detector that runs m on dev. The model's parameters must not change before Close, because the device may read them in
 // place.
 func NewDetector(m *Model, dev engine.Device, o Options) *Detector {
-	return &Detector{newDeviceModel(m, dev, engine.NewReadOnlyStore(dev, m.Params), o)}
+	return NewParallelDetector(m, []engine.Device{dev}, o)
 }
 
-// Close waits for pending runs, then frees the compiled plans and the parameters. The device stays open.
+// NewParallelDetector returns a detector that computes a batch on each of several synchronous devices at once. For many images, small networks
+// are faster on two devices of one thread than on one of two threads, because threads wait for each other at every layer. Each device has its
+// own plans and packed weights.
+func NewParallelDetector(m *Model, devices []engine.Device, o Options) *Detector {
+	streams := make([]*stream, len(devices))
+	for i, dev := range devices {
+		streams[i] = &stream{dev: dev, store: engine.NewReadOnlyStore(dev, m.Params)}
+	}
+	return &Detector{newDeviceModel(m, o, streams...)}
+}
+
+// Close waits for pending runs, then frees the compiled plans and the parameters. The devices stay open.
 func (d *Detector) Close() {
 	d.deviceModel.close()
-	d.store.Close()
+	for _, s := range d.streams {
+		s.store.Close()
+	}
 }
 
-// deviceModel runs a model whose parameters are in a store. The store's creator closes the store, after the deviceModel.
+// deviceModel runs a model on one or more devices. The creator of their stores closes these, after the deviceModel.
 type deviceModel struct {
 	model   *Model
-	dev     engine.Device
-	store   *engine.Store
 	options Options
-	plans   []*sizedInference // the most recently used last
-	pending pending.Queue     // batches in the order of their start
-	known   time.Time         // when the box head of the last finished batch completed
+	streams []*stream
+	next    int           // stream of the next batch
+	pending pending.Queue // batches in the order of their start
 }
 
-type sizedInference struct {
-	size batchSize
-	*inference
-}
-
-func newDeviceModel(m *Model, dev engine.Device, store *engine.Store, o Options) *deviceModel {
-	if o.Plans < 1 {
-		o.Plans = 4
+func newDeviceModel(m *Model, o Options, streams ...*stream) *deviceModel {
+	if o.PlanBytes < 1 {
+		o.PlanBytes = 1 << 30
 	}
-	return &deviceModel{model: m, dev: dev, store: store, options: o}
+	each := o
+	each.PlanBytes /= len(streams)
+	for _, s := range streams {
+		s.model, s.options = m, each
+	}
+	return &deviceModel{model: m, options: o, streams: streams}
 }
 
 // Model returns the detector's model.
@@ -72,16 +84,15 @@ func (d *deviceModel) Model() *Model { return d.model }
 // close waits for pending runs, then frees the compiled plans.
 func (d *deviceModel) close() {
 	d.finishAllBut(0)
-	for _, p := range d.plans {
-		p.close()
+	for _, s := range d.streams {
+		s.close()
 	}
-	d.plans = nil
 }
 
-// Bytes returns the memory in bytes of the compiled plans on the device, without the parameters.
+// Bytes returns the memory in bytes of the compiled plans on the devices, without the parameters.
 func (d *deviceModel) Bytes() (n int) {
-	for _, p := range d.plans {
-		n += p.bytes()
+	for _, s := range d.streams {
+		n += s.bytes()
 	}
 	return n
 }
@@ -114,34 +125,6 @@ func (d *deviceModel) DetectEach(queries ...Query) ([][]roi.Detection, Timing, e
 
 func (d *deviceModel) paddedSize(q Query) geom.Size {
 	return d.model.PaddedSize(geom.Size{W: q.Image.W, H: q.Image.H}, q.Settings)
-}
-
-// plan returns the plans for batches of a size with at least the needed capacity, and compiles them if necessary. If Options.Plans are
-// compiled already, the least recently used ones are closed.
-func (d *deviceModel) plan(size batchSize, need capacity) (*inference, error) {
-	for i, p := range d.plans {
-		if p.size != size || (p.capacity.bytes > 0) != (need.bytes > 0) {
-			continue
-		}
-		d.plans = append(d.plans[:i], d.plans[i+1:]...)
-		if p.capacity.union(need) == p.capacity {
-			d.plans = append(d.plans, p)
-			return p.inference, nil
-		}
-		need = need.union(p.capacity)
-		p.close()
-		break
-	}
-	if len(d.plans) >= d.options.Plans {
-		d.plans[0].close()
-		d.plans = d.plans[1:]
-	}
-	p, err := d.model.compileInference(d.dev, d.store, size, need, d.options)
-	if err != nil {
-		return nil, err
-	}
-	d.plans = append(d.plans, &sizedInference{size, p})
-	return p, nil
 }
 
 // part returns the i-th of n equal parts of values.

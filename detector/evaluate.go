@@ -44,7 +44,7 @@ type Evaluated struct {
 }
 
 // Evaluate runs the detector on every image of a dataset, one image per batch, and returns COCO metrics. On an asynchronous device two batches
-// are pending. The dataset must have the model's classes in the same order, otherwise Evaluate returns an error.
+// are pending, on several devices one each. The dataset must have the model's classes in the same order, otherwise Evaluate returns an error.
 func (d *deviceModel) Evaluate(ctx context.Context, data *coco.Dataset, o EvaluateOptions) (*Evaluated, error) {
 	if names := data.ClassNames(); !slices.Equal(names, d.model.Classes) {
 		return nil, fmt.Errorf("%s: classes %q are not the model's %q", data.Path, names, d.model.Classes)
@@ -131,7 +131,8 @@ func (e *evaluation) start(b *coco.Batch) (*pendingBatch, error) {
 	for i, s := range b.Samples {
 		frames[i] = frame{s.Original, s.Resized, e.deviceModel.model.Settings()}
 	}
-	return e.deviceModel.start(input{b.Raw, b.Pixels}, batchSize{len(frames), b.H, b.W}, frames)
+	prepared := func() (input, error) { return input{b.Raw, b.Pixels}, nil }
+	return e.deviceModel.start(prepared, batchSize{len(frames), b.H, b.W}, frames)
 }
 
 // finish waits for a batch, which has one image, and adds its detections to the results.
@@ -166,7 +167,7 @@ func (d *deviceModel) testLoader(data *coco.Dataset) (*coco.Loader, error) {
 	return coco.NewLoader(data, coco.LoaderConfig{
 		Batch: 1, Shorter: []int{c.TestShorter}, Longest: max(c.TestLongest, c.TestShorter), Divisor: c.Divisor, MinSide: d.model.PadTo(1),
 		Rounding: c.Rounding, Resize: c.Resize,
-		Raw: d.model.preprocessesOn(d.dev), Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
+		Raw: d.model.preprocessesOn(d.device()), Normalization: imaging.Normalization{Mean: c.Mean, Std: c.Std},
 		Prefetch: 4,
 	})
 }

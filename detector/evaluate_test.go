@@ -134,7 +134,7 @@ func TestEvaluateRefuses(t *testing.T) {
 		"parameters":     {other, data, string(kept), "another model"},
 		"size":           {evaluator(t, func(c *Config) { c.Input.TestShorter = 96 }), data, string(kept), "another model"},
 		"proposals":      {evaluator(t, func(c *Config) { c.RPN.Proposals.Test.AfterNMS = 41 }), data, string(kept), "another model"},
-		"precision":      {NewDetector(d.model, d.dev, Options{Features: engine.BFloat16}), data, string(kept), "another model"},
+		"precision":      {NewDetector(d.model, d.device(), Options{Features: engine.BFloat16}), data, string(kept), "another model"},
 		"data":           {d, fewer, string(kept), "of other data than testdata/images/instances.json"},
 		"images":         {d, moved, string(kept), "it had"},
 		"another file":   {d, data, "{}\n", "no partial results"},

@@ -65,21 +65,19 @@ func (m *Model) preprocessesOn(dev engine.Device) bool {
 	return preprocessesOnDevice(dev) && m.Config.Input.Resize != imaging.OpenCVFactor
 }
 
-// prepare returns the input and the frames of a batch of images with the same padded size.
-func (d *deviceModel) prepare(queries []Query, size batchSize) (in input, frames []frame, err error) {
+// prepare returns the input of a batch of images with the same padded size.
+func (d *deviceModel) prepare(queries []Query, frames []frame, size batchSize) (in input, err error) {
 	images := make([]coco.RawImage, len(queries))
 	for i, q := range queries {
-		original := geom.Size{W: q.Image.W, H: q.Image.H}
-		s := d.model.resized(original, q.Settings)
-		frames = append(frames, frame{original, s, q.Settings})
+		s := frames[i].resized
 		resized, err := imaging.Resize(d.model.Config.Input.Resize, q.Image, s.W, s.H)
 		if err != nil {
-			return in, nil, err
+			return in, err
 		}
 		images[i] = coco.RawImage{Image: resized, Transform: raster.Transform{W: s.W, H: s.H}}
 	}
-	if d.model.preprocessesOn(d.dev) {
-		return input{raw: images}, frames, nil
+	if d.model.preprocessesOn(d.device()) {
+		return input{raw: images}, nil
 	}
 	c := d.model.Config.Input
 	normalization := imaging.Normalization{Mean: c.Mean, Std: c.Std}
@@ -92,10 +90,20 @@ func (d *deviceModel) prepare(queries []Query, size batchSize) (in input, frames
 			err = normalization.FillResized(to, size.W*3, p.Image, p.Transform)
 		}
 		if err != nil {
-			return in, nil, err
+			return in, err
 		}
 	}
-	return in, frames, nil
+	return in, nil
+}
+
+// frames returns the sizes of queries.
+func (d *deviceModel) frames(queries []Query) []frame {
+	frames := make([]frame, len(queries))
+	for i, q := range queries {
+		original := geom.Size{W: q.Image.W, H: q.Image.H}
+		frames[i] = frame{original, d.model.resized(original, q.Settings), q.Settings}
+	}
+	return frames
 }
 
 // addImages adds the model input of a batch: as a graph input if bytes is 0, otherwise computed from decoded images of at most so many bytes.

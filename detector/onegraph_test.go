@@ -62,17 +62,17 @@ func TestWholeGraph(t *testing.T) {
 			}
 			want, got := detect(own, few)
 			compareDetections(t, want, got)
-			plan := d.plans[0].plan
+			plan := d.streams[0].plans[0].plan
 			for _, settings := range [][]Settings{{strict, fewer}, {own, own}, {few, few}} {
 				want, got := detect(settings...)
 				compareDetections(t, want, got)
-				require.Same(t, plan, d.plans[0].plan)
+				require.Same(t, plan, d.streams[0].plans[0].plan)
 			}
 			want, got = detect(many, own)
 			require.Greater(t, len(got[0]), own.Detections.PerImage)
 			compareDetections(t, want, got)
-			require.Len(t, d.plans, 1, "one with more capacity in the other's place")
-			require.Equal(t, capacity{30, 200, minByteCapacity}, d.plans[0].capacity)
+			require.Len(t, d.streams[0].plans, 1, "one with more capacity in the other's place")
+			require.Equal(t, capacity{30, 200, minByteCapacity}, d.streams[0].plans[0].capacity)
 		}
 		if _, records := dev.(engine.Recorder); records { // from the second run on
 			d := NewDetector(m, dev, Options{})

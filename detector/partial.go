@@ -259,7 +259,7 @@ func (d *deviceModel) fingerprint(tiles tile.Options) string {
 	if tiles.Side > 0 {
 		fmt.Fprintf(h, "%+v\n", tiles)
 	}
-	fmt.Fprintf(h, "%s\n%q\n%T %v\n", d.model.Config.YAML(), d.model.Classes, d.dev, d.options.Features)
+	fmt.Fprintf(h, "%s\n%q\n%T %v\n", d.model.Config.YAML(), d.model.Classes, d.device(), d.options.Features)
 	for _, p := range d.model.Params.All() {
 		fmt.Fprintf(h, "%q %v\n", p.Name, p.Shape)
 		hashFloats(h, p.Data)

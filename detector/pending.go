@@ -1,9 +1,9 @@
 package detector
 
 import (
-	"fmt"
 	"time"
 
+	"scalenet/engine"
 	"scalenet/roi"
 )
 
@@ -16,7 +16,6 @@ type Run struct {
 	deviceModel *deviceModel
 	views       [][]view // by query
 	batches     []*pendingBatch
-	preprocess  time.Duration
 }
 
 // pendingBatch is a started batch. found or err is set when finished is true.
@@ -38,16 +37,22 @@ type scored struct {
 	detections func(i int, f frame) ([]roi.Detection, error)
 }
 
-// MaxPending returns how many runs may be pending, that is started without a Wait, when Start is called once more: 1 on asynchronous
-// devices, otherwise 0, because Start then returns a finished run.
+// MaxPending returns how many runs may be pending, that is started without a Wait, when Start is called once more: with several devices one
+// less than their number, 1 on an asynchronous device, otherwise 0, because Start then returns a finished run.
 func (d *deviceModel) MaxPending() int {
-	if d.dev.Capabilities().Asynchronous {
+	if len(d.streams) > 1 {
+		return len(d.streams) - 1
+	}
+	if d.device().Capabilities().Asynchronous {
 		return maxPending
 	}
 	return 0
 }
 
-// Start begins DetectEach. On an asynchronous device it returns as soon as the images are being copied. Wait on the returned Run blocks
+// device returns the device, or one of several equal ones.
+func (d *deviceModel) device() engine.Device { return d.streams[0].dev }
+
+// Start begins DetectEach. On an asynchronous device, and with several devices, it returns as soon as the images are being copied. Wait on the returned Run blocks
 // until its detections are known. If more batches are pending than MaxPending, Start first waits for the oldest of them. Like all methods
 // of a Detector, Start and Wait must not be called concurrently.
 func (d *deviceModel) Start(queries ...Query) (*Run, error) {
@@ -69,14 +74,9 @@ func (d *deviceModel) Start(queries ...Query) (*Run, error) {
 		for n < len(views) && d.paddedSize(views[n]) == size {
 			n++
 		}
-		start := time.Now()
-		batch := batchSize{n, size.H, size.W}
-		in, frames, err := d.prepare(views[:n], batch)
-		if err != nil {
-			return nil, err
-		}
-		r.preprocess += time.Since(start)
-		b, err := d.start(in, batch, frames)
+		batch, of := batchSize{n, size.H, size.W}, views[:n]
+		frames := d.frames(of)
+		b, err := d.start(func() (input, error) { return d.prepare(of, frames, batch) }, batch, frames)
 		if err != nil {
 			return nil, err
 		}
@@ -87,15 +87,13 @@ func (d *deviceModel) Start(queries ...Query) (*Run, error) {
 
 // Wait returns the detections, as DetectEach does.
 func (r *Run) Wait() (all [][]roi.Detection, t Timing, err error) {
-	t.Preprocess = r.preprocess
 	var found [][]roi.Detection
 	for _, b := range r.batches {
 		if err := r.deviceModel.wait(b); err != nil {
 			return nil, t, err
 		}
 		found = append(found, b.found...)
-		t.Inference += b.timing.Inference
-		t.Postprocess += b.timing.Postprocess
+		t.add(b.timing)
 	}
 	for _, views := range r.views {
 		all = append(all, merge(views, found[:len(views)], views[0].Settings.Detections))
@@ -104,28 +102,59 @@ func (r *Run) Wait() (all [][]roi.Detection, t Timing, err error) {
 	return all, t, nil
 }
 
-// start runs a batch. On an asynchronous device the batch is pending when start returns, otherwise finished.
-func (d *deviceModel) start(in input, size batchSize, frames []frame) (*pendingBatch, error) {
-	d.finishAllBut(maxPending)
-	p, err := d.plan(size, d.model.capacity(frames, in.bytes()))
+// start runs a batch. On an asynchronous device, and with several streams, the batch is pending when start returns, otherwise finished.
+func (d *deviceModel) start(prepare func() (input, error), size batchSize, frames []frame) (*pendingBatch, error) {
+	if len(d.streams) > 1 {
+		return d.startBeside(prepare, size, frames), nil
+	}
+	b, s := &pendingBatch{frames: frames}, d.streams[0]
+	in, err := b.prepared(prepare)
 	if err != nil {
 		return nil, err
 	}
-	b := &pendingBatch{frames: frames, started: time.Now()}
-	if err := p.propose(d.model, in, frames); err != nil {
-		return nil, err
-	}
-	if b.scored, err = p.score(size.N); err != nil {
+	d.finishAllBut(maxPending)
+	if err := s.start(b, in, size); err != nil {
 		return nil, err
 	}
 	d.pending.Add(func() error {
-		b.finished, b.err = true, d.finish(b)
+		b.finished, b.err = true, s.finish(b)
 		return nil
 	})
 	if b.scored.wait == nil {
 		d.finishAllBut(0)
 	}
 	return b, nil
+}
+
+// startBeside runs a batch on the stream whose turn it is, beside those of the other streams.
+func (d *deviceModel) startBeside(prepare func() (input, error), size batchSize, frames []frame) *pendingBatch {
+	d.finishAllBut(len(d.streams) - 1) // then the stream is free
+	b, s := &pendingBatch{frames: frames}, d.streams[d.next]
+	d.next = (d.next + 1) % len(d.streams)
+	done := make(chan error, 1)
+	go func() {
+		in, err := b.prepared(prepare)
+		if err == nil {
+			err = s.start(b, in, size)
+		}
+		if err == nil {
+			err = s.finish(b)
+		}
+		done <- err
+	}()
+	d.pending.Add(func() error {
+		b.err, b.finished = <-done, true
+		return nil
+	})
+	return b
+}
+
+// prepared returns the input of the batch, and takes the time.
+func (b *pendingBatch) prepared(prepare func() (input, error)) (input, error) {
+	start := time.Now()
+	in, err := prepare()
+	b.timing.Preprocess = time.Since(start)
+	return in, err
 }
 
 // finishAllBut finishes the oldest batches until at most n are pending.
@@ -139,29 +168,4 @@ func (d *deviceModel) wait(b *pendingBatch) error {
 		d.finishAllBut(d.pending.Len() - 1)
 	}
 	return b.err
-}
-
-// finish waits for the box head of a batch and post-processes its output. The inference time of a batch starts at b.started or, if later,
-// when the previous batch's box head completed.
-func (d *deviceModel) finish(b *pendingBatch) error {
-	if b.scored.wait != nil {
-		if err := b.scored.wait(); err != nil {
-			return err
-		}
-	}
-	begun, known := b.started, time.Now()
-	if d.known.After(begun) {
-		begun = d.known
-	}
-	d.known = known
-	b.found = make([][]roi.Detection, len(b.frames))
-	for i, at := range b.frames {
-		found, err := b.scored.detections(i, at)
-		if err != nil {
-			return fmt.Errorf("detector: %w", err)
-		}
-		b.found[i] = d.model.inImage(found, at)
-	}
-	b.timing = Timing{Inference: known.Sub(begun), Postprocess: time.Since(known)}
-	return nil
 }

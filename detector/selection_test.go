@@ -121,7 +121,7 @@ func TestTTA(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	images := []*imaging.Image{noise(random, 90, 64), noise(random, 64, 90)}
 	onDevices(t, func(t *testing.T, dev engine.Device) {
-		d := NewDetector(m, dev, Options{Plans: 8})
+		d := NewDetector(m, dev, Options{})
 		defer d.Close()
 		for _, text := range []string{"", "flip", "1", "1.5", "scales", "0.5,flip,1"} {
 			tta, err := ParseTTA(text)

@@ -110,7 +110,7 @@ func findSquares(t *testing.T, m *Model, dev engine.Device, b *coco.Batch, o Opt
 	for i, s := range b.Samples {
 		frames[i] = frame{s.Original, s.Resized, m.Settings()}
 	}
-	pending, err := d.start(input{b.Raw, b.Pixels}, batchSize{len(frames), b.H, b.W}, frames)
+	pending, err := d.start(func() (input, error) { return input{b.Raw, b.Pixels}, nil }, batchSize{len(frames), b.H, b.W}, frames)
 	require.NoError(t, err)
 	require.NoError(t, d.wait(pending))
 	return pending.found

@@ -16,6 +16,9 @@ import (
 // trainingPlans is the maximum number of padded sizes whose training plans are kept compiled. It is small because these plans keep every activation.
 const trainingPlans = 2
 
+// evaluationBytes is the memory for plans of the evaluations during training. It is small because training plans stay compiled beside them.
+const evaluationBytes = 256 << 20
+
 // Trainer implements train.Model for a detector on a device.
 type Trainer struct {
 	model  *Model
@@ -39,7 +42,7 @@ var _ train.Model[*coco.Batch] = (*Trainer)(nil)
 // model's classes.
 func NewTrainer(m *Model, dev engine.Device, val *coco.Dataset, random *rand.Rand) (*Trainer, error) {
 	t := &Trainer{model: m, dev: dev, store: engine.NewStore(dev, m.Params), val: val, random: random}
-	t.test = newDeviceModel(m, dev, t.store, Options{Plans: 2})
+	t.test = newDeviceModel(m, Options{PlanBytes: evaluationBytes}, &stream{dev: dev, store: t.store})
 	var err error
 	t.params, err = train.Params(t.store)
 	return t, err

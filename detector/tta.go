@@ -21,7 +21,7 @@ import (
 type TTA struct {
 	// Flip adds a mirrored view of each size.
 	Flip bool
-	// Scales are the sizes of the views, as factors of Settings.Shorter and Longest; empty is 1. Each size needs a compiled plan, see Options.Plans.
+	// Scales are the sizes of the views, as factors of Settings.Shorter and Longest; empty is 1. Each size needs a compiled plan, see Options.PlanBytes.
 	Scales []float64 `option:"scales" validate:"max=16,dive,gte=0.1,lte=10"`
 }
 

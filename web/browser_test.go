@@ -85,7 +85,7 @@ func newServer(t *testing.T) *server.Server {
 		if err != nil {
 			return nil, nil, err
 		}
-		d := detector.NewDetector(m, dev, detector.Options{Plans: 4})
+		d := detector.NewDetector(m, dev, detector.Options{})
 		return d, func() { d.Close(); dev.Close() }, nil
 	})
 	require.NoError(t, err)

@@ -22,6 +22,7 @@ type detectOptions struct {
 	results resultOptions
 	tracks  trackOptions
 	tiles   tileOptions
+	streams streamOptions
 	batch   int
 	sources media.Options
 	shard   shard.Shard
@@ -89,6 +90,7 @@ exit status is 1.`,
 	addShard(f, &o.shard, "part I of N of the sources, such as 0/4, counted from 0")
 	o.tracks.flags(c)
 	o.tiles.flags(c)
+	o.streams.flags(c, 0)
 	o.model.flags(c)
 	return c
 }
@@ -123,7 +125,7 @@ func (o *detectOptions) run(c *cobra.Command, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	d, closeAll, err := o.model.open(model)
+	d, closeAll, err := o.streams.open(model, &o.model)
 	if err != nil {
 		return err
 	}
@@ -141,7 +143,7 @@ func (o *detectOptions) check(c *cobra.Command) error {
 	case s.To > 0 && s.To <= s.From:
 		return fmt.Errorf("--to %v is not after --from %v", s.To, s.From)
 	}
-	return cmp.Or(o.choice.parse(c), o.results.parse(c), o.tracks.parse(), o.tiles.check(c))
+	return cmp.Or(o.choice.parse(c), o.results.parse(c), o.tracks.parse(), o.tiles.check(c), o.streams.check(&o.model.device))
 }
 
 // all runs the detector on the images of all sources.
@@ -158,7 +160,7 @@ func (o *detectOptions) all(ctx context.Context, c *cobra.Command, d *detector.D
 		s.image.Apply(&settings)
 	}
 	b := &batches{detector: d, settings: settings, size: o.batch, tiles: o.tiles, use: w.put}
-	o.sources.Ahead, o.sources.Lost = o.batch+2, w.tally.note
+	o.sources.Ahead, o.sources.Lost = o.batch+d.MaxPending()+2, w.tally.note
 	for im := range media.Images(ctx, list, o.sources) {
 		if im.Err != nil {
 			w.tally.fail(im.Err)

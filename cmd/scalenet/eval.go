@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ type evalOptions struct {
 	model   modelOptions
 	data    annotatedData
 	tiles   tileOptions
+	streams streamOptions
 	results string
 	shard   shard.Shard
 	report  reportOptions
@@ -79,6 +81,7 @@ and its tensors keep their bits.`,
 	o.report.flags(c)
 	o.choose.flags(c)
 	o.tiles.flags(c)
+	o.streams.flags(c, 1)
 	o.output.flags(c, "results", "report")
 	o.model.flags(c)
 	return c
@@ -91,7 +94,7 @@ func (o *evalOptions) run(c *cobra.Command) error {
 	if err := o.choose.check(&o.model); err != nil {
 		return err
 	}
-	if err := o.tiles.check(c); err != nil {
+	if err := cmp.Or(o.tiles.check(c), o.streams.check(&o.model.device)); err != nil {
 		return err
 	}
 	if err := o.checkShard(); err != nil {
@@ -134,7 +137,7 @@ func (o *evalOptions) share(c *cobra.Command, g group) error {
 	if err := o.check(partial, data.Files()); err != nil {
 		return err
 	}
-	d, closeAll, err := o.model.open(model)
+	d, closeAll, err := o.streams.open(model, &o.model)
 	if err != nil {
 		return err
 	}

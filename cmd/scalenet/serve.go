@@ -29,7 +29,7 @@ type serveOptions struct {
 	models                        []string
 	reading                       reading
 	precision                     precision
-	plans                         int
+	planMemory                    int
 	device                        deviceOptions
 	config                        server.Config
 	listen, pprof                 string
@@ -71,7 +71,7 @@ func (o *serveOptions) flags(c *cobra.Command) {
 	f.StringArrayVar(&o.models, "model", nil, "model file, NAME=FILE, or folder of model files; repeatable")
 	o.reading.flags(c)
 	o.precision.flags(c)
-	f.IntVar(&o.plans, "plans", 8, "compiled plans to keep per model, one per input size")
+	f.IntVar(&o.planMemory, "plan-memory", 1024, "memory in MiB per model above which the compiled plans of input sizes are closed, the least recently used first")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on; :8080 is port 8080 of all network interfaces")
 	addThreshold(f, &d.Threshold, "minimum score of detections, for what a request does not give")
 	f.StringToStringVar(&d.DeepStack.Labels, "deepstack-label", nil, "CLASS=LABEL renames a class for DeepStack and CodeProject.AI clients, CLASS= drops the class; repeatable")
@@ -268,7 +268,7 @@ func (o *serveOptions) openModel(m *detector.Model) (*detector.Detector, func(),
 	if _, err := o.config.Threshold.Among(m.Classes).For(m); err != nil {
 		return nil, nil, fmt.Errorf("--threshold %v: %w", o.config.Threshold, err)
 	}
-	d, closeAll, err := openDetector(m, o.device, o.precision, detector.Options{Plans: o.plans})
+	d, closeAll, err := openDetector(m, o.device, o.precision, detector.Options{PlanBytes: o.planMemory << 20})
 	if err != nil {
 		return nil, nil, err
 	}

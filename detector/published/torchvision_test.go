@@ -60,7 +60,7 @@ func TestDetectionsEqualTorchvision(t *testing.T) {
 
 // compareDetections wants boxes within 0.02 pixels, scores within 1e-4, and the same labels.
 func compareDetections(t *testing.T, m *detector.Model, dev engine.Device, g goldentest.Detector) {
-	d := detector.NewDetector(m, dev, detector.Options{Plans: 1})
+	d := detector.NewDetector(m, dev, detector.Options{PlanBytes: 1})
 	defer d.Close()
 	for _, im := range g.Images {
 		found, _, err := d.Detect(&imaging.Image{W: im.Width, H: im.Height, Pix: goldentest.Picture(im.Width, im.Height)})

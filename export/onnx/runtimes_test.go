@@ -137,7 +137,7 @@ func golden(t *testing.T, name string) (*detector.Model, []*imaging.Image) {
 func checkDetector(t *testing.T, m *detector.Model, dev *cpu.Device, pictures []*imaging.Image) (empty int) {
 	exported, err := Detector(m)
 	require.NoError(t, err)
-	d := detector.NewDetector(m, dev, detector.Options{Plans: 1})
+	d := detector.NewDetector(m, dev, detector.Options{PlanBytes: 1})
 	defer d.Close()
 	dir := t.TempDir()
 	c := m.Config.RoI.Detections
