@@ -28,8 +28,9 @@ type Config struct {
 	Limits  Limits
 	// Threshold is the minimum score of detections, for what a request does not give.
 	// Classes that a model does not have are ignored for that model.
-	Threshold detector.Threshold
-	DeepStack DeepStack
+	Threshold   detector.Threshold
+	DeepStack   DeepStack
+	LabelStudio LabelStudio
 	// Version of the program, in server metadata.
 	Version string
 

@@ -11,7 +11,8 @@
 //	errors.go       error responses
 //
 // Compatible APIs: deepstack.go is that of DeepStack and CodeProject.AI,
-// inference_protocol.go and inference_request.go are the Open Inference Protocol.
+// inference_protocol.go and inference_request.go are the Open Inference Protocol,
+// labelstudio.go and labelstudio_images.go that of Label Studio's ML backends.
 // openapi.yaml describes all endpoints.
 //
 // Package schedule has the queue, package models loads and reloads detectors. [New]

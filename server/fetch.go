@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -26,6 +27,8 @@ const (
 	fetches      = 16 // at a time
 )
 
+var errNoFetch = &Error{Status: http.StatusForbidden, Code: "url_not_allowed", Message: "the server does not fetch images from URLs; --allow-url turns it on"}
+
 // newFetcher returns a fetcher with a check of IP addresses: outbound.Public except in
 // tests.
 func newFetcher(limit int, check func(netip.AddrPort) error) *fetcher {
@@ -41,9 +44,9 @@ func (s *Server) fetchAll(ctx context.Context, l *lease, uploads []upload) error
 			continue
 		}
 		if s.fetch == nil {
-			return &Error{Status: http.StatusForbidden, Code: "url_not_allowed", Message: "the server does not fetch images from URLs; --allow-url turns it on"}
+			return errNoFetch
 		}
-		data, err := s.fetch.get(ctx, u.url, l)
+		data, err := s.fetch.get(ctx, u.url, nil, l)
 		if err != nil {
 			return err
 		}
@@ -52,9 +55,9 @@ func (s *Server) fetchAll(ctx context.Context, l *lease, uploads []upload) error
 	return nil
 }
 
-// get downloads an image. Its error does not repeat the response of the other server,
+// get downloads an image, with further header fields if not nil. Its error does not repeat the response of the other server,
 // so that a client learns nothing about servers that it cannot reach itself.
-func (f *fetcher) get(ctx context.Context, address string, l *lease) ([]byte, error) {
+func (f *fetcher) get(ctx context.Context, address string, header http.Header, l *lease) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err == nil {
 		err = outbound.CheckURL(u)
@@ -77,6 +80,7 @@ func (f *fetcher) get(ctx context.Context, address string, l *lease) ([]byte, er
 		return nil, failed(err)
 	}
 	request.Header.Set("Accept", "image/*")
+	maps.Copy(request.Header, header)
 	response, err := f.client.Do(request)
 	if err != nil {
 		return nil, failed(err)

@@ -16,16 +16,17 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 
-	requests  *prometheus.CounterVec   // endpoint, status
-	duration  *prometheus.HistogramVec // endpoint
-	images    *prometheus.CounterVec   // model, outcome
-	undecoded *prometheus.CounterVec   // reason
-	queued    *prometheus.HistogramVec // model
-	compute   *prometheus.HistogramVec // model
-	batch     *prometheus.HistogramVec // model
-	cancelled prometheus.Counter
-	failures  *prometheus.CounterVec // model
-	reloads   *prometheus.CounterVec // model, outcome
+	requests   *prometheus.CounterVec   // endpoint, status
+	duration   *prometheus.HistogramVec // endpoint
+	images     *prometheus.CounterVec   // model, outcome
+	undecoded  *prometheus.CounterVec   // reason
+	queued     *prometheus.HistogramVec // model
+	compute    *prometheus.HistogramVec // model
+	batch      *prometheus.HistogramVec // model
+	cancelled  prometheus.Counter
+	failures   *prometheus.CounterVec // model
+	reloads    *prometheus.CounterVec // model, outcome
+	unlabelled *prometheus.CounterVec // model
 }
 
 func newMetrics(s *Server) *metrics {
@@ -45,16 +46,17 @@ func newMetrics(s *Server) *metrics {
 	}
 	seconds := prometheus.ExponentialBuckets(0.001, 2, 16) // to 33 s
 	m := &metrics{
-		registry:  r,
-		requests:  counter("requests_total", "Requests by endpoint and HTTP status; 499 means that the client has disconnected.", "endpoint", "status"),
-		duration:  histogram("request_seconds", "Time from the request header to the end of the response.", seconds, "endpoint"),
-		images:    counter("images_total", "Images by model and outcome: ok or the error code.", "model", "outcome"),
-		undecoded: counter("decode_failures_total", "Images that could not be decoded, by error code.", "reason"),
-		queued:    histogram("queue_seconds", "Queueing time per image.", seconds, "model"),
-		compute:   histogram("compute_seconds", "Time per batch for preprocessing, inference and post-processing.", seconds, "model"),
-		batch:     histogram("batch_size", "Images per batch.", prometheus.ExponentialBuckets(1, 2, 7), "model"),
-		failures:  counter("compute_failures_total", "Batches that failed in inference.", "model"),
-		reloads:   counter("reloads_total", "Reloads of models by outcome: ok or failed.", "model", "outcome"),
+		registry:   r,
+		requests:   counter("requests_total", "Requests by endpoint and HTTP status; 499 means that the client has disconnected.", "endpoint", "status"),
+		duration:   histogram("request_seconds", "Time from the request header to the end of the response.", seconds, "endpoint"),
+		images:     counter("images_total", "Images by model and outcome: ok or the error code.", "model", "outcome"),
+		undecoded:  counter("decode_failures_total", "Images that could not be decoded, by error code.", "reason"),
+		queued:     histogram("queue_seconds", "Queueing time per image.", seconds, "model"),
+		compute:    histogram("compute_seconds", "Time per batch for preprocessing, inference and post-processing.", seconds, "model"),
+		batch:      histogram("batch_size", "Images per batch.", prometheus.ExponentialBuckets(1, 2, 7), "model"),
+		failures:   counter("compute_failures_total", "Batches that failed in inference.", "model"),
+		unlabelled: counter("labelstudio_dropped_total", "Detections that were not sent to Label Studio, because the project has no label for their class.", "model"),
+		reloads:    counter("reloads_total", "Reloads of models by outcome: ok or failed.", "model", "outcome"),
 	}
 	m.cancelled = prometheus.NewCounter(prometheus.CounterOpts{Name: "scalenet_cancelled_total", Help: "Images whose client disconnected before the response."})
 	r.MustRegister(m.cancelled, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), modelInfo{s.config.Models})

@@ -22,6 +22,7 @@ type Server struct {
 	memory   *budget
 	decoders *semaphore.Weighted
 	fetch    *fetcher // nil without AllowURL
+	studio   *studio
 	keys     keys
 	rates    *rates
 	metrics  *metrics
@@ -47,6 +48,9 @@ func New(c Config) (*Server, error) {
 	}
 	if c.AllowURL {
 		s.fetch = newFetcher(c.Limits.Image.Bytes, outbound.Public)
+	}
+	if s.studio, err = newStudio(c.LabelStudio, c.Limits.Image.Bytes); err != nil {
+		return nil, err
 	}
 	s.metrics = newMetrics(s)
 	if s.handler, err = s.routes(); err != nil {
@@ -111,6 +115,7 @@ func (s *Server) routes() (http.Handler, error) {
 	}
 	s.deepStackRoutes(e)
 	s.inferenceRoutes(e, api)
+	s.labelStudioRoutes(e)
 	e.NoMethod(func(c *gin.Context) {
 		s.fail(c, &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: shown(c.Request.Method) + " is not a method of this URL"})
 	})

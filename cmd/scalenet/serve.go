@@ -75,6 +75,7 @@ func (o *serveOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on; :8080 is port 8080 of all network interfaces")
 	addThreshold(f, &d.Threshold, "minimum score of detections, for what a request does not give")
 	f.StringToStringVar(&d.DeepStack.Labels, "deepstack-label", nil, "CLASS=LABEL renames a class for DeepStack and CodeProject.AI clients, CLASS= drops the class; repeatable")
+	f.StringVar(&d.LabelStudio.URL, "label-studio", "", "URL of the Label Studio whose uploaded and local files this server may fetch as its ML backend; environment variable LABEL_STUDIO_API_KEY is its token")
 	f.IntVar(&d.DeepStack.Most, "deepstack-max", 0, "maximum detections per image for those clients (Frigate accepts 20); 0 is no limit")
 
 	f.IntVar(&d.Queue.Places, "queue", d.Queue.Places, "maximum number of queued images; further requests get 503")
@@ -164,6 +165,9 @@ func (o *serveOptions) configure(log io.Writer) error {
 	var err error
 	if o.config.Keys, err = readKeys(o.keyFile); err != nil {
 		return err
+	}
+	if o.config.LabelStudio.URL != "" {
+		o.config.LabelStudio.Key = os.Getenv(server.StudioKeyVariable)
 	}
 	o.config.Log, err = o.logger(log)
 	return err
