@@ -12,7 +12,7 @@ CUDA := $(CURDIR)/build/cuda
 GPU := export CUDA_ROOT=$(CUDA); $(GO)
 FAKE := export LD_LIBRARY_PATH=$(CUDA)/fake SCALENET_CUDNN=$(CUDA)/cudnn; $(GPU)
 
-.PHONY: build build-cuda release release-check check-onnx demo test test-onednn3 test-cuda gpu-check ptx soak soak-mpi formats-check bench lint clean
+.PHONY: build build-cuda release release-check check-onnx demo test test-onednn3 test-cuda gpu-check ptx soak soak-mpi formats-check check-label-studio bench lint clean
 
 build:
 	@$(GO) build -o bin/scalenet ./cmd/scalenet
@@ -45,6 +45,8 @@ demo: build
 test:
 	@scripts/install.sh
 	@scripts/install.sh --browser || echo "make test: the tests in a browser will be skipped" >&2
+	@scripts/npm.sh axe-core@4.14.1 axe.min.js 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c build/axe || \
+		echo "make test: axe-core will not check the pages" >&2
 	@scripts/install.sh --mpi || echo "make test: the tests under mpirun will be skipped" >&2
 	@scripts/install.sh --media || echo "make test: the tests of videos, HEIC and AVIF will be skipped" >&2
 	@scripts/pypi.sh scripts/pycocotools.txt build/pycocotools --no-deps || echo "make test: the comparison with pycocotools will be skipped" >&2
@@ -99,6 +101,12 @@ soak:
 formats-check:
 	@python3 -m venv build/formats && build/formats/bin/pip install --quiet --disable-pip-version-check -r results/testdata/requirements.txt
 	@build/formats/bin/python results/testdata/read.py
+
+# Label Studio itself (PyPI, pinned; its first start takes minutes) with the server as its ML backend: the boxes of /detect.
+check-label-studio: build
+	@[ -x build/label-studio/bin/label-studio ] || { python3 -m venv build/label-studio && \
+		build/label-studio/bin/pip install --quiet --disable-pip-version-check -r scripts/label-studio.txt; }
+	@build/label-studio/bin/python scripts/label-studio.py --program bin/scalenet
 
 # Kills a random process of a training of several, KILLS times, and resumes it each time.
 soak-mpi:

@@ -167,7 +167,7 @@ func (p *tab) checkQuiet(expected []string) {
 	defer p.mu.Unlock()
 	for _, address := range p.sent {
 		u, err := url.Parse(address)
-		local := err == nil && (u.Scheme == "blob" || strings.HasPrefix(p.address, u.Scheme+"://"+u.Host))
+		local := err == nil && (u.Scheme == "blob" || u.Scheme == "data" || strings.HasPrefix(p.address, u.Scheme+"://"+u.Host))
 		assert.True(p.T, local, "a request went to %s", address)
 	}
 	for _, problem := range p.problems {

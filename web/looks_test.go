@@ -102,6 +102,28 @@ func testPhone(t *testing.T, b *bench) {
 	p.shot("dark")
 }
 
+// slider is the time in ms of a step with all boxes, and of that from none to all: handlers and layout, the fastest of 15, because other tests run.
+const slider = `(async () => {
+	const s = document.getElementById("threshold");
+	const step = (value) => {
+		s.value = value;
+		const start = performance.now();
+		s.dispatchEvent(new Event("input"));
+		document.getElementById("overlay").getBoundingClientRect();
+		document.getElementById("table").getBoundingClientRect();
+		return performance.now() - start;
+	};
+	const small = [], large = [];
+	for (let i = 0; i < 15; i++) {
+		step(6);
+		small.push(step(5));
+		step(100);
+		large.push(step(5));
+		await new Promise((done) => requestAnimationFrame(done));
+	}
+	return [Math.min(...small), Math.min(...large)];
+})()`
+
 // testCrowd: many boxes of many classes with long names, more than any model here finds.
 func testCrowd(t *testing.T, b *bench) {
 	a := server.DetectResponse{ID: "r-1", Model: server.ModelTag{Name: "a_model_with_a_long_name", Version: "0123456789ab"}}
@@ -132,6 +154,9 @@ func testCrowd(t *testing.T, b *bench) {
 	shown := eval[int](p, boxes)
 	assert.Greater(t, shown, 280)
 	assert.Equal(t, shown, eval[int](p, rows))
+	steps := eval[[2]float64](p, slider)
+	t.Logf("with %d boxes, a step of the slider takes %.1f ms, from none to all %.1f ms (fastest of 15)", shown, steps[0], steps[1])
+	assert.Less(t, steps[0], 50.0)
 	for _, size := range [][2]int64{{1360, 850}, {390, 844}} {
 		p.do(chromedp.EmulateViewport(size[0], size[1]))
 		p.wait(fmt.Sprintf(`document.getElementById("overlay").viewBox.baseVal.width === Math.round(document.getElementById("overlay").getBoundingClientRect().width) && innerWidth === %d`, size[0]))

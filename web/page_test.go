@@ -40,7 +40,8 @@ func TestPage(t *testing.T) {
 		{"Upload", testUpload}, {"Paste", testPaste}, {"Drop", testDrop}, {"Example", testExample}, {"Threshold", testThreshold}, {"Best", testBest}, {"Tiles", testTiles},
 		{"Classes", testClasses}, {"Links", testLinks}, {"Keyboard", testKeyboard}, {"Models", testModels}, {"Save", testSave},
 		{"Camera", testCamera}, {"Formats", testFormats}, {"Errors", testErrors}, {"Phone", testPhone}, {"Looks", testLooks}, {"Labels", testLabels}, {"Crowd", testCrowd},
-		{"Docs", testDocs}, {"NoDocs", testNoDocs}, {"Below", testBelow}, {"YAML", testYAML},
+		{"Docs", testDocs}, {"Try", testTry}, {"NoDocs", testNoDocs}, {"Below", testBelow},
+		{"Strip", testStrip}, {"Zoom", testZoom}, {"Compare", testCompare}, {"Edit", testEdit}, {"SaveLabels", testSaveLabels}, {"Curl", testCurl}, {"Axe", testAxe},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, b) })
 	}

@@ -1,18 +1,20 @@
 // Package web has the web UI of the server: a page for object detection and the API
-// reference. Both are embedded, consist of plain ES modules and CSS, and send requests
-// only to their own server.
+// reference. Both are embedded and send requests only to their own server. The first
+// consists of plain ES modules and CSS, the second is Swagger UI (scripts/swagger-ui.sh).
 //
-//	assets/index.html, css/detect.css, js/main.js   /
-//	assets/docs.html, css/docs.css, js/docs.js      /docs
-//	package examples                                /examples/
+//	assets/index.html, css/detect.css, js/main.js          /
+//	assets/docs.html, css/docs.css, js/docs.js, swagger/   /docs
+//	package examples                                       /examples/
 package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"net/http"
 	"path"
@@ -30,12 +32,17 @@ var assets embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; media-src 'self' blob:; " +
 	"form-action 'none'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
+// docsPolicy is that of the API reference. Swagger UI writes HTML from strings, which it sanitizes, and its CSS has images. Neither can run a script.
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; media-src 'self' blob:; " +
+	"form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+
 // contentTypes maps extensions to types, independent of the table of the system.
 var contentTypes = map[string]string{
 	".html":        "text/html; charset=utf-8",
 	".css":         "text/css; charset=utf-8",
 	".js":          "text/javascript; charset=utf-8",
 	".svg":         "image/svg+xml",
+	".txt":         "text/plain; charset=utf-8",
 	".jpg":         "image/jpeg",
 	".bccd":        "text/plain; charset=utf-8", // examples/LICENSE.bccd
 	".photographs": "text/plain; charset=utf-8",
@@ -43,8 +50,9 @@ var contentTypes = map[string]string{
 
 // file is the response at a URL path.
 type file struct {
-	contentType, etag string
-	data              []byte
+	contentType, etag, policy string
+	data                      []byte
+	compressed                bool // data is in gzip
 }
 
 // Handler serves the pages and their files. Other URLs get 404 as an API error, with
@@ -57,6 +65,9 @@ func Handler() http.Handler {
 		files[page.address] = files[page.file]
 		delete(files, page.file)
 	}
+	docs := files["/docs"]
+	docs.policy = docsPolicy
+	files["/docs"] = docs
 	return handler(files)
 }
 
@@ -69,10 +80,13 @@ func add(files map[string]file, address string, from fs.FS, folder string) {
 		}
 		data, err := fs.ReadFile(from, name)
 		sum := sha256.Sum256(data)
-		files[address+strings.TrimPrefix(name, folder+"/")] = file{
-			contentType: contentTypes[path.Ext(name)],
+		served, compressed := strings.CutSuffix(name, ".gz")
+		files[address+strings.TrimPrefix(served, folder+"/")] = file{
+			contentType: contentTypes[path.Ext(served)],
 			etag:        `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
+			policy:      policy,
 			data:        data,
+			compressed:  compressed,
 		}
 		return err
 	})
@@ -99,11 +113,39 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Type", f.contentType)
 	header.Set("ETag", f.etag)
 	header.Set("Cache-Control", "no-cache") // revalidated each time, because names do not change with the content
-	header.Set("Content-Security-Policy", policy)
+	header.Set("Content-Security-Policy", f.policy)
 	header.Set("Permissions-Policy", "camera=(self), microphone=(), geolocation=()")
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	if f.compressed {
+		header.Set("Vary", "Accept-Encoding")
+		if f.data = f.encoded(header, r.Header.Get("Accept-Encoding")); f.data == nil {
+			fail(w, http.StatusInternalServerError, "internal", "the file could not be unpacked")
+			return
+		}
+	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.data))
+}
+
+// encoded returns the data for a client, in gzip if it accepts that, as every browser does. It returns nil for data that is not gzip.
+func (f file) encoded(header http.Header, accepted string) []byte {
+	for part := range strings.SplitSeq(accepted, ",") {
+		name, weight, weighted := strings.Cut(strings.TrimSpace(part), ";")
+		if strings.EqualFold(name, "gzip") && (!weighted || strings.Trim(weight, " q=0.") != "") {
+			header.Set("Content-Encoding", "gzip")
+			return f.data
+		}
+	}
+	header.Set("ETag", strings.TrimSuffix(f.etag, `"`)+`-plain"`)
+	r, err := gzip.NewReader(bytes.NewReader(f.data))
+	if err != nil {
+		return nil
+	}
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil
+	}
+	return data
 }
 
 func fail(w http.ResponseWriter, status int, code, message string) {

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"compress/gzip"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -41,6 +43,9 @@ func TestHandler(t *testing.T) {
 		{"/examples/BloodImage_00014.jpg", "image/jpeg", "JFIF", 200},
 		{"/examples/LICENSE.bccd", "text/plain; charset=utf-8", "MIT", 200},
 		{"/examples/LICENSE.photographs", "text/plain; charset=utf-8", "CC0", 200},
+		{"/swagger/swagger-ui.css", "text/css; charset=utf-8", ".swagger-ui", 200},
+		{"/swagger/LICENSE.txt", "text/plain; charset=utf-8", "Apache License", 200},
+		{"/swagger/swagger-ui.css.gz", "application/json; charset=utf-8", "not_found", 404},
 		{"/index.html", "application/json; charset=utf-8", "not_found", 404},
 		{"/examples/", "application/json; charset=utf-8", "not_found", 404},
 		{"/examples/examples.go", "application/json; charset=utf-8", "not_found", 404},
@@ -70,6 +75,31 @@ func TestHandlerCaches(t *testing.T) {
 	assert.Equal(t, http.StatusOK, other.Code)
 }
 
+// TestHandlerEncodings: compressed files are sent as they are to clients that read gzip.
+func TestHandlerEncodings(t *testing.T) {
+	plain := get(t, "/swagger/swagger-ui-bundle.js")
+	require.Equal(t, http.StatusOK, plain.Code)
+	tags := map[string]bool{plain.Header().Get("ETag"): true}
+	for accepted, compressed := range map[string]bool{"": false, "gzip": true, "deflate, gzip;q=1.0, br": true, "GZIP": true, "gzip;q=0": false, "gzip; q=0.000": false, "identity": false, "xgzip": false} {
+		w := get(t, "/swagger/swagger-ui-bundle.js", "Accept-Encoding", accepted)
+		require.Equal(t, http.StatusOK, w.Code)
+		assert.Equal(t, "Accept-Encoding", w.Header().Get("Vary"))
+		tags[w.Header().Get("ETag")] = true
+		body := w.Body.Bytes()
+		if compressed {
+			require.Equal(t, "gzip", w.Header().Get("Content-Encoding"), accepted)
+			assert.Less(t, len(body), plain.Body.Len()/3)
+			r, err := gzip.NewReader(w.Body)
+			require.NoError(t, err)
+			body, err = io.ReadAll(r)
+			require.NoError(t, err)
+		}
+		assert.Equal(t, plain.Body.Len(), len(body), accepted)
+	}
+	assert.Len(t, tags, 2)
+	assert.Empty(t, get(t, "/js/main.js", "Accept-Encoding", "gzip").Header().Get("Content-Encoding"))
+}
+
 func TestHandlerMethods(t *testing.T) {
 	w := httptest.NewRecorder()
 	Handler().ServeHTTP(w, httptest.NewRequest(http.MethodHead, "/", nil))
@@ -87,7 +117,11 @@ func TestHandlerMethods(t *testing.T) {
 
 // TestAssetsKeepThePolicy: what the Content-Security-Policy forbids is not there to begin with, and all addresses are the server's own.
 func TestAssetsKeepThePolicy(t *testing.T) {
-	assert.Contains(t, get(t, "/").Header().Get("Content-Security-Policy"), "default-src 'none'")
+	for _, address := range []string{"/", "/docs", "/js/main.js", "/swagger/LICENSE.txt"} {
+		p := get(t, address).Header().Get("Content-Security-Policy")
+		assert.Contains(t, p, "default-src 'none'; script-src 'self'; style-src 'self'")
+		assert.NotContains(t, p, "unsafe")
+	}
 	inline := regexp.MustCompile(`(?i)<style|\sstyle=|\son[a-z]+=|<script(?:[^>]*>)\s*[^<\s]|innerHTML|document\.write|\beval\(`)
 	elsewhere := regexp.MustCompile(`(?i)(?:src|href|import|fetch|url)\s*[=(]?\s*\(?["']?(?:https?:)?//[^"'\s)]*`)
 	each(t, func(name, text string) {
@@ -128,10 +162,11 @@ func TestAssetsAreThere(t *testing.T) {
 	}
 }
 
+// each calls f with our own files.
 func each(t *testing.T, f func(name, text string)) {
 	t.Helper()
 	err := fs.WalkDir(assets, "assets", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || entry.IsDir() || path.Dir(name) == "assets/swagger" {
 			return err
 		}
 		data, err := fs.ReadFile(assets, name)

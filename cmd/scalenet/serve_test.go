@@ -53,6 +53,7 @@ func TestServeErrors(t *testing.T) {
 		"--model " + model + " --listen 127.0.0.1:0 --deepstack-label x=y": "deepstack-label = x: no model has that class",
 		"--model " + model + " --listen 127.0.0.1:0 --trusted-proxies x":   "trusted-proxies = [x]",
 		"--model " + model + " --listen 127.0.0.1:0 --cors x":              "cors = [x]",
+		"--model " + model + " --listen 127.0.0.1:0 --label-studio x":      "label-studio = x: want an http or https URL",
 	} {
 		t.Run(args, func(t *testing.T) {
 			status, stdout, stderr := scalenet(append([]string{"serve"}, strings.Fields(args)...)...)

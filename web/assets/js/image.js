@@ -1,22 +1,21 @@
 // Image input (file dialog, paste, drop), loading, and smaller copies.
 
 /**
- * intake calls take for each image that is chosen, pasted, or dropped anywhere on the page.
+ * intake calls take for images that are chosen, pasted, or dropped anywhere on the page.
  * @param {HTMLInputElement} input the file input
- * @param {(file: File, name: string) => void} take
+ * @param {(files: File[]) => void} take
  * @param {(over: boolean) => void} dropping called while a file is dragged over the page
  */
 export function intake(input, take, dropping) {
   input.addEventListener("change", () => {
-    const [file] = input.files;
-    if (file) take(file, file.name);
+    if (input.files.length) take([...input.files]);
     input.value = ""; // the same file may be chosen again
   });
   document.addEventListener("paste", (event) => {
-    const file = first(event.clipboardData);
-    if (!file) return; // pasted text
+    const files = images(event.clipboardData);
+    if (files.length === 0) return; // pasted text
     event.preventDefault();
-    take(file, file.name);
+    take(files);
   });
   let inside = 0; // dragenter and dragleave fire for every element on the way
   const held = (change) => {
@@ -29,15 +28,16 @@ export function intake(input, take, dropping) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     held(-inside);
-    const file = first(event.dataTransfer);
-    if (file) take(file, file.name);
+    const files = images(event.dataTransfer);
+    if (files.length) take(files);
   });
 }
 
-/** first returns the first image of a drop or a paste, or else its first file. */
-function first(transfer) {
+/** images returns the images of a drop or a paste, or else its first file. */
+function images(transfer) {
   const files = [...(transfer?.files ?? [])];
-  return files.find((f) => f.type.startsWith("image/")) ?? files[0];
+  const known = files.filter((f) => f.type.startsWith("image/"));
+  return known.length ? known : files.slice(0, 1);
 }
 
 /** load shows an image in an <img>. It returns false if the browser cannot decode the image; the server may be able to. */

@@ -1,18 +1,28 @@
 // The detection page: its state, and the handlers of user input.
 //
-//   api.js      requests, error messages      overlay.js, labels.js   boxes over the image
-//   image.js    image input, smaller copies   results.js              the panel next to the image
-//   camera.js   the camera                    threshold.js            which of them are shown
-//                                             save.js                 downloads
+//   api.js, problems.js            requests, errors          overlay.js, labels.js, palette.js   boxes over an image
+//   image.js, gallery.js, strip.js images, thumbnails        results.js, threshold.js            the panel next to the image
+//   camera.js, live.js             the camera                zoom.js                             zoom and pan
+//   boxes.js, editor.js            boxes by hand             downloads.js, save.js, labelfiles.js, zip.js   what is saved
+//   correct.js                     their controls            compare.js, curl.js, examples.js    a second model, a command, examples
 
 import { Problem, detect, models, upright } from "./api.js";
-import { Camera, Rate } from "./camera.js";
+import { Camera } from "./camera.js";
+import { Compare } from "./compare.js";
+import { Correct } from "./correct.js";
+import { copy, curl } from "./curl.js";
+import { Downloads } from "./downloads.js";
+import { Examples } from "./examples.js";
 import { bytes, count, duration, list } from "./format.js";
-import { Overlay } from "./overlay.js";
+import { Gallery } from "./gallery.js";
 import { intake, jpeg, load } from "./image.js";
-import { Table, chips, summary, ticks, times } from "./results.js";
-import { annotated, json, offer } from "./save.js";
+import { Live } from "./live.js";
+import { Overlay } from "./overlay.js";
+import { hideProblem, showProblem } from "./problems.js";
+import { Table, panel, summary } from "./results.js";
+import { Strip } from "./strip.js";
 import { Threshold } from "./threshold.js";
+import { Zoom } from "./zoom.js";
 
 const SMALLER = 1600; // longer side of a smaller copy in pixels, more than the usual model input
 
@@ -23,7 +33,7 @@ const state = {
   models: [],
   model: null, // of state.models
   key: sessionStorage.getItem("api-key") ?? "",
-  image: null, // {blob, name, decoded}
+  image: null, // the Picture that is shown
   answer: null, // response of the server; the id of each detection is its index
   hidden: new Set(), // class ids switched off
   pointed: null, // id of the detection under the pointer or the focus
@@ -35,22 +45,51 @@ const state = {
 const overlay = new Overlay($("overlay"), { point: (id) => (mark({ pointed: id }), reveal(id)), pick });
 const table = new Table($("table"), { point: (id) => mark({ pointed: id }), pick });
 const camera = new Camera(video);
+const gallery = new Gallery(detectImage, () => [state.model?.name, $("tile").value, threshold.lowest].join(), () => drawStrip());
+const strip = new Strip($("strip"), { open, close });
+const zoom = new Zoom($("stage"), [$("port"), $("other-port")], (value) => {
+  const text = `${Math.round(value * 100)}%`;
+  $("zoom-value").textContent = text;
+  $("zoom-value").setAttribute("aria-label", `Zoom ${text}, reset`);
+});
 const threshold = new Threshold({ slider: $("threshold"), value: $("threshold-value"), part: $("best-part"), best: $("best"), classes: $("best-classes") }, () => {
   draw();
   announce(`${summary(shown())}.`);
 });
+const compare = new Compare({
+  models: () => state.models, visible: (found) => filtered(found),
+  options: () => ({ key: state.key, threshold: threshold.lowest, tile: $("tile").value }),
+});
+const correct = new Correct(overlay, {
+  image: () => state.image, classes: () => state.model?.classes ?? [], found: () => shown(), picked: () => state.picked,
+  pick: (id) => mark({ picked: id }), draw, announce,
+});
+
+const downloads = new Downloads({ image: img, format: $("format") }, {
+  state, images: () => gallery.images, shown: (...of) => shown(...of), threshold: () => threshold.parameter, labels: (images) => correct.labels(images), fail, announce,
+});
 
 // Images
 
-/** take shows an image and requests its detections. */
-async function take(blob, name) {
+/** take adds images to the strip, shows the first one and detects in all. */
+async function take(files) {
+  const [first] = gallery.add(files);
+  await open(first);
+}
+
+/** open shows an image and its detections. */
+async function open(image) {
   leaveCamera();
   state.request?.abort();
+  gallery.pause();
   forget();
-  const image = (state.image = { blob, name, decoded: false, loading: load(img, blob) });
+  state.image = image;
+  zoom.reset();
+  image.loading = load(img, image.blob);
   enter("image");
-  img.alt = name;
-  markExample("");
+  img.alt = image.name;
+  examples.mark(image.name);
+  drawStrip();
   const [decoded] = await Promise.all([image.loading, look(image)]);
   if (state.image !== image) return;
   image.decoded = decoded || (state.answer !== null && (await loadUpright(image)));
@@ -58,6 +97,18 @@ async function take(blob, name) {
   if (decoded) setFrame(img.naturalWidth, img.naturalHeight);
   showCaption();
   draw();
+}
+
+/** close removes an image from the strip. */
+async function close(image) {
+  const next = gallery.remove(image);
+  announce(`${image.name} closed.`);
+  if (image !== state.image) drawStrip();
+  else if (next) {
+    const opened = open(next);
+    strip.focus(next);
+    await opened;
+  }
 }
 
 /** enter shows the controls of a state: empty, image or live. Focus on a control that is now hidden moves to <main>. */
@@ -68,32 +119,45 @@ function enter(name) {
 }
 
 /** loadUpright shows an image that this browser cannot decode, as decoded by the server. */
-async function loadUpright({ blob }) {
+async function loadUpright(image) {
   try {
-    return await load(img, await upright(blob, { model: state.model?.name, key: state.key }));
+    const shown = await upright(image.blob, { model: state.model?.name, key: state.key });
+    strip.repaint(image, shown);
+    return await load(img, shown);
   } catch {
     return false; // boxes are shown without the image
   }
 }
 
-/** look requests the detections of an image. It cancels an earlier request. */
+/** look requests the detections of an image, if they are not known. It cancels an earlier request. */
 async function look(image) {
   state.request?.abort();
+  gallery.pause();
   const request = (state.request = new AbortController());
   forget();
-  busy(true);
   $("name").textContent = `${image.name}, ${bytes(image.blob.size)}`;
   try {
     if (image.blob.size === 0) throw new Problem("The file is empty", "Choose another one.", { code: "empty" });
-    const answer = await detectImage(image, request.signal);
-    if (state.request !== request) return;
-    accept(answer);
-    setFrame(answer.image.width, answer.image.height);
+    if (!gallery.known(image)) {
+      busy(true);
+      const answer = await detectImage(image, request.signal);
+      if (state.request !== request) return;
+      gallery.keep(image, answer);
+    }
+    state.answer = image.answer;
+    setFrame(image.answer.image.width, image.answer.image.height);
     showCaption();
     draw();
-    announce(`${summary(shown())}, in ${duration(answer.timing_ms.round_trip)}.`);
+    announce(`${summary(shown())}, in ${duration(image.answer.timing_ms.round_trip)}.`);
+    await compare.look(image, request.signal);
+    if (state.request !== request) return;
+    gallery.fill();
   } catch (error) {
-    if (error.name !== "AbortError" && state.request === request) fail(error, () => look(image));
+    if (error.name === "AbortError" || state.request !== request) return;
+    image.failed = true;
+    drawStrip();
+    fail(error, () => look(image));
+    gallery.fill();
   } finally {
     if (state.request === request) busy(false);
   }
@@ -105,95 +169,38 @@ async function detectImage(image, signal) {
   try {
     return await detect(image.blob, options);
   } catch (error) {
-    if (error.code !== "unsupported_image" || !(await image.loading)) throw error;
+    if (error.code !== "unsupported_image" || image !== state.image || !(await image.loading)) throw error;
     image.blob = await jpeg(img, Infinity, 0.92);
     return await detect(image.blob, options);
   }
 }
 
-function accept(answer) {
-  answer.detections.forEach((d, i) => (d.id = i));
-  state.answer = answer;
-  state.pointed = state.picked = null;
-}
-
 /** forget removes the last response and error from the page. */
 function forget() {
-  $("problem").hidden = true;
+  hideProblem();
   state.answer = null;
   state.pointed = state.picked = null;
+  correct.leave();
   draw();
 }
 
-/** smaller sends a copy of the image with at most SMALLER pixels per side. */
+/** smaller shows a copy of the image with at most SMALLER pixels per side in its place. */
 async function smaller() {
-  const { name, decoded } = state.image;
-  if (!decoded) return;
-  await take(await jpeg(img, SMALLER), name.replace(/\.\w+$/, "") + " (smaller).jpg");
+  const image = state.image;
+  if (!image.decoded) return;
+  const name = image.name.replace(/\.\w+$/, "") + " (smaller).jpg";
+  const blob = await jpeg(img, SMALLER);
+  gallery.remove(image);
+  await take([new File([blob], name, { type: blob.type })]);
 }
 
 // Camera
-
-async function startCamera(deviceId) {
-  state.request?.abort();
-  forget();
-  state.image = null;
-  markExample("");
-  try {
-    await camera.start(deviceId);
-  } catch (error) {
-    img.removeAttribute("src");
-    enter("image");
-    fail(error, () => startCamera());
-    return;
-  }
-  enter("live");
-  setFrame(video.videoWidth, video.videoHeight);
-  announce("The camera is on.");
-  listCameras();
-  const rate = new Rate();
-  $("rate").textContent = "";
-  try {
-    await camera.run(state.model?.input?.longest ?? 640, async (frame) => {
-      const answer = await lookLive(frame);
-      if (!answer || !camera.on) return;
-      accept(answer);
-      draw();
-      $("rate").textContent = `${rate.tick().toFixed(1)} images/s, ${duration(answer.timing_ms.round_trip)}`;
-    });
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    stopCamera();
-    enter("image");
-    fail(error, () => startCamera());
-  }
-}
-
-/** lookLive returns the response for a frame. If the server is busy, it waits and returns null. */
-async function lookLive(frame) {
-  const request = (state.request = new AbortController());
-  try {
-    return await detect(frame, { model: state.model?.name, key: state.key, threshold: threshold.lowest, signal: request.signal });
-  } catch (error) {
-    if (!["queue_full", "deadline_exceeded", "rate_limited"].includes(error.code)) throw error;
-    $("rate").textContent = "The server is busy";
-    await new Promise((done) => setTimeout(done, 1000 * Math.max(0.5, error.retryAfter)));
-    return null;
-  }
-}
-
-async function listCameras() {
-  const devices = await camera.devices();
-  const select = $("cameras");
-  select.hidden = devices.length < 2;
-  select.replaceChildren(...devices.map((d) => new Option(d.label, d.id, false, d.id === camera.deviceId)));
-}
 
 /** takeFrame takes the current frame of the camera as image, at full size. */
 async function takeFrame() {
   const frame = await jpeg(video, Infinity, 0.92);
   const time = new Date().toTimeString().slice(0, 8).replaceAll(":", "-");
-  await take(frame, `camera ${time}.jpg`);
+  await take([new File([frame], `camera ${time}.jpg`, { type: frame.type })]);
 }
 
 function leaveCamera() {
@@ -201,6 +208,39 @@ function leaveCamera() {
   state.request?.abort();
   camera.stop();
 }
+
+const live = new Live(camera, { rate: $("rate"), cameras: $("cameras") }, {
+  begin: () => {
+    state.request?.abort();
+    gallery.pause();
+    forget();
+    state.image = null;
+    zoom.reset();
+    examples.mark("");
+  },
+  started: () => {
+    enter("live");
+    setFrame(video.videoWidth, video.videoHeight);
+    announce("The camera is on.");
+  },
+  failed: (error) => {
+    img.removeAttribute("src");
+    enter("image");
+    fail(error, () => live.start());
+  },
+  ended: (error) => {
+    stopCamera();
+    enter("image");
+    fail(error, () => live.start());
+  },
+  longest: () => state.model?.input?.longest ?? 640,
+  options: () => ({ model: state.model?.name, key: state.key, threshold: threshold.lowest, signal: (state.request = new AbortController()).signal }),
+  show: (answer) => {
+    answer.detections.forEach((d, i) => (d.id = i));
+    Object.assign(state, { answer, pointed: null, picked: null });
+    draw();
+  },
+});
 
 function stopCamera() {
   leaveCamera();
@@ -211,34 +251,33 @@ function stopCamera() {
 
 // Results
 
-/** shown returns the detections at the threshold whose class is switched on, in descending score order. */
-function shown() {
-  const found = state.answer?.detections ?? [];
+/** filtered returns the detections at the threshold whose class is switched on, in descending score order. */
+function filtered(found) {
   return found.filter((d) => threshold.keeps(d) && !state.hidden.has(d.class_id)).sort((a, b) => b.score - a.score);
 }
 
+/** shown returns the boxes that are shown: those corrected by hand, or else detections. */
+const shown = (image = state.image, answer = state.answer) => image?.boxes?.list ?? filtered(answer?.detections ?? []);
+
 function draw() {
-  const visible = shown();
-  const { answer } = state;
+  const visible = shown(), { answer } = state;
   main.classList.toggle("done", answer !== null);
-  overlay.show(visible, answer?.image ?? { width: 1, height: 1 });
-  table.show(visible);
-  ticks($("scores"), answer?.detections ?? [], state.hidden, $("threshold").min / 100);
-  const classes = classesFound();
-  chips($("classes"), classes, state.hidden, toggleClass);
-  $("classes-part").hidden = classes.size === 0;
-  if (answer) {
-    $("count").textContent = visible.length === 0 ? "Nothing found" : count(visible.length, "object");
-    $("total").textContent = duration(answer.timing_ms.round_trip);
-    times($("time-bar"), $("times"), answer.timing_ms);
-    $("by").textContent = `Model ${answer.model.name}, version ${answer.model.version}`;
-    img.alt = `${state.image?.name ?? "Camera"}: ${summary(visible)}`;
-    $("none").hidden = visible.length > 0;
-    $("none").textContent = answer.detections.length
-      ? `${count(answer.detections.length, "box", "boxes")} with a lower confidence or of a class that is switched off.`
-      : "No object of the model's classes was detected.";
-  }
+  main.classList.toggle("correcting", Boolean(answer && state.image?.boxes));
+  overlay.show(answer ? visible : [], answer?.image ?? { width: 1, height: 1 });
+  table.show(answer ? visible : []);
+  correct.show(answer !== null);
+  compare.show(state.image, answer, visible);
+  drawStrip();
+  if (!answer) return;
+  panel(answer, visible, { hidden: state.hidden, low: $("threshold").min / 100, classes: classesFound(), toggle: toggleClass });
+  img.alt = `${state.image?.name ?? "Camera"}: ${summary(visible)}`;
+  if (state.image) $("curl").textContent = curl(state.image, { model: state.model?.name, threshold: threshold.parameter, tile: $("tile").value, key: state.key });
+  $("save-labels").textContent = gallery.images.length > 1 ? `Save labels of ${gallery.images.length}` : "Save labels";
   mark({});
+}
+
+function drawStrip() {
+  strip.show(gallery.images, state.image, (image) => (image.answer ? shown(image, image.answer).length : null));
 }
 
 /** classesFound returns the classes with detections at the threshold, and those switched off. */
@@ -261,13 +300,14 @@ function toggleClass(id) {
 /** mark highlights the detection under the pointer, or else the clicked one, in image and table. */
 function mark(change) {
   Object.assign(state, change);
-  const id = state.pointed ?? state.picked;
+  const id = correct.on ? state.picked : (state.pointed ?? state.picked);
   overlay.mark(id, state.picked);
   table.mark(id, state.picked);
+  correct.marked();
 }
 
 function pick(id) {
-  mark({ picked: id === state.picked ? null : id });
+  mark({ picked: id === state.picked && !correct.on ? null : id });
   reveal(id);
 }
 
@@ -277,8 +317,8 @@ function reveal(id) {
 }
 
 function setFrame(width, height) {
-  $("frame").style.setProperty("--w", width);
-  $("frame").style.setProperty("--h", height);
+  $("panes").style.setProperty("--w", width);
+  $("panes").style.setProperty("--h", height);
 }
 
 function showCaption() {
@@ -303,25 +343,17 @@ function announce(text) {
 }
 
 function fail(error, retry) {
-  if (!(error instanceof Problem)) {
-    console.error(error);
-    error = new Problem("Something went wrong in this page", "Reload it and try again.", { detail: String(error) });
-  }
   state.retry = retry;
-  $("problem-title").textContent = error.title;
-  $("problem-text").textContent = error.text;
-  $("problem-detail").textContent = error.detail;
-  const needsKey = error.code === "unauthorized";
-  const tooLarge = ["image_too_large", "body_too_large"].includes(error.code);
-  $("key-form").hidden = !needsKey;
-  $("problem-smaller").hidden = !tooLarge;
-  $("problem-choose").hidden = needsKey;
-  $("problem-retry").hidden = needsKey || tooLarge || ["unsupported_image", "corrupt_image", "empty"].includes(error.code);
-  $("problem").hidden = false;
+  showProblem(error);
   busy(false);
 }
 
 // Models and examples
+
+const examples = new Examples({
+  known: (name) => gallery.images.find((image) => image.name === name), open, take,
+  fail: (error, retry) => (enter("image"), fail(error, retry)),
+});
 
 async function loadModels() {
   try {
@@ -329,7 +361,7 @@ async function loadModels() {
   } catch (error) {
     if (error.code === "unauthorized") {
       enter("image");
-      fail(error, () => (($("problem").hidden = true), enter("empty"), loadModels()));
+      fail(error, () => (hideProblem(), enter("empty"), loadModels()));
     }
     return; // the next detection request shows the error
   }
@@ -343,62 +375,48 @@ function chooseModel(model) {
   state.model = model ?? null;
   state.hidden.clear();
   threshold.use(model);
+  compare.offer(model);
+  for (const image of gallery.images) image.failed = false;
   const labels = model?.classes?.map((c) => c.label) ?? [];
   $("knows").textContent = labels.length === 0 ? "" : `The model detects ${labels.length <= 8 ? list(labels) : `${labels.length} classes`}.`;
-  for (const set of document.querySelectorAll(".examples")) set.hidden = !labels.includes(set.dataset.label);
-}
-
-async function takeExample(file) {
-  const response = await fetch(`examples/${file}`).catch(() => null);
-  if (!response?.ok) {
-    enter("image");
-    fail(new Problem("The example could not be loaded", "Is the server still running?", { code: "network" }), () => takeExample(file));
-    return;
-  }
-  const taken = take(await response.blob(), file);
-  markExample(file);
-  await taken;
-}
-
-function markExample(name) {
-  for (const button of document.querySelectorAll("[data-example]")) {
-    if (button.dataset.example === name) button.setAttribute("aria-current", "true");
-    else button.removeAttribute("aria-current");
-  }
+  examples.offer(labels);
 }
 
 // User input
 
 const actions = {
   choose: () => $("file").click(),
-  camera: () => startCamera(),
+  camera: () => live.start(),
   take: takeFrame,
   stop: stopCamera,
   retry: () => state.retry?.(),
   smaller,
-  "save-image": saveImage,
-  "save-json": () => offer(json(state.answer, shown(), threshold.parameter), `${stem()}.json`),
+  edit: () => correct.toggle(),
+  "zoom-in": () => zoom.in(),
+  "zoom-out": () => zoom.out(),
+  "zoom-reset": () => zoom.reset(),
+  "copy-curl": async () => announce((await copy($("curl"))) ? "Command copied." : "The command could not be copied; select it."),
+  ...correct.actions,
+  ...downloads.actions,
 };
 
-async function saveImage() {
-  const type = state.image.blob.type === "image/png" ? "image/png" : "image/jpeg";
-  try {
-    offer(await annotated(img, state.answer, shown(), type), `${stem()}-boxes.${type.slice(6).replace("jpeg", "jpg")}`);
-  } catch (error) {
-    fail(new Problem("The image could not be drawn", "It may be too large for this browser.", { detail: error.message }), saveImage);
-  }
-}
-
-const stem = () => state.image.name.replace(/\.\w+$/, "").replaceAll(" ", "-");
-
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-do], [data-example]");
-  if (button?.dataset.do) actions[button.dataset.do]();
-  else if (button) takeExample(button.dataset.example);
+  const button = event.target.closest("[data-do]");
+  if (button) actions[button.dataset.do]();
 });
 
 document.addEventListener("keydown", (event) => {
+  const typing = event.target.matches("input:not([type=range], [type=checkbox]), select, textarea");
   if (event.key === "Escape") mark({ pointed: null, picked: null });
+  if (typing || main.dataset.state === "empty" || correct.key(event)) return;
+  const pan = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] }[event.key];
+  const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (plain && (event.key === "+" || event.key === "=")) zoom.in();
+  else if (plain && event.key === "-") zoom.out();
+  else if (plain && event.key === "0") zoom.reset();
+  else if (pan && event.target.closest(".zoom")) zoom.pan(...pan);
+  else return;
+  event.preventDefault();
 });
 
 intake($("file"), take, (over) => main.classList.toggle("dropping", over));
@@ -409,14 +427,17 @@ $("model").addEventListener("change", (event) => {
 });
 
 $("tile").addEventListener("change", () => state.image && look(state.image));
-
-$("cameras").addEventListener("change", (event) => startCamera(event.target.value));
+$("compare").addEventListener("change", () => {
+  zoom.reset();
+  if (state.image) look(state.image);
+});
 
 $("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   state.key = $("key").value.trim();
   sessionStorage.setItem("api-key", state.key);
   $("key").value = "";
+  for (const image of gallery.images) image.failed = false;
   state.retry?.();
 });
 

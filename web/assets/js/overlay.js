@@ -3,6 +3,7 @@
 import { INK, color } from "./palette.js";
 import { place, preferred } from "./labels.js";
 import { percent } from "./format.js";
+import { set, sync } from "./sync.js";
 
 // Label sizes for large and small images: font size, horizontal padding, height and baseline, in pixels.
 const LARGE = { font: 12.5, pad: 5, height: 19, base: 14 };
@@ -16,8 +17,10 @@ export class Overlay {
   constructor(svg, on) {
     this.svg = svg;
     this.found = [];
+    this.parts = new Map(); // {key, group, label} by id, kept while a box stays the same
     this.frame = { width: 1, height: 1 };
     this.measure = measurer(svg);
+    this.decorate = () => {}; // draws more after each drawing
     this.size = { w: 0, h: 0 }; // in CSS pixels, kept because reading it from the element forces a layout
     new ResizeObserver(([{ contentRect: { width, height } }]) => {
       this.size = { w: Math.round(width), h: Math.round(height) };
@@ -27,7 +30,7 @@ export class Overlay {
     svg.addEventListener("pointerleave", () => on.point(null));
     svg.addEventListener("focusin", (e) => on.point(idOf(e.target)));
     svg.addEventListener("focusout", () => on.point(null));
-    svg.addEventListener("click", (e) => on.pick(idOf(e.target)));
+    svg.addEventListener("click", (e) => svg.classList.contains("editing") || on.pick(idOf(e.target))); // the editor selects itself
     svg.addEventListener("keydown", (e) => this.key(e, on));
   }
 
@@ -47,32 +50,40 @@ export class Overlay {
     if (!w || !h) return;
     const focused = this.svg.contains(document.activeElement) ? idOf(document.activeElement) : null;
     this.svg.setAttribute("viewBox", `0 0 ${w} ${h}`);
-    const boxes = this.found.map((d) => inView(d.box, w / this.frame.width, h / this.frame.height));
+    const boxes = this.found.map((d) => this.view(d.box));
     const texts = this.found.map(labelText);
     const { font, pad, height, base } = w < 560 ? SMALL : LARGE;
     const sizes = texts.map((t) => ({ w: Math.ceil(this.measure(t) * font) + 2 * pad, h: height }));
     const spots = place(boxes, sizes, { w, h });
     // Small boxes are above large ones, so that the pointer reaches each. Labels are above all boxes.
     const order = boxes.map((_, i) => i).sort((a, b) => boxes[b].w * boxes[b].h - boxes[a].w * boxes[a].h);
-    const groups = order.map((i) => {
-      const group = element("g", { class: "box", "data-id": this.found[i].id, role: "button", tabindex: -1, "aria-label": `${this.found[i].label}, ${percent(this.found[i].score)}` });
-      const r = boxes[i];
-      const shape = { x: r.x, y: r.y, width: r.w, height: r.h, rx: 2 };
-      group.append(element("rect", { class: "halo", ...shape }), element("rect", { class: "line", stroke: color(this.found[i].class_id), ...shape }));
-      return group;
-    });
-    const labels = this.found.map((d, i) => {
+    const parts = this.found.map((d, i) => this.part(d, boxes[i], texts[i], sizes[i].w, { font, pad, height, base }));
+    this.parts = new Map(parts.map((p, i) => [this.found[i].id, p]));
+    parts.forEach(({ label }, i) => {
       const at = spots[i] ?? preferred(boxes[i], sizes[i], { w, h });
-      const label = element("g", { class: spots[i] ? "label" : "label crowded", "data-id": d.id, "aria-hidden": true });
-      const text = element("text", { x: at.x + pad, y: at.y + base, "font-size": font, fill: INK });
-      text.textContent = texts[i];
-      label.append(element("rect", { x: at.x, y: at.y, width: sizes[i].w, height, rx: 3, fill: color(d.class_id) }), text);
-      return label;
+      set(label, "transform", `translate(${at.x} ${at.y})`);
+      label.classList.toggle("crowded", !spots[i]);
     });
-    this.svg.replaceChildren(...groups, ...labels);
+    sync(this.svg, [...order.map((i) => parts[i].group), ...parts.map((p) => p.label)]);
+    for (const box of this.svg.querySelectorAll('.box[tabindex="0"]')) box.setAttribute("tabindex", -1);
     this.svg.querySelector(".box")?.setAttribute("tabindex", 0);
     this.mark(this.marked, this.picked);
     if (focused !== null) this.box(focused)?.focus();
+  }
+
+  /** part returns the elements of a box, those of the last drawing if they are the same. */
+  part(d, r, text, width, { font, pad, height, base }) {
+    const key = [r.x, r.y, r.w, r.h, d.class_id, text, font].join();
+    const known = this.parts.get(d.id);
+    if (known?.key === key) return known;
+    const group = element("g", { class: "box", "data-id": d.id, role: "button", tabindex: -1, "aria-label": spoken(d) });
+    const shape = { x: r.x, y: r.y, width: r.w, height: r.h, rx: 2 };
+    group.append(element("rect", { class: "halo", ...shape }), element("rect", { class: "line", stroke: color(d.class_id), ...shape }));
+    const label = element("g", { class: "label", "data-id": d.id, "aria-hidden": true });
+    const words = element("text", { x: pad, y: base, "font-size": font, fill: INK });
+    words.textContent = text;
+    label.append(element("rect", { width, height, rx: 3, fill: color(d.class_id) }), words);
+    return { key, group, label };
   }
 
   /** mark highlights one detection and dims the others; null highlights none. */
@@ -83,10 +94,16 @@ export class Overlay {
     this.svg.classList.toggle("has-mark", known);
     for (const e of this.svg.querySelectorAll("[data-id]")) {
       e.classList.toggle("marked", known && Number(e.dataset.id) === id);
-      if (e.classList.contains("box")) e.setAttribute("aria-pressed", Number(e.dataset.id) === picked);
+      if (e.classList.contains("box")) set(e, "aria-pressed", Number(e.dataset.id) === picked);
     }
     const label = this.svg.querySelector(".label.marked");
-    if (label && label !== this.svg.lastElementChild) this.svg.append(label);
+    if (label && label !== [...this.svg.children].findLast((e) => e.classList.contains("label"))) this.svg.append(label);
+    this.decorate();
+  }
+
+  /** view returns where a box is in the SVG, in its pixels. */
+  view(box) {
+    return inView(box, this.size.w / this.frame.width, this.size.h / this.frame.height);
   }
 
   box(id) {
@@ -115,7 +132,12 @@ export class Overlay {
 /** labelText returns the text of a label. Long class names are cut. */
 export function labelText(d) {
   const name = d.label.length <= 24 ? d.label : `${d.label.slice(0, 23)}…`;
-  return `${name} ${percent(d.score)}`;
+  return d.score === null ? name : `${name} ${percent(d.score)}`;
+}
+
+/** spoken describes a box for screen readers. */
+function spoken(d) {
+  return `${d.label}, ${d.score === null ? "drawn by hand" : percent(d.score)}`;
 }
 
 function inView(box, sx, sy) {
@@ -128,7 +150,8 @@ function idOf(target) {
   return id === undefined ? null : Number(id);
 }
 
-function element(name, attributes) {
+/** element makes an element of SVG. */
+export function element(name, attributes) {
   const e = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) e.setAttribute(key, value);
   return e;

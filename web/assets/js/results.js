@@ -1,7 +1,10 @@
 // The panel next to the image: count, classes, table and timing.
 
 import { color } from "./palette.js";
+import { set, sync } from "./sync.js";
 import { count, duration, list, percent } from "./format.js";
+
+const $ = (id) => document.getElementById(id);
 
 const STEPS = ["queue", "decode", "preprocess", "inference", "postprocess"];
 
@@ -12,8 +15,31 @@ export function summary(shown) {
   return `${count(shown.length, "object")} found: ${list(classes)}`;
 }
 
+/**
+ * panel shows what was found and how long it took.
+ * @param {object} answer response of the server
+ * @param {object[]} visible
+ * @param {{hidden: Set<number>, low: number, classes: Map<number, {label: string, shown: number}>, toggle: (id: number) => void}} options
+ */
+export function panel(answer, visible, { hidden, low, classes, toggle }) {
+  ticks($("scores"), answer.detections, hidden, low);
+  chips($("classes"), classes, hidden, toggle);
+  $("classes-part").hidden = classes.size === 0;
+  $("count").textContent = visible.length === 0 ? "Nothing found" : count(visible.length, "object");
+  $("total").textContent = duration(answer.timing_ms.round_trip);
+  times($("time-bar"), $("times"), answer.timing_ms);
+  $("by").textContent = `Model ${answer.model.name}, version ${answer.model.version}`;
+  $("none").hidden = visible.length > 0;
+  $("none").textContent = answer.detections.length
+    ? `${count(answer.detections.length, "box", "boxes")} with a lower confidence or of a class that is switched off.`
+    : "No object of the model's classes was detected.";
+}
+
 /** ticks draws the score of each detection above the slider, to show what moving the slider changes. */
-export function ticks(svg, found, hidden, low) {
+function ticks(svg, found, hidden, low) {
+  const key = [low, ...hidden, "", ...found.map((d) => d.score)].join();
+  if (svg.dataset.key === key) return; // another threshold changes nothing
+  svg.dataset.key = key;
   svg.replaceChildren(
     ...found.filter((d) => d.score >= low).map((d) => {
       const tick = document.createElementNS(svg.namespaceURI, "line");
@@ -32,13 +58,13 @@ export function ticks(svg, found, hidden, low) {
  * @param {Map<number, {label: string, shown: number}>} classes by id
  * @param {Set<number>} hidden
  */
-export function chips(parent, classes, hidden, toggle) {
+function chips(parent, classes, hidden, toggle) {
   const ids = [...classes.keys()].join();
   if (parent.dataset.ids !== ids) {
     parent.dataset.ids = ids;
     parent.replaceChildren(
       ...[...classes].map(([id, { label }]) => {
-        const chip = make("button", { type: "button", className: "chip", title: label }, swatch(id), make("span", { className: "name" }, label), make("span", { className: "number" }));
+        const chip = make("button", { type: "button", className: "chip", title: label }, swatch(id), make("span", { className: "name" }, label), " ", make("span", { className: "number" }));
         chip.dataset.classId = id;
         chip.addEventListener("click", () => toggle(id));
         return chip;
@@ -46,9 +72,8 @@ export function chips(parent, classes, hidden, toggle) {
     );
   }
   for (const chip of parent.children) {
-    const { label, shown } = classes.get(Number(chip.dataset.classId));
+    const { shown } = classes.get(Number(chip.dataset.classId));
     chip.setAttribute("aria-pressed", !hidden.has(Number(chip.dataset.classId)));
-    chip.setAttribute("aria-label", `${label}, ${shown}`);
     chip.querySelector(".number").textContent = shown;
   }
 }
@@ -59,6 +84,7 @@ export class Table {
   constructor(table, on) {
     this.table = table;
     this.body = table.tBodies[0];
+    this.rows = new Map(); // by detection
     this.body.addEventListener("pointerover", (e) => on.point(idOf(e.target)));
     this.body.addEventListener("pointerleave", () => on.point(null));
     this.body.addEventListener("focusin", (e) => on.point(idOf(e.target)));
@@ -69,7 +95,10 @@ export class Table {
 
   show(shown) {
     const focused = idOf(document.activeElement);
-    this.body.replaceChildren(...shown.map(row));
+    const rows = shown.map((d) => this.rows.get(d) ?? row(d));
+    this.rows = new Map(shown.map((d, i) => [d, rows[i]]));
+    sync(this.body, rows);
+    for (const b of this.body.querySelectorAll('button[tabindex="0"]')) b.tabIndex = -1;
     const buttons = [...this.body.querySelectorAll("button")];
     const first = buttons.find((b) => idOf(b) === focused) ?? buttons[0];
     if (first) first.tabIndex = 0;
@@ -80,7 +109,7 @@ export class Table {
   mark(id, picked) {
     for (const r of this.body.rows) {
       r.classList.toggle("marked", Number(r.dataset.id) === id);
-      r.querySelector("button").setAttribute("aria-pressed", Number(r.dataset.id) === picked);
+      set(r.querySelector("button"), "aria-pressed", Number(r.dataset.id) === picked);
     }
   }
 
@@ -105,13 +134,13 @@ function row(d) {
   const { x1, y1, x2, y2 } = d.box;
   const button = make("button", { type: "button", tabIndex: -1, title: d.label }, swatch(d.class_id), make("span", {}, d.label));
   const meter = make("span", { className: "meter" });
-  meter.style.setProperty("--score", d.score);
+  meter.style.setProperty("--score", d.score ?? 0);
   meter.style.setProperty("--class", color(d.class_id));
   const tr = make(
     "tr",
     {},
     make("td", {}, button),
-    make("td", { className: "score" }, meter, percent(d.score)),
+    make("td", { className: "score" }, ...(d.score === null ? ["by hand"] : [meter, percent(d.score)])),
     make("td", {}, `${Math.round(x1)}, ${Math.round(y1)}`),
     make("td", {}, `${Math.round(x2 - x1)} × ${Math.round(y2 - y1)}`),
   );
@@ -120,7 +149,7 @@ function row(d) {
 }
 
 /** times shows the time per phase, as a bar and a list. */
-export function times(bar, dl, timing) {
+function times(bar, dl, timing) {
   const steps = STEPS.map((name) => [name, timing[name] ?? 0]);
   const inServer = steps.reduce((sum, [, ms]) => sum + ms, 0);
   steps.push(["transfer", Math.max(0, timing.round_trip - inServer)]);

@@ -1,0 +1,49 @@
+// What the page saves: the image with boxes, the response, and label files.
+
+import { Problem } from "./api.js";
+import { count } from "./format.js";
+import { labelFile, stem } from "./labelfiles.js";
+import { annotated, json, offer } from "./save.js";
+
+export class Downloads {
+  /**
+   * @param {{image: HTMLImageElement, format: HTMLSelectElement}} elements
+   * @param {{state: object, images: () => object[], shown: (image?: object, answer?: object) => object[], threshold: () => number|string,
+   *   labels: (images: object[]) => string[], fail: (error: Problem, retry: () => void) => void, announce: (text: string) => void}} page
+   */
+  constructor(elements, page) {
+    Object.assign(this, elements, { page });
+    this.actions = { "save-image": () => this.saveImage(), "save-json": () => this.saveJSON(), "save-labels": () => this.saveLabels() };
+  }
+
+  get name() {
+    return stem(this.page.state.image.name).replaceAll(" ", "-");
+  }
+
+  saveJSON() {
+    offer(json(this.page.state.answer, this.page.shown(), this.page.threshold()), `${this.name}.json`);
+  }
+
+  async saveImage() {
+    const { image, answer } = this.page.state;
+    const type = image.blob.type === "image/png" ? "image/png" : "image/jpeg";
+    try {
+      offer(await annotated(this.image, answer, this.page.shown(), type), `${this.name}-boxes.${type.slice(6).replace("jpeg", "jpg")}`);
+    } catch (error) {
+      this.page.fail(new Problem("The image could not be drawn", "It may be too large for this browser.", { detail: error.message }), () => this.saveImage());
+    }
+  }
+
+  /** saveLabels saves the boxes of all images that have an answer. */
+  async saveLabels() {
+    const known = this.page.images().filter((m) => m.answer);
+    const images = known.map((m) => ({ name: m.name, blob: m.blob, ...m.answer.image, boxes: this.page.shown(m, m.answer) }));
+    try {
+      const { blob, name } = await labelFile(this.format.value, images, this.page.labels(images));
+      offer(blob, name);
+      this.page.announce(`Labels of ${count(images.length, "image")} saved.`);
+    } catch (error) {
+      this.page.fail(new Problem("The labels could not be saved", "The images may be too large for this browser.", { detail: error.message }), () => this.saveLabels());
+    }
+  }
+}
