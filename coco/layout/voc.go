@@ -2,7 +2,6 @@ package layout
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 
 	"scalenet/checkpoint"
 	"scalenet/coco"
+	"scalenet/internal/voc"
 )
 
 // VOC writes the parts in Pascal VOC format: Annotations/*.xml, JPEGImages, ImageSets/Main/<part>.txt. A crowd is marked as
@@ -75,7 +75,7 @@ func (w *Writer) vocPart(ctx context.Context, dir string, p Part) error {
 		if err != nil {
 			return err
 		}
-		text, err := xml.MarshalIndent(a, "", "\t")
+		text, err := a.Encode()
 		if err != nil {
 			return fmt.Errorf("%s: images[%d]: %w", d.Path, i, err)
 		}
@@ -83,7 +83,7 @@ func (w *Writer) vocPart(ctx context.Context, dir string, p Part) error {
 		if err := w.put(d, i, filepath.Join(dir, "JPEGImages", name)); err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(dir, "Annotations", stem(name)+".xml"), append(text, '\n'), 0o644)
+		return os.WriteFile(filepath.Join(dir, "Annotations", stem(name)+".xml"), text, 0o644)
 	})
 	if err != nil {
 		return err
@@ -107,41 +107,18 @@ func (w *Writer) lostClasses(d *coco.Dataset) {
 	}
 }
 
-type vocAnnotation struct {
-	XMLName   xml.Name    `xml:"annotation"`
-	Folder    string      `xml:"folder"`
-	FileName  string      `xml:"filename"`
-	Width     int         `xml:"size>width"`
-	Height    int         `xml:"size>height"`
-	Depth     int         `xml:"size>depth"`
-	Segmented int         `xml:"segmented"`
-	Objects   []vocObject `xml:"object"`
-}
-
-type vocObject struct {
-	Name      string `xml:"name"`
-	Pose      string `xml:"pose"`
-	Truncated int    `xml:"truncated"`
-	Difficult int    `xml:"difficult"`
-	Crowd     int    `xml:"iscrowd,omitempty"`
-	XMin      string `xml:"bndbox>xmin"`
-	YMin      string `xml:"bndbox>ymin"`
-	XMax      string `xml:"bndbox>xmax"`
-	YMax      string `xml:"bndbox>ymax"`
-}
-
-func (w *Writer) vocAnnotation(d *coco.Dataset, i int, name string) (*vocAnnotation, error) {
+func (w *Writer) vocAnnotation(d *coco.Dataset, i int, name string) (*voc.Annotation, error) {
 	s, err := size(d, i)
 	if err != nil {
 		return nil, err
 	}
-	out := &vocAnnotation{Folder: "JPEGImages", FileName: name, Width: s.W, Height: s.H, Depth: 3}
+	out := &voc.Annotation{Folder: "JPEGImages", FileName: name, Width: s.W, Height: s.H, Depth: 3}
 	for _, at := range d.Objects(i) {
 		a := &d.Annotations[at]
 		if w.negative(d, at) {
 			continue
 		}
-		o := vocObject{Name: className(d.Categories[a.Class-1]), Pose: "Unspecified", Truncated: flag(a.Truncated),
+		o := voc.Object{Name: className(d.Categories[a.Class-1]), Pose: voc.Unspecified, Truncated: flag(a.Truncated),
 			Difficult: flag(a.Difficult || a.Crowd), Crowd: flag(a.Crowd)}
 		left, top, right, bottom := a.Box[0], a.Box[1], a.Box[0]+a.Box[2], a.Box[1]+a.Box[3]
 		if w.Devkit {

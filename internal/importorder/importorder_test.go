@@ -59,6 +59,7 @@ var order = [][]string{
 	{"internal/config"},      // YAML, changes of single keys, ranges
 	{"internal/shard"},       // parts of a list of images, and their files
 	{"internal/labelstudio"}, // regions and addresses of Label Studio's tasks
+	{"internal/voc"},         // the XML of Pascal VOC annotations
 	{"internal/pending"},     // batches on an asynchronous device
 	{"internal/outbound"},    // HTTP to addresses that come from outside
 	{"internal/download"},    // of a file, with resume and a check of the SHA-256
