@@ -203,14 +203,8 @@ func (r *cvatReader) image(start *xml.StartElement) error {
 		place := fmt.Sprintf("%s.%s[%d]", rec.place, s.XMLName.Local, count[s.XMLName.Local])
 		count[s.XMLName.Local]++
 		o, err := r.shape(s, place)
-		if err != nil {
-			if err := r.fault(fmt.Errorf("%s: %s.%w", r.path, place, err)); err != nil {
-				return err
-			}
-			continue
-		}
-		if o != nil {
-			rec.objects = append(rec.objects, *o)
+		if err := r.take(&rec, r.path, place, o, err); err != nil {
+			return err
 		}
 	}
 	return r.add(r.path, &rec)

@@ -71,6 +71,17 @@ func (r *records) known(name string) error {
 	return nil
 }
 
+// take adds an object to a record, unless what is there is no box (nil) or there was an error in reading it.
+func (r *records) take(rec *record, file, place string, o *recordObject, err error) error {
+	if err != nil {
+		return r.fault(fmt.Errorf("%s: %s.%w", file, place, err))
+	}
+	if o != nil {
+		rec.objects = append(rec.objects, *o)
+	}
+	return nil
+}
+
 // add adds an image with its objects. file is the annotation file.
 func (r *records) add(file string, rec *record) error {
 	if r.passed {

@@ -135,14 +135,8 @@ func (r *studioReader) task(i int) error {
 			rec.width, rec.height = region.width, region.height
 		}
 		o, err := r.region(region, place)
-		if err != nil {
-			if err := r.fault(fmt.Errorf("%s: %s.%w", r.path, place, err)); err != nil {
-				return err
-			}
-			continue
-		}
-		if o != nil {
-			rec.objects = append(rec.objects, *o)
+		if err := r.take(&rec, r.path, place, o, err); err != nil {
+			return err
 		}
 	}
 	return r.add(r.path, &rec)
