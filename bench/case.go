@@ -52,6 +52,9 @@ func Cases() []Case {
 			}
 		}
 	}
+	for _, network := range []string{"scalenet50", "resnet50"} {
+		list = append(list, int8Case(network, imageSize{224, 224}), int8Case(network, imageSize{608, 1024}))
+	}
 	for _, network := range []string{"resnext50", "seresnet50", "densenet121", "xception"} {
 		list = append(list, classifierCase(network, 1, imageSize{224, 224}, engine.Float32))
 	}

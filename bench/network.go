@@ -9,9 +9,33 @@ import (
 	"scalenet/backbone"
 	"scalenet/classify"
 	"scalenet/engine"
+	"scalenet/engine/calibrate"
 	"scalenet/nn"
 	"scalenet/train"
 )
+
+// int8 is the type of activations of cases in int8, which are quantized by their own input.
+const int8 = engine.UInt8
+
+// typeName is the name of a type of activations in cases and to the scripts.
+func typeName(typ engine.DType) string {
+	if typ == int8 {
+		return "int8"
+	}
+	return typ.String()
+}
+
+// int8Case is a network in int8 next to OpenVINO's, quantized by NNCF, and to our own other types.
+func int8Case(network string, size imageSize) Case {
+	c := classifierCase(network, 1, size, int8)
+	of := func(typ engine.DType) string { return fmt.Sprintf("%s-%s-%s", network, size, typ) }
+	c.Peers = []Peer{
+		c.Peers[1], // OpenVINO
+		{Name: "our bf16", Case: of(engine.BFloat16)}, {Name: "our f32", Case: of(engine.Float32)},
+	}
+	c.Goals = []Goal{{Peer: "OpenVINO", Ratio: 0.95}, {Peer: "our bf16", Ratio: 0.6}, {Peer: "our f32", Ratio: 0.5}}
+	return c
+}
 
 // classifierCase names a batch only where it has more than one image.
 func classifierCase(network string, batch int, size imageSize, typ engine.DType) Case {
@@ -19,10 +43,10 @@ func classifierCase(network string, batch int, size imageSize, typ engine.DType)
 	if batch > 1 {
 		name, images = fmt.Sprintf("%s-b%d", network, batch), fmt.Sprintf("%d images", batch)
 	}
-	args := []string{"--model", network, "--batch", fmt.Sprint(batch), "--height", fmt.Sprint(size.height), "--width", fmt.Sprint(size.width), "--dtype", typ.String()}
+	args := []string{"--model", network, "--batch", fmt.Sprint(batch), "--height", fmt.Sprint(size.height), "--width", fmt.Sprint(size.width), "--dtype", typeName(typ)}
 	c := Case{
-		Name:     fmt.Sprintf("%s-%s-%s", name, size, typ),
-		About:    fmt.Sprintf("%s, %s of %s, %s", network, images, size, typ),
+		Name:     fmt.Sprintf("%s-%s-%s", name, size, typeName(typ)),
+		About:    fmt.Sprintf("%s, %s of %s, %s", network, images, size, typeName(typ)),
 		Features: typ,
 		start:    func(dev engine.Device) (*subject, error) { return startClassifier(dev, network, batch, size, typ) },
 		Peers: []Peer{
@@ -57,23 +81,49 @@ func startClassifier(dev engine.Device, network string, batch int, size imageSiz
 	}
 	calm(g.Params)
 	store := engine.NewReadOnlyStore(dev, g.Params)
-	plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{logits}}, Features: typ})
+	input, output := noise(batch*size.height*size.width*3), make([]float32, batch*1000)
+	spec := engine.Spec{Graph: g, Stages: [][]*nn.Node{{logits}}, Features: typ}
+	run := func(plan *engine.Plan) error {
+		if err := plan.Write(images, input); err != nil {
+			return err
+		}
+		if err := plan.RunAll(); err != nil {
+			return err
+		}
+		return plan.Read(logits, output)
+	}
+	if typ == int8 {
+		spec.Features = engine.Float32
+		if spec.Quantization, err = quantized(dev, store, spec, run); err != nil {
+			return nil, err
+		}
+	}
+	plan, err := engine.Compile(dev, store, spec)
 	if err != nil {
 		return nil, err
 	}
-	input, output := noise(batch*size.height*size.width*3), make([]float32, batch*1000)
-	return &subject{
-		run: func() error {
-			if err := plan.Write(images, input); err != nil {
-				return err
-			}
-			if err := plan.RunAll(); err != nil {
-				return err
-			}
-			return plan.Read(logits, output)
-		},
-		close: func() { plan.Close(); store.Close() },
-	}, nil
+	return &subject{run: func() error { return run(plan) }, close: func() { plan.Close(); store.Close() }}, nil
+}
+
+// quantized calibrates a network on its input. The first convolution and the classifier stay in float.
+func quantized(dev engine.Device, store *engine.Store, spec engine.Spec, run func(*engine.Plan) error) (*engine.Quantization, error) {
+	c := calibrate.New()
+	spec.Observe = c.Observe
+	plan, err := engine.Compile(dev, store, spec)
+	if err != nil {
+		return nil, err
+	}
+	defer plan.Close()
+	if err := run(plan); err != nil {
+		return nil, err
+	}
+	var weights []string
+	for _, p := range spec.Graph.Params.All() {
+		if p.Kind == nn.Weight {
+			weights = append(weights, p.Name)
+		}
+	}
+	return &engine.Quantization{Values: c.Quants(), Float: []string{weights[0], weights[len(weights)-1]}}, nil
 }
 
 // classifierTrainingCase is a training step; classes is that of the data set.

@@ -18,6 +18,9 @@ const (
 	// model has.
 	ThresholdsKey = "scalenet.thresholds"
 
+	// QuantizationKey is the key of the scales of a quantized model's activations.
+	QuantizationKey = "scalenet.quantization"
+
 	// StateKey is the key of the state of a training run. Its file also has the
 	// configuration of the model.
 	StateKey = "state"

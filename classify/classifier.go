@@ -17,6 +17,12 @@ type Classifier struct{ *deviceModel }
 type Options struct {
 	// Features is the type of activations: engine.Float32, BFloat16 or Float16.
 	Features engine.DType
+	// Quantization makes a float32 classifier compute on bytes, see engine.Spec; nil is for none.
+	Quantization *engine.Quantization
+	// Observe sees the values of the network, see engine.Spec; nil is for none.
+	Observe func(name string, values []float32)
+	// LayerError sees the errors of layers of the Quantization, see engine.Spec; nil is for none.
+	LayerError engine.LayerError
 	// Batch is the number of images per batch; default 1.
 	Batch int
 }
@@ -35,18 +41,18 @@ func (c *Classifier) Close() {
 
 // deviceModel runs a model whose parameters are in a store. It does not own the store, which must be closed after it.
 type deviceModel struct {
-	model    *Model
-	dev      engine.Device
-	store    *engine.Store
-	batch    int
-	features engine.DType
-	plan     *engine.Plan // compiled by the first call of start
-	in       inputs
-	logits   *nn.Node
+	model   *Model
+	dev     engine.Device
+	store   *engine.Store
+	options Options
+	batch   int
+	plan    *engine.Plan // compiled by the first call of start
+	in      inputs
+	logits  *nn.Node
 }
 
 func newDeviceModel(m *Model, dev engine.Device, store *engine.Store, o Options) *deviceModel {
-	return &deviceModel{model: m, dev: dev, store: store, batch: max(o.Batch, 1), features: o.Features}
+	return &deviceModel{model: m, dev: dev, store: store, options: o, batch: max(o.Batch, 1)}
 }
 
 // close frees the plan.
@@ -84,7 +90,10 @@ func (d *deviceModel) compile() (err error) {
 		return err
 	}
 	// With algorithms chosen for one image, an image has the same logits in any batch.
-	d.plan, err = engine.Compile(d.dev, d.store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{d.logits}}, Features: d.features, Images: 1})
+	o := d.options
+	d.plan, err = engine.Compile(d.dev, d.store, engine.Spec{
+		Graph: g, Stages: [][]*nn.Node{{d.logits}}, Features: o.Features, Quantization: o.Quantization, Observe: o.Observe, LayerError: o.LayerError, Images: 1,
+	})
 	return engine.Advise(err, "smaller batches (--batch)")
 }
 

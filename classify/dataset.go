@@ -28,6 +28,31 @@ type images interface {
 // Len returns the number of images.
 func (d *Dataset) Len() int { return len(d.Labels) }
 
+// Sample returns n images of the dataset, at equal distances, or all if it has no more.
+func (d *Dataset) Sample(n int) *Dataset {
+	if n >= d.Len() {
+		return d
+	}
+	s := sample{images: d.images}
+	part := &Dataset{Path: d.Path, Classes: d.Classes}
+	for i := range n {
+		at := i * d.Len() / n
+		s.at = append(s.at, at)
+		part.Labels = append(part.Labels, d.Labels[at])
+	}
+	part.images = s
+	return part
+}
+
+// sample is a part of other images.
+type sample struct {
+	images
+	at []int
+}
+
+func (s sample) name(i int) string                  { return s.images.name(s.at[i]) }
+func (s sample) load(i int) (*imaging.Image, error) { return s.images.load(s.at[i]) }
+
 // Name returns the file of an image, or for CIFAR the file and the record index.
 func (d *Dataset) Name(i int) string { return d.images.name(i) }
 

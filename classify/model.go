@@ -5,6 +5,7 @@ import (
 
 	"scalenet/backbone"
 	"scalenet/checkpoint"
+	"scalenet/engine"
 	"scalenet/nn"
 )
 
@@ -13,6 +14,8 @@ type Model struct {
 	Config  Config
 	Classes []string
 	Params  *nn.Params
+	// Quantization is how the network computes on bytes; nil for a model that is not quantized. See Options.Quantization.
+	Quantization *engine.Quantization
 
 	network backbone.Network
 }
@@ -44,14 +47,18 @@ func assemble(c Config, classes []string, params *nn.Params) (*Model, error) {
 }
 
 // Metadata returns the metadata of the model file: the resolved configuration and the
-// class names.
+// class names. It leaves out Quantization, which would be wrong for other parameters.
 func (m *Model) Metadata() map[string]string {
 	return checkpoint.Describe(checkpoint.ClassifierKey, m.Config.YAML(), m.Classes)
 }
 
-// Save writes the model to a safetensors file.
+// Save writes the model, with its Quantization, to a safetensors file.
 func (m *Model) Save(path string) error {
-	return checkpoint.Save(path, &checkpoint.File{Metadata: m.Metadata(), Tensors: m.Params.Tensors()})
+	metadata := m.Metadata()
+	if m.Quantization != nil {
+		metadata[checkpoint.QuantizationKey] = m.Quantization.Text()
+	}
+	return checkpoint.Save(path, &checkpoint.File{Metadata: metadata, Tensors: m.Params.Tensors()})
 }
 
 // Init loads the parameters in a file whose name and shape match. The report lists
@@ -76,6 +83,9 @@ func read(r *checkpoint.Reader) (m *Model, err error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if m.Quantization, err = engine.ReadQuantization(r.Metadata(), checkpoint.QuantizationKey); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.Path(), err)
 	}
 	return m, nil
 }

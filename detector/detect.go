@@ -14,6 +14,12 @@ import (
 type Options struct {
 	// Features is the data type of activations: engine.Float32 (default), BFloat16 or Float16.
 	Features engine.DType
+	// Quantization makes a float32 detector compute on bytes, see engine.Spec; nil is for none. It is the model's own, or one to be tried.
+	Quantization *engine.Quantization
+	// Observe sees the values of the network, see engine.Spec; nil is for none.
+	Observe func(name string, values []float32)
+	// LayerError sees the errors of layers of the Quantization, see engine.Spec; nil is for none.
+	LayerError engine.LayerError
 	// RoIs is the number of RoIs per run of the box head. Fewer take less memory, more use the device better. The default, for 0, is equal runs of at
 	// most 64 on the CPU, 256 for fully connected layers, and all RoIs of an image, at most 512, on a GPU.
 	RoIs int

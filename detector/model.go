@@ -3,10 +3,13 @@ package detector
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"scalenet/backbone"
 	"scalenet/checkpoint"
 	"scalenet/coco/threshold"
+	"scalenet/engine"
 	"scalenet/nn"
 )
 
@@ -19,6 +22,8 @@ type Model struct {
 	Digest checkpoint.Digest
 	// Thresholds are the score thresholds that an evaluation has chosen for these parameters; nil if there are none.
 	Thresholds *threshold.Chosen
+	// Quantization is how the network computes on bytes; nil for a model that is not quantized. See Options.Quantization.
+	Quantization *engine.Quantization
 
 	network backbone.Network
 	// stages maps a parameter's name to its stage in the backbone. 0 is the stem; parameters of the heads have the last stage + 1.
@@ -110,7 +115,7 @@ func (m *Model) frozen(p *nn.Param) bool {
 	return m.Config.Train.Frozen(p.Name) || m.stages[p.Name] <= f.Stages
 }
 
-// Metadata returns the resolved configuration and the class names as metadata of a file. It leaves out Thresholds, which would be wrong for a file with
+// Metadata returns the resolved configuration and the class names as metadata of a file. It leaves out Thresholds and Quantization, which would be wrong for a file with
 // other parameters, such as those that a training run writes.
 func (m *Model) Metadata() map[string]string {
 	return checkpoint.Describe(checkpoint.DetectorKey, m.Config.YAML(), m.Classes)
@@ -119,11 +124,14 @@ func (m *Model) Metadata() map[string]string {
 // Tensors returns the model's parameters with their names.
 func (m *Model) Tensors() []checkpoint.Tensor { return m.Params.Tensors() }
 
-// Save writes the model, with its Thresholds, to a safetensors file.
+// Save writes the model, with its Thresholds and its Quantization, to a safetensors file.
 func (m *Model) Save(path string) error {
 	metadata := m.Metadata()
 	if m.Thresholds != nil {
 		metadata[checkpoint.ThresholdsKey] = thresholdsText(m.Thresholds)
+	}
+	if m.Quantization != nil {
+		metadata[checkpoint.QuantizationKey] = m.Quantization.Text()
 	}
 	return checkpoint.Save(path, &checkpoint.File{Metadata: metadata, Tensors: m.Tensors()})
 }
@@ -150,6 +158,9 @@ func read(r *checkpoint.Reader) (m *Model, err error) {
 	if m.Thresholds, err = readThresholds(r.Metadata(), m.Classes); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.Path(), err)
 	}
+	if m.Quantization, err = engine.ReadQuantization(r.Metadata(), checkpoint.QuantizationKey); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.Path(), err)
+	}
 	m.Digest, err = r.Digest()
 	return m, err
 }
@@ -157,3 +168,18 @@ func read(r *checkpoint.Reader) (m *Model, err error) {
 // Init copies the parameters in a file whose names and shapes match the model's. The report lists matched keys, missing keys, unexpected keys
 // and keys of another shape.
 func (m *Model) Init(path string) (checkpoint.Report, error) { return m.Params.Load(path) }
+
+// FloatWeights returns the names of the weights that a Quantization leaves in float: those of the stem and of the predictors of objectness, classes and
+// deltas.
+func (m *Model) FloatWeights() (names []string) {
+	for _, p := range m.Params.All() {
+		if p.Kind != nn.Weight {
+			continue
+		}
+		predicts := slices.ContainsFunc([]string{".cls_logits.", ".cls_score.", ".bbox_pred."}, func(part string) bool { return strings.Contains(p.Name, part) })
+		if m.stages[p.Name] == 0 || predicts {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}

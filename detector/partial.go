@@ -260,6 +260,9 @@ func (d *deviceModel) fingerprint(tiles tile.Options) string {
 		fmt.Fprintf(h, "%+v\n", tiles)
 	}
 	fmt.Fprintf(h, "%s\n%q\n%T %v\n", d.model.Config.YAML(), d.model.Classes, d.device(), d.options.Features)
+	if q := d.options.Quantization; q != nil {
+		fmt.Fprintln(h, q.Text())
+	}
 	for _, p := range d.model.Params.All() {
 		fmt.Fprintf(h, "%q %v\n", p.Name, p.Shape)
 		hashFloats(h, p.Data)

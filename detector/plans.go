@@ -126,7 +126,7 @@ func (m *Model) compileOneGraph(p *inference, dev engine.Device, store *engine.S
 		return err
 	}
 	if p.plan, err = engine.Compile(dev, store, engine.Spec{
-		Graph: g, Stages: [][]*nn.Node{{p.images}, {w.found}}, Features: o.Features, Native: p.preprocessed(),
+		Graph: g, Stages: [][]*nn.Node{{p.images}, {w.found}}, Features: o.Features, Quantization: o.Quantization, Observe: o.Observe, LayerError: o.LayerError, Native: p.preprocessed(),
 	}); err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func (d *deviceModel) DetectionBytes(original geom.Size) (int, error) {
 	}
 	total := 0
 	for _, spec := range []engine.Spec{first, second} {
-		spec.Features = d.options.Features
+		spec.Features, spec.Quantization = d.options.Features, d.options.Quantization
 		n, err := engine.Measure(d.device(), spec)
 		if err != nil {
 			return 0, err

@@ -38,7 +38,7 @@ func (m *Model) compileTwoGraphs(p *inference, dev engine.Device, store *engine.
 	}
 	if p.plan, err = engine.Compile(dev, store, engine.Spec{
 		Graph: g, Stages: [][]*nn.Node{append(slices.Clone(p.features), p.proposals)},
-		Features: o.Features, Native: p.features, Images: 1,
+		Features: o.Features, Quantization: o.Quantization, Observe: o.Observe, LayerError: o.LayerError, Native: p.features, Images: 1,
 	}); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (m *Model) compileTwoGraphs(p *inference, dev engine.Device, store *engine.
 	}
 	if head.plan, err = engine.Compile(dev, store, engine.Spec{
 		Graph: g, Stages: [][]*nn.Node{{head.logits, head.boxes}},
-		Features: o.Features, Native: shared, Shared: p.tensors(p.plan, shared), Images: stageRoIs,
+		Features: o.Features, Quantization: o.Quantization, Observe: o.Observe, LayerError: o.LayerError, Native: shared, Shared: p.tensors(p.plan, shared), Images: stageRoIs,
 	}); err != nil {
 		return err
 	}

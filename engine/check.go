@@ -43,10 +43,10 @@ func checkOperation(op nn.Op, in []Tensor, out Tensor) error {
 	if _, moves := op.(nn.Mover); moves && !slices.ContainsFunc(in, func(t Tensor) bool { return t.Type != out.Type }) {
 		return nil
 	}
-	if roleOf(out.Type) != nn.Activation {
-		return fmt.Errorf("the output is %v where a float is wanted", out.Type)
+	read, made := nn.RolesOf(op, roles)
+	if err := checkRole(made, out.Type); err != nil {
+		return fmt.Errorf("the output: %w", err)
 	}
-	read, _ := nn.RolesOf(op, roles)
 	for i, t := range in {
 		if err := checkRole(read[i], t.Type); err != nil {
 			return fmt.Errorf("input %d: %w", i, err)

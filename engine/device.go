@@ -128,6 +128,8 @@ type Capabilities struct {
 	Fuses bool
 	// BFloat16 and Float16 are nil if the device supports activations of that type, else the reason why not.
 	BFloat16, Float16 error
+	// Int8 is nil if the device has kernels for operations on bytes (Spec.Quantization), else the reason why not.
+	Int8 error
 	// Asynchronous: calls return before their work is done, so that the host can prepare the next batch. Sync waits.
 	Asynchronous bool
 	// PreprocessesImages: the device computes the model input from decoded images (nn.Preprocess). Otherwise the host does, concurrently with inference.

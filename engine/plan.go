@@ -1,13 +1,11 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
-	"time"
 
 	"scalenet/nn"
 )
@@ -21,6 +19,13 @@ type Spec struct {
 	// Features is the type that features and their gradients are computed in, Float32 unless set. Parameters,
 	// their gradients, moments and losses are float32 in any case.
 	Features DType
+	// Quantization makes a float32 plan compute on bytes where it has Quants of the values. nil is for none.
+	Quantization *Quantization
+	// Observe is called after each step of a run that computes a float32 value with a name, except max pools, with its values, which it must not keep.
+	// nil is for no calls. [Quantization] has such names.
+	Observe func(name string, values []float32)
+	// LayerError makes the plan stay in float in spite of a Quantization, and report the errors of its layers. nil is for none.
+	LayerError LayerError
 	// Native outputs and inputs keep the type that features have within the
 	// plan; without it they are float32.
 	Native []*nn.Node
@@ -40,6 +45,8 @@ type Plan struct {
 	memory map[*nn.Node]Tensor // inputs and kept outputs
 	arena  Memory              // all that is not a parameter's or another plan's
 	bytes  int                 // of the arena
+
+	further []Memory // for LayerError
 
 	readers map[*nn.Node][]int // the stages that read an input
 	feeds   []*feed            // inputs that are uploaded
@@ -81,7 +88,11 @@ func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = made.compile(p, tensors); err != nil {
+	w, err := made.watch(p, spec)
+	if err != nil {
+		return nil, err
+	}
+	if err = made.compile(p, tensors, w); err != nil {
 		return nil, err
 	}
 	return made, nil
@@ -117,8 +128,8 @@ func programOf(dev Device, spec Spec) (*program, error) {
 		}
 	}
 	p.sweep()
-	if dev.Capabilities().Fuses {
-		p.fuse()
+	if dev.Capabilities().Fuses || spec.Quantization != nil || spec.Observe != nil {
+		p.fuse() // the names of values are those of fused operations
 	}
 	native := map[*value]bool{}
 	for _, n := range spec.Native {
@@ -126,6 +137,17 @@ func programOf(dev Device, spec Spec) (*program, error) {
 	}
 	if spec.Features != Float32 {
 		p.lower(spec.Features, native)
+	}
+	if spec.Quantization != nil {
+		if spec.Features != Float32 {
+			return nil, fmt.Errorf("engine: int8 goes with float32, not with %v", spec.Features)
+		}
+		if err := dev.Capabilities().Int8; err != nil {
+			return nil, fmt.Errorf("engine: %w", err)
+		}
+		if spec.LayerError == nil {
+			p.quantize(spec.Quantization)
+		}
 	}
 	return p, nil
 }
@@ -189,7 +211,7 @@ func (plan *Plan) take(l *layout) (err error) {
 	return nil
 }
 
-func (plan *Plan) compile(p *program, tensor func(*value) Tensor) error {
+func (plan *Plan) compile(p *program, tensor func(*value) Tensor, w watch) error {
 	for _, s := range p.steps {
 		if isView(s.out) {
 			continue
@@ -202,7 +224,12 @@ func (plan *Plan) compile(p *program, tensor func(*value) Tensor) error {
 		if err != nil {
 			return fmt.Errorf("engine: %s on %s: %w", nn.Name(s.op), plan.dev.Name(), err)
 		}
-		plan.stages[s.stage] = append(plan.stages[s.stage], compiled{k, fmt.Sprintf("%s -> %v", nn.Name(s.op), s.out.Desc)})
+		kernels, err := plan.watched(s, compiled{k, fmt.Sprintf("%s -> %v", nn.Name(s.op), s.out.Desc)}, in, tensor(s.out), w)
+		if err != nil {
+			k.Close()
+			return err
+		}
+		plan.stages[s.stage] = append(plan.stages[s.stage], kernels...)
 	}
 	return nil
 }
@@ -283,10 +310,12 @@ func (plan *Plan) Close() error {
 	for _, f := range plan.feeds {
 		f.Close()
 	}
-	if plan.arena != nil {
-		plan.dev.Free(plan.arena)
+	for _, m := range append(plan.further, plan.arena) {
+		if m != nil {
+			plan.dev.Free(m)
+		}
 	}
-	plan.stages, plan.whole, plan.feeds, plan.arena = nil, nil, nil, nil
+	plan.stages, plan.whole, plan.feeds, plan.further, plan.arena = nil, nil, nil, nil, nil
 	return nil
 }
 
@@ -363,32 +392,4 @@ func describe(data any) string {
 		return fmt.Sprintf("%d values of %T", v.Len(), data)
 	}
 	return fmt.Sprintf("%T", data)
-}
-
-// StepTime is the time of one step of a plan.
-type StepTime struct {
-	Step string
-	Time time.Duration
-}
-
-// Profile runs all stages and times every step.
-func (plan *Plan) Profile() (times []StepTime, err error) {
-	err = plan.dev.Do(func() error {
-		for i, stage := range plan.stages {
-			if err := plan.around(i, func() error {
-				for _, k := range stage {
-					start := time.Now()
-					if err := cmp.Or(k.Run(), plan.dev.Sync()); err != nil {
-						return fmt.Errorf("engine: %s: %w", k.name, err)
-					}
-					times = append(times, StepTime{k.String(), time.Since(start)})
-				}
-				return nil
-			}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return times, err
 }

@@ -72,9 +72,12 @@ func Build(f func()) (err error) {
 }
 
 // Name returns the operation's name with its attributes, for messages and profiles.
-func Name(op Op) string {
+func Name(op Op) string { return TypeName(op) + fmt.Sprintf("%+v", op) }
+
+// TypeName returns the operation's name without its attributes, such as "MaxPool2D".
+func TypeName(op Op) string {
 	_, name, _ := strings.Cut(fmt.Sprintf("%T", op), ".")
-	return name + fmt.Sprintf("%+v", op)
+	return name
 }
 
 // secondDerivative is why the operations of derivatives have none.

@@ -139,6 +139,7 @@ func (o *benchOptions) unsupported() (map[engine.DType]error, error) {
 	defer dev.Close()
 	return map[engine.DType]error{
 		engine.BFloat16: dev.Capabilities().BFloat16, engine.Float16: dev.Capabilities().Float16,
+		engine.UInt8: dev.Capabilities().Int8, // of cases in int8
 	}, nil
 }
 

@@ -35,12 +35,12 @@ func (o *classifierOptions) open(batch int) (m *classify.Model, c *classify.Clas
 	if dev, err = o.device.open(); err != nil {
 		return nil, nil, nil, err
 	}
-	typ, err := o.precision.on(dev)
-	if err != nil {
+	options := classify.Options{Batch: batch}
+	if options.Features, options.Quantization, err = o.precision.on(dev, m.Quantization); err != nil {
 		dev.Close()
 		return nil, nil, nil, err
 	}
-	c = classify.NewClassifier(m, dev, classify.Options{Features: typ, Batch: batch})
+	c = classify.NewClassifier(m, dev, options)
 	return m, c, func() { c.Close(); dev.Close() }, nil
 }
 

@@ -21,6 +21,12 @@ type deviceOptions struct {
 	tf32    bool
 }
 
+// The values of --precision that are not types of training: int8 for a quantized model, and auto, which is int8 for such a model, else float32.
+const (
+	int8Precision train.Precision = "int8"
+	autoPrecision train.Precision = "auto"
+)
+
 // precision is the flag --precision, the type of activations, with its former names --bf16 and --f16.
 type precision struct {
 	name      train.Precision
@@ -29,28 +35,38 @@ type precision struct {
 
 func (p *precision) flags(c *cobra.Command) {
 	f := c.Flags()
-	choose(f, (*string)(&p.name), "precision", string(train.Float32), "type of activations: float32, bfloat16, or on GPUs float16",
-		string(train.Float32), string(train.BFloat16), string(train.Float16))
+	choose(f, (*string)(&p.name), "precision", string(autoPrecision), "type of activations: float32, bfloat16, on GPUs float16, int8 for models that 'quantize' wrote, or auto: int8 for these and float32 for others",
+		string(autoPrecision), string(train.Float32), string(train.BFloat16), string(train.Float16), string(int8Precision))
 	f.BoolVar(&p.bf16, "bf16", false, "--precision bfloat16")
 	f.BoolVar(&p.f16, "f16", false, "--precision float16")
 	hide(f, "bf16", "f16")
 }
 
-// on returns the type, or an error if dev does not support the type.
-func (p *precision) on(dev engine.Device) (engine.DType, error) {
+// on returns the type for a model, whose Quantization is q or nil, and q if the model is to compute on bytes. It returns an error if dev does not
+// support the type.
+func (p *precision) on(dev engine.Device, q *engine.Quantization) (engine.DType, *engine.Quantization, error) {
 	name := p.name
 	switch {
 	case p.bf16 && p.f16:
-		return 0, errors.New("--bf16 and --f16: want only one of them")
+		return 0, nil, errors.New("--bf16 and --f16: want only one of them")
 	case p.bf16:
 		name = train.BFloat16
 	case p.f16:
 		name = train.Float16
 	}
-	if err := dev.Capabilities().Supports(name.Features()); err != nil {
-		return 0, fmt.Errorf("--precision %s: %w", name, err)
+	if name == int8Precision && q == nil {
+		return 0, nil, errors.New("--precision int8: the model has no scales: 'scalenet quantize' writes a model that has them")
 	}
-	return name.Features(), nil
+	if name == int8Precision || name == autoPrecision && q != nil {
+		if err := dev.Capabilities().Int8; err != nil {
+			return 0, nil, fmt.Errorf("%w; --precision float32 runs this quantized model in float", err)
+		}
+		return engine.Float32, q, nil
+	}
+	if err := dev.Capabilities().Supports(name.Features()); err != nil {
+		return 0, nil, fmt.Errorf("--precision %s: %w", name, err)
+	}
+	return name.Features(), nil, nil
 }
 
 func (o *deviceOptions) flags(c *cobra.Command) {

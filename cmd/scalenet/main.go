@@ -105,6 +105,7 @@ func newRootCommand() *cobra.Command {
 		newSummaryCommand(),
 		newConvertCommand(),
 		newExportCommand(),
+		newQuantizeCommand(),
 		newPullCommand(),
 		newCocoCommand(),
 		newCurvesCommand(),

@@ -56,7 +56,7 @@ func openDetector(m *detector.Model, device deviceOptions, p precision, o detect
 	if err != nil {
 		return nil, nil, err
 	}
-	if o.Features, err = p.on(dev); err != nil {
+	if o.Features, o.Quantization, err = p.on(dev, m.Quantization); err != nil {
 		dev.Close()
 		return nil, nil, err
 	}

@@ -39,6 +39,7 @@ func writingCases(t *testing.T) []writingCase {
 		{subcommand: "detect", input: image, args: []string{"--model", "../../models/bccd.safetensors", "--format", "yolo", "--out", "OUT", "IN"}, files: []string{"labels/in.txt", "data.yaml"}, run: true},
 		{subcommand: "export", input: image, args: []string{"--model", "IN", "--onnx", "OUT"}, ends: ".onnx"},
 		{subcommand: "export", input: image, args: []string{"--model", "../../models/bccd.safetensors", "--onnx", "OUT"}, ends: ".onnx", run: true},
+		{subcommand: "quantize", input: image, args: []string{"--model", "IN", "--data", instancesFile, "--images", imagesDir, "--out", "OUT"}, ends: ".safetensors"},
 		{subcommand: "eval", input: instancesFile, args: []string{"--model", "none.safetensors", "--data", "IN", "--images", imagesDir, "--results", "OUT"}},
 		{subcommand: "eval", input: image, args: []string{"--model", "IN", "--data", instancesFile, "--images", imagesDir, "--results", "OUT"}},
 		{subcommand: "eval", input: instancesFile, args: []string{"--model", "none.safetensors", "--data", "IN", "--images", imagesDir, "--report", "OUT"}, files: []string{"report.json", "errors.png"}},

@@ -90,7 +90,7 @@ func openParallel(m *detector.Model, device deviceOptions, p precision, streams 
 		dev, err := device.open()
 		if err == nil {
 			devices = append(devices, dev)
-			o.Features, err = p.on(dev)
+			o.Features, o.Quantization, err = p.on(dev, m.Quantization)
 		}
 		if err != nil {
 			return nil, nil, errors.Join(err, closeAll())

@@ -1,6 +1,6 @@
 package cpu
 
-// #cgo CFLAGS: -I${SRCDIR}/native
+// #cgo CFLAGS: -I${SRCDIR}/native -I${SRCDIR}/int8
 // #cgo LDFLAGS: -ldnnl -lgomp -Wl,--unresolved-symbols=ignore-all
 // #include "kernels.h"
 import "C"
@@ -27,6 +27,8 @@ type Device struct {
 	kernels      engine.Kernels[*compiler]
 	capabilities engine.Capabilities
 	handle       *C.sn_device
+	bytes        []*packedBytes // weights of kernels on bytes
+	scratch      *memory        // of kernels on bytes
 	thread       *engine.Thread // OpenMP's pool belongs to it
 }
 
@@ -44,7 +46,13 @@ func New(o Options) (*Device, error) {
 	}
 	d := &Device{threads: o.Threads, kernels: kernels()}
 	var err error
-	if d.thread, err = engine.NewThread(errClosed, d.open, func() error { C.sn_device_free(d.handle); return nil }); err != nil {
+	if d.thread, err = engine.NewThread(errClosed, d.open, func() error {
+		if d.scratch != nil {
+			d.Free(d.scratch)
+		}
+		C.sn_device_free(d.handle)
+		return nil
+	}); err != nil {
 		return nil, err
 	}
 	d.capabilities = engine.Capabilities{

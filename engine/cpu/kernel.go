@@ -40,6 +40,7 @@ type kernel struct {
 	run     func() error
 	onednn  *C.sn_kernel
 	buffers []*memory // of the kernel's own
+	closing []func()  // that Close runs on the device's thread
 }
 
 // Run implements engine.Kernel.
@@ -52,10 +53,18 @@ func (k *kernel) Close() {
 		k.device.Do(func() error { C.sn_close(k.onednn); return nil })
 		k.onednn = nil
 	}
+	if len(k.closing) > 0 {
+		k.device.Do(func() error {
+			for _, f := range k.closing {
+				f()
+			}
+			return nil
+		})
+	}
 	for _, b := range k.buffers {
 		k.device.Free(b)
 	}
-	k.buffers = nil
+	k.buffers, k.closing = nil, nil
 	k.run = func() error { return errors.New("cpu: kernel used after it was closed") }
 }
 
@@ -114,6 +123,10 @@ func kernels() engine.Kernels[*compiler] {
 	k.Add((*compiler).choose, nn.Proposals{}, nn.TopProposals{}, nn.Detections{})
 	k.Add((*compiler).loss, nn.SoftmaxCrossEntropy{}, nn.SoftmaxCrossEntropyGrad{}, nn.SigmoidCrossEntropy{}, nn.SigmoidCrossEntropyGrad{},
 		nn.SmoothL1{}, nn.SmoothL1Grad{})
+	k.Add((*compiler).integers, engine.Quantize{}, engine.Dequantize{}, engine.MaxPoolBytes{})
+	k.Add(with((*compiler).int8Conv), engine.Int8Conv{})
+	k.Add(with((*compiler).int8Linear), engine.Int8Linear{})
+	k.Add(with((*compiler).int8Resize), engine.Int8Resize{})
 	return k
 }
 

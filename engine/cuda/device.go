@@ -186,8 +186,10 @@ func (d *Device) Name() string { return fmt.Sprintf("cuda:%d", d.options.Ordinal
 
 // Capabilities implements engine.Device. Every GPU that the device takes has float16.
 func (d *Device) Capabilities() engine.Capabilities {
-	return engine.Capabilities{Fuses: true, BFloat16: d.bfloat16(), Asynchronous: true, PreprocessesImages: true, WholeGraph: true}
+	return engine.Capabilities{Fuses: true, BFloat16: d.bfloat16(), Int8: errInt8, Asynchronous: true, PreprocessesImages: true, WholeGraph: true}
 }
+
+var errInt8 = errors.New("cuda: int8 is for CPUs")
 
 // Map implements engine.Device.
 func (d *Device) Map(any) (engine.Memory, error) {

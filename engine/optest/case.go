@@ -85,7 +85,7 @@ func (c Case) OutShape() nn.Shape {
 func Cases() []Case {
 	return slices.Concat(
 		convolutions(), linears(), pools(), resizes(), preprocess(), norms(), elementwise(), moves(),
-		regions(), choices(), losses(), convBlocks(), otherBlocks(),
+		regions(), choices(), losses(), convBlocks(), otherBlocks(), integers(),
 	)
 }
 

@@ -24,6 +24,9 @@ type Options struct {
 func Run(t *testing.T, oracle, device engine.Device, o Options) {
 	for _, c := range Cases() {
 		t.Run(c.Name, func(t *testing.T) {
+			if why := device.Capabilities().Int8; why != nil && onBytes(c.Op) {
+				t.Skip(why)
+			}
 			for _, m := range modes(c, o.Features) {
 				if o.Skip != nil {
 					if why := o.Skip(c, m.features); why != "" {
@@ -78,8 +81,11 @@ func lay(c Case, features, out engine.DType) layout {
 			l.in = append(l.in, engine.Float32)
 		}
 	}
-	if made == nn.Activation {
+	switch made {
+	case nn.Activation:
 		l.out = out
+	case nn.Byte:
+		l.out = engine.UInt8
 	}
 	return l
 }
@@ -155,10 +161,13 @@ func (c comparison) changed() {
 	c.compare(c.run(b), c.want("/other"))
 }
 
-// want is the oracle's result in float32, from inputs of the mode's types.
+// want is the oracle's result in float32, or bytes, from inputs of the mode's types.
 func (c comparison) want(variant string) []float64 {
 	l := c.layout
-	l.out, l.inPlace = engine.Float32, -1
+	l.inPlace = -1
+	if l.out != engine.UInt8 {
+		l.out = engine.Float32
+	}
 	b := c.bind(c.oracle, l)
 	defer b.close()
 	c.fill(b, variant)

@@ -87,6 +87,8 @@ func store(t engine.Tensor, a array) {
 			binary.LittleEndian.PutUint16(b[2*i:], half.ToFloat16(float32(v)))
 		case engine.Int32:
 			binary.LittleEndian.PutUint32(b[4*i:], uint32(int32(v)))
+		case engine.UInt8:
+			b[i] = uint8(v)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func of(run func(in []array) array) operation { return operation{run: run} }
 // operationOf finds the operation in the families, one a file.
 func operationOf(op nn.Op) (operation, bool) {
 	families := []func(nn.Op) (operation, bool){
-		convolution, linear, pool, resize, preprocess, norm, elementwise, move, roiAlign, choice, loss, fused,
+		convolution, linear, pool, resize, preprocess, norm, elementwise, move, roiAlign, choice, loss, fused, integer,
 	}
 	for _, family := range families {
 		if o, ok := family(op); ok {

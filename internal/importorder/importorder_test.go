@@ -40,7 +40,8 @@ var order = [][]string{
 	{"backbone"},
 	{"engine/optest"}, // the table of operations that every device is tested on
 	{"engine/cpu", "engine/cuda", "engine/ref"},
-	{"engine/cpu/native"}, // the C++ of engine/cpu
+	{"engine/cpu/native", "engine/cpu/int8"}, // the C++ of engine/cpu
+	{"engine/calibrate"},
 	{"engine"},
 	{"nn"},
 	{"media"}, // images from files, folders, archives, URLs, videos
@@ -77,7 +78,7 @@ var allowed = map[string][]string{
 	"github.com/x448/float16/":  {"internal/half"},
 	"github.com/gin-gonic/gin/": {"server"},
 	"gonum.org/v1/plot/":        {"figure", "train/curves", "classify/allocate", "coco/analysis", "coco/check"},
-	"C":                         {"collective", "engine/cpu", "engine/cpu/native", "engine/cuda", "imaging", "train"},
+	"C":                         {"collective", "engine/cpu", "engine/cpu/int8", "engine/cpu/native", "engine/cuda", "imaging", "train"},
 }
 
 const (

@@ -1,0 +1,245 @@
+package cpu
+
+// #include "int8.h"
+// #include "kernels.h"
+import "C"
+
+import (
+	"fmt"
+	"slices"
+	"unsafe"
+
+	"scalenet/engine"
+	"scalenet/engine/cpu/int8"
+	"scalenet/nn"
+)
+
+// Int8ISA names the instruction set of the kernels on bytes.
+func Int8ISA() string { return int8.ISA() }
+
+// integers compiles the operations on bytes other than convolutions and resizes.
+func (c *compiler) integers() error {
+	x, y, n := at(c.in[0]), at(c.out), C.int64_t(c.out.Shape.TotalSize())
+	switch op := c.op.(type) {
+	case engine.Quantize:
+		return c.loop(func() {
+			C.sn_int8_quantize((*C.float)(x), (*C.uint8_t)(y), n, C.float(op.To.Inverse()), C.int(op.To.Zero))
+		})
+	case engine.Dequantize:
+		return c.loop(func() {
+			C.sn_int8_dequantize((*C.uint8_t)(x), (*C.float)(y), n, C.float(op.From.Scale), C.int(op.From.Zero))
+		})
+	case engine.MaxPoolBytes:
+		p := window(c.in[0], c.out, op.MaxPool2D.Kernel, op.MaxPool2D.Stride, op.MaxPool2D.Pad)
+		return c.loop(func() {
+			C.sn_int8_max_pool((*C.uint8_t)(x), (*C.uint8_t)(y), C.int64_t(p.n), C.int64_t(p.h), C.int64_t(p.w), C.int64_t(p.c),
+				C.int64_t(p.oh), C.int64_t(p.ow), C.int64_t(p.kernel), C.int64_t(p.stride), C.int64_t(p.pad))
+		})
+	}
+	return engine.NoKernel(c.op)
+}
+
+// int8End describes the end of a kernel: residual, ReLU and rounding. residual is nil if there is none.
+func (c *compiler) int8End(residual []engine.Tensor, r, y engine.Quant, relu bool) C.sn_int8_end {
+	truth := func(b bool) C.int {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	end := C.sn_int8_end{y: at(c.out), y_bytes: truth(y.On()), y_zero: C.int(y.Zero), relu: truth(relu)}
+	for _, t := range residual {
+		end.residual, end.residual_bytes = at(t), truth(r.On())
+		end.residual_zero, end.residual_scale = C.int(r.Zero), C.float(r.Per(y))
+	}
+	return end
+}
+
+func (c *compiler) int8Conv(op engine.Int8Conv) error {
+	x, y := c.in[0], c.out
+	params := c.in[1:op.Block.ResidualAt()]
+	return c.convolveBytes(op, convShape(op.Block.Conv2D, x, y, params[0]), params[0].Shape, params, c.in[op.Block.ResidualAt():])
+}
+
+// int8Linear is the convolution of an image of N rows and one column.
+func (c *compiler) int8Linear(op engine.Int8Linear) error {
+	n, w := c.in[0].Shape[0], c.in[1].Shape
+	shape := C.sn_conv_shape{n: 1, h: C.int64_t(n), w: 1, ci: C.int64_t(w[1]), oh: C.int64_t(n), ow: 1, co: C.int64_t(w[0]), kh: 1, kw: 1,
+		stride: 1, dilation: 1, groups: 1}
+	return c.convolveBytes(op.Conv(), shape, nn.Shape{w[0], w[1], 1, 1}, c.in[1:], nil)
+}
+
+// convolveBytes makes the kernel of a convolution whose weight has a shape of four dimensions.
+func (c *compiler) convolveBytes(op engine.Int8Conv, s C.sn_conv_shape, weight nn.Shape, params, residual []engine.Tensor) error {
+	if err := engine.CheckType(engine.Float32, params...); err != nil {
+		return err
+	}
+	packed := c.device.packedBytes(op.Block, weight, params)
+	c.closing = append(c.closing, func() { c.device.releaseBytes(packed) })
+	// The kernel's description lies in C memory, since it points to memory of Go's device.
+	memory, err := c.buffer(int(unsafe.Sizeof(C.sn_int8_conv{})))
+	if err != nil {
+		return err
+	}
+	factors, err := c.buffer(8 * weight[0])
+	if err != nil {
+		return err
+	}
+	factor, constant := unsafe.Slice((*float32)(factors), weight[0]), unsafe.Slice((*float32)(unsafe.Add(factors, 4*weight[0])), weight[0])
+	conv := (*C.sn_int8_conv)(memory)
+	*conv = C.sn_int8_conv{n: s.n, h: s.h, w: s.w, ci: s.ci, oh: s.oh, ow: s.ow, co: s.co, kh: s.kh, kw: s.kw,
+		stride: s.stride, pad: s.pad, dilation: s.dilation, x: (*C.uint8_t)(at(c.in[0])), x_zero: C.int(op.X.Zero),
+		factor: (*C.float)(factors), constant: (*C.float)(unsafe.Pointer(unsafe.SliceData(constant))),
+		end: c.int8End(residual, op.Residual, op.Y, op.Block.Activation == engine.ReLU)}
+	scratch := int(C.sn_int8_scratch(conv, C.int(c.device.threads)))
+	version, seen, fresh := versionOf(params), C.uint64_t(0), true
+	c.run = func() error {
+		if v := version(); fresh || v != seen || v == C.SN_ALWAYS {
+			if err := packed.refresh(c.device, v); err != nil {
+				return fmt.Errorf("cpu: %s: %w", c.name, err)
+			}
+			f, k := op.Factors(packed.weight)
+			copy(factor, f)
+			copy(constant, k)
+			conv.weight, conv.sum = packed.memory.at, (*C.int32_t)(packed.sums.at)
+			seen, fresh = v, false
+		}
+		var err error
+		if conv.scratch, err = c.device.bytesScratch(scratch); err != nil {
+			return err
+		}
+		C.sn_int8_convolve(conv)
+		return nil
+	}
+	return nil
+}
+
+func (c *compiler) int8Resize(op engine.Int8Resize) error {
+	count := op.Block.ResidualAt()
+	memory, err := c.buffer(count * int(unsafe.Sizeof(C.sn_int8_source{})))
+	if err != nil {
+		return err
+	}
+	sources := unsafe.Slice((*C.sn_int8_source)(memory), count)
+	for i, x := range c.in[:count] {
+		rows, err := c.axis(engine.Taps(x.Shape[1], op.Block.Resize2D.Height, op.Block.Resize2D.Mode))
+		if err != nil {
+			return err
+		}
+		columns, err := c.axis(engine.Taps(x.Shape[2], op.Block.Resize2D.Width, op.Block.Resize2D.Mode))
+		if err != nil {
+			return err
+		}
+		sources[i] = C.sn_int8_source{x: at(x), h: C.int64_t(x.Shape[1]), w: C.int64_t(x.Shape[2]),
+			zero: C.int(op.X[i].Zero), scale: C.float(op.X[i].Per(op.Y)),
+			row_begin: rows.begin, row_index: rows.index, row_weight: rows.weight,
+			column_begin: columns.begin, column_index: columns.index, column_weight: columns.weight}
+	}
+	end := c.int8End(c.in[count:], op.Residual, op.Y, op.Block.ReLU)
+	s, bytes := c.out.Shape, C.int(0)
+	if op.X[0].On() {
+		bytes = 1
+	}
+	return c.loop(func() {
+		C.sn_int8_resize(&sources[0], C.int(count), bytes, &end, C.int64_t(s[0]), C.int64_t(s[1]), C.int64_t(s[2]), C.int64_t(s[3]))
+	})
+}
+
+// packedBytes is a weight rounded to integers, in the layout of the kernels. Kernels of the same parameters share it.
+type packedBytes struct {
+	key     packedKey
+	block   engine.ConvBlock
+	shape   nn.Shape
+	params  []engine.Tensor
+	users   int
+	version C.uint64_t
+	fresh   bool // never packed
+
+	weight       engine.QuantizedWeight // without Values, which are in memory
+	memory, sums *memory
+}
+
+// packedKey is what a packed weight depends on. Parameters are told apart by their memory and their counters.
+type packedKey struct {
+	norm     engine.Norm
+	from, to int
+	bias     bool
+	params   [6]struct {
+		at      unsafe.Pointer
+		version *uint64
+	}
+}
+
+// packedBytes returns the weight of a block, to be released by releaseBytes. It is packed by the first refresh.
+func (d *Device) packedBytes(b engine.ConvBlock, shape nn.Shape, params []engine.Tensor) *packedBytes {
+	key := packedKey{norm: b.Norm, from: b.From, to: b.To, bias: b.Bias}
+	for i, p := range params {
+		key.params[i].at, key.params[i].version = at(p), p.Version
+	}
+	i := slices.IndexFunc(d.bytes, func(p *packedBytes) bool { return p.key == key })
+	if i < 0 {
+		i = len(d.bytes)
+		d.bytes = append(d.bytes, &packedBytes{key: key, block: b, shape: shape.Clone(), params: slices.Clone(params), fresh: true})
+	}
+	d.bytes[i].users++
+	return d.bytes[i]
+}
+
+// releaseBytes frees a packed weight after its last kernel. It runs on the device's thread.
+func (d *Device) releaseBytes(p *packedBytes) {
+	if p.users--; p.users > 0 {
+		return
+	}
+	if p.memory != nil {
+		d.Free(p.memory)
+		d.Free(p.sums)
+	}
+	d.bytes = slices.DeleteFunc(d.bytes, func(o *packedBytes) bool { return o == p })
+}
+
+// refresh packs the weight again if the parameters have changed.
+func (p *packedBytes) refresh(d *Device, version C.uint64_t) error {
+	if !p.fresh && version == p.version && version != C.SN_ALWAYS {
+		return nil
+	}
+	values := make([][]float32, len(p.params))
+	for i, t := range p.params {
+		values[i] = unsafe.Slice((*float32)(at(t)), t.Shape.TotalSize())
+	}
+	w := engine.QuantizeWeight(p.block, p.shape, values)
+	co := len(w.Scale)
+	k := len(w.Values) / co
+	if p.memory == nil {
+		packed, err := d.Alloc(int(C.sn_int8_packed_bytes(C.int64_t(co), C.int64_t(k))))
+		if err != nil {
+			return err
+		}
+		sums, err := d.Alloc(4 * co)
+		if err != nil {
+			d.Free(packed)
+			return err
+		}
+		p.memory, p.sums = packed.(*memory), sums.(*memory)
+	}
+	C.sn_int8_pack((*C.int8_t)(unsafe.SliceData(w.Values)), C.int64_t(co), C.int64_t(k), p.memory.at)
+	copy(unsafe.Slice((*int32)(p.sums.at), co), w.Sum)
+	w.Values = nil
+	p.weight, p.version, p.fresh = w, version, false
+	return nil
+}
+
+// bytesScratch returns memory for whichever kernel runs.
+func (d *Device) bytesScratch(bytes int) (unsafe.Pointer, error) {
+	if d.scratch == nil || d.scratch.bytes < bytes {
+		if d.scratch != nil {
+			d.Free(d.scratch)
+			d.scratch = nil
+		}
+		m, err := d.Alloc(bytes)
+		if err != nil {
+			return nil, err
+		}
+		d.scratch = m.(*memory)
+	}
+	return d.scratch.at, nil
+}
