@@ -1,0 +1,111 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"scalenet/checkpoint"
+	"scalenet/detector"
+)
+
+const shipped = "../../models/bccd.safetensors"
+
+func TestQuantizeRefusesBadInput(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out.safetensors")
+	damaged := filepath.Join(dir, "damaged.safetensors")
+	data, err := os.ReadFile(shipped)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(damaged, data[:1000], 0o644))
+	for name, c := range map[string]struct{ model, data, out, flag, want string }{
+		"ending":        {shipped, instancesFile, filepath.Join(dir, "out.onnx"), "", "want a name that ends in .safetensors"},
+		"no images":     {shipped, instancesFile, out, "--sample=0", "--sample 0: want at least 1"},
+		"loss":          {shipped, instancesFile, out, "--max-loss=-0.1", "--max-loss -0.1: want a number from 0 to 1"},
+		"NaN":           {shipped, instancesFile, out, "--max-loss=NaN", "--max-loss NaN"},
+		"no model":      {filepath.Join(dir, "none.safetensors"), instancesFile, out, "", "none.safetensors"},
+		"damaged model": {damaged, instancesFile, out, "", "damaged.safetensors"},
+		"no data":       {shipped, filepath.Join(dir, "none.json"), out, "", "none.json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := []string{"quantize", "--model", c.model, "--data", c.data, "--images", imagesDir, "--out", c.out}
+			if c.flag != "" {
+				args = append(args, c.flag)
+			}
+			status, stdout, stderr := scalenet(args...)
+			requireError(t, status, stderr, c.want)
+			require.Empty(t, stdout)
+			require.NoFileExists(t, c.out)
+		})
+	}
+}
+
+// A detector of which two images choose the scales: the file is a model for detect, with other scores than in float, which --precision float32 gives. Damaged
+// scales are an error.
+func TestQuantizeDetector(t *testing.T) {
+	bccd := sharedData(t, "bccd")
+	dir := t.TempDir()
+	out := filepath.Join(dir, "bccd8.safetensors")
+	args := []string{"quantize", "--model", shipped, "--data", bccd, "--sample", "2", "--max-loss", "1", "--threads", "2", "--out", out}
+	status, stdout, stderr := scalenet(args...)
+	require.Zero(t, status, stderr)
+	require.Contains(t, stdout, "45 of 50 layers in int8; AP ")
+	card, err := os.ReadFile(filepath.Join(dir, "bccd8.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(card), "| layers in int8 | 45 of 50 |")
+	require.Contains(t, string(card), "* `conv1.weight` (first layer or predictor)")
+
+	float, err := detector.Load(shipped)
+	require.NoError(t, err)
+	quantized, err := detector.Load(out)
+	require.NoError(t, err)
+	require.Nil(t, float.Quantization)
+	require.NotEmpty(t, quantized.Quantization.Values)
+	for _, p := range float.Params.All() {
+		require.Equal(t, p.Data, quantized.Params.Get(p.Name).Data, p.Name)
+	}
+	detect := func(model string, more ...string) string {
+		status, stdout, stderr := scalenet(append([]string{"detect", "--threads", "2", "--json", "--model", model, "../../examples/BloodImage_00014.jpg"}, more...)...)
+		require.Zero(t, status, stderr)
+		return stdout
+	}
+	inFloat, inInt8 := detect(shipped), detect(out)
+	require.NotEqual(t, inFloat, inInt8)
+	require.Equal(t, inFloat, detect(out, "--precision", "float32"))
+	require.Equal(t, inInt8, detect(out, "--precision", "int8", "--threads", "1"), "with one thread")
+
+	args[2] = out
+	args[len(args)-1] = filepath.Join(dir, "again.safetensors")
+	status, _, stderr = scalenet(args...)
+	requireError(t, status, stderr, out+": is quantized already")
+
+	r, err := checkpoint.Open(out)
+	require.NoError(t, err)
+	metadata := r.Metadata()
+	r.Close()
+	metadata[checkpoint.QuantizationKey] = strings.Replace(metadata[checkpoint.QuantizationKey], `"scale":`, `"scale":-`, 1)
+	damaged := filepath.Join(dir, "damaged.safetensors")
+	require.NoError(t, checkpoint.Save(damaged, &checkpoint.File{Metadata: metadata, Tensors: quantized.Tensors()}))
+	status, _, stderr = scalenet("detect", "--model", damaged, "../../examples/BloodImage_00014.jpg")
+	requireError(t, status, stderr, damaged+": metadata scalenet.quantization: value ", "is not between")
+}
+
+// A classifier goes through the same; what is asked of it in int8 can be more than it gives.
+func TestQuantizeClassifier(t *testing.T) {
+	run, train := classifierRun(t)
+	model, out := filepath.Join(run, "alone", "best.safetensors"), filepath.Join(t.TempDir(), "int8.safetensors")
+	data := train[3]
+	status, stdout, stderr := scalenet("quantize", "--model", model, "--data", data, "--max-loss", "1", "--out", out)
+	require.Zero(t, status, stderr)
+	require.Contains(t, stdout, "layers in int8; top-1 accuracy ")
+	for _, precision := range []string{"auto", "int8", "float32"} {
+		status, _, stderr = scalenet("classify", "eval", "--model", out, "--data", data, "--precision", precision)
+		require.Zero(t, status, stderr)
+	}
+	status, _, stderr = scalenet("classify", "eval", "--model", model, "--data", data, "--precision", "int8")
+	requireError(t, status, stderr, "--precision int8: the model has no scales")
+	status, _, stderr = scalenet("quantize", "--model", model, "--data", data, "--split", "val", "--out", out+".safetensors")
+	requireError(t, status, stderr, "--images and --split are for detectors")
+}
