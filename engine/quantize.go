@@ -61,8 +61,8 @@ func ReadQuantization(metadata map[string]string, key string) (*Quantization, er
 
 // names are the names of a program's values: that of an input, of a convolution's or linear layer's weight with the part of the channels, and for other
 // operations their type with the name of the first input, such as "ResizeBlock(layer1.0.conv3.weight[9:14])". They do not depend on the
-// size of the input. Values computed from the same parameters, such as a head's on several levels, share a name. A max pool's result has the
-// name of its input.
+// size of the input. Values computed from the same parameters, such as a head's on several levels, share a name. The result of a max
+// pool or a reshape has the name of its input.
 type names map[*value]string
 
 func namesOf(p *program) names {
@@ -88,7 +88,8 @@ func namesOf(p *program) names {
 }
 
 func derived(op nn.Op, of string) string {
-	if _, ok := op.(nn.MaxPool2D); ok {
+	switch op.(type) {
+	case nn.MaxPool2D, nn.Reshape:
 		return of
 	}
 	return fmt.Sprintf("%s(%s)", nn.TypeName(op), of)

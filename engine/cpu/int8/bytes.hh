@@ -75,6 +75,34 @@ static void repeat(const sn_int8_source *s, const sn_int8_end &end, const Residu
   }
 }
 
+// Every target pixel lies between four pixels of one source.
+template <class Source, class Residual, class Result>
+static void between(const sn_int8_source *s, const sn_int8_end &end, const Residual *residual, Result *y, int64_t n, int64_t oh, int64_t ow,
+                    int64_t c) {
+#pragma omp parallel for schedule(static) if (n * oh * ow * c > SN_SMALL)
+  for (int64_t row = 0; row < n * oh; row++) {
+    const sn_int8_end e = end;
+    const int64_t r = 2 * (row % oh);
+    const Source *image = (const Source *)s->x + row / oh * s->h * s->w * c;
+    const Source *top = image + s->row_index[r] * s->w * c, *bottom = image + s->row_index[r + 1] * s->w * c;
+    const float above = s->row_weight[r], below = s->row_weight[r + 1], scale = s->scale;
+    const int zero = s->zero;
+    for (int64_t x = 0; x < ow; x++) {
+      const int64_t left = s->column_index[2 * x] * c, right = s->column_index[2 * x + 1] * c, at = (row * ow + x) * c;
+      const float wl = s->column_weight[2 * x], wr = s->column_weight[2 * x + 1];
+      const float a = above * wl, b = above * wr, d = below * wl, f = below * wr;
+#pragma omp simd
+      for (int64_t i = 0; i < c; i++) {
+        float t = __builtin_fmaf(a, value_of(top[left + i], zero), 0.0f);
+        t = __builtin_fmaf(b, value_of(top[right + i], zero), t);
+        t = __builtin_fmaf(d, value_of(bottom[left + i], zero), t);
+        t = __builtin_fmaf(f, value_of(bottom[right + i], zero), t);
+        ended(e, at + i, __builtin_fmaf(t, scale, 0.0f), residual, y);
+      }
+    }
+  }
+}
+
 enum { CHANNELS = 64 };  // that `weighted` takes at a time
 
 template <class Source, class Residual, class Result>
@@ -113,6 +141,7 @@ template <class Source>
 static void resize_from(const sn_int8_source *s, int count, const sn_int8_end *end, int64_t n, int64_t oh, int64_t ow, int64_t c) {
   bool repeats = count <= 3;
   for (int k = 0; k < count; k++) repeats = repeats && s[k].row_begin[oh] == oh && s[k].column_begin[ow] == ow;
+  const bool pairs = count == 1 && s->row_begin[oh] == 2 * oh && s->column_begin[ow] == 2 * ow;  // each has two taps, as Taps gives all
   auto with = [&](auto residual, auto y) {
     switch (repeats ? count : 0) {
       case 1:
@@ -122,6 +151,7 @@ static void resize_from(const sn_int8_source *s, int count, const sn_int8_end *e
       case 3:
         return repeat<3, Source>(s, *end, residual, y, n, oh, ow, c);
     }
+    if (pairs) return between<Source>(s, *end, residual, y, n, oh, ow, c);
     weighted<Source>(s, count, *end, residual, y, n, oh, ow, c);
   };
   auto onto = [&](auto residual) {

@@ -57,20 +57,45 @@ static SN_INLINE void multiply(const sn_int8_conv *c, const Element *a, int64_t 
   }
 }
 
+// put copies n bytes as elements.
+static SN_INLINE void put(Element *to, const uint8_t *from, int64_t n) {
+#ifdef SN_VNNI
+  for (int64_t i = 0; i < n; i += 64) {
+    const __mmask64 some = n - i >= 64 ? ~0ull : (1ull << (n - i)) - 1;
+    _mm512_mask_storeu_epi8(to + i, some, _mm512_maskz_loadu_epi8(some, from + i));
+  }
+#else
+  std::copy_n(from, n, to);
+#endif
+}
+
 // windows copies what the output pixels [row, row+rows) are computed from; padding is x_zero, and what fills the last group zero.
 static void windows(const sn_int8_conv *c, Element *to, int64_t stride, int64_t row, int64_t rows) {
+  const int64_t ci = c->ci, last = (c->kw - 1) * c->dilation;
   for (int64_t r = row; r < row + rows; r++, to += stride) {
-    const int64_t ox = r % c->ow, oy = r / c->ow % c->oh;
-    const uint8_t *image = c->x + r / c->ow / c->oh * c->h * c->w * c->ci;
+    const int64_t left = r % c->ow * c->stride - c->pad, top = r / c->ow % c->oh * c->stride - c->pad;
+    const uint8_t *image = c->x + r / c->ow / c->oh * c->h * c->w * ci;
+    const bool inside = left >= 0 && left + last < c->w && c->dilation == 1;
     Element *z = to;
-    for (int64_t ky = 0; ky < c->kh; ky++)
-      for (int64_t kx = 0; kx < c->kw; kx++, z += c->ci) {
-        const int64_t y = oy * c->stride - c->pad + ky * c->dilation, x = ox * c->stride - c->pad + kx * c->dilation;
-        if (y < 0 || y >= c->h || x < 0 || x >= c->w)
-          std::fill(z, z + c->ci, Element(c->x_zero));
-        else
-          std::copy_n(image + (y * c->w + x) * c->ci, c->ci, z);
+    for (int64_t ky = 0; ky < c->kh; ky++) {
+      const int64_t y = top + ky * c->dilation;
+      const uint8_t *line = image + (y * c->w + left) * ci;
+      if (y < 0 || y >= c->h) {
+        std::fill(z, z + c->kw * ci, Element(c->x_zero));
+        z += c->kw * ci;
+      } else if (inside) {
+        put(z, line, c->kw * ci);
+        z += c->kw * ci;
+      } else {
+        for (int64_t kx = 0; kx < c->kw; kx++, z += ci) {
+          const int64_t x = kx * c->dilation;
+          if (left + x < 0 || left + x >= c->w)
+            std::fill(z, z + ci, Element(c->x_zero));
+          else
+            put(z, line + x * ci, ci);
+        }
       }
+    }
     std::fill(z, to + stride, Element(0));
   }
 }
