@@ -19,7 +19,6 @@ export class Zoom {
     stage.addEventListener("pointermove", (e) => this.move(e));
     for (const end of ["pointerup", "pointercancel"]) stage.addEventListener(end, (e) => this.pointers.delete(e.pointerId));
     stage.addEventListener("click", (e) => this.click(e), { capture: true });
-    stage.addEventListener("dblclick", (e) => e.target.closest(".port") && this.reset());
   }
 
   reset() {
@@ -77,9 +76,10 @@ export class Zoom {
     if (port && event.button !== 2) this.pointers.set(event.pointerId, { port, id: event.pointerId, x: event.clientX, y: event.clientY });
   }
 
-  /** click takes the click at the end of a drag, which selects nothing. */
+  /** click takes the click at the end of a drag, which selects nothing, and resets at a double click, also if its two clicks hit different boxes. */
   click(event) {
     if (this.dragged && event.detail > 0) event.stopPropagation();
+    else if (event.detail === 2 && event.target.closest(".port")) this.reset();
     this.dragged = false;
   }
 
