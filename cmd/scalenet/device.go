@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"scalenet/collective"
 	"scalenet/engine"
 	"scalenet/engine/cpu"
 	"scalenet/engine/ref"
@@ -99,6 +100,23 @@ func checkDevice(name string) (string, error) {
 
 // gpu reports whether the device is a GPU.
 func (o *deviceOptions) gpu() bool { return o.name == "cuda" || strings.HasPrefix(o.name, "cuda:") }
+
+// takeOwn makes "cuda" the GPU of this process among several: that of its local rank.
+func (o *deviceOptions) takeOwn(g *collective.Group) error {
+	if o.name != "cuda" || g.Size() == 1 {
+		return nil
+	}
+	gpus, err := countGPUs()
+	if err != nil {
+		return err
+	}
+	if gpus < g.LocalSize() {
+		return fmt.Errorf("--device cuda: %d processes on %s and %d GPUs, and each process needs one: start fewer, or give --device cuda:0 if each process sees only its own (CUDA_VISIBLE_DEVICES)",
+			g.LocalSize(), g.Host(), gpus)
+	}
+	o.name = fmt.Sprintf("cuda:%d", g.LocalRank())
+	return nil
+}
 
 func (o *deviceOptions) open() (engine.Device, error) {
 	if _, err := checkDevice(o.name); err != nil {

@@ -15,6 +15,12 @@ func openGPU(ordinal int, tf32 bool) (engine.Device, error) {
 	return cuda.New(cuda.Options{Ordinal: ordinal, TF32: tf32})
 }
 
+// countGPUs returns the number of GPUs that this process sees.
+func countGPUs() (int, error) {
+	gpus, err := cuda.GPUs()
+	return len(gpus), err
+}
+
 // gpuFindings returns the versions of driver and cuDNN, and the GPUs. A machine without GPUs is not a problem: the program runs on the CPU.
 func gpuFindings() []finding {
 	software, err := cuda.Installed()

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"scalenet/collective"
 	"scalenet/server"
 )
 
@@ -132,4 +133,26 @@ func TestDeviceClassifies(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Each of several processes takes the GPU of its local rank, unless --device has a number.
+func TestDeviceOfLocalRank(t *testing.T) {
+	t.Setenv("SCALENET_FAKE_DEVICES", "3")
+	for name, want := range map[string][]string{"cuda": {"cuda:0", "cuda:1", "cuda:2"}, "cuda:1": {"cuda:1", "cuda:1", "cuda:1"}, "cpu": {"cpu", "cpu", "cpu"}} {
+		for rank, g := range collective.NewLocal(3, collective.Options{}) {
+			device := deviceOptions{name: name}
+			require.NoError(t, device.takeOwn(g))
+			require.Equal(t, want[rank], device.name)
+		}
+	}
+	alone := deviceOptions{name: "cuda"}
+	require.NoError(t, alone.takeOwn(collective.NewLocal(1, collective.Options{})[0]))
+	require.Equal(t, "cuda", alone.name)
+	for _, g := range collective.NewLocal(4, collective.Options{}) {
+		device := deviceOptions{name: "cuda"}
+		require.ErrorContains(t, device.takeOwn(g), "--device cuda: 4 processes on "+g.Host()+" and 3 GPUs, and each process needs one: ")
+	}
+	status, text := mpirun(t, 4, "classify", "eval", "--model", "none", "--data", "none", "--device", "cuda")
+	require.Equal(t, 1, status, text)
+	require.Contains(t, text, "4 processes on ")
 }

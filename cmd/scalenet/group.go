@@ -20,7 +20,7 @@ import (
 // group is the processes that share a run: those that mpirun or srun has started, usually this one alone.
 type group struct{ *collective.Group }
 
-// openGroup joins the group. Each process gets its share of the processors of its host.
+// openGroup joins the group. Each process gets its share of the processors of its host, and a GPU of its own.
 func openGroup(device *deviceOptions) (group, error) {
 	g, err := collective.Open(collective.Options{})
 	if err != nil {
@@ -32,6 +32,9 @@ func openGroup(device *deviceOptions) (group, error) {
 		if device.threads == 0 {
 			device.threads = share
 		}
+	}
+	if err := device.takeOwn(g); err != nil {
+		return group{}, err
 	}
 	return group{g}, nil
 }
