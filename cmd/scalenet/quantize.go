@@ -40,7 +40,7 @@ stay as they are. The commands that take a model compute in int8 with the new
 file, and in float with --precision float32.
 
 PATH are training images, in the data sets' formats of 'eval' and 'classify eval'; never
-those that the model is to be measured on. The network runs on up to --sample of them
+those that the model is to be measured on. The network runs on about --sample of them
 in float, and the scale of each activation is the one with the least squared error.
 Weights have a scale per output channel. The first convolution and the predictors stay
 in float.
@@ -57,7 +57,7 @@ float, one by one, at most ten. Beside FILE, FILE.md records what was done.`,
 	f.StringVar(&o.model, "model", "", "model file of a detector or a classifier")
 	o.data.flags(c, "data", "training images", "", "train")
 	f.StringVar(&o.out, "out", "", "model file to write; its extension is .safetensors")
-	f.IntVar(&o.sample, "sample", 200, "number of images that are used")
+	f.IntVar(&o.sample, "sample", 200, "number of images that are used, approximately for detectors: they are chosen by class")
 	f.Float64Var(&o.maxLoss, "max-loss", 0.005, "maximum loss of AP or top-1 accuracy on these images")
 	o.reading.flags(c)
 	o.device.flags(c)
