@@ -52,7 +52,7 @@ func TestSelect(t *testing.T) {
 	}{
 		{[]string{"nms-6000"}, "nms-6000"},
 		{[]string{"nms-6000", "nms*", "roi*"}, "nms-6000 roialign-300"},
-		{[]string{"resnet50-224-*"}, "resnet50-224-f32 resnet50-224-bf16"},
+		{[]string{"resnet50-224-*"}, "resnet50-224-f32 resnet50-224-bf16 resnet50-224-int8"},
 		{[]string{"nms"}, `no case is named "nms"; there are scalenet50-224-f32,`},
 		{[]string{""}, `no case is named ""`},
 	} {

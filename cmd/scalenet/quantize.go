@@ -41,7 +41,7 @@ file, and in float with --precision float32.
 
 PATH are training images, in the data sets' formats of 'eval' and 'classify eval'; never
 those that the model is to be measured on. The network runs on about --sample of them
-in float, and the scale of each activation is the one with the least squared error.
+in float, and the scale of each activation is chosen by the values that it has there.
 Weights have a scale per output channel. The first convolution and the predictors stay
 in float.
 

@@ -1,7 +1,8 @@
 // Package calibrate chooses the scales of a network's bytes from the values that the network computes on images.
 //
-// Each value has a histogram of magnitudes. Its scale is the one with the least mean squared error of rounding and of clipping, by the
-// histogram. Values that were never negative get all 255 steps above zero; others 127 on either side.
+// Each value has a histogram of magnitudes. The range of its bytes has all magnitudes but one of 100,000, so that single values far out do not matter. On
+// models/bccd and models/everyday this lost less AP than the range of the least squared error, which clips more: 0.0026 instead of 0.0053, and 0.0008
+// instead of 0.0013. Values that were never negative get all 255 steps above zero; others 127 on either side.
 package calibrate
 
 import (
@@ -88,40 +89,26 @@ func (h *histogram) widen() {
 	h.width *= 2
 }
 
-// quant returns the Quant of least squared error.
+// beyond is the part of the values above zero that may be beyond the range of bytes.
+const beyond = 1e-5
+
+// quant returns the Quant whose range has all values but the part beyond.
 func (h *histogram) quant() engine.Quant {
 	if h.invalid || h.width == 0 {
 		return engine.Quant{}
+	}
+	total := 0
+	for _, n := range h.counts {
+		total += n
+	}
+	end, left := bins, int(beyond*float64(total))
+	for ; left >= h.counts[end-1]; end-- {
+		left -= h.counts[end-1]
 	}
 	q, steps := engine.Quant{}, 255.0
 	if h.negative {
 		q.Zero, steps = engine.SignedZero, 127
 	}
-	least := math.Inf(1)
-	for end := bins / 64; end <= bins; end += bins / 128 {
-		limit := float64(end) * h.width
-		scale := limit / steps
-		if e := h.squares(limit, scale); e < least {
-			least, q.Scale = e, float32(scale)
-		}
-	}
+	q.Scale = float32(float64(end) * h.width / steps)
 	return q
-}
-
-// squares is the sum of squared errors of clipping at a limit and rounding to multiples of a scale.
-func (h *histogram) squares(limit, scale float64) (sum float64) {
-	for i, n := range h.counts {
-		if n == 0 {
-			continue
-		}
-		v := (float64(i) + 0.5) * h.width
-		d := v - limit
-		if v <= limit {
-			// A bin is wider than a step at most by little: the error is uniform within a step.
-			sum += float64(n) * scale * scale / 12
-		} else {
-			sum += float64(n) * d * d
-		}
-	}
-	return sum
 }
