@@ -99,6 +99,22 @@ func TestInt8Networks(t *testing.T) {
 	}
 }
 
+// At a size whose resizes interpolate, a ReLU comes behind the resize that it is before at other sizes. Scales that were chosen at one do not serve as those of the
+// other: such values stay in float.
+func TestInt8OfAnotherSize(t *testing.T) {
+	net, params, dev := int8Network(t), nn.NewParams(1), device(t, 1)
+	c := calibrate.New()
+	int8Run{dev, params, net, 1, 64, 64}.logits(t, randomImages(64*64*3, 5), func(s *engine.Spec) { s.Observe = c.Observe })
+	other := int8Run{dev, params, net, 1, 88, 72}
+	images := randomImages(88*72*3, 6)
+	float := other.logits(t, images, func(*engine.Spec) {})
+	got := other.logits(t, images, func(s *engine.Spec) {
+		s.Quantization = &engine.Quantization{Values: c.Quants(), Float: []string{"conv1.weight", "fc.weight"}}
+	})
+	assert.NotEqual(t, float, got)
+	assert.Greater(t, cosine(float, got), 0.99)
+}
+
 func device(t *testing.T, threads int) *cpu.Device {
 	d, err := cpu.New(cpu.Options{Threads: threads})
 	require.NoError(t, err)

@@ -60,8 +60,8 @@ func ReadQuantization(metadata map[string]string, key string) (*Quantization, er
 }
 
 // names are the names of a program's values: that of an input, of a convolution's or linear layer's weight with the part of the channels, and for other
-// operations their type with the name of the first input, such as "ResizeBlock(layer1.0.conv3.weight[9:14])". They do not depend on the
-// size of the input. Values computed from the same parameters, such as a head's on several levels, share a name. The result of a max
+// operations their type with the name of the first input, such as "ResizeBlock +relu(layer1.0.conv3.weight[9:14])". They do not depend on the
+// size of the input, but the operations can: a size that was not calibrated may have values without a name that is known, which stay in float. Values computed from the same parameters, such as a head's on several levels, share a name. The result of a max
 // pool or a reshape has the name of its input.
 type names map[*value]string
 
@@ -74,7 +74,7 @@ func namesOf(p *program) names {
 			}
 		}
 		if weight, ok := weightName(s); ok {
-			n[s.out] = weight
+			n[s.out] = weight + ending(s.op)
 			continue
 		}
 		for _, v := range s.in {
@@ -92,7 +92,31 @@ func derived(op nn.Op, of string) string {
 	case nn.MaxPool2D, nn.Reshape:
 		return of
 	}
-	return fmt.Sprintf("%s(%s)", nn.TypeName(op), of)
+	return fmt.Sprintf("%s%s(%s)", nn.TypeName(op), ending(op), of)
+}
+
+// ending says what a block does after its convolution or resize, which can depend on the size of the input: a ReLU moves before or behind a resize.
+func ending(op nn.Op) (text string) {
+	switch op := op.(type) {
+	case ConvBlock:
+		text = sumText(op.Residual) + string(op.Activation)
+	case ResizeBlock:
+		text = sumText(op.Residual)
+		if op.ReLU {
+			text += string(ReLU)
+		}
+	}
+	if text != "" {
+		text = " " + text
+	}
+	return text
+}
+
+func sumText(residual bool) string {
+	if residual {
+		return "+"
+	}
+	return ""
 }
 
 // weightName names the parameter, and the part of it, that a convolution or linear layer multiplies with.
