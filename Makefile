@@ -56,16 +56,17 @@ test:
 	else echo "make test: the CUDA device is not tested" >&2; fi
 
 # The CUDA device on fake CUDA libraries: the table of operations, networks and a detector against PyTorch, errors of missing
-# libraries, our descriptors in the real cuDNN, and the test coverage of engine/cuda.
+# libraries, sums over several processes, our descriptors in the real cuDNN, and the test coverage of engine/cuda.
 test-cuda:
 	@scripts/cuda.sh $(CUDA) headers cudnn
 	@engine/cuda/fake/build.sh $(CUDA)
 	@engine/cuda/fake/races.sh $(CUDA)
-	@$(GPU) vet ./engine/cuda ./cmd/scalenet
+	@$(GPU) vet ./engine/cuda ./collective ./cmd/scalenet
 	@$(GPU) build -o bin/scalenet-cuda ./cmd/scalenet
 	@$(FAKE) test $(TESTFLAGS) -coverpkg=scalenet/engine/cuda -coverprofile=$(CUDA)/cover.out ./engine/cuda
-	@$(FAKE) test $(TESTFLAGS) -run '^(TestTiny.*|Test.*EqualsTorchvision|Test.*EqualTorchvision|TestWholeGraph.*|TestPendingRuns|TestDevice(Classifies)?)$$/^cuda' ./backbone ./detector ./cmd/scalenet
+	@$(FAKE) test $(TESTFLAGS) -run '^(TestTiny.*|Test.*EqualsTorchvision|Test.*EqualTorchvision|TestWholeGraph.*|TestPendingRuns|TestDevice(Classifies|OfLocalRank)?|TestTrainTogetherOnGPUs)$$/^cuda' ./backbone ./detector ./cmd/scalenet
 	@$(FAKE) test $(TESTFLAGS) -run '^Test(Detect|Step)Edges$$/./^cuda' ./detector
+	@$(FAKE) test $(TESTFLAGS) -run '^Test(DeviceSumIsTheTrees|NoLink|LinkFaults)$$' ./collective
 	@$(GO) tool cover -func=$(CUDA)/cover.out | awk '/^total:/ { print "engine/cuda: " $$3 " of statements covered"; exit !($$3 + 0 >= 90) }'
 
 # Exported models in ONNX Runtime and OpenVINO, compared with ours.

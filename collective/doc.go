@@ -48,6 +48,9 @@
 //
 // Both work in segments of 1 MB, several of which are on their way while one is added.
 //
+// A [DeviceReduction] sums gradients in the memory of GPUs that NCCL connects, always by slices with owners. It adds with a kernel of our own, as NCCL's
+// own sums depend on the number of processes. What the processes tell each other still goes by the group.
+//
 // With [BFloat16] on the wire half as many bytes travel. Then every value in the tree is rounded to bfloat16: each gradient, and each sum.
 // This is also done where nothing travels, inside a process or with only one. Otherwise the rounding would depend on N.
 package collective

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"scalenet/engine"
 )
 
 // ErrLimit is the reason of an [*Error] after a wait that was longer than the time limit.
-var ErrLimit = errors.New("no answer within the time limit")
+var ErrLimit = engine.ErrLimit
 
 // ErrAborted is the reason of an [*Error] after a process has called Abort.
 var ErrAborted = errors.New("the group was aborted")

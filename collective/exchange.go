@@ -1,7 +1,5 @@
 package collective
 
-import "fmt"
-
 // segments is memory for what travels, for reuse.
 type segments struct {
 	numbers int
@@ -27,28 +25,19 @@ func (s *segments) newHalves() []uint16 {
 	return make([]uint16, s.numbers)
 }
 
-// known is what a process knows of a node: all of its own, of another's the places and what it has.
-type known struct {
-	node
-	rank int
-}
-
 // exchange sums the nodes of all processes. All must have the same nodes in the same order, each with the blocks of its own.
-func (r *Reduction) exchange(mine []node) (node, error) {
+func (r *Reduction) exchange(mine []node[[]float32]) (sum node[[]float32], err error) {
 	nodes, err := r.tell(mine)
 	if err != nil {
-		return node{}, err
+		return sum, err
 	}
-	sum := node{span: span{0, r.options.Places}}
-	var present []known // what has nothing takes no part
-	for _, n := range nodes {
-		if sum.has = sum.has.or(n.has); n.has.any() {
-			present = append(present, n)
-		}
-	}
-	if len(present) == 0 || r.parts.length() == 0 {
-		sum.block = r.newBlock()
+	sum, present := r.present(nodes)
+	if len(present) == 0 {
 		return sum, nil
+	}
+	if r.parts.length() == 0 {
+		sum.block, err = r.newBlock()
+		return sum, err
 	}
 	x := exchange{r, r.group.tag()}
 	if size := r.group.Size(); powerOfTwo(size) && len(nodes) == size && len(present) == size && r.options.Places%size == 0 {
@@ -57,41 +46,6 @@ func (r *Reduction) exchange(mine []node) (node, error) {
 		sum.block, err = x.own(present)
 	}
 	return sum, err
-}
-
-// tell lets all processes know which parts the nodes of all have.
-func (r *Reduction) tell(mine []node) ([]known, error) {
-	count, m := r.parts.count(), r.options.Places
-	bits := make([]byte, len(mine)*count)
-	for i, n := range mine {
-		for part, present := range n.has {
-			if present {
-				bits[i*count+part] = 1
-			}
-		}
-	}
-	bitsOf, err := r.group.collect(summing, bits, everyone)
-	if err != nil {
-		return nil, err
-	}
-	var nodes []known
-	for rank, bits := range bitsOf {
-		spans := nodesOf(placesOf(rank, r.group.Size(), m), m)
-		if len(bits) != len(spans)*count {
-			return nil, r.group.fail(summing, rank, fmt.Errorf("%d nodes are expected, it has %d", len(spans), len(bits)/max(count, 1)))
-		}
-		for i, places := range spans {
-			n := known{rank: rank, node: node{span: places, has: make(has, count)}}
-			for part := range count {
-				n.has[part] = bits[i*count+part] != 0
-			}
-			if rank == r.group.Rank() {
-				n.block = mine[i].block
-			}
-			nodes = append(nodes, n)
-		}
-	}
-	return nodes, nil
 }
 
 // exchange is one sum's traffic.

@@ -1,7 +1,7 @@
 package collective
 
 // halve sums by halving and doubling. nodes are one of each process, by rank; their number is a power of two.
-func (x exchange) halve(nodes []known) ([]float32, error) {
+func (x exchange) halve(nodes []known[[]float32]) ([]float32, error) {
 	rank, block := x.group.Rank(), nodes[x.group.Rank()].block
 	mine := span{0, x.parts.length()} // the range that this process sums
 	var halves []span                 // the ranges that it gave away
@@ -29,7 +29,7 @@ func (x exchange) halve(nodes []known) ([]float32, error) {
 }
 
 // nodesHave returns what the sum over the d neighbours that include a rank has.
-func nodesHave(nodes []known, rank, d int) has {
+func nodesHave(nodes []known[[]float32], rank, d int) has {
 	var sum has
 	first := rank / d * d
 	for _, n := range nodes[first : first+d] {

@@ -5,7 +5,7 @@ package collective
 // A segment of the slices passes three stages: its numbers of all nodes go to its owner (collect), the owner adds them and sends the sum (add), all
 // receive the sum (settle). Several segments are in the first stage while an earlier one is in the second, and so on. All processes go through the
 // stages in the same order, so that none waits for one that waits for it.
-func (x exchange) own(nodes []known) ([]float32, error) {
+func (x exchange) own(nodes []known[[]float32]) ([]float32, error) {
 	o := &owners{exchange: x, nodes: nodes, merges: x.mergesOf(nodes)}
 	for _, n := range nodes {
 		if n.rank == x.group.Rank() && o.result == nil {
@@ -13,12 +13,14 @@ func (x exchange) own(nodes []known) ([]float32, error) {
 		}
 	}
 	if o.result == nil {
-		o.result = x.newBlock()
+		var err error
+		if o.result, err = x.newBlock(); err != nil {
+			return nil, err
+		}
 	}
 	count := 0
-	for rank := range x.group.Size() {
-		s := span{x.parts.length() * rank / x.group.Size(), x.parts.length() * (rank + 1) / x.group.Size()}
-		o.slices = append(o.slices, s)
+	o.slices = x.slices()
+	for _, s := range o.slices {
 		count = max(count, x.segments(s))
 	}
 	// Of each node a segment is on its way, so fewer segments keep a link busy, and memory for them is bounded.
@@ -47,40 +49,10 @@ func (x exchange) own(nodes []known) ([]float32, error) {
 	return o.result, nil
 }
 
-// mergesOf returns the additions of the tree among nodes that have anything.
-func (r *Reduction) mergesOf(nodes []known) []merge {
-	m := r.options.Places
-	var spans []span
-	var index []int // in nodes, -1 for a node without anything
-	next := 0
-	for rank := range r.group.Size() {
-		for _, s := range nodesOf(placesOf(rank, r.group.Size(), m), m) {
-			spans = append(spans, s)
-			if next < len(nodes) && nodes[next].span == s {
-				index = append(index, next)
-				next++
-			} else {
-				index = append(index, -1)
-			}
-		}
-	}
-	var merges []merge
-	for _, g := range mergesOf(spans, m) {
-		switch into, from := index[g.into], index[g.from]; {
-		case from < 0: // x + absent = x
-		case into < 0:
-			index[g.into] = from
-		default:
-			merges = append(merges, merge{into, from})
-		}
-	}
-	return merges
-}
-
 // owners is the state of a sum with owners.
 type owners struct {
 	exchange
-	nodes     []known
+	nodes     []known[[]float32]
 	merges    []merge
 	slices    []span // by rank
 	result    []float32

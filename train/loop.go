@@ -141,6 +141,9 @@ func (l *Loop[B]) Run(ctx context.Context, resume bool) (err error) {
 	}
 	defer func() {
 		l.Progress.finish()
+		if l.together != nil {
+			err = errors.Join(err, l.together.sum.close(err != nil && !errors.As(err, new(*InterruptedError))))
+		}
 		l.optimizer.Close()
 		if l.ema != nil {
 			l.ema.Close()

@@ -164,6 +164,24 @@ func (o *Optimizer) take(sums [][]float32, batches int) error {
 	return nil
 }
 
+// ofTrained returns those of gradients, as in Accumulate, that belong to trained parameters.
+func (o *Optimizer) ofTrained(grads []engine.Memory) (list []engine.Memory) {
+	for _, t := range o.trained {
+		list = append(list, grads[t.index])
+	}
+	return list
+}
+
+// use sets the gradients of a step to sums over a number of batches, whose memory must be valid until the step: one per trained parameter, nil
+// without gradient.
+func (o *Optimizer) use(sums []engine.Memory, batches int) {
+	o.Skip()
+	for i, sum := range sums {
+		o.trained[i].grad = sum
+	}
+	o.batches = batches
+}
+
 // summed sets the gradients of the step to the sums over its batches.
 func (o *Optimizer) summed() error {
 	if o.sum == nil {

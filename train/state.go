@@ -103,6 +103,9 @@ func (l *Loop[B]) start(resume bool) (err error) {
 	}
 	defer func() {
 		if err != nil {
+			if l.together != nil {
+				err = errors.Join(err, l.together.sum.close(true))
+			}
 			l.optimizer.Close()
 			if l.ema != nil {
 				l.ema.Close()

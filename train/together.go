@@ -15,10 +15,7 @@ import (
 
 // together is a process's part of a run of several processes: some of the batches of each step. All processes make the same steps, with the same bits
 // as one process; the first writes the files.
-type together struct {
-	sum   *collective.Reduction
-	grads [][]float32 // of one batch, on the host: one slice per trained parameter
-}
+type together struct{ sum groupSum }
 
 // part is what a process has done in a step: for each of its batches the losses, the moments and the images.
 type part struct {
@@ -50,21 +47,16 @@ func (l *Loop[B]) join() error {
 	if !ok {
 		return errors.New("the source of batches cannot be shared out")
 	}
-	t := &together{}
-	lengths := l.optimizer.lengths()
-	var err error
-	if t.sum, err = collective.NewReduction(l.Group, collective.ReductionOptions{Places: l.Config.Accumulate, Parts: lengths}); err != nil {
+	sum, err := l.groupSum()
+	if err != nil {
 		return err
 	}
-	for _, n := range lengths {
-		t.grads = append(t.grads, make([]float32, n))
-	}
-	first, end := t.sum.Places()
+	first, end := sum.Places()
 	source.Take(func(batch int) bool {
 		place := batch % l.Config.Accumulate
 		return first <= place && place < end
 	})
-	l.together = t
+	l.together = &together{sum}
 	return nil
 }
 
@@ -98,11 +90,7 @@ func (l *Loop[B]) stepTogether(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sum, err := l.together.sum.Finish()
-	if err != nil {
-		return err
-	}
-	if err := l.optimizer.take(sum, batches); err != nil {
+	if err := l.together.sum.finish(batches); err != nil {
 		return err
 	}
 	if err := l.optimizerStep(lr, images); err != nil {
@@ -142,11 +130,7 @@ func (l *Loop[B]) ownPart(ctx context.Context, batches int) (p part, err error) 
 			return p, fmt.Errorf("step %d: %w", l.state.Step+1, err)
 		}
 		p.Losses, p.Moments, p.Images = append(p.Losses, result.Losses), append(p.Moments, result.Moments), append(p.Images, l.Model.Images(batch))
-		grads, err := l.optimizer.read(result.Grads, l.together.grads)
-		if err != nil {
-			return p, err
-		}
-		if err := l.together.sum.Add(place, grads); err != nil {
+		if err := l.together.sum.add(place, result.Grads); err != nil {
 			return p, err
 		}
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -155,4 +156,43 @@ func TestDeviceOfLocalRank(t *testing.T) {
 	status, text := mpirun(t, 4, "classify", "eval", "--model", "none", "--data", "none", "--device", "cuda")
 	require.Equal(t, 1, status, text)
 	require.Contains(t, text, "4 processes on ")
+}
+
+// Processes with a GPU each train to the same bits as one, through NCCL, and without NCCL by way of the host.
+func TestTrainTogetherOnGPUs(t *testing.T) {
+	t.Run("cuda", func(t *testing.T) {
+		gpus, err := countGPUs()
+		require.NoError(t, err)
+		if gpus < 4 {
+			t.Setenv("SCALENET_FAKE_DEVICES", "4")
+			if gpus, err = countGPUs(); err != nil || gpus < 4 {
+				t.Skip("fewer than 4 GPUs, and not on the fake CUDA libraries")
+			}
+		}
+		dir, data := t.TempDir(), colourImages(t)
+		with := func(out string) []string {
+			args := append([]string{"classify", "train", "--data", data, "--out", filepath.Join(dir, out)}, tinyBackbone...)
+			return append(replaced(args, "--set", "batch=1", "--set", "train.accumulate=4"), "--device", "cuda")
+		}
+		state := func(out string) string { return contents(t, filepath.Join(dir, out))["state.safetensors"] }
+		status, _, stderr := scalenet(with("alone")...)
+		require.Zero(t, status, stderr)
+		for _, n := range []int{2, 3, 4} {
+			out := fmt.Sprint(n)
+			status, text := mpirun(t, n, with(out)...)
+			require.Zero(t, status, text)
+			require.NotContains(t, text, "by way of the host")
+			require.True(t, state("alone") == state(out), "the state of %d processes", n)
+		}
+		libraries, without := os.Getenv("LD_LIBRARY_PATH"), t.TempDir()
+		for _, name := range []string{"libcuda.so.1", "libcudnn.so.8", "libcublas.so.12"} {
+			require.NoError(t, os.Symlink(filepath.Join(libraries, name), filepath.Join(without, name)))
+		}
+		t.Setenv("LD_LIBRARY_PATH", without)
+		status, text := mpirun(t, 2, with("host")...)
+		require.Zero(t, status, text)
+		require.Regexp(t, "gradients are exchanged by way of the host: rank 0 on .*: cuda: no NCCL on this machine \\(libnccl.so.2: ", text)
+		require.Equal(t, 1, strings.Count(text, "by way of the host"), text)
+		require.True(t, state("alone") == state("host"), "the state by way of the host")
+	})
 }

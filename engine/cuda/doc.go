@@ -15,9 +15,14 @@
 // Results are the same bit for bit in every run on the same GPU and libraries: no kernel sums in an order that depends on timing, and only deterministic
 // algorithms of cuDNN are used, in the order that cuDNN recommends.
 //
+// # Several processes
+//
+// GPUs of several processes exchange memory through NCCL (nccl.c), which is loaded when a link is made. Its work is in the device's stream. Communicators do
+// not block, so that every wait has a time limit; a link that fails is aborted at once, since the stream would never become idle.
+//
 // # Without a GPU
 //
-// The tests run on the fake CUDA libraries (fake/): a driver, cuDNN, cuBLAS and NVML that run on the CPU, with the same kernel sources compiled as C++. They
+// The tests run on the fake CUDA libraries (fake/): a driver, cuDNN, cuBLAS, NVML and NCCL that run on the CPU, with the same kernel sources compiled as C++. They
 // check the host code, shapes, layouts, addresses, order and lifetimes strictly, and the kernels' arithmetic as compiled by a C++ compiler. They cannot show
 // speed, or the behaviour of NVIDIA's compiler and libraries. docs/gpu-internals.md lists what has run on which hardware.
 package cuda

@@ -17,14 +17,14 @@ temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 flags="-O2 -fPIC -Wall -Wextra -ffp-contract=off -I$folder/include"
 # All at once; linking fails if one of them did.
-for f in driver launches streams cudnn cublas nvml; do
+for f in driver launches streams cudnn cublas nvml nccl; do
 	g++ -std=c++17 $flags -c "$here/$f.cc" -o "$temporary/$f.o" &
 done
 g++ -std=c++17 $flags -O1 -Wno-unused-function -x c++ -c "$here/../kernels/kernels.cu" -o "$temporary/kernels.o" &
 gcc $flags -c "$here/unknown.c" -o "$temporary/unknown.o"
 wait
-g++ -shared -Wl,-Bsymbolic "$temporary/driver.o" "$temporary/launches.o" "$temporary/streams.o" "$temporary/cudnn.o" "$temporary/cublas.o" "$temporary/nvml.o" "$temporary/kernels.o" "$temporary/unknown.o" -o "$library.part"
+g++ -shared -Wl,-Bsymbolic "$temporary/driver.o" "$temporary/launches.o" "$temporary/streams.o" "$temporary/cudnn.o" "$temporary/cublas.o" "$temporary/nvml.o" "$temporary/nccl.o" "$temporary/kernels.o" "$temporary/unknown.o" -o "$library.part"
 mv "$library.part" "$library"
-for name in libcuda.so.1 libcudnn.so.8 libcublas.so.12 libnvidia-ml.so.1; do
+for name in libcuda.so.1 libcudnn.so.8 libcublas.so.12 libnvidia-ml.so.1 libnccl.so.2; do
 	ln -sf libfake.so "$out/$name"
 done

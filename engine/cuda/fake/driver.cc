@@ -52,6 +52,7 @@ static std::map<CUdevice, CUctx_st> contexts; // primary ones
 static std::map<std::string, int> alive;
 
 bool has_context() { return current != nullptr; }
+int current_device() { return current->device; }
 void count_alive(const char *what, int change) {
 	LOCKED;
 	if ((alive[what] += change) < 0) fail("%s freed twice", what);
@@ -135,6 +136,7 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext *c, CUdevice d) {
 	LOCKED;
 	if (wanted_to_fail(__func__)) return CUDA_ERROR_OUT_OF_MEMORY;
 	contexts[d].users++;
+	contexts[d].device = d;
 	*c = &contexts[d];
 	return CUDA_SUCCESS;
 }
@@ -144,6 +146,7 @@ CUresult cuDevicePrimaryCtxRelease_v2(CUdevice d) {
 	if (--contexts[d].users > 0) return CUDA_SUCCESS;
 	contexts.erase(d);
 	current = nullptr;
+	if (!contexts.empty()) return CUDA_SUCCESS; // what is left is looked for at the end of the last
 	if (!blocks.empty()) fail("%zu blocks of device memory are left, the first of %zu bytes", blocks.size(), blocks.begin()->second.bytes);
 	if (!pinned.empty()) fail("%zu blocks of pinned memory are left", pinned.size());
 	if (streams_left()) fail("%zu streams are left", streams_left());

@@ -5,6 +5,7 @@
 //  * Work in a stream runs when somebody waits for the stream, not before; copies that are not in a stream may not overtake it.
 //  * Copies and kernels of two streams that touch the same memory must be put into an order by events or by the host's waiting, whatever
 //    happens to run first. Of a kernel, that is where its pointers point. Pinned memory must stay as it is until it was copied.
+//  * NCCL's work, which another process can hold up, is waited for with cuEventQuery only, and NCCL is not called while it is busy.
 //  * Memory begins as NaNs, has a margin that must stay as it is and is not given out again; freeing it under work in a stream,
 //    using it afterwards, and all that is left when the context is given back are errors.
 //  * The threads of a kernel run in one order in a first launch and in the reverse in the next; those of a block that wait for each other,
@@ -39,14 +40,18 @@ struct access {
 };
 // Puts work at the end of a stream; false where the stream is not one.
 bool enqueue(CUstream stream, const char *name, std::vector<access> touches, std::function<void()> run);
+// The same for work that other processes take part in: `try_to_run` is called until it is true. Only cuEventQuery may wait for it, as
+// other waits would have no end if a process died.
+bool enqueue_shared(CUstream stream, const char *name, std::vector<access> touches, std::function<bool()> try_to_run);
 // Memory that a library is given, of which only the beginning is known; null is none.
 std::vector<access> beginnings(std::initializer_list<const void *> pointers);
 
 // Where the GPU is on the PCI bus, as driver and NVML name it.
 static const char bus_of_gpu[] = "0000:5e:00.0";
 
-// Whether the calling thread has a context.
+// Whether the calling thread has a context, and the number of its GPU.
 bool has_context();
+int current_device();
 
 // What is alive of the libraries: +1 and -1.
 void count_alive(const char *what, int change);

@@ -38,9 +38,13 @@ struct CUgraph_st {
 struct CUgraphExec_st {
 	std::vector<work> list;
 };
+struct queued {
+	std::function<void()> run;
+	std::function<bool()> try_to_run; // instead of run, of work that other processes take part in
+};
 struct CUstream_st {
 	uint64_t id;
-	std::deque<std::function<void()>> queue;
+	std::deque<queued> queue;
 	std::thread::id owner; // a device's thread
 	CUgraph_st *capture = nullptr;
 	bool running = false;
@@ -74,11 +78,11 @@ std::vector<access> beginnings(std::initializer_list<const void *> pointers) {
 	return list;
 }
 
-bool enqueue(CUstream s, const char *name, std::vector<access> touches, std::function<void()> run) {
+static bool put(CUstream s, work w, std::function<bool()> try_to_run) {
 	LOCKED;
 	if (!streams.count(s)) return false;
-	work w = {name, std::move(run), std::move(touches)};
 	if (s->capture) {
+		if (try_to_run) fail("%s while the stream is captured", w.name.c_str());
 		s->capture->list.push_back(std::move(w));
 		return true;
 	}
@@ -86,14 +90,30 @@ bool enqueue(CUstream s, const char *name, std::vector<access> touches, std::fun
 	want_order(s, w);
 	uint64_t count = ++s->known[s->id];
 	for (auto &a : w.touches) s->log.push_back({count, w.name, a});
-	s->queue.push_back(std::move(w.run));
+	s->queue.push_back({std::move(w.run), std::move(try_to_run)});
 	return true;
 }
+bool enqueue(CUstream s, const char *name, std::vector<access> touches, std::function<void()> run) {
+	return put(s, {name, std::move(run), std::move(touches)}, nullptr);
+}
+bool enqueue_shared(CUstream s, const char *name, std::vector<access> touches, std::function<bool()> try_to_run) {
+	return put(s, {name, nullptr, std::move(touches)}, std::move(try_to_run));
+}
 
-static void run_next(CUstream s) {
-	auto run = std::move(s->queue.front());
+// Whether the next work has run; only work that waits for another process has not.
+static bool tried_next(CUstream s) {
+	queued next = std::move(s->queue.front());
 	s->queue.pop_front();
-	run();
+	if (!next.try_to_run) {
+		next.run();
+	} else if (!next.try_to_run()) {
+		s->queue.push_front(std::move(next));
+		return false;
+	}
+	return true;
+}
+static void run_next(CUstream s) {
+	if (!tried_next(s)) fail("a wait without an end for work that another process holds up");
 }
 static void drain(CUstream s) {
 	if (s->running) fail("streams wait for each other");
@@ -198,6 +218,15 @@ CUresult cuEventSynchronize(CUevent e) {
 	if (!events.count(e)) return CUDA_ERROR_INVALID_HANDLE;
 	if (!e->last) return CUDA_SUCCESS;
 	drain_until(e->last);
+	waited(e->last->known);
+	return CUDA_SUCCESS;
+}
+CUresult cuEventQuery(CUevent e) {
+	NEEDS_CONTEXT;
+	if (!events.count(e)) return CUDA_ERROR_INVALID_HANDLE;
+	if (!e->last) return CUDA_SUCCESS;
+	while (!e->last->done)
+		if (!tried_next(e->last->stream)) return CUDA_ERROR_NOT_READY;
 	waited(e->last->known);
 	return CUDA_SUCCESS;
 }

@@ -33,3 +33,35 @@ KERNEL(sum_squares, (const float *x, double *partial, u32 n, u32 parts)) {
 	for (u32 i = p; i < n; i += parts) sum += (double)x[i] * x[i];
 	partial[p] = sum;
 }
+
+// Sums of gradients over several processes, as package collective defines them: the sum of NaNs is always the same NaN, and with `rounds` every value is
+// rounded to bfloat16.
+FN float on_wire(float v, u32 rounds) {
+	if (!rounds) return v;
+	bf16 rounded;
+	store(&rounded, v);
+	return load(&rounded);
+}
+
+KERNEL(wire_take, (float *into, const float *x, u32 rounds, u32 n)) {
+	u32 i = thread_index();
+	if (i < n) into[i] = on_wire(x[i], rounds);
+}
+
+KERNEL(wire_add, (float *into, const float *x, u32 rounds, u32 n)) {
+	u32 i = thread_index();
+	if (i >= n) return;
+	float sum = into[i] + on_wire(x[i], rounds);
+	into[i] = on_wire(sum == sum ? sum : from_bits(0x7fc00000), rounds);
+}
+
+// Rounded values as bfloat16 and back.
+KERNEL(wire_pack, (u16 *into, const float *x, u32 n)) {
+	u32 i = thread_index();
+	if (i < n) into[i] = (u16)(to_bits(x[i]) >> 16);
+}
+
+KERNEL(wire_unpack, (float *into, const u16 *x, u32 n)) {
+	u32 i = thread_index();
+	if (i < n) into[i] = from_bits((u32)x[i] << 16);
+}
