@@ -44,6 +44,9 @@ type Config struct {
 	EMADecay float64 `yaml:"ema_decay" json:"ema_decay" validate:"gte=0,lt=1"`
 	// Precision is float32, bfloat16 or float16: the type of activations and their gradients.
 	Precision Precision `yaml:"precision" json:"precision" validate:"oneof=float32 bfloat16 float16"`
+	// Wire is the type of gradients on their way between processes: float32, the default, or bfloat16. With bfloat16 they are rounded in one
+	// process, too, so that the result does not depend on the number of processes.
+	Wire Wire `yaml:"wire,omitempty" json:"wire,omitempty" validate:"omitempty,oneof=float32 bfloat16"`
 	// Seed of the random numbers, see [Rand].
 	Seed uint64 `yaml:"seed" json:"seed"`
 	// LogSteps is the number of steps that one row of the log averages.

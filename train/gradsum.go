@@ -17,7 +17,6 @@ type gradientSum struct {
 	// sequential adds each batch to the sum of all before it, as runs did whose state has a version below 3.
 	sequential bool
 	sizes      []int // batches of each subtree on the stack
-	slots      int   // the most subtrees that the stack can hold
 }
 
 // subtrees are the sums of one parameter: memory for each place of the stack, and whether it holds a gradient.

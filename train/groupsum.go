@@ -21,7 +21,7 @@ type groupSum interface {
 
 // groupSum makes the sums of a run of several processes: on the devices if they can be linked, otherwise by way of the host.
 func (l *Loop[B]) groupSum() (groupSum, error) {
-	o := collective.ReductionOptions{Places: l.Config.Accumulate, Parts: l.optimizer.lengths()}
+	o := collective.ReductionOptions{Places: l.Config.Accumulate, Parts: l.optimizer.lengths(), Wire: l.Config.Wire.on()}
 	if device, ok := l.Device.(engine.Linker); ok {
 		sum, err := collective.NewDeviceReduction(l.Group, device, o)
 		if err == nil {
@@ -36,7 +36,7 @@ func (l *Loop[B]) groupSum() (groupSum, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newHostSum(sum, l.optimizer), nil
+	return &hostSum{Reduction: sum, optimizer: l.optimizer}, nil
 }
 
 // hostSum is a sum in the host's memory.
@@ -46,15 +46,12 @@ type hostSum struct {
 	grads     [][]float32 // of one batch: one slice per trained parameter
 }
 
-func newHostSum(sum *collective.Reduction, o *Optimizer) *hostSum {
-	h := &hostSum{sum, o, nil}
-	for _, n := range o.lengths() {
-		h.grads = append(h.grads, make([]float32, n))
-	}
-	return h
-}
-
 func (h *hostSum) add(place int, grads []engine.Memory) error {
+	if h.grads == nil {
+		for _, n := range h.optimizer.lengths() {
+			h.grads = append(h.grads, make([]float32, n))
+		}
+	}
 	read, err := h.optimizer.read(grads, h.grads)
 	if err != nil {
 		return err

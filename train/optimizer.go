@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"scalenet/checkpoint"
+	"scalenet/collective"
 	"scalenet/engine"
 )
 
@@ -18,9 +19,19 @@ type Optimizer struct {
 	rule    updateRule
 	clip    float64
 	trained []trained
-	sum     *gradientSum // of several batches; nil if a step is one batch
-	batches int          // since the last step
+	sum     batchSum // nil if a step is one batch that is not rounded
+	batches int      // since the last step
 	scale   float64
+}
+
+// batchSum adds the gradients of the batches of a step, which come in order.
+type batchSum interface {
+	// add adds the gradients of the next batch; grads has nil for parameters without one.
+	add(trained []trained, grads []engine.Memory) error
+	// finish sets the gradient of each parameter to the sum. It may be called again.
+	finish(trained []trained) error
+	// drop forgets what was added.
+	drop()
 }
 
 // trained is a parameter with its optimiser state.
@@ -30,7 +41,7 @@ type trained struct {
 	lrScale, decay float64
 	steps          int             // that updated the parameter
 	state          []engine.Memory // the arrays of the rule
-	sum            subtrees        // of gradients; empty if a step is one batch
+	sum            subtrees        // of gradients; empty without a batchSum
 	// grad is the gradient for the next step, before division by the number of
 	// batches; nil if no batch had a gradient.
 	grad engine.Memory
@@ -40,16 +51,13 @@ type trained struct {
 // freezes. The configuration must be valid. Close frees its memory.
 func NewOptimizer(device Device, params []Param, c Config) (*Optimizer, error) {
 	o := &Optimizer{device: device, rule: c.updateRule(), clip: c.ClipNorm, scale: 1}
-	if c.Accumulate > 1 {
-		o.sum = &gradientSum{device: device, slots: sumSlots(c.Accumulate)}
-	}
 	for i, p := range params {
 		lrScale, decay, frozen := c.group(p.Name)
 		if frozen || !p.Trainable {
 			continue
 		}
 		o.trained = append(o.trained, trained{Param: p, index: i, lrScale: lrScale, decay: decay})
-		if err := o.alloc(&o.trained[len(o.trained)-1]); err != nil {
+		if err := o.alloc(&o.trained[len(o.trained)-1], c.sumSlots()); err != nil {
 			o.Close()
 			return nil, fmt.Errorf("optimiser of parameter %q: %w", p.Name, err)
 		}
@@ -57,11 +65,20 @@ func NewOptimizer(device Device, params []Param, c Config) (*Optimizer, error) {
 	if len(o.trained) == 0 {
 		return nil, fmt.Errorf("none of the %d parameters is trained", len(params))
 	}
+	var err error
+	if c.Wire.on() != collective.Float32 {
+		if o.sum, err = newRoundedSum(o, c); err != nil {
+			o.Close()
+			return nil, err
+		}
+	} else if c.Accumulate > 1 {
+		o.sum = &gradientSum{device: device}
+	}
 	return o, nil
 }
 
-// alloc allocates the state of a parameter.
-func (o *Optimizer) alloc(t *trained) error {
+// alloc allocates the state of a parameter, with a number of arrays for sums.
+func (o *Optimizer) alloc(t *trained, slots int) error {
 	for range o.rule.state() {
 		m, err := o.device.Alloc(4 * t.Len)
 		if err != nil {
@@ -69,11 +86,8 @@ func (o *Optimizer) alloc(t *trained) error {
 		}
 		t.state = append(t.state, m)
 	}
-	if o.sum == nil {
-		return nil
-	}
-	t.sum.present = make([]bool, o.sum.slots)
-	for range o.sum.slots {
+	t.sum.present = make([]bool, slots)
+	for range slots {
 		m, err := o.device.Alloc(4 * t.Len)
 		if err != nil {
 			return err
@@ -118,8 +132,8 @@ func (o *Optimizer) Accumulate(grads []engine.Memory) error {
 
 // sequential sets the order in which the gradients of several batches are added.
 func (o *Optimizer) sequential(on bool) {
-	if o.sum != nil {
-		o.sum.sequential = on
+	if sum, ok := o.sum.(*gradientSum); ok {
+		sum.sequential = on
 	}
 }
 
@@ -150,6 +164,12 @@ func (o *Optimizer) read(grads []engine.Memory, to [][]float32) ([][]float32, er
 // take sets the gradients of a step to sums over a number of batches: one slice per trained parameter, nil without gradient.
 func (o *Optimizer) take(sums [][]float32, batches int) error {
 	o.Skip()
+	o.batches = batches
+	return o.write(sums)
+}
+
+// write sets the gradients to sums.
+func (o *Optimizer) write(sums [][]float32) error {
 	for i, sum := range sums {
 		if sum == nil {
 			continue
@@ -160,7 +180,6 @@ func (o *Optimizer) take(sums [][]float32, batches int) error {
 		}
 		t.grad = t.sum.memory[0]
 	}
-	o.batches = batches
 	return nil
 }
 

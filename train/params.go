@@ -63,9 +63,7 @@ func ParamsBytes(params *nn.Params, c Config) (bytes int) {
 	if c.Optimizer == AdamW {
 		arrays++
 	}
-	if c.Accumulate > 1 {
-		arrays += sumSlots(c.Accumulate)
-	}
+	arrays += c.sumSlots()
 	if c.EMADecay > 0 {
 		arrays++
 	}

@@ -184,6 +184,12 @@ func TestTrainTogetherOnGPUs(t *testing.T) {
 			require.NotContains(t, text, "by way of the host")
 			require.True(t, state("alone") == state(out), "the state of %d processes", n)
 		}
+		for n := 1; n <= 3; n++ {
+			status, text := mpirun(t, n, append(with(fmt.Sprint("wire", n)), "--set", "train.wire=bfloat16")...)
+			require.Zero(t, status, text)
+			require.True(t, state("wire1") == state(fmt.Sprint("wire", n)), "the state of %d processes with gradients in bfloat16", n)
+		}
+		require.False(t, state("alone") == state("wire1"), "rounding makes a difference")
 		libraries, without := os.Getenv("LD_LIBRARY_PATH"), t.TempDir()
 		for _, name := range []string{"libcuda.so.1", "libcudnn.so.8", "libcublas.so.12"} {
 			require.NoError(t, os.Symlink(filepath.Join(libraries, name), filepath.Join(without, name)))

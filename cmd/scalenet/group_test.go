@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/csv"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -194,6 +196,60 @@ func TestSearchTogether(t *testing.T) {
 	status, text = mpirun(t, 2, "classify", "search", "--out", three, "--resume", "--threads", "1")
 	require.Zero(t, status, text)
 	equalOutcomes(t, outcome(t, alone), outcome(t, three))
+}
+
+// With gradients in bfloat16, too, any number of processes writes the same files, and the losses are close to those of float32.
+func TestWireTogether(t *testing.T) {
+	dir, classifier := classifierRun(t) // in float32
+	wire := []string{"--set", "train.wire=bfloat16"}
+	state := func(out string) string { return contents(t, filepath.Join(dir, out))["state.safetensors"] }
+	with := func(args []string, out string) []string {
+		return slices.Concat(args, []string{"--out", filepath.Join(dir, out)}, wire)
+	}
+	_, detector := tinyRun(t)
+	detector = replaced(detector, "--set", "batch=1", "--set", "train.accumulate=4", "--set", "train.log_steps=1", "--threads", "1")
+	for kind, args := range map[string][]string{"classifier": append(classifier, "--epochs", "3"), "detector": append(detector, "--epochs", "1")} {
+		status, _, stderr := scalenet(with(args, kind+"1")...)
+		require.Zero(t, status, stderr)
+		for n := 2; n <= 4; n++ {
+			out := fmt.Sprint(kind, n)
+			status, text := mpirun(t, n, with(args, out)...)
+			require.Zero(t, status, text)
+			require.True(t, state(kind+"1") == state(out), "the state of %s", out)
+		}
+	}
+	require.False(t, state("alone") == state("classifier1"), "the wire makes a difference")
+	var lists [2][]float64
+	for i, extra := range [][]string{nil, wire} {
+		out := filepath.Join(dir, fmt.Sprint("long", i))
+		status, _, stderr := scalenet(slices.Concat(detector, []string{"--out", out, "--epochs", "10"}, extra)...)
+		require.Zero(t, status, stderr)
+		lists[i] = losses(t, out)
+	}
+	require.Len(t, lists[0], 10)
+	require.NotEqual(t, lists[0], lists[1])
+	require.InEpsilonSlice(t, lists[0], lists[1], 0.01)
+	// A run keeps its wire.
+	status, _, stderr := scalenet(append(append(slices.Clone(classifier), "--epochs", "4", "--resume", "--out"), filepath.Join(dir, "classifier1"))...)
+	requireError(t, status, stderr, "train.wire")
+}
+
+// losses returns the losses of the steps of a run.
+func losses(t *testing.T, dir string) (list []float64) {
+	t.Helper()
+	file, err := os.Open(filepath.Join(dir, "train.csv"))
+	require.NoError(t, err)
+	defer file.Close()
+	rows, err := csv.NewReader(file).ReadAll()
+	require.NoError(t, err)
+	column := slices.Index(rows[0], "loss")
+	require.GreaterOrEqual(t, column, 0, rows[0])
+	for _, row := range rows[1:] {
+		loss, err := strconv.ParseFloat(row[column], 64)
+		require.NoError(t, err)
+		list = append(list, loss)
+	}
+	return list
 }
 
 // A host without the folder of the run gets the state from the first process. A folder that differs is an error that names both.

@@ -1,0 +1,44 @@
+package train
+
+import (
+	"scalenet/collective"
+	"scalenet/engine"
+)
+
+// roundedSum is the sum of a process that trains alone, with the rounding of train.wire: the same that several processes make.
+type roundedSum struct {
+	*hostSum
+	place    int // of the next batch
+	finished bool
+}
+
+func newRoundedSum(o *Optimizer, c Config) (*roundedSum, error) {
+	alone := collective.NewLocal(1, collective.Options{})[0]
+	sum, err := collective.NewReduction(alone, collective.ReductionOptions{Places: c.Accumulate, Parts: o.lengths(), Wire: c.Wire.on()})
+	if err != nil {
+		return nil, err
+	}
+	return &roundedSum{hostSum: &hostSum{Reduction: sum, optimizer: o}}, nil
+}
+
+func (r *roundedSum) add(_ []trained, grads []engine.Memory) error {
+	r.place++
+	return r.hostSum.add(r.place-1, grads)
+}
+
+func (r *roundedSum) finish([]trained) error {
+	if r.finished || r.place == 0 { // nothing came, or another process's sum did
+		return nil
+	}
+	r.finished = true
+	sums, err := r.Finish()
+	if err != nil {
+		return err
+	}
+	return r.optimizer.write(sums)
+}
+
+func (r *roundedSum) drop() {
+	r.Discard()
+	r.place, r.finished = 0, false
+}
