@@ -40,7 +40,7 @@ func ranksOf(argument string) map[int]int {
 // A random rank is killed at random moments (SCALENET_KILLS, 2 without it), and the run resumed by a random number of processes each time. It
 // ends with the bits of a run that was not touched, and no process is left behind.
 func TestKilledRanks(t *testing.T) {
-	kills := 2
+	kills := 1
 	if text := os.Getenv("SCALENET_KILLS"); text != "" {
 		var err error
 		kills, err = strconv.Atoi(text)
