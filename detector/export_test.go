@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,4 +73,12 @@ func GoldenStep(t *testing.T, m *Model, dev engine.Device, padded geom.Size, ima
 		gradients = append(gradients, checkpoint.Float32Tensor(p.Name, p.Shape, values))
 	}
 	return losses, gradients
+}
+
+// backward runs both parts of the backward pass.
+func (t *training) backward(ctx context.Context, scale float32) error {
+	if err := t.backwardHead(ctx, scale); err != nil {
+		return err
+	}
+	return t.backwardFeatures(ctx)
 }

@@ -32,14 +32,15 @@ type training struct {
 	trainsFeatures               bool       // false if every parameter before the features is frozen
 	toFeatures                   []*nn.Node // the gradients with respect to the features, outputs of the second graph
 
-	upstream  []*nn.Node // upstream gradients, one per loss
-	gradients map[*nn.Param]engine.Memory
-	targets   targets
+	upstream      []*nn.Node // upstream gradients, one per loss
+	gradients     map[*nn.Param]engine.Memory
+	headGradients map[*nn.Param]engine.Memory // those of gradients that the second graph computes alone
+	targets       targets
 }
 
 // compileTraining compiles a training step. bytes is the capacity for decoded images, 0 if the host preprocesses.
 func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size batchSize, bytes int) (t *training, err error) {
-	t = &training{size: size, bytes: bytes, dev: dev, gradients: map[*nn.Param]engine.Memory{}}
+	t = &training{size: size, bytes: bytes, dev: dev, gradients: map[*nn.Param]engine.Memory{}, headGradients: map[*nn.Param]engine.Memory{}}
 	defer func() {
 		if err != nil {
 			t.close()
@@ -61,8 +62,9 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 	if t.second, err = engine.Compile(dev, store, second); err != nil {
 		return t, err
 	}
-	t.collect(t.first, firstGrads)
-	t.collect(t.second, secondGrads)
+	collect(t.first, firstGrads, t.gradients)
+	collect(t.second, secondGrads, t.gradients)
+	collect(t.second, onlyIn(secondGrads, firstGrads), t.headGradients)
 	anchors := m.anchors(t.proposing, geom.Size{W: size.W, H: size.H})
 	for _, level := range anchors {
 		t.grid, t.cells = append(t.grid, level...), append(t.cells, len(level))
@@ -184,11 +186,33 @@ func nodes(grads []nn.Gradient) []*nn.Node {
 	return list
 }
 
-func (t *training) collect(plan *engine.Plan, grads []nn.Gradient) {
+func collect(plan *engine.Plan, grads []nn.Gradient, into map[*nn.Param]engine.Memory) {
 	for _, g := range grads {
 		tensor, _ := plan.Tensor(g.Node)
-		t.gradients[g.Param] = tensor.Mem
+		into[g.Param] = tensor.Mem
 	}
+}
+
+// onlyIn returns those gradients whose parameter has none among others.
+func onlyIn(grads, others []nn.Gradient) []nn.Gradient {
+	return slices.DeleteFunc(slices.Clone(grads), func(g nn.Gradient) bool {
+		return slices.ContainsFunc(others, func(o nn.Gradient) bool { return o.Param == g.Param })
+	})
+}
+
+// headParams returns the parameters whose gradients the second graph computes alone.
+func (m *Model) headParams() (map[*nn.Param]bool, error) {
+	t := &training{size: batchSize{1, m.PadTo(1), m.PadTo(1)}}
+	_, first, err := m.firstSpec(t)
+	if err != nil {
+		return nil, err
+	}
+	_, second, err := m.secondSpec(t, nil)
+	head := map[*nn.Param]bool{}
+	for _, g := range onlyIn(second, first) {
+		head[g.Param] = true
+	}
+	return head, err
 }
 
 // writeUpstream sets all upstream gradients to scale, so that the gradients are those of the losses times scale.
@@ -240,8 +264,8 @@ func (t *training) forward(ctx context.Context, m *Model, in input, batch []exam
 	return t.first.Read(t.proposals, t.targets.proposals)
 }
 
-// backward runs the second graph, then the RPN's losses and the first graph's backward pass.
-func (t *training) backward(ctx context.Context, scale float32) error {
+// backwardHead runs the second graph.
+func (t *training) backwardHead(ctx context.Context, scale float32) error {
 	if err := t.writeUpstream(scale); err != nil {
 		return err
 	}
@@ -262,9 +286,11 @@ func (t *training) backward(ctx context.Context, scale float32) error {
 			return err
 		}
 	}
-	if err := t.second.RunAllWithin(ctx); err != nil {
-		return err
-	}
+	return t.second.RunAllWithin(ctx)
+}
+
+// backwardFeatures runs the RPN's losses and the first graph's backward pass, after backwardHead.
+func (t *training) backwardFeatures(ctx context.Context) error {
 	for i := range t.toFeatures {
 		from, _ := t.second.Tensor(t.toFeatures[i])
 		to, _ := t.first.Tensor(t.featureGradients[i])

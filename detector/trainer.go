@@ -9,6 +9,7 @@ import (
 	"scalenet/collective"
 	"scalenet/engine"
 	"scalenet/imaging"
+	"scalenet/nn"
 	"scalenet/prefetch"
 	"scalenet/train"
 )
@@ -33,9 +34,13 @@ type Trainer struct {
 	// Evaluating, if not nil, is called with the numbers of images done and of all in an evaluation.
 	Evaluating func(done, total int)
 	params     []train.Param
+	early      func(grads []engine.Memory) error // of OnEarly
 }
 
-var _ train.Model[*coco.Batch] = (*Trainer)(nil)
+var (
+	_ train.Model[*coco.Batch] = (*Trainer)(nil)
+	_ train.Staged             = (*Trainer)(nil)
+)
 
 // NewTrainer returns a trainer of m on dev. Anchors and RoIs are sampled with random numbers that depend only on the seed of the configuration and on
 // the place of the batch: its epoch and its number. If random is not nil, they are sampled with random. val is the validation dataset of Evaluate and must have the
@@ -93,10 +98,43 @@ func (t *Trainer) Backward(ctx context.Context, b *coco.Batch, scale float32) (t
 	if err := p.fill(t.model, p.sample(t.model, examples, t.draws(b))); err != nil {
 		return train.Gradients{}, err
 	}
-	if err := p.backward(ctx, scale); err != nil {
+	if err := p.backwardHead(ctx, scale); err != nil {
+		return train.Gradients{}, err
+	}
+	if t.early != nil {
+		if err := t.early(t.gradients(p.headGradients)); err != nil {
+			return train.Gradients{}, err
+		}
+	}
+	if err := p.backwardFeatures(ctx); err != nil {
 		return train.Gradients{}, err
 	}
 	return t.outcome(p)
+}
+
+// Early implements train.Staged: the gradients of the box head are known before the backward pass of the first graph.
+func (t *Trainer) Early() ([]bool, error) {
+	head, err := t.model.headParams()
+	if err != nil {
+		return nil, err
+	}
+	var list []bool
+	for _, p := range t.model.Params.All() {
+		list = append(list, head[p])
+	}
+	return list, nil
+}
+
+// OnEarly implements train.Staged.
+func (t *Trainer) OnEarly(f func(grads []engine.Memory) error) { t.early = f }
+
+// gradients returns memory of gradients in the order of t.params.
+func (t *Trainer) gradients(of map[*nn.Param]engine.Memory) []engine.Memory {
+	list := make([]engine.Memory, len(t.params))
+	for i, p := range t.model.Params.All() {
+		list[i] = of[p]
+	}
+	return list
 }
 
 // draws returns the random numbers for a batch.
@@ -120,10 +158,7 @@ func (t *Trainer) outcome(p *training) (g train.Gradients, err error) {
 	if g.Losses, err = p.losses(); err != nil {
 		return g, err
 	}
-	g.Grads = make([]engine.Memory, len(t.params))
-	for i, q := range t.model.Params.All() {
-		g.Grads[i] = p.gradients[q]
-	}
+	g.Grads = t.gradients(p.gradients)
 	return g, nil
 }
 

@@ -137,18 +137,28 @@ func (o *Optimizer) sequential(on bool) {
 	}
 }
 
-// lengths returns the numbers of elements of the trained parameters.
-func (o *Optimizer) lengths() (list []int) {
-	for _, t := range o.trained {
-		list = append(list, t.Len)
+// all returns the numbers of the trained parameters, from 0.
+func (o *Optimizer) all() (list []int) {
+	for i := range o.trained {
+		list = append(list, i)
 	}
 	return list
 }
 
-// read copies gradients, as in Accumulate, to the host: into one slice of to per trained parameter. It returns nil for those without gradient.
-func (o *Optimizer) read(grads []engine.Memory, to [][]float32) ([][]float32, error) {
+// lengths returns the numbers of elements of some of the trained parameters.
+func (o *Optimizer) lengths(of []int) (list []int) {
+	for _, i := range of {
+		list = append(list, o.trained[i].Len)
+	}
+	return list
+}
+
+// read copies gradients, as in Accumulate, of some of the trained parameters to the host: into one slice of to for each. It returns nil for those without
+// gradient.
+func (o *Optimizer) read(grads []engine.Memory, of []int, to [][]float32) ([][]float32, error) {
 	read := make([][]float32, len(to))
-	for i, t := range o.trained {
+	for i, number := range of {
+		t := o.trained[number]
 		grad := grads[t.index]
 		if grad == nil {
 			continue
@@ -161,20 +171,19 @@ func (o *Optimizer) read(grads []engine.Memory, to [][]float32) ([][]float32, er
 	return read, nil
 }
 
-// take sets the gradients of a step to sums over a number of batches: one slice per trained parameter, nil without gradient.
-func (o *Optimizer) take(sums [][]float32, batches int) error {
+// summedElsewhere begins a step whose gradients are sums over a number of batches, which write sets.
+func (o *Optimizer) summedElsewhere(batches int) {
 	o.Skip()
 	o.batches = batches
-	return o.write(sums)
 }
 
-// write sets the gradients to sums.
-func (o *Optimizer) write(sums [][]float32) error {
+// write sets the gradients of some of the trained parameters: one slice for each, nil without gradient.
+func (o *Optimizer) write(sums [][]float32, of []int) error {
 	for i, sum := range sums {
 		if sum == nil {
 			continue
 		}
-		t := &o.trained[i]
+		t := &o.trained[of[i]]
 		if err := o.device.Write(t.sum.memory[0], sum); err != nil {
 			return fmt.Errorf("gradient of %q: %w", t.Name, err)
 		}
@@ -194,11 +203,10 @@ func (o *Optimizer) ofTrained(grads []engine.Memory) (list []engine.Memory) {
 // use sets the gradients of a step to sums over a number of batches, whose memory must be valid until the step: one per trained parameter, nil
 // without gradient.
 func (o *Optimizer) use(sums []engine.Memory, batches int) {
-	o.Skip()
+	o.summedElsewhere(batches)
 	for i, sum := range sums {
 		o.trained[i].grad = sum
 	}
-	o.batches = batches
 }
 
 // summed sets the gradients of the step to the sums over its batches.

@@ -14,11 +14,8 @@ type roundedSum struct {
 
 func newRoundedSum(o *Optimizer, c Config) (*roundedSum, error) {
 	alone := collective.NewLocal(1, collective.Options{})[0]
-	sum, err := collective.NewReduction(alone, collective.ReductionOptions{Places: c.Accumulate, Parts: o.lengths(), Wire: c.Wire.on()})
-	if err != nil {
-		return nil, err
-	}
-	return &roundedSum{hostSum: &hostSum{Reduction: sum, optimizer: o}}, nil
+	sum, err := newHostSum(alone, o, o.all(), collective.ReductionOptions{Places: c.Accumulate, Wire: c.Wire.on()})
+	return &roundedSum{hostSum: sum}, err
 }
 
 func (r *roundedSum) add(_ []trained, grads []engine.Memory) error {
@@ -35,7 +32,7 @@ func (r *roundedSum) finish([]trained) error {
 	if err != nil {
 		return err
 	}
-	return r.optimizer.write(sums)
+	return r.optimizer.write(sums, r.of)
 }
 
 func (r *roundedSum) drop() {

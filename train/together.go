@@ -71,7 +71,11 @@ func (l *Loop[B]) stepTogether(ctx context.Context) error {
 	l.Group.SetStep(fmt.Sprintf("step %d", l.state.Step+1))
 	lr := l.lr()
 	batches := min(l.Config.Accumulate, l.Source.Batches()-l.state.Batch)
+	l.together.sum.begin(batches)
 	mine, failed := l.ownPart(ctx, batches)
+	if err := l.together.sum.settle(); err != nil {
+		return err
+	}
 	parts, err := exchangeParts(l.Group, mine)
 	if err != nil {
 		return err
