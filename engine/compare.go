@@ -49,10 +49,9 @@ func (c *comparisons) kernels(s *step, in []Tensor, out Tensor) (before []Kernel
 	x := Tensor{Desc: Desc{in[0].Shape, UInt8}, Mem: c.bytes}
 	y := Tensor{Desc: out.Desc, Mem: c.floats}
 	quant := c.q.of(s.in[0])
-	var op nn.Op = Int8Linear{Bias: len(in) == 3, X: quant}
-	if block, ok := s.op.(ConvBlock); ok {
-		op = Int8Conv{Block: block, X: quant}
-	}
+	quants := make([]Quant, len(in))
+	quants[0] = quant
+	op := onBytes(s.op, quants, Quant{})
 	dev := c.plan.dev
 	round, err := dev.Kernel(Quantize{To: quant}, in[:1], x)
 	if err != nil {

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"scalenet/checkpoint"
 	"scalenet/detector"
+	"scalenet/engine"
 	"scalenet/internal/brief"
 
 	"github.com/spf13/cobra"
@@ -46,22 +48,34 @@ func (o *reading) options() []checkpoint.Option {
 
 // open copies a loaded model to the device; close frees both.
 func (o *modelOptions) open(m *detector.Model) (d *detector.Detector, close func(), err error) {
-	return openDetector(m, o.device, o.precision, detector.Options{})
+	return openDetector(m, o.device, o.precision, detector.Options{}, 1)
 }
 
-// openDetector opens a device and copies a loaded model to it. Activations have
-// type p. close frees both.
-func openDetector(m *detector.Model, device deviceOptions, p precision, o detector.Options) (d *detector.Detector, close func(), err error) {
-	dev, err := device.open()
-	if err != nil {
-		return nil, nil, err
+// openDetector copies a loaded model to a device, or to several CPU devices with equal parts of the threads. Activations have type p. close frees
+// all.
+func openDetector(m *detector.Model, device deviceOptions, p precision, o detector.Options, streams int) (d *detector.Detector, close func(), err error) {
+	var devices []engine.Device
+	closeAll := func() error {
+		var err error
+		for _, dev := range devices {
+			err = errors.Join(err, dev.Close())
+		}
+		return err
 	}
-	if o.Features, o.Quantization, err = p.on(dev, m.Quantization); err != nil {
-		dev.Close()
-		return nil, nil, err
+	threads := device.cores()
+	for i := range streams {
+		device.threads = threads*(i+1)/streams - threads*i/streams
+		dev, err := device.open()
+		if err == nil {
+			devices = append(devices, dev)
+			o.Features, o.Quantization, err = p.on(dev, m.Quantization)
+		}
+		if err != nil {
+			return nil, nil, errors.Join(err, closeAll())
+		}
 	}
-	d = detector.NewDetector(m, dev, o)
-	return d, func() { d.Close(); dev.Close() }, nil
+	d = detector.NewParallelDetector(m, devices, o)
+	return d, func() { d.Close(); closeAll() }, nil
 }
 
 // load reads the model, and applies --size if given.

@@ -272,7 +272,7 @@ func (o *serveOptions) openModel(m *detector.Model) (*detector.Detector, func(),
 	if _, err := o.config.Threshold.Among(m.Classes).For(m); err != nil {
 		return nil, nil, fmt.Errorf("--threshold %v: %w", o.config.Threshold, err)
 	}
-	d, closeAll, err := openDetector(m, o.device, o.precision, detector.Options{PlanBytes: o.planMemory << 20})
+	d, closeAll, err := openDetector(m, o.device, o.precision, detector.Options{PlanBytes: o.planMemory << 20}, 1)
 	if err != nil {
 		return nil, nil, err
 	}

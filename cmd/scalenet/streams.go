@@ -1,14 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"scalenet/detector"
-	"scalenet/engine"
 	"scalenet/geom"
 )
 
@@ -31,7 +29,7 @@ func (o *streamOptions) check(device *deviceOptions) error {
 	if o.streams < 0 {
 		return fmt.Errorf("--streams %d: want at least 1, or 0", o.streams)
 	}
-	if threads := device.cores(); o.streams > threads {
+	if threads := device.cores(); threads > 0 && o.streams > threads {
 		return fmt.Errorf("--streams %d: want at most one per thread, and there are %d", o.streams, threads)
 	}
 	if o.streams > 1 && device.name != "cpu" {
@@ -42,7 +40,7 @@ func (o *streamOptions) check(device *deviceOptions) error {
 
 // cores returns the number of threads that the CPU device has.
 func (o *deviceOptions) cores() int {
-	if o.threads > 0 {
+	if o.threads != 0 {
 		return o.threads
 	}
 	return runtime.GOMAXPROCS(0)
@@ -70,32 +68,5 @@ func (o *streamOptions) open(m *detector.Model, on *modelOptions) (d *detector.D
 		return d, close, nil
 	}
 	close()
-	return openParallel(m, on.device, on.precision, streams)
-}
-
-// openParallel opens a detector on parts of the CPU's threads.
-func openParallel(m *detector.Model, device deviceOptions, p precision, streams int) (*detector.Detector, func(), error) {
-	var devices []engine.Device
-	closeAll := func() error {
-		var err error
-		for _, dev := range devices {
-			err = errors.Join(err, dev.Close())
-		}
-		return err
-	}
-	var o detector.Options
-	threads := device.cores()
-	for i := range streams {
-		device.threads = (threads*(i+1))/streams - threads*i/streams
-		dev, err := device.open()
-		if err == nil {
-			devices = append(devices, dev)
-			o.Features, o.Quantization, err = p.on(dev, m.Quantization)
-		}
-		if err != nil {
-			return nil, nil, errors.Join(err, closeAll())
-		}
-	}
-	d := detector.NewParallelDetector(m, devices, o)
-	return d, func() { d.Close(); closeAll() }, nil
+	return openDetector(m, on.device, on.precision, detector.Options{}, streams)
 }

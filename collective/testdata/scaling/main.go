@@ -80,7 +80,7 @@ func compare(path string) error {
 	}
 	numbers, err := strconv.Atoi(name)
 	if err != nil {
-		return fmt.Errorf("%s: %q is no number of floats", path, name)
+		return fmt.Errorf("%s: %q is not a number of floats", path, name)
 	}
 	gigabits, err := gigabits(rate)
 	if err != nil {
