@@ -41,8 +41,8 @@ func (n Normalization) Fill(dst []float32, stride int, p Image) error {
 
 func (p Image) row(y int) []uint8 { return p.Pix[y*p.W*3 : (y+1)*p.W*3] }
 
-// row normalises a row of BGR bytes to RGB.
-func (t *tables) row(dst []float32, bgr []uint8) {
+// rowPlainly normalises a row of BGR bytes to RGB.
+func (t *tables) rowPlainly(dst []float32, bgr []uint8) {
 	for len(bgr) >= 3 && len(dst) >= 3 {
 		dst[0], dst[1], dst[2] = t[0][bgr[2]], t[1][bgr[1]], t[2][bgr[0]]
 		bgr, dst = bgr[3:], dst[3:]

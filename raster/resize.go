@@ -93,8 +93,8 @@ func (n Normalization) resized(p Image, to Transform, at lerpRule) func(dst []fl
 	columns := at.line(p.W, to.W)
 	// The two rows of the image that a row is between, resized horizontally, are kept for the next one.
 	var (
-		source     = make([]float32, p.W*3)
-		lo, hi     = make([]float32, to.W*3), make([]float32, to.W*3)
+		source     = make([]float32, p.W*3+1) // and a value that resizeRow may read or write
+		lo, hi     = make([]float32, to.W*3+1), make([]float32, to.W*3+1)
 		loAt, hiAt = -1, -1
 	)
 	load := func(row []float32, y int) {
@@ -118,8 +118,8 @@ func (n Normalization) resized(p Image, to Transform, at lerpRule) func(dst []fl
 	}
 }
 
-// resizeRow resizes a row of pixels of three values.
-func resizeRow(dst, source []float32, columns []lerp) {
+// resizeRowPlainly resizes a row of pixels of three values. dst and source have one value more, for [resizeRow], which takes four at a time.
+func resizeRowPlainly(dst, source []float32, columns []lerp) {
 	for _, c := range columns {
 		a, b := source[c.lo*3:c.lo*3+3], source[c.hi*3:c.hi*3+3]
 		dst[0] = (1-c.weight)*a[0] + c.weight*b[0]
@@ -129,8 +129,8 @@ func resizeRow(dst, source []float32, columns []lerp) {
 	}
 }
 
-// blend writes (1-weight)*lo + weight*hi.
-func blend(dst, lo, hi []float32, weight float32) {
+// blendPlainly writes (1-weight)*lo + weight*hi.
+func blendPlainly(dst, lo, hi []float32, weight float32) {
 	lo, hi = lo[:len(dst)], hi[:len(dst)]
 	for i := range dst {
 		dst[i] = (1-weight)*lo[i] + weight*hi[i]

@@ -1,6 +1,7 @@
 package raster
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -59,4 +60,47 @@ func TestFillRefuses(t *testing.T) {
 	require.ErrorContains(t, normalization.Fill(make([]float32, 12), 5, p), "a stride of 5 is below the 6 values of a row")
 	require.ErrorContains(t, normalization.Fill(make([]float32, 11), 6, p), "12 values for 11")
 	require.ErrorContains(t, normalization.FillResized(make([]float32, 12), 6, p, Transform{W: 0, H: 2}), "resize to 0x2")
+}
+
+// The vector loops give the bits of the plain ones, also where pixels are no multiple of a vector, and write only their row.
+func TestVectorsAreThePlainLoops(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	values := func(n int) []float32 {
+		v := make([]float32, n)
+		for i := range v {
+			v[i] = random.Float32()*4 - 2
+		}
+		return v
+	}
+	table := normalization.tables()
+	for _, size := range [][2]int{{1, 1}, {1, 5}, {2, 1}, {7, 3}, {3, 7}, {5, 5}, {904, 480}, {64, 333}} {
+		columns := lerpRule(lerpAt).line(size[0], size[1])
+		source, lo, hi := values(3*size[0]+1), values(3*size[1]+1), values(3*size[1]+1)
+		want, got := values(3*size[1]+1), values(3*size[1]+1)
+		resizeRowPlainly(want, source, columns)
+		resizeRow(got, source, columns)
+		require.Equal(t, want[:3*size[1]], got[:3*size[1]], "row of %d resized to %d", size[0], size[1])
+
+		pixels := sample(size[0], 1).Pix
+		want, got = make([]float32, len(pixels)+1), make([]float32, len(pixels)+1)
+		table.rowPlainly(want, pixels)
+		table.row(got, pixels)
+		require.Equal(t, want, got, "row of %d normalised", size[0])
+
+		for n := range min(3*size[1], 40) {
+			want, got = make([]float32, n+1), make([]float32, n+1)
+			blendPlainly(want[:n], lo, hi, 0.3)
+			blend(got[:n], lo, hi, 0.3)
+			require.Equal(t, want, got, "%d values blended", n)
+		}
+	}
+}
+
+// BenchmarkFillResized is 904x600 resized to 480x320, as torchvision's 320 detector takes it, on one processor.
+func BenchmarkFillResized(b *testing.B) {
+	p, to := sample(904, 600), Transform{W: 480, H: 320}
+	dst := make([]float32, 3*to.W*to.H)
+	for b.Loop() {
+		normalization.fillRows(dst, 3*to.W, p, to, 0, to.H, lerpAt)
+	}
 }
