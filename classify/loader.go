@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"scalenet/prefetch"
+	"scalenet/internal/prefetch"
 )
 
 // Skipped records images that could not be read and were skipped. With a nil Skipped,

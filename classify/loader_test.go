@@ -12,7 +12,7 @@ import (
 
 	"scalenet/engine/ref"
 	"scalenet/imaging"
-	"scalenet/prefetch"
+	"scalenet/internal/prefetch"
 
 	"github.com/stretchr/testify/require"
 )

@@ -13,7 +13,7 @@ import (
 	"scalenet/engine/cpu"
 	"scalenet/imaging"
 	"scalenet/internal/config"
-	"scalenet/prefetch"
+	"scalenet/internal/prefetch"
 	"scalenet/train"
 )
 

@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 
 	"scalenet/imaging"
-	"scalenet/prefetch"
+	"scalenet/internal/prefetch"
 )
 
 // checkAugmentation returns an error if a field of the augmentation is out of range.

@@ -4,7 +4,7 @@
 //     any folder with images and annotations of one of these kinds or of LabelMe below it; WriteCOCO writes a COCO instances file.
 //   - Results: detections in columns; ReadResults and WriteResults handle COCO results files.
 //   - Evaluate: pycocotools' COCOeval for boxes. The twelve metrics, in total and per class, agree to 1e-9. An Evaluator also
-//     returns rankings, precision-recall curves and metrics by object size, for package coco/analysis.
+//     returns rankings, precision-recall curves and metrics by object size, for package internal/analysis.
 //   - Loader: batches of padded, normalised images with their boxes, prefetched while the network trains.
 //
 // Boxes of annotations and results are x, y, width, height in float64 pixels of the original image, as in the files. Boxes of

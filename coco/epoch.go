@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"scalenet/geom"
-	"scalenet/prefetch"
+	"scalenet/internal/prefetch"
 )
 
 // batchPlan lists the images of a batch.

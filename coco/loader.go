@@ -8,7 +8,7 @@ import (
 
 	"scalenet/geom"
 	"scalenet/imaging"
-	"scalenet/prefetch"
+	"scalenet/internal/prefetch"
 )
 
 // LoaderConfig configures a Loader. A zero field takes its default, if it has one.

@@ -7,7 +7,7 @@ import (
 
 	"scalenet/imaging"
 	"scalenet/internal/pending"
-	"scalenet/prefetch"
+	"scalenet/internal/prefetch"
 )
 
 // opened is an image file that was opened, and decoded unless it is large.

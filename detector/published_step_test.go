@@ -9,10 +9,10 @@ import (
 	"scalenet/checkpoint"
 	"scalenet/detector"
 	"scalenet/detector/published"
-	"scalenet/detector/published/goldentest"
 	"scalenet/engine/cpu"
 	"scalenet/geom"
 	"scalenet/imaging"
+	"scalenet/internal/goldentest"
 	"scalenet/roi"
 )
 

@@ -9,8 +9,8 @@ import (
 	"scalenet/collective"
 	"scalenet/engine"
 	"scalenet/imaging"
+	"scalenet/internal/prefetch"
 	"scalenet/nn"
-	"scalenet/prefetch"
 	"scalenet/train"
 )
 

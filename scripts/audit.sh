@@ -3,7 +3,7 @@
 #
 #     scripts/audit.sh DATA OUT [BUDGET [PERCENT]]
 #
-# PERCENT of the labels of DATA's part $SPLIT (train) are damaged (coco/audit/testdata/damage.py). The images are split in halves, a model
+# PERCENT of the labels of DATA's part $SPLIT (train) are damaged (internal/audit/testdata/damage.py). The images are split in halves, a model
 # is trained on each with its damaged labels for BUDGET (15m) and judges the other half, and the audit of all images is compared with
 # what was damaged. The same detections audit the labels as published, to count their own mistakes apart. A stopped run goes on where
 # it was. $SCALENET is the program (bin/scalenet).
@@ -13,7 +13,7 @@ if [ $# -lt 2 ]; then
 	exit 2
 fi
 data=$1 out=$2 budget=${3:-15m} percent=${4:-5} split=${SPLIT:-train}
-scalenet=${SCALENET:-bin/scalenet} damage=$(dirname "$0")/../coco/audit/testdata/damage.py
+scalenet=${SCALENET:-bin/scalenet} damage=$(dirname "$0")/../internal/audit/testdata/damage.py
 mkdir -p "$out"
 coco=$out/coco
 [ -e "$coco" ] || "$scalenet" data convert "$data" "$coco" --to coco --split "$split"

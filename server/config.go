@@ -10,8 +10,8 @@ import (
 	"scalenet/detector"
 	"scalenet/imaging"
 	"scalenet/internal/config"
+	"scalenet/server/internal/schedule"
 	"scalenet/server/models"
-	"scalenet/server/schedule"
 )
 
 // Config configures a Server. DefaultConfig sets everything but Models.

@@ -12,8 +12,8 @@ import (
 	"scalenet/geom"
 	"scalenet/imaging"
 	"scalenet/roi"
+	"scalenet/server/internal/schedule"
 	"scalenet/server/models"
-	"scalenet/server/schedule"
 )
 
 // batchKey is equal for images that can form a batch.

@@ -12,7 +12,7 @@ import (
 
 	"scalenet/imaging"
 	"scalenet/internal/brief"
-	"scalenet/server/schedule"
+	"scalenet/server/internal/schedule"
 )
 
 // Error is the response to a failed request: {"error": {...}}.

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"scalenet/internal/outbound"
-	"scalenet/server/schedule"
+	"scalenet/server/internal/schedule"
 )
 
 // Server serves the API. Handler returns its http.Handler.

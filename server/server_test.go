@@ -25,8 +25,8 @@ import (
 	"scalenet/detector"
 	"scalenet/engine/cpu"
 	"scalenet/imaging"
+	"scalenet/server/internal/schedule"
 	"scalenet/server/models"
-	"scalenet/server/schedule"
 )
 
 func TestMain(m *testing.M) {

@@ -1,6 +1,6 @@
 // Package train has the training loop, for detectors and classifiers: optimiser,
 // learning rate schedule, checkpoints and exact resume, logs and progress. Package
-// train/curves plots the logs.
+// internal/curves plots the logs.
 //
 // A [Loop] is given three things:
 //   - a [Model], which computes losses and gradients of a batch and evaluates

@@ -14,7 +14,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"scalenet/backbone"
-	"scalenet/figure"
+	"scalenet/internal/figure"
 )
 
 // The charts in a folder.

@@ -9,8 +9,8 @@ import (
 
 	"scalenet/detector"
 	"scalenet/geom"
+	"scalenet/internal/media"
 	"scalenet/internal/pending"
-	"scalenet/media"
 	"scalenet/roi"
 )
 

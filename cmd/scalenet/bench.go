@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"scalenet/bench"
 	"scalenet/engine"
+	"scalenet/internal/bench"
 )
 
 type benchOptions struct {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"scalenet/media"
+	"scalenet/internal/media"
 )
 
 // classifiedImage is a line of `classify predict --json`.

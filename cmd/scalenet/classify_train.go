@@ -11,8 +11,8 @@ import (
 	"scalenet/checkpoint"
 	"scalenet/classify"
 	"scalenet/engine"
+	"scalenet/internal/curves"
 	"scalenet/train"
-	"scalenet/train/curves"
 
 	"github.com/spf13/cobra"
 )

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
-	"scalenet/coco/analysis"
+	"scalenet/internal/analysis"
 )
 
 type cocoCompareOptions struct {

@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"scalenet/train/curves"
+	"scalenet/internal/curves"
 )
 
 func newCurvesCommand() *cobra.Command {

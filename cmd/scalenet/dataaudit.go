@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
-	"scalenet/coco/audit"
+	"scalenet/internal/audit"
 )
 
 type dataAuditOptions struct {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
-	"scalenet/coco/check"
 	"scalenet/coco/layout"
+	"scalenet/internal/check"
 	"scalenet/train"
 )
 

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
-	"scalenet/coco/similar"
+	"scalenet/internal/similar"
 	"scalenet/train"
 )
 

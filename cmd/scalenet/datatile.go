@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"scalenet/coco"
 	"scalenet/coco/layout"
-	"scalenet/coco/similar"
-	"scalenet/coco/tiling"
+	"scalenet/internal/similar"
+	"scalenet/internal/tiling"
 	"scalenet/tile"
 	"scalenet/train"
 )

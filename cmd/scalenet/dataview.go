@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
-	"scalenet/coco/view"
 	"scalenet/detector"
 	"scalenet/imaging"
+	"scalenet/internal/view"
 	"scalenet/train"
 )
 

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/detector"
+	"scalenet/internal/media"
 	"scalenet/internal/shard"
-	"scalenet/media"
 	"scalenet/track"
 )
 

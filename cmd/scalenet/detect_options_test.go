@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalenet/coco"
-	"scalenet/video"
+	"scalenet/internal/video"
 )
 
 // detectIn runs detect with an untrained model on the test images, in a folder of its own.

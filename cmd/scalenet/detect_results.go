@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"scalenet/coco"
 	"scalenet/imaging"
+	"scalenet/internal/media"
 	"scalenet/internal/shard"
-	"scalenet/media"
 	"scalenet/results"
 )
 

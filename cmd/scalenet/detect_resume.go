@@ -9,7 +9,7 @@ import (
 	"os"
 	"slices"
 
-	"scalenet/media"
+	"scalenet/internal/media"
 	"scalenet/results"
 )
 

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalenet/imaging"
-	"scalenet/video"
+	"scalenet/internal/video"
 )
 
 // detectedImage is what `detect --json` prints for an image or frame.

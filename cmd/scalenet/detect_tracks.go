@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
-	"scalenet/media"
+	"scalenet/internal/media"
 	"scalenet/results"
 	"scalenet/track"
 )

@@ -5,9 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"scalenet/media"
+	"scalenet/internal/media"
+	"scalenet/internal/video"
 	"scalenet/results"
-	"scalenet/video"
 )
 
 // pictures writes the image with its boxes, and its objects.

@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"scalenet/detector"
-	"scalenet/media"
+	"scalenet/internal/media"
+	"scalenet/internal/video"
 	"scalenet/results"
 	"scalenet/track"
-	"scalenet/video"
 )
 
 // detectWriter writes what was found in images and videos, on a goroutine of its own, so that the device does not wait for drawing.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"scalenet/media"
+	"scalenet/internal/media"
 )
 
 // listed is an image file that an argument names, or an image file in a folder

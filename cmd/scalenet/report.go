@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
-	"scalenet/coco/analysis"
+	"scalenet/internal/analysis"
 )
 
 // reportOptions are the flags of the commands that write an error analysis.

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"scalenet/media"
+	"scalenet/internal/media"
 	"scalenet/results"
 )
 

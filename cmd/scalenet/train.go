@@ -14,8 +14,8 @@ import (
 	"scalenet/detector"
 	"scalenet/engine"
 	"scalenet/geom"
+	"scalenet/internal/curves"
 	"scalenet/train"
-	"scalenet/train/curves"
 
 	"github.com/spf13/cobra"
 )

@@ -15,8 +15,8 @@ import (
 
 	"scalenet/checkpoint"
 	"scalenet/coco"
-	"scalenet/coco/similar"
 	"scalenet/internal/config"
+	"scalenet/internal/similar"
 )
 
 // The files of a run that say what it is trained on.

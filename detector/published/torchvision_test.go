@@ -10,10 +10,10 @@ import (
 
 	"scalenet/checkpoint"
 	"scalenet/detector"
-	"scalenet/detector/published/goldentest"
 	"scalenet/engine"
 	"scalenet/engine/cpu"
 	"scalenet/imaging"
+	"scalenet/internal/goldentest"
 	"scalenet/roi"
 )
 

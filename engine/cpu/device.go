@@ -1,6 +1,6 @@
 package cpu
 
-// #cgo CFLAGS: -I${SRCDIR}/native -I${SRCDIR}/int8
+// #cgo CFLAGS: -I${SRCDIR}/internal/native -I${SRCDIR}/internal/int8
 // #cgo LDFLAGS: -ldnnl -lgomp -Wl,--unresolved-symbols=ignore-all
 // #include "kernels.h"
 import "C"
@@ -12,7 +12,7 @@ import (
 	"unsafe"
 
 	"scalenet/engine"
-	_ "scalenet/engine/cpu/native" // the functions of kernels.h
+	_ "scalenet/engine/cpu/internal/native" // the functions of kernels.h
 )
 
 // Options of a device.

@@ -20,7 +20,7 @@
 // with neither, and selected when the program is loaded. oneDNN selects its own kernels.
 //
 // The package links a preinit function into the executable that sets libgomp's
-// GOMP_SPINCOUNT to 5000 unless it, or OMP_WAIT_POLICY, is set: see native/system.cc.
+// GOMP_SPINCOUNT to 5000 unless it, or OMP_WAIT_POLICY, is set: see internal/native/system.cc.
 // It can therefore not be part of a shared library.
 //
 // Gradients with respect to features may be bfloat16, too. Sums of many terms (RoIAlign's

@@ -10,7 +10,7 @@ import (
 	"unsafe"
 
 	"scalenet/engine"
-	"scalenet/engine/cpu/int8"
+	"scalenet/engine/cpu/internal/int8"
 	"scalenet/nn"
 )
 

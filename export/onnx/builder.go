@@ -9,7 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"scalenet/export/onnx/onnxpb"
+	"scalenet/export/onnx/internal/onnxpb"
 )
 
 // value is the name of a value of the graph.

@@ -9,7 +9,7 @@ import (
 	"github.com/zeebo/xxh3"
 	"google.golang.org/protobuf/proto"
 
-	"scalenet/export/onnx/onnxpb"
+	"scalenet/export/onnx/internal/onnxpb"
 )
 
 // Every exported model is a graph in order, whose values have unique names.

@@ -10,7 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"scalenet/export/onnx/onnxpb"
+	"scalenet/export/onnx/internal/onnxpb"
 )
 
 // The version of the operations, and of the format that goes with it. ONNX Runtime takes them from version 1.12 on, OpenVINO from 2023.0 on.

@@ -14,9 +14,9 @@ import (
 	"scalenet/classify"
 	"scalenet/detector"
 	"scalenet/detector/published"
-	"scalenet/detector/published/goldentest"
 	"scalenet/engine/cpu"
 	"scalenet/imaging"
+	"scalenet/internal/goldentest"
 )
 
 // job is the input of testdata/check.py.

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -20,9 +21,9 @@ import (
 // order has the top first. A package imports only packages of lower rows.
 var order = [][]string{
 	{"cmd/scalenet"},
-	{"bench"},
+	{"internal/bench"},
 	{"server"},
-	{"server/models", "server/schedule"},
+	{"server/models", "server/internal/schedule"},
 	{"web"},
 	{"export/onnx"}, // models as ONNX
 	{"classify"},
@@ -30,30 +31,30 @@ var order = [][]string{
 	{"detector/published", "detector/published/zoo"}, // detectors of other projects: conversion, list
 	{"detector/recipe"}, // settings of a training from its data
 	{"detector"},
-	{"results"},                       // of images and frames, in the formats of other tools
-	{"detector/published/goldentest"}, // golden files, for tests
+	{"results"},             // of images and frames, in the formats of other tools
+	{"internal/goldentest"}, // golden files, for tests
 	{"rpn", "roi"},
 	{"assign"}, // matching and sampling, for rpn and roi
-	{"coco/analysis", "coco/audit", "coco/check", "coco/layout", "coco/similar", "coco/threshold", "coco/tiling", "coco/view", "train/curves"},
+	{"internal/analysis", "internal/audit", "internal/check", "coco/layout", "internal/similar", "coco/threshold", "internal/tiling", "internal/view", "internal/curves"},
 	{"coco", "train"},
 	{"collective"}, // several processes: transfers, sums
 	{"backbone"},
 	{"engine/optest"}, // the table of operations that every device is tested on
 	{"engine/cpu", "engine/cuda", "engine/ref"},
-	{"engine/cpu/native", "engine/cpu/int8"}, // the C++ of engine/cpu
+	{"engine/cpu/internal/native", "engine/cpu/internal/int8"}, // the C++ of engine/cpu
 	{"engine/calibrate"},
 	{"engine"},
 	{"nn"},
-	{"media"}, // images from files, folders, archives, URLs, videos
-	{"video"}, // ffmpeg's child processes
+	{"internal/media"}, // images from files, folders, archives, URLs, videos
+	{"internal/video"}, // ffmpeg's child processes
 	{"imaging"},
-	{"raster"},   // from bytes to a network's input
-	{"prefetch"}, // batches made ahead of the loop that uses them
-	{"figure"},   // the look of plots
+	{"raster"},            // from bytes to a network's input
+	{"internal/prefetch"}, // batches made ahead of the loop that uses them
+	{"internal/figure"},   // the look of plots
 	{"checkpoint"},
-	{"export/onnx/onnxpb"}, // the messages of ONNX, generated
-	{"tile"},               // slices of large pictures, merging of their boxes
-	{"track"},              // objects through the frames of a video
+	{"export/onnx/internal/onnxpb"}, // the messages of ONNX, generated
+	{"tile"},                        // slices of large pictures, merging of their boxes
+	{"track"},                       // objects through the frames of a video
 	{"geom"},
 	{"docs"},                 // pages that the program shows, embedded
 	{"examples"},             // images, embedded
@@ -77,8 +78,8 @@ var allowed = map[string][]string{
 	"gocv.io/":                  {"imaging"},
 	"github.com/x448/float16/":  {"internal/half"},
 	"github.com/gin-gonic/gin/": {"server"},
-	"gonum.org/v1/plot/":        {"figure", "train/curves", "classify/allocate", "coco/analysis", "coco/check"},
-	"C":                         {"collective", "engine/cpu", "engine/cpu/int8", "engine/cpu/native", "engine/cuda", "imaging", "train"},
+	"gonum.org/v1/plot/":        {"internal/figure", "internal/curves", "classify/allocate", "internal/analysis", "internal/check"},
+	"C":                         {"collective", "engine/cpu", "engine/cpu/internal/int8", "engine/cpu/internal/native", "engine/cuda", "imaging", "train"},
 }
 
 const (
@@ -167,4 +168,29 @@ func packageImports(t *testing.T) map[string]map[string]string {
 	})
 	require.NoError(t, err)
 	return found
+}
+
+// docs/library.md names every package that other modules can import, and no other.
+func TestLibraryNamesEveryPackage(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "docs/library.md"))
+	require.NoError(t, err)
+	var named []string
+	for line := range strings.Lines(string(page)) {
+		if cells := strings.Split(line, "|"); len(cells) > 2 {
+			for i, part := range strings.Split(cells[1], "`") {
+				if i%2 == 1 {
+					named = append(named, part)
+				}
+			}
+		}
+	}
+	var public []string
+	for _, row := range order {
+		for _, p := range row {
+			if !slices.Contains(strings.Split(p, "/"), "internal") && !strings.HasPrefix(p, "cmd/") {
+				public = append(public, p)
+			}
+		}
+	}
+	assert.ElementsMatch(t, public, named)
 }

@@ -23,7 +23,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 
-	"scalenet/figure"
+	"scalenet/internal/figure"
 )
 
 // link is the way between two machines; bandwidth is in bytes per second, in each direction.

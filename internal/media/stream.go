@@ -16,7 +16,7 @@ import (
 
 	"scalenet/imaging"
 	"scalenet/internal/outbound"
-	"scalenet/video"
+	"scalenet/internal/video"
 )
 
 // checkHost checks all addresses of the host of a URL that ffmpeg connects to itself.

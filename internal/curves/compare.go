@@ -11,7 +11,7 @@ import (
 
 	"gonum.org/v1/plot/plotter"
 
-	"scalenet/figure"
+	"scalenet/internal/figure"
 	"scalenet/train"
 )
 

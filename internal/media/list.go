@@ -19,7 +19,7 @@ import (
 
 	"scalenet/imaging"
 	"scalenet/internal/outbound"
-	"scalenet/video"
+	"scalenet/internal/video"
 )
 
 // Options of List and Images. The zero value has a default for each.

@@ -18,7 +18,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 
-	"scalenet/figure"
+	"scalenet/internal/figure"
 	"scalenet/train"
 )
 

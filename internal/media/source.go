@@ -12,7 +12,7 @@ import (
 
 	"scalenet/geom"
 	"scalenet/imaging"
-	"scalenet/video"
+	"scalenet/internal/video"
 )
 
 // Source is an image, or a stream of images.

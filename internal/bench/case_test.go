@@ -34,7 +34,7 @@ func checkCases(t *testing.T, list []Case) {
 				require.NoError(t, err)
 				continue
 			}
-			_, err := os.Stat(filepath.Join("peers", p.Args[0]))
+			_, err := os.Stat(filepath.Join("../../bench/peers", p.Args[0]))
 			require.NoError(t, err)
 		}
 		for _, g := range c.Goals {

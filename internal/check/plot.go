@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 
-	"scalenet/figure"
+	"scalenet/internal/figure"
 )
 
 // The charts.

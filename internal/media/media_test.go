@@ -21,7 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"scalenet/imaging"
-	"scalenet/video"
+	"scalenet/internal/video"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
