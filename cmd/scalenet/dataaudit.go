@@ -12,6 +12,7 @@ import (
 type dataAuditOptions struct {
 	data    annotatedData
 	results []string
+	models  auditModels
 	out     string
 	output  outputs
 	find    audit.Options
@@ -20,29 +21,33 @@ type dataAuditOptions struct {
 func newDataAuditCommand() *cobra.Command {
 	var o dataAuditOptions
 	c := &cobra.Command{
-		Use:   "audit --results FILE... --out DIR DATA",
+		Use:   "audit --out DIR DATA",
 		Short: "Rank labels that are probably wrong",
 		Long: `Compare the labels of a data set with detections, and rank what is probably wrong:
 objects without a label, labels of the wrong class, and loose boxes. DIR gets audit.html,
 a page with a picture of each, and audit.json.
 
-The detections are COCO results files with the image ids of the data set, as eval
---results writes them. The models must not have seen the images that they judge:
-train one on each half and let it judge the other (scripts/audit.sh). An image in two
-results files is an error.`,
-		Example: `  scalenet data audit --results half1.json --results half2.json --out audit instances.json`,
-		Args:    takes("DATA"),
-		RunE:    func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
+The detections are of models that have not seen the images: the data set is divided in
+parts (--parts), and a model for each is trained on the others, with settings that are
+derived from the data as 'train' does it. A stopped audit goes on where it was.
+
+--results are detections that are there already: COCO results files with the image ids
+of the data set, as eval --results writes them. An image in two of them is an error.`,
+		Example: `  scalenet data audit --budget 30m --out audit photos/
+  scalenet data audit --results half1.json --results half2.json --out audit instances.json`,
+		Args: takes("DATA"),
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
 	}
 	f := c.Flags()
-	f.StringArrayVar(&o.results, "results", nil, "COCO results file; repeat for several")
+	f.StringArrayVar(&o.results, "results", nil, "COCO results file of models that have not seen the images, which are not trained then; repeat for several")
+	o.models.flags(c)
 	f.StringVar(&o.data.images, "images", "", "image folder of a data set that is one file (COCO, CVAT, Label Studio, Open Images)")
 	f.StringVar(&o.data.split, "split", "", `split of a data set that has several (default "train")`)
 	f.StringVar(&o.out, "out", "", "folder for audit.html and audit.json")
 	f.IntVar(&o.find.Top, "top", 200, "number of proposals; 0: all")
 	f.Float64Var(&o.find.MinScore, "min-score", 0.05, "lowest score of detections that are compared")
 	o.output.flags(c, "out")
-	requireFlags(c, "results", "out")
+	requireFlags(c, "out")
 	return c
 }
 
@@ -50,6 +55,9 @@ func (o *dataAuditOptions) run(c *cobra.Command, path string) error {
 	o.data.path, o.data.defaultSplit = path, "train"
 	if o.find.Top < 0 {
 		return fmt.Errorf("--top %d: want 0 or more", o.find.Top)
+	}
+	if err := o.models.check(c, o.results); err != nil {
+		return err
 	}
 	read := append(coco.Sources(path), o.results...)
 	if err := o.output.check(read, in(o.out, "--out", audit.Files()...)...); err != nil {
@@ -61,6 +69,11 @@ func (o *dataAuditOptions) run(c *cobra.Command, path string) error {
 	}
 	if err := o.output.check(append(read, d.Files()...), in(o.out, "--out", audit.Files()...)...); err != nil {
 		return err
+	}
+	if o.results == nil {
+		if o.results, err = o.models.judge(c, d, o.out); err != nil {
+			return err
+		}
 	}
 	var results []*coco.Results
 	for _, file := range o.results {

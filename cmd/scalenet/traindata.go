@@ -173,11 +173,9 @@ func (d *trainData) readable(ctx context.Context, w io.Writer, data *coco.Datase
 
 // divide splits data in two, by class. Images are named by their whole paths, so that the lists can be read from anywhere.
 func (d *trainData) divide(ctx context.Context, w io.Writer, all *coco.Dataset) (o opened, err error) {
-	names := make([]string, len(all.Images))
-	for i := range all.Images {
-		if names[i], err = filepath.Abs(all.ImagePath(i)); err != nil {
-			return o, err
-		}
+	names, err := wholePaths(all)
+	if err != nil {
+		return o, err
 	}
 	all = all.Renamed(names)
 	all.FillSizes()
