@@ -37,7 +37,7 @@ func TestBatchesDoNotChangeResults(t *testing.T) {
 			batchedConv(20, 30, 72, 72, 5, 2, 72), batchedConv(10, 15, 672, 672, 3, 1, 672), batchedConv(1, 1, 672, 168, 1, 1, 1), batchedConv(10, 15, 728, 728, 3, 1, 728),
 			batchedConv(28, 28, 256, 256, 3, 1, 32), batchedConv(56, 56, 128, 128, 3, 2, 32), batchedConv(13, 13, 9, 256, 1, 1, 1), batchedConv(28, 28, 64, 9, 3, 1, 1),
 			batchedConv(1, 1, 16, 84, 1, 1, 1), batchedConv(3, 2, 256, 256, 3, 1, 1),
-			batchedLinear(2048, 1000), batchedLinear(12544, 1024), batchedLinear(1024, 1024), batchedLinear(1024, 91), batchedLinear(1024, 364), batchedLinear(62, 21),
+			batchedLinear(2048, 1000), batchedLinear(4101, 37), batchedLinear(12544, 1024), batchedLinear(1024, 1024), batchedLinear(1024, 91), batchedLinear(1024, 364), batchedLinear(62, 21),
 			{nn.GlobalAvgPool2D{}, nn.Shape{1, 19, 29, 195}, nil},
 		} {
 			for _, typ := range []engine.DType{engine.Float32, engine.BFloat16} {

@@ -127,6 +127,21 @@ func BenchmarkConvolution(b *testing.B) {
 	}
 }
 
+// The linear layers of box heads, for the 150 RoIs of torchvision's 320 detector and for 1,000.
+func BenchmarkLinear(b *testing.B) {
+	for _, threads := range []int{1, 2} {
+		d := newDevice(b, threads)
+		for _, s := range [][3]int{{150, 12544, 1024}, {1000, 12544, 1024}, {150, 1024, 1024}} {
+			x, w := nn.Shape{s[0], s[1]}, nn.Shape{s[2], s[1]}
+			for _, typ := range []engine.DType{engine.Float32, engine.BFloat16} {
+				b.Run(fmt.Sprintf("%v/%dx%d-%d/%dthreads", typ, s[0], s[1], s[2], threads), func(b *testing.B) {
+					benchmark(b, d, nn.Linear{}, typ, s[0]*s[1]*s[2], x, w)
+				})
+			}
+		}
+	}
+}
+
 // The loops, by the memory that they must at least move.
 func BenchmarkLoop(b *testing.B) {
 	d := newDevice(b, 1)

@@ -120,5 +120,6 @@ func linears() (cases []Case) {
 				In: []Input{feature(n, ins), feature(n, outs)}, Tolerance: Summed},
 		)
 	}
-	return cases
+	// so many inputs that devices add them in blocks
+	return append(cases, Case{Name: "Linear/14x4100-37+bias", Op: nn.Linear{}, In: []Input{feature(14, 4100), weight(37, 4100), weight(37)}, Tolerance: Summed})
 }
