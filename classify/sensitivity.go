@@ -31,7 +31,7 @@ func (m *Model) Sensitivity(ctx context.Context, dev engine.Device, data *Datase
 		if err != nil {
 			return nil, err
 		}
-		if _, err := t.step.run(ctx, batch, 1); err != nil {
+		if _, err := t.step.run(ctx, batch, 1, nil); err != nil {
 			return nil, err
 		}
 		if err := t.addSensitivity(dev, sums, accepts, 1/float64(all)); err != nil {
@@ -45,8 +45,8 @@ func (m *Model) Sensitivity(ctx context.Context, dev engine.Device, data *Datase
 // addSensitivity adds the sensitivities of the last batch, times weight.
 func (t *Trainer) addSensitivity(dev engine.Device, sums map[string][]float64, accepts func(name string) bool, weight float64) error {
 	for _, p := range t.model.Params.All() {
-		memory, trained := t.step.gradients[p]
-		if !trained || !accepts(p.Name) {
+		memory := t.step.gradients.Of(p)
+		if memory == nil || !accepts(p.Name) {
 			continue
 		}
 		gradient := make([]float32, len(p.Data))

@@ -39,7 +39,7 @@ func TestSensitivity(t *testing.T) {
 			lossAt := func(scale float32) float64 {
 				p.Data[i] = scale * value
 				require.NoError(t, trainer.store.Upload(p))
-				loss, err := trainer.step.run(context.Background(), batch, 1)
+				loss, err := trainer.step.run(context.Background(), batch, 1, nil)
 				require.NoError(t, err)
 				return float64(loss)
 			}

@@ -8,13 +8,13 @@ import (
 	"scalenet/train"
 )
 
-// training is the graph, forward and backward, compiled for the configured batch.
+// training is the graph, forward and backward, compiled for the configured batch: one stage per part of the gradients.
 type training struct {
 	plan               *engine.Plan
 	in                 inputs
 	size               int
 	labels, seed, loss *nn.Node // seed is the upstream gradient of the loss
-	gradients          map[*nn.Param]engine.Memory
+	gradients          train.StepGradients
 }
 
 // TrainingBytes returns the minimum device memory of training in bytes: activations,
@@ -28,28 +28,33 @@ func (m *Model) TrainingBytes(dev engine.Device) (int, error) {
 	return n + train.ParamsBytes(m.Params, m.Config.Train), err
 }
 
-// trainingSpec builds the graph of a training step and returns its gradients.
-func (m *Model) trainingSpec(t *training) (spec engine.Spec, grads []nn.Gradient, err error) {
+// trainingSpec builds the graph of a training step and returns its gradients by part.
+func (m *Model) trainingSpec(t *training) (spec engine.Spec, grads [][]nn.Gradient, err error) {
 	g := nn.NewGraph(m.Params, true)
 	if err := nn.Build(func() {
 		var logits *nn.Node
 		t.in, logits = m.logits(g, m.Config.Batch)
 		t.labels, t.seed = g.Labels("labels", m.Config.Batch), g.Input("seed", 1)
 		t.loss = nn.Apply(nn.SoftmaxCrossEntropy{Smoothing: m.Config.LabelSmoothing}, logits, t.labels)
-		grads, _ = g.Backward([]*nn.Node{t.loss}, []*nn.Node{t.seed})
+		all, _ := g.Backward([]*nn.Node{t.loss}, []*nn.Node{t.seed})
+		grads = train.GradientParts(all)
 	}); err != nil {
 		return spec, nil, err
 	}
+	spec = engine.Spec{Graph: g, Features: m.Config.Train.Precision.Features()}
 	outputs := []*nn.Node{t.loss}
-	for _, gr := range grads {
-		outputs = append(outputs, gr.Node)
+	for _, part := range grads {
+		for _, gr := range part {
+			outputs = append(outputs, gr.Node)
+		}
+		spec.Stages, outputs = append(spec.Stages, outputs), nil
 	}
-	return engine.Spec{Graph: g, Stages: [][]*nn.Node{outputs}, Features: m.Config.Train.Precision.Features()}, grads, nil
+	return spec, grads, nil
 }
 
 // compileTraining compiles the graph of a training step.
 func (m *Model) compileTraining(dev engine.Device, store *engine.Store) (*training, error) {
-	t := &training{size: m.Config.Input.Size, gradients: map[*nn.Param]engine.Memory{}}
+	t := &training{size: m.Config.Input.Size}
 	spec, grads, err := m.trainingSpec(t)
 	if err != nil {
 		return nil, err
@@ -57,15 +62,15 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store) (*traini
 	if t.plan, err = engine.Compile(dev, store, spec); err != nil {
 		return nil, engine.Advise(err, "a smaller batch and smaller images (input.size)")
 	}
-	for _, gr := range grads {
-		tensor, _ := t.plan.Tensor(gr.Node)
-		t.gradients[gr.Param] = tensor.Mem
+	for _, part := range grads {
+		t.gradients.Add(t.plan, part)
 	}
 	return t, nil
 }
 
-// run computes the loss of a batch, and the gradients of the loss times scale.
-func (t *training) run(ctx context.Context, b *Batch, scale float32) (loss float32, err error) {
+// run computes the loss of a batch, and the gradients of the loss times scale. It calls known, unless it is nil, after each part of these but
+// the last.
+func (t *training) run(ctx context.Context, b *Batch, scale float32, known func(train.StepGradients) error) (loss float32, err error) {
 	if err := t.plan.Write(t.seed, []float32{scale}); err != nil {
 		return 0, err
 	}
@@ -75,8 +80,13 @@ func (t *training) run(ctx context.Context, b *Batch, scale float32) (loss float
 	if err := t.plan.Write(t.labels, b.Labels); err != nil {
 		return 0, err
 	}
-	if err := t.plan.RunAllWithin(ctx); err != nil {
-		return 0, err
+	for part := range t.gradients {
+		if err := t.plan.RunWithin(ctx, part); err != nil {
+			return 0, err
+		}
+		if err := t.gradients.Known(part, known); err != nil {
+			return 0, err
+		}
 	}
 	var v [1]float32
 	err = t.plan.Read(t.loss, v[:])

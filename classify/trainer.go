@@ -6,6 +6,7 @@ import (
 	"scalenet/checkpoint"
 	"scalenet/collective"
 	"scalenet/engine"
+	"scalenet/nn"
 	"scalenet/train"
 )
 
@@ -18,11 +19,15 @@ type Trainer struct {
 	skipped *Skipped
 	step    *training
 	params  []train.Param
+	known   func(train.StepGradients) error // nil without OnPart
 	// Group is the processes that share evaluations; nil is this process alone.
 	Group *collective.Group
 }
 
-var _ train.Model[*Batch] = (*Trainer)(nil)
+var (
+	_ train.Model[*Batch] = (*Trainer)(nil)
+	_ train.Staged        = (*Trainer)(nil)
+)
 
 // NewTrainer returns a trainer that evaluates on val, which must have the classes of the
 // model. Validation images that cannot be read are recorded in skipped.
@@ -45,7 +50,7 @@ func (t *Trainer) Images(b *Batch) []string { return b.Names }
 
 // Backward implements train.Model.
 func (t *Trainer) Backward(ctx context.Context, b *Batch, scale float32) (g train.Gradients, err error) {
-	loss, err := t.step.run(ctx, b, scale)
+	loss, err := t.step.run(ctx, b, scale, t.known)
 	if err != nil {
 		return g, err
 	}
@@ -53,11 +58,16 @@ func (t *Trainer) Backward(ctx context.Context, b *Batch, scale float32) (g trai
 		return g, err
 	}
 	g.Losses = []train.Metric{{Name: "cross_entropy", Value: float64(loss)}}
-	g.Grads = make([]engine.Memory, len(t.params))
-	for i, p := range t.model.Params.All() {
-		g.Grads[i] = t.step.gradients[p]
-	}
+	g.Grads = t.step.gradients.InOrder(t.model.Params)
 	return g, nil
+}
+
+// Parts implements train.Staged: the gradients in the order of the backward pass.
+func (t *Trainer) Parts() [][]*nn.Param { return t.step.gradients.Params() }
+
+// OnPart implements train.Staged.
+func (t *Trainer) OnPart(f func(grads []engine.Memory) error) {
+	t.known = func(part train.StepGradients) error { return f(part.InOrder(t.model.Params)) }
 }
 
 // UpdateRunning implements train.Model.

@@ -22,6 +22,7 @@
 //
 //	trainer.go    Trainer: what package train calls
 //	step.go       the forward and backward pass of one batch
+//	parts.go      the parts in which a step knows its gradients
 //	targets.go    ground truth -> sampled anchors and RoIs, loss targets
 //	size.go       memory estimates for training and detection
 //	resume.go     check for frozen parameters without trained values

@@ -1,7 +1,6 @@
 package detector
 
 import (
-	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,7 +29,9 @@ type GoldenImage struct {
 func GoldenStep(t *testing.T, m *Model, dev engine.Device, padded geom.Size, images []GoldenImage) (losses map[string]float64, gradients []checkpoint.Tensor) {
 	store := engine.NewStore(dev, m.Params)
 	defer store.Close()
-	step, err := m.compileTraining(dev, store, batchSize{len(images), padded.H, padded.W}, 0)
+	parts, err := m.gradientParts()
+	require.NoError(t, err)
+	step, err := m.compileTraining(dev, store, batchSize{len(images), padded.H, padded.W}, 0, parts)
 	require.NoError(t, err)
 	defer step.close()
 	c := m.Config
@@ -56,7 +57,7 @@ func GoldenStep(t *testing.T, m *Model, dev engine.Device, padded geom.Size, ima
 		s.rois = append(s.rois, c.RoI.SamplesOf(im.RoIs, batch[i].truth, all))
 	}
 	require.NoError(t, step.fill(m, s))
-	require.NoError(t, step.backward(t.Context(), 1))
+	require.NoError(t, step.backward(t.Context(), 1, nil))
 	named, err := step.losses()
 	require.NoError(t, err)
 	losses = map[string]float64{}
@@ -64,8 +65,8 @@ func GoldenStep(t *testing.T, m *Model, dev engine.Device, padded geom.Size, ima
 		losses[l.Name] = l.Value
 	}
 	for _, p := range m.Params.All() {
-		memory, ok := step.gradients[p]
-		if !ok {
+		memory := step.gradients.Of(p)
+		if memory == nil {
 			continue
 		}
 		values := make([]float32, p.Shape.TotalSize())
@@ -73,12 +74,4 @@ func GoldenStep(t *testing.T, m *Model, dev engine.Device, padded geom.Size, ima
 		gradients = append(gradients, checkpoint.Float32Tensor(p.Name, p.Shape, values))
 	}
 	return losses, gradients
-}
-
-// backward runs both parts of the backward pass.
-func (t *training) backward(ctx context.Context, scale float32) error {
-	if err := t.backwardHead(ctx, scale); err != nil {
-		return err
-	}
-	return t.backwardFeatures(ctx)
 }

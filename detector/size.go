@@ -15,8 +15,12 @@ func (m *Model) TrainingBytes(dev engine.Device, sizes []geom.Size) (int, error)
 	sizes = slices.Clone(sizes)
 	slices.SortFunc(sizes, func(a, b geom.Size) int { return b.W*b.H - a.W*a.H })
 	total := train.ParamsBytes(m.Params, m.Config.Train)
+	parts, err := m.gradientParts()
+	if err != nil {
+		return 0, err
+	}
 	for _, s := range sizes[:min(trainingPlans, len(sizes))] {
-		n, err := m.stepBytes(dev, batchSize{m.Config.Batch, s.H, s.W})
+		n, err := m.stepBytes(dev, batchSize{m.Config.Batch, s.H, s.W}, parts)
 		if err != nil {
 			return 0, err
 		}
@@ -26,9 +30,9 @@ func (m *Model) TrainingBytes(dev engine.Device, sizes []geom.Size) (int, error)
 }
 
 // stepBytes returns the memory in bytes of the training plans for a batch size, if the host preprocesses.
-func (m *Model) stepBytes(dev engine.Device, size batchSize) (int, error) {
+func (m *Model) stepBytes(dev engine.Device, size batchSize, parts [][]*nn.Param) (int, error) {
 	t := &training{size: size, dev: dev}
-	spec, _, err := m.firstSpec(t)
+	spec, _, err := m.firstSpec(t, parts)
 	if err != nil {
 		return 0, err
 	}

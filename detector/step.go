@@ -11,8 +11,8 @@ import (
 	"scalenet/train"
 )
 
-// training holds the two graphs, forward and backward, compiled for one batch size. The first graph has three stages: preprocessing; forward;
-// and, after the second graph has computed the gradient with respect to the features, the RPN's losses and the backward pass.
+// training holds the two graphs, forward and backward, compiled for one batch size. The first graph has the stages preprocessing; forward; and, after
+// the second graph has computed the gradient with respect to the features, the RPN's losses and the backward pass, one stage per part of its gradients.
 type training struct {
 	size  batchSize
 	bytes int // capacity for decoded images; 0 if the host preprocesses
@@ -32,15 +32,14 @@ type training struct {
 	trainsFeatures               bool       // false if every parameter before the features is frozen
 	toFeatures                   []*nn.Node // the gradients with respect to the features, outputs of the second graph
 
-	upstream      []*nn.Node // upstream gradients, one per loss
-	gradients     map[*nn.Param]engine.Memory
-	headGradients map[*nn.Param]engine.Memory // those of gradients that the second graph computes alone
-	targets       targets
+	upstream  []*nn.Node // upstream gradients, one per loss
+	gradients train.StepGradients
+	targets   targets
 }
 
 // compileTraining compiles a training step. bytes is the capacity for decoded images, 0 if the host preprocesses.
-func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size batchSize, bytes int) (t *training, err error) {
-	t = &training{size: size, bytes: bytes, dev: dev, gradients: map[*nn.Param]engine.Memory{}, headGradients: map[*nn.Param]engine.Memory{}}
+func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size batchSize, bytes int, parts [][]*nn.Param) (t *training, err error) {
+	t = &training{size: size, bytes: bytes, dev: dev}
 	defer func() {
 		if err != nil {
 			t.close()
@@ -48,7 +47,7 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 			t, err = nil, fmt.Errorf("detector: training on %d images of %dx%d: %w", size.N, size.W, size.H, err)
 		}
 	}()
-	first, firstGrads, err := m.firstSpec(t)
+	first, firstGrads, err := m.firstSpec(t, parts)
 	if err != nil {
 		return t, err
 	}
@@ -62,9 +61,10 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 	if t.second, err = engine.Compile(dev, store, second); err != nil {
 		return t, err
 	}
-	collect(t.first, firstGrads, t.gradients)
-	collect(t.second, secondGrads, t.gradients)
-	collect(t.second, onlyIn(secondGrads, firstGrads), t.headGradients)
+	t.gradients.Add(t.second, secondGrads)
+	for _, part := range firstGrads {
+		t.gradients.Add(t.first, part)
+	}
 	anchors := m.anchors(t.proposing, geom.Size{W: size.W, H: size.H})
 	for _, level := range anchors {
 		t.grid, t.cells = append(t.grid, level...), append(t.cells, len(level))
@@ -73,16 +73,23 @@ func (m *Model) compileTraining(dev engine.Device, store *engine.Store, size bat
 	return t, t.writeAnchors(t.first, anchors)
 }
 
-// firstSpec builds the first graph and returns what engine.Compile needs.
-func (m *Model) firstSpec(t *training) (spec engine.Spec, grads []nn.Gradient, err error) {
-	err = nn.Build(func() { spec.Graph, grads = m.buildFirst(t) })
-	spec.Features, spec.Native = m.Config.Train.Precision.Features(), append(t.preprocessed(), t.features...)
-	spec.Stages = [][]*nn.Node{
-		{t.images},
-		append(slices.Clone(t.features), t.proposals),
-		append([]*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss}, nodes(grads)...),
+// firstSpec builds the first graph and returns what engine.Compile needs, and its gradients by part.
+func (m *Model) firstSpec(t *training, parts [][]*nn.Param) (spec engine.Spec, grads [][]nn.Gradient, err error) {
+	if err := nn.Build(func() {
+		var all []nn.Gradient
+		spec.Graph, all = m.buildFirst(t)
+		grads = divided(all, parts[1:])
+	}); err != nil {
+		return spec, nil, err
 	}
-	return spec, grads, err
+	spec.Features, spec.Native = m.Config.Train.Precision.Features(), append(t.preprocessed(), t.features...)
+	spec.Stages = [][]*nn.Node{{t.images}, append(slices.Clone(t.features), t.proposals)}
+	outputs := []*nn.Node{t.rpnScoreLoss, t.rpnBoxLoss}
+	for _, part := range grads {
+		spec.Stages = append(spec.Stages, append(outputs, nodes(part)...))
+		outputs = nil
+	}
+	return spec, grads, nil
 }
 
 // secondSpec builds the second graph, on the features of the first plan, and returns what engine.Compile needs. Without the first plan it is what
@@ -186,35 +193,6 @@ func nodes(grads []nn.Gradient) []*nn.Node {
 	return list
 }
 
-func collect(plan *engine.Plan, grads []nn.Gradient, into map[*nn.Param]engine.Memory) {
-	for _, g := range grads {
-		tensor, _ := plan.Tensor(g.Node)
-		into[g.Param] = tensor.Mem
-	}
-}
-
-// onlyIn returns those gradients whose parameter has none among others.
-func onlyIn(grads, others []nn.Gradient) []nn.Gradient {
-	return slices.DeleteFunc(slices.Clone(grads), func(g nn.Gradient) bool {
-		return slices.ContainsFunc(others, func(o nn.Gradient) bool { return o.Param == g.Param })
-	})
-}
-
-// headParams returns the parameters whose gradients the second graph computes alone.
-func (m *Model) headParams() (map[*nn.Param]bool, error) {
-	t := &training{size: batchSize{1, m.PadTo(1), m.PadTo(1)}}
-	_, first, err := m.firstSpec(t)
-	if err != nil {
-		return nil, err
-	}
-	_, second, err := m.secondSpec(t, nil)
-	head := map[*nn.Param]bool{}
-	for _, g := range onlyIn(second, first) {
-		head[g.Param] = true
-	}
-	return head, err
-}
-
 // writeUpstream sets all upstream gradients to scale, so that the gradients are those of the losses times scale.
 func (t *training) writeUpstream(scale float32) error {
 	for i, n := range t.upstream {
@@ -237,11 +215,11 @@ func (t *training) close() {
 	}
 }
 
-// The stages of the first graph.
+// The stages of the first graph. Those of the backward pass begin with backwardStages.
 const (
 	preprocessStage = iota
 	forwardStage
-	backwardStage
+	backwardStages
 )
 
 // forward runs the first graph up to the proposals and reads these.
@@ -264,7 +242,25 @@ func (t *training) forward(ctx context.Context, m *Model, in input, batch []exam
 	return t.first.Read(t.proposals, t.targets.proposals)
 }
 
-// backwardHead runs the second graph.
+// backward computes the losses and the gradients. It calls known, unless it is nil, after each part of these but the last.
+func (t *training) backward(ctx context.Context, scale float32, known func(train.StepGradients) error) error {
+	if err := t.backwardHead(ctx, scale); err != nil {
+		return err
+	}
+	for part := range t.gradients {
+		if part > 0 {
+			if err := t.first.RunWithin(ctx, backwardStages+part-1); err != nil {
+				return err
+			}
+		}
+		if err := t.gradients.Known(part, known); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// backwardHead runs the second graph, and gives the first the gradients with respect to the features.
 func (t *training) backwardHead(ctx context.Context, scale float32) error {
 	if err := t.writeUpstream(scale); err != nil {
 		return err
@@ -286,11 +282,9 @@ func (t *training) backwardHead(ctx context.Context, scale float32) error {
 			return err
 		}
 	}
-	return t.second.RunAllWithin(ctx)
-}
-
-// backwardFeatures runs the RPN's losses and the first graph's backward pass, after backwardHead.
-func (t *training) backwardFeatures(ctx context.Context) error {
+	if err := t.second.RunAllWithin(ctx); err != nil {
+		return err
+	}
 	for i := range t.toFeatures {
 		from, _ := t.second.Tensor(t.toFeatures[i])
 		to, _ := t.first.Tensor(t.featureGradients[i])
@@ -298,7 +292,7 @@ func (t *training) backwardFeatures(ctx context.Context) error {
 			return err
 		}
 	}
-	return t.first.RunWithin(ctx, backwardStage)
+	return nil
 }
 
 // losses reads the four losses. The total loss is their sum.

@@ -34,7 +34,8 @@ type Trainer struct {
 	// Evaluating, if not nil, is called with the numbers of images done and of all in an evaluation.
 	Evaluating func(done, total int)
 	params     []train.Param
-	early      func(grads []engine.Memory) error // of OnEarly
+	parts      [][]*nn.Param                   // of the gradients
+	known      func(train.StepGradients) error // nil without OnPart
 }
 
 var (
@@ -49,6 +50,9 @@ func NewTrainer(m *Model, dev engine.Device, val *coco.Dataset, random *rand.Ran
 	t := &Trainer{model: m, dev: dev, store: engine.NewStore(dev, m.Params), val: val, random: random}
 	t.test = newDeviceModel(m, Options{PlanBytes: evaluationBytes}, &stream{dev: dev, store: t.store})
 	var err error
+	if t.parts, err = m.gradientParts(); err != nil {
+		return t, err
+	}
 	t.params, err = train.Params(t.store)
 	return t, err
 }
@@ -98,43 +102,18 @@ func (t *Trainer) Backward(ctx context.Context, b *coco.Batch, scale float32) (t
 	if err := p.fill(t.model, p.sample(t.model, examples, t.draws(b))); err != nil {
 		return train.Gradients{}, err
 	}
-	if err := p.backwardHead(ctx, scale); err != nil {
-		return train.Gradients{}, err
-	}
-	if t.early != nil {
-		if err := t.early(t.gradients(p.headGradients)); err != nil {
-			return train.Gradients{}, err
-		}
-	}
-	if err := p.backwardFeatures(ctx); err != nil {
+	if err := p.backward(ctx, scale, t.known); err != nil {
 		return train.Gradients{}, err
 	}
 	return t.outcome(p)
 }
 
-// Early implements train.Staged: the gradients of the box head are known before the backward pass of the first graph.
-func (t *Trainer) Early() ([]bool, error) {
-	head, err := t.model.headParams()
-	if err != nil {
-		return nil, err
-	}
-	var list []bool
-	for _, p := range t.model.Params.All() {
-		list = append(list, head[p])
-	}
-	return list, nil
-}
+// Parts implements train.Staged: the gradients of the box head, and then those of the rest of the network in the order of its backward pass.
+func (t *Trainer) Parts() [][]*nn.Param { return t.parts }
 
-// OnEarly implements train.Staged.
-func (t *Trainer) OnEarly(f func(grads []engine.Memory) error) { t.early = f }
-
-// gradients returns memory of gradients in the order of t.params.
-func (t *Trainer) gradients(of map[*nn.Param]engine.Memory) []engine.Memory {
-	list := make([]engine.Memory, len(t.params))
-	for i, p := range t.model.Params.All() {
-		list[i] = of[p]
-	}
-	return list
+// OnPart implements train.Staged.
+func (t *Trainer) OnPart(f func(grads []engine.Memory) error) {
+	t.known = func(part train.StepGradients) error { return f(part.InOrder(t.model.Params)) }
 }
 
 // draws returns the random numbers for a batch.
@@ -158,7 +137,7 @@ func (t *Trainer) outcome(p *training) (g train.Gradients, err error) {
 	if g.Losses, err = p.losses(); err != nil {
 		return g, err
 	}
-	g.Grads = t.gradients(p.gradients)
+	g.Grads = p.gradients.InOrder(t.model.Params)
 	return g, nil
 }
 
@@ -184,7 +163,7 @@ func (t *Trainer) plan(size batchSize, bytes int) (*training, error) {
 		t.plans[0].close()
 		t.plans = t.plans[1:]
 	}
-	p, err := t.model.compileTraining(t.dev, t.store, size, bytes)
+	p, err := t.model.compileTraining(t.dev, t.store, size, bytes, t.parts)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"scalenet/checkpoint"
 	"scalenet/collective"
 	"scalenet/engine"
+	"scalenet/nn"
 )
 
 // Optimizer updates the learned parameters by the update rule of the configuration.
@@ -143,6 +144,16 @@ func (o *Optimizer) all() (list []int) {
 		list = append(list, i)
 	}
 	return list
+}
+
+// among returns the numbers of those trained parameters that are in a list.
+func (o *Optimizer) among(list []*nn.Param) (numbers []int) {
+	for i, t := range o.trained {
+		if slices.ContainsFunc(list, func(p *nn.Param) bool { return p.Name == t.Name }) {
+			numbers = append(numbers, i)
+		}
+	}
+	return numbers
 }
 
 // lengths returns the numbers of elements of some of the trained parameters.

@@ -31,6 +31,18 @@ batch: 2
 train: {epochs: 2, lr: 0.01, schedule: {warmup_steps: 0}}
 `
 
+// tinyPyramid is tinyConfig's with a pyramid.
+const tinyPyramid = `
+backbone: {name: scalenet, stem: {channels: 8, kernel: 3}, blocks: [1, 1, 1, 1], planes: [4, 4, 8, 8], scales: [1, 2],
+  structure: [[3, 2, 16], [3, 2, 8], [6, 3, 4], [6, 3, 2]]}
+neck: {stages: [1, 2, 3, 4], channels: 16, extra_level: true}
+rpn: {channels: 16, anchors: {stride: 4, sizes: [8, 16, 32, 48, 64], size_per_level: true}, proposals: {train: {after_nms: 40}, test: {after_nms: 40}}}
+roi: {align: {size: 4, canonical_size: 32, canonical_level: 4}, targets: {samples: 16}, box_head: {linear: 2, channels: 64}}
+frozen: {stages: -1, norms: false}
+input: {shorter: [64], longest: 128, test_shorter: 64, test_longest: 128}
+train: {lr: 0.01, schedule: {warmup_steps: 0}}
+`
+
 // tinyRun is a folder with a configuration and the command line of a training.
 func tinyRun(t *testing.T) (config string, args []string) {
 	dir := t.TempDir()

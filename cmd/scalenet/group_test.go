@@ -106,12 +106,21 @@ func TestTrainTogether(t *testing.T) {
 	}
 	same("resumed")
 
+	// A pyramid's gradients are exchanged in parts, too.
+	pyramid := []string{"--config", write(t, filepath.Join(dir, "pyramid.yaml"), tinyPyramid), "--epochs", "1"}
+	status, _, stderr = scalenet(with("pyramid", pyramid...)...)
+	require.Zero(t, status, stderr)
+	want = contents(t, filepath.Join(dir, "pyramid"))
+	status, text := mpirun(t, 3, with("pyramid3", pyramid...)...)
+	require.Zero(t, status, text)
+	same("pyramid3")
+
 	evaluate := func(results string) []string {
 		return []string{"eval", "--model", filepath.Join(dir, "alone", "best.safetensors"), "--data", instancesFile, "--images", imagesDir, "--results", filepath.Join(dir, results), "--threads", "1"}
 	}
 	status, _, stderr = scalenet(evaluate("1.json")...)
 	require.Zero(t, status, stderr)
-	status, text := mpirun(t, 3, evaluate("3.json")...)
+	status, text = mpirun(t, 3, evaluate("3.json")...)
 	require.Zero(t, status, text)
 	one, err := os.ReadFile(filepath.Join(dir, "1.json"))
 	require.NoError(t, err)
