@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -158,17 +159,33 @@ func TestDeviceOfLocalRank(t *testing.T) {
 	require.Contains(t, text, "4 processes on ")
 }
 
+// fakeGPUs makes a test see a number of fake GPUs, and skips it on real ones.
+func fakeGPUs(t *testing.T, n int) {
+	t.Helper()
+	gpus, err := countGPUs()
+	require.NoError(t, err)
+	if gpus < n {
+		t.Setenv("SCALENET_FAKE_DEVICES", fmt.Sprint(n))
+		if gpus, err = countGPUs(); err != nil || gpus < n {
+			t.Skipf("fewer than %d GPUs, and not on the fake CUDA libraries", n)
+		}
+	}
+}
+
+// withoutNCCL takes NCCL away from the fake CUDA libraries.
+func withoutNCCL(t *testing.T) {
+	t.Helper()
+	libraries, without := os.Getenv("LD_LIBRARY_PATH"), t.TempDir()
+	for _, name := range []string{"libcuda.so.1", "libcudnn.so.8", "libcublas.so.12"} {
+		require.NoError(t, os.Symlink(filepath.Join(libraries, name), filepath.Join(without, name)))
+	}
+	t.Setenv("LD_LIBRARY_PATH", without)
+}
+
 // Processes with a GPU each train to the same bits as one, through NCCL, and without NCCL by way of the host.
 func TestTrainTogetherOnGPUs(t *testing.T) {
 	t.Run("cuda", func(t *testing.T) {
-		gpus, err := countGPUs()
-		require.NoError(t, err)
-		if gpus < 4 {
-			t.Setenv("SCALENET_FAKE_DEVICES", "4")
-			if gpus, err = countGPUs(); err != nil || gpus < 4 {
-				t.Skip("fewer than 4 GPUs, and not on the fake CUDA libraries")
-			}
-		}
+		fakeGPUs(t, 4)
 		dir, data := t.TempDir(), colourImages(t)
 		with := func(out string) []string {
 			args := append([]string{"classify", "train", "--data", data, "--out", filepath.Join(dir, out)}, tinyBackbone...)
@@ -190,15 +207,48 @@ func TestTrainTogetherOnGPUs(t *testing.T) {
 			require.True(t, state("wire1") == state(fmt.Sprint("wire", n)), "the state of %d processes with gradients in bfloat16", n)
 		}
 		require.False(t, state("alone") == state("wire1"), "rounding makes a difference")
-		libraries, without := os.Getenv("LD_LIBRARY_PATH"), t.TempDir()
-		for _, name := range []string{"libcuda.so.1", "libcudnn.so.8", "libcublas.so.12"} {
-			require.NoError(t, os.Symlink(filepath.Join(libraries, name), filepath.Join(without, name)))
-		}
-		t.Setenv("LD_LIBRARY_PATH", without)
+		withoutNCCL(t)
 		status, text := mpirun(t, 2, with("host")...)
 		require.Zero(t, status, text)
 		require.Regexp(t, "gradients are exchanged by way of the host: rank 0 on .*: cuda: no NCCL on this machine \\(libnccl.so.2: ", text)
 		require.Equal(t, 1, strings.Count(text, "by way of the host"), text)
 		require.True(t, state("alone") == state("host"), "the state by way of the host")
+	})
+}
+
+// So do those that train a detector, and one resumes what several began.
+func TestDetectorTogetherOnGPUs(t *testing.T) {
+	t.Run("cuda", func(t *testing.T) {
+		fakeGPUs(t, 3)
+		dir := t.TempDir()
+		for name, yaml := range map[string]string{"C4": tinyConfig, "pyramid": tinyPyramid} {
+			_, args := tinyRun(t)
+			args = replaced(args, "--config", write(t, filepath.Join(dir, name+".yaml"), yaml), "--set", "batch=1", "--set", "train.accumulate=3", "--set", "train.log_steps=1", "--device", "cuda")
+			with := func(out, epochs string) []string {
+				return append(slices.Clone(args), "--out", filepath.Join(dir, name+out), "--epochs", epochs)
+			}
+			same := func(t *testing.T, out string, files ...string) {
+				t.Helper()
+				want, got := contents(t, filepath.Join(dir, name+"alone")), contents(t, filepath.Join(dir, name+out))
+				for _, file := range append(files, "state.safetensors", "last.safetensors", "eval.csv") {
+					require.True(t, want[file] == got[file], "%s of %s%s", file, name, out)
+				}
+			}
+			status, _, stderr := scalenet(with("alone", "2")...)
+			require.Zero(t, status, stderr)
+			status, text := mpirun(t, 3, with("3", "2")...)
+			require.Zero(t, status, text)
+			require.NotContains(t, text, "by way of the host")
+			same(t, "3", "best.safetensors")
+			t.Run(name+" without NCCL", func(t *testing.T) {
+				withoutNCCL(t)
+				status, text := mpirun(t, 2, with("host", "1")...)
+				require.Zero(t, status, text)
+				require.Contains(t, text, "by way of the host")
+				status, _, stderr := scalenet(append(with("host", "2"), "--resume")...)
+				require.Zero(t, status, stderr)
+				same(t, "host") // best.safetensors may be of the first epoch, and has the epochs of that run
+			})
+		}
 	})
 }
