@@ -1,3 +1,4 @@
+#define _GNU_SOURCE // dladdr
 #include "mpi.h"
 
 #include <dlfcn.h>
@@ -6,17 +7,19 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 // From mpi.h of Open MPI. Its handles are the addresses of objects in the library.
 typedef void *handle;
-enum { SUCCESS = 0, THREAD_FUNNELED = 1, MAX_ERROR_STRING = 256 };
+enum { SUCCESS = 0, THREAD_FUNNELED = 1, MAX_ERROR_STRING = 256, MAX_VERSION_STRING = 256 };
 typedef struct {
 	long words[16]; // MPI_Status has 24 bytes
 } status;
 
 #define FUNCTIONS(F)                                                                  \
+	F(Get_library_version, int, (char *, int *))                                      \
 	F(Init_thread, int, (int *, char ***, int, int *))                                \
 	F(Comm_rank, int, (handle, int *))                                                \
 	F(Comm_size, int, (handle, int *))                                                \
@@ -63,6 +66,17 @@ sc_mpi *sc_mpi_load(const char *name, char *message) {
 		return NULL;
 	}
 	return m;
+}
+
+int sc_mpi_version(sc_mpi *m, char *version, char *path) {
+	char text[MAX_VERSION_STRING] = "";
+	int length;
+	Dl_info info;
+	if (m->Get_library_version(text, &length) != SUCCESS || !dladdr((void *)m->Init_thread, &info)) return -1;
+	text[strcspn(text, ",")] = 0; // "Open MPI v4.1.4, package: ..."
+	snprintf(version, SC_MESSAGE, "%s", text);
+	snprintf(path, SC_MESSAGE, "%s", info.dli_fname);
+	return 0;
 }
 
 static int failed(sc_mpi *m, int code, const char *call, char *message) {

@@ -23,6 +23,31 @@ const library = "libmpi.so.40"
 // dying is how long the thread of MPI has to end a wait and call MPI_Abort.
 const dying = 2 * time.Second
 
+// OpenMPI looks for the library that Open would use, and returns its version, like "Open MPI v4.1.4", and its file.
+func OpenMPI() (version, file string, err error) {
+	calls, err := load()
+	if err != nil {
+		return "", "", err
+	}
+	var v, f text
+	if C.sc_mpi_version(calls, &v[0], &f[0]) != 0 {
+		return "", "", fmt.Errorf("%s does not tell its version", library)
+	}
+	return C.GoString(&v[0]), C.GoString(&f[0]), nil
+}
+
+// load opens the library.
+func load() (*C.sc_mpi, error) {
+	name := C.CString(library)
+	defer C.free(unsafe.Pointer(name))
+	var message text
+	calls := C.sc_mpi_load(name, &message[0])
+	if calls == nil {
+		return nil, message.error()
+	}
+	return calls, nil
+}
+
 // mpi is the transport of Open MPI. All calls are made on one thread.
 type mpi struct {
 	thread *engine.Thread
@@ -70,13 +95,10 @@ func openMPI(started launch, limit time.Duration) (*mpi, error) {
 	return m, nil
 }
 
-func (m *mpi) load(started launch) error {
-	name := C.CString(library)
-	defer C.free(unsafe.Pointer(name))
-	var message text
-	if m.calls = C.sc_mpi_load(name, &message[0]); m.calls == nil {
+func (m *mpi) load(started launch) (err error) {
+	if m.calls, err = load(); err != nil {
 		return fmt.Errorf("%s has started %d processes, but %w; install Open MPI 4.1 or 5 (Debian: openmpi-bin), or set LD_LIBRARY_PATH",
-			started.by, started.size, message.error())
+			started.by, started.size, err)
 	}
 	return nil
 }

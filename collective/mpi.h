@@ -12,6 +12,9 @@ typedef struct sc_transfer sc_transfer; // a message under way
 // Opens the library, NULL and a message on failure. It stays open to the end of the process.
 sc_mpi *sc_mpi_load(const char *name, char *message);
 
+// Gives the name and version, and the file; without MPI being started, and without a message.
+int sc_mpi_version(sc_mpi *m, char *version, char *path);
+
 // Starts MPI; waits for all processes.
 int sc_mpi_start(sc_mpi *m, int *rank, int *size, char *message);
 

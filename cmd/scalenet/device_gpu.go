@@ -21,8 +21,12 @@ func countGPUs() (int, error) {
 	return len(gpus), err
 }
 
-// gpuFindings returns the versions of driver and cuDNN, and the GPUs. A machine without GPUs is not a problem: the program runs on the CPU.
+// gpuFindings returns the versions of driver, cuDNN and NCCL, and the GPUs. A machine without GPUs is not a problem: the program runs on the CPU.
 func gpuFindings() []finding {
+	return append(cudaFindings(), libraryFinding("NCCL", "several GPUs", cuda.NCCL))
+}
+
+func cudaFindings() []finding {
 	software, err := cuda.Installed()
 	if err != nil {
 		return []finding{{Topic: "CUDA", Value: "not usable: " + err.Error()}}

@@ -81,6 +81,7 @@ func TestDevice(t *testing.T) {
 		status, stdout, stderr := scalenet("doctor")
 		require.Zero(t, status, stderr)
 		require.Contains(t, stdout, "compute capability")
+		require.Regexp(t, `NCCL +(2\.[0-9]+\.[0-9]+ \(.*\.so.*\)|not found \(needed for several GPUs only\): )`, stdout)
 		gauges := (&deviceOptions{name: "cuda"}).gauges()
 		for _, g := range gauges {
 			require.GreaterOrEqual(t, g.Value(), 0.0, g.Name)

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	processor "golang.org/x/sys/cpu"
 
+	"scalenet/collective"
 	"scalenet/engine/cpu"
 	"scalenet/imaging"
 )
@@ -31,7 +32,7 @@ func newDoctorCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the installation: versions, CPU features, threads and memory",
-		Long: `Show the versions of the program, Go and oneDNN, the CPU features that matter for speed, the number of threads and the memory, and
+		Long: `Show the versions of the program, Go, oneDNN and Open MPI, the CPU features that matter for speed, the number of threads and the memory, and
 test reading and writing images. Exit status: 0 if all checks passed, 1 if a check found a problem.`,
 		Example: "  scalenet doctor\n  scalenet doctor --json",
 		Args:    takes(),
@@ -57,7 +58,7 @@ test reading and writing images. Exit status: 0 if all checks passed, 1 if a che
 }
 
 func diagnose() []finding {
-	return append([]finding{
+	findings := append([]finding{
 		{Topic: "program", Value: programVersion()},
 		{Topic: "Go", Value: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH},
 		{Topic: "processor", Value: processorName(readOrEmpty("/proc/cpuinfo"))},
@@ -67,6 +68,16 @@ func diagnose() []finding {
 		{Topic: "OpenCV", Value: imaging.OpenCVVersion(), Problem: imagesProblem()},
 		{Topic: "oneDNN", Value: cpu.Version() + ", " + cpu.ISA()},
 	}, gpuFindings()...)
+	return append(findings, libraryFinding("MPI", "several processes", collective.OpenMPI))
+}
+
+// libraryFinding names a library that is opened at run time. That it is not there is not a problem: it is needed for one thing only.
+func libraryFinding(topic, need string, find func() (version, file string, err error)) finding {
+	version, file, err := find()
+	if err != nil {
+		return finding{Topic: topic, Value: fmt.Sprintf("not found (needed for %s only): %v", need, err)}
+	}
+	return finding{Topic: topic, Value: fmt.Sprintf("%s (%s)", version, file)}
 }
 
 func writeFindings(w io.Writer, findings []finding, asJSON bool) error {

@@ -27,6 +27,7 @@ func TestDoctor(t *testing.T) {
 		assert.Contains(t, text, f.Topic)
 	}
 	assert.Contains(t, text, "OpenCV")
+	assert.Regexp(t, `MPI +(Open MPI v[45].* \(/.*libmpi.so.40.*\)|not found \(needed for several processes only\): Open MPI's library cannot be opened: libmpi.so.40: )`, text)
 
 	root := newRootCommand()
 	root.SetArgs([]string{"doctor", "extra"})

@@ -32,21 +32,34 @@ var _ engine.Linker = (*Device)(nil)
 // closing is the longest that the end of a link waits for other processes.
 const closing = 10 * time.Second
 
-// findNCCL loads the library.
-func findNCCL() error {
+// NCCL looks for the library that links need, and returns its version, like "2.21.5", and its file.
+func NCCL() (version, file string, err error) {
+	number, err := findNCCL()
+	if err != nil {
+		return "", "", err
+	}
+	var m message
+	if C.sn_nccl_file(m.c()) != 0 {
+		return "", "", errors.New("the file of NCCL is not known")
+	}
+	return fmt.Sprintf("%d.%d.%d", number/10000, number/100%100, number%100), m.String(), nil
+}
+
+// findNCCL loads the library, and returns its version, like 22105.
+func findNCCL() (int, error) {
 	opening.Lock()
 	defer opening.Unlock()
 	var m message
 	var version C.int
 	if C.sn_nccl_find(&version, m.c()) != 0 {
-		return errors.New(m.String())
+		return 0, errors.New(m.String())
 	}
-	return nil
+	return int(version), nil
 }
 
 // newID returns an ID of NCCL.
 func newID() ([]byte, error) {
-	if err := findNCCL(); err != nil {
+	if _, err := findNCCL(); err != nil {
 		return nil, err
 	}
 	id := make([]byte, C.SN_ID)
@@ -76,7 +89,7 @@ func (d *Device) Link(id []byte, rank, size int, limit time.Duration) (engine.Li
 		if len(id) != C.SN_ID {
 			return fmt.Errorf("the ID of a link has %d bytes, not %d", C.SN_ID, len(id))
 		}
-		if err := findNCCL(); err != nil {
+		if _, err := findNCCL(); err != nil {
 			return err
 		}
 		if l.end, err = cu.MakeEvent(cu.DisableTiming); err != nil {

@@ -187,3 +187,15 @@ func TestFindNCCL(t *testing.T) {
 		t.Skip("SCALENET_NCCL is not set to the folder of NCCL's library: only its absence was tested")
 	}
 }
+
+// NCCL is found with its version and file, or an error says what is wrong.
+func TestNCCL(t *testing.T) {
+	onFakeLibraries(t)
+	version, file, err := NCCL()
+	require.NoError(t, err)
+	require.Equal(t, "2.21.5", version)
+	require.Regexp(t, "/lib[a-z]+[.]so", file) // all fake libraries are one, whose first name the system keeps
+	t.Setenv("SCALENET_FAKE_NCCL", "21304")
+	_, _, err = NCCL()
+	require.EqualError(t, err, "NCCL is version 2.13, 2.14 is needed")
+}

@@ -1,5 +1,6 @@
 //go:build gpu
 
+#define _GNU_SOURCE // dladdr
 #include "nccl.h"
 
 #include <dlfcn.h>
@@ -67,6 +68,13 @@ static int failed(int status, const char *call, comm c, char *message) {
 	int cut = more ? (int)strcspn(more, "\n") : 0; // a line
 	snprintf(message, SN_MESSAGE, "nccl%s: %s%s%.*s", call, p_GetErrorString(status), cut ? ": " : "", cut, cut ? more : "");
 	return -1;
+}
+
+int sn_nccl_file(char *file) {
+	Dl_info info;
+	if (!dladdr((void *)p_GetVersion, &info)) return -1;
+	snprintf(file, SN_MESSAGE, "%s", info.dli_fname);
+	return 0;
 }
 
 int sn_nccl_id(void *id, char *message) { return failed(p_GetUniqueId(id), "GetUniqueId", NULL, message); }

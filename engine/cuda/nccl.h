@@ -10,6 +10,7 @@ enum { SN_LATE = 1, SN_ID = 128 };
 
 // Finds the library; version is 22105 and the like. The others may be called afterwards.
 int sn_nccl_find(int *version, char *message);
+int sn_nccl_file(char *file); // without a message
 int sn_nccl_id(void *id, char *message); // writes SN_ID bytes
 
 typedef struct sn_link sn_link;
