@@ -3,6 +3,7 @@ package classify
 import (
 	"context"
 
+	"scalenet/collective"
 	"scalenet/engine"
 	"scalenet/nn"
 	"scalenet/train"
@@ -17,15 +18,15 @@ type training struct {
 	gradients          train.StepGradients
 }
 
-// TrainingBytes returns the minimum device memory of training in bytes: activations,
-// parameters, gradients and optimiser state.
-func (m *Model) TrainingBytes(dev engine.Device) (int, error) {
+// TrainingBytes returns the minimum device memory of training in bytes: activations, gradients, parameters, optimiser state and sums of gradients. g is the
+// processes that share the run, nil for one process alone.
+func (m *Model) TrainingBytes(dev engine.Device, g *collective.Group) (int, error) {
 	spec, _, err := m.trainingSpec(&training{})
 	if err != nil {
 		return 0, err
 	}
 	n, err := engine.Measure(dev, spec)
-	return n + train.ParamsBytes(m.Params, m.Config.Train), err
+	return n + train.ParamsBytes(m.Params, m.Config.Train, dev, g), err
 }
 
 // trainingSpec builds the graph of a training step and returns its gradients by part.

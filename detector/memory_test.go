@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"scalenet/collective"
 	"scalenet/engine"
 	"scalenet/engine/ref"
 	"scalenet/geom"
 	"scalenet/imaging"
 	"scalenet/nn"
+	"scalenet/train"
 )
 
 // counting is a device that counts the bytes allocated on it, and those mapped.
@@ -50,6 +52,66 @@ func TestDetectionBytes(t *testing.T) {
 	_, _, err = d.Detect(imaging.New(128, 64))
 	require.NoError(t, err)
 	require.Equal(t, d.Bytes(), need)
+}
+
+// TrainingBytes is at most what training takes, and not much less, with and without sums of gradients.
+func TestTrainingBytes(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"C4":      func(*Config) {},
+		"pyramid": pyramid,
+		"sums":    func(c *Config) { c.Train.Accumulate, c.Train.EMADecay = 4, 0.9 },
+		"frozen":  func(c *Config) { c.Frozen.Stages, c.Frozen.Norms, c.Train.Optimizer = 2, true, train.AdamW },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := smallConfig()
+			change(&c)
+			c.Batch = 2
+			m := newModel(t, c)
+			dev := &counting{Device: ref.New(ref.Options{})}
+			need, err := m.TrainingBytes(dev, []geom.Size{{W: 64, H: 64}}, nil)
+			require.NoError(t, err)
+			require.Zero(t, dev.bytes.Load())
+			trainer, err := NewTrainer(m, dev, nil, nil)
+			require.NoError(t, err)
+			defer trainer.Close()
+			optimizer, err := train.NewOptimizer(dev, trainer.Params(), c.Train)
+			require.NoError(t, err)
+			defer optimizer.Close()
+			if c.Train.EMADecay > 0 {
+				ema, err := train.NewEMA(dev, trainer.Params(), c.Train.EMADecay)
+				require.NoError(t, err)
+				defer ema.Close()
+			}
+			_, err = trainer.Backward(t.Context(), squares(2), 1)
+			require.NoError(t, err)
+			used := float64(dev.bytes.Load())
+			require.LessOrEqual(t, float64(need), used)
+			require.Greater(t, float64(need), 0.9*used)
+		})
+	}
+}
+
+// Each of several processes needs memory for what it sums: less of them with more processes, and on a host for a batch's gradients, too.
+func TestTrainingBytesTogether(t *testing.T) {
+	c := smallConfig()
+	c.Train.Accumulate = 8
+	m := newModel(t, c)
+	dev := newCPU(t)
+	sizes := []geom.Size{{W: 64, H: 64}}
+	trained := 0
+	for _, p := range m.Params.All() {
+		if p.Kind.Learned() && !p.Frozen {
+			trained += 4 * len(p.Data)
+		}
+	}
+	alone, err := m.TrainingBytes(dev, sizes, nil)
+	require.NoError(t, err)
+	for n, arrays := range map[int]int{1: 3, 2: 2 + 2, 4: 2 + 1, 8: 2 + 1} { // of 8 places: three subtrees alone; else the sum, a batch, and the nodes
+		g := collective.NewLocal(n, collective.Options{})[0]
+		bytes, err := m.TrainingBytes(dev, sizes, g)
+		require.NoError(t, err)
+		require.Equal(t, alone+(arrays-3)*trained, bytes, "%d processes", n)
+	}
 }
 
 // With images of many sizes, the memory of plans is bounded, and all of it is freed.

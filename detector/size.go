@@ -3,6 +3,7 @@ package detector
 import (
 	"slices"
 
+	"scalenet/collective"
 	"scalenet/engine"
 	"scalenet/geom"
 	"scalenet/nn"
@@ -10,11 +11,12 @@ import (
 )
 
 // TrainingBytes returns a lower bound of the memory in bytes that training with batches of the given padded sizes takes on the device: the plans
-// of the two largest sizes, which stay compiled, and the parameters with gradients and optimiser state.
-func (m *Model) TrainingBytes(dev engine.Device, sizes []geom.Size) (int, error) {
+// of the two largest sizes, which stay compiled, and the parameters with optimiser state and sums of gradients. g is the processes that share the run, nil for
+// one process alone.
+func (m *Model) TrainingBytes(dev engine.Device, sizes []geom.Size, g *collective.Group) (int, error) {
 	sizes = slices.Clone(sizes)
 	slices.SortFunc(sizes, func(a, b geom.Size) int { return b.W*b.H - a.W*a.H })
-	total := train.ParamsBytes(m.Params, m.Config.Train)
+	total := train.ParamsBytes(m.Params, m.Config.Train, dev, g)
 	parts, err := m.gradientParts()
 	if err != nil {
 		return 0, err

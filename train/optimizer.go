@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"scalenet/checkpoint"
-	"scalenet/collective"
 	"scalenet/engine"
 	"scalenet/nn"
 )
@@ -20,7 +19,7 @@ type Optimizer struct {
 	rule    updateRule
 	clip    float64
 	trained []trained
-	sum     batchSum // nil if a step is one batch that is not rounded
+	sum     batchSum // nil if a step is one batch that is not rounded, or several processes make the sums
 	batches int      // since the last step
 	scale   float64
 }
@@ -51,6 +50,11 @@ type trained struct {
 // NewOptimizer returns an optimiser for the learned parameters that no group
 // freezes. The configuration must be valid. Close frees its memory.
 func NewOptimizer(device Device, params []Param, c Config) (*Optimizer, error) {
+	return newOptimizer(device, params, c, true)
+}
+
+// newOptimizer is NewOptimizer; if not alone, several processes make the sums of gradients.
+func newOptimizer(device Device, params []Param, c Config, alone bool) (*Optimizer, error) {
 	o := &Optimizer{device: device, rule: c.updateRule(), clip: c.ClipNorm, scale: 1}
 	for i, p := range params {
 		lrScale, decay, frozen := c.group(p.Name)
@@ -58,7 +62,7 @@ func NewOptimizer(device Device, params []Param, c Config) (*Optimizer, error) {
 			continue
 		}
 		o.trained = append(o.trained, trained{Param: p, index: i, lrScale: lrScale, decay: decay})
-		if err := o.alloc(&o.trained[len(o.trained)-1], c.sumSlots()); err != nil {
+		if err := o.alloc(&o.trained[len(o.trained)-1], c.sumSlots(alone)); err != nil {
 			o.Close()
 			return nil, fmt.Errorf("optimiser of parameter %q: %w", p.Name, err)
 		}
@@ -67,12 +71,14 @@ func NewOptimizer(device Device, params []Param, c Config) (*Optimizer, error) {
 		return nil, fmt.Errorf("none of the %d parameters is trained", len(params))
 	}
 	var err error
-	if c.Wire.on() != collective.Float32 {
+	switch {
+	case !alone:
+	case c.rounds():
 		if o.sum, err = newRoundedSum(o, c); err != nil {
 			o.Close()
 			return nil, err
 		}
-	} else if c.Accumulate > 1 {
+	case c.Accumulate > 1:
 		o.sum = &gradientSum{device: device}
 	}
 	return o, nil

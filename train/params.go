@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"scalenet/checkpoint"
+	"scalenet/collective"
 	"scalenet/engine"
 	"scalenet/nn"
 )
@@ -56,19 +57,30 @@ func Untrained(params *nn.Params, taken []string) (names []string) {
 	return names
 }
 
-// ParamsBytes returns the memory in bytes of parameters, optimiser state, gradient
-// sums (with gradient accumulation) and EMA.
-func ParamsBytes(params *nn.Params, c Config) (bytes int) {
-	arrays := 2
-	if c.Optimizer == AdamW {
-		arrays++
-	}
-	arrays += c.sumSlots()
-	if c.EMADecay > 0 {
-		arrays++
-	}
+// ParamsBytes returns the memory in bytes that parameters, optimiser state, gradient sums and EMA take on a device, which may be the host. g is the processes that
+// share the run, nil for one process alone.
+func ParamsBytes(params *nn.Params, c Config, dev engine.Device, g *collective.Group) int {
+	all, trained := 0, 0
 	for _, p := range params.All() {
-		bytes += 4 * arrays * len(p.Data)
+		all += len(p.Data)
+		if _, _, frozen := c.group(p.Name); p.Kind.Learned() && !p.Frozen && !frozen {
+			trained += len(p.Data)
+		}
+	}
+	alone := g == nil || g.Size() == 1
+	if alone {
+		g = collective.NewLocal(1, collective.Options{})[0]
+	}
+	bytes := 4 * (all + trained*(len(c.updateRule().state())+c.sumSlots(alone)))
+	if c.EMADecay > 0 {
+		bytes += 4 * all
+	}
+	switch _, linked := dev.(engine.Linker); {
+	case alone && !c.rounds():
+	case !linked:
+		bytes += 4*trained + g.ReductionBytes(trained, c.Accumulate) // a batch's gradients, and the sums
+	case !alone:
+		bytes += g.DeviceReductionBytes(trained, c.Accumulate, c.Wire.on())
 	}
 	return bytes
 }

@@ -24,7 +24,7 @@ func (r *roundedSum) add(_ []trained, grads []engine.Memory) error {
 }
 
 func (r *roundedSum) finish([]trained) error {
-	if r.finished || r.place == 0 { // nothing came, or another process's sum did
+	if r.finished || r.place == 0 {
 		return nil
 	}
 	r.finished = true

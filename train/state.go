@@ -98,7 +98,7 @@ func (l *Loop[B]) start(resume bool) (err error) {
 		}
 	}
 	params := l.Model.Params()
-	if l.optimizer, err = NewOptimizer(l.Device, params, l.Config); err != nil {
+	if l.optimizer, err = newOptimizer(l.Device, params, l.Config, l.alone()); err != nil {
 		return err
 	}
 	defer func() {

@@ -21,13 +21,17 @@ func (w Wire) on() collective.Wire {
 	return collective.Float32
 }
 
-// sumSlots returns the arrays per parameter that a step needs for sums of gradients.
-func (c Config) sumSlots() int {
+// sumSlots returns the arrays per parameter that the optimiser needs for sums of gradients: one for a sum that is made elsewhere, by several processes or with
+// rounding.
+func (c Config) sumSlots(alone bool) int {
 	switch {
+	case !alone || c.rounds():
+		return 1
 	case c.Accumulate > 1:
 		return sumSlots(c.Accumulate)
-	case c.Wire.on() == collective.BFloat16:
-		return 1
 	}
 	return 0
 }
+
+// rounds reports whether sums are rounded, also in one process.
+func (c Config) rounds() bool { return c.Wire.on() != collective.Float32 }

@@ -163,13 +163,13 @@ func (f *classifierFit) run(ctx context.Context, model *classify.Model, dir stri
 
 // fits returns an error if training needs more memory than is available.
 func (f *classifierFit) fits(model *classify.Model) error {
-	need, err := model.TrainingBytes(f.dev)
+	need, err := model.TrainingBytes(f.dev, f.group.Group)
 	if err != nil {
 		return err
 	}
 	c := model.Config
 	what := fmt.Sprintf("training on batches of %d images of %dx%d", c.Batch, c.Input.Size, c.Input.Size)
-	return f.device.fits(need, what, "a smaller batch (with train.accumulate) and smaller images (input.size)")
+	return f.device.trainingFits(f.group, need, what, "a smaller batch (with train.accumulate) and smaller images (input.size)")
 }
 
 // trainingImages are the flags that name training and validation data.

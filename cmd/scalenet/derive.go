@@ -38,7 +38,7 @@ func (o *trainOptions) configure(ctx context.Context, c *cobra.Command, g group,
 			if c.Flags().Changed("preset") {
 				return resolved(&o.settings, detector.Presets().Get)
 			}
-			return o.derive(ctx, c.ErrOrStderr(), data, dev)
+			return o.derive(ctx, c.ErrOrStderr(), data, dev, g)
 		})
 		if err != nil {
 			return config, err
@@ -66,7 +66,7 @@ func (o *trainOptions) shared(g group, config detector.Config) (detector.Config,
 }
 
 // derive returns the configuration that fits the data, the device and the time, with the given keys.
-func (o *trainOptions) derive(ctx context.Context, w io.Writer, data opened, dev engine.Device) (config detector.Config, err error) {
+func (o *trainOptions) derive(ctx context.Context, w io.Writer, data opened, dev engine.Device, g group) (config detector.Config, err error) {
 	given, err := o.settings.given()
 	if err != nil {
 		return config, err
@@ -82,7 +82,7 @@ func (o *trainOptions) derive(ctx context.Context, w io.Writer, data opened, dev
 	if err != nil {
 		return config, err
 	}
-	r, err := recipe.Derive(base, given, look, o.limits(ctx, data, dev, time.Duration(base.Train.Budget)))
+	r, err := recipe.Derive(base, given, look, o.limits(ctx, data, dev, g, time.Duration(base.Train.Budget)))
 	if err != nil {
 		return config, err
 	}
@@ -160,15 +160,15 @@ func presetFor(network backbone.Config) string {
 }
 
 // limits are the memory and the time that a training may take.
-func (o *trainOptions) limits(ctx context.Context, data opened, dev engine.Device, budget time.Duration) recipe.Limits {
+func (o *trainOptions) limits(ctx context.Context, data opened, dev engine.Device, g group, budget time.Duration) recipe.Limits {
 	l := recipe.Limits{BFloat16: errors.New("not asked"), Budget: budget, Validation: len(data.val.Images)}
 	if o.device.name != "ref" {
 		l.BFloat16 = dev.Capabilities().BFloat16
 	}
 	if m, ok := readMemory(os.DirFS("/")); ok && !o.device.gpu() {
-		l.Bytes = m.available
+		l.Bytes = m.available / int64(g.onHost())
 	}
-	l.Needs = func(c detector.Config) (int64, error) { return trainingBytes(c, data.train, dev) }
+	l.Needs = func(c detector.Config) (int64, error) { return trainingBytes(c, data.train, dev, g) }
 	l.Measure = func(c detector.Config) (time.Duration, error) {
 		return detector.MeasureTraining(ctx, c, data.train, dev)
 	}
@@ -176,7 +176,7 @@ func (o *trainOptions) limits(ctx context.Context, data opened, dev engine.Devic
 }
 
 // trainingBytes returns the memory that training with a configuration takes.
-func trainingBytes(c detector.Config, data *coco.Dataset, dev engine.Device) (int64, error) {
+func trainingBytes(c detector.Config, data *coco.Dataset, dev engine.Device, g group) (int64, error) {
 	m, err := detector.New(c, data.ClassNames(), c.Train.Seed)
 	if err != nil {
 		return 0, err
@@ -186,6 +186,6 @@ func trainingBytes(c detector.Config, data *coco.Dataset, dev engine.Device) (in
 		return 0, err
 	}
 	defer loader.Close()
-	need, err := m.TrainingBytes(dev, loader.Sizes())
+	need, err := m.TrainingBytes(dev, loader.Sizes(), g.Group)
 	return int64(need), err
 }

@@ -16,6 +16,8 @@ func openGPU(int, bool) (engine.Device, error) { return nil, errNoGPU }
 
 func countGPUs() (int, error) { return 0, errNoGPU }
 
+func gpuMemory(*deviceOptions) (free, total int64, err error) { return 0, 0, errNoGPU }
+
 // gpuFindings returns nothing in a program without GPU support.
 func gpuFindings() []finding { return nil }
 

@@ -21,6 +21,16 @@ func countGPUs() (int, error) {
 	return len(gpus), err
 }
 
+// gpuMemory returns the memory in bytes of the GPU that is the device.
+func gpuMemory(o *deviceOptions) (free, total int64, err error) {
+	ordinal, err := o.ordinal()
+	if err != nil {
+		return 0, 0, err
+	}
+	m, err := cuda.Memory(ordinal)
+	return m.Free, m.Total, err
+}
+
 // gpuFindings returns the versions of driver, cuDNN and NCCL, and the GPUs. A machine without GPUs is not a problem: the program runs on the CPU.
 func gpuFindings() []finding {
 	return append(cudaFindings(), libraryFinding("NCCL", "several GPUs", cuda.NCCL))

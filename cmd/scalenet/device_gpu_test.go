@@ -138,6 +138,15 @@ func TestDeviceClassifies(t *testing.T) {
 	})
 }
 
+// A training that the GPU has no memory for ends before it begins.
+func TestDeviceTooSmall(t *testing.T) {
+	t.Run("cuda", func(t *testing.T) {
+		_, args := tinyRun(t)
+		status, _, stderr := scalenet(append(args, "--device", "cuda", "--set", "batch=65536", "--set", "input.shorter=[640]", "--set", "input.longest=1280")...)
+		requireError(t, status, stderr, "training on batches of 65536 images, padded to 1024x864, on cuda needs at least ", " GiB of memory, but only ", "train.accumulate")
+	})
+}
+
 // Each of several processes takes the GPU of its local rank, unless --device has a number.
 func TestDeviceOfLocalRank(t *testing.T) {
 	t.Setenv("SCALENET_FAKE_DEVICES", "3")

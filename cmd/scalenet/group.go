@@ -42,6 +42,14 @@ func openGroup(device *deviceOptions) (group, error) {
 // first reports whether this is the process that writes and prints.
 func (g group) first() bool { return g.Group == nil || g.Rank() == 0 }
 
+// onHost is the number of processes on this host.
+func (g group) onHost() int {
+	if g.Group == nil {
+		return 1
+	}
+	return g.LocalSize()
+}
+
 // told returns w, or for all processes but the first a writer that drops everything.
 func (g group) told(w io.Writer) io.Writer {
 	if g.first() {

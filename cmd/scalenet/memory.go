@@ -110,9 +110,32 @@ func (m hostMemory) String() string {
 // subject of the message, advice names the settings that need less.
 func (o *deviceOptions) fits(need int, what, advice string) error {
 	m, ok := readMemory(os.DirFS("/"))
-	if o.gpu() || !ok || int64(need) <= m.available {
+	if o.gpu() || !ok {
 		return nil // a GPU says itself when its memory is too small
 	}
+	return enough(need, m.available, m.total, what, advice)
+}
+
+// trainingFits is fits for training, also on a GPU. Each process on a host needs so much, and on a GPU has it for itself.
+func (o *deviceOptions) trainingFits(g group, need int, what, advice string) error {
+	if !o.gpu() {
+		if n := g.onHost(); n > 1 {
+			need, what = n*need, fmt.Sprintf("%s in %d processes on this host", what, n)
+		}
+		return o.fits(need, what, advice)
+	}
+	available, total, err := gpuMemory(o)
+	if err != nil {
+		return err
+	}
+	return enough(need, available, total, what+" on "+o.name, advice)
+}
+
+// enough returns an error if need bytes exceed the available ones.
+func enough(need int, available, total int64, what, advice string) error {
+	if int64(need) <= available {
+		return nil
+	}
 	return fmt.Errorf("%s needs at least %s of memory, but only %s of %s are available: use %s",
-		what, brief.Gibibytes(int64(need)), brief.Gibibytes(m.available), brief.Gibibytes(m.total), advice)
+		what, brief.Gibibytes(int64(need)), brief.Gibibytes(available), brief.Gibibytes(total), advice)
 }

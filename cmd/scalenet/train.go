@@ -184,7 +184,7 @@ func (f *detectorFit) train(ctx context.Context, model *detector.Model) error {
 		return err
 	}
 	defer loader.Close()
-	if err := f.fits(model, f.dev, loader); err != nil {
+	if err := f.fits(model, f.dev, loader, f.group); err != nil {
 		return err
 	}
 	var random *train.Rand
@@ -220,14 +220,14 @@ func (f *detectorFit) train(ctx context.Context, model *detector.Model) error {
 }
 
 // fits returns an error if training needs more memory than is available.
-func (o *trainOptions) fits(model *detector.Model, dev engine.Device, loader *coco.Loader) error {
-	need, err := model.TrainingBytes(dev, loader.Sizes())
+func (o *trainOptions) fits(model *detector.Model, dev engine.Device, loader *coco.Loader, g group) error {
+	need, err := model.TrainingBytes(dev, loader.Sizes(), g.Group)
 	if err != nil {
 		return err
 	}
 	largest := slices.MaxFunc(loader.Sizes(), func(a, b geom.Size) int { return a.W*a.H - b.W*b.H })
 	what := fmt.Sprintf("training on batches of %d images, padded to %dx%d,", model.Config.Batch, largest.W, largest.H)
-	return o.device.fits(need, what, "a smaller batch (with train.accumulate) and smaller images (input.shorter, input.longest)")
+	return o.device.trainingFits(g, need, what, "a smaller batch (with train.accumulate) and smaller images (input.shorter, input.longest)")
 }
 
 // stopsTraining is the message for the first Ctrl-C.
