@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"scalenet/train"
 )
 
 // asProgram is the environment variable that makes the test binary the program.
@@ -106,21 +108,32 @@ func TestTrainTogether(t *testing.T) {
 	}
 	same("resumed")
 
-	// A pyramid's gradients are exchanged in parts, too.
-	pyramid := []string{"--config", write(t, filepath.Join(dir, "pyramid.yaml"), tinyPyramid), "--epochs", "1"}
-	status, _, stderr = scalenet(with("pyramid", pyramid...)...)
-	require.Zero(t, status, stderr)
-	want = contents(t, filepath.Join(dir, "pyramid"))
-	status, text := mpirun(t, 3, with("pyramid3", pyramid...)...)
-	require.Zero(t, status, text)
-	same("pyramid3")
+	variants := map[string][]string{
+		"pyramid":      {"--config", write(t, filepath.Join(dir, "pyramid.yaml"), tinyPyramid)},
+		"frozen norms": {"--init", filepath.Join(dir, "alone", "best.safetensors"), "--set", "frozen.norms=true", "--set", "train.accumulate=6"}, // the epoch has 4 batches
+		"bfloat16":     {"--set", "train.precision=bfloat16", "--set", "train.accumulate=3"},                                                     // 3 batches and 1
+	}
+	dev, err := (&deviceOptions{name: "cpu"}).open()
+	require.NoError(t, err)
+	if train.BFloat16.On(dev) != nil {
+		delete(variants, "bfloat16")
+	}
+	require.NoError(t, dev.Close())
+	for name, more := range variants {
+		status, _, stderr := scalenet(replaced(with(name, "--epochs", "1"), more...)...)
+		require.Zero(t, status, stderr)
+		want = contents(t, filepath.Join(dir, name))
+		status, text := mpirun(t, 3, replaced(with(name+" of 3", "--epochs", "1"), more...)...)
+		require.Zero(t, status, text)
+		same(name + " of 3")
+	}
 
 	evaluate := func(results string) []string {
 		return []string{"eval", "--model", filepath.Join(dir, "alone", "best.safetensors"), "--data", instancesFile, "--images", imagesDir, "--results", filepath.Join(dir, results), "--threads", "1"}
 	}
 	status, _, stderr = scalenet(evaluate("1.json")...)
 	require.Zero(t, status, stderr)
-	status, text = mpirun(t, 3, evaluate("3.json")...)
+	status, text := mpirun(t, 3, evaluate("3.json")...)
 	require.Zero(t, status, text)
 	one, err := os.ReadFile(filepath.Join(dir, "1.json"))
 	require.NoError(t, err)
