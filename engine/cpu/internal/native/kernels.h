@@ -219,6 +219,16 @@ typedef struct {
 void sn_winograd_gradient_run(const sn_winograd_gradient *c);
 int64_t sn_winograd_gradient_scratch(const sn_conv_shape *s, int tile);
 
+// A linear layer of float32: y (n, co) is x (n, ci) times the weight, plus the bias.
+typedef struct {
+  int64_t n, ci, co;
+  const float *x, *weight, *bias;                // weight: from sn_linear_weights; bias: (co) and 15 floats more
+  float *y;
+} sn_linear_product;
+void sn_linear_run(const sn_linear_product *l);
+void sn_linear_weights(const float *w, int64_t co, int64_t ci, float *to);  // w: (co, ci)
+int64_t sn_linear_weight_size(int64_t co, int64_t ci);                      // floats
+
 // Optimisation.
 void sn_sgd(float *w, const float *grad, float *v, int64_t n, float lr, float momentum, float decay, float grad_scale);
 // The coefficients are those of engine.AdamWCoefficients.

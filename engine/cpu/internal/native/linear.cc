@@ -1,4 +1,4 @@
-// Linear layers, and their gradients: oneDNN's inner product.
+// Linear layers: products of our own, or oneDNN's 1x1 convolution. Their gradients: oneDNN's inner product.
 #include "onednn.h"
 
 namespace sn {
@@ -45,12 +45,50 @@ class LinearBackwardWeight : public Kernel {
   }
 };
 
+// ProductWeight is a weight in panels.
+class ProductWeight : public Packed {
+ public:
+  ProductWeight(Device &d, const sn_weight &w) : Packed(d, w), weight(sn_linear_weight_size(w.co, w.ci)) {}
+  bool holds(const sn_weight &w) const { return same(w); }
+
+  Floats weight;
+
+ private:
+  void arrange(const float *plain) override { sn_linear_weights(plain, source_.co, source_.ci, weight.data()); }
+};
+
+class Product : public Kernel {
+ public:
+  Product(Device &d, const sn_linear &l) : Kernel(d) {
+    info = "products";
+    auto packed = d.pack<ProductWeight>(l.weight);
+    weight = packed;
+    l_ = {l.n, l.weight.ci, l.weight.co, static_cast<const float *>(l.x), packed->weight.data(),
+          static_cast<const float *>(packed->bias.get_data_handle()), static_cast<float *>(l.y)};
+  }
+
+  void run(uint64_t version) override {
+    Kernel::run(version);
+    sn_linear_run(&l_);
+  }
+
+ private:
+  sn_linear_product l_;
+};
+
+// products says that products of our own are faster than oneDNN's 1x1 convolution: with 12,544 inputs, on AVX-512, they take 0.95 of its time for
+// 150 rows on two threads and 0.98 for 1,000, with AVX2 1.02. A row's result must not depend on the number of rows, so that has no say.
+bool products(const sn_linear &l) {
+  return l.x_type == SN_F32 && l.y_type == SN_F32 && l.weight.ci >= 4096 && has(dnnl_cpu_isa_avx512_core);
+}
+
 }  // namespace
 }  // namespace sn
 
 // Rows are the pixels of one image: oneDNN's 1x1 convolution takes 0.5 to 0.95 of its inner product's time (AVX2), and a row's result does
 // not depend on the number of rows.
 sn_kernel *sn_linear_forward(sn_device *d, const sn_linear *l, char *error) {
+  if (sn::products(*l)) return sn::make<sn::Product>(error, *d, *l);
   sn_conv c{};
   c.shape = {1, l->n, 1, l->weight.ci, l->n, 1, l->weight.co, 1, 1, 1, 0, 1, 1};
   c.weight = l->weight, c.images = 1;

@@ -87,6 +87,7 @@ enum { SN_SMALL = 1 << 13 };
   F(sigmoid) F(sigmoid_grad) F(scale_channels) F(scale_channels_grad)                                                 \
   F(fold_weight) F(scale_rows) F(merge_groups)                                                                        \
   F(max_pool) F(max_pool_grad) F(avg_pool) F(avg_pool_grad) F(global_avg_pool) F(global_avg_pool_grad)                \
+  F(linear_run) F(linear_weights) F(linear_weight_size)                                                               \
   F(resize) F(roi_align) F(roi_align_grad) F(roi_scratch)                                                             \
   F(softmax_cross_entropy) F(softmax_cross_entropy_grad) F(sigmoid_cross_entropy) F(sigmoid_cross_entropy_grad)       \
   F(smooth_l1) F(smooth_l1_grad)                                                                                      \

@@ -43,6 +43,7 @@ typename P::primitive_desc describe_backward(const dnnl::engine &e, const Hint &
 #endif
 
 inline Type type_of(int t) { return t == SN_BF16 ? Type::bf16 : Type::f32; }
+inline bool has(dnnl_cpu_isa_t isa) { return (int(dnnl_get_effective_cpu_isa()) & isa) == isa; }
 inline bool slow(const std::string &impl) { return impl.find("ref") != std::string::npos; }
 
 // Step is a primitive with its arguments.

@@ -86,8 +86,6 @@ int64_t taps(int64_t in, int64_t out, int64_t kernel, int64_t pad) {
   return n;
 }
 
-bool has(dnnl_cpu_isa_t isa) { return (int(dnnl_get_effective_cpu_isa()) & isa) == isa; }
-
 // cost is the time of one of oneDNN's multiplications, that of a float32 being 1: processors multiply two pairs of bfloat16 at a
 // time, or with AMX sixteen, or by emulation.
 double cost(int type) {
