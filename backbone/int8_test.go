@@ -159,6 +159,63 @@ func TestInt8Layers(t *testing.T) {
 	}
 }
 
+// counting is a device that adds up the memory it gives.
+type counting struct {
+	*ref.Device
+	bytes *int
+}
+
+func (d counting) Alloc(bytes int) (engine.Memory, error) {
+	*d.bytes += bytes
+	return d.Device.Alloc(bytes)
+}
+
+// A quantized network takes one byte per weight, and four per scale and per parameter in float; no weight is there twice. Its plan takes less, too.
+func TestInt8Memory(t *testing.T) {
+	net, params := int8Network(t), nn.NewParams(3)
+	c := calibrate.New()
+	run := int8Run{ref.New(ref.Options{Fuse: true}), params, net, 4, 128, 128}
+	images := randomImages(4*128*128*3, 1)
+	run.logits(t, images, func(s *engine.Spec) { s.Observe = c.Observe })
+	q := &engine.Quantization{Values: c.Quants(), Float: []string{"conv1.weight", "fc.weight"}}
+	bytes := map[string]bool{}
+	want, floats := 0, 0
+	for _, p := range params.All() {
+		floats += 4 * p.Shape.TotalSize()
+		if p.Kind == nn.Weight && !slices.Contains(q.Float, p.Name) {
+			bytes[p.Name] = true
+			want += p.Shape.TotalSize()
+		} else {
+			want += 4 * p.Shape.TotalSize()
+		}
+	}
+	memory := func(params *nn.Params, q *engine.Quantization) (ofParams, ofPlan int, store *engine.Store) {
+		g := nn.NewGraph(params, false)
+		var y *nn.Node
+		require.NoError(t, nn.Build(func() { y = Classifier(g, net, g.Features("images", 1, 128, 128, 3), 10) }))
+		dev := counting{ref.New(ref.Options{Fuse: true}), new(int)}
+		store = engine.NewStore(dev, params)
+		plan, err := engine.Compile(dev, store, engine.Spec{Graph: g, Stages: [][]*nn.Node{{y}}, Quantization: q})
+		require.NoError(t, err)
+		defer plan.Close()
+		return *dev.bytes - plan.Bytes(), plan.Bytes(), store
+	}
+	inFloat, floatPlan, _ := memory(params, nil)
+	assert.Equal(t, floats, inFloat)
+	_, _, store := memory(params, q)
+	begins := store.BytesWeights()
+	for name, parts := range begins {
+		assert.True(t, bytes[name], name)
+		want += 4 * len(parts) * params.Get(name).Shape[0]
+	}
+	assert.Len(t, begins, len(bytes))
+	inInt8, int8Plan, store := memory(params.WithBytes(begins), q)
+	assert.Equal(t, want, inInt8)
+	assert.Equal(t, begins, store.BytesWeights())
+	assert.LessOrEqual(t, int8Plan, floatPlan)
+	t.Logf("parameters %d bytes in float, %d in int8; plan %d, %d", inFloat, inInt8, floatPlan, int8Plan)
+}
+
 func TestInt8Refused(t *testing.T) {
 	g := nn.NewGraph(nn.NewParams(1), false)
 	x := g.Features("x", 1, 4, 4, 3)

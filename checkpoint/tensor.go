@@ -35,6 +35,16 @@ func Float32Tensor(name string, shape []int, values []float32) Tensor {
 	return Tensor{Info{name, F32, slices.Clone(shape)}, data}
 }
 
+// Int8Tensor returns an I8 tensor with a copy of values. It panics like [Float32Tensor].
+func Int8Tensor(name string, shape []int, values []int8) Tensor {
+	mustHold(name, shape, len(values))
+	data := make([]byte, len(values))
+	for i, v := range values {
+		data[i] = byte(v)
+	}
+	return Tensor{Info{name, I8, slices.Clone(shape)}, data}
+}
+
 // Int64Tensor returns an I64 tensor with a copy of values. It panics like [Float32Tensor].
 func Int64Tensor(name string, shape []int, values []int64) Tensor {
 	mustHold(name, shape, len(values))

@@ -33,6 +33,9 @@ func NewClassifier(m *Model, dev engine.Device, o Options) *Classifier {
 	return &Classifier{newDeviceModel(m, dev, engine.NewReadOnlyStore(dev, m.Params), o)}
 }
 
+// BytesWeights returns the weights that the plan has read as bytes, see [engine.Store.BytesWeights].
+func (c *Classifier) BytesWeights() map[string][]int { return c.store.BytesWeights() }
+
 // Close frees the plan and the parameters. The device stays open.
 func (c *Classifier) Close() {
 	c.deviceModel.close()

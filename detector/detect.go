@@ -55,6 +55,9 @@ func NewParallelDetector(m *Model, devices []engine.Device, o Options) *Detector
 	return &Detector{newDeviceModel(m, o, streams...)}
 }
 
+// BytesWeights returns the weights that all plans so far have read as bytes, see [engine.Store.BytesWeights].
+func (d *Detector) BytesWeights() map[string][]int { return d.streams[0].store.BytesWeights() }
+
 // Close waits for pending runs, then frees the compiled plans and the parameters. The devices stay open.
 func (d *Detector) Close() {
 	d.deviceModel.close()

@@ -265,6 +265,10 @@ func (d *deviceModel) fingerprint(tiles tile.Options) string {
 	}
 	for _, p := range d.model.Params.All() {
 		fmt.Fprintf(h, "%q %v\n", p.Name, p.Shape)
+		for _, part := range p.Parts {
+			h.Write(part.Bytes)
+			hashFloats(h, part.Scales)
+		}
 		hashFloats(h, p.Data)
 	}
 	return hex.EncodeToString(h.Sum(nil))

@@ -9,6 +9,7 @@ type LayerError func(weight string, squares, errors float64)
 // comparisons computes layers a second time, on bytes.
 type comparisons struct {
 	plan   *Plan
+	store  *Store
 	q      quantizing
 	report LayerError
 	bytes  Memory // of a layer's input
@@ -16,8 +17,8 @@ type comparisons struct {
 }
 
 // newComparisons allocates memory for the largest of a program's layers.
-func newComparisons(plan *Plan, p *program, by *Quantization, report LayerError) (*comparisons, error) {
-	c := &comparisons{plan: plan, q: quantizing{names: namesOf(p), by: by}, report: report}
+func newComparisons(plan *Plan, p *program, store *Store, by *Quantization, report LayerError) (*comparisons, error) {
+	c := &comparisons{plan: plan, store: store, q: quantizing{names: namesOf(p), by: by}, report: report}
 	bytes, floats := 0, 0
 	for _, s := range p.steps {
 		if c.compares(s) {
@@ -57,7 +58,14 @@ func (c *comparisons) kernels(s *step, in []Tensor, out Tensor) (before []Kernel
 	if err != nil {
 		return nil, nil, err
 	}
-	layer, err := dev.Kernel(op, append([]Tensor{x}, in[1:]...), y)
+	w := weightPart(s)
+	bytes, scales, err := c.store.Bytes(w.param, w.from, w.to)
+	if err != nil {
+		round.Close()
+		return nil, nil, err
+	}
+	reads := append([]Tensor{x, bytes}, in[2:]...)
+	layer, err := dev.Kernel(op, append(reads, scales), y)
 	if err != nil {
 		round.Close()
 		return nil, nil, err
@@ -121,12 +129,12 @@ type watch struct {
 	comparisons *comparisons
 }
 
-func (plan *Plan) watch(p *program, spec Spec) (w watch, err error) {
+func (plan *Plan) watch(p *program, store *Store, spec Spec) (w watch, err error) {
 	if spec.Observe != nil {
 		w = watch{names: namesOf(p), observe: spec.Observe}
 	}
 	if spec.LayerError != nil && spec.Quantization != nil {
-		w.comparisons, err = newComparisons(plan, p, spec.Quantization, spec.LayerError)
+		w.comparisons, err = newComparisons(plan, p, store, spec.Quantization, spec.LayerError)
 	}
 	return w, err
 }

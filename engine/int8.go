@@ -45,10 +45,10 @@ func (p MaxPoolBytes) OutShape(in []nn.Shape) (nn.Shape, error) { return p.MaxPo
 // Roles implements nn.Roler.
 func (MaxPoolBytes) Roles(n int) ([]nn.Role, nn.Role) { return nn.Reads(n, nn.Byte), nn.Byte }
 
-// Int8Conv is a ConvBlock of bytes. The folded weight is rounded to integers of [-127, 127] with one scale per output channel, see
-// [QuantizeWeight]. With sum the integer sum of products of x - Zero and weights, in units of Y:
+// Int8Conv is a ConvBlock of bytes. Its weight is bytes, too, whose scales of the output channels are one more input, the last: see [nn.Part]. With
+// sum the integer sum of products of x - Zero and weights - nn.WeightZero, and the factors and constants that [Int8Conv.Factors] returns:
 //
-//	v = FMA(sum, x scale * weight scale, bias); v = FMA(residual - Zero, residual scale, v); relu; Byte(v)
+//	v = FMA(sum, factor, constant); v = FMA(residual - Zero, residual scale, v); relu; Byte(v)
 //
 // A residual or an output whose Quant is not On is float32.
 type Int8Conv struct {
@@ -58,18 +58,31 @@ type Int8Conv struct {
 
 // OutShape implements nn.Op.
 func (c Int8Conv) OutShape(in []nn.Shape) (nn.Shape, error) {
+	if c.Block.To > 0 {
+		return nil, errors.New("a part of a weight: want the bytes of the part")
+	}
 	if c.Block.Conv2D.Groups != 1 || (c.Block.Activation != "" && c.Block.Activation != ReLU) {
 		return nil, fmt.Errorf("%d groups and activation %q: want 1 and none or %q", c.Block.Conv2D.Groups, c.Block.Activation, ReLU)
 	}
 	if err := cmp.Or(c.X.Check(), checkIf(c.Residual), checkIf(c.Y)); err != nil {
 		return nil, err
 	}
-	return c.Block.OutShape(in)
+	return withScales(c.Block, in)
+}
+
+// withScales is the result's shape of a layer whose last input has one value per output channel.
+func withScales(layer nn.Op, in []nn.Shape) (nn.Shape, error) {
+	last := max(len(in)-1, 0)
+	out, err := layer.OutShape(in[:last])
+	if err == nil && !in[last].Equal(in[1][:1]) {
+		err = fmt.Errorf("scales of shape %v for a weight of shape %v", in[last], in[1])
+	}
+	return out, err
 }
 
 // Roles implements nn.Roler.
 func (c Int8Conv) Roles(n int) ([]nn.Role, nn.Role) {
-	in := nn.Reads(n, nn.Byte)
+	in := nn.Reads(n, nn.Byte, nn.Byte)
 	if at := c.Block.ResidualAt(); c.Block.Residual && at < n {
 		in[at] = roleIn(c.Residual)
 	}
@@ -79,8 +92,8 @@ func (c Int8Conv) Roles(n int) ([]nn.Role, nn.Role) {
 // InPlace implements nn.InPlacer.
 func (c Int8Conv) InPlace() []int { return c.Block.InPlace() }
 
-// Int8Linear is a linear layer of bytes, with a float32 result: (N, in) bytes, weight (out, in), bias (out) if Bias -> (N, out), computed as
-// by the 1x1 Int8Conv that Conv returns.
+// Int8Linear is a linear layer of bytes, with a float32 result: (N, in) bytes, weight (out, in) of bytes, bias (out) if Bias, the weight's scales (out)
+// -> (N, out), computed as by the 1x1 Int8Conv that Conv returns.
 type Int8Linear struct {
 	Bias bool
 	X    Quant
@@ -88,14 +101,14 @@ type Int8Linear struct {
 
 // OutShape implements nn.Op.
 func (l Int8Linear) OutShape(in []nn.Shape) (nn.Shape, error) {
-	if err := cmp.Or(wantInputs(in, 2+count(l.Bias, 1)), l.X.Check()); err != nil {
+	if err := cmp.Or(wantInputs(in, 3+count(l.Bias, 1)), l.X.Check()); err != nil {
 		return nil, err
 	}
-	return nn.Linear{}.OutShape(in)
+	return withScales(nn.Linear{}, in)
 }
 
 // Roles implements nn.Roler.
-func (Int8Linear) Roles(n int) ([]nn.Role, nn.Role) { return nn.Reads(n, nn.Byte), nn.Full }
+func (Int8Linear) Roles(n int) ([]nn.Role, nn.Role) { return nn.Reads(n, nn.Byte, nn.Byte), nn.Full }
 
 // Conv is the convolution of an image of N rows and one column that equals the layer.
 func (l Int8Linear) Conv() Int8Conv {

@@ -88,7 +88,7 @@ func Compile(dev Device, store *Store, spec Spec) (plan *Plan, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := made.watch(p, spec)
+	w, err := made.watch(p, store, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +175,13 @@ func (plan *Plan) allocate(p *program, store *Store, shared map[*nn.Node]Tensor)
 		if err != nil {
 			return nil, err
 		}
+	}
+	for part, w := range p.weights {
+		bytes, scales, err := store.Bytes(part.param, part.from, part.to)
+		if err != nil {
+			return nil, err
+		}
+		leaves[w[0]], leaves[w[1]] = bytes, scales
 	}
 	if err := plan.take(l); err != nil {
 		return nil, fmt.Errorf("engine: memory of a plan: %w", err)

@@ -34,6 +34,8 @@ type program struct {
 	nodes map[*nn.Node]*value
 	order []*nn.Node // the nodes in the order in which they were added
 
+	weights map[weightRange][2]*value // as bytes with their scales
+
 	images int // that algorithms are chosen for; 0 for the batch's
 }
 

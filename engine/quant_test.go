@@ -51,19 +51,12 @@ func TestFMA(t *testing.T) {
 	assert.Equal(t, exact(1+half*2, half, 1), FMA(1+half*2, half, 1))
 }
 
-func TestQuantizeWeight(t *testing.T) {
-	block := ConvBlock{Conv2D: nn.Conv2D{Stride: 1, Dilation: 1, Groups: 1}, From: 1, To: 3, Norm: Norm{On: true, Eps: 0}}
-	// Two output channels, of the three input channels the last two; the second channel has zeros only.
-	weight := []float32{9, 1, -2, 9, 0, 0}
-	params := [][]float32{weight, {2, 1}, {1, 0.5}, {3, 0}, {4, 1}} // gamma, beta, mean, variance
-	q := QuantizeWeight(block, nn.Shape{2, 3, 1, 1}, params)
-	assert.Equal(t, []int8{64, -127, 0, 0}, q.Values) // 63.5 to the even neighbour
-	assert.Equal(t, []int32{-63, 0}, q.Sum)
-	assert.Equal(t, []float64{2. / 127, 0}, q.Scale)
-	assert.Equal(t, []float64{-2, 0.5}, q.Bias) // 1 - 3*2/2
-	factor, constant := Int8Conv{Block: block, X: Quant{Scale: 0.5}, Y: Quant{Scale: 2}}.Factors(q)
-	assert.Equal(t, []float32{float32(2. / 127 * 0.5 / 2), 0}, factor)
-	assert.Equal(t, []float32{-1, 0.25}, constant)
+func TestFactors(t *testing.T) {
+	block := ConvBlock{Conv2D: nn.Conv2D{Stride: 1, Dilation: 1, Groups: 1}, Norm: Norm{On: true, Eps: 0}}
+	params := [][]float32{nil, {2, -1}, {1, 0.5}, {3, 0}, {4, 1}} // weight, gamma, beta, mean, variance
+	factors, constants := Int8Conv{Block: block, X: Quant{Scale: 0.5}, Y: Quant{Scale: 2}}.Factors([]float32{0.25, 3}, params)
+	assert.Equal(t, []float32{0.25 * 0.5 / 2, -3 * 0.5 / 2}, factors)
+	assert.Equal(t, []float32{-1, 0.25}, constants) // 1 - 3*2/2
 }
 
 func TestReadQuantization(t *testing.T) {

@@ -146,6 +146,7 @@ type quantizing struct {
 	wanted  map[*value]bool   // values that are multiplied as bytes, perhaps after a max pool
 	floats  map[*value]bool   // values that something reads as floats
 	copies  map[*value]*value // of values, as bytes
+	weights map[weightRange][2]*value
 	steps   []*step
 }
 
@@ -153,7 +154,7 @@ type quantizing struct {
 // before them. What is only added up stays in float32, because a sum of bytes would have the rounding errors of its terms. Between floats and bytes it
 // inserts Quantize and Dequantize where the operations before and after do not convert.
 func (p *program) quantize(by *Quantization) {
-	q := quantizing{names: namesOf(p), by: by, integer: map[*step]bool{}, wanted: map[*value]bool{}, floats: map[*value]bool{}, copies: map[*value]*value{}}
+	q := quantizing{names: namesOf(p), by: by, integer: map[*step]bool{}, wanted: map[*value]bool{}, floats: map[*value]bool{}, copies: map[*value]*value{}, weights: map[weightRange][2]*value{}}
 	for _, s := range p.steps {
 		q.integer[s] = q.fits(s)
 	}
@@ -172,7 +173,7 @@ func (p *program) quantize(by *Quantization) {
 			q.steps = append(q.steps, s)
 		}
 	}
-	p.steps = q.steps
+	p.steps, p.weights = q.steps, q.weights
 	p.recount()
 }
 
@@ -194,10 +195,15 @@ func (q *quantizing) fits(s *step) bool {
 	return false
 }
 
-// multiplies reports whether the input of a convolution or linear layer has a Quant, and its weight is not one that stays in float.
+// multiplies reports whether the input of a convolution or linear layer has a Quant, and its weight is not one that stays in float, or is quantized in other
+// parts.
 func (q *quantizing) multiplies(s *step) bool {
 	_, ok := weightName(s)
-	return ok && q.of(s.in[0]).On() && !slices.Contains(q.by.Float, s.in[1].param.Name)
+	if !ok || !q.of(s.in[0]).On() || slices.Contains(q.by.Float, s.in[1].param.Name) {
+		return false
+	}
+	w := weightPart(s)
+	return !w.param.Quantized() || slices.ContainsFunc(w.param.Parts, func(p nn.Part) bool { return p.From == w.from && p.To == w.to })
 }
 
 // want notes what a step multiplies, after the steps that read its result. Max pools and resizes whose result is not multiplied stay in float.
@@ -241,6 +247,12 @@ func (q *quantizing) convert(s *step) {
 	if q.wanted[s.out] {
 		y = q.of(s.out)
 	}
+	switch s.op.(type) {
+	case ConvBlock, nn.Linear:
+		bytes, scales := q.weight(weightPart(s))
+		in[1] = bytes
+		in = append(in, scales)
+	}
 	op := onBytes(s.op, quants, y)
 	if !y.On() {
 		s.op, s.in = op, in
@@ -254,6 +266,36 @@ func (q *quantizing) convert(s *step) {
 	}
 }
 
+// weightRange is the input channels [from, to) of a weight.
+type weightRange struct {
+	param    *nn.Param
+	from, to int
+}
+
+// weightPart is what a convolution or linear layer multiplies with.
+func weightPart(s *step) weightRange {
+	p := weightRange{param: s.in[1].param, to: s.in[1].Shape[1]}
+	if op, ok := s.op.(ConvBlock); ok && op.To > 0 {
+		p.from, p.to = op.From, op.To
+	}
+	return p
+}
+
+// weight is a part of a parameter as bytes, and their scales.
+func (q *quantizing) weight(p weightRange) (bytes, scales *value) {
+	w, ok := q.weights[p]
+	if !ok {
+		name, shape := p.param.PartName(p.from, p.to), p.param.Shape.Clone()
+		shape[1] = p.to - p.from
+		w = [2]*value{
+			{Desc: Desc{shape, UInt8}, role: nn.Byte, name: name + " (bytes)", param: p.param},
+			{Desc: Desc{shape[:1], Float32}, role: nn.Parameter, name: name + " (scales)", param: p.param},
+		}
+		q.weights[p] = w
+	}
+	return w[0], w[1]
+}
+
 // onBytes is what an operation becomes, with the Quants of the inputs, which are not On for floats and parameters, and that of the result.
 func onBytes(op nn.Op, in []Quant, y Quant) nn.Op {
 	residual := func(on bool, at int) Quant {
@@ -264,6 +306,7 @@ func onBytes(op nn.Op, in []Quant, y Quant) nn.Op {
 	}
 	switch op := op.(type) {
 	case ConvBlock:
+		op.From, op.To = 0, 0
 		return Int8Conv{Block: op, X: in[0], Residual: residual(op.Residual, op.ResidualAt()), Y: y}
 	case nn.Linear:
 		return Int8Linear{Bias: len(in) == 3, X: in[0]}

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"scalenet/nn"
 )
@@ -10,13 +12,25 @@ import (
 type Store struct {
 	dev     Device
 	params  *nn.Params
-	vars    map[*nn.Param]Tensor
+	vars    map[*nn.Param]*stored
 	inPlace bool // the device reads the values in host memory
+}
+
+// stored is a parameter on the device: as floats, in parts of bytes, or both, as plans need it.
+type stored struct {
+	floats Tensor
+	parts  []storedPart
+}
+
+// storedPart is the input channels [from, to) of a weight.
+type storedPart struct {
+	from, to      int
+	bytes, scales Tensor
 }
 
 // NewStore returns an empty store. A parameter is copied to the device when a plan first needs it.
 func NewStore(dev Device, params *nn.Params) *Store {
-	return &Store{dev: dev, params: params, vars: map[*nn.Param]Tensor{}}
+	return &Store{dev: dev, params: params, vars: map[*nn.Param]*stored{}}
 }
 
 // NewReadOnlyStore returns a store for inference, in which parameters change on the host only. A device that reads host memory needs no copy of them. After
@@ -30,30 +44,126 @@ func NewReadOnlyStore(dev Device, params *nn.Params) *Store {
 // Params returns the parameter set whose values the store holds.
 func (s *Store) Params() *nn.Params { return s.params }
 
-// Tensor returns a parameter on the device, and copies it there if necessary.
+// Tensor returns a parameter as float32 or float64 on the device, and copies it there if necessary.
 func (s *Store) Tensor(p *nn.Param, t DType) (Tensor, error) {
-	if v, ok := s.vars[p]; ok {
-		if v.Type != t {
-			return Tensor{}, fmt.Errorf("engine: parameter %s is stored as %s, a plan wants %s", p.Name, v.Type, t)
-		}
-		return v, nil
+	v := s.of(p)
+	if v.floats.Mem != nil && v.floats.Type != t {
+		return Tensor{}, fmt.Errorf("engine: parameter %s is stored as %s, a plan wants %s", p.Name, v.floats.Type, t)
 	}
-	v := Tensor{Desc: Desc{p.Shape, t}, Version: new(uint64)}
-	var err error
-	if s.inPlace && t == Float32 {
-		v.Mem, err = s.dev.Map(p.Data)
-	} else {
-		v.Mem, err = s.dev.Alloc(v.Bytes())
+	if v.floats.Mem == nil {
+		values, err := asType(p.Floats(), t)
+		if err == nil {
+			v.floats, err = s.place(Desc{p.Shape, t}, values, s.inPlace && t == Float32 && !p.Quantized())
+		}
+		if err != nil {
+			return Tensor{}, fmt.Errorf("engine: parameter %s: %w", p.Name, err)
+		}
+	}
+	return v.floats, nil
+}
+
+// Bytes returns the input channels [from, to) of a weight as bytes on the device, see [nn.Part], and their scales. Those of a quantized weight must be one
+// of its parts.
+func (s *Store) Bytes(p *nn.Param, from, to int) (bytes, scales Tensor, err error) {
+	v := s.of(p)
+	for _, part := range v.parts {
+		if part.from == from && part.to == to {
+			return part.bytes, part.scales, nil
+		}
+	}
+	values, err := partOf(p, from, to)
+	if err != nil {
+		return Tensor{}, Tensor{}, fmt.Errorf("engine: %w", err)
+	}
+	part := storedPart{from: from, to: to}
+	shape := p.Shape.Clone()
+	shape[1] = to - from
+	if part.bytes, err = s.place(Desc{shape, UInt8}, values.Bytes, s.inPlace && p.Quantized()); err == nil {
+		part.scales, err = s.place(Desc{shape[:1], Float32}, values.Scales, s.inPlace && p.Quantized())
 	}
 	if err != nil {
-		return Tensor{}, fmt.Errorf("engine: parameter %s: %w", p.Name, err)
+		return Tensor{}, Tensor{}, fmt.Errorf("engine: parameter %s: %w", p.PartName(from, to), err)
 	}
-	if err := s.upload(p, v); err != nil {
-		s.dev.Free(v.Mem)
-		return Tensor{}, fmt.Errorf("engine: parameter %s: %w", p.Name, err)
+	v.parts = append(v.parts, part)
+	return part.bytes, part.scales, nil
+}
+
+// partOf returns a part of a weight, which is rounded if it is float.
+func partOf(p *nn.Param, from, to int) (nn.Part, error) {
+	if !p.Quantized() {
+		return p.RoundPart(from, to), nil
 	}
-	s.vars[p] = v
-	return v, nil
+	for _, part := range p.Parts {
+		if part.From == from && part.To == to {
+			return part, nil
+		}
+	}
+	return nn.Part{}, fmt.Errorf("parameter %s has no part %s", p.Name, p.PartName(from, to))
+}
+
+// BytesWeights returns the weights that plans have read as bytes and not as floats, with the input channels at which their parts begin.
+func (s *Store) BytesWeights() map[string][]int {
+	begins := map[string][]int{}
+	for p, v := range s.vars {
+		slices.SortFunc(v.parts, func(a, b storedPart) int { return cmp.Compare(a.from, b.from) })
+		at := 0
+		var list []int
+		for _, part := range v.parts {
+			if part.from == at {
+				list, at = append(list, at), part.to
+			}
+		}
+		if v.floats.Mem == nil && len(list) == len(v.parts) && at == p.Shape[1] {
+			begins[p.Name] = list
+		}
+	}
+	return begins
+}
+
+func (s *Store) of(p *nn.Param) *stored {
+	v := s.vars[p]
+	if v == nil {
+		v = &stored{}
+		s.vars[p] = v
+	}
+	return v
+}
+
+// place returns values on the device, or in host memory.
+func (s *Store) place(d Desc, values any, inPlace bool) (t Tensor, err error) {
+	t = Tensor{Desc: d, Version: new(uint64)}
+	if inPlace {
+		t.Mem, err = s.dev.Map(values)
+	} else {
+		t.Mem, err = s.dev.Alloc(d.Bytes())
+	}
+	if err != nil {
+		return Tensor{}, err
+	}
+	if err := s.write(t, values); err != nil {
+		s.dev.Free(t.Mem)
+		return Tensor{}, err
+	}
+	return t, nil
+}
+
+func (s *Store) write(t Tensor, values any) error {
+	*t.Version++
+	return s.dev.Write(t.Mem, values)
+}
+
+func asType(values []float32, t DType) (any, error) {
+	switch t {
+	case Float32:
+		return values, nil
+	case Float64:
+		wide := make([]float64, len(values))
+		for i, x := range values {
+			wide[i] = float64(x)
+		}
+		return wide, nil
+	}
+	return nil, fmt.Errorf("parameters are floats, a plan wants %s", t)
 }
 
 // Upload copies the given parameters, or all if none is given, from the host to the device.
@@ -71,24 +181,33 @@ func (s *Store) Upload(params ...*nn.Param) error {
 	return nil
 }
 
-func (s *Store) upload(p *nn.Param, v Tensor) error {
-	*v.Version++
-	var data any = p.Data
-	if v.Type == Float64 {
-		wide := make([]float64, len(p.Data))
-		for i, x := range p.Data {
-			wide[i] = float64(x)
+func (s *Store) upload(p *nn.Param, v *stored) error {
+	if v.floats.Mem != nil {
+		values, err := asType(p.Floats(), v.floats.Type)
+		if err != nil {
+			return err
 		}
-		data = wide
+		if err := s.write(v.floats, values); err != nil {
+			return err
+		}
 	}
-	return s.dev.Write(v.Mem, data)
+	for _, part := range v.parts {
+		values, err := partOf(p, part.from, part.to)
+		if err == nil {
+			err = cmp.Or(s.write(part.bytes, values.Bytes), s.write(part.scales, values.Scales))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Download copies the device's values of all float32 parameters to the host.
 func (s *Store) Download() error {
 	for _, p := range s.params.All() {
-		if v, ok := s.vars[p]; ok && v.Type == Float32 {
-			if err := s.dev.Read(p.Data, v.Mem); err != nil {
+		if v, ok := s.vars[p]; ok && v.floats.Mem != nil && v.floats.Type == Float32 && !p.Quantized() {
+			if err := s.dev.Read(p.Data, v.floats.Mem); err != nil {
 				return fmt.Errorf("engine: parameter %s: %w", p.Name, err)
 			}
 		}
@@ -99,7 +218,13 @@ func (s *Store) Download() error {
 // Close frees the device's memory.
 func (s *Store) Close() {
 	for _, v := range s.vars {
-		s.dev.Free(v.Mem)
+		if v.floats.Mem != nil {
+			s.dev.Free(v.floats.Mem)
+		}
+		for _, part := range v.parts {
+			s.dev.Free(part.bytes.Mem)
+			s.dev.Free(part.scales.Mem)
+		}
 	}
 	clear(s.vars)
 }

@@ -78,3 +78,52 @@ func requireRunning(t *testing.T, store *engine.Store, plan *engine.Plan) {
 	require.NoError(t, err)
 	require.NoError(t, store.UpdateRunning(moments))
 }
+
+// A weight is on the device as floats, in parts of bytes or as both, whatever it is on the host.
+func TestStoreOfBytes(t *testing.T) {
+	params := nn.NewParams(1)
+	g := nn.NewGraph(params, false)
+	g.Param("w", nn.Weight, nn.Constant(2), 2, 3)
+	parts := map[string][]int{"w": {0, 1}}
+	for name, set := range map[string]*nn.Params{"float": params, "quantized": params.WithBytes(parts)} {
+		t.Run(name, func(t *testing.T) {
+			dev, w := ref.New(ref.Options{}), set.Get("w")
+			store := engine.NewStore(dev, set)
+			defer store.Close()
+			require.Empty(t, store.BytesWeights())
+			bytes, scales, err := store.Bytes(w, 1, 3)
+			require.NoError(t, err)
+			require.Equal(t, engine.Desc{Shape: nn.Shape{2, 2}, Type: engine.UInt8}, bytes.Desc)
+			got, factors := make([]uint8, 4), make([]float32, 2)
+			require.NoError(t, dev.Read(got, bytes.Mem))
+			require.NoError(t, dev.Read(factors, scales.Mem))
+			assert.Equal(t, []uint8{255, 255, 255, 255}, got)
+			assert.Equal(t, []float32{2. / 127, 2. / 127}, factors)
+			assert.Empty(t, store.BytesWeights(), "not all of its parts")
+			_, _, err = store.Bytes(w, 0, 1)
+			require.NoError(t, err)
+			assert.Equal(t, parts, store.BytesWeights())
+			again, _, err := store.Bytes(w, 1, 3)
+			require.NoError(t, err)
+			assert.Equal(t, bytes, again, "once for all plans")
+
+			floats, err := store.Tensor(w, engine.Float32)
+			require.NoError(t, err)
+			values := make([]float32, 6)
+			require.NoError(t, dev.Read(values, floats.Mem))
+			assert.InDeltaSlice(t, []float32{2, 2, 2, 2, 2, 2}, values, 1e-6)
+			assert.Empty(t, store.BytesWeights(), "floats, too")
+			require.NoError(t, store.Upload())
+			assert.EqualValues(t, 2, *bytes.Version)
+			assert.EqualValues(t, 2, *floats.Version)
+			require.NoError(t, store.Download())
+			assert.Equal(t, name == "quantized", w.Data == nil)
+			if w.Data == nil {
+				_, _, err = store.Bytes(w, 0, 2)
+				assert.EqualError(t, err, "engine: parameter w has no part w[0:2]")
+			}
+		})
+	}
+	_, err := engine.NewStore(ref.New(ref.Options{}), params).Tensor(params.Get("w"), engine.UInt8)
+	assert.EqualError(t, err, "engine: parameter w: parameters are floats, a plan wants u8")
+}

@@ -33,6 +33,8 @@ type Param struct {
 	Shape Shape
 	Kind  Kind
 	Data  []float32
+	// Parts are the values of a quantized weight, whose Data is nil. They cover all input channels.
+	Parts []Part
 	// Frozen parameters are not trained. A BatchNorm whose weight is frozen is a FrozenBatchNorm: it normalises by its running statistics, in training
 	// too, and does not update them.
 	Frozen bool

@@ -60,6 +60,7 @@ func (o *importanceOptions) seed(c *cobra.Command, path string, model *backbone.
 	if err != nil {
 		return nil, err
 	}
+	m.Params.Dequantize() // for gradients
 	data, err := o.images.open(c.ErrOrStderr(), o.data, classify.Train)
 	if err != nil {
 		return nil, err

@@ -91,7 +91,7 @@ func (o *quantizeOptions) run(c *cobra.Command) error {
 		return err
 	}
 	text := made.card(o, n)
-	if err := o.files.write(o.out, func(path string) error { return n.save(path, made.quantization) }); err != nil {
+	if err := o.files.write(o.out, func(path string) error { return n.save(path, made) }); err != nil {
 		return err
 	}
 	if err := o.files.write(o.card(), func(path string) error { return os.WriteFile(path, []byte(text), 0o644) }); err != nil {
@@ -103,15 +103,21 @@ func (o *quantizeOptions) run(c *cobra.Command) error {
 
 // network is a model to quantize with its images.
 type network interface {
-	// evaluate runs the network on the images and returns its AP or top-1 accuracy.
-	evaluate(ctx context.Context, w watching) (float64, error)
+	// evaluate runs the network on the images.
+	evaluate(ctx context.Context, w watching) (evaluated, error)
 	// floats are the names of the weights of the first layer and of predictors.
 	floats() []string
 	// layers counts the convolutions and linear layers.
 	layers() int
 	metric() string
 	images() int
-	save(path string, q *engine.Quantization) error
+	save(path string, q *quantized) error
+}
+
+// evaluated is the AP or top-1 accuracy of a run, and the weights that it read as bytes, with the input channels at which their parts begin.
+type evaluated struct {
+	metric float64
+	bytes  map[string][]int
 }
 
 // watching is how a network runs: in float if quantization is nil or layerError is not.
@@ -124,7 +130,7 @@ type watching struct {
 // quantized is the result of quantize.
 type quantized struct {
 	quantization *engine.Quantization
-	float, int8  float64      // the metrics
+	float, int8  evaluated
 	returned     []layerError // to float, in this order
 }
 
@@ -152,8 +158,8 @@ func (o *quantizeOptions) quantize(ctx context.Context, report io.Writer, n netw
 		if q.int8, err = n.evaluate(ctx, watching{quantization: q.quantization}); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(report, "%s %.4f in float, %.4f in int8\n", n.metric(), q.float, q.int8)
-		if q.float-q.int8 <= o.maxLoss {
+		fmt.Fprintf(report, "%s %.4f in float, %.4f in int8\n", n.metric(), q.float.metric, q.int8.metric)
+		if q.float.metric-q.int8.metric <= o.maxLoss {
 			return q, nil
 		}
 		if worst == nil {
@@ -162,7 +168,7 @@ func (o *quantizeOptions) quantize(ctx context.Context, report io.Writer, n netw
 			}
 		}
 		if len(q.returned) == min(mostReturned, len(worst)) {
-			return nil, fmt.Errorf("%s is lower in int8 by %.4f even with %d layers in float; --max-loss %v allows less", n.metric(), q.float-q.int8, len(q.returned), o.maxLoss)
+			return nil, fmt.Errorf("%s is lower in int8 by %.4f even with %d layers in float; --max-loss %v allows less", n.metric(), q.float.metric-q.int8.metric, len(q.returned), o.maxLoss)
 		}
 		next := worst[len(q.returned)]
 		fmt.Fprintf(report, "%s returns to float: error %.3f\n", next.weight, next.error)
@@ -199,15 +205,15 @@ func layerErrors(ctx context.Context, n network, q *engine.Quantization) ([]laye
 
 func (q *quantized) summary(n network) string {
 	return fmt.Sprintf("%d of %d layers in int8; %s %.4f in float, %.4f in int8 (%d images)\n",
-		n.layers()-len(q.quantization.Float), n.layers(), n.metric(), q.float, q.int8, n.images())
+		n.layers()-len(q.quantization.Float), n.layers(), n.metric(), q.float.metric, q.int8.metric, n.images())
 }
 
 // card describes the model in Markdown.
 func (q *quantized) card(o *quantizeOptions, n network) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n%s in int8 for CPUs, written by `scalenet quantize`. The parameters are those of the model; the file has scales in addition.\n\n", filepath.Base(o.out), filepath.Base(o.model))
+	fmt.Fprintf(&b, "# %s\n\n%s in int8 for CPUs, written by `scalenet quantize`. Its weights are bytes (I8) with a scale per output channel.\n\n", filepath.Base(o.out), filepath.Base(o.model))
 	fmt.Fprintf(&b, "| | |\n|---|---|\n| images | %d of %s |\n| %s in float, on these images | %.4f |\n| %s in int8, on these images | %.4f |\n| layers in int8 | %d of %d |\n| scales of activations | %d |\n",
-		n.images(), filepath.Base(o.data.path), n.metric(), q.float, n.metric(), q.int8, n.layers()-len(q.quantization.Float), n.layers(), len(q.quantization.Values))
+		n.images(), filepath.Base(o.data.path), n.metric(), q.float.metric, n.metric(), q.int8.metric, n.layers()-len(q.quantization.Float), n.layers(), len(q.quantization.Values))
 	fmt.Fprintf(&b, "\nMeasure the model on images that it was neither trained nor calibrated on.\n\n## Layers in float\n\n")
 	for _, name := range n.floats() {
 		fmt.Fprintf(&b, "* `%s` (first layer or predictor)\n", name)

@@ -77,16 +77,16 @@ type detectorNetwork struct {
 	report io.Writer
 }
 
-func (n *detectorNetwork) evaluate(ctx context.Context, w watching) (float64, error) {
+func (n *detectorNetwork) evaluate(ctx context.Context, w watching) (evaluated, error) {
 	d := detector.NewDetector(n.model, n.dev, detector.Options{Quantization: w.quantization, Observe: w.observe, LayerError: w.layerError})
 	defer d.Close()
 	told := newProgress(n.report, "images", len(n.data.Images))
 	e, err := d.Evaluate(ctx, n.data, detector.EvaluateOptions{Progress: told.done})
 	if err != nil {
 		told.end()
-		return 0, err
+		return evaluated{}, err
 	}
-	return e.Stats.AP(), nil
+	return evaluated{e.Stats.AP(), d.BytesWeights()}, nil
 }
 
 func (n *detectorNetwork) floats() []string { return n.model.FloatWeights() }
@@ -94,9 +94,9 @@ func (n *detectorNetwork) layers() int      { return len(multiplying(n.model.Par
 func (n *detectorNetwork) metric() string   { return "AP" }
 func (n *detectorNetwork) images() int      { return len(n.data.Images) }
 
-func (n *detectorNetwork) save(path string, q *engine.Quantization) error {
+func (n *detectorNetwork) save(path string, q *quantized) error {
 	m := *n.model
-	m.Quantization = q
+	m.Quantization, m.Params = q.quantization, m.Params.WithBytes(q.int8.bytes)
 	return m.Save(path)
 }
 
@@ -126,16 +126,16 @@ type classifierNetwork struct {
 	report io.Writer
 }
 
-func (n *classifierNetwork) evaluate(ctx context.Context, w watching) (float64, error) {
+func (n *classifierNetwork) evaluate(ctx context.Context, w watching) (evaluated, error) {
 	c := classify.NewClassifier(n.model, n.dev, classify.Options{Quantization: w.quantization, Observe: w.observe, LayerError: w.layerError})
 	defer c.Close()
 	told := newProgress(n.report, "images", n.data.Len())
 	m, err := c.Evaluate(ctx, n.data, classify.EvaluateOptions{Progress: told.done})
 	if err != nil {
 		told.end()
-		return 0, err
+		return evaluated{}, err
 	}
-	return m.Top1, nil
+	return evaluated{m.Top1, c.BytesWeights()}, nil
 }
 
 // floats are the stem and the classifier.
@@ -148,9 +148,9 @@ func (n *classifierNetwork) layers() int    { return len(multiplying(n.model.Par
 func (n *classifierNetwork) metric() string { return "top-1 accuracy" }
 func (n *classifierNetwork) images() int    { return n.data.Len() }
 
-func (n *classifierNetwork) save(path string, q *engine.Quantization) error {
+func (n *classifierNetwork) save(path string, q *quantized) error {
 	m := *n.model
-	m.Quantization = q
+	m.Quantization, m.Params = q.quantization, m.Params.WithBytes(q.int8.bytes)
 	return m.Save(path)
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // ToTorchvision returns the state dict that torchvision's builder of the model's family loads, and notes for the user. Models that none of the builders
-// can express are an error.
+// can express are an error. Quantized weights of the model become float32.
 func ToTorchvision(m *detector.Model) (*checkpoint.File, []string, error) {
 	c := m.Config
 	mobile := c.Backbone.Name == "mobilenet_v3_large"
@@ -25,6 +25,7 @@ func ToTorchvision(m *detector.Model) (*checkpoint.File, []string, error) {
 	case c.Neck == nil || c.RoI.BoxHead == nil:
 		return nil, nil, fmt.Errorf("the model has no neck: torchvision's detectors have a feature pyramid")
 	}
+	m.Params.Dequantize()
 	t := tensors{}
 	for _, x := range m.Tensors() {
 		t[x.Name] = x

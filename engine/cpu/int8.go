@@ -56,54 +56,61 @@ func (c *compiler) int8End(residual []engine.Tensor, r, y engine.Quant, relu boo
 }
 
 func (c *compiler) int8Conv(op engine.Int8Conv) error {
-	x, y := c.in[0], c.out
-	params := c.in[1:op.Block.ResidualAt()]
-	return c.convolveBytes(op, convShape(op.Block.Conv2D, x, y, params[0]), params[0].Shape, params, c.in[op.Block.ResidualAt():])
+	last := len(c.in) - 1
+	return c.convolveBytes(op, convShape(op.Block.Conv2D, c.in[0], c.out, c.in[1]), c.in[1], c.in[last], c.in[1:op.Block.ResidualAt()],
+		c.in[op.Block.ResidualAt():last])
 }
 
 // int8Linear is the convolution of an image of N rows and one column.
 func (c *compiler) int8Linear(op engine.Int8Linear) error {
-	n, w := c.in[0].Shape[0], c.in[1].Shape
-	shape := C.sn_conv_shape{n: 1, h: C.int64_t(n), w: 1, ci: C.int64_t(w[1]), oh: C.int64_t(n), ow: 1, co: C.int64_t(w[0]), kh: 1, kw: 1,
+	n, w, last := c.in[0].Shape[0], c.in[1], len(c.in)-1
+	shape := C.sn_conv_shape{n: 1, h: C.int64_t(n), w: 1, ci: C.int64_t(w.Shape[1]), oh: C.int64_t(n), ow: 1, co: C.int64_t(w.Shape[0]), kh: 1, kw: 1,
 		stride: 1, dilation: 1, groups: 1}
-	return c.convolveBytes(op.Conv(), shape, nn.Shape{w[0], w[1], 1, 1}, c.in[1:], nil)
+	w.Shape = nn.Shape{w.Shape[0], w.Shape[1], 1, 1}
+	return c.convolveBytes(op.Conv(), shape, w, c.in[last], c.in[1:last], nil)
 }
 
-// convolveBytes makes the kernel of a convolution whose weight has a shape of four dimensions.
-func (c *compiler) convolveBytes(op engine.Int8Conv, s C.sn_conv_shape, weight nn.Shape, params, residual []engine.Tensor) error {
-	if err := engine.CheckType(engine.Float32, params...); err != nil {
+// convolveBytes makes the kernel of a convolution whose weight has a shape of four dimensions. params are the block's, which begin with the weight.
+func (c *compiler) convolveBytes(op engine.Int8Conv, s C.sn_conv_shape, weight, scales engine.Tensor, params, residual []engine.Tensor) error {
+	others := append([]engine.Tensor{scales}, params[1:]...)
+	if err := engine.CheckType(engine.Float32, others...); err != nil {
 		return err
 	}
-	packed := c.device.packedBytes(op.Block, weight, params)
+	packed := c.device.packedBytes(weight)
 	c.closing = append(c.closing, func() { c.device.releaseBytes(packed) })
 	// The kernel's description lies in C memory, since it points to memory of Go's device.
 	memory, err := c.buffer(int(unsafe.Sizeof(C.sn_int8_conv{})))
 	if err != nil {
 		return err
 	}
-	factors, err := c.buffer(8 * weight[0])
+	co := weight.Shape[0]
+	factors, err := c.buffer(8 * co)
 	if err != nil {
 		return err
 	}
-	factor, constant := unsafe.Slice((*float32)(factors), weight[0]), unsafe.Slice((*float32)(unsafe.Add(factors, 4*weight[0])), weight[0])
+	factor, constant := unsafe.Slice((*float32)(factors), co), unsafe.Slice((*float32)(unsafe.Add(factors, 4*co)), co)
 	conv := (*C.sn_int8_conv)(memory)
 	*conv = C.sn_int8_conv{n: s.n, h: s.h, w: s.w, ci: s.ci, oh: s.oh, ow: s.ow, co: s.co, kh: s.kh, kw: s.kw,
 		stride: s.stride, pad: s.pad, dilation: s.dilation, x: (*C.uint8_t)(at(c.in[0])), x_zero: C.int(op.X.Zero),
 		factor: (*C.float)(factors), constant: (*C.float)(unsafe.Pointer(unsafe.SliceData(constant))),
 		end: c.int8End(residual, op.Residual, op.Y, op.Block.Activation == engine.ReLU)}
 	scratch := int(C.sn_int8_scratch(conv, C.int(c.device.threads)))
-	version, seen, fresh := versionOf(params), C.uint64_t(0), true
+	weightVersion, version, seen, fresh := versionOf([]engine.Tensor{weight}), versionOf(others), C.uint64_t(0), true
 	c.run = func() error {
+		if err := packed.refresh(c.device, weightVersion()); err != nil {
+			return fmt.Errorf("cpu: %s: %w", c.name, err)
+		}
 		if v := version(); fresh || v != seen || v == C.SN_ALWAYS {
-			if err := packed.refresh(c.device, v); err != nil {
-				return fmt.Errorf("cpu: %s: %w", c.name, err)
+			values := make([][]float32, len(params))
+			for i, t := range params[1:] {
+				values[1+i] = floatsOf(t)
 			}
-			f, k := op.Factors(packed.weight)
+			f, k := op.Factors(floatsOf(scales), values)
 			copy(factor, f)
 			copy(constant, k)
-			conv.weight, conv.sum = packed.memory.at, (*C.int32_t)(packed.sums.at)
 			seen, fresh = v, false
 		}
+		conv.weight, conv.sum = packed.memory.at, (*C.int32_t)(packed.sums.at)
 		var err error
 		if conv.scratch, err = c.device.bytesScratch(scratch); err != nil {
 			return err
@@ -112,6 +119,11 @@ func (c *compiler) convolveBytes(op engine.Int8Conv, s C.sn_conv_shape, weight n
 		return nil
 	}
 	return nil
+}
+
+// floatsOf is the values of a float32 tensor.
+func floatsOf(t engine.Tensor) []float32 {
+	return unsafe.Slice((*float32)(at(t)), t.Shape.TotalSize())
 }
 
 func (c *compiler) int8Resize(op engine.Int8Resize) error {
@@ -145,41 +157,30 @@ func (c *compiler) int8Resize(op engine.Int8Resize) error {
 	})
 }
 
-// packedBytes is a weight rounded to integers, in the layout of the kernels. Kernels of the same parameters share it.
+// packedBytes is a weight of bytes in the layout of the kernels. Kernels of the same weight share it.
 type packedBytes struct {
 	key     packedKey
-	block   engine.ConvBlock
-	shape   nn.Shape
-	params  []engine.Tensor
+	tensor  engine.Tensor
 	users   int
 	version C.uint64_t
 	fresh   bool // never packed
 
-	weight       engine.QuantizedWeight // without Values, which are in memory
 	memory, sums *memory
 }
 
 // packedKey is what a packed weight depends on. Parameters are told apart by their memory and their counters.
 type packedKey struct {
-	norm     engine.Norm
-	from, to int
-	bias     bool
-	params   [6]struct {
-		at      unsafe.Pointer
-		version *uint64
-	}
+	at      unsafe.Pointer
+	version *uint64
 }
 
-// packedBytes returns the weight of a block, to be released by releaseBytes. It is packed by the first refresh.
-func (d *Device) packedBytes(b engine.ConvBlock, shape nn.Shape, params []engine.Tensor) *packedBytes {
-	key := packedKey{norm: b.Norm, from: b.From, to: b.To, bias: b.Bias}
-	for i, p := range params {
-		key.params[i].at, key.params[i].version = at(p), p.Version
-	}
+// packedBytes returns a packed weight, to be released by releaseBytes. It is packed by the first refresh.
+func (d *Device) packedBytes(weight engine.Tensor) *packedBytes {
+	key := packedKey{at(weight), weight.Version}
 	i := slices.IndexFunc(d.bytes, func(p *packedBytes) bool { return p.key == key })
 	if i < 0 {
 		i = len(d.bytes)
-		d.bytes = append(d.bytes, &packedBytes{key: key, block: b, shape: shape.Clone(), params: slices.Clone(params), fresh: true})
+		d.bytes = append(d.bytes, &packedBytes{key: key, tensor: weight, fresh: true})
 	}
 	d.bytes[i].users++
 	return d.bytes[i]
@@ -197,34 +198,27 @@ func (d *Device) releaseBytes(p *packedBytes) {
 	d.bytes = slices.DeleteFunc(d.bytes, func(o *packedBytes) bool { return o == p })
 }
 
-// refresh packs the weight again if the parameters have changed.
+// refresh packs the weight again if it has changed.
 func (p *packedBytes) refresh(d *Device, version C.uint64_t) error {
 	if !p.fresh && version == p.version && version != C.SN_ALWAYS {
 		return nil
 	}
-	values := make([][]float32, len(p.params))
-	for i, t := range p.params {
-		values[i] = unsafe.Slice((*float32)(at(t)), t.Shape.TotalSize())
-	}
-	w := engine.QuantizeWeight(p.block, p.shape, values)
-	co := len(w.Scale)
-	k := len(w.Values) / co
+	w := p.tensor.Shape
+	co, ci, taps := C.int64_t(w[0]), C.int64_t(w[1]), C.int64_t(w[2]*w[3])
 	if p.memory == nil {
-		packed, err := d.Alloc(int(C.sn_int8_packed_bytes(C.int64_t(co), C.int64_t(k))))
+		packed, err := d.Alloc(int(C.sn_int8_packed_bytes(co, taps*ci)))
 		if err != nil {
 			return err
 		}
-		sums, err := d.Alloc(4 * co)
+		sums, err := d.Alloc(4 * w[0])
 		if err != nil {
 			d.Free(packed)
 			return err
 		}
 		p.memory, p.sums = packed.(*memory), sums.(*memory)
 	}
-	C.sn_int8_pack((*C.int8_t)(unsafe.SliceData(w.Values)), C.int64_t(co), C.int64_t(k), p.memory.at)
-	copy(unsafe.Slice((*int32)(p.sums.at), co), w.Sum)
-	w.Values = nil
-	p.weight, p.version, p.fresh = w, version, false
+	C.sn_int8_pack((*C.uint8_t)(at(p.tensor)), co, ci, taps, p.memory.at, (*C.int32_t)(p.sums.at))
+	p.version, p.fresh = version, false
 	return nil
 }
 

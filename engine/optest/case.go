@@ -43,7 +43,7 @@ func (t Tolerance) Of(features engine.DType) float64 {
 type Input struct {
 	Shape nn.Shape
 	Fill  Fill
-	// Param marks a parameter: it stays float32, and its tensor may count its
+	// Param marks a parameter: it has its Type, float32 or bytes, whatever the features, and its tensor may count its
 	// changes. Labels are int32 by their fill.
 	Param bool
 	// Type is Float32 unless the operation wants another one, whatever the features.
@@ -134,12 +134,12 @@ func (c Case) roles() (read []nn.Role, out nn.Role) {
 	in := make([]nn.Role, len(c.In))
 	for i, input := range c.In {
 		switch {
-		case input.Param:
-			in[i] = nn.Parameter
 		case input.Type == engine.Int32:
 			in[i] = nn.Index
 		case input.Type == engine.UInt8:
 			in[i] = nn.Byte
+		case input.Param:
+			in[i] = nn.Parameter
 		default:
 			in[i] = nn.Activation
 		}

@@ -44,21 +44,14 @@ func each(x array, f func(float32) float32) array {
 
 // int8Conv convolves integers, whose sums are exact in float64.
 func int8Conv(c engine.Int8Conv, in []array) array {
+	in, scales := in[:len(in)-1], singles(in[len(in)-1])
 	params := make([][]float32, c.Block.ResidualAt()-1)
 	for i := range params {
-		for _, v := range in[1+i].data {
-			params[i] = append(params[i], float32(v))
-		}
+		params[i] = singles(in[1+i])
 	}
-	shape := in[1].shape
-	weight := engine.QuantizeWeight(c.Block, shape, params)
-	factor, constant := c.Factors(weight)
-	ins, kh, kw := len(weight.Values)/(shape[0]*shape[2]*shape[3]), shape[2], shape[3]
-	w := zeros(shape[0], ins, kh, kw)
-	for i, v := range weight.Values {
-		o, tap, ch := i/(ins*kh*kw), i/ins%(kh*kw), i%ins
-		w.data[(o*ins+ch)*kh*kw+tap] = float64(v)
-	}
+	factor, constant := c.Factors(scales, params)
+	w := each(in[1], func(v float32) float32 { return v - nn.WeightZero })
+	shape := w.shape
 	y := conv(c.Block.Conv2D, each(in[0], func(v float32) float32 { return c.X.Value(uint8(v)) }), w)
 	for i := range y.data {
 		o := i % shape[0]

@@ -20,7 +20,7 @@ func (n *network) param(node *nn.Node) *param {
 		return nil
 	}
 	if p := n.graphs[0].ParamOf(node); p != nil {
-		return &param{p.Name, p.Shape, p.Data}
+		return &param{p.Name, p.Shape, p.Floats()}
 	}
 	if op, ok := node.Op().(nn.Slice); ok {
 		if whole := n.param(node.Inputs()[0]); whole != nil {

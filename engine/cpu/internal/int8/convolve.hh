@@ -138,11 +138,19 @@ size_t packed_bytes(int64_t co, int64_t k) {
   return size_t((co + PANEL - 1) / PANEL * PANEL * ((k + GROUP - 1) / GROUP * GROUP)) * sizeof(Packed);
 }
 
-// Panel after panel of PANEL output channels; in a panel, GROUP values of each channel lie together.
-void pack(const int8_t *weight, int64_t co, int64_t k, void *packed) {
-  Packed *to = (Packed *)packed;
-  for (int64_t j = 0; j < co; j += PANEL)
-    for (int64_t i = 0; i < k; i += GROUP)
-      for (int64_t o = j; o < j + PANEL; o++)
-        for (int64_t g = i; g < i + GROUP; g++) *to++ = o < co && g < k ? Packed(weight[o * k + g]) : Packed(0);
+// Panel after panel of PANEL output channels; in a panel, GROUP values of each channel lie together. A channel's values are in the order of windows.
+void pack(const uint8_t *weight, int64_t co, int64_t ci, int64_t taps, void *packed, int32_t *sum) {
+  const int64_t k = taps * ci, stride = (k + GROUP - 1) / GROUP * GROUP;
+  std::memset(packed, 0, packed_bytes(co, k));
+  for (int64_t o = 0; o < co; o++) {
+    Packed *panel = (Packed *)packed + o / PANEL * PANEL * stride + o % PANEL * GROUP;
+    const uint8_t *of = weight + o * k;
+    int32_t total = 0;
+    for (int64_t i = 0; i < k; i++) {
+      const int32_t v = int32_t(of[i % ci * taps + i / ci]) - 128;
+      panel[i / GROUP * PANEL * GROUP + i % GROUP] = Packed(v);
+      total += v;
+    }
+    sum[o] = total;
+  }
 }

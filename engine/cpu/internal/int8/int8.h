@@ -35,9 +35,10 @@ typedef struct {
 size_t sn_int8_scratch(const sn_int8_conv *c, int threads);
 void sn_int8_convolve(const sn_int8_conv *c);
 
-// Weights are (co, k) with k = kh * kw * ci.
+// The packed size of a weight of co output channels with k = kh * kw * ci values each.
 size_t sn_int8_packed_bytes(int64_t co, int64_t k);
-void sn_int8_pack(const int8_t *weight, int64_t co, int64_t k, void *packed);
+// Packs a weight (co, ci, taps), whose byte 128 stands for zero, and adds up the values of each output channel.
+void sn_int8_pack(const uint8_t *weight, int64_t co, int64_t ci, int64_t taps, void *packed, int32_t *sum);
 
 typedef struct {
   const void *x;
