@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,20 +67,20 @@ func TestQuantizeDetector(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, float.Quantization)
 	require.NotEmpty(t, quantized.Quantization.Values)
-	bytes := 0
+	inBytes := 0
 	for _, p := range float.Params.All() {
 		q := quantized.Params.Get(p.Name)
 		if !q.Quantized() {
 			require.Equal(t, p.Data, q.Data, p.Name)
 			continue
 		}
-		bytes++
+		inBytes++
 		require.Nil(t, q.Data, p.Name)
 		for i, v := range q.Floats() {
 			require.InDelta(t, p.Data[i], v, float64(slices.Max(q.Parts[0].Scales)+slices.Max(q.Parts[len(q.Parts)-1].Scales)), p.Name)
 		}
 	}
-	require.Equal(t, 45, bytes)
+	require.Equal(t, 45, inBytes)
 	detect := func(model string, more ...string) string {
 		status, stdout, stderr := scalenet(append([]string{"detect", "--threads", "2", "--json", "--model", model, "../../examples/BloodImage_00014.jpg"}, more...)...)
 		require.Zero(t, status, stderr)
@@ -87,6 +90,8 @@ func TestQuantizeDetector(t *testing.T) {
 	require.NotEqual(t, inFloat, inInt8)
 	require.NotEqual(t, inInt8, detect(out, "--precision", "float32"), "in float, with the rounded weights")
 	require.Equal(t, inInt8, detect(out, "--precision", "int8", "--threads", "1"), "with one thread")
+
+	serves(t, out, "../../examples/BloodImage_00014.jpg", inInt8)
 
 	// A file whose weights are float32, as quantize wrote until 2026-11: they are rounded as it is loaded, to the same bytes.
 	former := filepath.Join(dir, "former.safetensors")
@@ -112,6 +117,35 @@ func TestQuantizeDetector(t *testing.T) {
 	requireError(t, status, stderr, damaged+": metadata scalenet.quantization: value ", "is not between")
 }
 
+// serves compares the answer of a server with what detect printed of the same model and image.
+func serves(t *testing.T, model, image, detected string) {
+	t.Helper()
+	address, end := announced(t, "--model", model, "--threads", "1")
+	data, err := os.ReadFile(image)
+	require.NoError(t, err)
+	response, err := http.Post(address+"/detect", "image/jpeg", bytes.NewReader(data))
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	type detection struct {
+		Class int     `json:"class_id"`
+		Label string  `json:"label"`
+		Score float32 `json:"score"`
+		Box   any     `json:"box"` // [x1,y1,x2,y2], or an object of these
+	}
+	var got, want struct{ Detections []detection }
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&got))
+	require.NoError(t, json.Unmarshal([]byte(detected), &want))
+	for i, d := range got.Detections {
+		sides := d.Box.(map[string]any)
+		got.Detections[i].Box = []any{sides["x1"], sides["y1"], sides["x2"], sides["y2"]}
+	}
+	require.NotEmpty(t, want.Detections)
+	require.Equal(t, want, got)
+	status, log := end()
+	require.Zero(t, status, log)
+}
+
 // A classifier goes through the same; what is asked of it in int8 can be more than it gives.
 func TestQuantizeClassifier(t *testing.T) {
 	run, train := classifierRun(t)
@@ -124,6 +158,14 @@ func TestQuantizeClassifier(t *testing.T) {
 		status, _, stderr = scalenet("classify", "eval", "--model", out, "--data", data, "--precision", precision)
 		require.Zero(t, status, stderr)
 	}
+	predict := func(model string, more ...string) string {
+		status, stdout, stderr := scalenet(append([]string{"classify", "predict", "--model", model, "--json", filepath.Join(data, "val")}, more...)...)
+		require.Zero(t, status, stderr)
+		return stdout
+	}
+	inInt8 := predict(out)
+	require.Equal(t, inInt8, predict(out, "--precision", "int8", "--threads", "1"))
+	require.NotEqual(t, inInt8, predict(model))
 	status, _, stderr = scalenet("classify", "eval", "--model", model, "--data", data, "--precision", "int8")
 	requireError(t, status, stderr, "--precision int8: the model has no scales")
 	status, _, stderr = scalenet("quantize", "--model", model, "--data", data, "--split", "val", "--out", out+".safetensors")
