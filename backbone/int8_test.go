@@ -78,7 +78,7 @@ func TestInt8Networks(t *testing.T) {
 			images := randomImages(2*size[0]*size[1]*3, uint64(size[0]))
 			c := calibrate.New()
 			float := run.logits(t, images, func(s *engine.Spec) { s.Observe = c.Observe })
-			q := &engine.Quantization{Values: c.Quants(), Float: []string{"conv1.weight", "fc.weight"}}
+			q := &engine.Quantization{Values: c.Quants(), Float: []string{"fc.weight"}}
 			quantize := func(s *engine.Spec) { s.Quantization = q }
 			want := run.logits(t, images, quantize)
 			assert.NotEqual(t, float, want)
@@ -109,7 +109,7 @@ func TestInt8OfAnotherSize(t *testing.T) {
 	images := randomImages(88*72*3, 6)
 	float := other.logits(t, images, func(*engine.Spec) {})
 	got := other.logits(t, images, func(s *engine.Spec) {
-		s.Quantization = &engine.Quantization{Values: c.Quants(), Float: []string{"conv1.weight", "fc.weight"}}
+		s.Quantization = &engine.Quantization{Values: c.Quants(), Float: []string{"fc.weight"}}
 	})
 	assert.NotEqual(t, float, got)
 	assert.Greater(t, cosine(float, got), 0.99)
@@ -139,7 +139,7 @@ func TestInt8Layers(t *testing.T) {
 	for _, h := range []int{64, 128} {
 		c := calibrate.New()
 		int8Run{dev, params, net, 1, h, 64}.logits(t, randomImages(h*64*3, 5), func(s *engine.Spec) { s.Observe = c.Observe })
-		q = &engine.Quantization{Values: c.Quants(), Float: []string{"conv1.weight", "fc.weight"}}
+		q = &engine.Quantization{Values: c.Quants(), Float: []string{"fc.weight"}}
 		names[h] = slices.Sorted(maps.Keys(q.Values))
 	}
 	assert.Equal(t, names[64], names[128])
@@ -177,7 +177,7 @@ func TestInt8Memory(t *testing.T) {
 	run := int8Run{ref.New(ref.Options{Fuse: true}), params, net, 4, 128, 128}
 	images := randomImages(4*128*128*3, 1)
 	run.logits(t, images, func(s *engine.Spec) { s.Observe = c.Observe })
-	q := &engine.Quantization{Values: c.Quants(), Float: []string{"conv1.weight", "fc.weight"}}
+	q := &engine.Quantization{Values: c.Quants(), Float: []string{"fc.weight"}}
 	bytes := map[string]bool{}
 	want, floats := 0, 0
 	for _, p := range params.All() {

@@ -169,15 +169,14 @@ func read(r *checkpoint.Reader) (m *Model, err error) {
 // and keys of another shape.
 func (m *Model) Init(path string) (checkpoint.Report, error) { return m.Params.Load(path) }
 
-// FloatWeights returns the names of the weights that a Quantization leaves in float: those of the stem and of the predictors of objectness, classes and
-// deltas.
+// FloatWeights returns the names of the weights that a Quantization leaves in float: those of the predictors of objectness, classes and deltas.
 func (m *Model) FloatWeights() (names []string) {
 	for _, p := range m.Params.All() {
 		if p.Kind != nn.Weight {
 			continue
 		}
 		predicts := slices.ContainsFunc([]string{".cls_logits.", ".cls_score.", ".bbox_pred."}, func(part string) bool { return strings.Contains(p.Name, part) })
-		if m.stages[p.Name] == 0 || predicts {
+		if predicts {
 			names = append(names, p.Name)
 		}
 	}

@@ -116,6 +116,9 @@ func (plan *Plan) watched(s *step, k compiled, in []Tensor, out Tensor, w watch)
 		}
 		list = []compiled{{before[0], k.name}, {before[1], k.name}, k, {after, k.name}}
 	}
+	if _, ok := weightName(s); w.observe != nil && ok && s.in[0].input && in[0].Type == Float32 {
+		list = append([]compiled{{plan.observer(w.names[s.in[0]], in[0], w.observe), k.name}}, list...)
+	}
 	if _, pool := s.op.(nn.MaxPool2D); w.observe != nil && w.names[s.out] != "" && s.out.Type == Float32 && !pool {
 		list = append(list, compiled{plan.observer(w.names[s.out], out, w.observe), k.name})
 	}

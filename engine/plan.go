@@ -22,7 +22,7 @@ type Spec struct {
 	// Quantization makes a float32 plan compute on bytes where it has Quants of the values. nil is for none.
 	Quantization *Quantization
 	// Observe is called after each step of a run that computes a float32 value with a name, except max pools, with its values, which it must not keep.
-	// nil is for no calls. [Quantization] has such names.
+	// It is also called with inputs that a convolution or linear layer reads. nil is for no calls. [Quantization] has such names.
 	Observe func(name string, values []float32)
 	// LayerError makes the plan stay in float in spite of a Quantization, and report the errors of its layers. nil is for none.
 	LayerError LayerError

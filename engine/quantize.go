@@ -174,6 +174,7 @@ func (p *program) quantize(by *Quantization) {
 		}
 	}
 	p.steps, p.weights = q.steps, q.weights
+	p.joinSums()
 	p.recount()
 }
 

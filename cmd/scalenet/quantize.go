@@ -42,8 +42,7 @@ file, and in float with --precision float32.
 PATH are training images, in the data sets' formats of 'eval' and 'classify eval'; never
 those that the model is to be measured on. The network runs on about --sample of them
 in float, and the scale of each activation is chosen by the values that it has there.
-Weights have a scale per output channel. The first convolution and the predictors stay
-in float.
+Weights have a scale per output channel. The predictors stay in float.
 
 AP, or top-1 accuracy, of the same images is then computed in int8. If it is lower
 than in float by more than --max-loss, the layers with the largest errors return to
@@ -105,7 +104,7 @@ func (o *quantizeOptions) run(c *cobra.Command) error {
 type network interface {
 	// evaluate runs the network on the images.
 	evaluate(ctx context.Context, w watching) (evaluated, error)
-	// floats are the names of the weights of the first layer and of predictors.
+	// floats are the names of the weights of predictors.
 	floats() []string
 	// layers counts the convolutions and linear layers.
 	layers() int
@@ -216,7 +215,7 @@ func (q *quantized) card(o *quantizeOptions, n network) string {
 		n.images(), filepath.Base(o.data.path), n.metric(), q.float.metric, n.metric(), q.int8.metric, n.layers()-len(q.quantization.Float), n.layers(), len(q.quantization.Values))
 	fmt.Fprintf(&b, "\nMeasure the model on images that it was neither trained nor calibrated on.\n\n## Layers in float\n\n")
 	for _, name := range n.floats() {
-		fmt.Fprintf(&b, "* `%s` (first layer or predictor)\n", name)
+		fmt.Fprintf(&b, "* `%s` (predictor)\n", name)
 	}
 	for _, l := range q.returned {
 		fmt.Fprintf(&b, "* `%s`: error %.3f of its results' root mean square\n", l.weight, l.error)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"scalenet/classify"
@@ -138,10 +137,10 @@ func (n *classifierNetwork) evaluate(ctx context.Context, w watching) (evaluated
 	return evaluated{m.Top1, c.BytesWeights()}, nil
 }
 
-// floats are the stem and the classifier.
+// floats is the classifier.
 func (n *classifierNetwork) floats() []string {
 	all := multiplying(n.model.Params)
-	return slices.Compact([]string{all[0], all[len(all)-1]})
+	return all[len(all)-1:]
 }
 
 func (n *classifierNetwork) layers() int    { return len(multiplying(n.model.Params)) }

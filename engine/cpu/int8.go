@@ -39,14 +39,15 @@ func (c *compiler) integers() error {
 	return engine.NoKernel(c.op)
 }
 
+func truth(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // int8End describes the end of a kernel: residual, ReLU and rounding. residual is nil if there is none.
 func (c *compiler) int8End(residual []engine.Tensor, r, y engine.Quant, relu bool) C.sn_int8_end {
-	truth := func(b bool) C.int {
-		if b {
-			return 1
-		}
-		return 0
-	}
 	end := C.sn_int8_end{y: at(c.out), y_bytes: truth(y.On()), y_zero: C.int(y.Zero), relu: truth(relu)}
 	for _, t := range residual {
 		end.residual, end.residual_bytes = at(t), truth(r.On())
@@ -89,6 +90,7 @@ func (c *compiler) convolveBytes(op engine.Int8Conv, s C.sn_conv_shape, weight, 
 		return err
 	}
 	factor, constant := unsafe.Slice((*float32)(factors), co), unsafe.Slice((*float32)(unsafe.Add(factors, 4*co)), co)
+	c.int8 = memory
 	conv := (*C.sn_int8_conv)(memory)
 	*conv = C.sn_int8_conv{n: s.n, h: s.h, w: s.w, ci: s.ci, oh: s.oh, ow: s.ow, co: s.co, kh: s.kh, kw: s.kw,
 		stride: s.stride, pad: s.pad, dilation: s.dilation, x: (*C.uint8_t)(at(c.in[0])), x_zero: C.int(op.X.Zero),
@@ -126,32 +128,57 @@ func floatsOf(t engine.Tensor) []float32 {
 	return unsafe.Slice((*float32)(at(t)), t.Shape.TotalSize())
 }
 
-func (c *compiler) int8Resize(op engine.Int8Resize) error {
-	count := op.Block.ResidualAt()
-	memory, err := c.buffer(count * int(unsafe.Sizeof(C.sn_int8_source{})))
+// int8ConvSum is a convolution whose end adds pixels of other tensors.
+func (c *compiler) int8ConvSum(op engine.Int8ConvSum) error {
+	count, _ := op.Split()
+	sources, err := c.int8Sources(op.Resize, c.in[count:])
 	if err != nil {
 		return err
 	}
+	c.in = c.in[:count]
+	if err := c.int8Conv(op.Conv); err != nil {
+		return err
+	}
+	conv := (*C.sn_int8_conv)(c.int8)
+	conv.end.y_bytes, conv.end.y_zero, conv.end.relu = truth(op.Resize.Y.On()), C.int(op.Resize.Y.Zero), truth(op.Resize.Block.ReLU)
+	conv.source, conv.sources, conv.source_bytes = &sources[0], C.int(len(sources)), truth(op.Resize.X[0].On())
+	conv.sum_scale = C.float(op.Resize.Residual.Per(op.Resize.Y))
+	return nil
+}
+
+// int8Sources describes the tensors that a resize reads.
+func (c *compiler) int8Sources(op engine.Int8Resize, in []engine.Tensor) ([]C.sn_int8_source, error) {
+	count := op.Block.ResidualAt()
+	memory, err := c.buffer(count * int(unsafe.Sizeof(C.sn_int8_source{})))
+	if err != nil {
+		return nil, err
+	}
 	sources := unsafe.Slice((*C.sn_int8_source)(memory), count)
-	for i, x := range c.in[:count] {
+	for i, x := range in[:count] {
 		rows, err := c.axis(engine.Taps(x.Shape[1], op.Block.Resize2D.Height, op.Block.Resize2D.Mode))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		columns, err := c.axis(engine.Taps(x.Shape[2], op.Block.Resize2D.Width, op.Block.Resize2D.Mode))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		sources[i] = C.sn_int8_source{x: at(x), h: C.int64_t(x.Shape[1]), w: C.int64_t(x.Shape[2]),
 			zero: C.int(op.X[i].Zero), scale: C.float(op.X[i].Per(op.Y)),
 			row_begin: rows.begin, row_index: rows.index, row_weight: rows.weight,
 			column_begin: columns.begin, column_index: columns.index, column_weight: columns.weight}
 	}
-	end := c.int8End(c.in[count:], op.Residual, op.Y, op.Block.ReLU)
-	s, bytes := c.out.Shape, C.int(0)
-	if op.X[0].On() {
-		bytes = 1
+	return sources, nil
+}
+
+func (c *compiler) int8Resize(op engine.Int8Resize) error {
+	count := op.Block.ResidualAt()
+	sources, err := c.int8Sources(op, c.in)
+	if err != nil {
+		return err
 	}
+	end := c.int8End(c.in[count:], op.Residual, op.Y, op.Block.ReLU)
+	s, bytes := c.out.Shape, truth(op.X[0].On())
 	return c.loop(func() {
 		C.sn_int8_resize(&sources[0], C.int(count), bytes, &end, C.int64_t(s[0]), C.int64_t(s[1]), C.int64_t(s[2]), C.int64_t(s[3]))
 	})

@@ -85,7 +85,8 @@ type compiler struct {
 	op     nn.Op // a block where there is one
 	in     []engine.Tensor
 	out    engine.Tensor
-	casts  []func() // that widen inputs before the kernel runs
+	int8   unsafe.Pointer // description of a convolution of bytes
+	casts  []func()       // that widen inputs before the kernel runs
 	*kernel
 }
 
@@ -125,6 +126,7 @@ func kernels() engine.Kernels[*compiler] {
 		nn.SmoothL1{}, nn.SmoothL1Grad{})
 	k.Add((*compiler).integers, engine.Quantize{}, engine.Dequantize{}, engine.MaxPoolBytes{})
 	k.Add(with((*compiler).int8Conv), engine.Int8Conv{})
+	k.Add(with((*compiler).int8ConvSum), engine.Int8ConvSum{})
 	k.Add(with((*compiler).int8Linear), engine.Int8Linear{})
 	k.Add(with((*compiler).int8Resize), engine.Int8Resize{})
 	return k

@@ -16,7 +16,7 @@ var (
 // onBytes reports whether an operation is one that devices need for quantized networks only.
 func onBytes(op nn.Op) bool {
 	switch op.(type) {
-	case engine.Quantize, engine.Dequantize, engine.MaxPoolBytes, engine.Int8Conv, engine.Int8Linear, engine.Int8Resize:
+	case engine.Quantize, engine.Dequantize, engine.MaxPoolBytes, engine.Int8Conv, engine.Int8ConvSum, engine.Int8Linear, engine.Int8Resize:
 		return true
 	}
 	return false
@@ -98,7 +98,7 @@ func integers() (cases []Case) {
 				Op: engine.Int8Linear{Bias: bias, X: signed}, In: in, Tolerance: Exact})
 		}
 	}
-	return append(cases, int8Resizes()...)
+	return append(append(cases, int8Resizes()...), int8Sums()...)
 }
 
 func int8Conv(s convSetting, c engine.Int8Conv, channels int) Case {
@@ -115,6 +115,41 @@ func int8Conv(s convSetting, c engine.Int8Conv, channels int) Case {
 		c.Y.Scale *= 8
 	}
 	return Case{Name: fmt.Sprintf("Int8Conv/%v/x%d-y%s%s", s, c.X.Zero, held(c.Y), when(c.Block.Residual, "+residual"+held(c.Residual))), Op: c, In: in, Tolerance: Exact}
+}
+
+// int8Sums are convolutions whose end adds pixels of smaller tensors, as floats or as bytes.
+func int8Sums() (cases []Case) {
+	ends := []engine.Quant{{}, unsigned, signed}
+	for i, s := range []convSetting{
+		{2, 12, 9, 20, 17, 1, nn.Conv2D{Stride: 1, Dilation: 1, Groups: 1}}, {1, 28, 28, 64, 70, 1, nn.Conv2D{Stride: 1, Dilation: 1, Groups: 1}},
+		{2, 14, 14, 9, 33, 3, nn.Conv2D{Stride: 1, Pad: 1, Dilation: 1, Groups: 1}},
+	} {
+		for j, y := range ends {
+			for count := 1; count <= 3; count++ {
+				b := engine.ConvBlock{Conv2D: s.Conv2D, Norm: engine.Norm{On: true, Eps: blockEps}, Residual: (i+j+count)%2 == 0}
+				conv := engine.Int8Conv{Block: b, X: ends[1+(i+j)%2]}
+				if b.Residual {
+					conv.Residual = ends[(j+count)%3]
+				}
+				c := int8Conv(s, conv, s.in)
+				r := engine.Int8Resize{Block: engine.ResizeBlock{Resize2D: nn.Resize2D{Height: s.h, Width: s.w, Mode: nn.Nearest}, More: count - 1, Residual: true,
+					ReLU: y.Zero == 0}, Y: y}
+				if r.Y.On() {
+					r.Y.Scale *= 8
+				}
+				for k := range count {
+					if (j+count)%2 == 0 {
+						r.X[k] = ends[1+(k+j)%2]
+					}
+					c.In = append(c.In, residualOf(r.X[k], s.n, (s.h+k)/(k+1), max(s.w/(k+2), 1), s.out))
+				}
+				c.Op = engine.Int8ConvSum{Conv: conv, Resize: r}
+				c.Name = fmt.Sprintf("Int8ConvSum/%d%s", count, c.Name[len("Int8Conv"):]) + "-y" + held(y) + when(r.X[0].On(), "/bytes")
+				cases = append(cases, c)
+			}
+		}
+	}
+	return cases
 }
 
 // held says how a tensor is held: "f32", or the zero of its bytes.

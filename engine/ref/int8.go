@@ -27,6 +27,12 @@ func integer(op nn.Op) (operation, bool) {
 			y := int8Conv(op.Conv(), append(image, in[2:]...))
 			return array{shape: nn.Shape{n, w[0]}, data: y.data}
 		}), true
+	case engine.Int8ConvSum:
+		conv, _ := op.Split()
+		return of(func(in []array) array {
+			y := int8Conv(op.Conv, in[:conv])
+			return int8Resize(op.Resize, append(in[conv:len(in):len(in)], y))
+		}), true
 	case engine.Int8Resize:
 		return of(func(in []array) array { return int8Resize(op, in) }), true
 	}

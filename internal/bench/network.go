@@ -105,7 +105,7 @@ func startClassifier(dev engine.Device, network string, batch int, size imageSiz
 	return &subject{run: func() error { return run(plan) }, close: func() { plan.Close(); store.Close() }}, nil
 }
 
-// quantized calibrates a network on its input. The first convolution and the classifier stay in float.
+// quantized calibrates a network on its input. The classifier stays in float.
 func quantized(dev engine.Device, store *engine.Store, spec engine.Spec, run func(*engine.Plan) error) (*engine.Quantization, error) {
 	c := calibrate.New()
 	spec.Observe = c.Observe
@@ -123,7 +123,7 @@ func quantized(dev engine.Device, store *engine.Store, spec engine.Spec, run fun
 			weights = append(weights, p.Name)
 		}
 	}
-	return &engine.Quantization{Values: c.Quants(), Float: []string{weights[0], weights[len(weights)-1]}}, nil
+	return &engine.Quantization{Values: c.Quants(), Float: weights[len(weights)-1:]}, nil
 }
 
 // classifierTrainingCase is a training step; classes is that of the data set.

@@ -11,6 +11,16 @@
 extern "C" {
 #endif
 
+typedef struct {
+  const void *x;
+  int64_t h, w;
+  int zero;
+  float scale;
+  // Taps: target i is the sum of weight[t] * source index[t] for t in [begin[i], begin[i+1]).
+  const int32_t *row_begin, *row_index, *column_begin, *column_index;
+  const float *row_weight, *column_weight;
+} sn_int8_source;
+
 // What ends a kernel: v += (residual - residual_zero) * residual_scale, relu, and rounding to a byte. The residual and the result are bytes, or
 // float32 where *_bytes is 0.
 typedef struct {
@@ -30,7 +40,13 @@ typedef struct {
   const float *factor, *constant; // (co): v = sum of products * factor + constant
   sn_int8_end end;
   void *scratch;                  // sn_int8_scratch bytes
+  // Sources whose pixels are repeated, at most SN_SUMMED: v = v * sum_scale + their sum, before the relu. They are bytes, or float32.
+  const sn_int8_source *source;
+  int sources, source_bytes;
+  float sum_scale;
 } sn_int8_conv;
+
+enum { SN_SUMMED = 3 };
 
 size_t sn_int8_scratch(const sn_int8_conv *c, int threads);
 void sn_int8_convolve(const sn_int8_conv *c);
@@ -39,16 +55,6 @@ void sn_int8_convolve(const sn_int8_conv *c);
 size_t sn_int8_packed_bytes(int64_t co, int64_t k);
 // Packs a weight (co, ci, taps), whose byte 128 stands for zero, and adds up the values of each output channel.
 void sn_int8_pack(const uint8_t *weight, int64_t co, int64_t ci, int64_t taps, void *packed, int32_t *sum);
-
-typedef struct {
-  const void *x;
-  int64_t h, w;
-  int zero;
-  float scale;
-  // Taps: target i is the sum of weight[t] * source index[t] for t in [begin[i], begin[i+1]).
-  const int32_t *row_begin, *row_index, *column_begin, *column_index;
-  const float *row_weight, *column_weight;
-} sn_int8_source;
 
 // The sources are bytes, or float32 if bytes is 0.
 void sn_int8_resize(const sn_int8_source *s, int count, int bytes, const sn_int8_end *end, int64_t n, int64_t oh, int64_t ow, int64_t c);

@@ -56,18 +56,31 @@ static SN_INLINE uint8_t byte_of(float v, int zero) {
 #ifdef SN_VNNI
 static SN_INLINE __mmask16 first(int64_t n) { return __mmask16((1u << n) - 1); }
 static SN_INLINE Vec fma(Vec a, Vec b, Vec c) { return (Vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
-static SN_INLINE Vec load_floats(const float *p, int64_t n) { return (Vec)_mm512_maskz_loadu_ps(first(n), p); }
-static SN_INLINE IntVec load_ints(const int32_t *p, int64_t n) { return (IntVec)_mm512_maskz_loadu_epi32(first(n), p); }
-static SN_INLINE IntVec load_bytes(const uint8_t *p, int64_t n) {
-  return (IntVec)_mm512_maskz_cvtepu8_epi32(0xffff, _mm_maskz_loadu_epi8(first(n), p));
+static SN_INLINE Vec load_floats(const float *p, int64_t n) {
+  return n == LANES ? *(const LooseVec *)p : (Vec)_mm512_maskz_loadu_ps(first(n), p);
 }
-static SN_INLINE void store_floats(float *p, Vec v, int64_t n) { _mm512_mask_storeu_ps(p, first(n), (__m512)v); }
+static SN_INLINE IntVec load_ints(const int32_t *p, int64_t n) {
+  return n == LANES ? load_int(p) : (IntVec)_mm512_maskz_loadu_epi32(first(n), p);
+}
+static SN_INLINE IntVec load_bytes(const uint8_t *p, int64_t n) {
+  return (IntVec)_mm512_maskz_cvtepu8_epi32(0xffff, n == LANES ? _mm_loadu_si128((const __m128i *)p) : _mm_maskz_loadu_epi8(first(n), p));
+}
+static SN_INLINE void store_floats(float *p, Vec v, int64_t n) {
+  if (n == LANES)
+    *(LooseVec *)p = v;
+  else
+    _mm512_mask_storeu_ps(p, first(n), (__m512)v);
+}
 static SN_INLINE void store_bytes(uint8_t *p, Vec v, int zero, int64_t n) {
   const Vec low = Vec{} - float(zero), high = Vec{} + float(255 - zero);
   v = v >= low ? v : low;
   v = v < high ? v : high;
   const IntVec q = (IntVec)_mm512_maskz_cvtps_epi32(0xffff, (__m512)v) + zero;
-  _mm_mask_storeu_epi8(p, first(n), _mm512_maskz_cvtepi32_epi8(0xffff, (__m512i)q));
+  const __m128i bytes = _mm512_maskz_cvtepi32_epi8(0xffff, (__m512i)q);
+  if (n == LANES)
+    _mm_storeu_si128((__m128i *)p, bytes);
+  else
+    _mm_mask_storeu_epi8(p, first(n), bytes);
 }
 #else
 static SN_INLINE Vec fma(Vec a, Vec b, Vec c) {
@@ -92,6 +105,10 @@ static SN_INLINE IntVec load_bytes(const uint8_t *p, int64_t n) {
   return v;
 }
 static SN_INLINE void store_floats(float *p, Vec v, int64_t n) {
+  if (n == LANES) {
+    *(LooseVec *)p = v;
+    return;
+  }
   for (int i = 0; i < n; i++) p[i] = v[i];
 }
 static SN_INLINE void store_bytes(uint8_t *p, Vec v, int zero, int64_t n) {
@@ -99,16 +116,7 @@ static SN_INLINE void store_bytes(uint8_t *p, Vec v, int zero, int64_t n) {
 }
 #endif
 
-// finish ends the results [at, at+lanes).
-static SN_INLINE void finish(const sn_int8_end &e, int64_t at, int64_t lanes, Vec v) {
-  if (e.residual) {
-    const Vec r = e.residual_bytes ? to_float(load_bytes((const uint8_t *)e.residual + at, lanes) - e.residual_zero)
-                                   : load_floats((const float *)e.residual + at, lanes);
-    v = fma(r, Vec{} + e.residual_scale, v);
-  }
-  if (e.relu) v = v < 0.0f ? Vec{} : v;
-  if (e.y_bytes)
-    store_bytes((uint8_t *)e.y + at, v, e.y_zero, lanes);
-  else
-    store_floats((float *)e.y + at, v, lanes);
+// values are `lanes` values from `at` on, in units of their scale.
+static SN_INLINE Vec values(const void *p, bool bytes, int zero, int64_t at, int64_t lanes) {
+  return bytes ? to_float(load_bytes((const uint8_t *)p + at, lanes) - zero) : load_floats((const float *)p + at, lanes);
 }
