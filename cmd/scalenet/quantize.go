@@ -35,9 +35,9 @@ func newQuantizeCommand() *cobra.Command {
 		Use:   "quantize --model FILE --data PATH --out FILE",
 		Short: "Make a model compute in int8 on CPUs",
 		Long: `Choose the scales with which the convolutions and linear layers of a detector or a
-classifier compute in 8-bit integers, and write the model with them. The parameters
-stay as they are. The commands that take a model compute in int8 with the new
-file, and in float with --precision float32.
+classifier compute in 8-bit integers, and write the model with them and with weights in
+bytes. The commands that take a model compute in int8 with the new file, and in float,
+with the rounded weights, with --precision float32.
 
 PATH are training images, in the data sets' formats of 'eval' and 'classify eval'; never
 those that the model is to be measured on. The network runs on about --sample of them
