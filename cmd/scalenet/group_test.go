@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// mpirun runs the program in n processes and returns the status and all output.
+// mpirun runs the program in n processes and returns the status and all output: what went to standard output, then what went to standard error.
 func mpirun(t *testing.T, n int, args ...string) (status int, output string) {
 	t.Helper()
 	return launch(t, append([]string{"-np", fmt.Sprint(n), os.Args[0]}, args...))
@@ -66,12 +66,15 @@ func launch(t *testing.T, args []string) (status int, output string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	c := launcher(ctx, t, args)
-	text, err := c.CombinedOutput()
-	require.NoError(t, ctx.Err(), string(text))
+	var stdout, stderr strings.Builder // apart: lines of one could come between those of the other
+	c.Stdout, c.Stderr = &stdout, &stderr
+	err := c.Run()
+	text := stdout.String() + stderr.String()
+	require.NoError(t, ctx.Err(), text)
 	if err != nil {
 		require.IsType(t, (*exec.ExitError)(nil), err)
 	}
-	return c.ProcessState.ExitCode(), string(text)
+	return c.ProcessState.ExitCode(), text
 }
 
 // Any number of processes writes the same files as one, and goes on with any number.
