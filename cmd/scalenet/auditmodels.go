@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
-	"scalenet/internal/similar"
 	"scalenet/train"
 )
 
@@ -40,12 +38,15 @@ func (o *auditModels) flags(c *cobra.Command) {
 	o.device.flags(c)
 }
 
+// auditDevice are the flags that the trainings and evaluations of an audit have from it.
+func auditDevice() []string { return []string{"device", "threads", "tf32"} }
+
 // check checks the flags; results are those of --results.
 func (o *auditModels) check(c *cobra.Command, results []string) error {
 	if o.parts < 2 {
 		return fmt.Errorf("--parts %d: want 2 or more", o.parts)
 	}
-	for _, flag := range []string{"parts", "budget", "config", "device", "threads", "tf32"} {
+	for _, flag := range append(auditDevice(), "parts", "budget", "config") {
 		if results != nil && c.Flags().Changed(flag) {
 			return fmt.Errorf("--%s is for models that the audit trains: give it without --results", flag)
 		}
@@ -95,9 +96,7 @@ func (o *auditModels) judge(c *cobra.Command, d *coco.Dataset, out string) (resu
 func (o *auditModels) divide(c *cobra.Command, d *coco.Dataset) (part []int, err error) {
 	ctx, stop := train.Interruptible(c.Context(), c.ErrOrStderr(), "stopping after this image")
 	defer stop()
-	told := newProgress(c.ErrOrStderr(), "images compared", len(d.Images))
-	copies, err := similar.Find(ctx, d, similar.Options{Progress: told.done})
-	told.end()
+	copies, err := nearCopies(ctx, c.ErrOrStderr(), d)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +174,7 @@ func (o *auditModels) training(dir, run string) []string {
 
 // run runs another command as a part of c. What it prints is progress here.
 func (o *auditModels) run(c, other *cobra.Command, args ...string) error {
-	for _, flag := range []string{"device", "threads", "tf32"} {
+	for _, flag := range auditDevice() {
 		if f := c.Flags().Lookup(flag); f.Changed {
 			args = append(args, "--"+flag+"="+f.Value.String())
 		}
@@ -184,11 +183,7 @@ func (o *auditModels) run(c, other *cobra.Command, args ...string) error {
 	other.SetOut(c.ErrOrStderr())
 	other.SetErr(c.ErrOrStderr())
 	other.SilenceErrors, other.SilenceUsage = true, true
-	ctx := c.Context()
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	return other.ExecuteContext(ctx)
+	return other.ExecuteContext(c.Context())
 }
 
 // wholePaths returns the paths of the images, which hold in files of any folder.

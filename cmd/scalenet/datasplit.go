@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
@@ -104,7 +106,12 @@ func (o *dataSplitOptions) near(c *cobra.Command, d *coco.Dataset) ([][]int, err
 	}
 	ctx, stop := train.Interruptible(c.Context(), c.ErrOrStderr(), "stopping after this image")
 	defer stop()
-	told := newProgress(c.ErrOrStderr(), "images compared", len(d.Images))
+	return nearCopies(ctx, c.ErrOrStderr(), d)
+}
+
+// nearCopies finds groups of near copies, and tells w how far it is.
+func nearCopies(ctx context.Context, w io.Writer, d *coco.Dataset) ([][]int, error) {
+	told := newProgress(w, "images compared", len(d.Images))
 	defer told.end()
 	return similar.Find(ctx, d, similar.Options{Progress: told.done})
 }

@@ -16,7 +16,6 @@ import (
 	"scalenet/checkpoint"
 	"scalenet/coco"
 	"scalenet/internal/config"
-	"scalenet/internal/similar"
 )
 
 // The files of a run that say what it is trained on.
@@ -179,8 +178,7 @@ func (d *trainData) divide(ctx context.Context, w io.Writer, all *coco.Dataset) 
 	}
 	all = all.Renamed(names)
 	all.FillSizes()
-	told := newProgress(w, "images compared", len(all.Images))
-	together, err := similar.Find(ctx, all, similar.Options{Progress: told.done})
+	together, err := nearCopies(ctx, w, all)
 	if err != nil {
 		return o, err
 	}
