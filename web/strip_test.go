@@ -129,6 +129,7 @@ func testZoom(t *testing.T, b *bench) {
 	p.click("[data-do=zoom-in]")
 	p.do(chromedp.MouseClickXY(x, y), chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
 	near([3]float64{1, 0, 0})
+	checkPressOutlastsDrawing(p)
 	touch := func(kind input.DispatchTouchEventType, points ...*input.TouchPoint) {
 		call(p, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: points})
 	}
@@ -142,6 +143,22 @@ func testZoom(t *testing.T, b *bench) {
 	assert.InDelta(t, 2, p.zoomed()[0], 0.1)
 	assert.InDelta(t, -0.5, p.zoomed()[1], 0.1)
 	p.shot("pinch")
+}
+
+// checkPressOutlastsDrawing: a click whose press and release have a new drawing of the boxes between them selects the box as any other.
+func checkPressOutlastsDrawing(p *tab) {
+	p.Helper()
+	at := eval[[2]float64](p, `(() => { const r = [...document.querySelectorAll("#overlay .box .line")].at(-1).getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2]; })()`)
+	p.do(chromedp.KeyEvent(kb.Escape))
+	p.wait(`!document.querySelector("#overlay .box[aria-pressed=true]")`)
+	drawn := eval[float64](p, `document.getElementById("overlay").viewBox.baseVal.width`)
+	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
+	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, at[0], at[1], chromedp.Button("left"), chromedp.ClickCount(1)))
+	p.js(`document.getElementById("port").style.width = "800px"`)
+	p.wait(fmt.Sprintf(`document.getElementById("overlay").viewBox.baseVal.width !== %g`, drawn))
+	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, at[0], at[1], chromedp.Button("left"), chromedp.ClickCount(1)))
+	p.wait(`document.querySelector("#overlay .box[aria-pressed=true]")`)
+	p.js(`document.getElementById("port").style.width = ""`)
 }
 
 // testCompare: a second model in a pane of its own, at the same threshold.

@@ -3,7 +3,7 @@
 import { INK, color } from "./palette.js";
 import { place, preferred } from "./labels.js";
 import { percent } from "./format.js";
-import { set, sync } from "./sync.js";
+import { set, setAll, sync } from "./sync.js";
 
 // Label sizes for large and small images: font size, horizontal padding, height and baseline, in pixels.
 const LARGE = { font: 12.5, pad: 5, height: 19, base: 14 };
@@ -17,7 +17,7 @@ export class Overlay {
   constructor(svg, on) {
     this.svg = svg;
     this.found = [];
-    this.parts = new Map(); // {key, group, label} by id, kept while a box stays the same
+    this.parts = new Map(); // {key, group, label} by id, kept while a box is there
     this.frame = { width: 1, height: 1 };
     this.measure = measurer(svg);
     this.decorate = () => {}; // draws more after each drawing
@@ -64,26 +64,32 @@ export class Overlay {
       set(label, "transform", `translate(${at.x} ${at.y})`);
       label.classList.toggle("crowded", !spots[i]);
     });
-    sync(this.svg, [...order.map((i) => parts[i].group), ...parts.map((p) => p.label)]);
+    const labels = parts.map((p) => p.label).sort((a, b) => a.classList.contains("marked") - b.classList.contains("marked"));
+    sync(this.svg, [...order.map((i) => parts[i].group), ...labels]);
     for (const box of this.svg.querySelectorAll('.box[tabindex="0"]')) box.setAttribute("tabindex", -1);
     this.svg.querySelector(".box")?.setAttribute("tabindex", 0);
     this.mark(this.marked, this.picked);
     if (focused !== null) this.box(focused)?.focus();
   }
 
-  /** part returns the elements of a box, those of the last drawing if they are the same. */
+  /**
+   * part returns the elements of a box. They stay the same at every drawing and only change: a press on an element that is replaced
+   * before the release is not a click.
+   */
   part(d, r, text, width, { font, pad, height, base }) {
     const key = [r.x, r.y, r.w, r.h, d.class_id, text, font].join();
-    const known = this.parts.get(d.id);
-    if (known?.key === key) return known;
-    const group = element("g", { class: "box", "data-id": d.id, role: "button", tabindex: -1, "aria-label": spoken(d) });
-    const shape = { x: r.x, y: r.y, width: r.w, height: r.h, rx: 2 };
-    group.append(element("rect", { class: "halo", ...shape }), element("rect", { class: "line", stroke: color(d.class_id), ...shape }));
-    const label = element("g", { class: "label", "data-id": d.id, "aria-hidden": true });
-    const words = element("text", { x: pad, y: base, "font-size": font, fill: INK });
+    const part = this.parts.get(d.id) ?? blank(d.id);
+    if (part.key === key) return part;
+    part.key = key;
+    setAll(part.group, { "aria-label": spoken(d) });
+    const shape = { x: r.x, y: r.y, width: r.w, height: r.h };
+    for (const rect of part.group.children) setAll(rect, shape);
+    setAll(part.group.lastElementChild, { stroke: color(d.class_id) });
+    const [plate, words] = part.label.children;
+    setAll(plate, { width, height, fill: color(d.class_id) });
+    setAll(words, { x: pad, y: base, "font-size": font });
     words.textContent = text;
-    label.append(element("rect", { width, height, rx: 3, fill: color(d.class_id) }), words);
-    return { key, group, label };
+    return part;
   }
 
   /** mark highlights one detection and dims the others; null highlights none. */
@@ -138,6 +144,15 @@ export function labelText(d) {
 /** spoken describes a box for screen readers. */
 function spoken(d) {
   return `${d.label}, ${d.score === null ? "drawn by hand" : percent(d.score)}`;
+}
+
+/** blank makes the elements of a box: halo and line in one group, plate and words in the label. */
+function blank(id) {
+  const group = element("g", { class: "box", "data-id": id, role: "button", tabindex: -1 });
+  group.append(element("rect", { class: "halo", rx: 2 }), element("rect", { class: "line", rx: 2 }));
+  const label = element("g", { class: "label", "data-id": id, "aria-hidden": true });
+  label.append(element("rect", { rx: 3 }), element("text", { fill: INK }));
+  return { group, label };
 }
 
 function inView(box, sx, sy) {

@@ -13,3 +13,8 @@ export function sync(parent, nodes) {
 export function set(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
+
+/** setAll sets attributes, those that have other values. */
+export function setAll(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) set(element, name, value);
+}
