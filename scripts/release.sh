@@ -57,7 +57,7 @@ for library in libdnnl.so.2 libgomp.so.1 libOpenCL.so.1; do
 	install -m 644 "$(realpath "$path")" "$tree/lib/scalenet/$library"
 done
 
-for model in bccd everyday; do
+for model in backbone bccd everyday; do
 	install -m 644 models/$model.safetensors models/$model.md "$tree/share/scalenet/models/"
 done
 install -m 644 packaging/README.models.md "$tree/share/scalenet/README.md"

@@ -40,11 +40,22 @@ func (o *trainOptions) configure(ctx context.Context, c *cobra.Command, g group,
 			}
 			return o.derive(ctx, c.ErrOrStderr(), data, dev, g)
 		})
+		if err == nil && o.run.init == "" && begun.Saved == nil {
+			err = o.begins(c.ErrOrStderr(), config)
+		}
 		if err != nil {
 			return config, err
 		}
 	}
 	return o.shared(g, config)
+}
+
+// begins chooses what a new run begins with where --init does not say it.
+func (o *trainOptions) begins(w io.Writer, config detector.Config) (err error) {
+	if o.run.init, err = startFor(config.Backbone, modelFolders()); err == nil && o.run.starts() {
+		fmt.Fprintf(w, "beginning with %s, which has this network (--init none: with random parameters)\n", o.run.init)
+	}
+	return err
 }
 
 // shared returns the configuration of the first process, and takes the file to begin with from it.
@@ -98,11 +109,12 @@ func (o *trainOptions) base(given []string) (c detector.Config, from string, err
 		return c, "", err
 	case complete:
 		return detector.Default(), "the configuration " + o.settings.config, nil
-	case o.run.init == "" && !slices.Contains(given, "backbone.name"):
-		o.run.init = shippedStart(modelFolders())
-	}
-	if o.run.starts() {
+	case o.run.starts():
 		return o.baseOf(o.run.init)
+	case o.run.init == "" && !slices.Contains(given, "backbone.name"):
+		if path := shippedModel(startModel, modelFolders()); path != noInit {
+			return o.baseOf(path)
+		}
 	}
 	if !slices.Contains(given, "backbone.name") {
 		c, err = detector.Presets().Get("fpn_small")
