@@ -15,8 +15,8 @@ type UpdateRule interface {
 }
 
 // SGDUpdate is a step of stochastic gradient descent with momentum as PyTorch
-// defines it: v = Momentum*v + g + Decay*w; w -= LR*v.
-type SGDUpdate struct{ LR, Momentum, Decay, GradScale float32 }
+// defines it, with a gradient that also has that of a penalty on absolute values: v = Momentum*v + g + Decay*w + L1*sign(w); w -= LR*v.
+type SGDUpdate struct{ LR, Momentum, Decay, L1, GradScale float32 }
 
 // State implements [UpdateRule].
 func (SGDUpdate) State() []string { return []string{"momentum_buffer"} }

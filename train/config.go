@@ -72,6 +72,9 @@ type Group struct {
 	LRScale *float64 `yaml:"lr_scale,omitempty" json:"lr_scale,omitempty" validate:"omitempty,gte=0,finite"`
 	// WeightDecay replaces [Config.WeightDecay].
 	WeightDecay *float64 `yaml:"weight_decay,omitempty" json:"weight_decay,omitempty" validate:"omitempty,gte=0,lt=1"`
+	// L1 is the weight of a penalty on absolute values, whose gradient L1*sign(w) SGD adds: with "*.bn2.*.weight", the sparsity penalty of
+	// network slimming (Liu et al. 2017) on the neurons of SA blocks.
+	L1 float64 `yaml:"l1,omitempty" json:"l1,omitempty" validate:"gte=0,lt=1"`
 	// Frozen turns off training of the parameters.
 	Frozen bool `yaml:"frozen,omitempty" json:"frozen,omitempty"`
 }
@@ -117,6 +120,9 @@ func (c Config) Validate() error {
 		if _, err := path.Match(g.Match, ""); err != nil || g.Match == "" {
 			return config.Invalid(fmt.Sprintf("train.groups[%d].match", i), strconv.Quote(g.Match), "a pattern")
 		}
+		if g.L1 > 0 && c.Optimizer != SGD {
+			return config.Invalid(fmt.Sprintf("train.groups[%d].l1", i), g.L1, "0 unless train.optimizer is sgd")
+		}
 	}
 	return c.Schedule.validate()
 }
@@ -127,27 +133,33 @@ func (g Group) Matches(name string) bool {
 	return ok
 }
 
-// group returns the first group that matches a parameter.
-func (c Config) group(name string) (lrScale, decay float64, frozen bool) {
+// treatment is how the optimiser treats a parameter.
+type treatment struct {
+	lrScale, decay, l1 float64
+	frozen             bool
+}
+
+// treatment returns that of a parameter: by the first group that matches it.
+func (c Config) treatment(name string) treatment {
+	t := treatment{lrScale: 1, decay: c.WeightDecay}
 	for _, g := range c.Groups {
 		if !g.Matches(name) {
 			continue
 		}
-		lrScale, decay = 1, c.WeightDecay
 		if g.LRScale != nil {
-			lrScale = *g.LRScale
+			t.lrScale = *g.LRScale
 		}
 		if g.WeightDecay != nil {
-			decay = *g.WeightDecay
+			t.decay = *g.WeightDecay
 		}
-		return lrScale, decay, g.Frozen
+		t.l1, t.frozen = g.L1, g.Frozen
+		break
 	}
-	return 1, c.WeightDecay, false
+	return t
 }
 
 // Frozen reports whether a group freezes a parameter. A model need not compute its
 // gradient.
 func (c Config) Frozen(name string) bool {
-	_, _, frozen := c.group(name)
-	return frozen
+	return c.treatment(name).frozen
 }

@@ -37,11 +37,11 @@ type batchSum interface {
 // trained is a parameter with its optimiser state.
 type trained struct {
 	Param
-	index          int // among the parameters of the model
-	lrScale, decay float64
-	steps          int             // that updated the parameter
-	state          []engine.Memory // the arrays of the rule
-	sum            subtrees        // of gradients; empty without a batchSum
+	treatment
+	index int             // among the parameters of the model
+	steps int             // that updated the parameter
+	state []engine.Memory // the arrays of the rule
+	sum   subtrees        // of gradients; empty without a batchSum
 	// grad is the gradient for the next step, before division by the number of
 	// batches; nil if no batch had a gradient.
 	grad engine.Memory
@@ -57,11 +57,11 @@ func NewOptimizer(device Device, params []Param, c Config) (*Optimizer, error) {
 func newOptimizer(device Device, params []Param, c Config, alone bool) (*Optimizer, error) {
 	o := &Optimizer{device: device, rule: c.updateRule(), clip: c.ClipNorm, scale: 1}
 	for i, p := range params {
-		lrScale, decay, frozen := c.group(p.Name)
-		if frozen || !p.Trainable {
+		how := c.treatment(p.Name)
+		if how.frozen || !p.Trainable {
 			continue
 		}
-		o.trained = append(o.trained, trained{Param: p, index: i, lrScale: lrScale, decay: decay})
+		o.trained = append(o.trained, trained{Param: p, index: i, treatment: how})
 		if err := o.alloc(&o.trained[len(o.trained)-1], c.sumSlots(alone)); err != nil {
 			o.Close()
 			return nil, fmt.Errorf("optimiser of parameter %q: %w", p.Name, err)
@@ -281,7 +281,7 @@ func (o *Optimizer) Step(lr float64) error {
 			continue
 		}
 		t.steps++
-		update := o.rule.update(coefficients{lr: lr * t.lrScale, decay: t.decay, gradScale: scale, step: t.steps})
+		update := o.rule.update(coefficients{lr: lr * t.lrScale, decay: t.decay, l1: t.l1, gradScale: scale, step: t.steps})
 		if err := o.device.Update(update, t.Value, t.grad, t.state, t.Len); err != nil {
 			return fmt.Errorf("step of parameter %q: %w", t.Name, err)
 		}

@@ -259,6 +259,8 @@ func TestConfigValidate(t *testing.T) {
 		{`train.groups[0].match = "["`, func(c *Config) { c.Groups[0].Match = "[" }},
 		{"train.groups[0].lr_scale = -1", func(c *Config) { c.Groups[0].LRScale = ptr(-1.0) }},
 		{"train.groups[0].weight_decay = NaN", func(c *Config) { c.Groups[0].WeightDecay = &nan }},
+		{"train.groups[0].l1 = -1", func(c *Config) { c.Groups[0].L1 = -1 }},
+		{"train.groups[0].l1 = 0.1: must be 0 unless train.optimizer is sgd", func(c *Config) { c.Groups[0].L1, c.Optimizer = 0.1, AdamW }},
 		{`train.schedule.kind = poly: must be step or cosine`, func(c *Config) { c.Schedule.Kind = "poly" }},
 		{"train.schedule.gamma = 0", func(c *Config) { c.Schedule.Gamma = 0 }},
 		{"train.schedule.milestones = [8 4]", func(c *Config) { c.Schedule.Milestones = []int{8, 4} }},

@@ -63,7 +63,7 @@ func ParamsBytes(params *nn.Params, c Config, dev engine.Device, g *collective.G
 	all, trained := 0, 0
 	for _, p := range params.All() {
 		all += len(p.Data)
-		if _, _, frozen := c.group(p.Name); p.Kind.Learned() && !p.Frozen && !frozen {
+		if p.Kind.Learned() && !p.Frozen && !c.Frozen(p.Name) {
 			trained += len(p.Data)
 		}
 	}

@@ -23,8 +23,8 @@ type updateRule interface {
 
 // coefficients are the coefficients of one step of one parameter.
 type coefficients struct {
-	lr, decay, gradScale float64
-	step                 int // from 1; a step without a gradient does not count
+	lr, decay, l1, gradScale float64
+	step                     int // from 1; a step without a gradient does not count
 }
 
 // updateRule returns the rule of the configured optimiser.
@@ -38,7 +38,7 @@ func (c Config) updateRule() updateRule {
 type sgd struct{ momentum float64 }
 
 func (r sgd) update(c coefficients) engine.UpdateRule {
-	return engine.SGDUpdate{LR: float32(c.lr), Momentum: float32(r.momentum), Decay: float32(c.decay), GradScale: float32(c.gradScale)}
+	return engine.SGDUpdate{LR: float32(c.lr), Momentum: float32(r.momentum), Decay: float32(c.decay), L1: float32(c.l1), GradScale: float32(c.gradScale)}
 }
 
 func (sgd) state() []string   { return engine.SGDUpdate{}.State() }

@@ -50,7 +50,7 @@ func (d *Device) Update(rule engine.UpdateRule, w, grad engine.Memory, state []e
 func update(rule engine.UpdateRule, p []*C.float, n C.int64_t) error {
 	switch r := rule.(type) {
 	case engine.SGDUpdate:
-		C.sn_sgd(p[0], p[1], p[2], n, C.float(r.LR), C.float(r.Momentum), C.float(r.Decay), C.float(r.GradScale))
+		C.sn_sgd(p[0], p[1], p[2], n, C.float(r.LR), C.float(r.Momentum), C.float(r.Decay), C.float(r.L1), C.float(r.GradScale))
 	case engine.AdamWUpdate:
 		c := r.Coefficients()
 		C.sn_adamw(p[0], p[1], p[2], p[3], n, &C.sn_adamw_step{

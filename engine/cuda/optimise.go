@@ -45,7 +45,7 @@ func (d *Device) Update(rule engine.UpdateRule, w, grad engine.Memory, state []e
 		}
 		switch r := rule.(type) {
 		case engine.SGDUpdate:
-			return d.once("sgd", n, p[0], p[1], p[2], r.LR, r.Momentum, r.Decay, r.GradScale, n)
+			return d.once("sgd", n, p[0], p[1], p[2], r.LR, r.Momentum, r.Decay, r.L1, r.GradScale, n)
 		case engine.AdamWUpdate:
 			c := r.Coefficients()
 			return d.once("adamw", n, p[0], p[1], p[2], p[3],

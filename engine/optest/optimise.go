@@ -19,6 +19,7 @@ var updates = []struct {
 	{"SGD", []engine.UpdateRule{
 		engine.SGDUpdate{LR: 0.1, Momentum: 0.9, Decay: 1e-2, GradScale: 0.5},
 		engine.SGDUpdate{LR: 0.05, GradScale: 1},
+		engine.SGDUpdate{LR: 0.05, Momentum: 0.5, Decay: 1e-2, L1: 0.3, GradScale: 1},
 	}},
 	{"AdamW", []engine.UpdateRule{
 		engine.AdamWUpdate{LR: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Decay: 1e-2, GradScale: 0.5, Step: 7},
@@ -155,7 +156,7 @@ var goldenSteps []byte
 func goldenUpdates(t *testing.T, dev engine.Device) {
 	var runs []struct {
 		Optimizer          string
-		LR, Decay          float64
+		LR, Decay, L1      float64
 		Momentum, Eps      float64
 		Betas              [2]float64
 		Start              []float32
@@ -167,7 +168,7 @@ func goldenUpdates(t *testing.T, dev engine.Device) {
 	for _, r := range runs {
 		rule := func(step int) engine.UpdateRule {
 			if r.Optimizer == "SGD" {
-				return engine.SGDUpdate{LR: float32(r.LR), Momentum: float32(r.Momentum), Decay: float32(r.Decay), GradScale: 1}
+				return engine.SGDUpdate{LR: float32(r.LR), Momentum: float32(r.Momentum), Decay: float32(r.Decay), L1: float32(r.L1), GradScale: 1}
 			}
 			return engine.AdamWUpdate{LR: r.LR, Beta1: r.Betas[0], Beta2: r.Betas[1], Eps: r.Eps, Decay: r.Decay, GradScale: 1, Step: step}
 		}

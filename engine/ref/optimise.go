@@ -51,6 +51,12 @@ func (d *Device) Update(rule engine.UpdateRule, w, grad engine.Memory, state []e
 func sgd(u engine.SGDUpdate, w, grad, velocity floats) {
 	for i := range w.len() {
 		g := float64(u.GradScale)*grad.at(i) + float64(u.Decay)*w.at(i)
+		switch {
+		case w.at(i) > 0:
+			g += float64(u.L1)
+		case w.at(i) < 0:
+			g -= float64(u.L1)
+		}
 		velocity.set(i, float64(u.Momentum)*velocity.at(i)+g)
 		w.set(i, w.at(i)-float64(u.LR)*velocity.at(i))
 	}

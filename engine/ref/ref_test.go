@@ -111,6 +111,10 @@ func TestSGD(t *testing.T) {
 	assert.Equal(t, []float32{1.25, 8}, got) // 0*0.5 + 2*0.5 + 0.25*1, 1*0.5 + 2*4 - 0.25*2
 	require.NoError(t, d.Read(got, w.Mem))
 	assert.Equal(t, []float32{0.375, -6}, got)
+	require.NoError(t, d.Write(w.Mem, []float32{-1, 0}))
+	require.NoError(t, d.Update(engine.SGDUpdate{LR: 1, L1: 0.25}, w.Mem, g.Mem, []engine.Memory{v.Mem}, 2))
+	require.NoError(t, d.Read(got, w.Mem))
+	assert.Equal(t, []float32{-0.75, 0}, got, "a penalty pulls to zero, and leaves zero alone")
 
 	for _, err := range []error{
 		d.Update(step, w.Mem, g.Mem, []engine.Memory{v.Mem}, 3), d.Blend(w.Mem, g.Mem, 3, 1, 1), d.Blend(w.Mem, alien{}, 2, 1, 1),

@@ -1,9 +1,9 @@
 // What the optimiser does to parameters.
 
-KERNEL(sgd, (float *w, const float *grad, float *v, float lr, float momentum, float decay, float scale, u32 n)) {
+KERNEL(sgd, (float *w, const float *grad, float *v, float lr, float momentum, float decay, float l1, float scale, u32 n)) {
 	u32 i = thread_index();
 	if (i >= n) return;
-	float g = scale * grad[i] + decay * w[i];
+	float g = scale * grad[i] + decay * w[i] + l1 * (float)((w[i] > 0) - (w[i] < 0));
 	v[i] = momentum * v[i] + g;
 	w[i] -= lr * v[i];
 }

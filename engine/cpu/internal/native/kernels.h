@@ -230,7 +230,7 @@ void sn_linear_weights(const float *w, int64_t co, int64_t ci, float *to);  // w
 int64_t sn_linear_weight_size(int64_t co, int64_t ci);                      // floats
 
 // Optimisation.
-void sn_sgd(float *w, const float *grad, float *v, int64_t n, float lr, float momentum, float decay, float grad_scale);
+void sn_sgd(float *w, const float *grad, float *v, int64_t n, float lr, float momentum, float decay, float l1, float grad_scale);
 // The coefficients are those of engine.AdamWCoefficients.
 typedef struct {
   float keep, rest1, beta2, rest2, step_size, inverse_root, eps, grad_scale;

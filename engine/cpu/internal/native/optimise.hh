@@ -1,9 +1,9 @@
 // The arithmetic of optimisers on whole parameters.
 
-void sgd(float *w, const float *grad, float *v, int64_t n, float lr, float momentum, float decay, float grad_scale) {
+void sgd(float *w, const float *grad, float *v, int64_t n, float lr, float momentum, float decay, float l1, float grad_scale) {
 #pragma omp parallel for simd schedule(static) if (n > SN_SMALL)
   for (int64_t i = 0; i < n; i++) {
-    float g = grad_scale * grad[i] + decay * w[i];
+    float g = grad_scale * grad[i] + decay * w[i] + l1 * (float)((w[i] > 0) - (w[i] < 0));
     v[i] = momentum * v[i] + g;
     w[i] -= lr * v[i];
   }
