@@ -38,9 +38,9 @@ func Example() {
 		fmt.Printf("%s %.1f %3.0f %3.0f %3.0f %3.0f\n", model.Classes[x.Class-1], x.Score, x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2)
 	}
 	// Output:
-	// RBC 1.0 400  42 517 152
-	// RBC 1.0  75 204 174 305
-	// RBC 1.0  56 103 168 206
+	// RBC 1.0 407  45 518 152
+	// RBC 1.0  75 203 172 304
+	// RBC 1.0 307 246 423 351
 }
 
 // A user's choice of classes, scores and number.

@@ -55,10 +55,10 @@ func TestQuantizeDetector(t *testing.T) {
 	args := []string{"quantize", "--model", shipped, "--data", bccd, "--sample", "2", "--max-loss", "1", "--threads", "2", "--out", out}
 	status, stdout, stderr := scalenet(args...)
 	require.Zero(t, status, stderr)
-	require.Contains(t, stdout, "46 of 50 layers in int8; AP ")
+	require.Contains(t, stdout, "54 of 58 layers in int8; AP ")
 	card, err := os.ReadFile(filepath.Join(dir, "bccd8.md"))
 	require.NoError(t, err)
-	require.Contains(t, string(card), "| layers in int8 | 46 of 50 |")
+	require.Contains(t, string(card), "| layers in int8 | 54 of 58 |")
 	require.Contains(t, string(card), "(predictor)")
 
 	float, err := detector.Load(shipped)
@@ -80,7 +80,7 @@ func TestQuantizeDetector(t *testing.T) {
 			require.InDelta(t, p.Data[i], v, float64(slices.Max(q.Parts[0].Scales)+slices.Max(q.Parts[len(q.Parts)-1].Scales)), p.Name)
 		}
 	}
-	require.Equal(t, 46, inBytes)
+	require.Equal(t, 54, inBytes)
 	detect := func(model string, more ...string) string {
 		status, stdout, stderr := scalenet(append([]string{"detect", "--threads", "2", "--json", "--model", model, "../../examples/BloodImage_00014.jpg"}, more...)...)
 		require.Zero(t, status, stderr)
