@@ -23,6 +23,10 @@ static int level() {
 SN_LOOPS(PICK)
 SN_WINOGRAD(PICK_BF16)
 
+void sn_linear_run(const sn_linear_product *l) { avx512::linear_run(l); }
+void sn_linear_weights(const float *w, int64_t co, int64_t ci, float *to) { avx512::linear_weights(w, co, ci, to); }
+int64_t sn_linear_weight_size(int64_t co, int64_t ci) { return avx512::linear_weight_size(co, ci); }
+
 const char *sn_isa(void) {
   static const char *const names[] = {"x86-64", "avx2", "avx512", "avx512 bf16"};
   return names[level()];

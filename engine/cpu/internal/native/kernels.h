@@ -219,7 +219,7 @@ typedef struct {
 void sn_winograd_gradient_run(const sn_winograd_gradient *c);
 int64_t sn_winograd_gradient_scratch(const sn_conv_shape *s, int tile);
 
-// A linear layer of float32: y (n, co) is x (n, ci) times the weight, plus the bias.
+// A linear layer of float32: y (n, co) is x (n, ci) times the weight, plus the bias. These need AVX-512.
 typedef struct {
   int64_t n, ci, co;
   const float *x, *weight, *bias;                // weight: from sn_linear_weights; bias: (co) and 15 floats more

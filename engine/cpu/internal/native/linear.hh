@@ -1,5 +1,5 @@
-// Linear layers of float32: products of rows and a packed weight (vector.hh). The terms of a sum are added in the order of the inputs, so a row's
-// results depend neither on the other rows nor on the threads.
+// Linear layers of float32, for AVX-512: products of rows and a packed weight (vector.hh). The terms of a sum are added in the order of the inputs,
+// so a row's results depend neither on the other rows nor on the threads.
 
 // add_products adds to y's columns [from, to) the products of the inputs [first, end), or begins the sums with them. The last ones add the bias.
 static void add_products(const sn_linear_product &l, int64_t row, int64_t rows, int64_t from, int64_t to, int64_t first, int64_t end) {

@@ -87,7 +87,6 @@ enum { SN_SMALL = 1 << 13 };
   F(sigmoid) F(sigmoid_grad) F(scale_channels) F(scale_channels_grad)                                                 \
   F(fold_weight) F(scale_rows) F(merge_groups)                                                                        \
   F(max_pool) F(max_pool_grad) F(avg_pool) F(avg_pool_grad) F(global_avg_pool) F(global_avg_pool_grad)                \
-  F(linear_run) F(linear_weights) F(linear_weight_size)                                                               \
   F(resize) F(roi_align) F(roi_align_grad) F(roi_scratch)                                                             \
   F(softmax_cross_entropy) F(softmax_cross_entropy_grad) F(sigmoid_cross_entropy) F(sigmoid_cross_entropy_grad)       \
   F(smooth_l1) F(smooth_l1_grad)                                                                                      \
@@ -98,9 +97,12 @@ enum { SN_SMALL = 1 << 13 };
   F(winograd_run) F(winograd_scratch) F(winograd_weights) F(winograd_weight_size)                                     \
   F(winograd_gradient_run) F(winograd_gradient_scratch)
 
+// Those that are used with AVX-512 alone (products in linear.cc).
+#define SN_PRODUCTS(F) F(linear_run) F(linear_weights) F(linear_weight_size)
+
 #define SN_DECLARE(name) decltype(sn_##name) name;
 namespace avx512_bf16 { SN_WINOGRAD(SN_DECLARE) }
-namespace avx512 { SN_LOOPS(SN_DECLARE) SN_WINOGRAD(SN_DECLARE) }
+namespace avx512 { SN_LOOPS(SN_DECLARE) SN_WINOGRAD(SN_DECLARE) SN_PRODUCTS(SN_DECLARE) }
 namespace avx2 { SN_LOOPS(SN_DECLARE) SN_WINOGRAD(SN_DECLARE) }
 namespace plain { SN_LOOPS(SN_DECLARE) SN_WINOGRAD(SN_DECLARE) }
 #undef SN_DECLARE

@@ -15,7 +15,6 @@ namespace avx2 {
 #include "roialign.hh"
 #include "loss.hh"
 #include "optimise.hh"
-#include "linear.hh"
 #include "toom.hh"
 #include "winograd.hh"
 #include "winograd_gradient.hh"

@@ -14,7 +14,6 @@ namespace plain {
 #include "roialign.hh"
 #include "loss.hh"
 #include "optimise.hh"
-#include "linear.hh"
 #include "toom.hh"
 #include "winograd.hh"
 #include "winograd_gradient.hh"
