@@ -105,6 +105,11 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusMethodNotAllowed, "method_not_allowed", r.Method+" is not a method of this URL")
 		return
 	}
+	if r.URL.Path == "/docs/" {
+		header.Set("Location", "../docs") // relative, because a proxy may serve all this below a prefix
+		w.WriteHeader(http.StatusMovedPermanently)
+		return
+	}
 	f, found := h[r.URL.Path]
 	if !found {
 		fail(w, http.StatusNotFound, "not_found", "there is nothing at this URL")

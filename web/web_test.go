@@ -49,6 +49,7 @@ func TestHandler(t *testing.T) {
 		{"/index.html", "application/json; charset=utf-8", "not_found", 404},
 		{"/examples/", "application/json; charset=utf-8", "not_found", 404},
 		{"/examples/examples.go", "application/json; charset=utf-8", "not_found", 404},
+		{"/docs/x", "application/json; charset=utf-8", "not_found", 404},
 		{"/js", "application/json; charset=utf-8", "not_found", 404},
 		{"/js/../../web.go", "application/json; charset=utf-8", "not_found", 404},
 		{"/%2e%2e/web.go", "application/json; charset=utf-8", "not_found", 404},
@@ -60,6 +61,20 @@ func TestHandler(t *testing.T) {
 			assert.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
 			assert.Contains(t, w.Body.String(), c.has)
 		})
+	}
+}
+
+// TestDocsSlash: the page with a slash is that without it, also below the prefix of a proxy.
+func TestDocsSlash(t *testing.T) {
+	for _, prefix := range []string{"", "/detector"} {
+		s := httptest.NewServer(http.StripPrefix(prefix, Handler()))
+		defer s.Close()
+		a, err := http.Get(s.URL + prefix + "/docs/")
+		require.NoError(t, err)
+		defer a.Body.Close()
+		assert.Equal(t, http.StatusOK, a.StatusCode)
+		assert.Equal(t, prefix+"/docs", a.Request.URL.Path)
+		assert.Equal(t, "text/html; charset=utf-8", a.Header.Get("Content-Type"))
 	}
 }
 
