@@ -60,9 +60,10 @@ func TestOrderAndSeek(t *testing.T) {
 }
 
 func TestContextLosesNoBatch(t *testing.T) {
+	made := make(chan struct{})
 	l := New(2, 1, 1, func(int) func(int) (int, error) {
 		return func(batch int) (int, error) {
-			time.Sleep(20 * time.Millisecond)
+			<-made
 			return batch, nil
 		}
 	})
@@ -71,6 +72,7 @@ func TestContextLosesNoBatch(t *testing.T) {
 	defer cancel()
 	_, err := l.Next(ctx)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+	close(made)
 	b, err := l.Next(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, b)
