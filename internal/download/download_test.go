@@ -306,10 +306,10 @@ func TestStall(t *testing.T) {
 		<-q.Context().Done()
 	}))
 	var notes []string
-	r.Stall, r.Note = 100*time.Millisecond, func(text string) { notes = append(notes, text) }
+	r.Stall, r.Note = 2*time.Second, func(text string) { notes = append(notes, text) }
 	_, err := Get(t.Context(), r)
 	require.NoError(t, err)
-	require.ErrorContains(t, fmt.Errorf("%s", notes), "cut after 15000 bytes: no data for 100ms; next attempt")
+	require.ErrorContains(t, fmt.Errorf("%s", notes), "cut after 15000 bytes: no data for 2s; next attempt")
 	require.Equal(t, []string{"bytes=15000-"}, p.ranges())
 	requireFile(t, r.Path, data)
 }
@@ -322,7 +322,7 @@ func TestDeadline(t *testing.T) {
 		w.(http.Flusher).Flush()
 		<-q.Context().Done()
 	}))
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	_, err := Get(ctx, r)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
