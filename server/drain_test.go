@@ -22,7 +22,7 @@ import (
 // TestDrain ends the server under load, as an orchestrator does: clients stop
 // when it is not ready. No request is lost.
 func TestDrain(t *testing.T) {
-	s := serve(t, func(c *Config) { c.DrainDelay, c.Log = 500*time.Millisecond, DefaultConfig().Log })
+	s := serve(t, func(c *Config) { c.DrainDelay, c.Log = 3*time.Second, DefaultConfig().Log })
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	url := "http://" + listener.Addr().String()
@@ -70,7 +70,7 @@ func TestDrain(t *testing.T) {
 // TestDrainIdleConnection: a connection that was idle when the end began takes
 // one more request, whose answer says that it is the last.
 func TestDrainIdleConnection(t *testing.T) {
-	s := serve(t, func(c *Config) { c.DrainDelay = time.Second })
+	s := serve(t, func(c *Config) { c.DrainDelay = 3 * time.Second })
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, end := context.WithCancel(t.Context())

@@ -114,6 +114,35 @@ func TestEstimatedWait(t *testing.T) {
 	})
 }
 
+// With twice the jobs that the worker can do, those that are taken wait no longer than the limit, and the worker is never idle.
+func TestOverload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const wait, each, length = 2 * time.Second, 100 * time.Millisecond, time.Minute
+		q := New(Options{Places: 1000, Wait: wait}, func(string, []int) (func() error, error) { time.Sleep(each); return nil, nil })
+		var jobs sync.WaitGroup
+		taken, refused := 0, 0
+		for range length / (each / 2) {
+			tickets, err := q.Reserve(1)
+			if err == nil {
+				taken++
+				jobs.Go(func() {
+					waited, err := tickets[0].Do(t.Context(), "a", 0, nil)
+					assert.NoError(t, err)
+					assert.LessOrEqual(t, waited, wait+each)
+				})
+			} else {
+				require.ErrorIs(t, err, ErrFull)
+				refused++
+			}
+			time.Sleep(each / 2)
+		}
+		jobs.Wait()
+		q.Close()
+		assert.GreaterOrEqual(t, taken, int(length/each))
+		assert.Greater(t, refused, int((length-2*wait)/each)-1)
+	})
+}
+
 // A job whose context ends leaves the queue at once; the value is released in
 // every case, exactly once.
 func TestContextEnds(t *testing.T) {
