@@ -48,7 +48,7 @@ func TestURL(t *testing.T) {
 	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 
 	s := serve(t, func(c *Config) {
-		c.AllowURL, c.Limits.Body, c.Limits.Image.Bytes, c.Timeout = true, 1<<20, 1<<20, 2*time.Second
+		c.AllowURL, c.Limits.Body, c.Limits.Image.Bytes, c.Timeout = true, 1<<20, 1<<20, 8*time.Second
 	})
 	port := func(address string) string { u, _ := url.Parse(address); return u.Port() }
 	s.fetch = newFetcher(1<<20, func(a netip.AddrPort) error {

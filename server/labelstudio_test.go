@@ -238,7 +238,7 @@ func TestLabelStudioKey(t *testing.T) {
 
 // TestLabelStudioDeadline: what was ready in time is returned, the rest is an error, so that the next request begins there.
 func TestLabelStudioDeadline(t *testing.T) {
-	s := serve(t, func(c *Config) { c.Limits.Images, c.Timeout = 1, time.Second })
+	s := serve(t, func(c *Config) { c.Limits.Images, c.Timeout = 1, 5*time.Second })
 	s.hold()
 	image := "data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(photo(t, 60, 60))
 	go func() { s.gate <- struct{}{}; s.gate <- struct{}{} }()
