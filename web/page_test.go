@@ -191,6 +191,16 @@ func testClasses(t *testing.T, b *bench) {
 	assert.Equal(t, all, eval[int](p, boxes))
 	after, _ := p.counts()
 	assert.Equal(t, before, after)
+	// A chip stays when other classes come and go, as in what the camera sees. Another model's class with its number has a chip of its own.
+	assert.Equal(t, "true false dog", eval[string](p, `import("/js/results.js").then(({panel}) => {
+		const answer = {detections: [], timing_ms: {round_trip: 1}, model: {name: "m", version: "v"}};
+		const chip = (classes) => {
+			panel(answer, [], {hidden: new Set(), low: 0.05, classes: new Map(classes.map(([id, label]) => [id, {label, shown: 1}])), toggle() {}});
+			return document.querySelector('.chip[data-class-id="2"]');
+		};
+		const first = chip([[1, "cat"], [2, "RBC"]]), second = chip([[2, "RBC"], [3, "cow"]]), third = chip([[2, "dog"]]);
+		return [first === second, second === third, third.querySelector(".name").textContent].join(" ");
+	})`))
 }
 
 func testLinks(t *testing.T, b *bench) {

@@ -53,29 +53,27 @@ function ticks(svg, found, hidden, low) {
 }
 
 /**
- * chips shows a switch for every detected class. Elements are reused if the classes are the same, so that focus is not lost.
+ * chips shows a switch for every detected class. The chip of a class stays the same element while the class is there, so that neither focus nor a click is
+ * lost when others come and go.
  * @param {HTMLElement} parent
  * @param {Map<number, {label: string, shown: number}>} classes by id
  * @param {Set<number>} hidden
  */
 function chips(parent, classes, hidden, toggle) {
-  const ids = [...classes.keys()].join();
-  if (parent.dataset.ids !== ids) {
-    parent.dataset.ids = ids;
-    parent.replaceChildren(
-      ...[...classes].map(([id, { label }]) => {
-        const chip = make("button", { type: "button", className: "chip", title: label }, swatch(id), make("span", { className: "name" }, label), " ", make("span", { className: "number" }));
-        chip.dataset.classId = id;
-        chip.addEventListener("click", () => toggle(id));
-        return chip;
-      }),
-    );
-  }
+  const known = new Map([...parent.children].map((chip) => [chip.dataset.classId + chip.title, chip]));
+  sync(parent, [...classes].map(([id, { label }]) => known.get(id + label) ?? newChip(id, label, toggle)));
   for (const chip of parent.children) {
     const { shown } = classes.get(Number(chip.dataset.classId));
     chip.setAttribute("aria-pressed", !hidden.has(Number(chip.dataset.classId)));
     chip.querySelector(".number").textContent = shown;
   }
+}
+
+function newChip(id, label, toggle) {
+  const chip = make("button", { type: "button", className: "chip", title: label }, swatch(id), make("span", { className: "name" }, label), " ", make("span", { className: "number" }));
+  chip.dataset.classId = id;
+  chip.addEventListener("click", () => toggle(id));
+  return chip;
 }
 
 /** Table lists the shown detections. The row with pointer or focus highlights its box. */
