@@ -58,6 +58,7 @@ func newBench(t *testing.T) *bench {
 	s := newServer(t)
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path),
 		chromedp.NoSandbox, // it sees no page but ours
+		chromedp.WSURLReadTimeout(patience),
 		chromedp.Flag("use-fake-ui-for-media-stream", true),
 		chromedp.Flag("use-fake-device-for-media-stream", true),
 		chromedp.Flag("use-file-for-fake-video-capture", cameraFile(t)),
@@ -194,6 +195,13 @@ func call[P, R any](p *tab, command cdp.Command[P, R], params P) {
 	p.Helper()
 	_, err := chromedp.Call(p.Context, command, params)
 	require.NoError(p.T, err)
+}
+
+// viewport changes the size of the window, and waits until the page has it.
+func (p *tab) viewport(width, height int64, options ...chromedp.EmulateViewportOption) {
+	p.Helper()
+	p.do(chromedp.EmulateViewport(width, height, options...))
+	p.wait(fmt.Sprintf("innerWidth === %d && innerHeight === %d && ", width, height) + drawn)
 }
 
 // scheme is "light" or "dark"; colours change at once.

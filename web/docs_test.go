@@ -81,7 +81,7 @@ func testDocs(t *testing.T, b *bench) {
 	p.wait(`document.querySelector("#operations-Server-models .live-responses-table .response-col_status")`)
 	assert.Contains(t, p.text("#operations-Server-models .live-responses-table"), `"name": "cards"`)
 	check("executed")
-	p.do(chromedp.EmulateViewport(390, 844))
+	p.viewport(390, 844)
 	assert.LessOrEqual(t, eval[int](p, `document.documentElement.scrollWidth`), 390)
 	p.shot("phone")
 }

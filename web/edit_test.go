@@ -40,6 +40,7 @@ func (p *tab) pageBoxes() []pageBox {
 // drag moves the pointer over the image, from and to places in pixels of the image.
 func (p *tab) drag(from, to [2]float64) {
 	p.Helper()
+	p.wait(drawn)
 	at := func(v [2]float64) (x, y float64) {
 		r := eval[[4]float64](p, `(() => { const r = document.getElementById("overlay").getBoundingClientRect(); return [r.left, r.top, r.width / 640, r.height / 480]; })()`)
 		return r[0] + v[0]*r[2], r[1] + v[1]*r[3]

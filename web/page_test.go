@@ -26,8 +26,13 @@ import (
 const (
 	boxes   = `document.querySelectorAll("#overlay .box").length`
 	rows    = `document.querySelectorAll("#table tbody tr").length`
-	done    = `document.querySelector("main.done:not(.busy)")`
 	refused = `!document.getElementById("problem").hidden`
+	// drawn: boxes are drawn for the size that their image has now. The browser tells the page of another size at its next frame, whenever that is.
+	drawn = `[...document.querySelectorAll("#overlay, #other-overlay")].every((e) => {
+		const {width, height} = e.getBoundingClientRect(), {width: w, height: h} = e.viewBox.baseVal;
+		return !width || (w === Math.round(width) && h === Math.round(height));
+	})`
+	done = `document.querySelector("main.done:not(.busy)") && ` + drawn
 )
 
 // TestPage drives the page in a browser, against the server with the models that ship.

@@ -63,7 +63,7 @@ func testStrip(t *testing.T, b *bench) {
 	p.wait(done)
 	assert.Equal(t, "BloodImage_00236.jpg", current())
 	assert.Len(t, eval[[]string](p, thumbs), 3)
-	p.do(chromedp.EmulateViewport(390, 844))
+	p.viewport(390, 844)
 	assert.Empty(t, eval[[]string](p, outside))
 	p.shot("phone")
 }
@@ -107,7 +107,7 @@ func testZoom(t *testing.T, b *bench) {
 		})()`)
 		assert.InDelta(t, first.X1, left, 3)
 	}
-	p.wait(`document.getElementById("overlay").viewBox.baseVal.width > 1000`)
+	p.wait(drawn)
 	checkBoxes()
 	p.drag([2]float64{240, 200}, [2]float64{240 - 64, 200})
 	assert.InDelta(t, -0.45, p.zoomed()[1], 0.02)
@@ -133,7 +133,7 @@ func testZoom(t *testing.T, b *bench) {
 	touch := func(kind input.DispatchTouchEventType, points ...*input.TouchPoint) {
 		call(p, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: points})
 	}
-	p.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile, chromedp.EmulateTouch))
+	p.viewport(390, 844, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	mx, my := 195.0, eval[float64](p, `(() => { const r = document.getElementById("port").getBoundingClientRect(); return r.top + r.height / 2; })()`)
 	touch(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: mx - 40, Y: my, ID: new(1.0)}, &input.TouchPoint{X: mx + 40, Y: my, ID: new(2.0)})
 	for d := 50.0; d <= 80; d += 10 {
@@ -148,14 +148,14 @@ func testZoom(t *testing.T, b *bench) {
 // checkPressOutlastsDrawing: a click whose press and release have a new drawing of the boxes between them selects the box as any other.
 func checkPressOutlastsDrawing(p *tab) {
 	p.Helper()
+	p.wait(drawn)
 	at := eval[[2]float64](p, `(() => { const r = [...document.querySelectorAll("#overlay .box .line")].at(-1).getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2]; })()`)
 	p.do(chromedp.KeyEvent(kb.Escape))
 	p.wait(`!document.querySelector("#overlay .box[aria-pressed=true]")`)
-	drawn := eval[float64](p, `document.getElementById("overlay").viewBox.baseVal.width`)
 	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
 	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, at[0], at[1], chromedp.Button("left"), chromedp.ClickCount(1)))
 	p.js(`document.getElementById("port").style.width = "800px"`)
-	p.wait(fmt.Sprintf(`document.getElementById("overlay").viewBox.baseVal.width !== %g`, drawn))
+	p.wait(drawn)
 	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, at[0], at[1], chromedp.Button("left"), chromedp.ClickCount(1)))
 	p.wait(`document.querySelector("#overlay .box[aria-pressed=true]")`)
 	p.js(`document.getElementById("port").style.width = ""`)
@@ -166,7 +166,7 @@ func testCompare(t *testing.T, b *bench) {
 	p := b.openExample(t)
 	before, _ := p.counts()
 	p.js(`{const s = document.getElementById("compare"); s.value = "cards"; s.dispatchEvent(new Event("change"))}`)
-	p.wait(`document.getElementById("other-pane").textContent.includes("object")`)
+	p.wait(`document.getElementById("other-pane").textContent.includes("object") && ` + drawn)
 	after, _ := p.counts()
 	assert.Equal(t, before+1, after)
 	p.js(`{const s = document.getElementById("threshold"); s.value = 5; s.dispatchEvent(new Event("input"))}`)
@@ -185,7 +185,7 @@ func testCompare(t *testing.T, b *bench) {
 		assert.Empty(t, unreadable(p), scheme)
 		p.shot(scheme)
 	}
-	p.do(chromedp.EmulateViewport(390, 844))
+	p.viewport(390, 844)
 	assert.Empty(t, eval[[]string](p, outside))
 	p.shot("phone")
 	p.js(`{const s = document.getElementById("model"); s.value = "cards"; s.dispatchEvent(new Event("change"))}`)
@@ -252,7 +252,7 @@ func testAxe(t *testing.T, b *bench) {
 	p.click("#edit")
 	p.do(chromedp.KeyEvent("n"))
 	check("boxes by hand")
-	p.do(chromedp.EmulateViewport(390, 844))
+	p.viewport(390, 844)
 	check("phone")
 }
 

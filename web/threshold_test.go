@@ -77,9 +77,9 @@ func testBest(t *testing.T, b *bench) {
 		assert.Empty(t, unreadable(p), scheme)
 		p.shot("best-" + scheme)
 	}
-	p.do(chromedp.EmulateViewport(320, 640))
+	p.viewport(320, 640)
 	assert.Empty(t, eval[[]string](p, outside))
-	p.do(chromedp.EmulateViewport(1360, 850))
+	p.viewport(1360, 850)
 
 	// The slider takes over.
 	p.js(`document.getElementById("threshold").focus()`)

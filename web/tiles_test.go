@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -55,6 +54,6 @@ func testTiles(t *testing.T, b *bench) {
 		assert.Empty(t, unreadable(p), scheme)
 		p.shot("tiles-" + scheme)
 	}
-	p.do(chromedp.EmulateViewport(320, 640))
+	p.viewport(320, 640)
 	p.shot("tiles-narrow")
 }
