@@ -16,7 +16,7 @@ func TestReductionBytes(t *testing.T) {
 		for n := 1; n <= min(m, 5); n++ {
 			places, want, got := draw(r, m, []int{3}, false), make([]int, n), make([]int, n)
 			var wg sync.WaitGroup
-			for rank, g := range NewLocal(n, Options{Limit: 20 * time.Second}) {
+			for rank, g := range NewLocal(n, Options{Limit: time.Minute}) {
 				wg.Go(func() {
 					sum, err := NewReduction(g, ReductionOptions{Places: m, Parts: []int{3}})
 					if err != nil {
