@@ -42,7 +42,7 @@ func (p placed) UpdateRunning(batch []engine.Moments) error {
 // runTogether trains in n processes, goroutines here, and returns their errors. change may set up each process.
 func runTogether(t *testing.T, dir string, n int, resume bool, change func(rank int, l *Loop[[]float32], m *quadratic, stop func())) []error {
 	t.Helper()
-	groups := collective.NewLocal(n, collective.Options{Limit: 20 * time.Second})
+	groups := collective.NewLocal(n, collective.Options{Limit: time.Minute})
 	errs := make([]error, n)
 	var wg sync.WaitGroup
 	for rank, g := range groups {
@@ -181,7 +181,7 @@ func TestSaveSignal(t *testing.T) {
 	defer stop()
 	require.False(t, asked())
 	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGUSR1))
-	require.Eventually(t, asked, 5*time.Second, time.Millisecond)
+	require.Eventually(t, asked, time.Minute, time.Millisecond)
 	require.False(t, asked())
 }
 
