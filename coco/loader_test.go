@@ -353,13 +353,7 @@ func TestLoaderStops(t *testing.T) {
 	require.Equal(t, 2, b.Step, "it goes on after Close")
 	l.Close()
 	require.Positive(t, l.Waited())
-	for range 100 {
-		if runtime.NumGoroutine() <= before {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
-	t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, time.Minute, time.Millisecond, "goroutines are left behind") // one asks
 }
 
 // TestLoaderSharedData reads every image of the shared data sets once.
