@@ -179,9 +179,15 @@ func TestMissing(t *testing.T) {
 // An encoded video has its frames, whether it is closed or killed.
 func TestEncoder(t *testing.T) {
 	needFFmpeg(t)
-	for name, end := range map[string]func(*Encoder) error{
-		"closed": (*Encoder).Close,
-		"killed": func(e *Encoder) error { time.Sleep(2 * time.Second); return e.ffmpeg.Process.Kill() },
+	for name, end := range map[string]func(e *Encoder, path string) error{
+		"closed": func(e *Encoder, _ string) error { return e.Close() },
+		"killed": func(e *Encoder, path string) error {
+			for began, written := time.Now(), 0; written <= 50 && time.Since(began) < time.Minute; time.Sleep(50 * time.Millisecond) {
+				list, _, _ := frames(t, Input{Path: path})
+				written = len(list)
+			}
+			return e.ffmpeg.Process.Kill()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "out.mp4")
@@ -197,7 +203,7 @@ func TestEncoder(t *testing.T) {
 				require.NoError(t, e.Write(flat))
 			}
 			require.ErrorContains(t, e.Write(imaging.New(2, 2)), "a frame of 2x2 pixels in a video of 35x21")
-			require.NoError(t, end(e))
+			require.NoError(t, end(e, path))
 			list, _, err := frames(t, Input{Path: path})
 			require.Equal(t, io.EOF, err)
 			if name == "closed" {
