@@ -250,12 +250,11 @@ func TestVideoURLs(t *testing.T) {
 	for im := range Images(ctx, list, o) {
 		require.NoError(t, im.Err)
 		numbers = append(numbers, im.Frame.Number)
-		if time.Sleep(300 * time.Millisecond); len(numbers) == 4 {
+		if time.Sleep(300 * time.Millisecond); im.Frame.Number > len(numbers)+6 || len(numbers) == 40 {
 			cancel()
 		}
 	}
-	require.Len(t, numbers, 4)
-	require.Greater(t, numbers[3], 10, "old frames are dropped: %v", numbers)
+	require.Greater(t, numbers[len(numbers)-1], len(numbers)+6, "old frames are dropped: %v", numbers)
 }
 
 // What is decoded ahead is bounded by number and by bytes.
