@@ -64,12 +64,12 @@ func TestKilledRanks(t *testing.T) {
 	}
 	for kill := range kills {
 		n := 2 + random.IntN(3)
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		c := launcher(ctx, t, slices.Concat([]string{"-np", fmt.Sprint(n), os.Args[0]}, run()))
 		var text bytes.Buffer
-		c.Stdout, c.Stderr, c.WaitDelay = &text, &text, 10*time.Second
+		c.Stdout, c.Stderr, c.WaitDelay = &text, &text, time.Minute
 		require.NoError(t, c.Start())
-		require.Eventually(t, func() bool { return len(ranksOf(out)) == n }, time.Minute, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return len(ranksOf(out)) == n }, patience, 5*time.Millisecond)
 		time.Sleep(time.Duration(random.IntN(2500)) * time.Millisecond)
 		rank := random.IntN(n)
 		pid := ranksOf(out)[rank]
@@ -80,7 +80,7 @@ func TestKilledRanks(t *testing.T) {
 		require.NoError(t, ctx.Err())
 		cancel()
 		require.Equal(t, 137, c.ProcessState.ExitCode(), text.String())
-		require.Eventually(t, func() bool { return len(ranksOf(out)) == 0 }, 10*time.Second, 10*time.Millisecond, "processes are left behind")
+		require.Eventually(t, func() bool { return len(ranksOf(out)) == 0 }, time.Minute, 10*time.Millisecond, "processes are left behind")
 		t.Logf("kill %d: rank %d of %d, all ended after %v", kill+1, rank, n, time.Since(killed).Round(time.Millisecond))
 	}
 	status, _, stderr = scalenet(run()...)

@@ -20,6 +20,9 @@ import (
 	"scalenet/train"
 )
 
+// patience is how long a test waits for a program, on a machine that is busy. It is less than the limit of processes that wait for each other.
+const patience = 5 * time.Minute
+
 // asProgram is the environment variable that makes the test binary the program.
 const asProgram = "SCALENET_TEST_AS_PROGRAM"
 
@@ -63,7 +66,7 @@ func launcher(ctx context.Context, t *testing.T, args []string) *exec.Cmd {
 
 func launch(t *testing.T, args []string) (status int, output string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	c := launcher(ctx, t, args)
 	var stdout, stderr strings.Builder // apart: lines of one could come between those of the other
@@ -318,7 +321,7 @@ func TestSaveSignalTogether(t *testing.T) {
 	status, _, stderr := scalenet(with("whole")...)
 	require.Zero(t, status, stderr)
 	program := append([]string{os.Args[0]}, with("signalled")...)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	single := exec.CommandContext(ctx, program[0], with("single")...)
 	single.Env = append(os.Environ(), asProgram+"=1")
@@ -328,7 +331,7 @@ func TestSaveSignalTogether(t *testing.T) {
 		require.NoError(t, c.Start())
 		require.Eventually(t, func() bool { // after the first save, as the handler is there then
 			return exists(filepath.Join(dir, out, "state.safetensors"))
-		}, time.Minute, time.Millisecond)
+		}, patience, time.Millisecond)
 		require.NoError(t, c.Process.Signal(syscall.SIGUSR1))
 		require.NoError(t, c.Wait(), text.String())
 		require.Contains(t, text.String(), "SIGUSR1: saved after step ", out)

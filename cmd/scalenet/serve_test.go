@@ -157,7 +157,7 @@ func testAddressSpace(t *testing.T, program string) {
 // testServeProcess sends real signals: SIGHUP reloads, SIGTERM ends with status
 // 0 and answers what is in flight.
 func testServeProcess(t *testing.T, program string) {
-	c := exec.Command(program, "serve", "--model", tinyModel(t, t.TempDir()), "--listen", "127.0.0.1:0", "--drain-delay", "300ms")
+	c := exec.Command(program, "serve", "--model", tinyModel(t, t.TempDir()), "--listen", "127.0.0.1:0", "--drain-delay", "5s")
 	stdout, err := c.StdoutPipe()
 	require.NoError(t, err)
 	stderr, err := c.StderrPipe()

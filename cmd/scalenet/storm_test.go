@@ -209,7 +209,7 @@ func (s *storm) end() {
 // sequence is one life of the program.
 func (s *storm) sequence() {
 	every := []string{"0s", "10ms", "50ms"}[s.random.IntN(3)]
-	s.start("--drain-delay", "300ms", "--reload-every", every)
+	s.start("--drain-delay", "2s", "--reload-every", every)
 	if s.random.IntN(3) > 0 { // while it loads
 		s.hangups()
 	}
@@ -227,7 +227,7 @@ func (s *storm) sequence() {
 // lasting is a longer life: the process does not grow, and serves a sound file
 // in the end.
 func (s *storm) lasting(d time.Duration) {
-	s.start("--drain-delay", "300ms", "--reload-every", "20ms")
+	s.start("--drain-delay", "2s", "--reload-every", "20ms")
 	s.serve()
 	begin, early := time.Now(), size{}
 	for time.Since(begin) < d {
@@ -251,7 +251,7 @@ func (s *storm) lasting(d time.Duration) {
 		text, err := io.ReadAll(a.Body)
 		require.NoError(s.t, err)
 		return strings.Contains(string(text), `"rbc"`)
-	}, 20*time.Second, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 	s.end()
 }
 
