@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -115,13 +116,21 @@ func TestLoadBoundsWhatTheConfigurationAsksFor(t *testing.T) {
 		err = config.Assign(&c, key+"="+value)
 		require.NoError(t, err, key)
 		path := changed(t, m, func(f *checkpoint.File) { f.Metadata[checkpoint.DetectorKey] = c.YAML() })
-		begin := time.Now()
+		begin := processorTime(t)
 		_, err = Load(path)
 		require.Error(t, err, key)
 		require.Less(t, len(err.Error()), 700, key)
 		require.NotContains(t, err.Error(), "\n", key)
-		require.Less(t, time.Since(begin), 5*time.Second, key)
+		require.Less(t, processorTime(t)-begin, 5*time.Second, key)
 	}
+}
+
+// processorTime is that of the process so far. The time on the clock would be that of all processes of a busy machine.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &used))
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // What a configuration needs is compared with the file before memory is taken
@@ -163,10 +172,11 @@ func FuzzLoad(f *testing.F) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		begin := time.Now()
+		begin := processorTime(t)
 		_, err = read(r)
-		if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 256<<20 || time.Since(begin) > 10*time.Second {
-			t.Fatalf("%d bytes and %v for a file of %d: %v", after.TotalAlloc-before.TotalAlloc, time.Since(begin), b.Len(), err)
+		took := processorTime(t) - begin
+		if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 256<<20 || took > 10*time.Second {
+			t.Fatalf("%d bytes and %v for a file of %d: %v", after.TotalAlloc-before.TotalAlloc, took, b.Len(), err)
 		}
 	})
 }
