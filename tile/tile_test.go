@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -177,10 +178,18 @@ func TestCrowd(t *testing.T) {
 		}
 	}
 	found = append(found, Object{geom.Box{X2: 20000, Y2: 20000}, 1, 0.5})
-	began := time.Now()
+	began := processorTime(t)
 	merged := Merge{NMS, IoU, 0.7}.Of(found)
-	require.Less(t, time.Since(began), 20*time.Second)
+	require.Less(t, processorTime(t)-began, 20*time.Second)
 	require.InDelta(t, 50_000, len(merged), 500)
+}
+
+// processorTime is that of the process so far. The time on the clock would be that of all processes of a busy machine.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &used))
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // TestGrid compares with all pairs.
