@@ -78,7 +78,7 @@ allocate() {
 	seed $from
 	"$PROGRAM" allocate --seed "$WORK/seed-$from/last.safetensors" "${how[@]}" --out "$WORK/$1.json" --force
 }
-candidates="even gamma output loss gamma-b0.25 gamma-b0.5 gamma-b1 output-b0.5 loss-b0.5 penalty strong-penalty long"
+candidates="even gamma output loss gamma-b0.05 gamma-b0.1 gamma-b0.25 gamma-b0.5 gamma-b1 penalty strong-penalty long"
 
 screen() {
 	local name
