@@ -29,13 +29,13 @@ func testCamera(t *testing.T, b *bench) {
 	assert.Equal(t, 1, most, "requests in flight at a time")
 	p.shot("live")
 	assert.Contains(t, p.text("#table tbody"), "RBC")
-	assert.Equal(t, []image.Point{{X: 640, Y: 360}}, sizes.seen(), "of 1280x720, as large as the model looks at")
+	assert.Equal(t, []image.Point{{X: 576, Y: 324}}, sizes.seen(), "of 1280x720, as large as the model looks at")
 
 	p.click(`[data-do="take"]`)
 	p.wait(done + ` && document.querySelector('main[data-state="image"]')`)
 	assert.Contains(t, p.text("#name"), "camera ")
 	assert.Positive(t, eval[int](p, boxes))
-	assert.Equal(t, []image.Point{{X: 640, Y: 360}, {X: 1280, Y: 720}}, sizes.seen(), "the image taken is sent in full")
+	assert.Equal(t, []image.Point{{X: 576, Y: 324}, {X: 1280, Y: 720}}, sizes.seen(), "the image taken is sent in full")
 	assert.True(t, eval[bool](p, `document.getElementById("video").srcObject === null`), "the camera is off")
 	stopped, _ := p.counts() // taking the image breaks off the frame in flight
 
