@@ -41,9 +41,35 @@ func ParseClasses(text string) (classes []string, err error) {
 // Selection is a Choice for a model.
 type Selection struct {
 	scores  MinScores // infinite for classes that are not wanted
-	most    int
+	most    int       // 0: no limit
 	nms     float64
 	classes int // number of the model's classes, if not all are wanted; else 1
+}
+
+// NewSelection returns the selection of at most `most` detections per image (0: no limit beyond the model's own of each run) that reach their scores, after NMS
+// at the IoU nms.
+func NewSelection(scores MinScores, most int, nms float64) Selection {
+	return Selection{scores: slices.Clone(scores), most: most, nms: nms, classes: 1}
+}
+
+// Only returns the selection without the classes for which wanted is false; wanted[k-1] is about class k of a Detection.
+func (s Selection) Only(wanted []bool) Selection {
+	s.scores = slices.Clone(s.scores)
+	for k := range wanted {
+		if !wanted[k] {
+			s.scores[k] = float32(math.Inf(1))
+			s.classes = len(wanted)
+		}
+	}
+	return s
+}
+
+// AtMost returns the selection with no more than n detections per image.
+func (s Selection) AtMost(n int) Selection {
+	if s.most == 0 || n < s.most {
+		s.most = n
+	}
+	return s
 }
 
 // For checks the ranges and the classes. A class that the model does not have is an error, which suggests a similar one.
@@ -52,15 +78,16 @@ func (c Choice) For(m *Model) (Selection, error) {
 		return Selection{}, err
 	}
 	own := m.Settings().Detections
-	s := Selection{most: own.PerImage, nms: own.NMSIoU, classes: 1}
+	most, nms := own.PerImage, own.NMSIoU
 	if c.Max > 0 {
-		s.most = c.Max
+		most = c.Max
 	}
 	if c.NMS != nil {
-		s.nms = *c.NMS
+		nms = *c.NMS
 	}
-	var err error
-	if s.scores, err = c.Threshold.For(m); err != nil || len(c.Classes) == 0 {
+	scores, err := c.Threshold.For(m)
+	s := NewSelection(scores, most, nms)
+	if err != nil || len(c.Classes) == 0 {
 		return s, err
 	}
 	wanted := make([]bool, len(m.Classes))
@@ -71,13 +98,7 @@ func (c Choice) For(m *Model) (Selection, error) {
 		}
 		wanted[k] = true
 	}
-	for k := range wanted {
-		if !wanted[k] {
-			s.scores[k] = float32(math.Inf(1))
-		}
-	}
-	s.classes = len(wanted)
-	return s, nil
+	return s.Only(wanted), nil
 }
 
 // classOf returns the index of a class that is given by its name or its id.
@@ -103,6 +124,9 @@ func (s Selection) Apply(to *Settings) {
 // Keep returns the wanted detections, in their order. It reuses found.
 func (s Selection) Keep(found []roi.Detection) []roi.Detection {
 	kept := s.scores.Keep(found)
+	if s.most == 0 {
+		return kept
+	}
 	return kept[:min(len(kept), s.most)]
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"scalenet/detector"
 	"scalenet/internal/config"
 	"scalenet/roi"
 	"scalenet/server/models"
@@ -56,19 +57,15 @@ func (d DeepStack) label(class string) string {
 }
 
 // narrow drops the classes without a label, before detections are counted.
-func (d DeepStack) narrow(q *query, classes []string) {
+func (d DeepStack) narrow(s detector.Selection, classes []string) detector.Selection {
+	labelled := make([]bool, len(classes))
 	for i, class := range classes {
-		if d.label(class) != "" {
-			continue
-		}
-		if q.classes == nil {
-			q.classes = slices.Repeat([]bool{true}, len(classes)+1)
-		}
-		q.classes[i+1] = false
+		labelled[i] = d.label(class) != ""
 	}
-	if d.Most > 0 {
-		q.most = min(q.most, d.Most)
+	if s = s.Only(labelled); d.Most > 0 {
+		s = s.AtMost(d.Most)
 	}
+	return s
 }
 
 // deepStackResponse is the response. Times are in whole milliseconds.
@@ -228,8 +225,11 @@ func (s *Server) deepStackQuery(sent url.Values, m *models.Model) (query, error)
 		}
 	}
 	q, err := parseQuery(values, m, "min_confidence", s.config.Threshold)
-	s.config.DeepStack.narrow(&q, m.Classes())
-	return q, err
+	if err != nil {
+		return q, err
+	}
+	q.selection = s.config.DeepStack.narrow(q.selection, m.Classes())
+	return q, nil
 }
 
 func (d DeepStack) response(f found, m *models.Model) deepStackResponse {

@@ -148,10 +148,10 @@ func (s *Server) detectOne(ctx context.Context, l *lease, m *models.Model, ticke
 		f.err = s.detectTiles(ctx, l, m, tickets, &f, q)
 		return f
 	}
-	j := &job{query: detector.Query{Image: f.image, Settings: q.settings}}
+	j := &job{query: detector.Query{Image: f.image, Settings: q.run()}}
 	f.err = s.do(ctx, l, m, tickets[0], j)
 	if f.timing.queue = j.waited; f.err == nil {
-		f.detections, f.timing.Timing = q.choose(j.found), j.timing
+		f.detections, f.timing.Timing = q.selection.Keep(j.found), j.timing
 	}
 	return f
 }

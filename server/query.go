@@ -2,25 +2,21 @@ package server
 
 import (
 	"fmt"
-	"math"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
 	"scalenet/detector"
-	"scalenet/roi"
 	"scalenet/server/models"
 	"scalenet/tile"
 )
 
 // query has the detection parameters of a request.
 type query struct {
-	settings detector.Settings
-	scores   detector.MinScores
-	classes  []bool // by class; nil is all
-	most     int    // maximum detections per image
-	tiles    tile.Options
+	settings  detector.Settings // but for those of selection
+	selection detector.Selection
+	tiles     tile.Options
 }
 
 // parameters are the parameter names of /detect, without that of the threshold.
@@ -69,58 +65,53 @@ func parseQuery(values url.Values, m *models.Model, thresholdKey string, thresho
 		}
 	}
 	q := query{settings: m.Detector.Model().Settings()}
-	var err error
-	if q.scores, err = minScores(values, thresholdKey, m, threshold); err != nil {
+	scores, err := minScores(values, thresholdKey, m, threshold)
+	if err != nil {
 		return q, err
 	}
 	nms, err := unitParameter(values, "nms", q.settings.Detections.NMSIoU)
 	if err != nil {
 		return q, err
 	}
-	if values.Get("nms") != "" {
-		q.settings.Detections.NMSIoU = float64(nms)
-	}
 	if q.tiles, err = parseTiles(values); err != nil {
 		return q, err
 	}
-	q.most = q.settings.Detections.PerImage
+	most := q.settings.Detections.PerImage
 	if q.tiles.Side > 0 { // the model's limit is one of each tile
-		q.most = math.MaxInt
+		most = 0
 	}
 	if text := values.Get("max"); text != "" {
-		if q.most, err = strconv.Atoi(text); err != nil || q.most < 1 {
+		if most, err = strconv.Atoi(text); err != nil || most < 1 {
 			return q, badRequest("max = %q: want a number from 1", shown(text))
 		}
 	}
 	if err := q.setSize(values.Get("size")); err != nil {
 		return q, err
 	}
-	if q.classes, err = parseClasses(values["classes"], m.Classes()); err != nil {
+	wanted, err := parseClasses(values["classes"], m.Classes())
+	if err != nil {
 		return q, err
 	}
-	q.narrow()
+	q.selection = detector.NewSelection(scores, most, nms).Only(wanted)
 	return q, nil
 }
 
-// narrow sets the score threshold and the top k of post-processing.
-func (q *query) narrow() {
-	d := &q.settings.Detections
-	q.scores.Narrow(d)
-	if q.tiles.Side == 0 {
-		d.PerImage = max(d.PerImage, q.most)
-	}
+// run returns the settings of the detector.
+func (q query) run() detector.Settings {
+	q.selection.Apply(&q.settings)
+	return q.settings
 }
 
-func unitParameter(values url.Values, key string, otherwise float64) (float32, error) {
+func unitParameter(values url.Values, key string, otherwise float64) (float64, error) {
 	text := values.Get(key)
 	if text == "" {
-		return float32(otherwise), nil
+		return otherwise, nil
 	}
 	v, err := strconv.ParseFloat(text, 32)
 	if err != nil || !(v >= 0 && v <= 1) {
 		return 0, badRequest("%s = %q: want a number from 0 to 1", key, shown(text))
 	}
-	return float32(v), nil
+	return v, nil
 }
 
 // setSize accepts the published sizes and that of the model. Each other size would
@@ -140,7 +131,7 @@ func (q *query) setSize(text string) error {
 	return badRequest("size = %q: want %sor model", shown(text), names)
 }
 
-// parseClasses parses comma-separated class names and ids.
+// parseClasses parses comma-separated class names and ids. It returns which of the names are wanted, nil for all.
 func parseClasses(lists []string, names []string) ([]bool, error) {
 	var classes []bool
 	for _, text := range strings.Split(strings.Join(lists, ","), ",") {
@@ -157,9 +148,9 @@ func parseClasses(lists []string, names []string) ([]bool, error) {
 			return nil, badRequest("classes: the model has no class %q; it has %s", shown(text), someOf(names))
 		}
 		if classes == nil {
-			classes = make([]bool, len(names)+1)
+			classes = make([]bool, len(names))
 		}
-		classes[at+1] = true
+		classes[at] = true
 	}
 	return classes, nil
 }
@@ -171,15 +162,4 @@ func someOf(names []string) string {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-}
-
-// choose returns the requested detections, in their order.
-func (q query) choose(found []roi.Detection) []roi.Detection {
-	chosen := []roi.Detection{}
-	for _, d := range q.scores.Keep(found) {
-		if (q.classes == nil || q.classes[d.Class]) && len(chosen) < q.most {
-			chosen = append(chosen, d)
-		}
-	}
-	return chosen
 }

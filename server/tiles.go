@@ -77,7 +77,7 @@ func (s *Server) detectTiles(ctx context.Context, l *lease, m *models.Model, tic
 	if !l.take(3 * pixels) {
 		return errMemory
 	}
-	queries, places := detector.TileQueries(f.image, q.settings, q.tiles)
+	queries, places := detector.TileQueries(f.image, q.run(), q.tiles)
 	jobs := make([]*job, len(queries))
 	var group errgroup.Group
 	for i := range queries {
@@ -95,7 +95,7 @@ func (s *Server) detectTiles(ctx context.Context, l *lease, m *models.Model, tic
 		}
 		f.timing.add(j.timing, j.batch)
 	}
-	f.detections = q.choose(all.Merged(q.tiles.Merge))
+	f.detections = q.selection.Keep(all.Merged(q.tiles.Merge))
 	return nil
 }
 
