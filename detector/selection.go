@@ -117,7 +117,7 @@ func classOf(class string, names []string) (int, error) {
 func (s Selection) Apply(to *Settings) {
 	d := &to.Detections
 	d.NMSIoU = s.nms
-	d.PerImage = min(max(d.PerImage, s.most)*s.classes, maxPerImage)
+	d.PerImage = min(min(max(d.PerImage, s.most), maxPerImage)*s.classes, maxPerImage) // the product of a user's number may overflow
 	s.scores.Narrow(d)
 }
 

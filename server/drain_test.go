@@ -23,13 +23,8 @@ import (
 // when it is not ready. No request is lost.
 func TestDrain(t *testing.T) {
 	s := serve(t, func(c *Config) { c.DrainDelay, c.Log = 3*time.Second, DefaultConfig().Log })
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	url := "http://" + listener.Addr().String()
-	ctx, end := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	inner := s.detached(t) // Run closes what it serves
-	go func() { ended <- inner.Run(ctx, listener) }()
+	_, address, end, ended := s.running(t)
+	url := "http://" + address
 
 	image := string(photo(t, 200, 150))
 	var ready, answered atomic.Int64
@@ -63,7 +58,7 @@ func TestDrain(t *testing.T) {
 	clients.Wait()
 	require.NoError(t, <-ended)
 	assert.Positive(t, answered.Load())
-	_, err = http.Get(url + "/healthz")
+	_, err := http.Get(url + "/healthz")
 	require.Error(t, err, "it listens no more")
 }
 
@@ -71,13 +66,8 @@ func TestDrain(t *testing.T) {
 // one more request, whose answer says that it is the last.
 func TestDrainIdleConnection(t *testing.T) {
 	s := serve(t, func(c *Config) { c.DrainDelay = 3 * time.Second })
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	ctx, end := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	inner := s.detached(t)
-	go func() { ended <- inner.Run(ctx, listener) }()
-	connection, err := net.Dial("tcp", listener.Addr().String())
+	inner, address, end, ended := s.running(t)
+	connection, err := net.Dial("tcp", address)
 	require.NoError(t, err)
 	defer connection.Close()
 	answers := bufio.NewReader(connection)
@@ -100,27 +90,27 @@ func TestDrainIdleConnection(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// detached is a server of its own with the same configuration and models.
-func (s *served) detached(t *testing.T) *Server {
+// running runs a server of its own, with the same configuration and models, because Run closes what it serves. ended has what Run returns after end.
+func (s *served) running(t *testing.T) (inner *Server, address string, end func(), ended <-chan error) {
 	registry, err := models.NewRegistry(t.Context(), []models.Source{{Name: "first", Path: s.files[0]}}, openCPU)
 	require.NoError(t, err)
 	c := s.config
 	c.Models = registry
-	inner, err := New(c)
+	inner, err = New(c)
 	require.NoError(t, err)
-	return inner
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, end := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- inner.Run(ctx, listener) }()
+	return inner, listener.Addr().String(), end, result
 }
 
 // TestDrainTimeout: a request that does not end is cut off, and it is said.
 func TestDrainTimeout(t *testing.T) {
 	s := serve(t, func(c *Config) { c.DrainTimeout = 100 * time.Millisecond })
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	ctx, end := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	inner := s.detached(t)
-	go func() { ended <- inner.Run(ctx, listener) }()
-	connection, err := net.Dial("tcp", listener.Addr().String())
+	inner, address, end, ended := s.running(t)
+	connection, err := net.Dial("tcp", address)
 	require.NoError(t, err)
 	defer connection.Close()
 	_, err = fmt.Fprint(connection, "POST /detect HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 100\r\n\r\nhalf")

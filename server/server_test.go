@@ -92,6 +92,7 @@ func TestParameters(t *testing.T) {
 		assert.Greater(t, len(dogs), len(dogsOf(all)), "other classes do not crowd out those that are wanted")
 		assert.Equal(t, dogs, detections(t, "?classes=DOG"))
 		assert.Equal(t, dogs, detections(t, "?classes=2"))
+		assert.Equal(t, dogs, detections(t, "?classes=2&max=4611686018427387904"))
 		assert.Equal(t, all, detections(t, "?classes=2,cat&classes=first"))
 	})
 	t.Run("nms", func(t *testing.T) {
