@@ -233,6 +233,29 @@ func TestForeignFields(t *testing.T) {
 	}
 }
 
+func TestImagesNextToInstances(t *testing.T) {
+	cases := map[string]struct{ name, file, want string }{
+		"in the folder images":          {"a.jpg", "images/a.jpg", "images"},
+		"with the folder in the name":   {"images/a.jpg", "images/a.jpg", ""},
+		"next to the file":              {"a.jpg", "a.jpg", ""},
+		"nowhere, with a folder images": {"b.jpg", "images/a.jpg", "images"},
+		"nowhere":                       {"b.jpg", "a.jpg", ""},
+		"outside, with a folder images": {"../a.jpg", "images/a.jpg", "images"},
+		"no name, with a folder images": {"", "images/a.jpg", "images"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, c.file)), 0o755))
+			writeFile(t, filepath.Join(dir, c.file), "")
+			path := writeFile(t, filepath.Join(dir, "gt.json"), `{"images": [{"id": 1, "file_name": "`+c.name+`"}], "categories": [{"id": 1, "name": "x"}], "annotations": []}`)
+			d, err := ReadCOCO(path, "")
+			require.NoError(t, err)
+			require.Equal(t, filepath.Join(dir, c.want), d.ImagesDir)
+		})
+	}
+}
+
 func TestOpen(t *testing.T) {
 	gt := writeFile(t, filepath.Join(t.TempDir(), "gt.json"), tinyInstances)
 	d, err := Open(gt, Options{Classes: []string{"new", "three", "zero"}})

@@ -118,17 +118,29 @@ func (f *folder) readInstances(opt Options) (*Dataset, error) {
 	return d, err
 }
 
+// firstNames returns the names of the first few images.
+func firstNames(d *Dataset) []string {
+	var names []string
+	for i := range d.Images {
+		if name := filepath.FromSlash(d.Images[i].FileName); filepath.IsLocal(name) {
+			if names = append(names, name); len(names) == fewNames {
+				break
+			}
+		}
+	}
+	return names
+}
+
+func hasAny(dir string, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return isFile(filepath.Join(dir, name)) })
+}
+
 // imagesOf returns the image folder of a COCO file: the one of ReadCOCO, or else the folder of the file, the folder "images", or
 // the folder below in which most of the first few images are. If there are several, the one of the same split is taken.
 func (f *folder) imagesOf(d *Dataset, split string) (string, error) {
-	var names []string
-	for i := range d.Images {
-		if name := filepath.FromSlash(d.Images[i].FileName); filepath.IsLocal(name) && len(names) < fewNames {
-			names = append(names, name)
-		}
-	}
+	names := firstNames(d)
 	for _, dir := range []string{d.ImagesDir, filepath.Dir(d.Path), f.path("images")} {
-		if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return isFile(filepath.Join(dir, name)) }) {
+		if len(names) == 0 || hasAny(dir, names) {
 			return dir, nil
 		}
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // ReadCOCO reads an instances file ("images", "categories", "annotations") of COCO. imagesDir is the folder of its images;
-// "" is the folder "images" next to the file, or the folder of the file if there is no such folder. Classes are numbered by
+// "" is the folder "images" next to the file or the folder of the file, where the first few images are. Classes are numbered by
 // ascending category id. Defaults: "area" is width*height, "iscrowd" and "ignore" are 0, "bbox" is the bounding box of the
 // "segmentation" (polygons or RLE). All other fields are skipped.
 //
@@ -30,13 +30,6 @@ func readCOCO(path string, opt Options) (*Dataset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("annotations: %w", err)
 	}
-	imagesDir := opt.Images
-	if imagesDir == "" {
-		imagesDir = filepath.Dir(path)
-		if sub := filepath.Join(imagesDir, "images"); isDir(sub) {
-			imagesDir = sub
-		}
-	}
 	for _, told := range []*func(error){&opt.Report, &opt.Unsized} {
 		if tell := *told; tell != nil {
 			*told = func(err error) { tell(fmt.Errorf("%s: %w", path, err)) }
@@ -46,8 +39,22 @@ func readCOCO(path string, opt Options) (*Dataset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	d.Path, d.ImagesDir = path, imagesDir
+	d.Path, d.ImagesDir = path, opt.Images
+	if d.ImagesDir == "" {
+		d.ImagesDir = imagesNextTo(d)
+	}
 	return d, nil
+}
+
+// imagesNextTo returns the image folder of a file for which none is given.
+func imagesNextTo(d *Dataset) string {
+	dir := filepath.Dir(d.Path)
+	images := filepath.Join(dir, "images")
+	names := firstNames(d)
+	if !isDir(images) || hasAny(dir, names) && !hasAny(images, names) {
+		return dir
+	}
+	return images
 }
 
 // instancesReader is the state while the sections of a file are read, in any order.
