@@ -5,6 +5,7 @@ import (
 	"image"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -305,7 +306,8 @@ func TestMosaicPicturesDiffer(t *testing.T) {
 			widths[s.Boxes[k].X2-s.Boxes[k].X1] = true
 		}
 	}
-	require.Len(t, b.FileNames(), 32)
+	require.Len(t, b.FileNames(), 8, "one per image: the training's rate and budget count them")
+	require.Equal(t, 3, strings.Count(b.FileNames()[0], ", "))
 	require.Greater(t, len(widths), 20, "of 32 pictures; their sides are whole pixels")
 }
 

@@ -3,6 +3,7 @@ package coco
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"scalenet/geom"
@@ -42,11 +43,11 @@ type Sample struct {
 	Others         []string   // file names of the other three pictures of a mosaic
 }
 
-// FileNames returns the file names of the images of the batch, of all pictures of a mosaic.
+// FileNames returns the file name of each image of the batch: "a.jpg, b.jpg, c.jpg, d.jpg" for a mosaic.
 func (b *Batch) FileNames() []string {
-	var names []string
+	names := make([]string, len(b.Samples))
 	for i := range b.Samples {
-		names = append(append(names, b.Samples[i].FileName), b.Samples[i].Others...)
+		names[i] = strings.Join(append([]string{b.Samples[i].FileName}, b.Samples[i].Others...), ", ")
 	}
 	return names
 }
