@@ -93,6 +93,9 @@ func Names() []string {
 	return names
 }
 
+// Custom reports whether the network is described by its blocks and planes, not by a published name.
+func (c Config) Custom() bool { return c.Name == "" || c.Name == "scalenet" || c.Name == "resnet" }
+
 // Resolve returns the configuration with the values of the named network and of the structure file filled in, so that the result is self-contained.
 func (c Config) Resolve() (Config, error) {
 	if others[c.Name] != nil {

@@ -82,90 +82,94 @@ func (o *trainOptions) derive(ctx context.Context, w io.Writer, data opened, dev
 	if err != nil {
 		return config, err
 	}
-	base, from, err := o.base(given)
+	begin, err := o.beginning(given)
 	if err != nil {
 		return config, err
 	}
-	if err := o.settings.change(&base); err != nil {
+	if err := o.settings.change(&begin.config); err != nil {
 		return config, err
 	}
 	look, err := recipe.LookAt(data.train)
 	if err != nil {
 		return config, err
 	}
-	r, err := recipe.Derive(base, given, look, o.limits(ctx, data, dev, g, time.Duration(base.Train.Budget)))
+	limits := o.limits(ctx, data, dev, g, time.Duration(begin.config.Train.Budget))
+	limits.Trained = begin.trained
+	r, err := recipe.Derive(begin.config, given, look, limits)
 	if err != nil {
 		return config, err
 	}
-	fmt.Fprintf(w, "%s: %s\nderived, starting from %s:\n", data.train.Path, look, from)
+	fmt.Fprintf(w, "%s: %s\nderived, starting from %s:\n", data.train.Path, look, begin.from)
 	return r.Config, r.Print(w)
 }
 
-// base returns the configuration that a recipe begins with, and what it is.
-func (o *trainOptions) base(given []string) (c detector.Config, from string, err error) {
+// beginning is the configuration that a recipe begins with.
+type beginning struct {
+	config  detector.Config
+	from    string // what it is
+	trained bool   // it is that of a trained detector, with whose weights the training begins
+}
+
+func (o *trainOptions) beginning(given []string) (beginning, error) {
 	complete, err := o.settings.complete(detectors().wrote)
 	switch {
 	case err != nil:
-		return c, "", err
+		return beginning{}, err
 	case complete:
-		return detector.Default(), "the configuration " + o.settings.config, nil
+		return beginning{config: detector.Default(), from: "the configuration " + o.settings.config}, nil
 	case o.run.starts():
-		return o.baseOf(o.run.init)
+		return beginningWith(o.run.init)
 	case o.run.init == "" && !slices.Contains(given, "backbone.name"):
 		if path := shippedModel(startModel, modelFolders()); path != noInit {
-			return o.baseOf(path)
+			return beginningWith(path)
 		}
 	}
 	if !slices.Contains(given, "backbone.name") {
-		c, err = detector.Presets().Get("fpn_small")
-		return c, "preset fpn_small", err
+		c, err := detector.Presets().Get("fpn_small")
+		return beginning{config: c, from: "preset fpn_small"}, err
 	}
 	var own detector.Config
 	if err := o.settings.change(&own); err != nil {
-		return c, "", err
+		return beginning{}, err
 	}
 	name := presetFor(own.Backbone)
-	c, err = detector.Presets().Get(name)
+	c, err := detector.Presets().Get(name)
 	c.Backbone = backbone.Config{}
-	return c, fmt.Sprintf("preset %s with network %s", name, own.Backbone.Name), err
+	return beginning{config: c, from: fmt.Sprintf("preset %s with network %s", name, own.Backbone.Name)}, err
 }
 
-// baseOf returns the configuration of a detector, or one for the network of a classifier.
-func (o *trainOptions) baseOf(path string) (c detector.Config, from string, err error) {
+// beginningWith takes the configuration of a detector, or one for the network of a classifier.
+func beginningWith(path string) (beginning, error) {
 	r, err := checkpoint.Open(path)
 	if err != nil {
-		return c, "", err
+		return beginning{}, err
 	}
 	defer r.Close()
 	text, isDetector, err := checkpoint.Config(r.Metadata(), checkpoint.DetectorKey)
 	if err != nil {
-		return c, "", fmt.Errorf("%s: %w", path, err)
+		return beginning{}, fmt.Errorf("%s: %w", path, err)
 	}
 	if isDetector {
-		if c, err = detector.Parse([]byte(text), path); err != nil {
-			return c, "", err
-		}
+		c, err := detector.Parse([]byte(text), path)
 		c.Train = detector.Default().Train
-		return c, "the configuration of " + path, nil
+		return beginning{config: c, from: "the configuration of " + path, trained: true}, err
 	}
 	network, err := allocate.ReadConfig(path)
 	if err != nil { // tensors alone: those of the preset's network, or --config says of which
-		network, err = backbone.Config{}, nil
+		network = backbone.Config{}
 	}
 	name := presetFor(network)
-	if c, err = detector.Presets().Get(name); err != nil {
-		return c, "", err
+	c, err := detector.Presets().Get(name)
+	if err != nil || network.Name == "" {
+		return beginning{config: c, from: "preset " + name}, err
 	}
-	if network.Name != "" {
-		c.Backbone = network
-		return c, fmt.Sprintf("preset %s with the network of %s", name, path), nil
-	}
-	return c, "preset " + name, nil
+	c.Backbone = network
+	return beginning{config: c, from: fmt.Sprintf("preset %s with the network of %s", name, path)}, nil
 }
 
 // presetFor returns the preset whose heads go with a network: wide ones with a published network, narrow ones with a small network of one's own.
 func presetFor(network backbone.Config) string {
-	if network.Name == "" || network.Name == "scalenet" || network.Name == "resnet" {
+	if network.Custom() {
 		return "fpn_small"
 	}
 	return "fpn"

@@ -72,6 +72,28 @@ func TestTrainOnFolder(t *testing.T) {
 }
 
 // A corrupt image is an error that names it, or is left out and counted; --resume leaves it out, too.
+// A derived configuration keeps the statistics of a trained detector. Those of a classifier's file leave out the pyramid, whose norms must be trained.
+func TestDerivedNorms(t *testing.T) {
+	models := filepath.Join("..", "..", "models")
+	for name, c := range map[string]struct {
+		init   string
+		frozen bool
+	}{
+		"a detector":  {filepath.Join(models, "everyday.safetensors"), true},
+		"a network":   {filepath.Join(models, "backbone.safetensors"), false},
+		"from random": {"none", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, stdout, stderr := scalenet("train", "--data", instancesFile, "--images", imagesDir, "--out", filepath.Join(t.TempDir(), "run"), "--init", c.init, "--print-config")
+			require.Zero(t, status, stderr)
+			printed, err := detector.Parse([]byte(stdout), "stdout")
+			require.NoError(t, err)
+			require.Equal(t, detector.Frozen{Stages: -1, Norms: c.frozen}, printed.Frozen)
+			require.InDelta(t, 0.02, printed.Train.LR*4/float64(printed.Batch), 1e-9)
+		})
+	}
+}
+
 func TestTrainSkipsBadImages(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(filepath.Join(dir, "images"), os.DirFS(imagesDir)))

@@ -1,6 +1,11 @@
 package recipe
 
-// augmentation turns on what does no harm to photographs of any kind. Flips upside down, rotation and mosaics are left to the user.
+import "fmt"
+
+// mosaicShare is the probability of a mosaic.
+const mosaicShare = 0.5
+
+// augmentation turns on what does no harm to photographs of any kind. Flips upside down and rotation are left to the user.
 func (r *Recipe) augmentation() {
 	in := &r.Config.Input
 	set(r, "input.flip_horizontal", &in.FlipHorizontal, true, "mirrored objects are objects; false if left and right differ, as in text")
@@ -10,4 +15,8 @@ func (r *Recipe) augmentation() {
 	set(r, "input.contrast", &in.Contrast, 0.3, "other light")
 	set(r, "input.saturation", &in.Saturation, 0.3, "other cameras")
 	set(r, "input.hue", &in.Hue, 0.02, "other cameras")
+	set(r, "input.mosaic", &in.Mosaic, mosaicShare, "more objects, of other sizes, beside each other")
+	epochs := r.Config.Train.Epochs
+	first := max(1, epochs*4/5)
+	set(r, "input.mosaic_epochs", &in.MosaicEpochs, first, fmt.Sprintf("none in the last %d epochs, so that the training ends with images as they are", epochs-first))
 }

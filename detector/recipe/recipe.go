@@ -38,6 +38,8 @@ type Limits struct {
 	Measure func(detector.Config) (time.Duration, error)
 	// Validation is the number of images of an evaluation.
 	Validation int
+	// Trained is whether the training begins with the weights of a trained detector.
+	Trained bool
 }
 
 // Derive returns the recipe for the data. base is a complete configuration, with the
@@ -53,6 +55,7 @@ func Derive(base detector.Config, given []string, l Look, limits Limits) (*Recip
 	}
 	r.Config = base
 	r.precision(limits)
+	r.norms(limits)
 	r.size(l)
 	if err := r.anchors(l); err != nil {
 		return nil, err
@@ -102,6 +105,13 @@ func (r *Recipe) Print(w io.Writer) error {
 func (r *Recipe) precision(limits Limits) {
 	if limits.BFloat16 == nil {
 		set(r, "train.precision", &r.Config.Train.Precision, train.BFloat16, "the device computes bfloat16 natively: less time and memory at the same accuracy")
+	}
+}
+
+// norms keeps the statistics of a trained detector.
+func (r *Recipe) norms(limits Limits) {
+	if limits.Trained {
+		set(r, "frozen.norms", &r.Config.Frozen.Norms, true, "the statistics of the trained detector are better than those of a batch of few images")
 	}
 }
 

@@ -144,6 +144,46 @@ func TestBatchFitsTheMemory(t *testing.T) {
 	require.Equal(t, 1, derive(t, look(t, photographs(t, 1, 64, 64, 1, 30)), unlimited()).Config.Batch)
 }
 
+func TestNormsAndRate(t *testing.T) {
+	l := look(t, photographs(t, 30, 640, 480, 3, 40))
+	published, err := detector.Presets().Get("fpn")
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		base    detector.Config
+		trained bool
+		given   []string
+		frozen  bool
+		lr      float64
+	}{
+		"from scratch":      {base(t), false, nil, false, 0.02},
+		"trained detector":  {base(t), true, nil, true, 0.02},
+		"given":             {base(t), true, []string{"frozen.norms"}, false, 0.02},
+		"given above":       {base(t), true, []string{"frozen"}, false, 0.02},
+		"published network": {published, true, nil, true, 0.005},
+	} {
+		t.Run(name, func(t *testing.T) {
+			limits := unlimited()
+			limits.Trained = c.trained
+			r, err := Derive(c.base, c.given, l, limits)
+			require.NoError(t, err)
+			require.Equal(t, c.frozen, r.Config.Frozen.Norms)
+			require.Equal(t, c.lr, r.Config.Train.LR)
+			require.Equal(t, c.base.Frozen.Stages, r.Config.Frozen.Stages)
+		})
+	}
+}
+
+func TestMosaicsStop(t *testing.T) {
+	l := look(t, photographs(t, 30, 640, 480, 3, 40))
+	for epochs, mosaics := range map[int]int{1: 1, 2: 1, 10: 8, 200: 160} {
+		c := base(t)
+		c.Train.Epochs = epochs
+		r, err := Derive(c, []string{"train.epochs"}, l, unlimited())
+		require.NoError(t, err)
+		require.Equal(t, mosaics, r.Config.Input.MosaicEpochs)
+	}
+}
+
 func TestSchedule(t *testing.T) {
 	for images, epochs := range map[int]int{1: 200, 100: 120, 205: 58, 5000: 12} {
 		r := derive(t, look(t, photographs(t, images, 640, 480, 1, 60)), unlimited())

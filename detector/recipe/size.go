@@ -55,17 +55,17 @@ func (r *Recipe) setSize(shorter int, l Look, reason string) {
 const (
 	// usualBatch is the batch of the small networks.
 	usualBatch = 4
-	// trainedNormsRate and frozenNormsRate are the learning rates for usualBatch. The first is that of the presets for small networks, the second that
-	// of detectron2 (0.02 for a batch of 16).
-	trainedNormsRate = 0.02
-	frozenNormsRate  = 0.005
+	// usualRate and publishedRate are the learning rates for usualBatch. The first is that of the presets for small networks, the second, for
+	// published networks with frozen norms, that of detectron2 (0.02 for a batch of 16).
+	usualRate     = 0.02
+	publishedRate = 0.005
 )
 
 // batch derives the batch from the memory, and the learning rate from the batch.
 func (r *Recipe) batch(l Look, limits Limits) error {
-	c, rate := &r.Config, trainedNormsRate
-	if c.Frozen.Norms {
-		rate = frozenNormsRate
+	c, rate := &r.Config, usualRate
+	if c.Frozen.Norms && !c.Backbone.Custom() {
+		rate = publishedRate
 	}
 	if !r.given("batch") {
 		c.Batch = min(usualBatch, max(1, l.Images))
