@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Ways to allocate neurons, compared on CIFAR-100 at equal multiply-adds (ScaleNet-38). Candidates are trained on 45,000 training images and
+# Ways to allocate neurons, compared on CIFAR-100 at equal multiply-adds (ScaleNet-38; BLOCKS=2: the same with half the blocks, in half the time). Candidates are trained on 45,000 training images and
 # judged on the other 5,000. The test part is for the one that is chosen, once. Each step can be stopped with Ctrl-C and is resumed by
 # the same command.
 #
@@ -9,12 +9,15 @@
 #     scripts/allocation.sh table                          compares the screened networks
 #     scripts/allocation.sh difference CANDIDATE           the mean difference of the pairs on the test part, with its 95 % interval
 #
-# Settings: WORK (default runs/allocation), PROGRAM (bin/scalenet), EPOCHS (7; 20 to confirm), SEEDS ("1 2 3 4 5"), THREADS (1), PRECISION (bfloat16).
+# Settings: WORK (default runs/allocation), PROGRAM (bin/scalenet), BLOCKS (of a stage: 4), EPOCHS (7; 20 to confirm), SEEDS ("1 2 3 4 5"),
+# THREADS (1), PRECISION (bfloat16).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-WORK=${WORK:-runs/allocation} PROGRAM=${PROGRAM:-bin/scalenet} SEEDS=${SEEDS:-1 2 3 4 5} THREADS=${THREADS:-1} PRECISION=${PRECISION:-bfloat16}
+WORK=${WORK:-runs/allocation} PROGRAM=${PROGRAM:-bin/scalenet} BLOCKS=${BLOCKS:-4} SEEDS=${SEEDS:-1 2 3 4 5} THREADS=${THREADS:-1} PRECISION=${PRECISION:-bfloat16}
 record=3074 held_out=5000 # bytes of an image with its two labels
+network="name: scalenet, stem: {channels: 16, kernel: 3, stride: 1}, blocks: [$BLOCKS, $BLOCKS, $BLOCKS], planes: [16, 32, 64], scales: [1, 2, 4]"
 mkdir -p "$WORK"
+echo "{$network}" >"$WORK/network.yaml"
 
 fail() { echo "allocation.sh: $*" >&2; exit 1; }
 
@@ -34,11 +37,11 @@ data() { # ARCHIVE or folder
 	mv "$WORK/screen.part" "$WORK/screen"
 }
 
-# run OUT DATA EPOCHS SEED [setting...]: trains ScaleNet-38 unless that is done. The rate falls after half and three quarters of the epochs, as in the paper.
+# run OUT DATA EPOCHS SEED STRUCTURE [setting...]: trains the network with a structure unless that is done. The rate falls after half and three quarters of the epochs, as in the paper.
 run() {
-	local out=$1 data=$2 epochs=$3 seed=$4 set=() key resume=()
+	local out=$1 data=$2 epochs=$3 seed=$4 structure=$5 set=() key resume=()
 	for key in train.epochs="$epochs" "train.schedule.milestones=[$((epochs / 2)),$((epochs * 3 / 4))]" train.seed="$seed" train.precision="$PRECISION" train.eval_epochs=1 \
-		backbone.name=cifar_scalenet38 "${@:5}"; do set+=(--set "$key"); done
+		"backbone={$network, structure_file: $structure}" "${@:6}"; do set+=(--set "$key"); done
 	[ ! -f "$out/state.safetensors" ] || resume=(--resume)
 	"$PROGRAM" classify train --data "$data" --preset cifar "${set[@]}" --threads "$THREADS" --out "$out" "${resume[@]}"
 }
@@ -52,8 +55,8 @@ seed() {
 	strong-penalty) penalty=('train.groups=[{match: "*.bn2.*.weight", l1: 1.0e-3}]') ;;
 	long) epochs=$((epochs * 3)) ;;
 	esac
-	[ -f "$WORK/seed.json" ] || "$PROGRAM" allocate seed --model cifar_scalenet38 --out "$WORK/seed.json"
-	run "$WORK/seed-$1" "$WORK/screen" "$epochs" 1 backbone.structure_file="$WORK/seed.json" "${penalty[@]}"
+	[ -f "$WORK/seed.json" ] || "$PROGRAM" allocate seed --model "$WORK/network.yaml" --size 32 --out "$WORK/seed.json"
+	run "$WORK/seed-$1" "$WORK/screen" "$epochs" 1 "$WORK/seed.json" "${penalty[@]}"
 }
 
 # allocate CANDIDATE: writes CANDIDATE.json.
@@ -72,7 +75,7 @@ allocate() {
 	*) fail "no candidate $1" ;;
 	esac
 	if [ "$1" = even ]; then
-		"$PROGRAM" allocate --even --model cifar_scalenet38 "${how[@]}" --out "$WORK/even.json" --force
+		"$PROGRAM" allocate --even --model "$WORK/network.yaml" --size 32 "${how[@]}" --out "$WORK/even.json" --force
 		return
 	fi
 	seed $from
@@ -84,7 +87,7 @@ screen() {
 	local name
 	for name in ${*:-$candidates}; do
 		[ -f "$WORK/$name.json" ] || allocate "$name"
-		run "$WORK/screen-$name" "$WORK/screen" "${EPOCHS:-7}" 1 backbone.structure_file="$WORK/$name.json"
+		run "$WORK/screen-$name" "$WORK/screen" "${EPOCHS:-7}" 1 "$WORK/$name.json"
 	done
 }
 
@@ -93,7 +96,7 @@ confirm() {
 	for s in $SEEDS; do
 		for name in "$1" even; do
 			[ -f "$WORK/$name.json" ] || fail "$WORK/$name.json is not there: screen it first"
-			run "$WORK/confirm-$name-$s" "$WORK/all" "${EPOCHS:-20}" "$s" backbone.structure_file="$WORK/$name.json"
+			run "$WORK/confirm-$name-$s" "$WORK/all" "${EPOCHS:-20}" "$s" "$WORK/$name.json"
 		done
 	done
 }
