@@ -173,6 +173,20 @@ func TestNormsAndRate(t *testing.T) {
 	}
 }
 
+func TestScaleJitterNeedsEpochs(t *testing.T) {
+	l := look(t, photographs(t, 30, 640, 480, 3, 40))
+	for epochs, want := range map[int][]float64{12: nil, 29: nil, 30: {0.6, 1.5}, 200: {0.6, 1.5}} {
+		c := base(t)
+		c.Train.Epochs, c.Input.ScaleJitter = epochs, []float64{0.5, 2}
+		r, err := Derive(c, []string{"train.epochs"}, l, unlimited())
+		require.NoError(t, err)
+		require.ElementsMatch(t, want, r.Config.Input.ScaleJitter)
+		r, err = Derive(c, []string{"train.epochs", "input.scale_jitter"}, l, unlimited())
+		require.NoError(t, err)
+		require.Equal(t, []float64{0.5, 2}, r.Config.Input.ScaleJitter)
+	}
+}
+
 func TestMosaicsStop(t *testing.T) {
 	l := look(t, photographs(t, 30, 640, 480, 3, 40))
 	for epochs, mosaics := range map[int]int{1: 1, 2: 1, 10: 8, 200: 160} {
