@@ -94,7 +94,7 @@ func Names() []string {
 }
 
 // Custom reports whether the network is described by its blocks and planes, not by a published name.
-func (c Config) Custom() bool { return c.Name == "" || c.Name == "scalenet" || c.Name == "resnet" }
+func (c Config) Custom() bool { return c.Name == "scalenet" || c.Name == "resnet" }
 
 // Resolve returns the configuration with the values of the named network and of the structure file filled in, so that the result is self-contained.
 func (c Config) Resolve() (Config, error) {
@@ -119,7 +119,7 @@ func (c Config) Resolve() (Config, error) {
 		c.Structure, c.StructureFile = s, ""
 	}
 	if !ok {
-		if c.Name != "scalenet" && c.Name != "resnet" {
+		if !c.Custom() {
 			return c, fmt.Errorf("backbone.name %q: want scalenet, resnet or one of %s", c.Name, strings.Join(Names(), ", "))
 		}
 		return c, nil

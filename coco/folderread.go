@@ -131,15 +131,16 @@ func firstNames(d *Dataset) []string {
 	return names
 }
 
+// hasAny reports whether one of the images is in a folder.
 func hasAny(dir string, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return isFile(filepath.Join(dir, name)) })
 }
 
-// imagesOf returns the image folder of a COCO file: the one of ReadCOCO, or else the folder of the file, the folder "images", or
-// the folder below in which most of the first few images are. If there are several, the one of the same split is taken.
+// imagesOf returns the image folder of a COCO file: the one of ReadCOCO, or else the folder "images", or the folder
+// below in which most of the first few images are. If there are several, the one of the same split is taken.
 func (f *folder) imagesOf(d *Dataset, split string) (string, error) {
 	names := firstNames(d)
-	for _, dir := range []string{d.ImagesDir, filepath.Dir(d.Path), f.path("images")} {
+	for _, dir := range []string{d.ImagesDir, f.path("images")} {
 		if len(names) == 0 || hasAny(dir, names) {
 			return dir, nil
 		}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Ways to allocate neurons, compared on CIFAR-100 at equal multiply-adds (ScaleNet-38; BLOCKS=2: the same with half the blocks, in half the time). Candidates are trained on 45,000 training images and
-# judged on the other 5,000. The test part is for the one that is chosen, once. Each step can be stopped with Ctrl-C and is resumed by
-# the same command.
+# Ways to allocate neurons, compared on CIFAR-100 at equal multiply-adds (ScaleNet-38; BLOCKS=2: with half its blocks, in half the time).
+# Candidates are trained on 45,000 training images and judged on the other 5,000. The test part is for the one that is chosen, once. Each
+# step can be stopped with Ctrl-C and is resumed by the same command.
 #
 #     scripts/allocation.sh data cifar-100-binary.tar.gz   splits the training part 45,000 + 5,000
 #     scripts/allocation.sh screen [CANDIDATE...]          trains seed networks and candidates (all) on the 45,000
@@ -37,7 +37,8 @@ data() { # ARCHIVE or folder
 	mv "$WORK/screen.part" "$WORK/screen"
 }
 
-# run OUT DATA EPOCHS SEED STRUCTURE [setting...]: trains the network with a structure unless that is done. The rate falls after half and three quarters of the epochs, as in the paper.
+# run OUT DATA EPOCHS SEED STRUCTURE [setting...]: trains the network with a structure unless that is done. The rate falls after half and three
+# quarters of the epochs, as in the paper.
 run() {
 	local out=$1 data=$2 epochs=$3 seed=$4 structure=$5 set=() key resume=()
 	for key in train.epochs="$epochs" "train.schedule.milestones=[$((epochs / 2)),$((epochs * 3 / 4))]" train.seed="$seed" train.precision="$PRECISION" train.eval_epochs=1 \

@@ -169,7 +169,7 @@ func beginningWith(path string) (beginning, error) {
 
 // presetFor returns the preset whose heads go with a network: wide ones with a published network, narrow ones with a small network of one's own.
 func presetFor(network backbone.Config) string {
-	if network.Custom() {
+	if network.Name == "" || network.Custom() {
 		return "fpn_small"
 	}
 	return "fpn"

@@ -71,7 +71,6 @@ func TestTrainOnFolder(t *testing.T) {
 	}
 }
 
-// A corrupt image is an error that names it, or is left out and counted; --resume leaves it out, too.
 // A derived configuration keeps the statistics of a trained detector. Those of a classifier's file leave out the pyramid, whose norms must be trained.
 func TestDerivedNorms(t *testing.T) {
 	models := filepath.Join("..", "..", "models")
@@ -94,6 +93,7 @@ func TestDerivedNorms(t *testing.T) {
 	}
 }
 
+// A corrupt image is an error that names it, or is left out and counted; --resume leaves it out, too.
 func TestTrainSkipsBadImages(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(filepath.Join(dir, "images"), os.DirFS(imagesDir)))

@@ -4,8 +4,7 @@ import "fmt"
 
 const (
 	mosaicShare = 0.5 // probability of a mosaic
-	// jitterEpochs is the length of a training that scale jitter, beside mosaics, does good: 60 epochs of photographs of kangaroos have gained by it, 12 of playing
-	// cards have lost (docs/training.md).
+	// jitterEpochs is the length of the shortest training that gets scale jitter beside mosaics: one of 60 epochs gained by it, one of 12 lost (docs/training.md).
 	jitterEpochs = 30
 )
 
