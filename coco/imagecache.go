@@ -15,13 +15,14 @@ type imageCache struct {
 	data   *Dataset
 	sizes  []geom.Size
 	limits imaging.Limits
+	needed imaging.Needed
 
 	mu   sync.Mutex
 	left int64 // bytes
 	kept map[int]*imaging.Image
 }
 
-// load returns image i, which is shared and must not be modified. An image whose size is not the annotated size is an error,
+// load returns image i, reduced to what is needed, which is shared and must not be modified. An image whose size is not the annotated size is an error,
 // because its boxes would be wrong.
 func (c *imageCache) load(i int) (*imaging.Image, error) {
 	c.mu.Lock()
@@ -30,7 +31,7 @@ func (c *imageCache) load(i int) (*imaging.Image, error) {
 	if image != nil {
 		return image, nil
 	}
-	image, err := loadImage(c.data.ImagePath(i), c.sizes[i], c.limits)
+	image, err := loadImage(c.data.ImagePath(i), c.sizes[i], c.limits, c.needed)
 	if err != nil {
 		return nil, err
 	}
@@ -43,18 +44,18 @@ func (c *imageCache) load(i int) (*imaging.Image, error) {
 	return image, nil
 }
 
-// loadImage loads an image, whose size must be the given one.
-func loadImage(path string, want geom.Size, limits imaging.Limits) (*imaging.Image, error) {
-	image, err := imaging.Load(path, limits)
+// loadImage loads an image, whose size must be the given one, and reduces it to what is needed.
+func loadImage(path string, want geom.Size, limits imaging.Limits, needed imaging.Needed) (*imaging.Image, error) {
+	image, size, err := imaging.LoadReduced(path, limits, needed)
 	if err != nil {
 		return nil, err
 	}
-	if want != (geom.Size{W: image.W, H: image.H}) {
+	if want != size {
 		hint := ""
-		if want == (geom.Size{W: image.H, H: image.W}) {
+		if want == (geom.Size{W: size.H, H: size.W}) {
 			hint = "; was it annotated before EXIF turned it upright?"
 		}
-		return nil, fmt.Errorf("%s: the image has %dx%d pixels, its annotation says %dx%d%s", path, image.W, image.H, want.W, want.H, hint)
+		return nil, fmt.Errorf("%s: the image has %dx%d pixels, its annotation says %dx%d%s", path, size.W, size.H, want.W, want.H, hint)
 	}
 	return image, nil
 }

@@ -96,6 +96,19 @@ func (c LoaderConfig) withDefaults() (LoaderConfig, error) {
 	return c, nil
 }
 
+// needed returns the largest size at which images enter a batch. A resize of another kind than bilinear needs the whole image, because it averages pixels
+// itself.
+func (c *LoaderConfig) needed() imaging.Needed {
+	if c.Resize != "" && c.Resize != imaging.Bilinear {
+		return nil
+	}
+	jitter := max(1, c.ScaleJitter[1])
+	return func(size geom.Size) geom.Size {
+		fitted := c.fit(size, slices.Max(c.Shorter))
+		return geom.Size{W: jittered(fitted.W, jitter), H: jittered(fitted.H, jitter)}
+	}
+}
+
 // Loader prepares batches of a data set in goroutines ahead of Next. The content of a batch depends only on the data set, the
 // configuration, the epoch and the step, not on the number of workers or on caching. A resumed run therefore sees the same
 // batches as an uninterrupted run. A Loader must not be used concurrently. If an image cannot be read, Next returns an error that
@@ -131,7 +144,7 @@ func NewLoader(d *Dataset, cfg LoaderConfig) (*Loader, error) {
 	}
 	l := &Loader{data: d, cfg: cfg, sizes: sizes,
 		buckets: makeBuckets(&cfg, images, func(i int) geom.Size { return sizes[i] }),
-		images:  &imageCache{data: d, sizes: sizes, limits: cfg.Limits, left: cfg.CacheBytes, kept: make(map[int]*imaging.Image)}}
+		images:  &imageCache{data: d, sizes: sizes, limits: cfg.Limits, needed: cfg.needed(), left: cfg.CacheBytes, kept: make(map[int]*imaging.Image)}}
 	if cfg.RepeatThreshold > 0 {
 		l.factors = repeatFactors(d, images, cfg.RepeatThreshold)
 	}

@@ -21,12 +21,14 @@ type placing struct {
 // placing returns the way of an image at the scale of a plan, not yet cut.
 func (l *Loader) placing(index, shorter int, change *augmentation) placing {
 	fitted := l.cfg.fit(l.sizes[index], shorter)
-	times := func(side int) int { return max(1, int(math.Round(float64(side)*change.scale))) }
-	p := placing{source: l.sizes[index], resized: geom.Size{W: times(fitted.W), H: times(fitted.H)},
+	p := placing{source: l.sizes[index], resized: geom.Size{W: jittered(fitted.W, change.scale), H: jittered(fitted.H, change.scale)},
 		degrees: change.degrees, flipX: change.flipX, flipY: change.flipY}
 	p.part = image.Rect(0, 0, p.resized.W, p.resized.H)
 	return p
 }
+
+// jittered returns a side times the factor of the scale jitter.
+func jittered(side int, by float64) int { return max(1, int(math.Round(float64(side)*by))) }
 
 // pixels returns the kept part of an image, not yet mirrored. Where a rotated image does not reach, it has the colour fill. Colours are changed last,
 // because the part has the fewest pixels, so the mean of the contrast is that of the part. The result may be m.

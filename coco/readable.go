@@ -58,7 +58,7 @@ func (d *Dataset) decode(i int) error {
 	if size.W < 1 || size.H < 1 {
 		_, err = imaging.Load(path, imaging.Limits{})
 	} else {
-		_, err = loadImage(path, size, imaging.Limits{})
+		_, err = loadImage(path, size, imaging.Limits{}, nil)
 	}
 	return err
 }

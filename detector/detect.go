@@ -106,7 +106,7 @@ func (d *deviceModel) Bytes() (n int) {
 	return n
 }
 
-// frame is the size of one image of a batch: as decoded, and resized. The resized image is in the upper left corner of its padded slice of the batch.
+// frame is the size of one image of a batch: of the whole image, and resized. The resized image is in the upper left corner of its padded slice of the batch.
 type frame struct {
 	original, resized geom.Size
 	settings          Settings
@@ -117,7 +117,7 @@ type frame struct {
 func (d *deviceModel) Detect(images ...*imaging.Image) ([][]roi.Detection, Timing, error) {
 	queries := make([]Query, len(images))
 	for i, im := range images {
-		queries[i] = Query{im, d.model.Settings()}
+		queries[i] = Query{Image: im, Settings: d.model.Settings()}
 	}
 	return d.DetectEach(queries...)
 }
@@ -133,7 +133,7 @@ func (d *deviceModel) DetectEach(queries ...Query) ([][]roi.Detection, Timing, e
 }
 
 func (d *deviceModel) paddedSize(q Query) geom.Size {
-	return d.model.PaddedSize(geom.Size{W: q.Image.W, H: q.Image.H}, q.Settings)
+	return d.model.PaddedSize(q.Size(), q.Settings)
 }
 
 // part returns the i-th of n equal parts of values.
@@ -142,7 +142,7 @@ func part[T any](values []T, i, n int) []T {
 	return values[i*size : (i+1)*size]
 }
 
-// inImage converts boxes in place: from pixels of the model input, in the model's convention, to continuous boxes in pixels of the decoded image.
+// inImage converts boxes in place: from pixels of the model input, in the model's convention, to continuous boxes in pixels of the whole image.
 func (m *Model) inImage(found []roi.Detection, f frame) []roi.Detection {
 	sx := float32(f.original.W) / float32(f.resized.W)
 	sy := float32(f.original.H) / float32(f.resized.H)

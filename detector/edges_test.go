@@ -186,7 +186,7 @@ func TestDetectEach(t *testing.T) {
 	few.Detections.PerImage = 1
 	strict.Detections.NMSIoU = 0.1
 	large.SetSize(large.Shorter*2, large.Longest*2)
-	queries := []Query{{im, m.Settings()}, {im, few}, {im, strict}, {im, large}}
+	queries := []Query{{Image: im, Settings: m.Settings()}, {Image: im, Settings: few}, {Image: im, Settings: strict}, {Image: im, Settings: large}}
 	all, _, err := d.DetectEach(queries...)
 	require.NoError(t, err)
 	require.Len(t, all, len(queries))

@@ -100,8 +100,7 @@ func (d *deviceModel) prepare(queries []Query, frames []frame, size batchSize) (
 func (d *deviceModel) frames(queries []Query) []frame {
 	frames := make([]frame, len(queries))
 	for i, q := range queries {
-		original := geom.Size{W: q.Image.W, H: q.Image.H}
-		frames[i] = frame{original, d.model.resized(original, q.Settings), q.Settings}
+		frames[i] = frame{q.Size(), d.model.resized(q.Size(), q.Settings), q.Settings}
 	}
 	return frames
 }

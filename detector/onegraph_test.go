@@ -50,7 +50,7 @@ func TestWholeGraph(t *testing.T) {
 			detect := func(settings ...Settings) (want, got [][]roi.Detection) {
 				var queries []Query
 				for _, s := range settings {
-					queries = append(queries, Query{im, s})
+					queries = append(queries, Query{Image: im, Settings: s})
 				}
 				want, _, err := twoGraphs.DetectEach(queries...)
 				require.NoError(t, err)
@@ -77,14 +77,14 @@ func TestWholeGraph(t *testing.T) {
 		if _, records := dev.(engine.Recorder); records { // from the second run on
 			d := NewDetector(m, dev, Options{})
 			defer d.Close()
-			first, _, err := d.DetectEach(Query{im, own})
+			first, _, err := d.DetectEach(Query{Image: im, Settings: own})
 			require.NoError(t, err)
 			for range 2 {
-				again, _, err := d.DetectEach(Query{im, own})
+				again, _, err := d.DetectEach(Query{Image: im, Settings: own})
 				require.NoError(t, err)
 				require.Equal(t, first, again)
 			}
-			other, _, err := d.DetectEach(Query{im, few})
+			other, _, err := d.DetectEach(Query{Image: im, Settings: few})
 			require.NoError(t, err)
 			require.Equal(t, first[0][:1], other[0])
 		}

@@ -56,7 +56,7 @@ func TestPendingRuns(t *testing.T) {
 func severalSizes(settings Settings) (queries []Query) {
 	random := rand.New(rand.NewPCG(7, 8))
 	for _, size := range [][2]int{{64, 64}, {64, 64}, {90, 64}, {64, 100}, {64, 64}} {
-		queries = append(queries, Query{noise(random, size[0], size[1]), settings})
+		queries = append(queries, Query{Image: noise(random, size[0], size[1]), Settings: settings})
 	}
 	return queries
 }

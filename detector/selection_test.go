@@ -30,7 +30,7 @@ func TestSelection(t *testing.T) {
 	onDevices(t, func(t *testing.T, dev engine.Device) {
 		d := NewDetector(m, dev, Options{})
 		defer d.Close()
-		everything, _, err := d.DetectEach(Query{im, all})
+		everything, _, err := d.DetectEach(Query{Image: im, Settings: all})
 		require.NoError(t, err)
 		require.Greater(t, len(everything[0]), 20)
 		for class := range m.Classes {
@@ -39,7 +39,7 @@ func TestSelection(t *testing.T) {
 				require.NoError(t, err)
 				settings := m.Settings()
 				s.Apply(&settings)
-				found, _, err := d.DetectEach(Query{im, settings})
+				found, _, err := d.DetectEach(Query{Image: im, Settings: settings})
 				require.NoError(t, err)
 				want := []roi.Detection{}
 				limit := most
@@ -130,7 +130,7 @@ func TestTTA(t *testing.T) {
 			for _, im := range images {
 				s := settings
 				s.TTA = tta
-				queries = append(queries, Query{im, s})
+				queries = append(queries, Query{Image: im, Settings: s})
 			}
 			found, _, err := d.DetectEach(queries...)
 			require.NoError(t, err)
@@ -139,7 +139,7 @@ func TestTTA(t *testing.T) {
 				sameDetections(t, byHand(t, d, im, settings, tta), found[i], text)
 			}
 		}
-		queries := []Query{{images[0], settings}}
+		queries := []Query{{Image: images[0], Settings: settings}}
 		queries[0].Settings.TTA = TTA{Scales: []float64{0}}
 		_, err := d.Start(queries...)
 		require.ErrorContains(t, err, "scales[0] = 0: must be in [0.1, 10]")
@@ -155,13 +155,13 @@ func byHand(t *testing.T, d *Detector, im *imaging.Image, s Settings, tta TTA) [
 	for _, scale := range scales {
 		resized := s
 		resized.Shorter, resized.Longest = scaled(s.Shorter, scale), scaled(s.Longest, scale)
-		found, _, err := d.DetectEach(Query{im, resized})
+		found, _, err := d.DetectEach(Query{Image: im, Settings: resized})
 		require.NoError(t, err)
 		all = append(all, found[0]...)
 		if !tta.Flip {
 			continue
 		}
-		found, _, err = d.DetectEach(Query{im.FlipHorizontal(), resized})
+		found, _, err = d.DetectEach(Query{Image: im.FlipHorizontal(), Settings: resized})
 		require.NoError(t, err)
 		for _, x := range found[0] {
 			x.Box.X1, x.Box.X2 = float32(im.W)-x.Box.X2, float32(im.W)-x.Box.X1

@@ -2,6 +2,7 @@ package detector
 
 import (
 	"fmt"
+	"slices"
 
 	"scalenet/geom"
 	"scalenet/imaging"
@@ -65,6 +66,29 @@ func (m *Model) resized(original geom.Size, s Settings) geom.Size {
 type Query struct {
 	Image    *imaging.Image
 	Settings Settings
+	// Original is the size of the image that Image is a reduced copy of, see [Model.Needed]. Boxes are in its pixels. Zero is the size of Image.
+	Original geom.Size
+}
+
+// Size returns the size of the whole image.
+func (q Query) Size() geom.Size {
+	if q.Original == (geom.Size{}) {
+		return geom.Size{W: q.Image.W, H: q.Image.H}
+	}
+	return q.Original
+}
+
+// Needed returns the size at which images enter the network, for [imaging.DecodeReduced]: of the largest view, if the settings have several. A resize of
+// another kind than bilinear needs the whole image, because it averages pixels itself.
+func (m *Model) Needed(s Settings) imaging.Needed {
+	if k := m.Config.Input.Resize; k != "" && k != imaging.Bilinear {
+		return nil
+	}
+	if len(s.TTA.Scales) > 0 {
+		largest := slices.Max(s.TTA.Scales)
+		s.Shorter, s.Longest = scaled(s.Shorter, largest), scaled(s.Longest, largest)
+	}
+	return func(original geom.Size) geom.Size { return m.resized(original, s) }
 }
 
 // PaddedSize returns the size of the model input, padding included, for an image of the given size. Images of the same padded size can share

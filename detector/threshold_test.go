@@ -117,7 +117,7 @@ func TestThresholdsEqualOneRunPerClass(t *testing.T) {
 			run := func(s MinScores) []roi.Detection {
 				settings := d.Model().Settings()
 				s.Narrow(&settings.Detections)
-				found, _, err := d.DetectEach(Query{image, settings})
+				found, _, err := d.DetectEach(Query{Image: image, Settings: settings})
 				require.NoError(t, err)
 				return found[0]
 			}

@@ -101,12 +101,13 @@ func (q Query) views() ([]view, error) {
 	}
 	var list []view
 	for _, s := range scales {
-		settings := q.Settings
-		settings.TTA = TTA{}
-		settings.Shorter, settings.Longest = scaled(settings.Shorter, s), scaled(settings.Longest, s)
-		list = append(list, view{Query: Query{q.Image, settings}})
+		v := view{Query: q}
+		v.Settings.TTA = TTA{}
+		v.Settings.Shorter, v.Settings.Longest = scaled(q.Settings.Shorter, s), scaled(q.Settings.Longest, s)
+		list = append(list, v)
 		if t.Flip {
-			list = append(list, view{Query: Query{mirrored, settings}, mirrored: true})
+			v.Image, v.mirrored = mirrored, true
+			list = append(list, v)
 		}
 	}
 	return list, nil
@@ -126,7 +127,7 @@ func merge(views []view, found [][]roi.Detection, limits roi.DetectionConfig) []
 	for i, v := range views {
 		for _, x := range found[i] {
 			if v.mirrored {
-				x.Box = geom.Continuous.FlipHorizontal(x.Box, v.Image.W)
+				x.Box = geom.Continuous.FlipHorizontal(x.Box, v.Size().W)
 			}
 			all, boxes, scores, classes = append(all, x), append(boxes, x.Box), append(scores, x.Score), append(classes, x.Class)
 		}

@@ -23,7 +23,7 @@ func inspectBMP(data []byte, limits Limits) (header, error) {
 	if err != nil {
 		return header{}, foreignError(err)
 	}
-	return header{config.Width, config.Height, 1}, limits.Check(config.Width, config.Height)
+	return header{w: config.Width, h: config.Height, orientation: 1}, limits.Check(config.Width, config.Height)
 }
 
 // checkBMPSize checks the size against the limits, because x/image/bmp returns "unsupported" for some invalid sizes. The height

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"scalenet/geom"
 )
 
 // The errors of input that is not a valid image. Errors of [Decode] and [Load] wrap one of them.
@@ -66,6 +67,7 @@ func (l Limits) Check(w, h int) error {
 type header struct {
 	w, h        int // as stored, before orientation
 	orientation int // EXIF, 1 to 8
+	reduction   int // by which pixels divides the sides of a JPEG: 2, 4 or 8; otherwise none
 }
 
 // format is a file format: how it begins, how its structure is checked and how its pixels are read. The errors of both
@@ -106,16 +108,8 @@ func formats() []format {
 
 // Decode returns the image in data, after applying the EXIF orientation. The result shares no memory with data.
 func Decode(data []byte, limits Limits) (*Image, error) {
-	limits = limits.orDefault()
-	f, err := formatOf(data, limits)
-	if err != nil {
-		return nil, err
-	}
-	m, err := f.decode(data, limits)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.name, err)
-	}
-	return m, nil
+	m, _, err := DecodeReduced(data, limits, nil)
+	return m, err
 }
 
 // formatOf returns the format of a file from its first bytes.
@@ -134,36 +128,29 @@ func formatOf(data []byte, limits Limits) (format, error) {
 	return format{}, fmt.Errorf("%w: begins with % x; known are JPEG, PNG, WebP, GIF, BMP and TIFF", ErrUnsupported, data[:min(len(data), 8)])
 }
 
-func (f format) decode(data []byte, limits Limits) (*Image, error) {
+// decode returns the image, reduced as needed, and its size before that.
+func (f format) decode(data []byte, limits Limits, needed Needed) (m *Image, size geom.Size, err error) {
 	h, err := f.inspect(data, limits)
 	if err != nil {
-		return nil, err
+		return nil, size, err
 	}
-	m, err := f.pixels(data, h)
-	if err != nil {
-		return nil, err
+	size = h.upright()
+	w, height := h.w, h.h
+	if needed != nil && f.name == "JPEG" {
+		h.reduction = mostReduced(size, needed(size))
+		w, height = reduced(w, h.reduction), reduced(height, h.reduction)
 	}
-	if m.W != h.w || m.H != h.h {
-		return nil, fmt.Errorf("%w: declares %dx%d pixels and has %dx%d", ErrCorrupt, h.w, h.h, m.W, m.H)
+	if m, err = f.pixels(data, h); err != nil {
+		return nil, size, err
 	}
-	return m.oriented(h.orientation), nil
+	if m.W != w || m.H != height {
+		return nil, size, fmt.Errorf("%w: declares %dx%d pixels and has %dx%d", ErrCorrupt, w, height, m.W, m.H)
+	}
+	return m.oriented(h.orientation), size, nil
 }
 
 // Load decodes a file. The error names the file.
 func Load(path string, limits Limits) (*Image, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err // names the path already
-	}
-	defer f.Close()
-	// One byte beyond the limit is enough for Decode to refuse it; the rest of a huge file is never read.
-	data, err := io.ReadAll(io.LimitReader(f, int64(limits.orDefault().Bytes)+1))
-	if err != nil {
-		return nil, err
-	}
-	m, err := Decode(data, limits)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, nil
+	m, _, err := LoadReduced(path, limits, nil)
+	return m, err
 }

@@ -31,7 +31,7 @@ func inspectGIF(data []byte, limits Limits) (header, error) {
 	if err != nil {
 		return header{}, err
 	}
-	return header{f.size.X, f.size.Y, 1}, limits.Check(f.size.X, f.size.Y)
+	return header{w: f.size.X, h: f.size.Y, orientation: 1}, limits.Check(f.size.X, f.size.Y)
 }
 
 // readGIF reads up to the pixels of the first frame. It handles invalid files like Pillow: a canvas smaller than the frame is

@@ -30,11 +30,17 @@ func Inspect(data []byte, limits Limits) (Header, error) {
 }
 
 func (h header) exported(format string) Header {
-	out := Header{Format: format, Size: geom.Size{W: h.w, H: h.h}, Rotated: h.orientation >= 5 && h.orientation <= 8}
-	if out.Rotated {
-		out.Size = geom.Size{W: h.h, H: h.w}
+	return Header{Format: format, Size: h.upright(), Rotated: h.rotated()}
+}
+
+func (h header) rotated() bool { return h.orientation >= 5 && h.orientation <= 8 }
+
+// upright returns the size after applying the orientation.
+func (h header) upright() geom.Size {
+	if h.rotated() {
+		return geom.Size{W: h.h, H: h.w}
 	}
-	return out
+	return geom.Size{W: h.w, H: h.h}
 }
 
 // headBytes usually include the frame header of a JPEG. Large previews and colour profiles may come before it.

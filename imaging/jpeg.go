@@ -59,7 +59,7 @@ func (j *jpegWalk) toScan(limits Limits) error {
 
 // found returns the header with the orientation in the segments before the first scan.
 func (j *jpegWalk) found() header {
-	return header{j.w, j.h, j.metadata.orientation()}
+	return header{w: j.w, h: j.h, orientation: j.metadata.orientation()}
 }
 
 // next returns the next marker that begins a segment or ends the image, and moves behind it.

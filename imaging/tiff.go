@@ -67,7 +67,7 @@ func inspectTIFF(data []byte, limits Limits) (header, error) {
 // header returns the size and the orientation, which the directory has as in EXIF.
 func (f *tiffFile) header() header {
 	o, ok := f.orientation()
-	return header{f.w, f.h, upright(o, ok, f.text(tagXMP))}
+	return header{w: f.w, h: f.h, orientation: upright(o, ok, f.text(tagXMP))}
 }
 
 func readTIFF(from io.ReaderAt, size int64, limits Limits) (f tiffFile, err error) {

@@ -26,7 +26,7 @@ const (
 
 func inspectWebP(data []byte, limits Limits) (header, error) {
 	f, err := readWebP(data, limits)
-	return header{f.w, f.h, f.metadata.orientation()}, err
+	return header{w: f.w, h: f.h, orientation: f.metadata.orientation()}, err
 }
 
 func readWebP(data []byte, limits Limits) (f webPFile, err error) {

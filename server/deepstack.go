@@ -239,7 +239,7 @@ func (d DeepStack) response(f found, m *models.Model) deepStackResponse {
 	}
 	var labels []string
 	for _, found := range f.detections {
-		p := d.prediction(found, m, f.image.W, f.image.H)
+		p := d.prediction(found, m, f.size.W, f.size.H)
 		a.Predictions = append(a.Predictions, p)
 		if !slices.Contains(labels, p.Label) {
 			labels = append(labels, p.Label)

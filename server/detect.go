@@ -77,7 +77,9 @@ type timing struct {
 // found has the detections of one image.
 type found struct {
 	name       string
-	image      *imaging.Image
+	data       []byte         // of the file; nil if the image came as pixels
+	image      *imaging.Image // may be reduced
+	size       geom.Size      // of the whole image
 	detections []roi.Detection
 	timing     timing
 	err        error
@@ -135,20 +137,26 @@ func (s *Server) detectSingle(ctx context.Context, l *lease, m *models.Model, u 
 }
 
 func (s *Server) detectOne(ctx context.Context, l *lease, m *models.Model, tickets []*ticket, u upload, q query) (f found) {
-	f = found{name: u.name}
+	f = found{name: u.name, data: u.data, image: u.image}
 	defer func() { s.metrics.image(m.Name, f) }()
 	start := time.Now()
-	if f.image = u.image; f.image == nil {
-		if f.image, f.err = s.decode(ctx, l, u.data); f.err != nil {
-			return f
-		}
+	switch tiled := q.tiles.Side > 0 && len(tickets) > 1; {
+	case f.image != nil:
+		f.size = geom.Size{W: f.image.W, H: f.image.H}
+	case tiled:
+		f.image, f.size, f.err = s.decode(ctx, l, u.data, nil)
+	default:
+		f.image, f.size, f.err = s.decode(ctx, l, u.data, m.Detector.Model().Needed(q.run()))
+	}
+	if f.err != nil {
+		return f
 	}
 	f.timing.decode = time.Since(start)
 	if q.tiles.Side > 0 && len(tickets) > 1 {
 		f.err = s.detectTiles(ctx, l, m, tickets, &f, q)
 		return f
 	}
-	j := &job{query: detector.Query{Image: f.image, Settings: q.run()}}
+	j := &job{query: detector.Query{Image: f.image, Settings: q.run(), Original: f.size}}
 	f.err = s.do(ctx, l, m, tickets[0], j)
 	if f.timing.queue = j.waited; f.err == nil {
 		f.detections, f.timing.Timing = q.selection.Keep(j.found), j.timing
@@ -158,28 +166,27 @@ func (s *Server) detectOne(ctx context.Context, l *lease, m *models.Model, ticke
 
 // do runs a job in the queue.
 func (s *Server) do(ctx context.Context, l *lease, m *models.Model, t *ticket, j *job) (err error) {
-	size := m.Detector.Model().PaddedSize(geom.Size{W: j.query.Image.W, H: j.query.Image.H}, j.query.Settings)
 	m.Use()
 	l.hold()
-	j.waited, err = t.Do(ctx, batchKey{m, size}, j, func() { m.Release(); l.end() })
+	j.waited, err = t.Do(ctx, batchKey{m, m.Detector.Model().PaddedSize(j.query.Size(), j.query.Settings)}, j, func() { m.Release(); l.end() })
 	return err
 }
 
 // decode checks the image header against the limits, reserves memory, and waits for
 // a decoding slot, so that decoding does not take the CPU from inference.
-func (s *Server) decode(ctx context.Context, l *lease, data []byte) (*imaging.Image, error) {
+func (s *Server) decode(ctx context.Context, l *lease, data []byte, needed imaging.Needed) (m *imaging.Image, size geom.Size, err error) {
 	h, err := imaging.Inspect(data, s.config.Limits.Image)
 	if err != nil {
-		return nil, err
+		return nil, size, err
 	}
 	if !l.take(2 * 3 * int64(h.Size.W) * int64(h.Size.H)) { // two copies while the EXIF orientation is applied or boxes are drawn
-		return nil, errMemory
+		return nil, size, errMemory
 	}
 	if err := s.decoders.Acquire(ctx, 1); err != nil {
-		return nil, err
+		return nil, size, err
 	}
 	defer s.decoders.Release(1)
-	return imaging.Decode(data, s.config.Limits.Image)
+	return imaging.DecodeReduced(data, s.config.Limits.Image, needed)
 }
 
 // leased wraps a handler of images: it sets the deadline, makes the memory

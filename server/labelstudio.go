@@ -201,7 +201,7 @@ func (s *Server) studioResult(c *gin.Context, config labelstudio.Config, m *mode
 			continue
 		}
 		x, y := float64(d.Box.X1), float64(d.Box.Y1)
-		r := labelstudio.NewRegion("box"+strconv.Itoa(len(regions)+1), [4]float64{x, y, float64(d.Box.X2) - x, float64(d.Box.Y2) - y}, name, f.image.W, f.image.H)
+		r := labelstudio.NewRegion("box"+strconv.Itoa(len(regions)+1), [4]float64{x, y, float64(d.Box.X2) - x, float64(d.Box.Y2) - y}, name, f.size.W, f.size.H)
 		r.From, r.To, r.Score = control, config.Image, &d.Score
 		regions, sum = append(regions, r), sum+float64(d.Score)
 	}

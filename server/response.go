@@ -8,6 +8,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"scalenet/geom"
+	"scalenet/imaging"
 	"scalenet/results"
 	"scalenet/roi"
 	"scalenet/server/models"
@@ -143,7 +145,7 @@ func tag(m *models.Model) ModelTag { return ModelTag{m.Name, m.Version} }
 
 func (f found) response(m *models.Model) ImageDetections {
 	p := ImageDetections{
-		Image:      ImageSize{f.image.W, f.image.H},
+		Image:      ImageSize{f.size.W, f.size.H},
 		Detections: make([]Detection, len(f.detections)),
 		TimingMS: TimingMS{
 			milliseconds(f.timing.queue), milliseconds(f.timing.decode),
@@ -176,10 +178,20 @@ func (s *Server) respondCOCO(c *gin.Context, all []found) {
 	c.JSON(http.StatusOK, list)
 }
 
+// whole returns a copy of the image that is not reduced.
+func (f found) whole(limits imaging.Limits) (*imaging.Image, error) {
+	if f.size == (geom.Size{W: f.image.W, H: f.image.H}) {
+		return f.image.Clone(), nil
+	}
+	return imaging.Decode(f.data, limits)
+}
+
 // respondImage responds with the image and its boxes, the highest score on top.
 func (s *Server) respondImage(c *gin.Context, m *models.Model, f found) {
-	drawn := f.image.Clone()
-	err := drawn.Draw(results.Annotations(results.Objects(f.detections, m.Classes()))...)
+	drawn, err := f.whole(s.config.Limits.Image)
+	if err == nil {
+		err = drawn.Draw(results.Annotations(results.Objects(f.detections, m.Classes()))...)
+	}
 	var data []byte
 	if err == nil {
 		data, err = drawn.Encode(".jpg")

@@ -166,6 +166,40 @@ func TestAnnotatedImage(t *testing.T) {
 	}
 }
 
+// TestLargePhotograph: a JPEG is decoded at an eighth of its size for a network of 64 x 128 pixels. Boxes and drawings are in pixels of the whole.
+func TestLargePhotograph(t *testing.T) {
+	s := serve(t, nil)
+	file := photo(t, 1600, 1200)
+	m := s.config.Models.Acquire("")
+	defer m.Release()
+	settings := m.Detector.Model().Settings()
+	im, size, err := imaging.DecodeReduced(file, imaging.Limits{}, m.Detector.Model().Needed(settings))
+	require.NoError(t, err)
+	require.Equal(t, [2]int{200, 150}, [2]int{im.W, im.H})
+	settings.Detections.Score = 0
+	want, _, err := m.Detector.DetectEach(detector.Query{Image: im, Settings: settings, Original: size})
+	require.NoError(t, err)
+	require.NotEmpty(t, want[0])
+
+	status, _, text := s.post(t, "/detect", "image/jpeg", string(file))
+	require.Equal(t, http.StatusOK, status, text)
+	a := read[DetectResponse](t, text)
+	assert.Equal(t, ImageSize{1600, 1200}, a.Image)
+	require.Len(t, a.Detections, len(want[0]))
+	furthest := float32(0)
+	for i, d := range want[0] {
+		assert.Equal(t, Box{d.Box.X1, d.Box.Y1, d.Box.X2, d.Box.Y2}, a.Detections[i].Box)
+		furthest = max(furthest, d.Box.X2)
+	}
+	assert.Greater(t, furthest, float32(200))
+
+	status, _, text = s.post(t, "/detect?format=image", "image/jpeg", string(file))
+	require.Equal(t, http.StatusOK, status)
+	drawn, err := imaging.Decode([]byte(text), imaging.Limits{})
+	require.NoError(t, err)
+	assert.Equal(t, [2]int{1600, 1200}, [2]int{drawn.W, drawn.H})
+}
+
 func TestStatus(t *testing.T) {
 	s := serve(t, nil)
 	get := func(path string) (int, string) {

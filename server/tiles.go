@@ -71,7 +71,7 @@ func (s *Server) sizeOf(u upload) (geom.Size, bool) {
 // detectTiles runs the tiles of an image, each as a job of its own, so that they form batches and other requests take turns with them.
 func (s *Server) detectTiles(ctx context.Context, l *lease, m *models.Model, tickets []*ticket, f *found, q query) error {
 	var pixels int64
-	for _, r := range q.tiles.Slices(geom.Size{W: f.image.W, H: f.image.H}) {
+	for _, r := range q.tiles.Slices(f.size) {
 		pixels += int64(r.Dx()) * int64(r.Dy())
 	}
 	if !l.take(3 * pixels) {

@@ -52,7 +52,7 @@ func (x *detection) bytes() int {
 	if x.image.Large() {
 		return 0
 	}
-	return 3 * x.size.W * x.size.H
+	return len(x.image.Pixels.Pix)
 }
 
 // add takes an image. One of a live source does not wait for others.
@@ -60,8 +60,7 @@ func (b *batches) add(ctx context.Context, im media.Image, live bool) error {
 	if b.tiles.Side > 0 {
 		return b.addTiled(ctx, im, live)
 	}
-	size := geom.Size{W: im.Pixels.W, H: im.Pixels.H}
-	x := &detection{detected: detected{image: im, size: size}, padded: b.detector.Model().PaddedSize(size, b.settings)}
+	x := &detection{detected: detected{image: im, size: im.Size}, padded: b.detector.Model().PaddedSize(im.Size, b.settings)}
 	b.waiting, b.all, b.bytes = append(b.waiting, x), append(b.all, x), b.bytes+x.bytes()
 	if live {
 		if err := b.startAll(); err != nil {
@@ -106,7 +105,7 @@ func (b *batches) start(list []*detection) error {
 	b.waiting = slices.DeleteFunc(b.waiting, func(x *detection) bool { return slices.Contains(list, x) })
 	queries := make([]detector.Query, len(list))
 	for i, x := range list {
-		queries[i] = detector.Query{Image: x.image.Pixels, Settings: b.settings}
+		queries[i] = detector.Query{Image: x.image.Pixels, Settings: b.settings, Original: x.size}
 	}
 	run, err := b.detector.Start(queries...)
 	b.pending.Add(func() error {

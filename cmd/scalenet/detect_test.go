@@ -111,6 +111,42 @@ func TestDetectSourcesAndBatches(t *testing.T) {
 	}
 }
 
+// A large photograph is reduced while it is decoded. Boxes, drawing and crops are in pixels of the whole.
+func TestDetectLargePhotograph(t *testing.T) {
+	dir := t.TempDir()
+	m, err := imaging.Load(filepath.Join(imagesDir, "IMG_2385.png"), imaging.Limits{})
+	require.NoError(t, err)
+	m, err = m.Resize(1600, 3200)
+	require.NoError(t, err)
+	photo := filepath.Join(dir, "photo.jpg")
+	require.NoError(t, m.Save(photo))
+	model, out := tinyModel(t, t.TempDir()), filepath.Join(dir, "out")
+	status, stdout, stderr := scalenet("detect", "--model", model, "--threshold", "0", "--max", "5", "--json", "--out", out, "--crops", filepath.Join(dir, "crops"), photo)
+	require.Zero(t, status, stderr)
+	drawn := lines(t, stdout)[0]
+	require.Equal(t, [2]int{1600, 3200}, [2]int{drawn.Width, drawn.Height})
+	status, stdout, stderr = scalenet("detect", "--model", model, "--threshold", "0", "--max", "5", "--json", photo)
+	require.Zero(t, status, stderr)
+	require.Equal(t, drawn.Detections, lines(t, stdout)[0].Detections)
+	picture, err := imaging.Load(filepath.Join(out, "photo.jpg"), imaging.Limits{})
+	require.NoError(t, err)
+	require.Equal(t, [2]int{1600, 3200}, [2]int{picture.W, picture.H})
+	crops, err := filepath.Glob(filepath.Join(dir, "crops", "*", "photo-*.jpg"))
+	require.NoError(t, err)
+	require.Len(t, crops, len(drawn.Detections))
+	var area int
+	for _, file := range crops {
+		crop, err := imaging.Load(file, imaging.Limits{})
+		require.NoError(t, err)
+		area += crop.W * crop.H
+	}
+	var want float32
+	for _, x := range drawn.Detections {
+		want += (x.Box[2] - x.Box[0]) * (x.Box[3] - x.Box[1])
+	}
+	require.InEpsilon(t, want, area, 0.2)
+}
+
 // The parts of a list are its images in their order, and their files those of the whole.
 func TestDetectShards(t *testing.T) {
 	folder, _ := album(t)

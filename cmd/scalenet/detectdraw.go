@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"scalenet/imaging"
 	"scalenet/internal/media"
 	"scalenet/internal/video"
 	"scalenet/results"
@@ -16,16 +17,23 @@ func (w *detectWriter) pictures(im media.Image, m results.Image) error {
 		w.tally.note(fmt.Errorf("%s: %d x %d pixels are too many to be decoded at once: only results are written", im.Name, m.Width, m.Height))
 		return nil
 	}
-	if w.crops != nil {
-		if err := w.crops.Add(m, im.Pixels); err != nil {
+	var whole *imaging.Image
+	if w.to.drawn[im.Source] != "" || w.crops != nil {
+		var err error
+		if whole, err = im.Whole(); err != nil {
 			return err
 		}
 	}
-	return w.draw(im, m.Objects)
+	if w.crops != nil {
+		if err := w.crops.Add(m, whole); err != nil {
+			return err
+		}
+	}
+	return w.draw(im, whole, m.Objects)
 }
 
 // draw writes the image with its boxes: a file, or a frame of the source's video.
-func (w *detectWriter) draw(im media.Image, objects []results.Object) error {
+func (w *detectWriter) draw(im media.Image, whole *imaging.Image, objects []results.Object) error {
 	at := im.Source
 	if w.mp4 != nil && w.of != at {
 		w.endVideo()
@@ -33,7 +41,7 @@ func (w *detectWriter) draw(im media.Image, objects []results.Object) error {
 	if w.to.drawn[at] == "" {
 		return nil
 	}
-	drawn := im.Pixels.Clone()
+	drawn := whole.Clone()
 	if err := drawn.DrawMarks(w.to.marks, results.Annotations(objects)...); err != nil {
 		return fmt.Errorf("%s: %w", im.Name, err)
 	}

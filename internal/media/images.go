@@ -158,8 +158,7 @@ func (a *ahead) still(s Source, index int) bool {
 	next := item{image: make(chan Image, 1), bytes: bytes}
 	a.decoders <- struct{}{}
 	a.running.Go(func() {
-		var err error
-		if im.Pixels, err = decode(a.ctx, data); err != nil {
+		if err := im.decode(a.ctx, data, a.options.Needed); err != nil {
 			im.Err = errorOf(s, Frame{}, false, err)
 		}
 		<-a.decoders
@@ -220,6 +219,8 @@ func (s Source) frames(opened stream, index int, yield func(Image) bool) bool {
 		}
 		if err != nil {
 			im.Name, im.Err = s.Name, errorOf(s, last, begun, err)
+		} else {
+			im.Size = geom.Size{W: pixels.W, H: pixels.H}
 		}
 		if !yield(im) {
 			return false

@@ -30,7 +30,8 @@ type Options struct {
 	From, To time.Duration                             // part of each video; To 0 is its end
 	Stride   int                                       // every Stride-th frame of a stream; 0 is 1
 
-	Large bool // files that are too large to be decoded at once are no errors, see Image.Large
+	Needed imaging.Needed // size at which images that are not frames are used, see Image.Whole; nil is the whole
+	Large  bool           // files that are too large to be decoded at once are no errors, see Image.Large
 
 	Ahead int         // number of images decoded ahead; 0 is 4
 	Bytes int64       // bytes of pixels decoded ahead; 0 is 256 MiB. One image is always decoded

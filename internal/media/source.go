@@ -53,10 +53,24 @@ type Image struct {
 	Name   string // the source's, with number and time of a frame
 	Source int    // index of the source
 	Frame  *Frame // nil unless the source is a stream
-	Pixels *imaging.Image
-	Err    error // names the image; then Pixels is nil
+	Pixels *imaging.Image // reduced to Options.Needed
+	Size   geom.Size      // of the whole image; zero if Pixels is nil
+	Err    error          // names the image; then Pixels is nil
 
-	large string // file of an image that is not decoded at once; then Pixels is nil
+	large   string                         // file of an image that is not decoded at once; then Pixels is nil
+	restore func() (*imaging.Image, error) // decodes the whole image; nil if Pixels is not reduced
+}
+
+// Whole returns the image, not reduced.
+func (im Image) Whole() (*imaging.Image, error) {
+	if im.restore == nil {
+		return im.Pixels, nil
+	}
+	m, err := im.restore()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", im.Name, err)
+	}
+	return m, nil
 }
 
 // Large reports whether the image is too large to be decoded at once: Pixels is nil, and Strips reads it in parts.
@@ -67,7 +81,11 @@ func (im Image) Strips() (*imaging.Strips, error) {
 	if im.Large() {
 		return imaging.OpenStrips(im.large, imaging.Limits{})
 	}
-	return im.Pixels.Strips(), nil
+	whole, err := im.Whole()
+	if err != nil {
+		return nil, err
+	}
+	return whole.Strips(), nil
 }
 
 // Frame is the place of an image in its stream.
@@ -113,10 +131,23 @@ func size(data []byte) (geom.Size, error) {
 
 // decode reads the image in data.
 func decode(ctx context.Context, data []byte) (*imaging.Image, error) {
+	var im Image
+	err := im.decode(ctx, data, nil)
+	return im.Pixels, err
+}
+
+// decode reads the image in data, reduced to what is needed.
+func (im *Image) decode(ctx context.Context, data []byte, needed imaging.Needed) (err error) {
 	if imaging.IsHEIF(data) {
-		return imaging.DecodeHEIF(ctx, data, imaging.Limits{})
+		if im.Pixels, err = imaging.DecodeHEIF(ctx, data, imaging.Limits{}); err == nil {
+			im.Size = geom.Size{W: im.Pixels.W, H: im.Pixels.H}
+		}
+		return err
 	}
-	return imaging.Decode(data, imaging.Limits{})
+	if im.Pixels, im.Size, err = imaging.DecodeReduced(data, imaging.Limits{}, needed); err == nil && im.Size.W > im.Pixels.W {
+		im.restore = func() (*imaging.Image, error) { return imaging.Decode(data, imaging.Limits{}) }
+	}
+	return err
 }
 
 // file is the source of a file that is an image.
