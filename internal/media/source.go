@@ -50,9 +50,9 @@ func (s Source) Count(ctx context.Context) int {
 
 // Image is one image of a source.
 type Image struct {
-	Name   string // the source's, with number and time of a frame
-	Source int    // index of the source
-	Frame  *Frame // nil unless the source is a stream
+	Name   string         // the source's, with number and time of a frame
+	Source int            // index of the source
+	Frame  *Frame         // nil unless the source is a stream
 	Pixels *imaging.Image // reduced to Options.Needed
 	Size   geom.Size      // of the whole image; zero if Pixels is nil
 	Err    error          // names the image; then Pixels is nil
