@@ -9,12 +9,18 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
 	"scalenet/backbone"
+	"scalenet/checkpoint"
+	"scalenet/detector"
+	"scalenet/geom"
 )
 
 // summary is what `summary --json` prints.
 type summary struct {
 	Model  string          `json:"model"`
+	Height int             `json:"height"`
+	Width  int             `json:"width"`
 	Params int             `json:"params"`
 	MACs   int             `json:"macs"`
 	Parts  []backbone.Cost `json:"parts"`
@@ -29,18 +35,20 @@ func newSummaryCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "summary [--model NAME --size S | --all]",
 		Short: "Count a network's parameters and multiply-adds",
-		Long: `Count the parameters and multiply-adds of each part of a classification network, for
-one image. Multiply-adds are those of convolutions and linear layers, each at the
-resolution at which it runs.
+		Long: `Count the parameters and multiply-adds of each part of a classification network or a
+detector, for one image. Multiply-adds are those of convolutions and linear layers, each
+at the resolution at which it runs.
 
 --model is one of ` + strings.Join(backbone.Names(), ", ") + `,
 or a file: a network configuration in YAML or JSON, a structure file (JSON), or a
-trained detector or classifier, whose backbone is counted.
+trained classifier or detector. A detector is counted for all proposals of its
+configuration and, without --size, for an image of 640x480 pixels resized to its input
+size.
 
 --all prints one row per named network, at its published input size, with the
 published parameters (millions), multiply-adds (billions) and error rates (%).`,
 		Example: `  scalenet summary --model scalenet50 --size 224
-  scalenet summary --model models/bccd.safetensors --size 384x512 --classes 3
+  scalenet summary --model models/bccd.safetensors
   scalenet summary --all
   scalenet summary --model scalenet101 --size 600x1000 --json`,
 		Args: takes(),
@@ -60,18 +68,14 @@ published parameters (millions), multiply-adds (billions) and error rates (%).`,
 			if classes < 1 {
 				return fmt.Errorf("--classes %d: want at least 1", classes)
 			}
-			n, err := namedNetwork(model)
+			s, err := summarize(c, model, height, width, classes)
 			if err != nil {
 				return err
 			}
-			parts, total, err := backbone.Summarize(n, height, width, classes)
-			if err != nil {
-				return fmt.Errorf("%s at %dx%d: %w", model, height, width, err)
-			}
 			if asJSON {
-				return json.NewEncoder(c.OutOrStdout()).Encode(summary{model, total.Params, total.MACs, parts})
+				return json.NewEncoder(c.OutOrStdout()).Encode(s)
 			}
-			return writeCosts(c.OutOrStdout(), append(parts, total))
+			return writeCosts(c.OutOrStdout(), append(s.Parts, backbone.Cost{Part: "total", Params: s.Params, MACs: s.MACs}))
 		},
 	}
 	c.Flags().StringVar(&model, "model", "scalenet50", "name of a network, or a file that describes a network")
@@ -80,6 +84,52 @@ published parameters (millions), multiply-adds (billions) and error rates (%).`,
 	c.Flags().BoolVar(&all, "all", false, "count all named networks, next to the published values")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// summarize counts a network, or the detector in a file.
+func summarize(c *cobra.Command, model string, height, width, classes int) (s summary, err error) {
+	s = summary{Model: model, Height: height, Width: width}
+	var total backbone.Cost
+	if isDetector(model) {
+		d, err := detector.Load(model)
+		if err != nil {
+			return s, err
+		}
+		if c.Flags().Changed("classes") {
+			return s, fmt.Errorf("--classes: %s has the %d classes that it was trained on", model, len(d.Classes))
+		}
+		padded := geom.Size{W: d.PadTo(width), H: d.PadTo(height)}
+		if !c.Flags().Changed("size") {
+			padded = d.PaddedSize(geom.Size{W: 640, H: 480}, d.Settings())
+		}
+		s.Height, s.Width = padded.H, padded.W
+		s.Parts, total, err = d.Summarize(padded)
+		s.Params, s.MACs = total.Params, total.MACs
+		return s, err
+	}
+	n, err := namedNetwork(model)
+	if err != nil {
+		return s, err
+	}
+	s.Parts, total, err = backbone.Summarize(n, height, width, classes)
+	if err != nil {
+		return s, fmt.Errorf("%s at %dx%d: %w", model, height, width, err)
+	}
+	s.Params, s.MACs = total.Params, total.MACs
+	return s, nil
+}
+
+// isDetector reports whether a name is that of a trained detector's file.
+func isDetector(model string) bool {
+	if !checkpoint.LooksLikeOne(model) {
+		return false
+	}
+	r, err := checkpoint.Open(model)
+	if err != nil {
+		return false // whoever reads it next says why
+	}
+	defer r.Close()
+	return r.Metadata()[checkpoint.DetectorKey] != ""
 }
 
 func writeCosts(w io.Writer, costs []backbone.Cost) error {

@@ -47,6 +47,7 @@ func TestSummaryJSON(t *testing.T) {
 		{[]string{"--model", file("resnet.json", `{"name": "resnet50"}`)}, 25_557_032, 4_089_184_256},
 		{[]string{"--model", file("small.yaml", small), "--size", "112x144", "--classes", "4"}, 0, 0},
 		{[]string{"--model", filepath.Join("..", "..", "models", "bccd.safetensors"), "--size", "384x512"}, 0, 0},
+		{[]string{"--model", filepath.Join("..", "..", "models", "backbone.safetensors"), "--size", "128"}, 0, 0},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			status, stdout, stderr := scalenet(append([]string{"summary", "--json"}, c.args...)...)
@@ -114,6 +115,7 @@ func TestSummaryErrors(t *testing.T) {
 		{"unknown name", "name: vgg\n", nil, []string{"model.yaml", `"vgg"`}},
 		{"broken rows", "[[1, 2", nil, []string{"model.yaml", "JSON"}},
 		{"odd number of rows", "[[1, 2, 3, 4, 56]]", nil, []string{"model.yaml", "1 rows", "16"}},
+		{"classes of a detector", "", []string{"--model", filepath.Join("..", "..", "models", "bccd.safetensors"), "--classes", "7"}, []string{"--classes", "bccd.safetensors", "3 classes"}},
 		{"no model", "", []string{"--model", "nowhere.safetensors"}, []string{"nowhere.safetensors"}},
 		{"missing structure", "name: scalenet50\nstructure_file: nowhere.json\n", nil, []string{"model.yaml", "nowhere.json"}},
 	} {
