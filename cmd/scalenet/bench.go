@@ -104,6 +104,7 @@ func (o *benchOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	o.options.Unsupported = missing
 	for _, k := range cases {
 		if why := missing[k.Features]; why != nil {
 			fmt.Fprintf(c.ErrOrStderr(), "skipping %s: %v\n", k.Name, why)

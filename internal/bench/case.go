@@ -29,9 +29,10 @@ type subject struct {
 
 // Peer is a baseline for the same case.
 type Peer struct {
-	Name string   // as in Goal
-	Args []string // script and arguments; empty for another case of ScaleNet
-	Case string   // the other case of ScaleNet
+	Name     string       // as in Goal
+	Args     []string     // script and arguments; empty for another case of ScaleNet
+	Case     string       // the other case of ScaleNet
+	Features engine.DType // of the other case
 }
 
 // Goal is a target for ScaleNet.
@@ -68,6 +69,7 @@ func Cases() []Case {
 		pyramidCase("resnet50", engine.Float32), pyramidCase("resnet50", engine.BFloat16),
 		pyramidCase("scalenet50", engine.Float32), pyramidCase("scalenet50", engine.BFloat16),
 		pyramidCase("mobilenet_v3_large", engine.Float32), pyramidCase("mobilenet_v3_large", engine.BFloat16),
+		pyramidCase("resnet50", int8), pyramidCase("scalenet50", int8), pyramidCase("mobilenet_v3_large", int8),
 		pyramidTrainingCase("resnet50", train.Float32), pyramidTrainingCase("resnet50", train.BFloat16),
 		pyramidTrainingCase("scalenet50", train.Float32), pyramidTrainingCase("scalenet50", train.BFloat16),
 		roiAlignCase(), nmsCase())

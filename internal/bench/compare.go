@@ -60,6 +60,8 @@ func Compare(ctx context.Context, c Case, o Options) (Result, error) {
 	for _, p := range c.Peers {
 		var next *contestant
 		switch {
+		case o.Unsupported[p.Features] != nil:
+			continue
 		case p.Case != "":
 			next, err = o.ours(ctx, p.Name, p.Case)
 		case o.Python != "":

@@ -7,6 +7,7 @@ import (
 	"scalenet/coco"
 	"scalenet/detector"
 	"scalenet/engine"
+	"scalenet/engine/calibrate"
 	"scalenet/geom"
 	"scalenet/imaging"
 	"scalenet/raster"
@@ -65,18 +66,27 @@ func startDetector(dev engine.Device, typ engine.DType) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	return startDetection(dev, m, typ), nil
+	return startDetection(dev, m, typ)
 }
 
-// startDetection detects objects in a random image.
-func startDetection(dev engine.Device, m *detector.Model, typ engine.DType) *subject {
-	d := detector.NewDetector(m, dev, detector.Options{Features: typ})
-	im := randomImage()
+// startDetection detects objects in a random image, by which int8 is calibrated.
+func startDetection(dev engine.Device, m *detector.Model, typ engine.DType) (*subject, error) {
+	im, o := randomImage(), detector.Options{Features: typ}
+	if typ == int8 {
+		c := calibrate.New()
+		watched := detector.NewDetector(m, dev, detector.Options{Observe: c.Observe})
+		_, _, err := watched.Detect(im)
+		if watched.Close(); err != nil {
+			return nil, err
+		}
+		o = detector.Options{Quantization: &engine.Quantization{Values: c.Quants(), Float: m.FloatWeights()}}
+	}
+	d := detector.NewDetector(m, dev, o)
 	run := func() error {
 		_, _, err := d.Detect(im)
 		return err
 	}
-	return &subject{run: run, close: d.Close}
+	return &subject{run: run, close: d.Close}, nil
 }
 
 func randomImage() *imaging.Image {

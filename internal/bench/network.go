@@ -31,7 +31,7 @@ func int8Case(network string, size imageSize) Case {
 	of := func(typ engine.DType) string { return fmt.Sprintf("%s-%s-%s", network, size, typ) }
 	c.Peers = []Peer{
 		c.Peers[1], // OpenVINO
-		{Name: "our bf16", Case: of(engine.BFloat16)}, {Name: "our f32", Case: of(engine.Float32)},
+		{Name: "our bf16", Case: of(engine.BFloat16), Features: engine.BFloat16}, {Name: "our f32", Case: of(engine.Float32)},
 	}
 	c.Goals = []Goal{{Peer: "OpenVINO", Ratio: 0.95}, {Peer: "our bf16", Ratio: 0.6}, {Peer: "our f32", Ratio: 0.5}}
 	return c

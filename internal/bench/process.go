@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"scalenet/engine"
 )
 
 // contestant is the process of one framework.
@@ -163,6 +165,8 @@ type Options struct {
 	Program string // this program, which is started with `bench --serve`
 	Python  string // Python with the baselines; "": ScaleNet only
 	Scripts string // folder of the scripts of the baselines
+	// Unsupported has the types of activations that the device lacks. Baselines of such a type are left out.
+	Unsupported map[engine.DType]error
 }
 
 // ours starts the process of ScaleNet.

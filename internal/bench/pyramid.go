@@ -17,17 +17,21 @@ func pyramidCase(network string, typ engine.DType) Case {
 	if network == "mobilenet_v3_large" {
 		model, toPyTorch, toOpenVINO = "fasterrcnn_mobilenet_v3_large_320_fpn", 1, 0.8
 	}
-	args := []string{"--mode", "infer", "--model", model, "--dtype", typ.String()}
+	args := []string{"--mode", "infer", "--model", model, "--dtype", typeName(typ)}
 	c := Case{
-		Name:     "fpn-" + network + "-" + typ.String(),
-		About:    fmt.Sprintf("Faster R-CNN with a pyramid on %s, image of %dx%d, %s", network, image.H, image.W, typ),
+		Name:     "fpn-" + network + "-" + typeName(typ),
+		About:    fmt.Sprintf("Faster R-CNN with a pyramid on %s, image of %dx%d, %s", network, image.H, image.W, typeName(typ)),
 		Features: typ,
 		start:    func(dev engine.Device) (*subject, error) { return startPyramid(dev, network, typ) },
 		Peers:    []Peer{pyTorch("pyramid.py", args...), openVINO("pyramid.py", args...)},
 		Goals:    []Goal{{Peer: "PyTorch", Ratio: toPyTorch}, {Peer: "OpenVINO", Ratio: toOpenVINO}, {Peer: "PyTorch", Ratio: 1, Memory: true}},
 	}
-	if typ == engine.Float32 {
+	switch typ {
+	case engine.Float32:
 		c.Peers = append(c.Peers, onnxRuntime("pyramid.py", args...))
+	case int8:
+		c.Peers = []Peer{c.Peers[1], {Name: "our bf16", Case: pyramidCase(network, engine.BFloat16).Name, Features: engine.BFloat16}}
+		c.Goals = []Goal{{Peer: "OpenVINO", Ratio: 1}, {Peer: "our bf16", Ratio: 0.6}}
 	}
 	return c
 }
@@ -83,5 +87,5 @@ func startPyramid(dev engine.Device, network string, typ engine.DType) (*subject
 	if err != nil {
 		return nil, err
 	}
-	return startDetection(dev, m, typ), nil
+	return startDetection(dev, m, typ)
 }
