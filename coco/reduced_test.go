@@ -23,10 +23,10 @@ func TestLoaderReducesJPEGs(t *testing.T) {
 		cfg   LoaderConfig
 		width int // of a decoded image
 	}{
-		"as it is":           {LoaderConfig{}, 100},
-		"scale jitter":       {LoaderConfig{ScaleJitter: [2]float64{0.5, 1.6}}, 200},
-		"several scales":     {LoaderConfig{Shorter: []int{60, 160}, Longest: 300}, 400},
-		"mosaic":             {LoaderConfig{Mosaic: 1}, 100},
+		"as it is":           {LoaderConfig{}, 200},
+		"scale jitter":       {LoaderConfig{ScaleJitter: [2]float64{0.5, 2.2}}, 800},
+		"several scales":     {LoaderConfig{Shorter: []int{60, 160}, Longest: 300}, 800},
+		"mosaic":             {LoaderConfig{Mosaic: 1}, 200},
 		"another kind":       {LoaderConfig{Resize: imaging.OpenCV}, 800},
 		"larger than images": {LoaderConfig{Shorter: []int{700}, Longest: 1000}, 800},
 	} {

@@ -25,7 +25,7 @@ func TestReduced(t *testing.T) {
 	data, err := large.Encode(".jpg")
 	require.NoError(t, err)
 
-	for name, views := range map[string]TTA{"one view": {}, "mirrored and larger": {Flip: true, Scales: []float64{1, 1.5}}} {
+	for name, views := range map[string]TTA{"one view": {}, "mirrored and larger": {Flip: true, Scales: []float64{0.8, 1.1}}} {
 		t.Run(name, func(t *testing.T) {
 			s := m.Settings()
 			s.TTA, s.Detections.Score = views, 0.2

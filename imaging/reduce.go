@@ -11,7 +11,7 @@ import (
 // Needed returns the size at which an image of the given size is used, both after applying the EXIF orientation. nil stands for the size itself.
 type Needed func(geom.Size) geom.Size
 
-// DecodeReduced is [Decode] for a use at a smaller size. A JPEG is decoded at the least of 1/8, 1/4 and 1/2 of its size that is not below what is
+// DecodeReduced is [Decode] for a use at a smaller size. A JPEG is decoded at the least of 1/8, 1/4 and 1/2 of its size that is at least twice what is
 // needed, which takes a third of the time for a photograph of 12 million pixels. Its pixels are then about means of those of the image. Other images,
 // and a JPEG of which more is needed, are decoded as they are. size is that of the whole image.
 func DecodeReduced(data []byte, limits Limits, needed Needed) (m *Image, size geom.Size, err error) {
@@ -56,11 +56,11 @@ func mostReduced(size, needed geom.Size) int {
 	return 1
 }
 
-// reducible reports whether a side can be divided. The last pixel of a reduced image may reach beyond the image. That shifts what is near the edge, by
+// reducible reports whether a side can be divided. At less than twice the needed size, the interpolation that follows would blur. The last pixel of a reduced image may reach beyond the image. That shifts what is near the edge, by
 // at most a quarter of a pixel of the needed size.
 func reducible(side, needed, by int) bool {
 	n := reduced(side, by)
-	return n >= needed && 4*(n*by-side)*needed <= side
+	return n >= 2*needed && 4*(n*by-side)*needed <= side
 }
 
 // reduced returns libjpeg's size of a reduced side.
