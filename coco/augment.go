@@ -67,7 +67,7 @@ func (c *LoaderConfig) draw(epoch, place int) augmentation {
 	if u := random.Float64(); c.ScaleJitter[0] > 0 {
 		a.scale = c.ScaleJitter[0] + (c.ScaleJitter[1]-c.ScaleJitter[0])*u
 	}
-	a.mosaic = random.Float64() < c.Mosaic && (c.MosaicEpochs == 0 || epoch < c.MosaicEpochs)
+	a.mosaic = random.Float64() < c.Mosaic && (c.MosaicEpochs == 0 || epoch < c.MosaicEpochs) && !c.mosaicsEnded
 	return a
 }
 

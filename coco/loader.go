@@ -42,12 +42,15 @@ type LoaderConfig struct {
 	ScaleJitter     [2]float64
 	Mosaic          float64 // probability that an image is made of four pictures
 	MosaicEpochs    int     // number of epochs, from the first, that have mosaics; 0 is all
+	MosaicUntil     float64 // share of the run after which epochs have no mosaics, see Loader.SetDone; 0 is never
 	RepeatThreshold float64 // images with a class that is in less than this fraction of all images are repeated (LVIS); 0 is off
 	Seed            uint64
 
 	Workers    int   // batches prepared in parallel; default GOMAXPROCS
 	Prefetch   int   // batches ready or in preparation ahead of Next; default 2*Workers
 	CacheBytes int64 // memory for caching decoded images; 0 is off
+
+	mosaicsEnded bool
 }
 
 // withDefaults checks the configuration and sets defaults.
@@ -157,6 +160,12 @@ func NewLoader(d *Dataset, cfg LoaderConfig) (*Loader, error) {
 		return func(step int) (*Batch, error) { return l.build(epoch, step, &plans[step]) }
 	})
 	return l, nil
+}
+
+// SetDone tells which share of the run, from 0 to 1, is done before the next Seek. It implements train.Paced.
+func (l *Loader) SetDone(share float64) {
+	l.Close() // batches being made read the configuration
+	l.cfg.mosaicsEnded = l.cfg.MosaicUntil > 0 && share >= l.cfg.MosaicUntil
 }
 
 // perEpoch returns the number of images of a bucket in an epoch, which is the same in every epoch.

@@ -20,6 +20,11 @@ func TestAugmentationKeys(t *testing.T) {
 	want.Contrast, want.Saturation, want.Hue, want.ScaleJitter, want.Rotation, want.Mosaic = 0.1, 0.2, 0.3, [2]float64{0.5, 2}, 4, 0.5
 	want.MosaicEpochs, want.RepeatThreshold = 6, 0.7
 	require.Equal(t, want, got)
+	for _, set := range []string{"train.budget=15m", "train.epochs=8", "train.schedule.kind=cosine"} {
+		require.NoError(t, config.Assign(&c, set))
+	}
+	want.MosaicEpochs, want.MosaicUntil = 0, 0.75
+	require.Equal(t, want, newModel(t, c).LoaderConfig(true), "with a budget, the share counts")
 	for _, name := range Presets().Names() {
 		c, err := Presets().Get(name)
 		require.NoError(t, err)

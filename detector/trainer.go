@@ -76,6 +76,9 @@ func (m *Model) LoaderConfig(raw bool) coco.LoaderConfig {
 		Seed: m.Config.Train.Seed, CacheBytes: 1 << 30,
 	}
 	copy(loader.ScaleJitter[:], c.ScaleJitter)
+	if t := m.Config.Train; t.Budget > 0 && c.MosaicEpochs > 0 { // its epochs are an estimate
+		loader.MosaicEpochs, loader.MosaicUntil = 0, float64(c.MosaicEpochs)/float64(t.Epochs)
+	}
 	return loader
 }
 

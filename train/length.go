@@ -69,21 +69,59 @@ func (l *Loop[B]) lengthen() error {
 	case s.Pace == nil:
 		s.Pace = newPace(l.Config)
 	default:
-		s.Pace.Budget = l.Config.Budget.Seconds()
 		l.before = s.Pace.Spent
+		if s.Pace.Budget = l.Config.Budget.Seconds(); l.Config.Budget != s.Config.Budget {
+			s.Pace.replan(s.Step, l.Config.EvalEpochs > 0, s.Done)
+		}
 	}
-	longer := l.Config.Epochs > s.Config.Epochs || l.Config.Budget > s.Config.Budget
-	switch {
-	case l.Config.Epochs < s.Epoch+1 && l.Config.Epochs != s.Config.Epochs:
+	if l.Config.Epochs < s.Epoch+1 && l.Config.Epochs != s.Config.Epochs {
 		return fmt.Errorf("train.epochs = %d: the run is in epoch %d", l.Config.Epochs, s.Epoch+1)
-	case s.Done && longer:
+	}
+	if s.Done && l.goesOn() {
 		s.Done = false
 		if s.Batch >= s.Batches {
-			s.Epoch, s.Batch = s.Epoch+1, 0
+			l.nextEpoch()
 		}
 	}
 	s.Config = l.Config
 	return nil
+}
+
+// goesOn reports whether a complete run has more to do: it is longer than before, or it ended for want of a patience that is now larger.
+func (l *Loop[B]) goesOn() bool {
+	was, now, stale := l.state.Config, l.Config, l.state.Stale
+	longer := now.Epochs > was.Epochs || now.Budget > was.Budget
+	lostPatience := was.Patience > 0 && stale >= was.Patience
+	if !longer && !(lostPatience && (now.Patience == 0 || now.Patience > stale)) {
+		return false
+	}
+	if p := l.state.Pace; p != nil {
+		return !p.ended(l.state.Step)
+	}
+	return l.state.Epoch+1 < now.Epochs
+}
+
+// nextEpoch moves the state to the beginning of the next epoch.
+func (l *Loop[B]) nextEpoch() {
+	l.state.Epoch, l.state.Batch = l.state.Epoch+1, 0
+	if p := l.state.Pace; p != nil {
+		p.Began = p.share(l.state.Step)
+	}
+}
+
+// Paced is a [Source] whose batches depend on how much of the run was done when their epoch began. The number of an epoch does not say that if the run
+// has a budget.
+type Paced interface {
+	// SetDone is called before Seek, with the share from 0 to 1.
+	SetDone(share float64)
+}
+
+// seek makes the source continue with the next batch of the state.
+func (l *Loop[B]) seek() error {
+	if s, ok := any(l.Source).(Paced); ok && l.state.Pace != nil {
+		s.SetDone(l.state.Pace.Began)
+	}
+	return l.Source.Seek(l.state.Epoch, l.state.Batch)
 }
 
 // timeLeft returns the time that a run with a budget has left, 0 for other runs.

@@ -150,7 +150,10 @@ func (l *Loop[B]) Run(ctx context.Context, resume bool) (err error) {
 		}
 		err = errors.Join(err, l.log.Close())
 	}()
-	if err := l.Source.Seek(l.state.Epoch, l.state.Batch); err != nil {
+	if l.state.Done {
+		l.Progress.Note("the run is complete: more train.epochs, a longer train.budget or more train.patience continue it")
+	}
+	if err := l.seek(); err != nil {
 		return err
 	}
 	for {
@@ -199,7 +202,7 @@ func (l *Loop[B]) endEpoch(ctx context.Context) (done bool, err error) {
 	if last {
 		l.state.Done = true
 	} else {
-		l.state.Epoch, l.state.Batch = l.state.Epoch+1, 0
+		l.nextEpoch()
 	}
 	if err := l.save(); err != nil {
 		return false, err
@@ -212,7 +215,7 @@ func (l *Loop[B]) endEpoch(ctx context.Context) (done bool, err error) {
 	if last {
 		return true, nil
 	}
-	return false, l.Source.Seek(l.state.Epoch, 0)
+	return false, l.seek()
 }
 
 // saveFirst saves a run that has no state yet, so that model files and evaluations

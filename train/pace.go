@@ -24,6 +24,8 @@ type pace struct {
 	Evaluation float64 `json:"evaluation"`
 	// EvaluationSteps is the number of steps that see as many images as an evaluation.
 	EvaluationSteps float64 `json:"evaluation_steps"`
+	// Began is the share of the run, from 0 to 1, that was done when the current epoch began.
+	Began float64 `json:"began,omitempty"`
 	// Evaluated is Spent at the end of the last evaluation.
 	Evaluated float64 `json:"evaluated"`
 	// Measured is the number of steps that were measured.
@@ -84,6 +86,26 @@ func (p *pace) stepsLeft(evaluates bool) int {
 	return max(0, int(left/math.Max(p.Step, 1e-6)))
 }
 
+// replan plans again after the budget has changed. A run that was complete is at the end of its schedule, and goes back to where its steps are in the
+// longer one.
+func (p *pace) replan(done int, evaluates, complete bool) {
+	if p.Total == 0 {
+		return
+	}
+	p.Total = done + p.stepsLeft(evaluates)
+	if complete && p.Total > done {
+		p.Position = max(0, float64(done-p.Warmup)/float64(p.Total-p.Warmup))
+	}
+}
+
+// share returns the share of the run that is done.
+func (p *pace) share(done int) float64 {
+	if p.Total == 0 {
+		return 0
+	}
+	return min(1, float64(done)/float64(p.Total))
+}
+
 // due reports whether an evaluation is due at the end of an epoch.
 func (p *pace) due() bool { return p.Spent-p.Evaluated >= p.Budget/paceEvaluations }
 
@@ -105,7 +127,7 @@ func (p *pace) validate() error {
 	if p == nil {
 		return nil
 	}
-	for _, v := range []float64{p.Budget, p.Spent, p.Step, p.Evaluation, p.EvaluationSteps, p.Evaluated, p.Position} {
+	for _, v := range []float64{p.Budget, p.Spent, p.Step, p.Evaluation, p.EvaluationSteps, p.Evaluated, p.Position, p.Began} {
 		if !(v >= 0) || math.IsInf(v, 0) {
 			return fmt.Errorf("state of the run: pace %+v", *p)
 		}

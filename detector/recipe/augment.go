@@ -25,5 +25,9 @@ func (r *Recipe) augmentation() {
 	set(r, "input.mosaic", &in.Mosaic, mosaicShare, "more objects, of other sizes, beside each other")
 	epochs := r.Config.Train.Epochs
 	first := max(1, epochs*4/5)
-	set(r, "input.mosaic_epochs", &in.MosaicEpochs, first, fmt.Sprintf("none in the last %d epochs, so that the training ends with images as they are", epochs-first))
+	last := fmt.Sprintf("%d epochs", epochs-first)
+	if r.Config.Train.Budget > 0 {
+		last = "fifth of the time"
+	}
+	set(r, "input.mosaic_epochs", &in.MosaicEpochs, first, fmt.Sprintf("none in the last %s, so that the training ends with images as they are", last))
 }

@@ -95,16 +95,19 @@ func quantile[E any](list []E, q float64, value func(E) float64) float64 {
 	return values[int(q*float64(len(values)-1)+0.5)]
 }
 
-// ofClass returns the objects of each class that has at least few of them, by its number from 1.
+// ofClass returns the objects of each class that has at least few of them or half of all, by its number from 1; of all classes if there is none.
 func (l Look) ofClass(few int) map[int][]shape {
-	groups := map[int][]shape{}
+	all, enough := map[int][]shape{}, map[int][]shape{}
 	for _, s := range l.shapes {
-		groups[s.class] = append(groups[s.class], s)
+		all[s.class] = append(all[s.class], s)
 	}
-	for class, list := range groups {
-		if len(list) < few && len(groups) > 1 && len(list) < len(l.shapes)/2 {
-			delete(groups, class)
+	for class, list := range all {
+		if len(list) >= few || 2*len(list) >= len(l.shapes) {
+			enough[class] = list
 		}
 	}
-	return groups
+	if len(enough) == 0 {
+		return all
+	}
+	return enough
 }

@@ -17,7 +17,8 @@ type Recipe struct {
 	Config  detector.Config
 	Choices []Choice
 
-	isGiven []string
+	isGiven  []string
+	perImage time.Duration // of training, with a budget
 }
 
 // Choice is a derived key.
@@ -57,13 +58,16 @@ func Derive(base detector.Config, given []string, l Look, limits Limits) (*Recip
 	r.precision(limits)
 	r.norms(limits)
 	r.size(l)
-	if err := r.anchors(l); err != nil {
-		return nil, err
-	}
-	r.proposals(l)
 	if err := r.batch(l, limits); err != nil {
 		return nil, err
 	}
+	if err := r.affordable(l, limits); err != nil {
+		return nil, err
+	}
+	if err := r.anchors(l); err != nil { // for the final size
+		return nil, err
+	}
+	r.proposals(l)
 	if err := r.schedule(l, limits); err != nil {
 		return nil, err
 	}
@@ -120,12 +124,19 @@ func (r *Recipe) proposals(l Look) {
 	p, d := &r.Config.RPN.Proposals, &r.Config.RoI.Detections
 	if need := roundUp(4*l.Crowded, 100); need > p.Test.AfterNMS {
 		set(r, "rpn.proposals.test.after_nms", &p.Test.AfterNMS, min(need, 2000), fmt.Sprintf("four times the %d objects of the most crowded image", l.Crowded))
-		p.Test.BeforeNMS = max(p.Test.BeforeNMS, p.Test.AfterNMS)
-		p.Train.AfterNMS = max(p.Train.AfterNMS, p.Test.AfterNMS)
-		p.Train.BeforeNMS = max(p.Train.BeforeNMS, p.Train.AfterNMS)
+		r.atLeast("rpn.proposals.test.before_nms", &p.Test.BeforeNMS, p.Test.AfterNMS, "as many as after NMS")
+		r.atLeast("rpn.proposals.train.after_nms", &p.Train.AfterNMS, p.Test.AfterNMS, "as many as in detection")
+		r.atLeast("rpn.proposals.train.before_nms", &p.Train.BeforeNMS, p.Train.AfterNMS, "as many as after NMS")
 	}
 	if need := roundUp(l.Crowded*3/2, 100); need > d.PerImage {
 		set(r, "roi.detections.per_image", &d.PerImage, need, fmt.Sprintf("the most crowded image has %d objects", l.Crowded))
+	}
+}
+
+// atLeast raises a number that is not given.
+func (r *Recipe) atLeast(key string, field *int, least int, reason string) {
+	if *field < least {
+		set(r, key, field, least, reason)
 	}
 }
 

@@ -123,7 +123,8 @@ func TestGivenKeysStay(t *testing.T) {
 	require.Equal(t, 2, r.Config.Batch)
 	require.Equal(t, 0.5, r.Config.Train.LR)
 	require.Equal(t, []int{480, 512}, r.Config.Input.Shorter)
-	require.Equal(t, 480, r.Config.Input.TestShorter, "the others go with it")
+	require.Equal(t, 512, r.Config.Input.TestShorter, "the others go with the largest")
+	require.GreaterOrEqual(t, r.Config.Input.Longest, 512*640/480)
 	require.Equal(t, 7, r.Config.Train.Epochs)
 	require.Zero(t, r.Config.Input.Hue)
 	for _, choice := range r.Choices {
@@ -239,6 +240,12 @@ func TestBudget(t *testing.T) {
 	limits.Budget = time.Second
 	_, err = Derive(base(t), nil, l, limits)
 	require.ErrorContains(t, err, "--budget 1s is too short: a step of 4 images takes ")
+	_, advice, _ := strings.Cut(err.Error(), "give at least ")
+	limits.Budget, err = time.ParseDuration(advice)
+	require.NoError(t, err)
+	_, err = Derive(base(t), nil, l, limits)
+	require.NoError(t, err, "what the error advises is enough")
+	limits.Budget = time.Second
 	_, err = Derive(base(t), []string{"train.epochs"}, l, limits)
 	require.Error(t, err)
 }
@@ -262,4 +269,35 @@ func TestCrowdedImages(t *testing.T) {
 	r := derive(t, look(t, photographs(t, 3, 640, 480, 150, 20)), unlimited())
 	require.Equal(t, 600, r.Config.RPN.Proposals.Test.AfterNMS)
 	require.Equal(t, 300, r.Config.RoI.Detections.PerImage)
+	c := base(t)
+	c.RPN.Proposals.Train.AfterNMS, c.RPN.Proposals.Train.BeforeNMS = 300, 500
+	r, err := Derive(c, []string{"rpn.proposals.train"}, look(t, photographs(t, 3, 640, 480, 150, 20)), unlimited())
+	require.NoError(t, err)
+	require.Equal(t, c.RPN.Proposals.Train, r.Config.RPN.Proposals.Train, "given")
+}
+
+// TestAnchorsFitTheAffordableInput: anchors are those of the size to which a budget reduces the input.
+func TestAnchorsFitTheAffordableInput(t *testing.T) {
+	l := look(t, photographs(t, 400, 1600, 1200, 3, 60))
+	limits := unlimited()
+	limits.Budget, limits.Validation = 5*time.Minute, 100
+	limits.Measure = func(c detector.Config) (time.Duration, error) {
+		return time.Duration(c.Input.Shorter[0]*c.Input.Shorter[0]) * time.Microsecond / 2, nil
+	}
+	r := derive(t, l, limits)
+	require.Less(t, r.Config.Input.Shorter[0], 640)
+	f, err := r.fit(r.Config, r.inputBoxes(l))
+	require.NoError(t, err)
+	require.Greater(t, f.recall, 0.7)
+	flipped := derive(t, l, limits, "input.flip_horizontal")
+	require.Equal(t, r.Config.Input.Shorter, flipped.Config.Input.Shorter, "a key that is not of the size changes no size")
+	require.Equal(t, r.Config.Train.Epochs, flipped.Config.Train.Epochs)
+}
+
+// TestFewObjects: a few objects of each class say enough if no class has more, and always the same.
+func TestFewObjects(t *testing.T) {
+	l := look(t, photographs(t, 2, 640, 480, 9, 300, 30, 100))
+	for range 20 {
+		require.Equal(t, []int{480}, derive(t, l, unlimited()).Config.Input.Shorter)
+	}
 }

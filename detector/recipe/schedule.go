@@ -3,6 +3,7 @@ package recipe
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,28 +56,40 @@ func (r *Recipe) stepsPerEpoch(l Look) int {
 	return max(1, (l.Images+n-1)/n)
 }
 
-// budget fits the epochs, and if necessary the input size, to the time.
-func (r *Recipe) budget(l Look, limits Limits) error {
-	t := &r.Config.Train
-	perImage, err := limits.Measure(r.Config)
-	if err != nil {
+// affordable measures the time of training with a budget, and makes the input smaller if too few epochs would fit.
+func (r *Recipe) affordable(l Look, limits Limits) (err error) {
+	if limits.Budget == 0 {
+		return nil
+	}
+	if r.perImage, err = limits.Measure(r.Config); err != nil {
 		return err
 	}
+	if slices.ContainsFunc(sizeKeys(), r.given) {
+		return nil
+	}
 	shorter := r.Config.Input.Shorter[0]
-	for len(r.Config.Input.Shorter) == 1 && !r.given("input") && shorter > smallestInput && r.epochsIn(l, limits, perImage) < wantedEpochsOfBudget {
+	for shorter > smallestInput && r.epochsIn(l, limits) < wantedEpochsOfBudget {
 		smaller := shorter - sizeStep
-		perImage = time.Duration(float64(perImage) * float64(smaller*smaller) / float64(shorter*shorter))
+		r.perImage = time.Duration(float64(r.perImage) * float64(smaller*smaller) / float64(shorter*shorter))
 		shorter = smaller
-		r.drop("input")
+		for _, key := range sizeKeys() {
+			r.drop(key)
+		}
 		r.setSize(shorter, l, fmt.Sprintf("so that at least %d epochs fit in %s", wantedEpochsOfBudget, train.Duration(limits.Budget)))
 	}
+	return nil
+}
+
+// budget fits the epochs to the time.
+func (r *Recipe) budget(l Look, limits Limits) error {
+	t := &r.Config.Train
 	t.Budget = train.Duration(limits.Budget)
-	r.note("train.budget", t.Budget.String(), fmt.Sprintf("given; training takes %s per image", perImage.Round(100*time.Microsecond)))
-	epochs := r.epochsIn(l, limits, perImage)
+	r.note("train.budget", t.Budget.String(), fmt.Sprintf("given; training takes %s per image", r.perImage.Round(100*time.Microsecond)))
+	epochs := r.epochsIn(l, limits)
 	if steps := epochs * float64(r.stepsPerEpoch(l)); steps < fewestSteps {
 		return fmt.Errorf("--budget %s is too short: a step of %d images takes %s and an evaluation of %d images about %s; give at least %s", train.Duration(limits.Budget),
-			r.Config.Batch, (time.Duration(r.Config.Batch) * perImage).Round(time.Millisecond), limits.Validation, evaluationTime(limits, perImage).Round(time.Second),
-			(time.Duration(fewestSteps*r.Config.Batch)*perImage + 2*evaluationTime(limits, perImage)).Round(time.Second))
+			r.Config.Batch, (time.Duration(r.Config.Batch) * r.perImage).Round(time.Millisecond), limits.Validation, r.evaluationTime(limits).Round(time.Second),
+			r.shortestBudget(limits))
 	}
 	if r.given("train.epochs") {
 		return errors.New("train.epochs and --budget are given: want one of them")
@@ -85,17 +98,25 @@ func (r *Recipe) budget(l Look, limits Limits) error {
 	return nil
 }
 
-func evaluationTime(limits Limits, perImage time.Duration) time.Duration {
-	return time.Duration(testTimeOfTrainingTime * float64(limits.Validation) * float64(perImage))
+func (r *Recipe) evaluationTime(limits Limits) time.Duration {
+	return time.Duration(testTimeOfTrainingTime * float64(limits.Validation) * float64(r.perImage))
 }
 
-// epochsIn returns the number of epochs that fit in the budget, with its evaluations.
-func (r *Recipe) epochsIn(l Look, limits Limits, perImage time.Duration) float64 {
-	left := limits.Budget - time.Duration(evaluations)*evaluationTime(limits, perImage)*2/3
-	if left < limits.Budget/2 {
-		left = limits.Budget / 2
-	}
-	return left.Seconds() / (perImage.Seconds() * float64(l.Images))
+// evaluationsTime is the time of all evaluations.
+func (r *Recipe) evaluationsTime(limits Limits) time.Duration {
+	return evaluations * r.evaluationTime(limits) * 2 / 3
+}
+
+// epochsIn returns the number of epochs that fit in the budget, with its evaluations, which take half of it at most.
+func (r *Recipe) epochsIn(l Look, limits Limits) float64 {
+	left := max(limits.Budget-r.evaluationsTime(limits), limits.Budget/2)
+	return left.Seconds() / (r.perImage.Seconds() * float64(l.Images))
+}
+
+// shortestBudget returns the least budget in which fewestSteps fit, in whole seconds.
+func (r *Recipe) shortestBudget(limits Limits) time.Duration {
+	steps := time.Duration(fewestSteps*r.Config.Batch*r.Config.Train.Accumulate) * r.perImage
+	return (min(steps+r.evaluationsTime(limits), 2*steps) + time.Second).Truncate(time.Second) + time.Second
 }
 
 // drop forgets the choices of a key and of those below it.

@@ -3,6 +3,7 @@ package recipe
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"scalenet/internal/brief"
 )
@@ -42,13 +43,22 @@ func (r *Recipe) size(l Look) {
 	r.setSize(shorter, l, reason)
 }
 
-// setSize sets the four keys of the input size, as far as they are not given.
+// sizeKeys are the four keys of the input size.
+func sizeKeys() []string {
+	return []string{"input.shorter", "input.longest", "input.test_shorter", "input.test_longest"}
+}
+
+// setSize sets the keys of the input size, as far as they are not given. The others follow a shorter side that is given, the largest if there are
+// several.
 func (r *Recipe) setSize(shorter int, l Look, reason string) {
 	in := &r.Config.Input
+	if r.given("input.shorter") {
+		shorter = slices.Max(in.Shorter)
+	}
 	longest := roundUp(int(math.Ceil(float64(shorter)*min(max(l.Aspect, 4./3), 2.5))), sizeStep)
 	set(r, "input.shorter", &in.Shorter, []int{shorter}, reason)
 	set(r, "input.longest", &in.Longest, longest, fmt.Sprintf("95 %% of the images have at most %.2f times their shorter side", l.Aspect))
-	set(r, "input.test_shorter", &in.TestShorter, in.Shorter[0], "as in training")
+	set(r, "input.test_shorter", &in.TestShorter, slices.Max(in.Shorter), "as in training")
 	set(r, "input.test_longest", &in.TestLongest, in.Longest, "as in training")
 }
 
