@@ -36,12 +36,12 @@ func MeasureTraining(ctx context.Context, c Config, data *coco.Dataset, dev engi
 	var took time.Duration
 	images := 0
 	for images == 0 || images < measuredSteps*m.Config.Batch {
+		began := time.Now() // a training waits for its data, too
 		batch, err := next(ctx, loader)
 		if err != nil {
 			return 0, err
 		}
 		size := batchSize{len(batch.Samples), batch.H, batch.W}
-		began := time.Now()
 		if _, err := trainer.Backward(ctx, batch, 1); err != nil {
 			return 0, err
 		}

@@ -42,7 +42,11 @@ func (r *Recipe) schedule(l Look, limits Limits) error {
 	set(r, "train.schedule.warmup_steps", &t.Schedule.WarmupSteps, min(warmupSteps, steps/10), fmt.Sprintf("at most a tenth of %d steps", steps))
 	set(r, "train.schedule.warmup_factor", &t.Schedule.WarmupFactor, 0.005, "begins near 0")
 	every := max(1, (t.Epochs+evaluations-1)/evaluations)
-	set(r, "train.eval_epochs", &t.EvalEpochs, every, fmt.Sprintf("about %d evaluations", (t.Epochs+every-1)/every))
+	reason := fmt.Sprintf("about %d evaluations", (t.Epochs+every-1)/every)
+	if limits.Budget > 0 {
+		every, reason = 1, "with a budget: at the end of the epoch in which a tenth of the time has passed"
+	}
+	set(r, "train.eval_epochs", &t.EvalEpochs, every, reason)
 	decay := 0.99
 	if steps > 5000 {
 		decay = 0.998
