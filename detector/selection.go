@@ -42,6 +42,7 @@ func ParseClasses(text string) (classes []string, err error) {
 type Selection struct {
 	scores  MinScores // infinite for classes that are not wanted
 	most    int       // 0: no limit
+	own     bool      // most is the model's own
 	nms     float64
 	classes int // number of the model's classes, if not all are wanted; else 1
 }
@@ -67,7 +68,15 @@ func (s Selection) Only(wanted []bool) Selection {
 // AtMost returns the selection with no more than n detections per image.
 func (s Selection) AtMost(n int) Selection {
 	if s.most == 0 || n < s.most {
-		s.most = n
+		s.most, s.own = n, false
+	}
+	return s
+}
+
+// Merged returns the selection for detections of several tiles of an image: the model's own number is the limit of a tile, so that it is none of theirs.
+func (s Selection) Merged() Selection {
+	if s.own {
+		s.most = 0
 	}
 	return s
 }
@@ -87,6 +96,7 @@ func (c Choice) For(m *Model) (Selection, error) {
 	}
 	scores, err := c.Threshold.For(m)
 	s := NewSelection(scores, most, nms)
+	s.own = c.Max == 0
 	if err != nil || len(c.Classes) == 0 {
 		return s, err
 	}

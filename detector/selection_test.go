@@ -83,6 +83,18 @@ func TestChoice(t *testing.T) {
 	want.Detections.Score = settings.Detections.Score
 	assert.Equal(t, want, settings, "the model's own")
 
+	many := make([]roi.Detection, s.most+1)
+	for i := range many {
+		many[i] = roi.Detection{Class: 1, Score: 0.9}
+	}
+	assert.Len(t, s.Keep(many), len(many)-1)
+	assert.Len(t, s.Merged().Keep(many), len(many), "the model's own limit is one of each tile")
+	assert.Len(t, s.Merged().AtMost(2).Keep(many), 2)
+	assert.Len(t, s.AtMost(2).Merged().Keep(many), 2)
+	s, err = Choice{Max: 3}.For(m)
+	require.NoError(t, err)
+	assert.Len(t, s.Merged().Keep(many), 3, "the user's is one of the picture")
+
 	wide := 1.5
 	for _, c := range []struct {
 		choice Choice

@@ -37,6 +37,8 @@ type detected struct {
 	image media.Image
 	size  geom.Size // of the image
 	found []roi.Detection
+	// merged reports that found is of several tiles.
+	merged bool
 }
 
 // detection is what is known of an image.
@@ -146,6 +148,7 @@ func (b *batches) addTiled(ctx context.Context, im media.Image, live bool) error
 	b.pending.Add(func() error {
 		if x.err = err; err == nil {
 			x.found, _, x.err = run.Wait()
+			x.merged = run.Runs() > 1
 		}
 		x.complete()
 		return b.useKnown()

@@ -19,7 +19,7 @@ func (o *choiceOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	addThreshold(f, &o.Threshold, "minimum score of the detections shown")
 	f.StringVar(&o.classes, "classes", "", "only objects of these classes: names or ids, separated by commas")
-	f.IntVar(&o.Max, "max", 0, "maximum number of objects per image (default: the model's)")
+	f.IntVar(&o.Max, "max", 0, "maximum number of objects per image (default: the model's; with --tile no limit)")
 	f.Float64Var(&o.nms, "nms", 0, "IoU above which a box suppresses others of its class (default: the model's)")
 	f.StringVar(&o.tta, "tta", "", "test-time augmentation: detect in several views of each image: flip, scales, numbers, such as flip,0.8,1")
 }

@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"scalenet/coco"
+	"scalenet/detector"
+	"scalenet/internal/config"
 	"scalenet/internal/video"
 )
 
@@ -89,6 +92,32 @@ func TestDetectTiled(t *testing.T) {
 	require.NotEqual(t, whole, mirrored)
 }
 
+// The model's limit is one of each tile. The whole has only the limit that --max gives, and a picture of one tile has that of the model.
+func TestDetectTiledLimit(t *testing.T) {
+	const limit = 3
+	dir := t.TempDir()
+	c, err := detector.Presets().Get("default")
+	require.NoError(t, err)
+	require.NoError(t, config.Merge(&c, []byte(tinyConfig), "tiny"))
+	c.RoI.Detections.PerImage = limit
+	m, err := detector.New(c, []string{"RBC", "WBC", "Platelets", "king"}, 1)
+	require.NoError(t, err)
+	model := filepath.Join(dir, "model.safetensors")
+	require.NoError(t, m.Save(model))
+	found := func(args ...string) int {
+		args = append([]string{"detect", "--model", model, "--threshold", "0", "--threads", "1", "--json", filepath.Join(imagesDir, "IMG_2385.png")}, args...)
+		status, stdout, stderr := scalenet(args...)
+		require.Zero(t, status, stderr)
+		return len(lines(t, stdout)[0].Detections)
+	}
+	require.Equal(t, limit, found())
+	require.Greater(t, found("--tile", "64"), limit)
+	require.Equal(t, limit+1, found("--tile", "64", "--max", strconv.Itoa(limit+1)))
+	require.Equal(t, 1, found("--tile", "64", "--max", "1"))
+	require.Equal(t, limit, found("--tile", "4096"))
+	require.Equal(t, limit, found("--tile", "4096", "--classes", "WBC"))
+}
+
 // Each source has tracks of its own, and a line with its counts.
 func TestDetectTracks(t *testing.T) {
 	if video.Check() != nil {
@@ -133,16 +162,14 @@ func TestDetectResumeAndShards(t *testing.T) {
 		part := filepath.Join(dir, "part")
 		write(t, part, strings.Join(lines[:kept], "")+"{\"file\":")
 		out := t.TempDir()
-		if kept < 4 { // drawn before its line
-			write(t, filepath.Join(out, strings.TrimSuffix(filepath.Base(nameIn(t, lines[kept])), ".png")+".jpg"), "half")
+		for _, line := range lines[:max(0, kept-1)] { // the last line has no drawing yet
+			name := strings.TrimSuffix(filepath.Base(nameIn(t, line)), ".png") + ".jpg"
+			write(t, filepath.Join(out, name), drawn[name])
 		}
 		status, stderr := detect("--output", part, "--out", out, "--resume")
 		require.Zero(t, status, stderr)
 		require.Equal(t, whole, read("part"))
-		require.Equal(t, 4-kept, len(contents(t, out)))
-		for name, data := range contents(t, out) {
-			require.Equal(t, drawn[name], data)
-		}
+		require.Equal(t, drawn, contents(t, out))
 	}
 	for _, part := range []string{"0/3", "1/3", "2/3"} {
 		status, stderr := detect("--output", filepath.Join(dir, "shard"+part[:1]), "--shard", part)

@@ -30,6 +30,7 @@ type resultOptions struct {
 	cocoIDs      results.COCOIDs
 	names        []string // of each source below --out and --crops; "" for one that is listed again
 	drawn        []string // image or video of each source; "": not drawn
+	kept         int64    // with --resume: bytes of --output that stay
 }
 
 func (o *resultOptions) flags(c *cobra.Command) {
@@ -87,8 +88,9 @@ func (o *resultOptions) prepare(all []media.Source, part shard.Shard, read ...st
 	}
 	first, end := part.Range(len(all))
 	list, o.names = all[first:end], o.names[first:end]
+	read = append(read, o.filesRead(all)...)
 	if o.resume {
-		if list, o.names, err = o.remaining(list, o.names); err != nil {
+		if list, o.names, err = o.remaining(list, o.names, read); err != nil {
 			return nil, err
 		}
 	}
@@ -96,17 +98,9 @@ func (o *resultOptions) prepare(all []media.Source, part shard.Shard, read ...st
 		return nil, fmt.Errorf("--format %s is for images: video frames have no address of their own", o.kind)
 	}
 	o.drawn = make([]string, len(list))
-	if o.ids != "" {
-		read = append(read, o.ids)
-	}
-	for _, s := range all {
-		if s.File != "" {
-			read = append(read, s.File)
-		}
-	}
 	var written []output
 	for i, s := range list {
-		if o.out != "" && o.marks != imaging.None && o.names[i] != "" {
+		if o.draws(o.names[i]) {
 			written = append(written, in(o.out, s.Name, o.names[i])...)
 			o.drawn[i] = within(o.out, o.names[i])
 		}
@@ -114,13 +108,28 @@ func (o *resultOptions) prepare(all []media.Source, part shard.Shard, read ...st
 	if o.kind.PerImage() {
 		written = append(written, in(o.out, "--format "+string(o.kind), o.kind.Files(o.imageNames(list))...)...)
 	}
-	if o.table != "" && !o.resume {
+	if o.table != "" && (!o.resume || o.files.force) { // --resume wants a file that is there
 		written = append(written, output{of: "--output", path: o.table})
 	}
-	if err := cmp.Or(o.checkCrops(all), o.freeDrawn(read)); err != nil {
-		return nil, err
+	return list, cmp.Or(o.checkCrops(all), o.files.check(read, written...))
+}
+
+// filesRead are the files that are read, as far as they are known.
+func (o *resultOptions) filesRead(all []media.Source) (files []string) {
+	if o.ids != "" {
+		files = append(files, o.ids)
 	}
-	return list, o.files.check(read, written...)
+	for _, s := range all {
+		if s.File != "" {
+			files = append(files, s.File)
+		}
+	}
+	return files
+}
+
+// draws reports whether the source of a name below --out is drawn.
+func (o *resultOptions) draws(name string) bool {
+	return o.out != "" && o.marks != imaging.None && name != ""
 }
 
 // imageNames are the names of those sources that are one image.
@@ -179,7 +188,7 @@ func (o *resultOptions) open(stdout io.Writer, classes []string) (w results.Writ
 	if o.table != "" {
 		create := o.files.create
 		if o.resume {
-			create = func(path string) (*os.File, error) { return os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0) }
+			create = o.openKept
 		}
 		file, err := create(o.table)
 		if err != nil {

@@ -11,8 +11,8 @@ import (
 	"scalenet/results"
 )
 
-// pictures writes the image with its boxes, and its objects.
-func (w *detectWriter) pictures(im media.Image, m results.Image) error {
+// pictures writes the image with its boxes, and its objects. If the drawing is a file of its own, it calls addResult before the file gets its name: see remaining.
+func (w *detectWriter) pictures(im media.Image, m results.Image, addResult func() error) error {
 	if im.Large() && (w.to.drawn[im.Source] != "" || w.crops != nil) {
 		w.tally.note(fmt.Errorf("%s: %d x %d pixels are too many to be decoded at once: only results are written", im.Name, m.Width, m.Height))
 		return nil
@@ -29,11 +29,11 @@ func (w *detectWriter) pictures(im media.Image, m results.Image) error {
 			return err
 		}
 	}
-	return w.draw(im, whole, m.Objects)
+	return w.draw(im, whole, m.Objects, addResult)
 }
 
 // draw writes the image with its boxes: a file, or a frame of the source's video.
-func (w *detectWriter) draw(im media.Image, whole *imaging.Image, objects []results.Object) error {
+func (w *detectWriter) draw(im media.Image, whole *imaging.Image, objects []results.Object, addResult func() error) error {
 	at := im.Source
 	if w.mp4 != nil && w.of != at {
 		w.endVideo()
@@ -46,7 +46,7 @@ func (w *detectWriter) draw(im media.Image, whole *imaging.Image, objects []resu
 		return fmt.Errorf("%s: %w", im.Name, err)
 	}
 	if !w.list[at].Video {
-		return w.to.files.write(numberedFrame(w.to.drawn[at], im.Frame), drawn.Save)
+		return w.saveDrawn(drawn, numberedFrame(w.to.drawn[at], im.Frame), addResult)
 	}
 	if w.mp4 == nil {
 		file, err := w.to.files.create(w.to.drawn[at])
@@ -63,6 +63,19 @@ func (w *detectWriter) draw(im media.Image, whole *imaging.Image, objects []resu
 		return w.videoFailed(err)
 	}
 	return nil
+}
+
+// saveDrawn writes a drawing. addResult is called when all but its name is written.
+func (w *detectWriter) saveDrawn(drawn *imaging.Image, path string, addResult func() error) error {
+	return w.to.files.write(path, func(staged string) error {
+		if err := drawn.Save(staged); err != nil {
+			return err
+		}
+		if err := w.to.files.free(path); err != nil { // it has appeared since: an image that is not drawn is not printed
+			return err
+		}
+		return addResult()
+	})
 }
 
 // videoFailed ends the video being written. The rest of its source is not drawn.

@@ -76,6 +76,9 @@ func (w *detectWriter) put(x detected, err error) error {
 	if w.follows(x.image) {
 		selection = w.selected.followed
 	}
+	if x.merged {
+		selection = selection.Merged()
+	}
 	x.found = selection.Keep(x.found)
 	select {
 	case w.queue <- x:
@@ -127,23 +130,31 @@ type interruptedError struct{ error }
 func (e *interruptedError) Error() string { return "interrupted" }
 func (e *interruptedError) Unwrap() error { return e.error }
 
-// write writes everything about an image: drawn, cut out, printed, counted.
+// write writes everything about an image: drawn, cut out, printed, counted. If its pictures fail, an image is not printed, but a frame is.
 func (w *detectWriter) write(x detected) error {
 	m := w.describe(x)
-	if err := w.pictures(x.image, m); err != nil {
+	var printed bool
+	var failed error // of printing
+	addResult := func() error {
+		printed, failed = true, w.results.Add(m)
+		return failed
+	}
+	err := w.pictures(x.image, m, addResult)
+	if err != nil && failed == nil {
 		w.tally.fail(err)
-		if !w.list[x.image.Source].Stream() {
-			return nil
-		}
 	}
-	if err := w.results.Add(m); err != nil {
-		if !w.to.kind.PerImage() && w.to.ids == "" {
-			return err
-		}
-		w.tally.fail(err) // of this image
-		return nil
+	good := err == nil || w.list[x.image.Source].Stream()
+	if good && !printed {
+		_ = addResult() // failed has the error
 	}
-	w.tally.count(m.Objects)
+	switch {
+	case failed != nil && !w.to.kind.PerImage() && w.to.ids == "":
+		return failed
+	case failed != nil:
+		w.tally.fail(failed) // of this image
+	case good:
+		w.tally.count(m.Objects)
+	}
 	return nil
 }
 

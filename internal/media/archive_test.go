@@ -107,6 +107,35 @@ func TestArchives(t *testing.T) {
 	})
 }
 
+// In an archive an image cannot be read in parts. A file can, if its format allows it.
+func TestTooLarge(t *testing.T) {
+	t.Chdir(t.TempDir())
+	large := jpeg(t, 20)
+	frame := bytes.Index(large, []byte{0xff, 0xc0})
+	require.Positive(t, frame)
+	copy(large[frame+5:], []byte{7000 >> 8, 7000 & 0xff, 8000 >> 8, 8000 & 0xff}) // height and width
+	write(t, "huge.jpg", large)
+	write(t, "huge.zip", zipped(t, entry{"huge.jpg", large}, entry{"1.jpg", jpeg(t, 21)}))
+	write(t, "huge.tar.gz", gzipped(t, tarred(t, entry{"huge.jpg", large}, entry{"1.jpg", jpeg(t, 21)})))
+	heic := append([]byte("\x00\x00\x00\x0cftypheic\x00\x00\x00\x14ispe\x00\x00\x00\x00"), 0, 0, 8000>>8, 8000&0xff, 0, 0, 7000>>8, 7000&0xff)
+	write(t, "huge.heic", heic)
+	const why = "image too large: 8000x7000 is 56000000 pixels, 50000000 are allowed"
+	for name, want := range map[string]string{
+		"huge.zip":    "error: huge.zip:huge.jpg: JPEG: " + why + "; unpack the archive to read JPEG and TIFF in tiles|huge.zip:1.jpg 21",
+		"huge.tar.gz": "error: huge.tar.gz:huge.jpg: JPEG: " + why + "; unpack the archive to read JPEG and TIFF in tiles|huge.tar.gz:1.jpg 21",
+		"huge.heic":   "error: huge.heic: HEIF: " + why,
+	} {
+		require.Equal(t, want, strings.Join(read(t, Options{Large: true}, name), "|"))
+		require.NotContains(t, strings.Join(read(t, Options{}, name), "|"), "tiles", "not asked for")
+	}
+	list, err := List(t.Context(), []string{"huge.jpg"}, Options{})
+	require.NoError(t, err)
+	for im := range Images(t.Context(), list, Options{Large: true}) {
+		require.NoError(t, im.Err)
+		require.True(t, im.Large())
+	}
+}
+
 func FuzzArchives(f *testing.F) {
 	f.Add(zipped(f, entry{"a.jpg", []byte("x")}), true)
 	f.Add(tarred(f, entry{"a.jpg", []byte("x")}), false)

@@ -3,6 +3,7 @@ package media
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"runtime"
@@ -143,9 +144,14 @@ func (a *ahead) still(s Source, index int) bool {
 	if err == nil {
 		declared, err = size(data)
 	}
-	if errors.Is(err, imaging.ErrTooLarge) && a.options.Large && s.File != "" {
-		im.large = s.File
-		return a.put(item{}, im)
+	if errors.Is(err, imaging.ErrTooLarge) && a.options.Large {
+		switch {
+		case s.tape != nil: // parts are read from a file of the image alone
+			err = fmt.Errorf("%w; unpack the archive to read JPEG and TIFF in tiles", err)
+		case s.File != "" && !imaging.IsHEIF(data):
+			im.large = s.File
+			return a.put(item{}, im)
+		}
 	}
 	if err != nil {
 		im.Err = errorOf(s, Frame{}, false, err)
