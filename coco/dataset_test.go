@@ -79,7 +79,7 @@ func TestReadCOCOErrors(t *testing.T) {
 		"duplicate image":   {`{"images": [{"id": 1}, {"id": 1}], "annotations": [], "categories": []}`, "images[1].id: 1 is the id of images[0] already"},
 		"negative side":     {`{"images": [{"id": 1, "width": -4}]}`, "images[0].width: -4 pixels"},
 		"duplicate classes": {`{"images": [], "annotations": [], "categories": [{"id": 1}, {"id": 1}]}`, "categories: the id 1 occurs twice"},
-		"same names":        {`{"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}`, `ids 1 and 2 have the same name "a"`},
+		"same names":        {`{"images": [{"id": 1}], "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}, {"id": 2, "image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]}], "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}`, `ids 1 and 2 have the same name "a"`},
 		"too deep":          {`{"info": ` + strings.Repeat("[", 1000), "nested more than 256 deep"},
 		"bad literal":       {`{"info": nul}`, "'n' where a value"},
 		"bad number":        {`{"info": 0x10}`, "byte 10: 'x' where a comma"},
@@ -206,7 +206,7 @@ func TestLongValues(t *testing.T) {
 		`{"images": [{"id": 1` + strings.Repeat("0", 1<<19) + `}]}`,
 		`{"images": [{"id": -` + long + `}]}`,
 		`{"images": [{"file_name": "` + long + `\x"}]}`,
-		`{"images": [], "annotations": [], "categories": [{"id": 1, "name": "` + long + `"}, {"id": 2, "name": "` + long + `"}]}`,
+		`{"images": [{"id": 1}], "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}, {"id": 2, "image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]}], "categories": [{"id": 1, "name": "` + long + `"}, {"id": 2, "name": "` + long + `"}]}`,
 	} {
 		_, err := readInstances(strings.NewReader(text), 0, Options{})
 		require.Error(t, err)

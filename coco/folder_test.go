@@ -330,12 +330,36 @@ func FuzzClassNames(f *testing.F) {
 	})
 }
 
+// TestSniffBeginning: what a file is shows in its beginning, or before an image that is longer.
+func TestSniffBeginning(t *testing.T) {
+	long := `"` + strings.Repeat("A", maxSniff) + `"`
+	for text, want := range map[string]string{
+		`{"imageData": "A", "images": []}`:                        kindCOCO,
+		`{"imageData": "A", "shapes": []}`:                        kindLabelMe,
+		`{"imageData": ` + long + `, "shapes": []}`:               kindLabelMe,
+		`{"imagePath": "a.png", "x": ` + long + `, "shapes": []}`: kindLabelMe,
+		`{"imageData": "A", "imagePath": "a.png"}`:                `no list "images", "annotations" or "shapes" in it`,
+		`{"imageData": "A"`:                                       "byte 17: the file ends",
+		`{"x": ` + long + `, "images": []}`:                       `no list "images", "annotations" or "shapes" in its first 4194304 bytes`,
+		`[{"imageData": ` + long + `, "data": {}}]`:               `no list "images", "annotations" or "shapes" in its first 4194304 bytes`,
+		`[{"data": {"image": ` + long + `}}]`:                     kindStudio,
+	} {
+		kind, err := sniffJSON(strings.NewReader(text))
+		if err != nil {
+			require.Contains(t, err.Error(), want)
+			continue
+		}
+		require.Equal(t, want, kind, "%.40s", text)
+	}
+}
+
 // FuzzSniff looks for the lists of an instances file: what ReadCOCO accepts is found.
 func FuzzSniff(f *testing.F) {
 	f.Add(folderInstances("x.png"))
 	f.Add(`{"images": 5, "annotations": []}`)
 	f.Add(`[{"images": []}]`)
 	f.Add(`{"images": null`)
+	f.Add(`{"imageData": "A", "imagePath": "a.png", "images": [], "annotations": [], "categories": []}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		kind, err := sniffJSON(strings.NewReader(text))
 		if err != nil {

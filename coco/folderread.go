@@ -111,6 +111,9 @@ func (f *folder) readInstances(opt Options) (*Dataset, error) {
 	}
 	file := files[opt.Split]
 	d, err := readCOCO(f.path(file), opt)
+	if err == nil {
+		d.leaveOutProject(f.path(file), &opt)
+	}
 	if err != nil || opt.Images != "" {
 		return d, err
 	}

@@ -3,6 +3,8 @@ package coco
 import (
 	"cmp"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"sort"
 )
@@ -28,6 +30,7 @@ func (t *idTables) resolve() (err error) {
 	if d.Categories, _, err = unique(d.Categories, t.categoryIDs(), t.opt, "categories", nil); err != nil {
 		return err
 	}
+	t.dropSameNames()
 	if err := t.checkNames(); err != nil {
 		return err
 	}
@@ -136,6 +139,119 @@ func (t *idTables) resolveQuirks() {
 
 func (t *idTables) sortCategories() {
 	slices.SortStableFunc(t.data.Categories, func(a, b Category) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// dropSameNames leaves out categories without annotations that have the name of another. Roboflow's category 0 is the name of the
+// project, which is often that of the only class.
+func (t *idTables) dropSameNames() {
+	d := t.data
+	order := make([]int32, len(d.Categories))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	name := func(k int) string { return d.Categories[order[k]].Name }
+	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(d.Categories[a].Name, d.Categories[b].Name) })
+	var used, drop []bool
+	for from, to := 0, 0; from < len(order); from = to {
+		for to = from + 1; to < len(order) && name(to) == name(from); to++ {
+		}
+		if to-from < 2 || name(from) == "" {
+			continue
+		}
+		if drop == nil {
+			used, drop = t.usedCategories(), make([]bool, len(order))
+		}
+		same := order[from:to]
+		kept := same[max(0, slices.IndexFunc(same, func(i int32) bool { return used[i] }))]
+		for _, i := range same {
+			if drop[i] = i != kept && !used[i]; drop[i] {
+				d.Changes.Keep = t.opt.Names
+				d.Changes.Add("category left out, another has its name and it has no annotations", "categories: ids %d and %d are both %s, and %d has no annotations",
+					d.Categories[i].ID, d.Categories[kept].ID, cut(name(from)), d.Categories[i].ID)
+			}
+		}
+	}
+	if drop != nil {
+		d.Categories = keep(d.Categories, drop)
+	}
+}
+
+// usedCategories reports of each category whether it has annotations.
+func (t *idTables) usedCategories() []bool {
+	used, categories := make([]bool, len(t.data.Categories)), t.categoryIDs()
+	for _, ref := range t.refs {
+		if i, ok := categories.find(ref.category); ok {
+			used[i] = true
+		}
+	}
+	return used
+}
+
+// leaveOutProject leaves out the category that is the name of a Roboflow project. It has the id 0, no annotations and the
+// "supercategory" "none", and is that of all others. It is no class.
+func (d *Dataset) leaveOutProject(path string, opt *Options) {
+	if len(d.Categories) < 2 || d.Categories[0].ID != 0 {
+		return
+	}
+	for i := range d.Annotations {
+		if d.Annotations[i].Class == 1 {
+			return
+		}
+	}
+	project, super := d.Categories[0].Name, supercategories(path)
+	for i, c := range d.Categories {
+		if i == 0 && super[c.ID] != "none" || i > 0 && super[c.ID] != project {
+			return
+		}
+	}
+	d.Changes.Keep = opt.Names
+	d.Changes.Add("category left out, the name of a Roboflow project", "categories: id 0, %s, has no annotations and is the supercategory of all others", cut(project))
+	d.Categories = d.Categories[1:]
+	for i := range d.Annotations {
+		d.Annotations[i].Class--
+	}
+}
+
+// supercategories returns the "supercategory" of the categories of a COCO file, as far as they can be read.
+func supercategories(path string) map[int64]string {
+	super := make(map[int64]string)
+	f, err := os.Open(path)
+	if err != nil {
+		return super
+	}
+	defer f.Close()
+	s := newScanner(f, 0)
+	if s.begin() != nil {
+		return super
+	}
+	_ = s.object(func(key []byte) error { // the file was read before, with its errors
+		if string(key) != "categories" {
+			return s.skip()
+		}
+		if err := s.array(func(int) error { return s.supercategory(super) }); err != nil {
+			return err
+		}
+		return io.EOF // the rest is not needed
+	})
+	return super
+}
+
+func (s *scanner) supercategory(super map[int64]string) error {
+	var id int64
+	var name string
+	err := s.object(func(key []byte) (err error) {
+		switch string(key) {
+		case "id":
+			id, err = s.integer()
+		case "supercategory":
+			name, err = s.text()
+		default:
+			err = s.skip()
+		}
+		return err
+	})
+	super[id] = name
+	return err
 }
 
 // checkNames reports two categories with one name, because models identify classes by name.

@@ -101,7 +101,9 @@ func Open(path string, opt Options) (*Dataset, error) {
 		if opt.Split != "" {
 			return nil, fmt.Errorf("%s: a COCO file has no splits, so a split (%s) must not be given", path, opt.Split)
 		}
-		d, err = readCOCO(path, opt)
+		if d, err = readCOCO(path, opt); err == nil {
+			d.leaveOutProject(path, &opt)
+		}
 	}
 	if err == nil && len(opt.Classes) > 0 {
 		err = d.useClasses(opt.Classes)
@@ -139,6 +141,19 @@ func Splits(path string) ([]string, error) {
 	return nil, nil
 }
 
+// AbsentSplits returns those of Splits of which nothing exists: a data.yaml may name folders that were never exported.
+func AbsentSplits(path string) ([]string, error) {
+	layout, path, err := layoutOf(path)
+	if err != nil || layout != layoutYOLO {
+		return nil, err
+	}
+	file, err := readYOLOFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return file.absent(file.root(filepath.Dir(path))), nil
+}
+
 const (
 	layoutCOCO = "COCO"
 	layoutVOC  = "Pascal VOC"
@@ -164,6 +179,9 @@ func layoutOf(path string) (layout, at string, err error) {
 	yaml := []string{".yaml", ".yml"}
 	if !info.IsDir() {
 		if slices.Contains(yaml, strings.ToLower(filepath.Ext(path))) {
+			if namesClasses(path) && onlyNames(path) {
+				return layoutFolder, filepath.Dir(path), nil
+			}
 			return layoutYOLO, path, nil
 		}
 		if labelledFile(path) != "" {
@@ -175,11 +193,17 @@ func layoutOf(path string) (layout, at string, err error) {
 		return layoutVOC, path, nil
 	}
 	for _, ext := range yaml {
-		if file := filepath.Join(path, "data"+ext); isFile(file) {
+		if file := filepath.Join(path, "data"+ext); isFile(file) && !onlyNames(file) {
 			return layoutYOLO, file, nil
 		}
 	}
 	return layoutFolder, path, nil
+}
+
+// onlyNames reports whether a data.yaml has class names but no images. It is then a file of class names of its folder.
+func onlyNames(path string) bool {
+	file, err := readYOLOFile(path)
+	return err == nil && len(file.splits()) == 0 // reading a broken one says why
 }
 
 func isDir(path string) bool {

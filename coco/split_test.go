@@ -115,6 +115,68 @@ func TestSplitKeepsListsTogether(t *testing.T) {
 	require.ErrorContains(t, err, "x.json: all 4 images are copies or near copies of each other")
 }
 
+// drawnSplit is a data set of n images. boxes are the classes of the objects of the first ones.
+func drawnSplit(n int, boxes ...int) *Dataset {
+	d := &Dataset{Path: "drawn"}
+	for c := range 20 {
+		d.Categories = append(d.Categories, Category{ID: int64(c + 1), Name: fmt.Sprint(c + 1)})
+	}
+	for i := range n {
+		d.Images = append(d.Images, Image{ID: int64(i), FileName: fmt.Sprint(i)})
+		if i < len(boxes) && boxes[i] > 0 {
+			d.Annotations = append(d.Annotations, Annotation{Image: i, Class: boxes[i], Box: [4]float64{0, 0, 1, 1}})
+		}
+	}
+	d.index()
+	return d
+}
+
+// Few images of each class, or few groups of copies, leave no part empty or without objects.
+func TestSplitLeavesNoPartWithout(t *testing.T) {
+	var twice []int
+	for c := range 20 {
+		twice = append(twice, c+1, c+1)
+	}
+	hidden := drawnSplit(10, 1, 1, 1, 2, 2)
+	for i := range 3 {
+		hidden.Annotations[i].Crowd = i > 0
+		hidden.Annotations[i].Box[2] = float64(i)
+	}
+	for name, c := range map[string]struct {
+		data          *Dataset
+		fraction      float64
+		together      [][]int
+		images, found [2]int
+	}{
+		"two images per class":     {drawnSplit(8, 1, 1, 2, 2, 3, 3, 4, 4), 0.2, nil, [2]int{6, 2}, [2]int{6, 2}},
+		"of many classes":          {drawnSplit(40, twice...), 0.2, nil, [2]int{32, 8}, [2]int{32, 8}},
+		"two equal groups":         {drawnSplit(10, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), 0.2, [][]int{{0, 1, 2, 3, 4}, {5, 6, 7, 8, 9}}, [2]int{5, 5}, [2]int{5, 5}},
+		"two unequal groups":       {drawnSplit(10, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), 0.2, [][]int{{0, 1, 2}, {3, 4, 5, 6, 7, 8, 9}}, [2]int{7, 3}, [2]int{7, 3}},
+		"two images":               {drawnSplit(2, 1, 1), 0.2, nil, [2]int{1, 1}, [2]int{1, 1}},
+		"mostly background":        {drawnSplit(13, 1, 1), 0.2, nil, [2]int{9, 4}, [2]int{1, 1}},
+		"one image with objects":   {drawnSplit(13, 1), 0.2, nil, [2]int{10, 3}, [2]int{1, 0}},
+		"objects in one group":     {drawnSplit(10, 1, 1, 1), 0.2, [][]int{{0, 1, 2}}, [2]int{8, 2}, [2]int{3, 0}},
+		"crowds, boxes of no area": {hidden, 0.2, nil, [2]int{7, 3}, [2]int{1, 1}},
+		"a large second part":      {drawnSplit(8, 1, 1, 2, 2, 3, 3, 4, 4), 0.8, nil, [2]int{2, 6}, [2]int{2, 6}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(20) {
+				a, b, err := c.data.Split(c.fraction, seed, c.together...)
+				require.NoError(t, err)
+				require.Equal(t, c.images, [2]int{len(a.Images), len(b.Images)}, "images")
+				require.Equal(t, c.found, [2]int{a.Findable(), b.Findable()}, "images with objects")
+			}
+		})
+	}
+	a, _, err := drawnSplit(40, twice...).Split(0.2, 1)
+	require.NoError(t, err)
+	classes := map[int]bool{}
+	for i := range a.Annotations {
+		classes[a.Annotations[i].Class] = true
+	}
+	require.Len(t, classes, 20, "every class is trained on")
+}
+
 func TestSplitRefuses(t *testing.T) {
 	one := &Dataset{Path: "one.json", Images: []Image{{ID: 1}}}
 	one.index()

@@ -6,13 +6,18 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"unicode/utf8"
 
 	"scalenet/checkpoint"
 )
 
 // WriteCOCO writes the data set as a COCO instances file. Numbers are written with full precision: reading them back gives the same
-// bits. The flags of Pascal VOC are written as "difficult" and "truncated", which other readers skip.
+// bits. The flags of Pascal VOC are written as "difficult" and "truncated", which other readers skip. Names that are not UTF-8 are an
+// error.
 func WriteCOCO(path string, d *Dataset) error {
+	if err := d.CheckNames(); err != nil {
+		return err
+	}
 	return writeAtomic(path, func(w *bufio.Writer) error {
 		w.WriteString("{\n\"images\": [")
 		for i, img := range d.Images {
@@ -40,6 +45,22 @@ func WriteCOCO(path string, d *Dataset) error {
 		_, err := w.WriteString("\n]\n}\n")
 		return err
 	})
+}
+
+// CheckNames returns an error if WriteCOCO cannot write the name of an image or a category: JSON is UTF-8, and another byte would
+// become U+FFFD, so that the image is not found again.
+func (d *Dataset) CheckNames() error {
+	for i, img := range d.Images {
+		if !utf8.ValidString(img.FileName) {
+			return fmt.Errorf("%s: images[%d].file_name: %.300q is not UTF-8, which a list of images must be: rename the file or folder", d.Path, d.ImagePlace(i), img.FileName)
+		}
+	}
+	for _, c := range d.Categories {
+		if !utf8.ValidString(c.Name) {
+			return fmt.Errorf("%s: categories: the name %.300q of id %d is not UTF-8", d.Path, c.Name, c.ID)
+		}
+	}
+	return nil
 }
 
 func separator(i int) string {

@@ -203,6 +203,9 @@ func (o *yoloObject) outline(points []float64) {
 // images lists the files of a split.
 func (f *yoloFile) images(path, root, split string) (files []string, err error) {
 	have := f.splits()
+	if len(have) == 0 {
+		return nil, fmt.Errorf("%s: names no images: want the key train, val or test", path)
+	}
 	if split == "" && len(have) == 1 {
 		split = have[0]
 	}

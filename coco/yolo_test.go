@@ -327,3 +327,32 @@ func TestLabelsOf(t *testing.T) {
 		require.Equal(t, want, labelsOf(image))
 	}
 }
+
+// A data.yaml without images has the class names of its folder.
+func TestYOLONamesOnly(t *testing.T) {
+	dir := yoloFolder(t, "nc: 2\nnames: [cat, ant]\n", "1 0.5 0.5 0.1 0.2\n")
+	for _, path := range []string{dir, filepath.Join(dir, "data.yaml")} {
+		splits, err := Splits(path)
+		require.NoError(t, err)
+		require.Equal(t, []string{"train"}, splits)
+		d, err := Open(path, Options{Split: "train"})
+		require.NoError(t, err)
+		require.Len(t, d.Images, 2)
+		require.Equal(t, []Category{{1, "cat"}, {2, "ant"}}, d.Categories)
+		require.Equal(t, 2, d.Annotations[0].Class)
+	}
+	other := writeFile(t, filepath.Join(dir, "coco.yaml"), "names: [cat, ant]\n")
+	_, err := Open(other, Options{})
+	require.ErrorContains(t, err, "coco.yaml: names no images: want the key train, val or test")
+}
+
+// Roboflow lists parts that an export does not have.
+func TestAbsentSplits(t *testing.T) {
+	dir := yoloFolder(t, "train: ../images/train\nval: ../valid/images\ntest: [../images/train, ../test/images]\nnames: [cat]\n", "")
+	absent, err := AbsentSplits(dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{"val"}, absent)
+	absent, err = AbsentSplits(filepath.Join(dir, "images"))
+	require.NoError(t, err)
+	require.Empty(t, absent)
+}

@@ -207,6 +207,13 @@ func (f *yoloFile) sources(split string) []string {
 	return nil
 }
 
+// absent returns the splits of which no folder and no list exists.
+func (f *yoloFile) absent(root string) []string {
+	return slices.DeleteFunc(f.splits(), func(name string) bool {
+		return slices.ContainsFunc(f.sources(name), func(entry string) bool { return exists(f.resolve(root, entry)) })
+	})
+}
+
 // root returns the folder that the splits are relative to. A "path" that does not exist, such as one of another machine, is ignored.
 func (f *yoloFile) root(dir string) string {
 	for _, path := range spellings(f.Path) {

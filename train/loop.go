@@ -120,6 +120,10 @@ type Loop[B any] struct {
 // After that it is abandoned, and repeated on resume.
 const Grace = 10 * time.Second
 
+// undefined is the value of a metric that is not defined, such as AP on images without
+// objects.
+const undefined = -1
+
 // errAbandoned is the error of a step that was abandoned before it changed anything.
 var errAbandoned = errors.New("the step is abandoned")
 
@@ -273,13 +277,15 @@ func (l *Loop[B]) evaluate(ctx context.Context) error {
 			return fmt.Errorf("best is %q, want one of the metrics %v", l.Config.Best, metrics)
 		}
 		row := EvalRow{Step: l.state.Step, Epoch: l.state.Epoch + 1, Metrics: metrics}
-		if !math.IsNaN(value) && (l.state.Best == nil || value > *l.state.Best) {
+		switch {
+		case math.IsNaN(value) || value == undefined: // says nothing, not even that the model is no better
+		case l.state.Best == nil || value > *l.state.Best:
 			if err := l.saveModel(bestFile); err != nil {
 				return err
 			}
 			l.state.Best, row.Best = &value, true
 			l.state.Stale = 0
-		} else {
+		default:
 			l.state.Stale++
 		}
 		l.Progress.evaluated(row)

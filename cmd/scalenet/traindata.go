@@ -16,6 +16,7 @@ import (
 	"scalenet/checkpoint"
 	"scalenet/coco"
 	"scalenet/internal/config"
+	"scalenet/train"
 )
 
 // The files of a run that say what it is trained on.
@@ -87,17 +88,67 @@ type opened struct {
 
 // open opens the data sets. A resumed run without data flags takes those of the run in dir.
 func (d *trainData) open(ctx context.Context, w io.Writer, dir string, resume bool) (o opened, err error) {
+	none := d.train.path == "" && d.val.path == ""
 	switch {
-	case d.path != "" && (d.train.path != "" || d.val.path != ""):
+	case d.path != "" && !none:
 		return o, errors.New("--data names all data: give it without --train and --val")
-	case d.path != "":
-		return d.whole(ctx, w)
-	case d.train.path == "" && d.val.path == "" && resume:
-		return d.again(ctx, w, dir)
-	case d.train.path == "" || d.val.path == "":
+	case d.path == "" && (d.train.path == "" || d.val.path == "") && !(none && resume):
 		return o, errors.New("give the data: --data PATH, or --train PATH and --val PATH")
 	}
-	return d.parts(ctx, w)
+	if err := d.checkUsed(); err != nil {
+		return o, err
+	}
+	switch {
+	case d.path != "":
+		o, err = d.whole(ctx, w)
+	case none:
+		o, err = d.again(ctx, w, dir)
+	default:
+		o, err = d.parts(ctx, w)
+	}
+	if err != nil {
+		return o, err
+	}
+	return o, d.checkVal(ctx, w, o)
+}
+
+// checkUsed returns an error for a flag of a data set that is not given: it would have no effect.
+func (d *trainData) checkUsed() error {
+	for _, f := range []struct{ flag, value, of, path string }{
+		{"--images", d.images, "--data", d.path},
+		{"--train-images", d.train.images, "--train", d.train.path}, {"--train-split", d.train.split, "--train", d.train.path},
+		{"--val-images", d.val.images, "--val", d.val.path}, {"--val-split", d.val.split, "--val", d.val.path},
+	} {
+		if f.value != "" && f.path == "" {
+			return fmt.Errorf("%s %s: has no effect without %s (--data goes with --images, --train with --train-images and --train-split, --val with --val-images and --val-split)", f.flag, f.value, f.of)
+		}
+	}
+	return nil
+}
+
+// checkVal returns an error if validation would fail. Otherwise a run notices it after its first epoch, and cannot be resumed.
+func (d *trainData) checkVal(ctx context.Context, w io.Writer, o opened) error {
+	if o.val.Findable() == 0 {
+		if o.divided {
+			return fmt.Errorf("%s: none of the %d images split off for validation has an object that counts, as the data has none, or all in one image and its near copies: add images with objects, or give validation data with --train and --val", o.val.Path, len(o.val.Images))
+		}
+		fmt.Fprintf(w, "warning: %s: none of its %d validation images has an object that counts, so AP is not defined (-1), no model is the best, and the last is kept\n", o.val.Path, len(o.val.Images))
+	}
+	if d.skipBad { // every image was decoded
+		return nil
+	}
+	told := newProgress(w, "validation images read", len(o.val.Images))
+	defer told.end()
+	var bad []error
+	_, err := o.val.Readable(ctx, func(err error) { bad = append(bad, err) }, told.done)
+	if ctx.Err() != nil || len(bad) == 0 {
+		return err
+	}
+	more := ""
+	if len(bad) > 1 {
+		more = fmt.Sprintf(" (and %d more)", len(bad)-1)
+	}
+	return fmt.Errorf("%w%s: mend or replace the image; a new run leaves such images out with --skip-bad", bad[0], more)
 }
 
 // parts opens --train and --val.
@@ -125,7 +176,7 @@ func (d *trainData) parts(ctx context.Context, w io.Writer) (o opened, err error
 
 // whole opens the parts of --data, and divides it if it has no validation part.
 func (d *trainData) whole(ctx context.Context, w io.Writer) (o opened, err error) {
-	splits, err := coco.Splits(d.path)
+	splits, err := d.splits(w)
 	if err != nil {
 		return o, err
 	}
@@ -137,6 +188,8 @@ func (d *trainData) whole(ctx context.Context, w io.Writer) (o opened, err error
 	switch {
 	case len(splits) == 0:
 		d.train.split = ""
+	case len(splits) == 1: // such as CVAT's "default"
+		d.train.split = splits[0]
 	case !slices.Contains(splits, "train"):
 		return o, fmt.Errorf("%s: has the parts %q: want train and val, or give --train-split and --val-split with --train and --val", d.path, splits)
 	}
@@ -147,10 +200,32 @@ func (d *trainData) whole(ctx context.Context, w io.Writer) (o opened, err error
 	if all, err = d.readable(ctx, w, all); err != nil {
 		return o, err
 	}
-	if slices.Contains(splits, "test") {
+	switch {
+	case d.train.split != "" && d.train.split != "train":
+		fmt.Fprintf(w, "%s: its only part, %s, is divided\n", all.Path, d.train.split)
+	case slices.Contains(splits, "test"):
 		fmt.Fprintf(w, "%s: its part test is kept aside\n", all.Path)
 	}
 	return d.divide(ctx, w, all)
+}
+
+// splits returns the parts of --data. What is listed and does not exist is none: Roboflow's data.yaml names val and test even if all images are in train.
+func (d *trainData) splits(w io.Writer) ([]string, error) {
+	splits, err := coco.Splits(d.path)
+	if err != nil {
+		return nil, err
+	}
+	absent, err := coco.AbsentSplits(d.path)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(splits, func(name string) bool {
+		if name == "train" || !slices.Contains(absent, name) { // reading train says what is missing
+			return false
+		}
+		fmt.Fprintf(w, "%s: lists the part %s, but its images do not exist, so there is no such part\n", d.path, name)
+		return true
+	}), nil
 }
 
 // readable leaves out images that cannot be read, with --skip-bad.
@@ -177,13 +252,16 @@ func (d *trainData) divide(ctx context.Context, w io.Writer, all *coco.Dataset) 
 		return o, err
 	}
 	all = all.Renamed(names)
+	if err := all.CheckNames(); err != nil { // the lists are written later
+		return o, err
+	}
 	all.FillSizes()
 	together, err := nearCopies(ctx, w, all)
 	if err != nil {
 		return o, err
 	}
 	if o.train, o.val, err = all.Split(validationFraction, divideSeed, together...); err != nil {
-		return o, err
+		return o, fmt.Errorf("%w: add images, or give validation data with --train and --val", err)
 	}
 	o.divided = true
 	fmt.Fprintf(w, "%s: no validation part, so %d images are split off by class (seed %d), %d are left for training\n", all.Path, len(o.val.Images), divideSeed, len(o.train.Images))
@@ -212,7 +290,10 @@ func (d *trainData) again(ctx context.Context, w io.Writer, dir string) (o opene
 	}
 	d.train.take(s.Train.near(dir))
 	d.val.take(s.Val.near(dir))
-	d.shared, d.skipBad = true, s.SkipBad // as the run was begun
+	if d.skipBad && !s.SkipBad && exists(filepath.Join(dir, train.StateFile)) {
+		return o, fmt.Errorf("--skip-bad: the run in %s was begun without it, and goes on only with the same images: mend or replace the image that cannot be read, or begin a new run (another --out) with --skip-bad", dir)
+	}
+	d.shared, d.skipBad = true, d.skipBad || s.SkipBad // as the run was begun
 	fmt.Fprintf(w, "%s: training on %s, validation on %s\n", path, s.Train, s.Val)
 	return d.parts(ctx, w)
 }
