@@ -66,18 +66,20 @@ func sniffFile(path string) (kind string, err error) {
 		return "", err
 	}
 	defer f.Close()
-	return sniffJSON(io.LimitReader(f, maxSniff))
+	return sniffJSON(f)
 }
 
 func sniffJSON(src io.Reader) (kind string, err error) {
-	s := newScanner(src, 1<<16)
+	beginning := &io.LimitedReader{R: src, N: maxSniff}
+	s := newScanner(beginning, 1<<16)
 	if err := s.begin(); err != nil {
 		return "", err
 	}
+	likely := ""
 	if s.peek() == '[' {
 		err = s.array(func(int) error { return s.sniffTask() })
 	} else {
-		err = s.sniffObject()
+		likely, err = s.sniffObject()
 	}
 	var found *foundKind
 	switch {
@@ -85,24 +87,31 @@ func sniffJSON(src io.Reader) (kind string, err error) {
 		return found.kind, nil
 	case err == nil:
 		err = errors.New(`no list "images", "annotations" or "shapes" in it, this is not a COCO instances file or a file of LabelMe or Label Studio`)
+	case beginning.N == 0: // what is wrong may be that the file goes on
+		if likely != "" {
+			return likely, nil
+		}
+		err = fmt.Errorf(`no list "images", "annotations" or "shapes" in its first %d bytes`, maxSniff)
 	}
 	return "", err
 }
 
-// sniffObject looks for the lists of COCO's and LabelMe's files.
-func (s *scanner) sniffObject() error {
-	return s.object(func(key []byte) error {
+// sniffObject looks for the lists of COCO's and LabelMe's files. likely is what the file is if its beginning has none of them: a
+// LabelMe file with sorted keys has the image, of any size, before its shapes.
+func (s *scanner) sniffObject() (likely string, err error) {
+	err = s.object(func(key []byte) error {
 		name := string(key)
-		if s.peek() == '[' {
-			switch name {
-			case "images", "annotations":
-				return &foundKind{kindCOCO}
-			case "shapes":
-				return &foundKind{kindLabelMe}
-			}
+		switch c := s.peek(); {
+		case c == '[' && (name == "images" || name == "annotations"):
+			return &foundKind{kindCOCO}
+		case c == '[' && name == "shapes":
+			return &foundKind{kindLabelMe}
+		case c == '"' && (name == "imageData" || name == "imagePath"):
+			likely = kindLabelMe
 		}
 		return s.skip()
 	})
+	return likely, err
 }
 
 // sniffTask looks for what the tasks of Label Studio have.

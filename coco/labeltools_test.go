@@ -55,6 +55,8 @@ func TestLabelMe(t *testing.T) {
 		"other path":  {files: "i/a.png\nj/a.json>" + labelMeText(`C:\photos\b.png`, rectangleShape), images: []string{"i/a.png 20x10; cat [1 2 10 5]"}},
 		"no size":     {files: "a.png\na.json>{\"shapes\": []}", images: []string{"a.png 0x0"}},
 		"long string": {files: "a.png\na.json>{\"shapes\": [], \"imageData\": \"" + strings.Repeat("A", 3<<20) + `\\"}`, images: []string{"a.png 0x0"}},
+		"sorted keys": {files: "a.png\na.json>{\"flags\": {}, \"imageData\": \"" + strings.Repeat("A", maxSniff) + `", "imageHeight": 10, "imagePath": "a.png", "imageWidth": 20, "shapes": [` + rectangleShape + "]}",
+			images: []string{"a.png 20x10; cat [1 2 10 5]"}},
 		"flags": {files: "a.png\na.json>" + labelMeText("a.png", strings.Replace(rectangleShape, "}", `, "flags": {"truncated": true, "x": true}, "difficult": true}`, 1)),
 			images: []string{"a.png 20x10; cat [1 2 10 5]"}},
 		"kinds": {files: "a.png\na.json>" + labelMeText("a.png", strings.Join([]string{

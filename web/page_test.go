@@ -46,7 +46,8 @@ func TestPage(t *testing.T) {
 		{"Classes", testClasses}, {"Links", testLinks}, {"Keyboard", testKeyboard}, {"Models", testModels}, {"Save", testSave},
 		{"Camera", testCamera}, {"Formats", testFormats}, {"Errors", testErrors}, {"Phone", testPhone}, {"Looks", testLooks}, {"Labels", testLabels}, {"Crowd", testCrowd},
 		{"Docs", testDocs}, {"Try", testTry}, {"NoDocs", testNoDocs}, {"Below", testBelow},
-		{"Strip", testStrip}, {"Zoom", testZoom}, {"Compare", testCompare}, {"Edit", testEdit}, {"SaveLabels", testSaveLabels}, {"Curl", testCurl}, {"Axe", testAxe},
+		{"Strip", testStrip}, {"Zoom", testZoom}, {"Compare", testCompare}, {"Edit", testEdit}, {"SaveLabels", testSaveLabels},
+		{"Waiting", testWaiting}, {"BusyBehind", testBusyBehind}, {"CompareFails", testCompareFails}, {"Curl", testCurl}, {"Axe", testAxe},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, b) })
 	}

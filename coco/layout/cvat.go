@@ -19,7 +19,7 @@ func (w *Writer) CVAT(ctx context.Context, dir string, parts []Part) error {
 		return err
 	}
 	file := func(part string) string { return part + ".xml" }
-	return w.oneFile(ctx, dir, parts, file, func(p Part, file string, images []namedImage) error {
+	return w.oneFile(ctx, dir, parts, oneFile{file: file, write: func(p Part, file string, images []namedImage) error {
 		return checkpoint.WriteAtomic(file, func(to io.Writer) error {
 			out := bufio.NewWriter(to)
 			if err := w.cvat(out, p, images); err != nil {
@@ -27,7 +27,7 @@ func (w *Writer) CVAT(ctx context.Context, dir string, parts []Part) error {
 			}
 			return out.Flush()
 		})
-	})
+	}})
 }
 
 type cvatTask struct {

@@ -18,6 +18,7 @@
 // A COCO box with up to six decimals, and any box in whole pixels, therefore has the same bits after conversion through any format.
 // COCO's "segmentation", keypoints, captions and licences are not read and so not written.
 //
-// Folders are written under a temporary name and renamed when they are complete. Files are written completely or not at all.
+// Folders are written under a temporary name and renamed when they are complete. Files are written completely or not at all. A
+// folder that parts are added to is as it was after an error: with Writer.Add, all parts are in it or none.
 // Nothing that exists is replaced, except a file with Writer.Overwrite.
 package layout

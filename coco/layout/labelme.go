@@ -15,11 +15,11 @@ func (w *Writer) LabelMe(ctx context.Context, dir string, parts []Part) error {
 	if err := w.splitFolders("LabelMe", parts); err != nil {
 		return err
 	}
-	return NewFolder(dir, w.Add, func(dir string) error {
+	return w.folder(dir, func(dir string) error {
 		for _, p := range parts {
 			w.masks(p.Data)
 			w.lostClasses(p.Data)
-			err := NewFolder(filepath.Join(dir, p.Name), false, func(folder string) error {
+			err := w.part(filepath.Join(dir, p.Name), func(folder string) error {
 				return w.each(ctx, p.Data, func(i int, name string) error {
 					file, err := w.labelMe(p.Data, i, name)
 					if err != nil {

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +19,7 @@ import (
 )
 
 // LabelStudio writes the parts as tasks_<part>.json with the images in images/<part>, and labels.xml, the labeling configuration.
+// A labels.xml that is there must have the classes of the parts: it may be the configuration of a project, and is never changed.
 // The addresses of images are those of Label Studio's local storage with dir as the document root. Labels have no flags: crowds are
 // left out.
 func (w *Writer) LabelStudio(ctx context.Context, dir string, parts []Part) error {
@@ -24,11 +27,9 @@ func (w *Writer) LabelStudio(ctx context.Context, dir string, parts []Part) erro
 		return err
 	}
 	file := func(part string) string { return "tasks_" + part + ".json" }
-	return w.oneFile(ctx, dir, parts, file, func(p Part, file string, images []namedImage) error {
+	labels := func(dir string) error { return w.studioLabels(filepath.Join(dir, "labels.xml"), parts) }
+	return w.oneFile(ctx, dir, parts, oneFile{file, labels, func(p Part, file string, images []namedImage) error {
 		w.lostClasses(p.Data)
-		if err := writeLabels(filepath.Join(filepath.Dir(file), "labels.xml"), p.Data); err != nil {
-			return err
-		}
 		return checkpoint.WriteAtomic(file, func(to io.Writer) error {
 			out := bufio.NewWriter(to)
 			for n, image := range images {
@@ -48,7 +49,7 @@ func (w *Writer) LabelStudio(ctx context.Context, dir string, parts []Part) erro
 			fmt.Fprint(out, "\n]\n")
 			return out.Flush()
 		})
-	})
+	}})
 }
 
 type studioTask struct {
@@ -85,20 +86,51 @@ func (w *Writer) studioTask(d *coco.Dataset, image namedImage, id int) (*studioT
 	return &studioTask{ID: id, Data: map[string]string{"image": labelstudio.Address(image.path)}, Annotations: []studioAnnotation{{Result: result}}}, nil
 }
 
-// writeLabels writes the labeling configuration, unless it is there.
-func writeLabels(file string, d *coco.Dataset) error {
+// studioLabels writes the labeling configuration with the classes of all parts. One that exists belongs to the user: it must have them.
+func (w *Writer) studioLabels(file string, parts []Part) error {
+	text, err := os.ReadFile(file)
+	if err == nil {
+		return checkStudioLabels(file, string(text), parts)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	var b strings.Builder
 	b.WriteString("<View>\n  <Image name=\"image\" value=\"$image\"/>\n  <RectangleLabels name=\"label\" toName=\"image\">\n")
-	for _, c := range d.Categories {
-		b.WriteString(`    <Label value="`)
-		if err := xml.EscapeText(&b, []byte(className(c))); err != nil {
-			return err
+	seen := make(map[string]bool)
+	for _, p := range parts {
+		for _, c := range p.Data.Categories {
+			if name := className(c); !seen[name] {
+				seen[name] = true
+				fmt.Fprintf(&b, "    %s\n", studioLabel(name))
+			}
 		}
-		b.WriteString("\"/>\n")
 	}
 	b.WriteString("  </RectangleLabels>\n</View>\n")
-	if _, err := os.Lstat(file); err == nil {
-		return nil
-	}
+	w.file(file)
 	return os.WriteFile(file, []byte(b.String()), 0o644)
+}
+
+// checkStudioLabels returns an error for a class without a label of its name. Label Studio would not show its boxes as labelled.
+func checkStudioLabels(file, text string, parts []Part) error {
+	config, err := labelstudio.ParseConfig(text)
+	if err != nil {
+		return fmt.Errorf("%s: cannot add a split: %w", file, err)
+	}
+	for _, p := range parts {
+		for _, c := range p.Data.Categories {
+			name := className(c)
+			if _, label, ok := config.Target(name); !ok || label != name {
+				return fmt.Errorf("%s: cannot add a split: no label %q, a class of %s: add %s first", file, name, p.Data.Path, studioLabel(name))
+			}
+		}
+	}
+	return nil
+}
+
+// studioLabel is the tag of a class in the configuration.
+func studioLabel(name string) string {
+	var b strings.Builder
+	xml.EscapeText(&b, []byte(name)) // a Builder takes everything
+	return `<Label value="` + b.String() + `"/>`
 }

@@ -43,7 +43,8 @@ type Writer struct {
 	Images     int            // written
 	Boxes      int            // written
 
-	nested bool // file names without folders would be ambiguous
+	nested bool     // file names without folders would be ambiguous
+	made   []func() // remove what was made so far, see whole
 }
 
 // COCO writes one data set as an instances file. Linked or copied images go to the folder "images" next to the file,
@@ -59,7 +60,9 @@ func (w *Writer) COCO(ctx context.Context, file string, d *coco.Dataset) error {
 		return coco.WriteCOCO(file, d)
 	}
 	w.names([]Part{{Data: d}})
-	return w.move(ctx, file, filepath.Join(filepath.Dir(file), "images"), Part{Data: d})
+	return w.whole(func() error {
+		return w.move(ctx, file, filepath.Join(filepath.Dir(file), "images"), Part{Data: d})
+	})
 }
 
 // COCOFolder writes the parts as dir/instances_<part>.json, with the images in dir/images/<part>.
@@ -68,7 +71,7 @@ func (w *Writer) COCOFolder(ctx context.Context, dir string, parts []Part) error
 		return err
 	}
 	w.names(parts)
-	return NewFolder(dir, w.Add, func(dir string) error {
+	return w.folder(dir, func(dir string) error {
 		for _, p := range parts {
 			file := filepath.Join(dir, "instances_"+p.Name+".json")
 			if err := w.free(file); err != nil {
@@ -87,7 +90,7 @@ func (w *Writer) COCOFolder(ctx context.Context, dir string, parts []Part) error
 // move links or copies the images of a part to a new folder and writes the instances file that refers to them.
 func (w *Writer) move(ctx context.Context, file, folder string, p Part) error {
 	kept := make([]string, len(p.Data.Images))
-	err := NewFolder(folder, false, func(folder string) error {
+	err := w.part(folder, func(folder string) error {
 		return w.each(ctx, p.Data, func(i int, name string) error {
 			kept[i] = path.Join(p.Name, name)
 			return w.put(p.Data, i, filepath.Join(folder, name))
@@ -98,6 +101,7 @@ func (w *Writer) move(ctx context.Context, file, folder string, p Part) error {
 	}
 	moved := p.Data.Renamed(kept)
 	w.Boxes += len(moved.Annotations)
+	w.file(file)
 	return coco.WriteCOCO(file, moved)
 }
 

@@ -31,10 +31,15 @@ func (w *Writer) OpenImages(ctx context.Context, dir string, parts []Part) error
 		}
 	}
 	file := func(part string) string { return part + "-annotations-bbox.csv" }
-	return w.oneFile(ctx, dir, parts, file, func(p Part, file string, images []namedImage) error {
-		if err := writeClasses(filepath.Join(filepath.Dir(file), classDescriptions), p.Data); err != nil {
-			return err
+	classes := func(dir string) error {
+		for _, p := range parts {
+			if err := w.classes(filepath.Join(dir, classDescriptions), p.Data); err != nil {
+				return err
+			}
 		}
+		return nil
+	}
+	return w.oneFile(ctx, dir, parts, oneFile{file, classes, func(p Part, file string, images []namedImage) error {
 		return writeCSV(file, func(out *csv.Writer) error {
 			out.Write(strings.Split("ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside", ","))
 			for _, image := range images {
@@ -44,7 +49,7 @@ func (w *Writer) OpenImages(ctx context.Context, dir string, parts []Part) error
 			}
 			return nil
 		})
-	})
+	}})
 }
 
 // rows writes the boxes of an image.
@@ -83,14 +88,15 @@ func (w *Writer) rows(out *csv.Writer, d *coco.Dataset, image namedImage) error 
 	return nil
 }
 
-// writeClasses writes the class names, or checks that an existing file has the same.
-func writeClasses(file string, d *coco.Dataset) error {
+// classes writes the class names, or checks that an existing file has the same.
+func (w *Writer) classes(file string, d *coco.Dataset) error {
 	var names []string
 	for _, c := range d.Categories {
 		names = append(names, className(c))
 	}
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
+		w.file(file)
 		return writeCSV(file, func(out *csv.Writer) error {
 			for _, name := range names {
 				out.Write([]string{name, name})

@@ -24,31 +24,51 @@ func (w *Writer) splitFolders(format string, parts []Part) error {
 	return nil
 }
 
-// oneFile writes the parts of a format with one annotation file per part, and the images in images/<part>. write gets the path of
-// the annotation file and, for each image, its path in the folder.
-func (w *Writer) oneFile(ctx context.Context, dir string, parts []Part, file func(part string) string, write func(p Part, file string, images []namedImage) error) error {
-	return NewFolder(dir, w.Add, func(dir string) error {
+// oneFile is a format with one annotation file per part, and the images in images/<part>.
+type oneFile struct {
+	file  func(part string) string // name of the annotation file
+	begin func(dir string) error   // checks the classes against those in the folder, before any image is there; may be nil
+	// write writes the annotation file. images are those of the part.
+	write func(p Part, file string, images []namedImage) error
+}
+
+// oneFile writes the parts of such a format.
+func (w *Writer) oneFile(ctx context.Context, dir string, parts []Part, format oneFile) error {
+	return w.folder(dir, func(dir string) error {
 		for _, p := range parts {
-			if err := w.free(filepath.Join(dir, file(p.Name))); err != nil {
+			if err := w.free(filepath.Join(dir, format.file(p.Name))); err != nil {
 				return err
 			}
-			w.masks(p.Data)
-			var images []namedImage
-			err := NewFolder(filepath.Join(dir, "images", p.Name), false, func(folder string) error {
-				return w.each(ctx, p.Data, func(i int, name string) error {
-					images = append(images, namedImage{i, path.Join("images", p.Name, name)})
-					return w.put(p.Data, i, filepath.Join(folder, name))
-				})
-			})
-			if err != nil {
+		}
+		if format.begin != nil {
+			if err := format.begin(dir); err != nil {
 				return err
 			}
-			if err := write(p, filepath.Join(dir, file(p.Name)), images); err != nil {
+		}
+		for _, p := range parts {
+			if err := w.oneFilePart(ctx, dir, p, format); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+func (w *Writer) oneFilePart(ctx context.Context, dir string, p Part, format oneFile) error {
+	w.masks(p.Data)
+	var images []namedImage
+	err := w.part(filepath.Join(dir, "images", p.Name), func(folder string) error {
+		return w.each(ctx, p.Data, func(i int, name string) error {
+			images = append(images, namedImage{i, path.Join("images", p.Name, name)})
+			return w.put(p.Data, i, filepath.Join(folder, name))
+		})
+	})
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(dir, format.file(p.Name))
+	w.file(file)
+	return format.write(p, file, images)
 }
 
 // namedImage is image i of a data set with its path in the new folder, with slashes.

@@ -24,9 +24,9 @@ func (w *Writer) VOC(ctx context.Context, dir string, parts []Part) error {
 		return err
 	}
 	w.names(parts)
-	return NewFolder(dir, w.Add, func(dir string) error {
+	return w.folder(dir, func(dir string) error {
 		for _, folder := range []string{"Annotations", "JPEGImages", filepath.Join("ImageSets", "Main")} {
-			if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
+			if err := w.mkdir(filepath.Join(dir, folder)); err != nil {
 				return err
 			}
 		}
@@ -80,14 +80,18 @@ func (w *Writer) vocPart(ctx context.Context, dir string, p Part) error {
 			return fmt.Errorf("%s: images[%d]: %w", d.Path, i, err)
 		}
 		list = append(append(list, stem(name)...), '\n')
-		if err := w.put(d, i, filepath.Join(dir, "JPEGImages", name)); err != nil {
+		image, annotation := filepath.Join(dir, "JPEGImages", name), filepath.Join(dir, "Annotations", stem(name)+".xml")
+		w.file(image)
+		w.file(annotation)
+		if err := w.put(d, i, image); err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(dir, "Annotations", stem(name)+".xml"), text, 0o644)
+		return os.WriteFile(annotation, text, 0o644)
 	})
 	if err != nil {
 		return err
 	}
+	w.file(vocList(dir, p.Name))
 	return checkpoint.WriteAtomic(vocList(dir, p.Name), func(to io.Writer) error {
 		_, err := to.Write(list)
 		return err

@@ -26,7 +26,7 @@ func (w *Writer) YOLO(ctx context.Context, dir string, parts []Part) error {
 		return err
 	}
 	w.names(parts)
-	return NewFolder(dir, w.Add, func(dir string) error {
+	return w.folder(dir, func(dir string) error {
 		file := filepath.Join(dir, "data.yaml")
 		data, err := readYOLOData(file)
 		if err != nil {
@@ -109,8 +109,8 @@ func (y *yoloData) add(p Part) error {
 
 func (w *Writer) yoloPart(ctx context.Context, dir string, p Part) error {
 	w.masks(p.Data)
-	return NewFolder(filepath.Join(dir, "images", p.Name), false, func(images string) error {
-		return NewFolder(filepath.Join(dir, "labels", p.Name), false, func(labels string) error {
+	return w.part(filepath.Join(dir, "images", p.Name), func(images string) error {
+		return w.part(filepath.Join(dir, "labels", p.Name), func(labels string) error {
 			return w.each(ctx, p.Data, func(i int, name string) error {
 				text, err := w.labels(p.Data, i)
 				if err != nil {

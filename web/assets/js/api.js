@@ -13,6 +13,18 @@ export class Problem extends Error {
   }
 }
 
+const BUSY = ["queue_full", "deadline_exceeded", "rate_limited"];
+
+/** isBusy returns whether the same request is likely to succeed after a rest. */
+export function isBusy(error) {
+  return BUSY.includes(error.code);
+}
+
+/** rest waits for as long as the server asks for with an error, or half a second. */
+export function rest(error) {
+  return new Promise((done) => setTimeout(done, 1000 * Math.max(0.5, error.retryAfter)));
+}
+
 // Title and text of a Problem by error code of the server.
 const WORDS = {
   unsupported_image: ["This is not an image that the server can read", "JPEG, PNG, WebP, GIF, BMP and TIFF work."],

@@ -7,8 +7,8 @@ import { annotated, json, offer } from "./save.js";
 
 export class Downloads {
   /**
-   * @param {{image: HTMLImageElement, format: HTMLSelectElement}} elements
-   * @param {{state: object, images: () => object[], shown: (image?: object, answer?: object) => object[], threshold: () => number|string,
+   * @param {{image: HTMLImageElement, format: HTMLSelectElement, button: HTMLButtonElement}} elements button saves the labels
+   * @param {{state: object, gallery: () => import("./gallery.js").Gallery, shown: (image?: object, answer?: object) => object[], threshold: () => number|string,
    *   labels: (images: object[]) => string[], fail: (error: Problem, retry: () => void) => void, announce: (text: string) => void}} page
    */
   constructor(elements, page) {
@@ -18,6 +18,21 @@ export class Downloads {
 
   get name() {
     return stem(this.page.state.image.name).replaceAll(" ", "-");
+  }
+
+  /** labelled returns the images whose boxes are saved, and how many are left out because theirs are not known, or not yet. */
+  labelled() {
+    const gallery = this.page.gallery();
+    const known = gallery.images.filter((m) => gallery.labelled(m));
+    return { known, left: gallery.images.length - known.length };
+  }
+
+  /** show says on the button how many images it saves, and of how many, if some are left out. */
+  show() {
+    const { known, left } = this.labelled();
+    const all = known.length + left;
+    this.button.textContent = all < 2 ? "Save labels" : `Save labels of ${known.length}${left > 0 ? ` of ${all}` : ""}`;
+    this.button.title = left > 0 ? `${count(left, "image")} left out: no response for ${left === 1 ? "it" : "them"} with these settings` : "";
   }
 
   saveJSON() {
@@ -34,14 +49,14 @@ export class Downloads {
     }
   }
 
-  /** saveLabels saves the boxes of all images that have an answer. */
+  /** saveLabels saves the boxes of all images that have them. */
   async saveLabels() {
-    const known = this.page.images().filter((m) => m.answer);
+    const { known, left } = this.labelled();
     const images = known.map((m) => ({ name: m.name, blob: m.blob, ...m.answer.image, boxes: this.page.shown(m, m.answer) }));
     try {
       const { blob, name } = await labelFile(this.format.value, images, this.page.labels(images));
       offer(blob, name);
-      this.page.announce(`Labels of ${count(images.length, "image")} saved.`);
+      this.page.announce(`Labels of ${count(images.length, "image")} saved${left > 0 ? `, ${left} left out` : ""}.`);
     } catch (error) {
       this.page.fail(new Problem("The labels could not be saved", "The images may be too large for this browser.", { detail: error.message }), () => this.saveLabels());
     }

@@ -1,5 +1,9 @@
 // The images that were opened, with what is known of each, and detection in those that are not shown.
 
+import { isBusy, rest } from "./api.js";
+
+const TIMEOUTS = 3; // of one image, which may take the server too long at any time
+
 /**
  * @typedef {object} Picture
  * @property {Blob} blob
@@ -43,6 +47,11 @@ export class Gallery {
     return image.answer !== null && image.asked === this.settings();
   }
 
+  /** labelled returns whether the boxes of an image are known: corrected by hand, or of an answer for the settings of now. */
+  labelled(image) {
+    return image.boxes !== null || this.known(image);
+  }
+
   keep(image, answer) {
     answer.detections.forEach((d, i) => (d.id = i));
     Object.assign(image, { answer, asked: this.settings(), failed: false });
@@ -54,14 +63,19 @@ export class Gallery {
     this.request = null;
   }
 
-  /** fill detects in all images that need it, one at a time. An image that fails says why when it is opened. */
-  async fill() {
+  /**
+   * fill detects in all images that need it, one at a time. An image that fails says why when it is opened.
+   * @param {Error} [error] of the request before: if the server was busy then, it rests first
+   */
+  async fill(error) {
     this.pause();
     const request = (this.request = new AbortController());
+    if (error && isBusy(error)) await rest(error);
     for (const image of [...this.images]) {
-      if (this.known(image) || image.failed || image.boxes) continue;
+      if (this.request !== request) return;
+      if (this.labelled(image) || image.failed || !this.images.includes(image)) continue;
       try {
-        const answer = await this.detect(image, request.signal);
+        const answer = await this.ask(image, request.signal);
         if (this.request !== request) return;
         this.keep(image, answer);
       } catch (error) {
@@ -69,6 +83,20 @@ export class Gallery {
         image.failed = true;
       }
       this.changed();
+    }
+  }
+
+  /** ask returns the response for an image. While the server is busy, it rests and asks again. */
+  async ask(image, signal) {
+    for (let timeouts = 0; ; ) {
+      try {
+        return await this.detect(image, signal);
+      } catch (error) {
+        if (error.code === "deadline_exceeded") timeouts++;
+        if (!isBusy(error) || timeouts === TIMEOUTS) throw error;
+        await rest(error);
+        signal.throwIfAborted();
+      }
     }
   }
 }

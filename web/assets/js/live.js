@@ -1,10 +1,8 @@
 // Detection in what the camera sees, one frame at a time.
 
 import { Rate } from "./camera.js";
-import { detect } from "./api.js";
+import { detect, isBusy, rest } from "./api.js";
 import { duration } from "./format.js";
-
-const BUSY = ["queue_full", "deadline_exceeded", "rate_limited"];
 
 export class Live {
   /**
@@ -49,9 +47,9 @@ export class Live {
     try {
       return await detect(frame, this.page.options());
     } catch (error) {
-      if (!BUSY.includes(error.code)) throw error;
+      if (!isBusy(error)) throw error;
       this.rate.textContent = "The server is busy";
-      await new Promise((done) => setTimeout(done, 1000 * Math.max(0.5, error.retryAfter)));
+      await rest(error);
       return null;
     }
   }

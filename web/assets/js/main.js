@@ -48,6 +48,7 @@ const detections = new Detections(state, threshold, { editing: () => correct.on,
 const shown = (image, answer) => detections.shown(image, answer);
 const viewer = new Viewer(state, {
   leaveCamera, forget, draw, shown, options, fail,
+  listed: () => downloads.show(),
   compare: (image, signal) => compare.look(image, signal),
   turned: (name) => {
     zoom.reset();
@@ -60,8 +61,8 @@ const correct = new Correct(detections.overlay, {
   image: () => state.image, classes: () => state.model?.classes ?? [], found: () => shown(), picked: () => state.picked,
   pick: (id) => detections.mark({ picked: id }), draw, announce,
 });
-const downloads = new Downloads({ image: img, format: $("format") }, {
-  state, images: () => gallery.images, shown, threshold: () => threshold.parameter, labels: (images) => correct.labels(images), fail, announce,
+const downloads = new Downloads({ image: img, format: $("format"), button: $("save-labels") }, {
+  state, gallery: () => gallery, shown, threshold: () => threshold.parameter, labels: (images) => correct.labels(images), fail, announce,
 });
 const examples = new Examples({
   known: (name) => gallery.images.find((image) => image.name === name), open: (image) => viewer.open(image), take,
@@ -101,7 +102,6 @@ function draw() {
   viewer.drawStrip();
   if (!answer) return;
   if (image) $("curl").textContent = curl(image, { ...options(), threshold: threshold.parameter });
-  $("save-labels").textContent = gallery.images.length > 1 ? `Save labels of ${gallery.images.length}` : "Save labels";
   detections.mark({});
 }
 
@@ -233,7 +233,10 @@ $("model").addEventListener("change", (event) => {
   viewer.again();
 });
 
-$("tile").addEventListener("change", () => viewer.again());
+$("tile").addEventListener("change", () => {
+  viewer.retryAll();
+  viewer.again();
+});
 $("compare").addEventListener("change", () => {
   zoom.reset();
   viewer.again();

@@ -1,6 +1,6 @@
 // The image that is shown, the strip of all that were opened, and the requests for their detections.
 
-import { Problem, detect, upright } from "./api.js";
+import { Problem, detect, isBusy, upright } from "./api.js";
 import { bytes, duration } from "./format.js";
 import { Gallery } from "./gallery.js";
 import { jpeg, load } from "./image.js";
@@ -17,7 +17,8 @@ export class Viewer {
    * @param {object} state of the page
    * @param {{leaveCamera: () => void, turned: (name: string) => void, forget: () => void, draw: () => void, options: () => object,
    *   shown: (image?: object, answer?: object) => object[], compare: (image: object, signal: AbortSignal) => Promise<void>,
-   *   fail: (error: Error, retry: () => void) => void}} page turned is told the name of an image that is about to be shown, "" for none
+   *   fail: (error: Error, retry: () => void) => void, listed: () => void}} page turned is told the name of an image that is about to be shown, ""
+   *   for none; listed is called when the strip has changed
    */
   constructor(state, page) {
     Object.assign(this, { state, page });
@@ -111,10 +112,10 @@ export class Viewer {
       gallery.fill();
     } catch (error) {
       if (error.name === "AbortError" || state.request !== request) return;
-      image.failed = true;
+      image.failed = !gallery.known(image) && !isBusy(error); // otherwise it was the comparison, or the server has no time
       this.drawStrip();
-      page.fail(error, () => this.look(image));
-      gallery.fill();
+      page.fail(error, () => (this.retryAll(), this.look(image)));
+      gallery.fill(error);
     } finally {
       if (state.request === request) busy(false);
     }
@@ -153,7 +154,8 @@ export class Viewer {
   }
 
   drawStrip() {
-    this.strip.show(this.gallery.images, this.state.image, (image) => (image.answer ? this.page.shown(image, image.answer).length : null));
+    this.strip.show(this.gallery.images, this.state.image, (image) => (this.gallery.labelled(image) ? this.page.shown(image, image.answer).length : null));
+    this.page.listed();
   }
 
   /** setFrame sets the size of the image in pixels, which the panes keep the ratio of. */
