@@ -56,8 +56,8 @@ func mostReduced(size, needed geom.Size) int {
 	return 1
 }
 
-// reducible reports whether a side can be divided. At less than twice the needed size, the interpolation that follows would blur. The last pixel of a reduced image may reach beyond the image. That shifts what is near the edge, by
-// at most a quarter of a pixel of the needed size.
+// reducible reports whether a side can be divided. At less than twice the needed size, the interpolation that follows would blur. The last pixel of a
+// reduced image may reach beyond the image. That shifts what is near the edge, by at most a quarter of a pixel of the needed size.
 func reducible(side, needed, by int) bool {
 	n := reduced(side, by)
 	return n >= 2*needed && 4*(n*by-side)*needed <= side
