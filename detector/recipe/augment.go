@@ -27,7 +27,7 @@ func (r *Recipe) augmentation() {
 	first := max(1, epochs*4/5)
 	last := fmt.Sprintf("%d epochs", epochs-first)
 	if r.Config.Train.Budget > 0 {
-		last = "fifth of the time"
+		last = fmt.Sprintf("%d %% of the time", 100*(epochs-first)/epochs)
 	}
 	set(r, "input.mosaic_epochs", &in.MosaicEpochs, first, fmt.Sprintf("none in the last %s, so that the training ends with images as they are", last))
 }
