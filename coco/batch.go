@@ -165,7 +165,7 @@ func (c augmentation) box(b geom.Box, size geom.Size) geom.Box {
 	return b
 }
 
-// hasObjects reports whether image i has an object to train on: not ignored, with a box of nonzero area.
+// hasObjects reports whether image i has an object to train on or to be found: not ignored, with a box of nonzero area.
 func (d *Dataset) hasObjects(i int) bool {
 	return slices.ContainsFunc(d.Objects(i), func(at int32) bool {
 		return !d.Annotations[at].Empty() && !d.Annotations[at].Ignored()

@@ -99,10 +99,9 @@ func (c LoaderConfig) withDefaults() (LoaderConfig, error) {
 	return c, nil
 }
 
-// needed returns the largest size at which images enter a batch. A resize of another kind than bilinear needs the whole image, because it averages pixels
-// itself.
+// needed returns the largest size at which images enter a batch; nil if the kind of resize takes whole images only.
 func (c *LoaderConfig) needed() imaging.Needed {
-	if c.Resize != "" && c.Resize != imaging.Bilinear {
+	if !c.Resize.TakesReduced() {
 		return nil
 	}
 	jitter := max(1, c.ScaleJitter[1])

@@ -76,7 +76,7 @@ func newStratifier(d *Dataset, fraction float64, random *rand.Rand) *stratifier 
 	n := len(d.Images)
 	s := &stratifier{classes: make([][]int, n), found: make([]bool, n), todo: make([]int, len(d.Categories)+1), side: make([]int, n), order: random.Perm(n), copies: make(map[int][]int)}
 	for i := range n {
-		s.side[i], s.found[i] = -1, d.findable(i)
+		s.side[i], s.found[i] = -1, d.hasObjects(i)
 		has := make([]bool, len(s.todo))
 		has[0] = true
 		for _, a := range d.Objects(i) {
@@ -269,18 +269,11 @@ func (s *stratifier) move(image, to int) {
 // detection can match. Without any, AP says nothing.
 func (d *Dataset) Findable() (n int) {
 	for i := range d.Images {
-		if d.findable(i) {
+		if d.hasObjects(i) {
 			n++
 		}
 	}
 	return n
-}
-
-func (d *Dataset) findable(i int) bool {
-	return slices.ContainsFunc(d.Objects(i), func(at int32) bool {
-		a := &d.Annotations[at]
-		return !a.Ignored() && !a.Empty()
-	})
 }
 
 // part returns the data set of the images of one part.

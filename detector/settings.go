@@ -78,10 +78,10 @@ func (q Query) Size() geom.Size {
 	return q.Original
 }
 
-// Needed returns the size at which images enter the network, for [imaging.DecodeReduced]: of the largest view, if the settings have several. A resize of
-// another kind than bilinear needs the whole image, because it averages pixels itself.
+// Needed returns the size at which images enter the network, for [imaging.DecodeReduced]: of the largest view, if the settings have several; nil if the
+// kind of resize takes whole images only.
 func (m *Model) Needed(s Settings) imaging.Needed {
-	if k := m.Config.Input.Resize; k != "" && k != imaging.Bilinear {
+	if !m.Config.Input.Resize.TakesReduced() {
 		return nil
 	}
 	if len(s.TTA.Scales) > 0 {

@@ -33,6 +33,10 @@ func (k ResizeKind) Check() error {
 	return fmt.Errorf("resize %q: want %s", k, spelling.Alternatives([]string{string(Bilinear), string(Pillow), string(OpenCV), string(OpenCVFactor)}))
 }
 
+// TakesReduced reports whether images of the kind may be reduced while they are decoded, see [DecodeReduced]. The other kinds are those of published
+// detectors, whose pixels follow from the whole image.
+func (k ResizeKind) TakesReduced() bool { return k == "" || k == Bilinear }
+
 // Resize is the part of resizing to w x h pixels that is done on bytes. For Pillow and OpenCV it returns the resized image, equal to that library's
 // bit for bit, or m if it has that size. For Bilinear and OpenCVFactor it returns m, because FillResized, nn.Preprocess and FillScaled resize in float32.
 // In all cases they then take the result with a transform to w x h.

@@ -140,7 +140,8 @@ func (s *Server) detectOne(ctx context.Context, l *lease, m *models.Model, ticke
 	f = found{name: u.name, data: u.data, image: u.image}
 	defer func() { s.metrics.image(m.Name, f) }()
 	start := time.Now()
-	switch tiled := q.tiles.Side > 0 && len(tickets) > 1; {
+	tiled := q.tiles.Side > 0 && len(tickets) > 1
+	switch {
 	case f.image != nil:
 		f.size = geom.Size{W: f.image.W, H: f.image.H}
 	case tiled:
@@ -152,7 +153,7 @@ func (s *Server) detectOne(ctx context.Context, l *lease, m *models.Model, ticke
 		return f
 	}
 	f.timing.decode = time.Since(start)
-	if q.tiles.Side > 0 && len(tickets) > 1 {
+	if tiled {
 		f.err = s.detectTiles(ctx, l, m, tickets, &f, q)
 		return f
 	}

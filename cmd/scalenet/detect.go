@@ -159,8 +159,8 @@ func (o *detectOptions) all(ctx context.Context, c *cobra.Command, d *detector.D
 	} else {
 		s.image.Apply(&settings)
 	}
-	if o.sources.Needed = d.Model().Needed(settings); o.tiles.Side > 0 {
-		o.sources.Needed = nil
+	if o.tiles.Side == 0 {
+		o.sources.Needed = d.Model().Needed(settings)
 	}
 	b := &batches{detector: d, settings: settings, size: o.batch, tiles: o.tiles, use: w.put}
 	o.sources.Ahead, o.sources.Lost = o.batch+d.MaxPending()+2, w.tally.note

@@ -129,7 +129,8 @@ func isDetector(model string) bool {
 		return false // whoever reads it next says why
 	}
 	defer r.Close()
-	return r.Metadata()[checkpoint.DetectorKey] != ""
+	_, ok, err := checkpoint.Config(r.Metadata(), checkpoint.DetectorKey)
+	return ok && err == nil
 }
 
 func writeCosts(w io.Writer, costs []backbone.Cost) error {

@@ -120,7 +120,7 @@ func (r *Recipe) epochsIn(l Look, limits Limits) float64 {
 // shortestBudget returns the least budget in which fewestSteps fit, in whole seconds.
 func (r *Recipe) shortestBudget(limits Limits) time.Duration {
 	steps := time.Duration(fewestSteps*r.Config.Batch*r.Config.Train.Accumulate) * r.perImage
-	return (min(steps+r.evaluationsTime(limits), 2*steps) + time.Second).Truncate(time.Second) + time.Second
+	return (min(steps+r.evaluationsTime(limits), 2*steps) + 2*time.Second).Truncate(time.Second)
 }
 
 // drop forgets the choices of a key and of those below it.
