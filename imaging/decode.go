@@ -97,7 +97,7 @@ func isWebP(data []byte) bool {
 
 func formats() []format {
 	return []format{
-		{"JPEG", prefix("\xff\xd8\xff"), inspectJPEG, decodeOpenCV, openJPEGRows},
+		{"JPEG", prefix("\xff\xd8\xff"), inspectJPEG, decodeJPEG, openJPEGRows},
 		{"PNG", prefix(pngSignature), inspectPNG, decodePNG, nil},
 		{"WebP", isWebP, inspectWebP, decodeWebP, nil},
 		{"GIF", prefix("GIF87a", "GIF89a"), inspectGIF, decodeGIF, nil},

@@ -220,6 +220,8 @@ func residentBytes(t *testing.T) int {
 func TestMatsAreClosed(t *testing.T) {
 	large, err := New(640, 480).Encode(".jpg")
 	require.NoError(t, err)
+	png, err := New(640, 480).Encode(".png")
+	require.NoError(t, err)
 	broken := bytes.Clone(large)
 	binary.BigEndian.PutUint16(broken[bytes.Index(broken, []byte{0xff, 0xc4})+2:], 20) // a Huffman table that is cut short
 	round := func(n int) {
@@ -227,6 +229,8 @@ func TestMatsAreClosed(t *testing.T) {
 			m, err := Decode(large, Limits{})
 			require.NoError(t, err)
 			_, err = m.Resize(320, 240)
+			require.NoError(t, err)
+			_, err = Decode(png, Limits{})
 			require.NoError(t, err)
 			_, err = m.Encode(".jpg")
 			require.NoError(t, err)

@@ -22,6 +22,7 @@ struct jpegrows {
   size_t capacity;
   size_t skip;  // bytes that are to be skipped before the next piece
   unsigned char *cmyk;
+  int rows;  // of the call of jpegrows_next that is not done
 };
 
 static jpegrows *of(j_common_ptr info) { return (jpegrows *)info->client_data; }
@@ -109,12 +110,14 @@ int jpegrows_feed(jpegrows *j, const unsigned char *data, size_t n) {
   return 1;
 }
 
-int jpegrows_start(jpegrows *j, int *width, int *height) {
+int jpegrows_start(jpegrows *j, int divisor, int *width, int *height) {
   int jumped = setjmp(j->failed);
   if (jumped) return code(jumped);
   if (!j->has_header) {
     if (jpeg_read_header(&j->info, TRUE) == JPEG_SUSPENDED) return JPEGROWS_MORE;
     j->has_header = 1;
+    j->info.scale_num = 1;
+    j->info.scale_denom = (unsigned)divisor;
     j->info.out_color_space = j->info.num_components == 4 ? JCS_CMYK : JCS_EXT_BGR;
   }
   if (!jpeg_start_decompress(&j->info)) return JPEGROWS_MORE;
@@ -137,12 +140,17 @@ static void to_bgr(unsigned char *bgr, const unsigned char *cmyk, int width) {
   }
 }
 
-int jpegrows_next(jpegrows *j, unsigned char *bgr) {
+int jpegrows_next(jpegrows *j, unsigned char *bgr, int n) {
   int jumped = setjmp(j->failed);
   if (jumped) return code(jumped);
-  JSAMPROW row = j->cmyk ? j->cmyk : bgr;
-  if (jpeg_read_scanlines(&j->info, &row, 1) != 1) return JPEGROWS_MORE;
-  if (j->cmyk) to_bgr(bgr, j->cmyk, (int)j->info.output_width);
+  size_t width = j->info.output_width;
+  for (; j->rows < n; j->rows++) {
+    unsigned char *to = bgr + (size_t)j->rows * width * 3;
+    JSAMPROW row = j->cmyk ? j->cmyk : to;
+    if (jpeg_read_scanlines(&j->info, &row, 1) != 1) return JPEGROWS_MORE;
+    if (j->cmyk) to_bgr(to, j->cmyk, (int)width);
+  }
+  j->rows = 0;
   return JPEGROWS_DONE;
 }
 

@@ -14,18 +14,18 @@ enum {
   JPEGROWS_SCANS = -3,   // more than max_scans scans
 };
 
-// Returns NULL if there is no memory.
+// Returns NULL if there is no memory. With max_memory 0, an image may take any memory.
 jpegrows *jpegrows_new(int max_scans, long max_memory);
 void jpegrows_free(jpegrows *j);
 
 // Copies n bytes, the next ones of the file. Returns 0 if there is no memory.
 int jpegrows_feed(jpegrows *j, const unsigned char *data, size_t n);
 
-// Reads the header and, of a progressive JPEG, all coefficients.
-int jpegrows_start(jpegrows *j, int *width, int *height);
+// Reads the header and, of a progressive JPEG, all coefficients. The sides of the image are divided by 1, 2, 4 or 8.
+int jpegrows_start(jpegrows *j, int divisor, int *width, int *height);
 
-// Decodes the next row to width * 3 bytes, as blue, green, red.
-int jpegrows_next(jpegrows *j, unsigned char *bgr);
+// Decodes the next n rows to n * width * 3 bytes, as blue, green, red. After JPEGROWS_MORE, call it again with the same arguments.
+int jpegrows_next(jpegrows *j, unsigned char *bgr, int n);
 
 // Reads to the end-of-image marker. Call it after the last row.
 int jpegrows_finish(jpegrows *j);

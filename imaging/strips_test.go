@@ -94,6 +94,51 @@ func TestStripsEqualDecode(t *testing.T) {
 	}
 }
 
+// requireAsOpenCV compares the pixels of a JPEG with those of OpenCV's decoder.
+func requireAsOpenCV(t *testing.T, data []byte, h header) {
+	t.Helper()
+	want, err := decodeOpenCV(data, h)
+	if err != nil {
+		return // it does not read what breaks off before the last row
+	}
+	got, err := decodeJPEG(data, h)
+	if err == nil && !bytes.Equal(want.Pix, got.Pix) {
+		t.Fatalf("%dx%d divided by %d: other pixels than those of OpenCV", h.w, h.h, h.reduction)
+	}
+}
+
+func TestJPEGEqualsOpenCV(t *testing.T) {
+	files := stripFiles(t)
+	names, _ := filepath.Glob("../examples/*.jpg")
+	require.NotEmpty(t, names)
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		require.NoError(t, err)
+		files[name] = data
+	}
+	compared := 0
+	for name, data := range files {
+		if f, err := formatOf(data, Limits{}.orDefault()); err != nil || f.name != "JPEG" {
+			continue
+		}
+		h, err := inspectJPEG(data, Limits{}.orDefault())
+		if err != nil {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			for _, h.reduction = range []int{1, 2, 4, 8} {
+				want, err := decodeOpenCV(data, h)
+				require.NoError(t, err)
+				got, err := decodeJPEG(data, h)
+				require.NoError(t, err)
+				require.Equal(t, want, got)
+				compared++
+			}
+		})
+	}
+	require.Greater(t, compared, 100)
+}
+
 func FuzzStrips(f *testing.F) {
 	for _, data := range stripFiles(f) {
 		f.Add(data)
@@ -104,6 +149,12 @@ func FuzzStrips(f *testing.F) {
 		got, err := readInStrips(data, limits, 16)
 		if err != nil {
 			requireOurWords(t, err)
+		}
+		if f, err := formatOf(data, limits); err == nil && f.name == "JPEG" {
+			if h, err := inspectJPEG(data, limits); err == nil {
+				h.reduction = 1 << (len(data) % 4)
+				requireAsOpenCV(t, data, h)
+			}
 		}
 		if want, decodeErr := Decode(data, limits); got != nil && decodeErr == nil && !bytes.Equal(want.Pix, got.Pix) {
 			t.Fatalf("other pixels than those of Decode (%dx%d, %dx%d)", want.W, want.H, got.W, got.H)

@@ -175,15 +175,23 @@ func TestSave(t *testing.T) {
 	assert.Len(t, files, 3, "nothing else is left in the folder")
 }
 
-func BenchmarkDecodeJPEG1080p(b *testing.B) {
-	m, err := load(b, "rgb.png").Resize(1920, 1080)
+// BenchmarkDecodeJPEG decodes a photograph of 640x480 here and in OpenCV.
+func BenchmarkDecodeJPEG(b *testing.B) {
+	data, err := os.ReadFile("../examples/BloodImage_00014.jpg")
 	require.NoError(b, err)
-	data, err := m.Encode(".jpg")
+	h, err := inspectJPEG(data, Limits{}.orDefault())
 	require.NoError(b, err)
-	for b.Loop() {
-		if _, err := Decode(data, Limits{}); err != nil {
-			b.Fatal(err)
-		}
+	for _, decoder := range []struct {
+		name   string
+		decode func([]byte, header) (*Image, error)
+	}{{"here", decodeJPEG}, {"OpenCV", decodeOpenCV}} {
+		b.Run(decoder.name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := decoder.decode(data, h); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
