@@ -85,6 +85,9 @@ func (l Limits) tiles(places int) int {
 	return l.Tiles
 }
 
+// LeastMemory returns the lowest Memory for a request with the largest body and image: the body and its parts, and two copies of the decoded image.
+func (l Limits) LeastMemory() int64 { return 2*int64(l.Body) + 2*3*int64(l.Image.Pixels) }
+
 // DefaultConfig returns the defaults: batches of one image and at most ten seconds of queueing.
 func DefaultConfig() Config {
 	return Config{
@@ -104,7 +107,7 @@ func DefaultConfig() Config {
 
 // validate returns an error with option and value if a value is out of range.
 func (c Config) validate() error {
-	image := 2 * 3 * int64(c.Limits.Image.Pixels)
+	least := c.Limits.LeastMemory()
 	for _, k := range []struct {
 		key   string
 		value any
@@ -122,9 +125,10 @@ func (c Config) validate() error {
 		{"max-side", c.Limits.Image.Side, c.Limits.Image.Side >= 1, "at least 1"},
 		{"max-images", c.Limits.Images, c.Limits.Images >= 1 && c.Limits.Images <= c.Queue.Places, fmt.Sprintf("from 1 to the %d places of the queue", c.Queue.Places)},
 		{"max-tiles", c.Limits.Tiles, c.Limits.Tiles >= 0 && c.Limits.Tiles <= c.Queue.Places, fmt.Sprintf("from 0 to the %d places of the queue", c.Queue.Places)},
-		{"memory", c.Limits.Memory, c.Limits.Memory >= image+2*int64(c.Limits.Body), fmt.Sprintf("at least %d, for the largest body and image", image+2*int64(c.Limits.Body))},
+		{"memory", c.Limits.Memory, c.Limits.Memory >= least, fmt.Sprintf("at least %d bytes, for the largest body and image", least)},
 		{"rate", c.Rate, c.Rate >= 0, "at least 0"},
 		{"burst", c.Burst, c.Rate == 0 || c.Burst >= 1, "at least 1"},
+		{"reload-every", c.ReloadEvery, c.ReloadEvery >= 0, "at least 0"},
 		{"drain-delay", c.DrainDelay, c.DrainDelay >= 0, "at least 0"},
 		{"drain-timeout", c.DrainTimeout, c.DrainTimeout > 0, "above 0"},
 	} {
@@ -135,6 +139,11 @@ func (c Config) validate() error {
 	for _, key := range c.Keys {
 		if err := checkKeyFormat(key); err != nil {
 			return fmt.Errorf("server: %w", err)
+		}
+	}
+	for _, origin := range c.Origins {
+		if err := checkOrigin(origin); err != nil {
+			return err
 		}
 	}
 	classes := allClasses(c.Models)

@@ -215,16 +215,13 @@ func formKey(start []byte, boundary string) string {
 // deepStackQuery parses min_confidence and the parameters of /detect. It ignores all
 // other fields, such as api_key.
 func (s *Server) deepStackQuery(sent url.Values, m *models.Model) (query, error) {
-	if err := once(sent, "min_confidence"); err != nil {
-		return query{}, err
-	}
 	values := url.Values{}
-	for _, key := range []string{"min_confidence", "max", "classes", "nms", "size"} {
+	for _, key := range deepStackParameters.all() {
 		if list, ok := sent[key]; ok {
 			values[key] = list
 		}
 	}
-	q, err := parseQuery(values, m, "min_confidence", s.config.Threshold)
+	q, err := parseQuery(values, m, deepStackParameters, s.config.Threshold)
 	if err != nil {
 		return q, err
 	}

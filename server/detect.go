@@ -88,8 +88,20 @@ type found struct {
 type ticket = schedule.Ticket[batchKey, *job]
 
 // detect queues uploads and returns their detections. err is an error of the whole
-// request. Errors of single images are in the results.
+// request, such as its deadline. Errors of single images are in the results.
 func (s *Server) detect(ctx context.Context, l *lease, m *models.Model, uploads []upload, q query) ([]found, error) {
+	all, err := s.detectEach(ctx, l, m, uploads, q)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// detectEach is detect with the deadline as an error of each image that it leaves over.
+func (s *Server) detectEach(ctx context.Context, l *lease, m *models.Model, uploads []upload, q query) ([]found, error) {
 	if err := s.fetchAll(ctx, l, uploads); err != nil {
 		return nil, err
 	}
@@ -121,9 +133,6 @@ func (s *Server) detect(ctx context.Context, l *lease, m *models.Model, uploads 
 		})
 	}
 	group.Wait()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	return all, nil
 }
 
@@ -228,7 +237,7 @@ func (s *Server) handleDetect(ctx context.Context, c *gin.Context, l *lease) err
 		return err
 	}
 	defer m.Release()
-	q, err := parseQuery(f.values, m, "threshold", s.config.Threshold)
+	q, err := parseQuery(f.values, m, detectParameters, s.config.Threshold)
 	if err != nil {
 		return err
 	}

@@ -3,11 +3,12 @@
 // A request passes through these files in this order:
 //
 //	middleware.go   request id, log, allowed hosts, API key, rate limit
+//	origin.go       CORS
 //	body.go         reads the body, within the size and memory limits
 //	form.go         multipart, JSON or plain image: images and parameters
 //	query.go        detection parameters: threshold, classes, size, ...
 //	detect.go       queue, decoding, inference
-//	answer.go       response: JSON, COCO JSON, or the image with boxes
+//	response.go     response: JSON, COCO JSON, or the image with boxes
 //	errors.go       error responses
 //
 // Compatible APIs: deepstack.go is that of DeepStack and CodeProject.AI,

@@ -68,7 +68,7 @@ func asError(err error) *Error {
 	case errors.Is(err, imaging.ErrCorrupt):
 		return e(http.StatusUnprocessableEntity, "corrupt_image", "%v", err)
 	case errors.Is(err, schedule.ErrFull):
-		return e(http.StatusServiceUnavailable, "queue_full", "the queue of the server is full; try again later")
+		return e(http.StatusServiceUnavailable, "queue_full", "the queue of the server is full or its estimated wait is too long; try again later")
 	case errors.Is(err, schedule.ErrClosed):
 		return e(http.StatusServiceUnavailable, "not_ready", "the server is shutting down")
 	case errors.Is(err, context.DeadlineExceeded):

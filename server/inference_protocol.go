@@ -138,7 +138,7 @@ func (s *Server) handleInfer(ctx context.Context, c *gin.Context, l *lease) erro
 		return err
 	}
 	defer m.Release()
-	q, err := parseQuery(r.values, m, "threshold", s.config.Threshold)
+	q, err := parseQuery(r.values, m, protocolParameters, s.config.Threshold)
 	if err != nil {
 		return err
 	}

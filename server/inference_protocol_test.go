@@ -307,7 +307,7 @@ func TestInferRefuses(t *testing.T) {
 		"parameter":           {with(`"parameters": {"treshold": 1}`), nil, 400, `"treshold" is not known`},
 		"parameter's value":   {with(`"parameters": {"threshold": 2}`), nil, 400, `threshold = "2"`},
 		"parameter's kind":    {with(`"parameters": {"threshold": {}}`), nil, 400, `"threshold"`},
-		"model":               {with(`"parameters": {"model": "second"}`), nil, 400, "not a parameter of this protocol"},
+		"model":               {with(`"parameters": {"model": "second"}`), nil, 400, `"model" is not known; known are classes, max, nms, overlap, size, tile`},
 		"timeout":             {with(`"parameters": {"timeout": -1}`), nil, 400, "timeout"},
 		"long id":             {with(`"id": "` + strings.Repeat("x", 5000) + `"`), nil, 400, "id: longer"},
 		"shape":               {pixels(`[2, 2]`, `[1,2,3,4]`), nil, 400, "shape [2 2]"},

@@ -185,8 +185,6 @@ func (q *inferenceRequest) parameters(request []field) (binary bool, err error) 
 			q.timeout = time.Duration(n) * time.Microsecond
 		case p.key == "priority", strings.HasPrefix(p.key, "sequence_"), strings.HasPrefix(p.key, "triton_"):
 			// Ignored: this server has no priorities, sequences or traces.
-		case p.key == "model", p.key == "format":
-			err = errors.New("not a parameter of this protocol")
 		default:
 			var value string
 			value, err = jsonValue(p.value)

@@ -20,6 +20,9 @@ type discard struct{}
 
 func (discard) UnmarshalJSON([]byte) error { return nil }
 
+// endsEarly is the text of the syntax error of a document that ends early. Its offset is also that of an error at the last byte.
+const endsEarly = "unexpected end of JSON input"
+
 // checkJSON returns an error if a document is not valid JSON or nested too deep. It
 // allocates nothing, so it can run before memory is reserved.
 func checkJSON(document []byte) error {
@@ -31,7 +34,7 @@ func checkJSON(document []byte) error {
 	switch {
 	case err == nil:
 		return nil
-	case !errors.As(err, &syntax) || syntax.Offset >= int64(len(document)):
+	case !errors.As(err, &syntax) || syntax.Error() == endsEarly:
 		return badRequest("invalid JSON: it ends early, after %d bytes", len(document))
 	}
 	at := max(0, int(syntax.Offset)-1)

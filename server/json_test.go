@@ -61,6 +61,11 @@ func TestHostileJSON(t *testing.T) {
 		"image of lists":      {detect, `{"image": ["` + repeat("x") + `"]}`, `field "image": want a string of base64`},
 		"a long word":         {detect, `{"max": ` + repeat("1") + `}`, `field "max": longer`},
 		"ends early":          {detect, `{"image": "` + repeat("A"), "invalid JSON: it ends early"},
+		"in a number":         {detect, `{"max": 1`, "invalid JSON: it ends early, after 9 bytes"},
+		"nothing":             {detect, ``, "invalid JSON: it ends early, after 0 bytes"},
+		"a byte behind":       {detect, `{"max": 1} x`, `invalid JSON at byte 11: "x"`},
+		"bytes behind":        {detect, `{"max": 1}}` + repeat(" "), `invalid JSON at byte 10: "}`},
+		"a wrong last byte":   {detect, `{"max": 1;`, `invalid JSON at byte 9: ";"`},
 		"a character":         {detect, `{"max": 1;}`, `invalid JSON at byte 9: ";}"`},
 		"not UTF-8":           {detect, "{\"max\": \xff" + repeat("x") + "}", "invalid JSON at byte 8"},
 

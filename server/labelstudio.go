@@ -47,11 +47,11 @@ type studioRequest struct {
 func (s *Server) labelStudioRoutes(e *gin.Engine) {
 	studio := e.Group("", s.limited)
 	for _, path := range []string{"", "/labelstudio/:model"} {
-		get(studio, path+"/health", s.handleStudioHealth)
+		get(e, path+"/health", s.handleStudioHealth) // without limits, as /readyz
 		// These handlers accept an API key as the password of the backend, too.
 		studio.POST(path+"/setup", s.leased(s.handleStudioSetup))
 		studio.POST(path+"/predict", s.leased(s.handleStudioPredict))
-		// Label Studio reports every change of a project. Models do not learn from it.
+		// Label Studio reports every change of a project, without the backend's password. Models do not learn from it.
 		studio.POST(path+"/webhook", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ignored"}) })
 	}
 }
@@ -133,7 +133,7 @@ func (s *Server) handleStudioPredict(ctx context.Context, c *gin.Context, l *lea
 	if err != nil {
 		return err
 	}
-	q, err := parseQuery(values, m, "threshold", s.config.Threshold)
+	q, err := parseQuery(values, m, studioParameters, s.config.Threshold)
 	if err != nil {
 		return err
 	}
@@ -178,13 +178,24 @@ func (s *Server) detectTasks(ctx context.Context, m *models.Model, r studioReque
 	if len(uploads) == 0 {
 		return results
 	}
-	detected, err := s.detect(ctx, l, m, uploads, q)
-	for i, at := range positions {
-		if results[at].err = err; err == nil {
-			results[at] = detected[i]
-		}
+	for i, f := range s.detectInParts(ctx, l, m, uploads, q) {
+		results[positions[i]] = f
 	}
 	return results
+}
+
+// detectInParts is detectEach for images that do not concern each other. Those that together need more runs or places than there are, are detected
+// in two halves, so that only an image that needs too many alone has that error.
+func (s *Server) detectInParts(ctx context.Context, l *lease, m *models.Model, uploads []upload, q query) []found {
+	all, err := s.detectEach(ctx, l, m, uploads, q)
+	half := len(uploads) / 2
+	switch {
+	case err == nil:
+		return all
+	case half == 0:
+		return []found{{err: err}}
+	}
+	return append(s.detectInParts(ctx, l, m, uploads[:half], q), s.detectInParts(ctx, l, m, uploads[half:], q)...)
 }
 
 // studioResult returns the detections of a task in the labels of the configuration. It counts those without a label.

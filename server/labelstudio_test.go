@@ -96,7 +96,7 @@ func TestLabelStudio(t *testing.T) {
 
 			status, text = s.predict(t, "/labelstudio/second/predict", []any{
 				task(1, "/data/upload/1/a%20b.jpg"), task(2, "/data/local-files/?d=photos/a.jpg"), task(3, "/data/upload/1/gone.jpg"),
-				task(4, "data:image/jpeg;base64,"+base64.StdEncoding.EncodeToString(image)), task(5, studio.URL+"/studio/data/upload/1/a%20b.jpg"),
+				task(4, dataURL(image)), task(5, studio.URL+"/studio/data/upload/1/a%20b.jpg"),
 				task(6, "upload/1/a%20b.jpg"), task(7, "/data/away"),
 			})
 			require.Equal(t, 200, status, text)
@@ -195,6 +195,8 @@ func TestLabelStudioRefuses(t *testing.T) {
 		"model":             {"/labelstudio/third/predict", predict(`"x"`), 404, `no model "third"`},
 		"parameter":         {"/predict?threshold=2", predict(`"x"`), 400, `threshold = "2"`},
 		"other parameter":   {"/predict?url=x", predict(`"x"`), 400, `parameter "url" is not known`},
+		"model parameter":   {"/predict?model=second", predict(`"x"`), 400, `parameter "model" is not known`},
+		"format":            {"/predict?format=coco", predict(`"x"`), 400, `parameter "format" is not known`},
 		"setup":             {"/setup", `{}`, 400, "schema: a labeling configuration is needed"},
 		"setup, no class":   {"/setup", `{"schema": ` + jsonString(strings.NewReplacer("CAT", "x", "dog", "y").Replace(studioConfigXML)) + `}`, 400, "schema: no label of its RectangleLabels is a class of the model first, which has cat, dog, first"},
 		"setup, long token": {"/setup", `{"schema": ` + jsonString(studioConfigXML) + `, "access_token": "` + strings.Repeat("x", 5000) + `"}`, 400, "access_token: longer than"},
@@ -220,7 +222,7 @@ func TestLabelStudioRefuses(t *testing.T) {
 // TestLabelStudioKey: the API key is the password of the backend.
 func TestLabelStudioKey(t *testing.T) {
 	s := serve(t, func(c *Config) { c.Keys = []string{"secret"} })
-	image := "data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(photo(t, 60, 60))
+	image := dataURL(photo(t, 60, 60))
 	basic := func(password string) string {
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte("scalenet:"+password))
 	}
@@ -238,13 +240,46 @@ func TestLabelStudioKey(t *testing.T) {
 
 // TestLabelStudioDeadline: what was ready in time is returned, the rest is an error, so that the next request begins there.
 func TestLabelStudioDeadline(t *testing.T) {
-	s := serve(t, func(c *Config) { c.Limits.Images, c.Timeout = 1, 5*time.Second })
+	s := serve(t, func(c *Config) { c.Limits.Images, c.Timeout = 3, 5*time.Second }) // the deadline is within the first group
 	s.hold()
-	image := "data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(photo(t, 60, 60))
+	image := dataURL(photo(t, 60, 60))
 	go func() { s.gate <- struct{}{}; s.gate <- struct{}{} }()
 	status, text := s.predict(t, "/predict", []any{task(1, image), task(2, image), task(3, image), task(4, image)})
 	require.Equal(t, 200, status, text)
-	var codes []string
+	codes := taskCodes(t, text)
+	assert.ElementsMatch(t, []string{"ok", "ok", "deadline_exceeded"}, codes[:3])
+	assert.Equal(t, "deadline_exceeded", codes[3])
+}
+
+// TestLabelStudioTiles: tasks that together need more runs than a request may have, or more places than are free, are detected one after the other.
+// Only the task that needs too many alone has an error.
+func TestLabelStudioTiles(t *testing.T) {
+	s := serve(t, func(c *Config) { c.Queue.Places, c.Limits.Images, c.Limits.Tiles = 20, 5, 16 })
+	small, large := dataURL(photo(t, 150, 100)), dataURL(photo(t, 300, 200)) // 7 and 25 runs
+	tasks := []any{task(1, small), task(2, small), task(3, large), task(4, small), task(5, small)}
+	want := []string{"ok", "ok", "too_many_tiles", "ok", "ok"}
+	for name, taken := range map[string]int{"runs": 0, "places": 12} {
+		t.Run(name, func(t *testing.T) {
+			tickets, err := s.queue.Reserve(taken)
+			require.NoError(t, err)
+			defer func() {
+				for _, ticket := range tickets {
+					ticket.Release()
+				}
+			}()
+			status, text := s.predict(t, "/predict?tile=64", tasks)
+			require.Equal(t, 200, status, text)
+			assert.Equal(t, want, taskCodes(t, text))
+		})
+	}
+}
+
+func dataURL(image []byte) string {
+	return "data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(image)
+}
+
+// taskCodes are "ok" or the error's code of each task.
+func taskCodes(t *testing.T, text string) (codes []string) {
 	for _, r := range read[studioResponse](t, text).Results {
 		if r.Error != nil {
 			codes = append(codes, r.Error.Code)
@@ -252,7 +287,7 @@ func TestLabelStudioDeadline(t *testing.T) {
 			codes = append(codes, "ok")
 		}
 	}
-	assert.Equal(t, []string{"ok", "ok", "deadline_exceeded", "deadline_exceeded"}, codes)
+	return codes
 }
 
 // TestLabelStudioRecorded replays what Label Studio 1.23.2 has sent (scripts/label-studio.py records it).

@@ -19,8 +19,21 @@ type query struct {
 	tiles     tile.Options
 }
 
-// parameters are the parameter names of /detect, without that of the threshold.
-var parameters = []string{"classes", "format", "max", "model", "nms", "overlap", "size", "tile"}
+// parameters are the names of an API's detection parameters: that of the score threshold, and the others.
+type parameters struct {
+	threshold string
+	others    []string
+}
+
+func (p parameters) all() []string { return append(slices.Clone(p.others), p.threshold) }
+
+// The parameters of the APIs. /detect has url besides these, a source of images.
+var (
+	detectParameters    = parameters{"threshold", []string{"classes", "format", "max", "model", "nms", "overlap", "size", "tile"}}
+	protocolParameters  = parameters{"threshold", []string{"classes", "max", "nms", "overlap", "size", "tile"}}
+	studioParameters    = protocolParameters
+	deepStackParameters = parameters{"min_confidence", []string{"classes", "max", "nms", "size"}}
+)
 
 // addressQuery parses the query string of a URL. Unlike URL.Query, it returns an
 // error for what it cannot parse.
@@ -46,11 +59,10 @@ func addressQuery(raw string) (url.Values, error) {
 	return values, nil
 }
 
-// parseQuery parses the detection parameters. thresholdKey is the name of that of the
-// score threshold, and threshold is for what is not given in it. The error names the
-// parameter and the value.
-func parseQuery(values url.Values, m *models.Model, thresholdKey string, threshold detector.Threshold) (query, error) {
-	known := append(slices.Clone(parameters), thresholdKey)
+// parseQuery parses the detection parameters of an API. threshold is for what is not
+// given in that of the score threshold. The error names the parameter and the value.
+func parseQuery(values url.Values, m *models.Model, p parameters, threshold detector.Threshold) (query, error) {
+	known := p.all()
 	for key := range values {
 		if !slices.Contains(known, key) {
 			return query{}, badRequest("parameter %q is not known; known are %s", shown(key), strings.Join(known, ", "))
@@ -65,7 +77,7 @@ func parseQuery(values url.Values, m *models.Model, thresholdKey string, thresho
 		}
 	}
 	q := query{settings: m.Detector.Model().Settings()}
-	scores, err := minScores(values, thresholdKey, m, threshold)
+	scores, err := minScores(values, p.threshold, m, threshold)
 	if err != nil {
 		return q, err
 	}

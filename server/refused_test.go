@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -208,6 +209,10 @@ func TestRate(t *testing.T) {
 	}
 	assert.Equal(t, []int{200, 200, 429}, []int{get("192.0.2.1"), get("192.0.2.1"), get("192.0.2.1")})
 	assert.Equal(t, 200, get("192.0.2.2"), "another client")
+	for _, path := range []string{"/healthz", "/readyz", "/health", "/labelstudio/second/health", "/v1/status/ping", "/v2/health/live", "/v2/health/ready"} {
+		status, _, _ := s.send(t, http.MethodGet, path, "", nil, "X-Forwarded-For", "192.0.2.1")
+		assert.Equal(t, 200, status, path)
+	}
 }
 
 // No proxy is believed unless it is named.
@@ -225,9 +230,27 @@ func TestCORS(t *testing.T) {
 		"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization")
 	assert.Equal(t, 204, status)
 	assert.Equal(t, "https://example.org", header.Get("Access-Control-Allow-Origin"))
-	status, header, _ = s.send(t, http.MethodGet, "/models", "", nil, "Origin", "https://evil.example", "X-API-Key", "k")
-	assert.Equal(t, 403, status)
+	image := string(photo(t, 100, 70))
+	for origin, allowed := range map[string]string{
+		"https://example.org": "https://example.org", "https://evil.example": "", "http://example.org": "", "https://example.org.evil.example": "", "null": "", "": "",
+	} {
+		for _, path := range []string{"/healthz", "/models"} {
+			status, header, text := s.send(t, http.MethodGet, path, "", nil, "Origin", origin, "X-API-Key", "k")
+			assert.Equal(t, 200, status, text)
+			assert.Equal(t, allowed, header.Get("Access-Control-Allow-Origin"), "%q", origin)
+			assert.Equal(t, "Origin", header.Get("Vary"))
+		}
+		status, header, text := s.post(t, "/detect", "image/jpeg", image, "Origin", origin, "X-API-Key", "k")
+		assert.Equal(t, 200, status, text)
+		assert.Equal(t, allowed, header.Get("Access-Control-Allow-Origin"), "%q", origin)
+	}
+	status, header, text := s.send(t, http.MethodOptions, "/detect", "", nil, "Origin", "https://evil.example", "Access-Control-Request-Method", "POST")
+	assert.Equal(t, 405, status)
+	assert.Equal(t, "method_not_allowed", errorOf(t, text).Code)
 	assert.Empty(t, header.Get("Access-Control-Allow-Origin"))
+	s = serve(t, func(c *Config) { c.Origins = []string{"*"} })
+	_, header, _ = s.send(t, http.MethodGet, "/models", "", nil, "Origin", "https://example.com")
+	assert.Equal(t, "*", header.Get("Access-Control-Allow-Origin"))
 }
 
 func TestConfigErrors(t *testing.T) {
@@ -241,6 +264,12 @@ func TestConfigErrors(t *testing.T) {
 		"memory = 1000": func(c *Config) { c.Limits.Memory = 1000 },
 		"burst = 0":     func(c *Config) { c.Rate = 1 },
 		"API key":       func(c *Config) { c.Keys = []string{" x"} },
+		"reload-every":  func(c *Config) { c.ReloadEvery = -time.Second },
+
+		"cors = x: must be an origin":          func(c *Config) { c.Origins = []string{"https://example.org", "x"} },
+		"cors = https://example.org/: must":    func(c *Config) { c.Origins = []string{"https://example.org/"} },
+		"cors = https://*.example.org: must":   func(c *Config) { c.Origins = []string{"https://*.example.org"} },
+		"cors = ftp://example.org: must be an": func(c *Config) { c.Origins = []string{"ftp://example.org"} },
 	} {
 		s := serve(t, nil)
 		c := s.config

@@ -54,7 +54,8 @@ func TestAddresses(t *testing.T) {
 		assert.Contains(t, read[deepStackError](t, text).Error, want)
 	}
 	pixel := `{"inputs": [{"name": "image", "datatype": "UINT8", "shape": [1, 1, 3], "data": [1, 2, 3]}]}`
-	for query, want := range map[string]string{"max=1;": "semicolon", "max=1&max=2": "max is given 2 times", "%zz": "%zz", "size=1/2": `size = "1/2"`} {
+	for query, want := range map[string]string{"max=1;": "semicolon", "max=1&max=2": "max is given 2 times", "%zz": "%zz", "size=1/2": `size = "1/2"`,
+		"model=second": `parameter "model" is not known; known are classes, max`, "format=image": `parameter "format" is not known`} {
 		status, _, text := s.post(t, "/v2/models/first/infer?"+query, "application/json", pixel)
 		assert.Equal(t, http.StatusBadRequest, status, query)
 		assert.Contains(t, read[inferenceError](t, text).Error, want)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/gin-contrib/cors"
 	"github.com/gin-gonic/gin"
 	"golang.org/x/sync/semaphore"
 
@@ -95,14 +94,7 @@ func (s *Server) routes() (http.Handler, error) {
 	}
 	e.Use(func(c *gin.Context) { c.Set(outcomeKey, (*Error)(nil)) }, lingering, identify, s.observe, s.recovered, s.allowedHost)
 	if len(s.config.Origins) > 0 {
-		o := cors.DefaultConfig()
-		o.AllowOrigins = s.config.Origins
-		o.AllowHeaders = []string{"Authorization", "Content-Encoding", "Content-Type", lengthHeader, "X-API-Key", "X-Request-ID"}
-		o.ExposeHeaders = []string{lengthHeader, "Retry-After", "X-Request-ID"}
-		if err := o.Validate(); err != nil {
-			return nil, fmt.Errorf("server: cors = %v: %w", s.config.Origins, err)
-		}
-		e.Use(cors.New(o))
+		e.Use(crossOrigin(s.config.Origins))
 	}
 	get(e, "/healthz", s.handleHealth)
 	get(e, "/readyz", s.handleReady)

@@ -79,7 +79,8 @@ func (o *serveOptions) flags(c *cobra.Command) {
 	f.IntVar(&d.DeepStack.Most, "deepstack-max", 0, "maximum detections per image for those clients (Frigate accepts 20); 0 is no limit")
 
 	f.IntVar(&d.Queue.Places, "queue", d.Queue.Places, "maximum number of queued images; further requests get 503")
-	f.DurationVar(&d.Queue.Wait, "max-wait", d.Queue.Wait, "maximum estimated queueing time, from recent processing times; above it requests get 503; 0 is no limit")
+	f.DurationVar(&d.Queue.Wait, "max-wait", d.Queue.Wait,
+		"maximum estimated queueing time before a request, from recent processing times; above it the request gets 503; 0 is no limit")
 	f.IntVar(&d.Queue.Batch, "batch", d.Queue.Batch, "maximum batch size; only images of the same input size form a batch")
 	f.DurationVar(&d.Queue.Delay, "batch-delay", 0, "maximum time that an image waits for its batch to fill")
 	f.DurationVar(&d.Timeout, "timeout", d.Timeout, "maximum time of a request, including queueing; above it the request gets 504")
@@ -154,11 +155,32 @@ func (o *serveOptions) run(c *cobra.Command) error {
 	return s.Run(ctx, listener)
 }
 
-// configure completes the configuration of the server from the flags.
-func (o *serveOptions) configure(log io.Writer) error {
+// sizes sets the limits whose flags are in MiB or megapixels. It checks them in these units, before they are multiplied.
+func (o *serveOptions) sizes() error {
+	const most = 1 << 30 // in any unit here; far above what a machine has, and in bytes far below what an integer holds
+	for _, f := range []struct {
+		name  string
+		value int
+	}{{"max-body", o.maxBody}, {"max-megapixels", o.maxMegapixel}, {"memory", o.memory}, {"plan-memory", o.planMemory}} {
+		if f.value < 1 || f.value > most {
+			return fmt.Errorf("--%s %d: want 1 to %d", f.name, f.value, most)
+		}
+	}
 	l := &o.config.Limits
 	l.Body, l.Image.Pixels, l.Memory = o.maxBody<<20, o.maxMegapixel*1e6, int64(o.memory)<<20
 	l.Image.Bytes = l.Body
+	if least := l.LeastMemory(); l.Memory < least {
+		return fmt.Errorf("--memory %d: want at least %d MiB for the largest body and image, or lower --max-body and --max-megapixels",
+			o.memory, (least+1<<20-1)>>20)
+	}
+	return nil
+}
+
+// configure completes the configuration of the server from the flags.
+func (o *serveOptions) configure(log io.Writer) error {
+	if err := o.sizes(); err != nil {
+		return err
+	}
 	if len(o.config.Hosts) == 0 {
 		o.config.Hosts = server.LoopbackHosts(o.listen)
 	}

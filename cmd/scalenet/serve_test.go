@@ -52,8 +52,18 @@ func TestServeErrors(t *testing.T) {
 		"--model " + model + " --listen 127.0.0.1:0 --queue 0":             "queue = 0",
 		"--model " + model + " --listen 127.0.0.1:0 --deepstack-label x=y": "deepstack-label = x: no model has that class",
 		"--model " + model + " --listen 127.0.0.1:0 --trusted-proxies x":   "trusted-proxies = [x]",
-		"--model " + model + " --listen 127.0.0.1:0 --cors x":              "cors = [x]",
+		"--model " + model + " --listen 127.0.0.1:0 --cors x":              "cors = x: must be an origin",
 		"--model " + model + " --listen 127.0.0.1:0 --label-studio x":      "label-studio = x: want an http or https URL",
+		"--model " + model + " --listen 127.0.0.1:0 --reload-every -1s":    "reload-every = -1s: must be at least 0",
+		"--model x --memory 1":                                             "--memory 1: want at least 293 MiB for the largest body and image",
+		"--model x --memory 292":                                           "--memory 292: want at least 293 MiB",
+		"--model x --memory -1":                                            "--memory -1: want 1 to 1073741824",
+		"--model x --max-megapixels 9300000000000":                         "--max-megapixels 9300000000000: want 1 to 1073741824",
+		"--model x --max-body 9000000000000":                               "--max-body 9000000000000: want 1 to 1073741824",
+		"--model x --max-body 0":                                           "--max-body 0: want 1 to",
+		"--model x --max-body 1073741824 --max-megapixels 1073741824":      "--memory 1024: want at least 8291",
+		"--model x --plan-memory 0":                                        "--plan-memory 0: want 1 to",
+		"--model x --plan-memory -5":                                       "--plan-memory -5: want 1 to",
 	} {
 		t.Run(args, func(t *testing.T) {
 			status, stdout, stderr := scalenet(append([]string{"serve"}, strings.Fields(args)...)...)

@@ -17,7 +17,7 @@ const maxPending = 1
 
 // Errors of Reserve.
 var (
-	ErrFull   = errors.New("the queue is full")
+	ErrFull   = errors.New("the queue is full or its estimated wait is too long")
 	ErrClosed = errors.New("the queue is closed")
 )
 
@@ -26,7 +26,8 @@ type Options struct {
 	// Places is the maximum number of jobs that wait or are being prepared.
 	Places int
 	// Wait is the maximum estimated queueing time of a new job, from recent
-	// processing times; 0 is no limit.
+	// processing times; 0 is no limit. The time of jobs that are reserved with it
+	// does not count, so an idle queue accepts them however long they take.
 	Wait time.Duration
 	// Batch is the maximum batch size, of jobs with one key; 1 turns batching off.
 	// Batches have 1, 2, 4, ... jobs, so that few sizes need a compiled plan.
@@ -91,7 +92,7 @@ func (q *Queue[K, T]) Reserve(n int) ([]*Ticket[K, T], error) {
 	if q.depth()+n > q.options.Places {
 		return nil, ErrFull
 	}
-	if w := q.options.Wait; w > 0 && q.wait()+time.Duration(n-1)*q.perJob > w {
+	if w := q.options.Wait; w > 0 && q.wait() > w {
 		return nil, ErrFull
 	}
 	q.reserved += n

@@ -105,11 +105,20 @@ func TestEstimatedWait(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		assert.Equal(t, 1500*time.Millisecond, q.EstimatedWait(), "half of what runs is done")
 		submit(t, q, t.Context(), "a", 3)
-		_, err := q.Reserve(2)
-		require.ErrorIs(t, err, ErrFull, "the second would wait 3.5 s")
+		tickets, err := q.Reserve(2)
+		require.NoError(t, err, "the first waits 2.5 s; the second waits for its own request")
+		_, err = q.Reserve(1)
+		require.ErrorIs(t, err, ErrFull, "it would wait 4.5 s")
+		tickets[0].Release()
+		tickets[1].Release()
 		last := submit(t, q, t.Context(), "a", 4)
 		require.NoError(t, <-last)
 		assert.Zero(t, q.EstimatedWait())
+		tickets, err = q.Reserve(100)
+		require.NoError(t, err, "an idle queue takes what it has places for")
+		for _, ticket := range tickets {
+			ticket.Release()
+		}
 		q.Close()
 	})
 }
