@@ -91,8 +91,10 @@ The path of the model is printed to standard output.`,
 
 func (o *pullOptions) run(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		if o.from != "" {
-			return fmt.Errorf("--from %s: NAME is missing: %s", o.from, usage(c))
+		for _, flag := range []string{"from", "sha256", "keep", "force"} {
+			if c.Flags().Changed(flag) {
+				return fmt.Errorf("--%s: NAME is missing: %s", flag, usage(c))
+			}
 		}
 		return listModels(c.OutOrStdout(), o.models)
 	}

@@ -168,7 +168,9 @@ func TestPullRefuses(t *testing.T) {
 		{"tyni_fpn", `did you mean "tiny_fpn"?`},
 		{"frobnicate", `unknown model "frobnicate" (scalenet pull lists the names)`},
 		{"tiny_fpn x", `unexpected argument "x"`},
-		{"--from x", "--from x: NAME is missing"},
+		{"--from x", "--from: NAME is missing"},
+		{"--sha256 x", "--sha256: NAME is missing"},
+		{"--keep", "--keep: NAME is missing"},
 		{"tiny_fpn --from ftp://x/y", "ftp://x/y: want a URL that begins with https:// or http://"},
 		{"tiny_fpn --from " + s.models[0].URL[:strings.LastIndex(s.models[0].URL, ":")] + ":1/x", "connection refused; gave up after 5 attempts, the same command starts again"},
 	} {

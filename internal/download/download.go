@@ -97,7 +97,9 @@ const minProgress = 1 << 20
 
 // attempts transfers the file, in as many requests as it takes.
 func (d *download) attempts(ctx context.Context) error {
-	d.most = d.part.size
+	if d.part.resumable() {
+		d.most = d.part.size
+	}
 	for failed := 1; ; failed++ {
 		err := d.transfer(ctx)
 		if err == nil {
@@ -127,7 +129,7 @@ func (d *download) attempts(ctx context.Context) error {
 
 // kept says what the next run with the same file will do.
 func (d *download) kept() string {
-	if d.part.size > 0 && d.part.state.resumable() {
+	if d.part.resumable() {
 		return fmt.Sprintf("the same command continues after %s", Size(d.part.size))
 	}
 	return "the same command starts again"

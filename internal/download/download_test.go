@@ -243,6 +243,61 @@ func TestRangeOfAnotherFile(t *testing.T) {
 	requireFile(t, r.Path, now)
 }
 
+// Until a response has arrived, the part of another URL stays, and that URL continues it.
+func TestOtherURLKeepsThePart(t *testing.T) {
+	data := content(15, 40_000)
+	p := &publisher{data: data, etag: `"a"`, cut: []int{10_000}}
+	r := serve(t, p)
+	r.Attempts = 1
+	_, err := Get(t.Context(), r)
+	require.ErrorContains(t, err, "the same command continues after 10000 bytes")
+	for name, h := range map[string]http.HandlerFunc{
+		"404":      func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
+		"416":      func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusRequestedRangeNotSatisfiable) },
+		"web page": func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>log in</html>")) },
+		"too large": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "50000")
+			w.Write(make([]byte, 50_000))
+		},
+	} {
+		other := serve(t, h)
+		other.Path, other.Attempts, other.MaxBytes = r.Path, 1, 45_000
+		_, err = Get(t.Context(), other)
+		require.ErrorContains(t, err, other.URL)
+		require.FileExists(t, r.Path+".part", name)
+	}
+	refused := r
+	refused.URL = "http://127.0.0.1:1/m.pth"
+	_, err = Get(t.Context(), refused)
+	require.ErrorContains(t, err, "connection refused; gave up after 1 attempts, the same command starts again")
+
+	_, err = Get(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, []string{"", "bytes=10000-"}, p.ranges())
+	requireFile(t, r.Path, data)
+}
+
+// Data of which nothing is known, such as that of a browser with the same ending, stays.
+func TestUnknownPart(t *testing.T) {
+	for name, state := range map[string]string{"missing": "", "damaged": `{"url": "htt`} {
+		t.Run(name, func(t *testing.T) {
+			p := &publisher{data: content(16, 1000), etag: `"a"`}
+			r := serve(t, p)
+			require.NoError(t, os.MkdirAll(filepath.Dir(r.Path), 0o755))
+			require.NoError(t, os.WriteFile(r.Path+".part", []byte("theirs"), 0o644))
+			if state != "" {
+				require.NoError(t, os.WriteFile(r.Path+".part.json", []byte(state), 0o644))
+			}
+			_, err := Get(t.Context(), r)
+			require.EqualError(t, err, r.Path+".part: is no download that can continue: "+r.Path+".part.json is missing or damaged; move it or remove it")
+			got, err := os.ReadFile(r.Path + ".part")
+			require.NoError(t, err)
+			require.Equal(t, "theirs", string(got))
+			require.Empty(t, p.requests)
+		})
+	}
+}
+
 // The part of another URL is not continued, whatever its validator.
 func TestOtherURL(t *testing.T) {
 	data := content(9, 40_000)

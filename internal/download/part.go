@@ -54,9 +54,8 @@ func (s state) validator() string {
 	return s.LastModified
 }
 
-func (s state) resumable() bool { return s.validator() != "" }
-
-// openPart opens and locks the part of the file path, or creates it. A part of another URL is emptied.
+// openPart opens and locks the part of the file path, or creates it. A part of another URL stays as it is until a response replaces it. Data of which
+// nothing is known, such as that of another program, is refused.
 func openPart(path, url string) (*part, error) {
 	p := &part{path: path + ".part", url: url}
 	var err error
@@ -70,11 +69,13 @@ func openPart(path, url string) (*part, error) {
 		return nil, errors.Join(err, p.file.Close())
 	}
 	text, err := os.ReadFile(p.statePath())
-	if err != nil || json.Unmarshal(text, &p.state) != nil || p.state.URL != url || p.state.Size >= 0 && p.size > p.state.Size {
+	known := err == nil && json.Unmarshal(text, &p.state) == nil
+	if !known && p.size > 0 {
+		err := fmt.Errorf("%s: is no download that can continue: %s is missing or damaged; move it or remove it", p.path, p.statePath())
+		return nil, errors.Join(err, p.file.Close())
+	}
+	if !known || p.state.URL != url || p.state.Size >= 0 && p.size > p.state.Size {
 		p.state = state{Size: -1}
-		if err := p.empty(); err != nil {
-			return nil, errors.Join(err, p.file.Close())
-		}
 	}
 	return p, nil
 }
@@ -96,6 +97,9 @@ func (p *part) lock() error {
 func (p *part) complete() bool {
 	return p.state.Size >= 0 && p.size == p.state.Size && p.state.URL != ""
 }
+
+// resumable reports whether a request for the rest of the data can be made.
+func (p *part) resumable() bool { return p.size > 0 && p.state.validator() != "" }
 
 // empty removes the data.
 func (p *part) empty() error {

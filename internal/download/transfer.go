@@ -29,7 +29,7 @@ func (d *download) transfer(ctx context.Context) error {
 	}
 	req.Header.Set("User-Agent", "scalenet")
 	req.Header.Set("Accept-Encoding", "identity") // ranges and sizes of the file itself
-	if d.part.size > 0 && d.part.state.resumable() {
+	if d.part.resumable() {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.part.size))
 		req.Header.Set("If-Range", d.part.state.validator())
 	}
@@ -64,22 +64,30 @@ func (d *download) accept(resp *http.Response, body *bufio.Reader) error {
 		if err := notPage(resp, body); err != nil {
 			return err
 		}
-		if d.part.size > 0 {
+		s := newState(d.url.Redacted(), resp)
+		if err := d.fits(s.Size); err != nil {
+			return err
+		}
+		switch {
+		case d.part.size == 0:
+		case d.part.state.URL == "":
+			d.note("what was here is of another file, and is replaced")
+		default:
 			d.note("the server sends the whole file: it does not resume, or the file has changed")
 		}
-		if err := d.part.begin(newState(d.url.Redacted(), resp)); err != nil {
+		if err := d.part.begin(s); err != nil {
 			return &finalError{err}
 		}
+		return nil
 	case http.StatusPartialContent:
 		if !d.continues(resp) {
 			return d.again("the server's range is not the one that was asked for")
 		}
+		return d.fits(d.part.state.Size)
 	case http.StatusRequestedRangeNotSatisfiable:
 		return d.again("the server's file is shorter than the part of it that is here")
-	default:
-		return d.newStatusError(resp)
 	}
-	return d.fits()
+	return d.newStatusError(resp)
 }
 
 // notPage returns an error if a response is a web page, such as one of a login.
@@ -102,21 +110,22 @@ func (d *download) continues(resp *http.Response) bool {
 		now := resp.Header.Get(header)
 		return now == "" || before == "" || now == before
 	}
-	return n == 3 && d.part.size > 0 && first == d.part.size && (want.Size < 0 || total == "*" || total == fmt.Sprint(want.Size)) &&
+	return n == 3 && d.part.resumable() && first == d.part.size && (want.Size < 0 || total == "*" || total == fmt.Sprint(want.Size)) &&
 		same("ETag", want.ETag) && same("Last-Modified", want.LastModified)
 }
 
-// again empties the part, so that the next attempt asks for the whole file.
+// again empties the part, so that the next attempt asks for the whole file. A part of another file stays.
 func (d *download) again(why string) error {
-	if err := d.part.empty(); err != nil {
-		return &finalError{err}
+	if d.part.resumable() {
+		if err := d.part.empty(); err != nil {
+			return &finalError{err}
+		}
 	}
 	return errors.New(why + ", starting again")
 }
 
-// fits returns an error if the rest of the file is too large for the limit or the disk.
-func (d *download) fits() error {
-	size := d.part.state.Size
+// fits returns an error if a file of that size, of which the disk has the part, is too large for the limit or the disk.
+func (d *download) fits(size int64) error {
 	if d.MaxBytes > 0 && size > d.MaxBytes {
 		return &finalError{fmt.Errorf("the file has %s, want at most %s", Size(size), Size(d.MaxBytes))}
 	}
