@@ -42,6 +42,7 @@ base() {
 	esac
 	if [ ! -e "$root/complete" ]; then
 		rm -rf "$root"
+		mkdir -p build/chroots
 		debootstrap --variant=minbase "$1" "$root" "$from" "/usr/share/debootstrap/scripts/$script" >"$work/log" 2>&1 || {
 			tail -n 5 "$work/log" >&2
 			echo "try.sh: debootstrap of $1 failed" >&2
