@@ -50,14 +50,42 @@ func Config(metadata map[string]string, key string) (text string, ok bool, err e
 	return text, ok, nil
 }
 
-// Classes returns the class names in the metadata of the file.
-func (r *Reader) Classes() (names []string, err error) {
-	text, ok := r.Metadata()[classesKey]
+// Classes returns the class names in the metadata of the file, see [Classes].
+func (r *Reader) Classes() (names []string, err error) { return Classes(r.Metadata()) }
+
+// Classes returns the class names in metadata that [Describe] wrote. [CheckClasses] checks them.
+func Classes(metadata map[string]string) (names []string, err error) {
+	text, ok := metadata[classesKey]
 	if !ok {
 		return nil, fmt.Errorf("metadata %s: missing", classesKey)
 	}
-	if err := json.Unmarshal([]byte(text), &names); err != nil {
+	var list []*string
+	if err := json.Unmarshal([]byte(text), &list); err != nil || list == nil {
 		return nil, fmt.Errorf("metadata %s: %s is not a JSON list of strings", classesKey, brief.Text(text))
 	}
+	for i, name := range list {
+		if name == nil {
+			return nil, fmt.Errorf("metadata %s: class %d is null, want a name", classesKey, i+1)
+		}
+		names = append(names, *name)
+	}
+	if err := CheckClasses(names); err != nil {
+		return nil, fmt.Errorf("metadata %s: %w", classesKey, err)
+	}
 	return names, nil
+}
+
+// CheckClasses returns an error that names the first class, counted from 1, that has no name or that of another: a class is chosen by its name.
+func CheckClasses(names []string) error {
+	first := make(map[string]int, len(names))
+	for i, name := range names {
+		if name == "" {
+			return fmt.Errorf("class %d has no name", i+1)
+		}
+		if other := first[name]; other > 0 {
+			return fmt.Errorf("classes %d and %d have the same name %q", other, i+1, brief.Text(name))
+		}
+		first[name] = i + 1
+	}
+	return nil
 }

@@ -12,6 +12,9 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"unicode/utf8"
+
+	"scalenet/internal/brief"
 )
 
 // File is the content of a file: tensors in order, and metadata.
@@ -222,8 +225,8 @@ func Save(path string, f *File) error { return WriteAtomic(path, f.Encode) }
 // Encode writes the file as safetensors. Equal files give equal bytes. If the metadata has
 // keys of ScaleNet ("scalenet."), the digest of the content is added to it.
 //
-// Empty, reserved and duplicate names, and data that does not match dtype and shape, are
-// errors. They are found before the first byte is written.
+// Empty, reserved and duplicate names, text that is not UTF-8, and data that does not match
+// dtype and shape, are errors. They are found before the first byte is written.
 func (f *File) Encode(w io.Writer) error {
 	order, header, err := f.layout()
 	if err != nil {
@@ -248,9 +251,17 @@ func (f *File) Encode(w io.Writer) error {
 // layout returns the order of the tensors in the data area, and the header.
 func (f *File) layout() (order []int, header []byte, err error) {
 	seen := make(map[string]bool, len(f.Tensors))
+	for key, value := range f.Metadata {
+		if !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return nil, nil, fmt.Errorf("metadata %q: %q is not UTF-8", brief.Text(key), brief.Text(value))
+		}
+	}
 	for i, t := range f.Tensors {
 		if t.Name == "" || t.Name == metadataKey {
 			return nil, nil, fmt.Errorf("tensor %d: the name %q is empty or reserved", i, t.Name)
+		}
+		if !utf8.ValidString(t.Name) {
+			return nil, nil, fmt.Errorf("tensor %d: the name %q is not UTF-8", i, brief.Text(t.Name))
 		}
 		if seen[t.Name] {
 			return nil, nil, fmt.Errorf("tensor %q occurs twice", t.Name)

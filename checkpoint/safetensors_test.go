@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -43,11 +44,11 @@ func requireSmall(t *testing.T, f *File) {
 		got, ok := f.Tensor(name)
 		require.True(t, ok, name)
 		require.Equal(t, append([]int{}, w.Shape...), append([]int{}, got.Shape...), name)
-		if got.DType == I64 {
+		if !got.DType.IsFloat() {
 			values, err := got.Int64s()
 			require.NoError(t, err)
 			for i, v := range values {
-				require.Equal(t, w.Values[i], strconv.FormatInt(v, 10), name)
+				require.Equal(t, strings.TrimSuffix(w.Values[i], ".0"), strconv.FormatInt(v, 10), name)
 			}
 			continue
 		}
@@ -188,13 +189,19 @@ func TestEncodeRefuses(t *testing.T) {
 		{"too few bytes", "takes 8 bytes, but has 4", []Tensor{{Info{"a", F32, []int{2}}, make([]byte, 4)}}},
 		{"dtype", "unknown dtype", []Tensor{{Info{"a", "F8", []int{1}}, make([]byte, 1)}}},
 		{"negative", "negative", []Tensor{{Info{"a", F32, []int{-1}}, nil}}},
+		{"Latin-1", `tensor 1: the name "w\xe9" is not UTF-8`, []Tensor{good, Float32Tensor("w\xe9", nil, []float32{1})}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			var b bytes.Buffer
 			require.ErrorContains(t, (&File{Tensors: c.tensors}).Encode(&b), c.want)
 			require.Zero(t, b.Len())
+			require.ErrorContains(t, SavePTH(filepath.Join(t.TempDir(), "f.pth"), &File{Tensors: c.tensors}), c.want)
 		})
+	}
+	for key, value := range map[string]string{"key": "caf\xe9", "caf\xe9": "value"} {
+		err := (&File{Metadata: map[string]string{key: value}}).Encode(&bytes.Buffer{})
+		require.EqualError(t, err, fmt.Sprintf("metadata %q: %q is not UTF-8", key, value))
 	}
 }
 
@@ -240,4 +247,25 @@ func FuzzDecode(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+func TestClasses(t *testing.T) {
+	for text, want := range map[string]string{
+		`["cat", "unused 12", "N/A"]`: "",
+		`["cat", null]`:               "metadata scalenet.classes: class 2 is null, want a name",
+		`["cat", "dog", ""]`:          "metadata scalenet.classes: class 3 has no name",
+		`["cat", "dog", "cat"]`:       `metadata scalenet.classes: classes 1 and 3 have the same name "cat"`,
+		`null`:                        "metadata scalenet.classes: null is not a JSON list of strings",
+		`{"cat": 1}`:                  `metadata scalenet.classes: {"cat": 1} is not a JSON list of strings`,
+	} {
+		names, err := Classes(map[string]string{classesKey: text})
+		if want == "" {
+			require.NoError(t, err)
+			require.Len(t, names, 3)
+			continue
+		}
+		require.EqualError(t, err, want)
+	}
+	_, err := Classes(nil)
+	require.EqualError(t, err, "metadata scalenet.classes: missing")
 }

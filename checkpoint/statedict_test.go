@@ -85,18 +85,29 @@ func TestValuesOfOddTypes(t *testing.T) {
 		{F8E4M3, []byte{0, 0x38, 0xb8, 0x7e, 1, 0x08}, []float32{0, 1, -1, 448, 1.0 / 512, 1.0 / 64}},
 		{F8E5M2, []byte{0, 0x3c, 0xbc, 0x7b, 1}, []float32{0, 1, -1, 57344, 1.0 / 65536}},
 		{F8E8M0, []byte{127, 128, 126}, []float32{1, 2, 0.5}},
-		{I8, []byte{0xff, 5}, []float32{-1, 5}},
-		{I16, []byte{0xfe, 0xff}, []float32{-2}},
-		{U16, []byte{0xfe, 0xff}, []float32{65534}},
-		{U32, []byte{0, 0, 0, 0x80}, []float32{1 << 31}},
-		{U64, []byte{0, 0, 0, 0, 0, 0, 0, 0x80}, []float32{1 << 63}},
 	} {
 		got, err := (Tensor{Info{"t", c.dtype, []int{len(c.want)}}, c.data}).Float32s()
 		require.NoError(t, err)
 		require.Equal(t, c.want, got, c.dtype)
 	}
-	_, err := (Tensor{Info{"t", C64, []int{1}}, make([]byte, 8)}).Float32s()
-	require.ErrorContains(t, err, `tensor "t": it is C64`)
+	for _, dtype := range []DType{C64, I64, I32, I16, I8, U64, U32, U16, U8, Bool} { // none of them is a parameter by itself
+		_, err := (Tensor{Info{"t", dtype, []int{1}}, make([]byte, dtype.Size())}).Float32s()
+		require.EqualError(t, err, `tensor "t": it is `+string(dtype)+`, want floating-point numbers`)
+	}
+	for _, c := range []struct {
+		dtype DType
+		data  []byte
+		want  []int64
+	}{
+		{I8, []byte{0xff, 5}, []int64{-1, 5}},
+		{I16, []byte{0xfe, 0xff}, []int64{-2}},
+		{U16, []byte{0xfe, 0xff}, []int64{65534}},
+		{U32, []byte{0, 0, 0, 0x80}, []int64{1 << 31}},
+	} {
+		got, err := (Tensor{Info{"t", c.dtype, []int{len(c.want)}}, c.data}).Int64s()
+		require.NoError(t, err)
+		require.Equal(t, c.want, got, c.dtype)
+	}
 }
 
 func tensorOf(name string) *view {

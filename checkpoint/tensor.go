@@ -67,8 +67,8 @@ func (i Info) Len() int {
 	return n
 }
 
-// Float32s returns the elements as float32: exact from floats and integers of up
-// to 16 bits and from BOOL (0 or 1), rounded from the others. C64 is an error.
+// Float32s returns the elements of a floating-point tensor as float32: rounded from F64,
+// exact from the others. Other types are an error.
 func (t Tensor) Float32s() ([]float32, error) {
 	out := make([]float32, t.Len())
 	if err := t.CopyFloat32s(out); err != nil {
@@ -119,13 +119,8 @@ func (d DType) converter() (func([]byte) float32, error) {
 		return func(b []byte) float32 { return e4m3ToFloat(b[0]) }, nil
 	case F8E8M0:
 		return func(b []byte) float32 { return e8m0ToFloat(b[0]) }, nil
-	case U64:
-		return func(b []byte) float32 { return float32(le.Uint64(b)) }, nil
-	case Bool:
-		return func(b []byte) float32 { return float32(min(b[0], 1)) }, nil
 	}
-	integer, err := d.integer()
-	return func(b []byte) float32 { return float32(integer(b)) }, err
+	return nil, fmt.Errorf("it is %s, want floating-point numbers", d)
 }
 
 // integer returns a function that converts the bytes of an element to int64.
@@ -147,7 +142,7 @@ func (d DType) integer() (func([]byte) int64, error) {
 	case U8, Bool:
 		return func(b []byte) int64 { return int64(b[0]) }, nil
 	}
-	return nil, fmt.Errorf("it is %s, not integers", d)
+	return nil, fmt.Errorf("it is %s, want integers", d)
 }
 
 // Int64s returns the elements of a tensor of integers or BOOL. U64 is an error.

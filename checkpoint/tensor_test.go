@@ -28,7 +28,7 @@ func TestConvert(t *testing.T) {
 	require.Equal(t, I64, same.DType)
 	require.ErrorContains(t, f.CopyFloat32s(make([]float32, 3)), "2 elements, the destination 3")
 	_, err = f.Int64s()
-	require.ErrorContains(t, err, "not integers")
+	require.ErrorContains(t, err, `tensor "a": it is F32, want integers`)
 }
 
 func TestWriteAtomicKeepsTheOldFile(t *testing.T) {

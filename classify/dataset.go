@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"scalenet/imaging"
+	"scalenet/internal/brief"
 )
 
 // Dataset has labelled images.
@@ -27,6 +28,20 @@ type images interface {
 
 // Len returns the number of images.
 func (d *Dataset) Len() int { return len(d.Labels) }
+
+// CheckClasses returns an error if the classes are not those of something else, such as "the model", in the same order. It names the first that differs,
+// counted from 1.
+func (d *Dataset) CheckClasses(of string, classes []string) error {
+	if len(d.Classes) != len(classes) {
+		return fmt.Errorf("%s: has %d classes, %s has %d", d.Path, len(d.Classes), of, len(classes))
+	}
+	for i, name := range d.Classes {
+		if name != classes[i] {
+			return fmt.Errorf("%s: class %d is %q, that of %s is %q", d.Path, i+1, brief.Text(name), of, brief.Text(classes[i]))
+		}
+	}
+	return nil
+}
 
 // Sample returns n images of the dataset, at equal distances, or all if it has no more.
 func (d *Dataset) Sample(n int) *Dataset {

@@ -3,7 +3,6 @@ package classify
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"scalenet/collective"
 	"scalenet/internal/pending"
@@ -36,8 +35,8 @@ type EvaluateOptions struct {
 // Evaluate evaluates the classifier on the centre crops of a dataset, which must have
 // the classes of the model.
 func (d *deviceModel) Evaluate(ctx context.Context, data *Dataset, o EvaluateOptions) (f Metrics, err error) {
-	if !slices.Equal(data.Classes, d.model.Classes) {
-		return f, fmt.Errorf("%s: its %d classes are not the model's %d", data.Path, len(data.Classes), len(d.model.Classes))
+	if err := data.CheckClasses("the model", d.model.Classes); err != nil {
+		return f, err
 	}
 	loader := newTestLoader(d.model.Config, data, d.batch, o.Skipped)
 	defer loader.Close()

@@ -1,8 +1,10 @@
 package classify
 
 import (
+	"fmt"
 	"math"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -47,8 +49,24 @@ func TestLoadRefuses(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), "\n")
 	}
-	require.ErrorContains(t, load(text, strings.Split(strings.Repeat("x ", 1e6), " "), m.Params.Tensors()), "the model wants [1000001")
+	require.ErrorContains(t, load(text, numbered(1e6+1), m.Params.Tensors()), "the model wants [1000001")
 	tensors := m.Params.Tensors()
 	copy(tensors[0].Data, checkpoint.Float32Tensor("", nil, []float32{float32(math.NaN())}).Data)
 	require.ErrorContains(t, load(text, m.Classes, tensors), `tensor "conv1.weight" has the value NaN at [0]`)
+	for dtype, size := range map[checkpoint.DType]int{checkpoint.I16: 2, checkpoint.I64: 8, checkpoint.Bool: 1, checkpoint.C64: 8} {
+		tensors[0].DType, tensors[0].Data = dtype, make([]byte, tensors[0].Len()*size)
+		require.ErrorContains(t, load(text, m.Classes, tensors), fmt.Sprintf(`tensor "conv1.weight": it is %s, want floating-point numbers`, dtype))
+	}
+	require.ErrorContains(t, load(text, []string{"a", "a"}, m.Params.Tensors()), `classes 1 and 2 have the same name "a"`)
+	_, err = New(c, []string{"a", ""}, 1)
+	require.EqualError(t, err, "classify: class 2 has no name", "before a run that would write it")
+}
+
+// numbered returns n class names.
+func numbered(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = strconv.Itoa(i)
+	}
+	return names
 }

@@ -21,7 +21,11 @@ type Model struct {
 }
 
 // New returns a model with randomly initialised parameters, which depend only on seed.
+// Classes that [Load] would refuse are an error.
 func New(c Config, classes []string, seed uint64) (*Model, error) {
+	if err := checkpoint.CheckClasses(classes); err != nil {
+		return nil, fmt.Errorf("classify: %w", err)
+	}
 	return assemble(c, classes, nn.NewParams(seed))
 }
 

@@ -4,8 +4,12 @@ import (
 	"fmt"
 	"slices"
 
+	"scalenet/checkpoint"
 	"scalenet/train"
 )
+
+// Tensors returns the parameters under their names.
+func (m *Model) Tensors() []checkpoint.Tensor { return m.Params.Tensors() }
 
 // Untrained returns an error if frozen parameters are randomly initialised, because they
 // are not among the names loaded from a trained model. The error names the key that

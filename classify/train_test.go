@@ -3,6 +3,7 @@ package classify
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -188,7 +189,11 @@ func TestModelFiles(t *testing.T) {
 	classifier := NewClassifier(other, processor(t), Options{})
 	defer classifier.Close()
 	_, err = classifier.Evaluate(context.Background(), val, EvaluateOptions{})
-	require.ErrorContains(t, err, "its 100 classes are not the model's 2")
+	require.ErrorContains(t, err, val.Path+": has 100 classes, the model has 2")
+	renamed := append([]string{}, val.Classes...)
+	renamed[3] = "yak"
+	require.EqualError(t, val.CheckClasses("the model", renamed), fmt.Sprintf(`%s: class 4 is %q, that of the model is "yak"`, val.Path, val.Classes[3]))
+	require.NoError(t, val.CheckClasses("the model", m.Classes))
 	list, err := classifier.Classify(imaging.New(1, 300))
 	require.NoError(t, err)
 	require.Len(t, list, 2)

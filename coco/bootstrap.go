@@ -10,7 +10,7 @@ import (
 // Resample is a bootstrap resample of the images of a data set: as many images, drawn with replacement.
 type Resample struct {
 	Weight  []int32 // by image: how often it was drawn
-	Objects []int   // by class, from 0: objects of the drawn images that are not ignored
+	Objects []int   // by class, from 0: objects of the drawn images that the evaluation does not ignore
 }
 
 // Bootstrap calls work for resamples 0..n-1 of the images, on GOMAXPROCS goroutines, each with its own scratch. Images, not
@@ -43,12 +43,12 @@ func (d *Resample) draw(random *rand.Rand, objects, from []int32) {
 	}
 }
 
-// objectsByImage returns the classes, from 0, of the objects that are not ignored, and where those of each image begin.
+// objectsByImage returns the classes, from 0, of the objects that the evaluation does not ignore, and where those of each image begin.
 func objectsByImage(gt *Dataset) (objects, from []int32) {
 	for i := range gt.Images {
 		from = append(from, int32(len(objects)))
 		for _, at := range gt.Objects(i) {
-			if a := &gt.Annotations[at]; !a.Ignored() {
+			if a := &gt.Annotations[at]; !a.IgnoredInEvaluation() {
 				objects = append(objects, int32(a.Class-1))
 			}
 		}

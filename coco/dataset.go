@@ -63,11 +63,36 @@ func (a *Annotation) Empty() bool { return a.Box[2] <= 0 || a.Box[3] <= 0 }
 // neither a positive example nor background.
 func (a *Annotation) Ignored() bool { return a.Crowd || a.Ignore }
 
+// IgnoredInEvaluation reports whether the object counts neither as found nor as missed: it is Ignored, or its area is not in the
+// range of all sizes, 0 to 1e10, as in pycocotools.
+func (a *Annotation) IgnoredInEvaluation() bool {
+	return a.Ignored() || !cocoAreas()[allAreas].holds(a.Area)
+}
+
 // ClassNames returns the names of classes 1..K.
 func (d *Dataset) ClassNames() []string {
 	names := make([]string, len(d.Categories))
 	for i, c := range d.Categories {
 		names[i] = c.Name
+	}
+	return names
+}
+
+// UniqueNames returns a different name for each category: its own, or its id if the name is empty or that of several. Where the
+// id is a name, too, "id " is put before it.
+func UniqueNames(categories []Category) []string {
+	count := map[string]int{"": 2}
+	for _, c := range categories {
+		count[c.Name]++
+	}
+	names := make([]string, len(categories))
+	for i, c := range categories {
+		if names[i] = c.Name; count[c.Name] > 1 {
+			names[i] = strconv.FormatInt(c.ID, 10)
+			for count[names[i]] > 0 {
+				names[i] = "id " + names[i]
+			}
+		}
 	}
 	return names
 }

@@ -20,10 +20,12 @@
 //   - Duplicate ids of images, categories or annotations, and objects of unknown images or categories, are errors. In pycocotools
 //     the last image or category with an id counts, all annotations with one id become the last of them, and objects of unknown
 //     images or categories are dropped.
-//   - Two categories with the same name are an error, because models identify classes by name. pycocotools ignores names.
+//   - Of two categories with the same name, one without objects is left out. If both have objects they are an error, because
+//     models identify classes by name. pycocotools ignores names.
 //   - An empty list of detections evaluates to zeros. A missing "area" is width*height and a missing "iscrowd" is 0. In
 //     pycocotools these raise an exception. NaN and infinite numbers are errors that name file, index and field.
 //
-// All else is as in pycocotools. In particular, detections of a category that the ground truth does not list are dropped
-// (Evaluation.Unlisted counts them), and zero-area boxes are objects that no detection can match.
+// All else is as in pycocotools. In particular, detections of a category that is no class of the ground truth are dropped
+// (Evaluation.Unlisted counts them), zero-area boxes are objects that no detection can match, and an object whose area is not in
+// 0..1e10 is ignored.
 package coco

@@ -24,7 +24,7 @@ type Evaluation struct {
 	Classes  []ClassFigures // in the order of Dataset.Categories
 	Rankings []Ranking      // per class, if Evaluator.Ranking
 	Images   int
-	Unlisted int // detections of categories that the ground truth does not list: dropped, as in pycocotools
+	Unlisted int // detections of categories that are no classes of the ground truth: dropped, as in pycocotools
 	Ignored  int // objects that are left out because of "ignore": 1; crowds are not counted
 }
 

@@ -17,6 +17,10 @@ type AreaRange struct{ Min, Max float64 }
 
 func (r AreaRange) holds(area float64) bool { return !(area < r.Min || area > r.Max) }
 
+// IgnoredUnmatched reports whether a detection that matches no object is no false positive: its area is not in the range of all
+// sizes, 0 to 1e10, as in pycocotools.
+func IgnoredUnmatched(box *[4]float64) bool { return !cocoAreas()[allAreas].holds(box[2] * box[3]) }
+
 const (
 	allAreas = iota
 	small

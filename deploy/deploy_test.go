@@ -120,6 +120,27 @@ func TestSchemasRefuse(t *testing.T) {
 	}
 }
 
+// Open MPI kills processes that it has told to stop. The default of a second is too short to finish a step and to save.
+func TestTimeToSave(t *testing.T) {
+	files, err := filepath.Glob("*.*")
+	require.NoError(t, err)
+	calls := 0
+	for _, name := range files {
+		if strings.HasSuffix(name, ".go") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, "mpirun -") {
+				require.Contains(t, line, "--mca odls_base_sigkill_timeout 60 ", name)
+				calls++
+			}
+		}
+	}
+	require.Positive(t, calls)
+}
+
 func TestScripts(t *testing.T) {
 	shell, err := exec.LookPath("bash")
 	if err != nil {

@@ -39,7 +39,7 @@ type Evaluated struct {
 	*coco.Evaluation
 	// Results are the detections that Evaluation was computed from. coco.WriteResults writes them for other tools.
 	Results *coco.Results
-	// Timings are the times of the images of this run, without the images read from EvaluateOptions.Partial.
+	// Timings are the times of the images of this run, of all processes, without the images read from EvaluateOptions.Partial.
 	Timings Timings
 }
 

@@ -29,6 +29,7 @@ func TestEvaluateTogether(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, alone.Results, together.Results)
 				require.Equal(t, alone.Stats, together.Stats)
+				require.Len(t, together.Timings, len(data.Images), "of all images")
 			})
 		}
 		wg.Wait()

@@ -52,6 +52,14 @@ func TestLoadRefusesTheStateOfARun(t *testing.T) {
 	require.ErrorContains(t, err, path+": the state of a training run, not a model")
 }
 
+// A model has a name for each class; a run that could not load its own model is not begun.
+func TestClassesWithoutOwnName(t *testing.T) {
+	_, err := New(smallConfig(), []string{"cat", ""}, 1)
+	require.EqualError(t, err, "detector: class 2 has no name")
+	_, err = Load(changed(t, newModel(t, smallConfig()), func(f *checkpoint.File) { f.Metadata["scalenet.classes"] = `["cat", "cat"]` }))
+	require.ErrorContains(t, err, `metadata scalenet.classes: classes 1 and 2 have the same name "cat"`)
+}
+
 func TestLoadRefusesDamage(t *testing.T) {
 	path := changed(t, newModel(t, smallConfig()), func(*checkpoint.File) {})
 	b, err := os.ReadFile(path)
@@ -147,7 +155,11 @@ func TestLoadComparesBeforeItAllocates(t *testing.T) {
 		require.ErrorContains(t, err, "the model wants")
 	}
 	_, err := Load(changed(t, m, func(f *checkpoint.File) {
-		f.Metadata["scalenet.classes"] = `["` + strings.Repeat(`x","`, 1e6) + `"]`
+		names := []byte(`["0"`)
+		for i := range 1_000_000 {
+			names = fmt.Appendf(names, `,"%d"`, i+1)
+		}
+		f.Metadata["scalenet.classes"] = string(names) + "]"
 	}))
 	require.ErrorContains(t, err, "the model wants [1000002 ")
 }

@@ -30,8 +30,12 @@ type Model struct {
 	stages map[string]int
 }
 
-// New returns a model with random parameters. The same configuration, classes and seed give the same parameters.
+// New returns a model with random parameters. The same configuration, classes and seed give the same parameters. Classes that [Load] would refuse are an
+// error.
 func New(c Config, classes []string, seed uint64) (*Model, error) {
+	if err := checkpoint.CheckClasses(classes); err != nil {
+		return nil, fmt.Errorf("detector: %w", err)
+	}
 	return assemble(c, classes, nn.NewParams(seed))
 }
 

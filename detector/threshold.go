@@ -124,22 +124,33 @@ func (t Threshold) Classes() (names []string) {
 	return names
 }
 
-// Check returns an error for a class that is not in names, and for a score that is out of range.
+// Check returns an error for a class that is not in names, for two thresholds for one of them, and for a score that is out of range.
 func (t Threshold) Check(names []string) error {
 	if t.others != nil && !(t.others.score >= 0 && t.others.score <= 1) {
 		return fmt.Errorf("%v: %s", t.others.score, wantThreshold)
 	}
+	given := make(map[int]string, len(t.byClass))
 	for _, c := range t.byClass {
-		if indexOfClass(names, c.class) < 0 {
+		k := indexOfClass(names, c.class)
+		if k < 0 {
 			return unknownClass(c.class, names)
 		}
+		if first, twice := given[k]; twice {
+			return fmt.Errorf("two thresholds for the class %q, as %q and %q", brief.Text(names[k]), brief.Text(first), brief.Text(c.class))
+		}
+		given[k] = c.class
 	}
 	return nil
 }
 
-// Among returns the threshold without the classes that are not in names.
+// Among returns the threshold without the classes that are not in names. One that differs in case from a name is left out if the name itself has a
+// threshold, so that classes of several models may differ in nothing else.
 func (t Threshold) Among(names []string) Threshold {
-	t.byClass = slices.DeleteFunc(slices.Clone(t.byClass), func(c classLevel) bool { return indexOfClass(names, c.class) < 0 })
+	all := t.Classes()
+	t.byClass = slices.DeleteFunc(slices.Clone(t.byClass), func(c classLevel) bool {
+		k := indexOfClass(names, c.class)
+		return k < 0 || names[k] != c.class && slices.Contains(all, names[k])
+	})
 	return t
 }
 
@@ -182,8 +193,8 @@ func (l level) String() string {
 	return strconv.FormatFloat(float64(l.score), 'g', -1, 32)
 }
 
-// For returns the lowest score of each class of a model. A class that the model does not have is an error, and so is "best" if no thresholds are
-// stored in the model's file.
+// For returns the lowest score of each class of a model. A class that the model does not have is an error, and so are two thresholds for a class, and
+// "best" if no thresholds are stored in the model's file.
 func (t Threshold) For(m *Model) (MinScores, error) {
 	if err := t.Check(m.Classes); err != nil {
 		return nil, err
@@ -225,12 +236,17 @@ func (m *Model) BestScores() MinScores {
 	return scores
 }
 
-// indexOfClass finds a class. Upper and lower case are the same where that is not ambiguous.
+// indexOfClass finds a class. Upper and lower case are the same where that is not ambiguous. It returns -1 if there is no such class.
 func indexOfClass(names []string, class string) int {
 	if k := slices.Index(names, class); k >= 0 {
 		return k
 	}
-	return slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, class) })
+	same := func(name string) bool { return strings.EqualFold(name, class) }
+	k := slices.IndexFunc(names, same)
+	if k >= 0 && slices.ContainsFunc(names[k+1:], same) {
+		return -1
+	}
+	return k
 }
 
 func unknownClass(class string, names []string) error {

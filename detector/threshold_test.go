@@ -84,6 +84,33 @@ func TestThresholdErrors(t *testing.T) {
 	}
 }
 
+// Upper and lower case are the same, unless classes differ in nothing else.
+func TestThresholdCase(t *testing.T) {
+	for _, c := range []struct {
+		classes []string
+		text    string
+		want    MinScores
+		wrong   string
+	}{
+		{[]string{"bowl"}, "BOWL=0.2", MinScores{.2}, ""},
+		{[]string{"bowl"}, "bowl=0.2,BOWL=0.99", nil, `two thresholds for the class "bowl", as "bowl" and "BOWL"`},
+		{[]string{"bowl"}, "Bowl=0.2,BOWL=0.99", nil, `two thresholds for the class "bowl", as "Bowl" and "BOWL"`},
+		{[]string{"bowl", "BOWL"}, "bowl=0.2,BOWL=0.99", MinScores{.2, .99}, ""},
+		{[]string{"bowl", "BOWL"}, "BOWL=0.99", MinScores{.5, .99}, ""},
+		{[]string{"bowl", "BOWL"}, "Bowl=0.2", nil, `no class "Bowl"; did you mean`},
+	} {
+		parsed, err := ParseThreshold(c.text)
+		require.NoError(t, err)
+		got, err := parsed.For(&Model{Classes: c.classes})
+		if c.wrong != "" {
+			require.ErrorContains(t, err, c.wrong)
+			continue
+		}
+		require.NoError(t, err, "%s of %v", c.text, c.classes)
+		require.Equal(t, c.want, got, "%s of %v", c.text, c.classes)
+	}
+}
+
 // What a request does not give, the server's own threshold does.
 func TestThresholdOr(t *testing.T) {
 	m := &Model{Classes: []string{"RBC", "WBC", "Platelets"}}
@@ -95,6 +122,7 @@ func TestThresholdOr(t *testing.T) {
 		{"RBC=0.4", "0.1,rbc=0.2,WBC=0.3", MinScores{.4, .3, .1}},
 		{"RBC=0.4", "WBC=0.3", MinScores{.4, .3, .5}},
 		{"WBC=0.4", "queen=0.3", MinScores{.5, .4, .5}},
+		{"WBC=0.4", "RBC=0.3,rbc=0.2", MinScores{.3, .4, .5}}, // rbc is of another model
 	} {
 		given, err := ParseThreshold(c.given)
 		require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -163,9 +164,14 @@ func TestLoadNamesTheFile(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = Load("testdata/rgb.png", Limits{Bytes: 10})
 	require.ErrorIs(t, err, ErrTooLarge)
-	_, err = Load("testdata", Limits{})
-	require.Error(t, err)
-	assert.Contains(t, err.Error(), "testdata")
+	pipe := filepath.Join(t.TempDir(), "pipe.png")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	for _, path := range []string{"testdata", pipe, os.DevNull} {
+		_, err = Load(path, Limits{})
+		require.EqualError(t, err, path+": not a regular file")
+		_, err = Size(path, Limits{})
+		require.EqualError(t, err, path+": not a regular file")
+	}
 }
 
 // TestDecodeConcurrently decodes good and bad files in 16 goroutines: each gets the result that its file has alone.

@@ -3,7 +3,6 @@ package imaging
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"scalenet/geom"
 )
@@ -49,9 +48,9 @@ const headBytes = 32 << 10
 // Size returns the size of an image after applying the EXIF orientation. Of a JPEG it reads only the start of the file, if that
 // is enough. The error names the file.
 func Size(path string, limits Limits) (geom.Size, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
-		return geom.Size{}, err // names the path already
+		return geom.Size{}, err
 	}
 	defer f.Close()
 	data := make([]byte, headBytes)

@@ -29,9 +29,9 @@ func DecodeReduced(data []byte, limits Limits, needed Needed) (m *Image, size ge
 
 // LoadReduced is [DecodeReduced] for a file. The error names the file.
 func LoadReduced(path string, limits Limits, needed Needed) (m *Image, size geom.Size, err error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
-		return nil, size, err // names the path already
+		return nil, size, err
 	}
 	defer f.Close()
 	// One byte beyond the limit is enough for DecodeReduced to refuse it; the rest of a huge file is never read.
@@ -44,6 +44,18 @@ func LoadReduced(path string, limits Limits, needed Needed) (m *Image, size geom
 		return nil, size, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, size, nil
+}
+
+// openRegular opens a file. Others are refused before they are opened: opening a named pipe waits for its writer, perhaps for ever.
+func openRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err // names the path already
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", path)
+	}
+	return os.Open(path)
 }
 
 // mostReduced returns the most by which the sides of a JPEG can be divided.

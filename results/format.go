@@ -44,9 +44,9 @@ func (f Format) PerImage() bool { return f == YOLO || f == VOC }
 // TakesFrames reports whether the format can hold video frames. Label Studio shows images by their addresses, and frames have none.
 func (f Format) TakesFrames() bool { return f != LabelStudio }
 
-// Files returns the names of the files that the format writes below the output folder, for images with the given Image.Out. The files of video frames,
-// whose number is not known, are not among them: frame 7 of clip.jpg is in clip_000007.txt.
-func (f Format) Files(outs []string) (names []string) {
+// Files returns the names of the files that the format writes below the output folder, for images with the given Image.Out and Options.Continues. The files
+// of video frames, whose number is not known, are not among them: frame 7 of clip.jpg is in clip_000007.txt.
+func (f Format) Files(outs []string, continues bool) (names []string) {
 	if !f.PerImage() {
 		return nil
 	}
@@ -55,7 +55,7 @@ func (f Format) Files(outs []string) (names []string) {
 			names = append(names, f.file(out, nil))
 		}
 	}
-	if f == YOLO {
+	if f == YOLO && !continues {
 		names = append(names, yoloNames)
 	}
 	return names

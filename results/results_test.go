@@ -113,7 +113,7 @@ func TestGolden(t *testing.T) {
 				for name := range files {
 					names = append(names, name)
 				}
-				assert.ElementsMatch(t, f.Files(outs), names, "what Files says")
+				assert.ElementsMatch(t, f.Files(outs, false), names, "what Files says")
 			}
 		}
 	}
@@ -135,6 +135,21 @@ func TestWholeAfterEachImage(t *testing.T) {
 			assert.Equal(t, written(t, f, Options{}, images()[:n])[""], table.String())
 		}
 	}
+}
+
+// What continues the results of another writer makes one whole with them.
+func TestContinues(t *testing.T) {
+	for _, f := range []Format{Text, JSONLines, CSV, YOLO, VOC} {
+		for n := range len(images()) + 1 { // a part without images, too
+			parts := written(t, f, Options{}, images()[:n])
+			for name, text := range written(t, f, Options{Continues: true}, images()[n:]) {
+				require.True(t, name == "" || parts[name] == "", "%s is in both parts", name)
+				parts[name] += text
+			}
+			require.Equal(t, written(t, f, Options{}, images()), parts, "%s, %d images", f, n)
+		}
+	}
+	require.NotContains(t, YOLO.Files([]string{"a.jpg"}, true), "data.yaml")
 }
 
 // Our own readers take what is written, too.

@@ -23,6 +23,8 @@ type Options struct {
 	To io.Writer
 	// Put writes a file of yolo or voc. name is its path below the output folder, with slashes.
 	Put func(name string, data []byte) error
+	// Continues says that the results follow those of another writer, which has written csv's header and yolo's class names.
+	Continues bool
 	// IDs are the ids of images and categories in coco. The zero value numbers images from 1 in the order of Add, and categories as classes.
 	IDs COCOIDs
 }
@@ -41,13 +43,13 @@ func New(f Format, o Options) (Writer, error) {
 	case JSONLines:
 		return jsonWriter{json.NewEncoder(o.To)}, nil
 	case CSV:
-		return &csvWriter{to: o.To}, nil
+		return &csvWriter{to: o.To, begun: o.Continues}, nil
 	case COCO:
 		return &cocoWriter{ids: o.IDs, array: jsonArray{to: o.To}}, nil
 	case LabelStudio:
 		return &studioWriter{array: jsonArray{to: o.To}}, nil
 	case YOLO:
-		return &yoloWriter{classes: o.Classes, put: o.Put}, nil
+		return &yoloWriter{classes: o.Classes, put: o.Put, named: o.Continues}, nil
 	case VOC:
 		return vocWriter{o.Put}, nil
 	}

@@ -26,6 +26,15 @@ func (e *InterruptedError) Error() string {
 // ExitCode returns the exit status of a process killed by Ctrl-C: 128 + SIGINT.
 func (e *InterruptedError) ExitCode() int { return 130 }
 
+// RankError is what ended the step of one process of several, which all of them return.
+type RankError struct {
+	Rank   int
+	Host   string
+	Failed string
+}
+
+func (e *RankError) Error() string { return fmt.Sprintf("rank %d on %s: %s", e.Rank, e.Host, e.Failed) }
+
 // NonFiniteError is the error of a NaN or infinite loss.
 type NonFiniteError struct {
 	Step   int

@@ -72,7 +72,7 @@ func (l *Loop[B]) stepTogether(ctx context.Context) error {
 	lr := l.lr()
 	batches := min(l.Config.Accumulate, l.Source.Batches()-l.state.Batch)
 	l.together.sum.begin(batches)
-	mine, failed := l.ownPart(ctx, batches)
+	mine := l.ownPart(ctx, batches)
 	if err := l.together.sum.settle(); err != nil {
 		return err
 	}
@@ -84,10 +84,7 @@ func (l *Loop[B]) stepTogether(ctx context.Context) error {
 	for rank, p := range parts {
 		l.stopped, l.saving = l.stopped || p.Stop, l.saving || p.Save
 		if p.Failed != "" {
-			if failed != nil {
-				return failed
-			}
-			return fmt.Errorf("rank %d on %s: %s", rank, l.Group.HostOf(rank), p.Failed)
+			return &RankError{rank, l.Group.HostOf(rank), p.Failed}
 		}
 	}
 	images, err := l.takeParts(parts, batches)
@@ -103,42 +100,44 @@ func (l *Loop[B]) stepTogether(ctx context.Context) error {
 	return l.stepped(lr, batches, len(images), parts[0].Took, parts[0].Waited)
 }
 
-// ownPart runs the batches of this process and adds their gradients.
-func (l *Loop[B]) ownPart(ctx context.Context, batches int) (p part, err error) {
+// ownPart runs the batches of this process, and says how that went.
+func (l *Loop[B]) ownPart(ctx context.Context, batches int) (p part) {
 	began := l.clock()
-	defer func() {
-		if err != nil {
-			p.Failed = err.Error()
-		}
-		p.Stop, p.Took = ctx.Err() != nil, l.clock().Sub(began)
-		p.Save = l.SaveAsked != nil && l.SaveAsked()
-		if l.state.Pace != nil {
-			l.spend()
-			p.Spent = l.state.Pace.Spent
-		}
-	}()
-	within := context.WithoutCancel(ctx) // all processes finish the step
+	if err := l.ownBatches(context.WithoutCancel(ctx), batches, &p); err != nil { // all processes finish the step
+		p.Failed = err.Error()
+	}
+	p.Stop, p.Took = ctx.Err() != nil, l.clock().Sub(began)
+	p.Save = l.SaveAsked != nil && l.SaveAsked()
+	if l.state.Pace != nil {
+		l.spend()
+		p.Spent = l.state.Pace.Spent
+	}
+	return p
+}
+
+// ownBatches runs the batches of this process and adds their gradients.
+func (l *Loop[B]) ownBatches(ctx context.Context, batches int, p *part) error {
 	first, end := l.together.sum.Places()
 	for place := first; place < min(end, batches); place++ {
 		asked := l.clock()
-		batch, err := l.Source.Next(within)
+		batch, err := l.Source.Next(ctx)
 		p.Waited += l.clock().Sub(asked)
 		if err == io.EOF {
 			err = fmt.Errorf("epoch %d has ended before its batch %d", l.state.Epoch, l.state.Batch+place)
 		}
 		if err != nil {
-			return p, err
+			return err
 		}
-		result, err := l.Model.Backward(within, batch, float32(l.state.Scale.factor()))
+		result, err := l.Model.Backward(ctx, batch, float32(l.state.Scale.factor()))
 		if err != nil {
-			return p, fmt.Errorf("step %d: %w", l.state.Step+1, err)
+			return fmt.Errorf("step %d: %w", l.state.Step+1, err)
 		}
 		p.Losses, p.Moments, p.Images = append(p.Losses, result.Losses), append(p.Moments, result.Moments), append(p.Images, l.Model.Images(batch))
 		if err := l.together.sum.add(place, result.Grads); err != nil {
-			return p, err
+			return err
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // exchangeParts returns the parts of all processes, by rank.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -112,13 +113,11 @@ func (o *allocateOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(o.importance.check(o.seed), o.check()); err != nil {
+	if err := cmp.Or(o.unused(c), o.importance.check(o.seed), o.check()); err != nil {
 		return err
 	}
 	var a *allocate.Allocation
 	switch {
-	case o.structure != "" && (o.seed != "" || o.even || o.out != ""):
-		err = errors.New("--structure reports on an existing allocation: --seed, --even and --out make a new one")
 	case o.structure != "":
 		a, err = o.describe(budget)
 	case o.seed != "":
@@ -140,9 +139,30 @@ func (o *allocateOptions) run(c *cobra.Command) error {
 	return a.Report().WriteText(c.OutOrStdout())
 }
 
+// unused returns an error that names a given flag that has no effect on what is asked for.
+func (o *allocateOptions) unused(c *cobra.Command) error {
+	var what string
+	var flags []string
+	switch {
+	case o.structure != "":
+		what, flags = "--structure, which reports on an existing allocation", []string{"seed", "even", "out", "factor", "exponent", "importance", "scales", "size"}
+		if o.budget.kind != string(allocate.Neurons) { // sums of neurons are checked
+			flags = append(flags, "budget")
+		}
+	case o.even:
+		what, flags = "--even, which gives all scales the same number", []string{"exponent", "importance"}
+	}
+	for _, name := range flags {
+		if c.Flags().Changed(name) {
+			return fmt.Errorf("--%s has no effect with %s", name, what)
+		}
+	}
+	return nil
+}
+
 // check checks the output files by the rule of outputs.
 func (o *allocateOptions) check() error {
-	read := slices.Concat([]string{o.seed, o.model, o.structure}, structureFile(o.model), structureFile(o.structure))
+	read := slices.Concat([]string{o.seed, o.model, o.structure, o.importance.data}, structureFile(o.model), structureFile(o.structure))
 	var written []output
 	if o.out != "" {
 		for _, file := range allocate.Files(o.out) {

@@ -39,8 +39,8 @@ func (o *importanceOptions) check(seed string) error {
 		return fmt.Errorf("--importance %s is that of a trained seed network: want --seed CHECKPOINT", o.measure)
 	case measured && o.data == "":
 		return errors.New("--importance loss is measured on training data: want --data PATH")
-	case !measured && (o.data != "" || o.batches != 0):
-		return fmt.Errorf("--data and --batches are for --importance loss, not for %s", o.measure)
+	case !measured && (o.data != "" || o.batches != 0 || o.images.skipBad):
+		return fmt.Errorf("--data, --batches and --skip-bad are for --importance loss, not for %s", o.measure)
 	case o.batches < 0:
 		return fmt.Errorf("--batches %d: want at least 1, or 0 for an epoch", o.batches)
 	}
@@ -65,8 +65,8 @@ func (o *importanceOptions) seed(c *cobra.Command, path string, model *backbone.
 	if err != nil {
 		return nil, err
 	}
-	if len(data.Classes) != len(m.Classes) {
-		return nil, fmt.Errorf("%s has %d classes and %s has %d: want the data that the network was trained on", o.data, len(data.Classes), path, len(m.Classes))
+	if err := data.CheckClasses("the model", m.Classes); err != nil {
+		return nil, fmt.Errorf("%w: want the data that %s was trained on", err, path)
 	}
 	dev, err := o.device.openFor(m.Config.Train.Precision)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -100,7 +101,9 @@ func TestAllocateSeedAndStructure(t *testing.T) {
 func TestAllocateErrors(t *testing.T) {
 	seed, _ := tinySeed(t, true)
 	bare, model := tinySeed(t, false)
-	dir := t.TempDir()
+	dir, images := t.TempDir(), t.TempDir()
+	labels := filepath.Join(images, "labels.json")
+	require.NoError(t, os.WriteFile(labels, []byte("[]"), 0o644))
 	rows := func(text string) string {
 		path := filepath.Join(dir, "rows.json")
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
@@ -136,7 +139,18 @@ func TestAllocateErrors(t *testing.T) {
 		{"both", []string{"--structure", "scalenet50", "--seed", seed}, []string{"--structure"}},
 		{"seed of a ResNet", []string{"seed", "--model", "resnet50", "--out", filepath.Join(dir, "x")}, []string{"resnet50", "no SA blocks"}},
 		{"unknown importance", []string{"--seed", seed, "--importance", "size"}, []string{`importance "size"`, "gamma, output or loss"}},
-		{"importance of nothing", []string{"--even", "--model", model, "--importance", "output"}, []string{"--importance output", "--seed"}},
+		{"importance of nothing", []string{"--importance", "output"}, []string{"--importance output", "--seed"}},
+		{"even by importance", []string{"--even", "--model", model, "--importance", "output"}, []string{"--importance has no effect with --even"}},
+		{"even by score", []string{"--even", "--model", model, "--exponent", "2"}, []string{"--exponent has no effect with --even"}},
+		{"even of a seed by score", []string{"--even", "--seed", seed, "--exponent", "2"}, []string{"--exponent has no effect with --even"}},
+		{"scales of a structure", []string{"--structure", "scalenet50", "--scales", "1,2"}, []string{"--scales has no effect with --structure"}},
+		{"size of a structure", []string{"--structure", "scalenet50", "--size", "64"}, []string{"--size has no effect with --structure"}},
+		{"exponent of a structure", []string{"--structure", "scalenet50", "--exponent", "3"}, []string{"--exponent has no effect with --structure"}},
+		{"factor of a structure", []string{"--structure", "scalenet50", "--factor", "5"}, []string{"--factor has no effect with --structure"}},
+		{"budget of a structure", []string{"--structure", "scalenet50", "--budget", "block"}, []string{"--budget has no effect with --structure"}},
+		{"bad images of nothing", []string{"--seed", seed, "--skip-bad"}, []string{"--skip-bad", "--importance loss, not for gamma"}},
+		{"over the data", []string{"--seed", seed, "--importance", "loss", "--data", images, "--out", labels, "--force"},
+			[]string{labels, "is part of the input " + images}},
 		{"no conv3", []string{"--seed", seed, "--importance", "output"}, []string{seed, `"layer1.0.conv3.weight" [16 8 1 1] is missing`}},
 		{"loss without data", []string{"--seed", seed, "--importance", "loss"}, []string{"--data PATH"}},
 		{"data without loss", []string{"--seed", seed, "--data", "cifar"}, []string{"--importance loss, not for gamma"}},
@@ -180,6 +194,12 @@ func TestAllocateByMeasure(t *testing.T) {
 	status, _, stderr = scalenet("allocate", "--seed", filepath.Join(run, "last.safetensors"), "--importance", "loss", "--data", filepath.Join(dir, "absent"))
 	require.Equal(t, 1, status)
 	require.Contains(t, stderr, "absent")
+
+	names, err := os.ReadFile(filepath.Join(data, "batches.meta.txt"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(data, "batches.meta.txt"), bytes.Replace(names, []byte("bird"), []byte("kite"), 1), 0o644))
+	status, _, stderr = scalenet("allocate", "--seed", filepath.Join(run, "last.safetensors"), "--importance", "loss", "--data", data)
+	requireError(t, status, stderr, `class 3 is "kite", that of the model is "bird": want the data that `+filepath.Join(run, "last.safetensors")+" was trained on")
 }
 
 // A structure's rows may be wrong in sum or side too.

@@ -80,11 +80,7 @@ func (o *classifyEvalOptions) run(c *cobra.Command) error {
 	if o.batch < 1 {
 		return fmt.Errorf("--batch %d: want at least 1", o.batch)
 	}
-	g, err := openGroup(&o.model.device)
-	if err != nil {
-		return err
-	}
-	return g.end(o.share(c, g))
+	return inGroup(c, &o.model.device, o.share)
 }
 
 // share is the part of this process.

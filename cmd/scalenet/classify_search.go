@@ -68,11 +68,7 @@ without repeating finished steps, and needs no other flag than --out.`,
 }
 
 func (o *classifySearchOptions) run(c *cobra.Command) error {
-	g, err := openGroup(&o.device)
-	if err != nil {
-		return err
-	}
-	return g.end(o.sharing(c, g))
+	return inGroup(c, &o.device, o.sharing)
 }
 
 // sharing is the part of this process.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -61,11 +60,7 @@ logs (CSV and JSON lines) and charts (PNG).`, strings.Join(classify.Presets().Na
 }
 
 func (o *classifyTrainOptions) fit(c *cobra.Command) error {
-	g, err := openGroup(&o.device)
-	if err != nil {
-		return err
-	}
-	return g.end(o.share(c, g))
+	return inGroup(c, &o.device, o.share)
 }
 
 // share is the part of this process.
@@ -105,7 +100,7 @@ func (o *classifyTrainOptions) share(c *cobra.Command, g group) error {
 	if err := g.sameTraining(dataDigests(data, val), threadsOf(dev), begun, model.Config.YAML()); err != nil {
 		return err
 	}
-	lock, err := o.run.begin(errs, begun, model, model.Config.YAML(), g.first())
+	lock, err := o.run.begin(errs, begun, model, model.Config.YAML(), g)
 	if err != nil {
 		return err
 	}
@@ -196,8 +191,8 @@ func (o *trainingImages) both(w io.Writer) (data, val *classify.Dataset, err err
 	if val, err = o.open(w, path, classify.Test); err != nil {
 		return nil, nil, err
 	}
-	if !slices.Equal(data.Classes, val.Classes) {
-		return nil, nil, fmt.Errorf("%s has %d classes and %s has %d: want the same classes", data.Path, len(data.Classes), val.Path, len(val.Classes))
+	if err := val.CheckClasses(data.Path, data.Classes); err != nil {
+		return nil, nil, err
 	}
 	if sameNames(data, val) {
 		return nil, nil, fmt.Errorf("%s: has no val/ or test/ folder, and validation on training images is refused: give validation data with --val", data.Path)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -26,9 +25,9 @@ func newCocoCommand() *cobra.Command {
 // cocoMetrics is what `coco eval --json` prints.
 type cocoMetrics struct {
 	Stats    coco.Stats             `json:"stats"`
-	PerClass map[string]cocoByClass `json:"per_class"` // by name, or by id if the name is empty or not unique
+	PerClass map[string]cocoByClass `json:"per_class"` // by name, as of coco.UniqueNames
 	Images   int                    `json:"images"`
-	Unlisted int                    `json:"unlisted"` // detections of unknown categories
+	Unlisted int                    `json:"unlisted"` // detections of categories that are no classes of the ground truth
 	Ignored  int                    `json:"ignored"`  // objects with "ignore": 1
 }
 
@@ -108,9 +107,8 @@ func (o *cocoEvalOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if e.Unlisted > 0 {
-		fmt.Fprintf(c.ErrOrStderr(), "%s: dropped %d detections of categories that %s does not list\n", o.dt, e.Unlisted, o.gt)
-	}
+	warnChanges(c.ErrOrStderr(), gt)
+	warnUnlisted(c.ErrOrStderr(), o.dt, e.Unlisted, o.gt)
 	if e.Ignored > 0 {
 		fmt.Fprintf(c.ErrOrStderr(), "%s: %d objects have \"ignore\": 1 and count neither as found nor as missed; pycocotools counts them (--reference-quirks)\n", o.gt, e.Ignored)
 	}
@@ -128,6 +126,20 @@ func (o *cocoEvalOptions) run(c *cobra.Command) error {
 		err = &belowMinimum{e.Stats.AP(), o.minAP}
 	}
 	return err
+}
+
+// warnChanges says what the reader left out of the ground truth, or took for a box.
+func warnChanges(w io.Writer, gt *coco.Dataset) {
+	for _, k := range gt.Changes.Kinds() {
+		fmt.Fprintf(w, "%s: %d: %s\n", gt.Path, k.Count, k.Kind)
+	}
+}
+
+// warnUnlisted says how many detections were dropped because of their category.
+func warnUnlisted(w io.Writer, dt string, unlisted int, gt string) {
+	if unlisted > 0 {
+		fmt.Fprintf(w, "%s: dropped %d detections of categories that are no classes of %s\n", dt, unlisted, gt)
+	}
 }
 
 // checkReport checks the flags of the report before input files are read.
@@ -153,21 +165,20 @@ func (o *cocoEvalOptions) writeReport(c *cobra.Command, v coco.Evaluator, gt *co
 
 func newCocoMetrics(e *coco.Evaluation) cocoMetrics {
 	f := cocoMetrics{Stats: e.Stats, PerClass: make(map[string]cocoByClass, len(e.Classes)), Images: e.Images, Unlisted: e.Unlisted, Ignored: e.Ignored}
-	for _, k := range e.Classes {
-		name := cocoClassName(k)
-		if _, taken := f.PerClass[name]; taken {
-			name = strconv.FormatInt(k.ID, 10)
-		}
-		f.PerClass[name] = cocoByClass{k.Stats.AP(), k.Stats.AP50(), k.Objects, k.Detections, k.Stats}
+	names := classNames(e)
+	for i, k := range e.Classes {
+		f.PerClass[names[i]] = cocoByClass{k.Stats.AP(), k.Stats.AP50(), k.Objects, k.Detections, k.Stats}
 	}
 	return f
 }
 
-func cocoClassName(k coco.ClassFigures) string {
-	if k.Name == "" {
-		return strconv.FormatInt(k.ID, 10)
+// classNames returns the names of the classes, as of coco.UniqueNames.
+func classNames(e *coco.Evaluation) []string {
+	categories := make([]coco.Category, len(e.Classes))
+	for i, k := range e.Classes {
+		categories[i] = k.Category
 	}
-	return k.Name
+	return coco.UniqueNames(categories)
 }
 
 func writeCocoMetrics(w io.Writer, e *coco.Evaluation) error {
@@ -177,9 +188,10 @@ func writeCocoMetrics(w io.Writer, e *coco.Evaluation) error {
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "class\tobjects\tdetections\tAP\tAP50\tAP75\tAPs\tAPm\tAPl\tAR100\t")
-	for _, k := range e.Classes {
+	names := classNames(e)
+	for i, k := range e.Classes {
 		s := k.Stats
-		fmt.Fprintf(t, "%s\t%d\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t\n", cocoClassName(k), k.Objects, k.Detections,
+		fmt.Fprintf(t, "%s\t%d\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t\n", names[i], k.Objects, k.Detections,
 			s[0], s[1], s[2], s[3], s[4], s[5], s[8])
 	}
 	return t.Flush()

@@ -64,6 +64,10 @@ func (o *cocoCompareOptions) run(c *cobra.Command, first, second string) error {
 	if err != nil {
 		return err
 	}
+	warnChanges(c.ErrOrStderr(), gt)
+	for _, side := range []analysis.Contestant{result.First, result.Second} {
+		warnUnlisted(c.ErrOrStderr(), side.Results, side.Unlisted, o.gt)
+	}
 	if o.json {
 		return json.NewEncoder(c.OutOrStdout()).Encode(result)
 	}

@@ -3,11 +3,16 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"scalenet/internal/analysis"
 )
 
 // runCoco runs `coco` with the given arguments on a problem of one found object and one detection of an unknown category.
@@ -56,6 +61,40 @@ func TestCocoEval(t *testing.T) {
 	require.Equal(t, -1.0, got.PerClass["b"].AP)
 }
 
+// What is left out of the ground truth is said, and no class is lost whatever its name.
+func TestCocoEvalClasses(t *testing.T) {
+	const detections = `[{"image_id": 1, "category_id": 9, "bbox": [0, 0, 10, 20], "score": 0.5}]`
+	for name, c := range map[string]struct {
+		categories string
+		classes    []string
+		said       []string
+	}{
+		"one name":      {`{"id": 1, "name": "x"}, {"id": 9, "name": "x"}`, []string{"x"}, []string{"gt.json: 1: category left out, another has its name and it has no annotations\n", "dt.json: dropped 1 detections of categories that are no classes of "}},
+		"id as name":    {`{"id": 1, "name": "9"}, {"id": 9, "name": ""}`, []string{"9", "id 9"}, nil},
+		"ids as names":  {`{"id": 9}, {"id": 1, "name": "9"}, {"id": 2, "name": "id 9"}`, []string{"9", "id 9", "id id 9"}, nil},
+		"without names": {`{"id": 9}, {"id": 1}`, []string{"1", "9"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gt := write(t, filepath.Join(t.TempDir(), "gt.json"), `{"images": [{"id": 1}], "categories": [`+c.categories+`],
+				"annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 10, 20]}]}`)
+			stdout, stderr, err := runCoco(t, detections, "--gt", gt, "--json")
+			require.NoError(t, err)
+			var got cocoMetrics
+			require.NoError(t, json.Unmarshal([]byte(stdout), &got))
+			require.ElementsMatch(t, c.classes, slices.Collect(maps.Keys(got.PerClass)))
+			for _, said := range c.said {
+				require.Contains(t, stderr, said)
+			}
+			require.Equal(t, len(c.said), strings.Count(stderr, "\n"))
+			table, _, err := runCoco(t, detections, "--gt", gt)
+			require.NoError(t, err)
+			for _, class := range c.classes {
+				require.Regexp(t, `(?m)^ *`+class+` +\d`, table)
+			}
+		})
+	}
+}
+
 // TestCocoEvalMinimum has an exit status of its own for a detector that is too bad.
 func TestCocoEvalMinimum(t *testing.T) {
 	_, _, err := runCoco(t, cocoDetections, "--min-ap", "0.99")
@@ -77,7 +116,7 @@ func TestCocoEvalQuirks(t *testing.T) {
 	stdout, stderr, err := runCoco(t, cocoDetections, "--gt", gt, "--reference-quirks", "--json")
 	require.NoError(t, err)
 	require.NotContains(t, stderr, "ignore")
-	require.Contains(t, stdout, `"a":{"ap":0,`)
+	require.Contains(t, stdout, `"3":{"ap":0,`, "the name is that of both")
 	require.Contains(t, stdout, `"4":{"ap":-1,`)
 }
 
@@ -112,8 +151,11 @@ func TestCocoCompare(t *testing.T) {
 	require.Contains(t, out.String(), "x.jpg")
 	out.Reset()
 	require.Zero(t, run(t.Context(), []string{"coco", "compare", "--json", "--gt", paths["gt"], paths["first"], paths["second"]}, &out, &errs))
-	var got map[string]any
+	var got analysis.Comparison
 	require.NoError(t, json.Unmarshal(out.Bytes(), &got))
+	require.Equal(t, []int{0, 1}, []int{got.First.Unlisted, got.Second.Unlisted})
+	require.Equal(t, 2, strings.Count(errs.String(), paths["second"]+": dropped 1 detections of categories that are no classes of "+paths["gt"]+"\n"), errs.String())
+	require.NotContains(t, errs.String(), paths["first"])
 	require.Equal(t, 1, run(t.Context(), []string{"coco", "compare", "--gt", paths["gt"], paths["first"], "none.json"}, &out, &errs))
 	require.Contains(t, errs.String(), "none.json")
 }

@@ -34,7 +34,8 @@ fasterrcnn_mobilenet_v3_large_320_fpn (recognised by "320" in the file's name); 
 and FPN, and X_101_32x8d with FPN (.pkl); mmdetection's faster_rcnn_r50_fpn and r101_fpn (caffe style by "caffe" in the file's name);
 jwyang/faster-rcnn.pytorch's res50, res101 and res152 with its poolings align and crop.
 --family names one, or "none" to keep all names.
---to torchvision goes back: torchvision's builder of the same family loads the result.
+--to torchvision goes back: torchvision's builder of the same family loads the result. Settings of the model that the builder does not
+have by default are reported.
 
 Input .pth: a file of PyTorch's torch.save with a state dict, or with a dict that contains a state dict ("state_dict",
 "model_state_dict", "model", ...). The prefixes "module." and "_orig_mod." are removed if all names have them. Skipped and renamed
@@ -71,7 +72,7 @@ func (o *convertOptions) convert(in, out string, report io.Writer) error {
 	if ending := filepath.Ext(out); ending != ".safetensors" && ending != ".pth" {
 		return fmt.Errorf("%s: the extension of OUT is %q, want .safetensors or .pth", out, ending)
 	}
-	if err := o.files.check([]string{in, o.like}, output{of: "OUT", path: out}); err != nil {
+	if err := o.files.check([]string{in, o.like, o.published.classes}, output{of: "OUT", path: out}); err != nil {
 		return err
 	}
 	var to checkpoint.DType

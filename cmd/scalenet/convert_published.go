@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"math"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -43,6 +45,9 @@ func (o *publishedOptions) check() error {
 	if o.to != "" && o.to != "torchvision" {
 		return fmt.Errorf("--to %q: want torchvision", o.to)
 	}
+	if o.to != "" && (o.family != "" || o.classes != "" || !math.IsNaN(o.eps)) {
+		return fmt.Errorf("--to %s takes a model: --family, --classes and --eps are for published detectors", o.to)
+	}
 	return nil
 }
 
@@ -59,7 +64,7 @@ func (o *publishedOptions) convert(file *checkpoint.File, notes checkpoint.Notes
 		options.Eps = &o.eps
 	}
 	var err error
-	if options.Classes, err = readLines(o.classes); err != nil {
+	if options.Classes, err = readClasses(o.classes); err != nil {
 		return nil, err
 	}
 	digest, err := fileSHA256(in)
@@ -93,8 +98,8 @@ func (o *publishedOptions) export(in string, report io.Writer, options ...checkp
 	return file, nil
 }
 
-// readLines returns the lines of a text file that are not empty; none without a path.
-func readLines(path string) (lines []string, err error) {
+// readClasses returns the class names in a text file, one per line; none without a path. Empty lines are left out.
+func readClasses(path string) (names []string, err error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -102,15 +107,26 @@ func readLines(path string) (lines []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for line := range strings.Lines(string(b)) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
-		}
+	b = bytes.TrimPrefix(b, []byte("\ufeff")) // the byte order mark of Windows' editors
+	if !utf8.Valid(b) {
+		return nil, fmt.Errorf("%s: the class names are not UTF-8", path)
 	}
-	if len(lines) == 0 {
+	lines := map[string]int{}
+	for at, line := range strings.Split(string(b), "\n") {
+		name := strings.TrimSpace(line)
+		if name == "" {
+			continue
+		}
+		if first := lines[name]; first > 0 {
+			return nil, fmt.Errorf("%s: line %d: class %q is in line %d already", path, at+1, shortened(name), first)
+		}
+		lines[name] = at + 1
+		names = append(names, name)
+	}
+	if len(names) == 0 {
 		return nil, fmt.Errorf("%s: no class names", path)
 	}
-	return lines, nil
+	return names, nil
 }
 
 // fileSHA256 returns the SHA-256 of a file in hexadecimal digits.

@@ -77,6 +77,11 @@ func TestConvertRefuses(t *testing.T) {
 		{"want F32, F16 or BF16", []string{"--dtype", "i64", original, kept}},
 		{`is missing`, []string{"--like", original, "../../checkpoint/testdata/views.pth", kept}},
 		{"OUT is missing", []string{original}},
+		{kept + ": is the input", []string{"--classes", kept, original, kept}},
+		{"--to torchvision takes a model: --family, --classes and --eps are for published detectors",
+			[]string{"--to", "torchvision", "--classes", bad, original, kept}},
+		{"--to torchvision takes a model", []string{"--to", "torchvision", "--eps", "0", original, kept}},
+		{"--to torchvision takes a model", []string{"--to", "torchvision", "--family", "none", original, kept}},
 	} {
 		_, err := runConvert(t, append([]string{"--force"}, c.args...)...)
 		require.ErrorContains(t, err, c.want)
@@ -84,4 +89,23 @@ func TestConvertRefuses(t *testing.T) {
 	b, err := os.ReadFile(kept)
 	require.NoError(t, err)
 	require.Equal(t, "kept", string(b))
+}
+
+func TestReadClasses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "names.txt")
+	for text, want := range map[string]string{
+		"\ufeffcat\r\n\r\n dog\r\n": "",
+		"cat\ndog\n\ncat\n":         `: line 4: class "cat" is in line 1 already`,
+		"\ufeff \n":                 ": no class names",
+		"caf\xe9\n":                 ": the class names are not UTF-8",
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		names, err := readClasses(path)
+		if want == "" {
+			require.NoError(t, err)
+			require.Equal(t, []string{"cat", "dog"}, names)
+			continue
+		}
+		require.EqualError(t, err, path+want)
+	}
 }

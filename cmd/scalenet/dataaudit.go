@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
@@ -87,6 +88,7 @@ func (o *dataAuditOptions) run(c *cobra.Command, path string) error {
 	if err != nil {
 		return err
 	}
+	warnUnlisted(c.ErrOrStderr(), strings.Join(o.results, ", "), report.Unlisted, d.Path)
 	if err := o.output.writeInto(o.out, report.Write); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ func TestDataAudit(t *testing.T) {
 	}
 	a := gt.Annotations[0]
 	found = append(found, map[string]any{"image_id": a.Image, "category_id": a.Category, "bbox": []float64{2, 2, 4, 4}, "score": 0.7})
+	found = append(found, map[string]any{"image_id": a.Image, "category_id": 99, "bbox": []float64{20, 2, 4, 4}, "score": 0.8}) // the model has more classes
 	rows, err := json.Marshal(found)
 	require.NoError(t, err)
 	results, out := write(t, filepath.Join(dir, "found.json"), string(rows)), filepath.Join(dir, "audit")
@@ -39,6 +40,7 @@ func TestDataAudit(t *testing.T) {
 	status, stdout, stderr := scalenet(args...)
 	require.Zero(t, status, stderr)
 	require.Contains(t, stdout, "audit.html: 1 of 1 proposals: 1 objects probably missing, 0 labels of the wrong class, 0 loose boxes\n")
+	require.Contains(t, stderr, "found.json: dropped 1 detections of categories that are no classes of "+instancesFile+"\n")
 	require.FileExists(t, filepath.Join(out, "audit.json"))
 	status, _, stderr = scalenet(args...)
 	requireError(t, status, stderr, "audit.html: already exists")

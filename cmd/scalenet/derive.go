@@ -40,14 +40,14 @@ func (o *trainOptions) configure(ctx context.Context, c *cobra.Command, g group,
 			}
 			return o.derive(ctx, c.ErrOrStderr(), data, dev, g)
 		})
-		if err == nil && o.run.init == "" && begun.Saved == nil {
-			err = o.begins(c.ErrOrStderr(), config)
-		}
 		if err != nil {
 			return config, err
 		}
 	}
-	return o.shared(g, config)
+	if config, err = g.config(config); err == nil && o.run.init == "" && begun.Saved == nil {
+		err = o.begins(g.told(c.ErrOrStderr()), config)
+	}
+	return config, err
 }
 
 // begins chooses what a new run begins with where --init does not say it.
@@ -58,19 +58,17 @@ func (o *trainOptions) begins(w io.Writer, config detector.Config) (err error) {
 	return err
 }
 
-// shared returns the configuration of the first process, and takes the file to begin with from it.
-func (o *trainOptions) shared(g group, config detector.Config) (detector.Config, error) {
+// config returns the configuration of the first process, whose memory and time it was derived from.
+func (g group) config(own detector.Config) (detector.Config, error) {
 	if g.Size() == 1 {
-		return config, nil
+		return own, nil
 	}
-	text, err := g.text(config.YAML())
+	text, err := g.text(own.YAML())
 	if err != nil {
-		return config, err
+		return own, err
 	}
-	if o.run.init, err = g.text(o.run.init); err != nil {
-		return config, err
-	}
-	if config, err = detector.Parse([]byte(text), "the configuration of rank 0"); err != nil {
+	config, err := detector.Parse([]byte(text), "the configuration of rank 0")
+	if err != nil {
 		return config, err
 	}
 	return config.Resolve()

@@ -118,7 +118,8 @@ func (o *detectOptions) run(c *cobra.Command, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	if err := o.results.readIDs(model.Classes); err != nil {
+	o.results.made = o.resumeFacts(c, model)
+	if err := cmp.Or(o.results.checkSettings(len(list)), o.results.readIDs(model.Classes)); err != nil {
 		return err
 	}
 	selection, err := o.choice.selection(model, o.model.path)
@@ -130,7 +131,10 @@ func (o *detectOptions) run(c *cobra.Command, arguments []string) error {
 		return err
 	}
 	defer closeAll()
-	return o.all(ctx, c, d, selections{selection, selection.Lowered(float32(track.Default().Low))}, list)
+	if err := o.all(ctx, c, d, selections{selection, selection.Lowered(float32(track.Default().Low))}, list); err != nil {
+		return err
+	}
+	return o.results.removeSettings()
 }
 
 // check checks the flags.
@@ -143,7 +147,7 @@ func (o *detectOptions) check(c *cobra.Command) error {
 	case s.To > 0 && s.To <= s.From:
 		return fmt.Errorf("--to %v is not after --from %v", s.To, s.From)
 	}
-	return cmp.Or(o.choice.parse(c), o.results.parse(c), o.tracks.parse(), o.tiles.check(c), o.streams.check(&o.model.device))
+	return cmp.Or(o.choice.parse(c), o.results.parse(c), o.results.checkShard(o.shard), o.tracks.parse(), o.tiles.check(c), o.streams.check(&o.model.device))
 }
 
 // all runs the detector on the images of all sources.

@@ -156,11 +156,16 @@ func TestDetectResumeAndShards(t *testing.T) {
 	status, stderr := detect("--output", filepath.Join(dir, "whole"), "--out", pictures)
 	require.Zero(t, status, stderr)
 	whole, drawn := read("whole"), contents(t, pictures)
+	require.NotContains(t, contents(t, dir), "whole.settings", "of a run that has ended")
+	status, stderr = detect("--output", filepath.Join(dir, "failed"), write(t, filepath.Join(dir, "broken.jpg"), "no image"))
+	requireError(t, status, stderr, "1 of 5 images failed")
+	settings := read("failed.settings")
 
 	lines := strings.SplitAfter(whole, "\n")
 	for _, kept := range []int{0, 2, 4} {
 		part := filepath.Join(dir, "part")
 		write(t, part, strings.Join(lines[:kept], "")+"{\"file\":")
+		write(t, part+".settings", settings)
 		out := t.TempDir()
 		for _, line := range lines[:max(0, kept-1)] { // the last line has no drawing yet
 			name := strings.TrimSuffix(filepath.Base(nameIn(t, line)), ".png") + ".jpg"
@@ -234,6 +239,7 @@ func TestDetectOptionErrors(t *testing.T) {
 		{[]string{"--tile", "7"}, "--tile 7"},
 		{[]string{"--overlap", "0.5"}, "--overlap without --tile"},
 		{[]string{"--shard", "4/4"}, "there is no part 4"},
+		{[]string{"--shard", "1/4", "--format", "coco"}, "--shard 1/4 with --format coco: every part would number its images from 1: give --ids FILE"},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			status, stdout, stderr := scalenet(append(append([]string{"detect", "--model", model}, c.args...), image)...)

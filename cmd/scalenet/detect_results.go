@@ -31,6 +31,8 @@ type resultOptions struct {
 	names        []string // of each source below --out and --crops; "" for one that is listed again
 	drawn        []string // image or video of each source; "": not drawn
 	kept         int64    // with --resume: bytes of --output that stay
+	made         facts    // how the results are made
+	continues    bool     // they follow those of another part
 }
 
 func (o *resultOptions) flags(c *cobra.Command) {
@@ -38,7 +40,7 @@ func (o *resultOptions) flags(c *cobra.Command) {
 	choose(f, &o.format, "format", string(results.Text), "format of the results: text, jsonl, csv, coco or labelstudio (to standard output or --output), yolo or voc (files in --out)", results.Formats()...)
 	f.BoolVar(&o.json, "json", false, "the same as --format jsonl")
 	f.StringVar(&o.table, "output", "", "file for the results instead of standard output")
-	f.BoolVar(&o.resume, "resume", false, "with --format jsonl: go on with the --output of a stopped run, after the images that it has")
+	f.BoolVar(&o.resume, "resume", false, "with --format jsonl: go on with the --output of a stopped run, after the images that it has; another model or other settings are an error")
 	f.StringVar(&o.out, "out", "", "folder for the images and videos with boxes drawn, and for the files of yolo and voc")
 	choose(f, &o.draw, "draw", string(imaging.Labels), "what is drawn: labels (boxes with class and score), boxes, or none (no images are written; the default for yolo and voc)",
 		string(imaging.Boxes), string(imaging.Labels), string(imaging.None))
@@ -80,12 +82,21 @@ func (o *resultOptions) parse(c *cobra.Command) (err error) {
 	return o.checkResume()
 }
 
+// checkShard returns an error if the results of a part make no sense beside those of the others.
+func (o *resultOptions) checkShard(part shard.Shard) error {
+	if part.Of > 0 && o.kind == results.COCO && o.ids == "" {
+		return fmt.Errorf("--shard %v with --format coco: every part would number its images from 1: give --ids FILE, or choose another format", part)
+	}
+	return nil
+}
+
 // prepare names and checks the outputs of the shard's sources. Names are those of the whole list, so that shards write different files. read are files that
 // are read besides the sources.
 func (o *resultOptions) prepare(all []media.Source, part shard.Shard, read ...string) (list []media.Source, err error) {
 	if o.names, err = sourceNames(all); err != nil {
 		return nil, err
 	}
+	o.continues = part.Index > 0
 	first, end := part.Range(len(all))
 	list, o.names = all[first:end], o.names[first:end]
 	read = append(read, o.filesRead(all)...)
@@ -106,10 +117,13 @@ func (o *resultOptions) prepare(all []media.Source, part shard.Shard, read ...st
 		}
 	}
 	if o.kind.PerImage() {
-		written = append(written, in(o.out, "--format "+string(o.kind), o.kind.Files(o.imageNames(list))...)...)
+		written = append(written, in(o.out, "--format "+string(o.kind), o.kind.Files(o.imageNames(list), o.continues)...)...)
 	}
 	if o.table != "" && (!o.resume || o.files.force) { // --resume wants a file that is there
 		written = append(written, output{of: "--output", path: o.table})
+		if path := o.settingsFile(); path != "" {
+			written = append(written, output{of: "the settings of --output", path: path})
+		}
 	}
 	return list, cmp.Or(o.checkCrops(all), o.files.check(read, written...))
 }
@@ -195,8 +209,11 @@ func (o *resultOptions) open(stdout io.Writer, classes []string) (w results.Writ
 			return nil, nil, err
 		}
 		to, closeAll = file, file.Close
+		if err := o.writeSettings(); err != nil {
+			return nil, nil, errors.Join(err, closeAll())
+		}
 	}
-	w, err = results.New(o.kind, results.Options{Classes: classes, To: to, Put: o.putBelow(o.out), IDs: o.cocoIDs})
+	w, err = results.New(o.kind, results.Options{Classes: classes, To: to, Put: o.putBelow(o.out), IDs: o.cocoIDs, Continues: o.continues})
 	return w, closeAll, err
 }
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"scalenet/detector"
 )
 
 // resumable is a folder with the images in/01.png to in/03.png, and a function that runs detect --json --output found.jsonl on in.
@@ -52,6 +54,57 @@ func TestDetectResumeChangesNoOtherFile(t *testing.T) {
 		requireError(t, status, stderr, c.want)
 		require.Equal(t, c.text, textIn(t, dir, "found.jsonl"))
 	}
+}
+
+// A run goes on only with the model and the settings that it has begun with.
+func TestDetectResumeSettings(t *testing.T) {
+	dir, detect := resumable(t)
+	broken := write(t, filepath.Join(dir, "in", "00.png"), "no image")
+	found, settings := filepath.Join(dir, "found.jsonl"), filepath.Join(dir, "found.jsonl.settings")
+	status, stderr := detect()
+	requireError(t, status, stderr, "1 of 4 images failed")
+	text, kept := textIn(t, dir, "found.jsonl"), textIn(t, dir, "found.jsonl.settings")
+	m, err := detector.Load(filepath.Join(dir, "model.safetensors"))
+	require.NoError(t, err)
+	m.Params.All()[0].Data[0]++
+	other := filepath.Join(dir, "other.safetensors")
+	require.NoError(t, m.Save(other))
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--model", other}, "found.jsonl: was made with the model "},
+		{[]string{"--threshold", "0.9"}, "found.jsonl: was made with --threshold 0.5, now it is 0.9: give the same, or another --output"},
+		{[]string{"--classes", "RBC"}, "found.jsonl: was made with --classes none, now it is RBC"},
+		{[]string{"--tile", "64"}, "--tile 0, now it is 64"},
+		{[]string{"--device", "ref"}, "--device cpu, now it is ref"},
+	} {
+		status, stderr := detect(append(c.args, "--resume")...)
+		requireError(t, status, stderr, c.want)
+		require.Equal(t, text, textIn(t, dir, "found.jsonl"))
+	}
+	for content, want := range map[string]string{"": "found.jsonl.settings: is not a file that detect wrote", "x": "is not a file that detect wrote"} {
+		write(t, settings, content)
+		status, stderr := detect("--resume")
+		requireError(t, status, stderr, want)
+	}
+	require.NoError(t, os.Remove(settings))
+	status, stderr = detect("--resume")
+	requireError(t, status, stderr, "found.jsonl.settings: does not exist: the run that wrote "+found+" has ended")
+	write(t, settings, kept)
+	require.NoError(t, os.Remove(broken))
+	status, stderr = detect("--resume", "--threads", "2", "--batch", "2")
+	require.Zero(t, status, stderr)
+	require.NoFileExists(t, settings)
+	status, stderr = detect("--resume")
+	require.Zero(t, status, "nothing is left: %s", stderr)
+	require.Equal(t, text, textIn(t, dir, "found.jsonl"))
+
+	// A new run replaces no file of this name.
+	require.NoError(t, os.Remove(found))
+	write(t, settings, "mine")
+	status, stderr = detect()
+	requireError(t, status, stderr, "found.jsonl.settings: already exists; --force replaces it")
 }
 
 // A file that is read is not gone on with, by whatever name, and not replaced by a drawing.

@@ -161,7 +161,20 @@ func TestDetectShards(t *testing.T) {
 	}
 	require.Equal(t, []string{"0.png", "1.png", "2.png", "3.png", "4.png"}, names)
 	require.Len(t, contents(t, out), 5)
-	status, _, stderr := scalenet("detect", "--model", model, "--shard", "7/7", folder)
+	labels, csv := filepath.Join(t.TempDir(), "labels"), ""
+	for i := range 2 {
+		part := []string{"detect", "--model", model, "--threshold", "0", "--max", "3", "--shard", fmt.Sprintf("%d/2", i), folder, "--format"}
+		status, stdout, stderr := scalenet(append(part, "csv")...)
+		require.Zero(t, status, stderr)
+		csv += stdout
+		status, _, stderr = scalenet(append(part, "yolo", "--out", labels)...)
+		require.Zero(t, status, stderr)
+	}
+	status, whole, stderr := scalenet("detect", "--model", model, "--threshold", "0", "--max", "3", folder, "--format", "csv")
+	require.Zero(t, status, stderr)
+	require.Equal(t, whole, csv, "one header")
+	require.Len(t, contents(t, filepath.Join(labels, "labels")), 5)
+	status, _, stderr = scalenet("detect", "--model", model, "--shard", "7/7", folder)
 	requireError(t, status, stderr, "--shard")
 }
 

@@ -91,7 +91,7 @@ func (o *evalOptions) run(c *cobra.Command) error {
 	if err := o.report.check(c); err != nil {
 		return err
 	}
-	if err := o.choose.check(&o.model); err != nil {
+	if err := o.choose.check(&o.model, &o.tiles); err != nil {
 		return err
 	}
 	if err := cmp.Or(o.tiles.check(c), o.streams.check(&o.model.device)); err != nil {
@@ -100,11 +100,7 @@ func (o *evalOptions) run(c *cobra.Command) error {
 	if err := o.checkShard(); err != nil {
 		return err
 	}
-	g, err := openGroup(&o.model.device)
-	if err != nil {
-		return err
-	}
-	return g.end(o.share(c, g))
+	return inGroup(c, &o.model.device, o.share)
 }
 
 // share is the part of this process.
@@ -150,15 +146,17 @@ func (o *evalOptions) share(c *cobra.Command, g group) error {
 	if o.tiles.Side > 0 {
 		fmt.Fprintf(errs, "in tiles of %d pixels with an overlap of %v, and as a whole\n", o.tiles.Side, o.tiles.Overlap)
 	}
-	ctx, stop := train.Interruptible(c.Context(), errs, o.stopping())
+	ctx, stop := train.Interruptible(c.Context(), errs, stopping(partial))
 	defer stop()
-	if o.output.force && !o.resume && partial != "" {
-		if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+	if err := o.replacePartial(partial); err != nil {
+		return err
 	}
 	first, end := o.shard.Range(len(data.Images))
-	told := newProgress(errs, "images", end-first)
+	what, total := "images", end-first
+	if g.Size() > 1 {
+		what, total = "images of this process", g.part(total)
+	}
+	told := newProgress(errs, what, total)
 	done, before := 0, -1
 	e, err := d.Evaluate(ctx, data, detector.EvaluateOptions{Group: g.Group, Partial: partial, Resume: o.resume, Shard: o.shard, Tiles: o.tiles.Options,
 		TileBatch: o.tiles.size(d.MaxPending()), Progress: func(n int) {
@@ -172,7 +170,7 @@ func (o *evalOptions) share(c *cobra.Command, g group) error {
 	if err != nil {
 		told.end()
 		if errors.Is(err, context.Canceled) {
-			return o.stopped(done, end-first)
+			return newStoppedError(done, total, what, partial)
 		}
 		return err
 	}
@@ -183,16 +181,26 @@ func (o *evalOptions) share(c *cobra.Command, g group) error {
 		return o.finishPart(c, partial, len(data.Images))
 	}
 	if o.results != "" {
-		write := o.writing()
-		if err := write.write(o.results, func(path string) error { return coco.WriteResults(path, e.Results) }); err != nil {
-			return fmt.Errorf("%w; the detections are in %s", err, partial)
-		}
-		if err := os.Remove(partial); err != nil && partial != "" {
+		if err := o.writeResults(partial, e.Results); err != nil {
 			return err
 		}
 	}
 	timing := newEvalTiming(e.Timings, time.Since(told.start))
 	return o.finish(c, model, data, e, timing)
+}
+
+// writeResults writes the results file and removes the partial results.
+func (o *evalOptions) writeResults(partial string, results *coco.Results) error {
+	held, taken := holdPartial(partial)
+	write := o.writing()
+	err := write.write(o.results, func(path string) error { return coco.WriteResults(path, results) })
+	switch {
+	case err != nil && held != nil:
+		return fmt.Errorf("%w; the detections are in %s", err, partial)
+	case err != nil || taken != nil: // a process that has taken them since the evaluation ended keeps them
+		return err
+	}
+	return held.remove()
 }
 
 // finish writes and prints what is derived from the detections.
@@ -269,16 +277,17 @@ func (e *stoppedError) Error() string { return e.msg }
 func (e *stoppedError) ExitCode() int { return 130 } // as of a process killed by Ctrl-C
 
 // stopping returns the message for the first Ctrl-C.
-func (o *evalOptions) stopping() string {
-	if o.results == "" {
+func stopping(partial string) string {
+	if partial == "" {
 		return "stopping after this image"
 	}
 	return "stopping after this image; the detections so far are kept"
 }
 
-func (o *evalOptions) stopped(done, total int) error {
-	msg := fmt.Sprintf("stopped after %d of %d images", done, total)
-	if o.results != "" {
+// newStoppedError returns the error of an evaluation that was stopped.
+func newStoppedError(done, total int, what, partial string) error {
+	msg := fmt.Sprintf("stopped after %d of %d %s", done, total, what)
+	if partial != "" {
 		msg += "; --resume continues from there"
 	}
 	return &stoppedError{msg}

@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -37,11 +35,15 @@ func (o *evalOptions) checkShard() error {
 
 // finishPart moves the partial results of a shard, which are complete, to --results.
 func (o *evalOptions) finishPart(c *cobra.Command, partial string, images int) error {
+	held, err := holdPartial(partial)
+	if err != nil {
+		return err
+	}
 	write := o.writing()
 	if err := write.move(partial, o.results); err != nil {
 		return fmt.Errorf("%w; the part is in %s", err, partial)
 	}
-	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := held.remove(); err != nil {
 		return err
 	}
 	first, end := o.shard.Range(images)

@@ -30,12 +30,14 @@ func (o *chooseOptions) flags(c *cobra.Command) {
 
 // check returns an error before the evaluation if thresholds could not be stored
 // after it.
-func (o *chooseOptions) check(m *modelOptions) error {
-	if o.rule == "" {
+func (o *chooseOptions) check(m *modelOptions, tiles *tileOptions) error {
+	switch {
+	case o.rule == "":
 		return nil
-	}
-	if m.size != "" {
+	case m.size != "":
 		return errors.New("--choose-threshold with --size: thresholds are stored for the model's own input size, so leave out --size")
+	case tiles.Side > 0:
+		return errors.New("--choose-threshold with --tile: thresholds are stored for detection in whole images, so leave out --tile")
 	}
 	f, err := os.OpenFile(m.path, os.O_RDWR, 0)
 	if err != nil {

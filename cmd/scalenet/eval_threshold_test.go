@@ -183,6 +183,7 @@ func TestThresholdErrors(t *testing.T) {
 		"no rule":            {append(eval, "--choose-threshold", "best"), `--choose-threshold "best": want f1, precision=P or recall=R`},
 		"no precision":       {append(eval, "--choose-threshold", "precision=95"), `precision "95": want a number above 0 and at most 1`},
 		"another size":       {append(eval, "--choose-threshold", "f1", "--size", "600/1000"), "leave out --size"},
+		"tiles":              {append(eval, "--choose-threshold", "f1", "--tile", "64"), "leave out --tile"},
 		"no model":           {[]string{"eval", "--model", filepath.Join(dir, "none"), "--data", instancesFile, "--images", imagesDir, "--choose-threshold", "f1"}, "none: no such file"},
 		"worst":              {append(eval, "--worst", "3"), "--worst needs --report"},
 	} {

@@ -1,24 +1,31 @@
 package main
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"os"
 	"runtime"
-	"slices"
-	"strings"
 
-	"scalenet/checkpoint"
+	"github.com/spf13/cobra"
+
 	"scalenet/collective"
-	"scalenet/engine/cpu"
 	"scalenet/train"
 )
 
 // group is the processes that share a run: those that mpirun or srun has started, usually this one alone.
 type group struct{ *collective.Group }
+
+// inGroup runs the part that a process has in a command, after it has joined the group.
+func inGroup(c *cobra.Command, device *deviceOptions, share func(*cobra.Command, group) error) error {
+	g, err := openGroup(device)
+	if err != nil {
+		return err
+	}
+	if err := g.sameFlags(c, device); err != nil {
+		return g.end(err)
+	}
+	return g.end(share(c, g))
+}
 
 // openGroup joins the group. Each process gets its share of the processors of its host, and a GPU of its own.
 func openGroup(device *deviceOptions) (group, error) {
@@ -50,6 +57,9 @@ func (g group) onHost() int {
 	return g.LocalSize()
 }
 
+// part is the number of images of this process if the processes share out n.
+func (g group) part(n int) int { return (n + g.Size() - 1 - g.Rank()) / g.Size() }
+
 // told returns w, or for all processes but the first a writer that drops everything.
 func (g group) told(w io.Writer) io.Writer {
 	if g.first() {
@@ -58,16 +68,23 @@ func (g group) told(w io.Writer) io.Writer {
 	return io.Discard
 }
 
-// end ends the group, and returns the error of what it did. After an error the launcher ends the other processes.
+// knownError is an error that all processes have, of which the first tells.
+type knownError struct{ error }
+
+func (e *knownError) Unwrap() error { return e.error }
+
+// end ends the group, and returns the error of what it did. After an error that only some processes have, the launcher ends the others.
 func (g group) end(err error) error {
-	var interrupted *train.InterruptedError
-	if err == nil || errors.As(err, &interrupted) {
+	known := errors.As(err, new(*train.InterruptedError)) || errors.As(err, new(*train.RankError)) || errors.As(err, new(*knownError))
+	switch {
+	case err == nil || known && !g.first():
+		return g.Close()
+	case known:
 		return errors.Join(err, g.Close())
+	case g.first() || errors.As(err, new(*collective.Error)): // which says where it was met
+		return err
 	}
-	if g.Size() > 1 && !g.first() {
-		return fmt.Errorf("rank %d on %s: %w", g.Rank(), g.Host(), err)
-	}
-	return err
+	return fmt.Errorf("rank %d on %s: %w", g.Rank(), g.Host(), err)
 }
 
 // text returns what the first process says.
@@ -83,84 +100,4 @@ func (g group) text(own string) (string, error) {
 		return "", err
 	}
 	return string(all[0]), nil
-}
-
-// same returns an error if the processes differ in one of the facts, which have a name each.
-func (g group) same(facts map[string]string) error {
-	if g.Size() == 1 {
-		return nil
-	}
-	names := slices.Sorted(maps.Keys(facts))
-	var own []string
-	for _, name := range names {
-		own = append(own, facts[name])
-	}
-	all, err := g.AllGather([]byte(strings.Join(own, "\x00")))
-	if err != nil {
-		return err
-	}
-	wanted := strings.Split(string(all[0]), "\x00")
-	for rank, text := range all {
-		values := strings.Split(string(text), "\x00")
-		for i, name := range names {
-			if i >= len(values) || values[i] != wanted[i] {
-				return fmt.Errorf("rank %d on %s has %s %s, rank 0 on %s has %s: all processes need the same", rank, g.HostOf(rank), name, shortened(values[min(i, len(values)-1)]), g.HostOf(0), shortened(wanted[i]))
-			}
-		}
-	}
-	return nil
-}
-
-// programDigest returns the beginning of the SHA-256 of the program file.
-func programDigest() (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%x", h.Sum(nil)[:8]), nil
-}
-
-// facts are what all processes must have in common: data are the digests of the data sets.
-func (g group) facts(data map[string]string) (map[string]string, error) {
-	facts := map[string]string{}
-	if g.Size() == 1 {
-		return facts, nil
-	}
-	for name, digest := range data {
-		facts["the "+name+" data"] = digest
-	}
-	program, err := programDigest()
-	facts["the program"] = program
-	facts["a processor with"] = cpu.ISA()
-	return facts, err
-}
-
-// sameTraining returns an error if the processes of a training differ.
-func (g group) sameTraining(data map[string]string, threads int, b train.Begun, config string) error {
-	facts, err := g.facts(data)
-	if err != nil {
-		return err
-	}
-	facts["threads"], facts["the step"], facts["the configuration"] = fmt.Sprint(threads), fmt.Sprint(b.Step), config
-	return g.same(facts)
-}
-
-// sameEvaluation returns an error if the processes of an evaluation differ.
-func (g group) sameEvaluation(data interface{ Digest() string }, metadata map[string]string, tensors []checkpoint.Tensor) error {
-	facts, err := g.facts(map[string]string{"test": data.Digest()})
-	if err != nil || g.Size() == 1 {
-		return err
-	}
-	model := checkpoint.File{Metadata: metadata, Tensors: tensors}
-	facts["the model"] = model.Digest().String()
-	return g.same(facts)
 }

@@ -56,7 +56,7 @@ func (g group) folder(dir string) (local string, remove func(), err error) {
 			first = have
 		}
 		if missing[rank], err = g.compareFolder(dir, rank, first, have); err != nil {
-			return "", nil, err
+			return "", nil, &knownError{err}
 		}
 	}
 	for _, m := range missing {

@@ -141,6 +141,7 @@ func TestTrainTogether(t *testing.T) {
 	require.Zero(t, status, stderr)
 	status, text := mpirun(t, 3, evaluate("3.json")...)
 	require.Zero(t, status, text)
+	require.Contains(t, text, "\n4 images in ")
 	one, err := os.ReadFile(filepath.Join(dir, "1.json"))
 	require.NoError(t, err)
 	three, err := os.ReadFile(filepath.Join(dir, "3.json"))

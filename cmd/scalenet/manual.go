@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
 )
 
 // newManualCommand returns the command that packages are made with. It is not shown in the help.
@@ -33,6 +35,27 @@ fish below DIR where a prefix such as /usr/share has them.`,
 	return c
 }
 
+// toMarkdown makes Markdown, which package doc reads, of the plain help texts of a command and all below it. Descriptions keep their lines. done are the flags
+// that are Markdown already: subcommands share some.
+func toMarkdown(c *cobra.Command, done map[*pflag.Flag]bool) {
+	escape := strings.NewReplacer("\\", `\\`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", `\<`, ">", `\>`, "&", `\&`).Replace
+	name, arguments, _ := strings.Cut(c.Use, " ")
+	c.Use, c.Short = strings.TrimSpace(name+" "+escape(arguments)), escape(c.Short)
+	if c.Long != "" {
+		c.Long = "```\n" + c.Long + "\n```"
+	}
+	for _, flags := range []*pflag.FlagSet{c.Flags(), c.PersistentFlags()} {
+		flags.VisitAll(func(f *pflag.Flag) {
+			if !done[f] {
+				f.Usage, done[f] = escape(f.Usage), true
+			}
+		})
+	}
+	for _, sub := range c.Commands() {
+		toMarkdown(sub, done)
+	}
+}
+
 // writeManual writes the man pages and completions of all commands into the folder share.
 func writeManual(root *cobra.Command, share string, day time.Time) error {
 	pages := filepath.Join(share, "man", "man1")
@@ -40,6 +63,7 @@ func writeManual(root *cobra.Command, share string, day time.Time) error {
 		return err
 	}
 	root.DisableAutoGenTag = true
+	toMarkdown(root, map[*pflag.Flag]bool{})
 	header := &doc.GenManHeader{Section: "1", Date: &day, Source: "scalenet", Manual: "ScaleNet Detector"}
 	if err := doc.GenManTree(root, header, pages); err != nil {
 		return err

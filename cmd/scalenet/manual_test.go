@@ -3,9 +3,11 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 )
 
@@ -22,7 +24,15 @@ func TestManual(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join(share, "man", "man1", name+".1"))
 		require.NoError(t, err)
 		require.Contains(t, string(text), "Jan 2026")
-		require.Contains(t, string(text), c.Short)
+		page := rendered(string(text))
+		for _, want := range []string{c.Short, c.UseLine(), c.Long, c.Example} {
+			require.Contains(t, page, strings.Join(strings.Fields(want), " "), name)
+		}
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				require.Contains(t, page, strings.Join(strings.Fields(f.Usage), " "), "%s --%s", name, f.Name)
+			}
+		})
 		for _, sub := range c.Commands() {
 			if sub.IsAvailableCommand() {
 				pages(sub, name+"-"+sub.Name())
@@ -37,6 +47,19 @@ func TestManual(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(text), "scalenet")
 	}
+}
+
+// rendered is the text of a page with single spaces.
+func rendered(page string) string {
+	var words []string
+	for line := range strings.Lines(page) {
+		if strings.HasPrefix(line, ".") && !strings.HasPrefix(line, "...") {
+			continue // a request
+		}
+		line = strings.NewReplacer(`\\`, `\`, `\&`, "", `\-`, "-", `\fB`, "", `\fP`, "", `\fR`, "").Replace(line)
+		words = append(words, strings.Fields(line)...)
+	}
+	return strings.Join(words, " ")
 }
 
 func TestManualErrors(t *testing.T) {

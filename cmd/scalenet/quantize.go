@@ -77,7 +77,8 @@ func (o *quantizeOptions) run(c *cobra.Command) error {
 	case !(o.maxLoss >= 0 && o.maxLoss <= 1):
 		return fmt.Errorf("--max-loss %v: want a number from 0 to 1", o.maxLoss)
 	}
-	if err := o.files.check([]string{o.model, o.data.path}, output{of: "--out", path: o.out}, output{of: "the card", path: o.card()}); err != nil {
+	read := []string{o.model, o.data.path, o.data.images}
+	if err := o.files.check(read, output{of: "--out", path: o.out}, output{of: "the card", path: o.card()}); err != nil {
 		return err
 	}
 	n, closeNetwork, err := o.open(c.ErrOrStderr())

@@ -19,6 +19,11 @@ const shipped = "../../models/bccd.safetensors"
 
 func TestQuantizeRefusesBadInput(t *testing.T) {
 	dir := t.TempDir()
+	images := t.TempDir()
+	there := filepath.Join(images, "there.safetensors")
+	require.NoError(t, os.WriteFile(there, []byte("there"), 0o644))
+	status, _, stderr := scalenet("quantize", "--model", shipped, "--data", instancesFile, "--images", images, "--out", there, "--force")
+	requireError(t, status, stderr, there+": is part of the input "+images)
 	out := filepath.Join(dir, "out.safetensors")
 	damaged := filepath.Join(dir, "damaged.safetensors")
 	data, err := os.ReadFile(shipped)

@@ -88,13 +88,18 @@ func (o *runFolder) read() (train.Begun, error) {
 type startingModel interface {
 	Init(path string) (checkpoint.Report, error)
 	Untrained(taken []string) error
+	Tensors() []checkpoint.Tensor
 }
 
 // begin locks the folder, loads the parameters of --init and prints to w the
 // configuration and the step that the run starts from. A run with frozen
-// parameters needs --init for them. A process that does not write only loads.
-func (o *runFolder) begin(w io.Writer, b train.Begun, model startingModel, config string, writes bool) (*train.Lock, error) {
-	if err := o.initialise(w, b, model); err != nil || !writes {
+// parameters needs --init for them. All processes of a group must have the same
+// parameters; those after the first only load.
+func (o *runFolder) begin(w io.Writer, b train.Begun, model startingModel, config string, g group) (*train.Lock, error) {
+	if err := o.initialise(w, b, model); err != nil {
+		return nil, err
+	}
+	if err := g.sameParameters(model.Tensors()); err != nil || !g.first() {
 		return nil, err
 	}
 	if !o.resume {

@@ -12,6 +12,7 @@ import (
 
 	"scalenet/backbone"
 	"scalenet/checkpoint"
+	"scalenet/classify"
 	"scalenet/detector"
 	"scalenet/geom"
 )
@@ -41,9 +42,10 @@ at the resolution at which it runs.
 
 --model is one of ` + strings.Join(backbone.Names(), ", ") + `,
 or a file: a network configuration in YAML or JSON, a structure file (JSON), or a
-trained classifier or detector. A detector is counted for all proposals of its
-configuration and, without --size, for an image of 640x480 pixels resized to its input
-size.
+trained classifier or detector. A trained model has the classes that it was trained on.
+Without --size, a classifier is counted at its input size, and a detector for an image
+of 640x480 pixels resized to its input size. A detector is counted for all proposals of
+its configuration.
 
 --all prints one row per named network, at its published input size, with the
 published parameters (millions), multiply-adds (billions) and error rates (%).`,
@@ -79,24 +81,26 @@ published parameters (millions), multiply-adds (billions) and error rates (%).`,
 		},
 	}
 	c.Flags().StringVar(&model, "model", "scalenet50", "name of a network, or a file that describes a network")
-	c.Flags().StringVar(&size, "size", "224", "input size: SIZE (square) or HEIGHTxWIDTH")
-	c.Flags().IntVar(&classes, "classes", 1000, "number of classes: outputs of the fully connected layer")
+	c.Flags().StringVar(&size, "size", "224", "input size: SIZE (square) or HEIGHTxWIDTH (default of a trained model: its own)")
+	c.Flags().IntVar(&classes, "classes", 1000, "number of classes of a network that is not trained: outputs of the fully connected layer")
 	c.Flags().BoolVar(&all, "all", false, "count all named networks, next to the published values")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
-// summarize counts a network, or the detector in a file.
+// summarize counts a network, or the trained model in a file.
 func summarize(c *cobra.Command, model string, height, width, classes int) (s summary, err error) {
 	s = summary{Model: model, Height: height, Width: width}
 	var total backbone.Cost
-	if isDetector(model) {
+	kind := trainedKind(model)
+	if kind != "" && c.Flags().Changed("classes") {
+		return s, fmt.Errorf("--classes: %s has the classes that it was trained on", model)
+	}
+	switch kind {
+	case checkpoint.DetectorKey:
 		d, err := detector.Load(model)
 		if err != nil {
 			return s, err
-		}
-		if c.Flags().Changed("classes") {
-			return s, fmt.Errorf("--classes: %s has the %d classes that it was trained on", model, len(d.Classes))
 		}
 		padded := geom.Size{W: d.PadTo(width), H: d.PadTo(height)}
 		if !c.Flags().Changed("size") {
@@ -106,6 +110,15 @@ func summarize(c *cobra.Command, model string, height, width, classes int) (s su
 		s.Parts, total, err = d.Summarize(padded)
 		s.Params, s.MACs = total.Params, total.MACs
 		return s, err
+	case checkpoint.ClassifierKey:
+		m, err := classify.Load(model)
+		if err != nil {
+			return s, err
+		}
+		if classes = len(m.Classes); !c.Flags().Changed("size") {
+			height, width = m.Config.Input.Size, m.Config.Input.Size
+			s.Height, s.Width = height, width
+		}
 	}
 	n, err := namedNetwork(model)
 	if err != nil {
@@ -119,18 +132,22 @@ func summarize(c *cobra.Command, model string, height, width, classes int) (s su
 	return s, nil
 }
 
-// isDetector reports whether a name is that of a trained detector's file.
-func isDetector(model string) bool {
+// trainedKind returns the key of the configuration in a trained model's file, "" if a name is not that of one.
+func trainedKind(model string) string {
 	if !checkpoint.LooksLikeOne(model) {
-		return false
+		return ""
 	}
 	r, err := checkpoint.Open(model)
 	if err != nil {
-		return false // whoever reads it next says why
+		return "" // whoever reads it next says why
 	}
 	defer r.Close()
-	_, ok, err := checkpoint.Config(r.Metadata(), checkpoint.DetectorKey)
-	return ok && err == nil
+	for _, key := range []string{checkpoint.DetectorKey, checkpoint.ClassifierKey} {
+		if _, ok, err := checkpoint.Config(r.Metadata(), key); ok && err == nil {
+			return key
+		}
+	}
+	return ""
 }
 
 func writeCosts(w io.Writer, costs []backbone.Cost) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"scalenet/backbone"
+	"scalenet/classify"
 )
 
 func TestSummaryTable(t *testing.T) {
@@ -68,6 +69,27 @@ func TestSummaryJSON(t *testing.T) {
 	}
 }
 
+// A trained classifier is counted with its own classes and at its own input size.
+func TestSummaryOfClassifier(t *testing.T) {
+	c := classify.Default()
+	c.Backbone = backbone.Config{Name: "resnet", Stem: backbone.Stem{Channels: 8, Kernel: 3}, Blocks: []int{1, 1}, Planes: []int{4, 8}}
+	c.Input.Size, c.Input.TestResize = 48, 48
+	m, err := classify.New(c, []string{"a", "b", "c"}, 1)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "m.safetensors")
+	require.NoError(t, m.Save(path))
+	for size, more := range map[[2]int][]string{{48, 48}: nil, {32, 64}: {"--size", "32x64"}} {
+		status, stdout, stderr := scalenet(append([]string{"summary", "--json", "--model", path}, more...)...)
+		require.Zero(t, status, stderr)
+		var got summary
+		require.NoError(t, json.Unmarshal([]byte(stdout), &got))
+		require.Equal(t, size, [2]int{got.Height, got.Width})
+		require.Equal(t, backbone.Cost{Part: "fc", Params: 33 * 3, MACs: 32 * 3}, got.Parts[len(got.Parts)-1])
+	}
+	status, _, stderr := scalenet("summary", "--model", path, "--classes", "1000")
+	requireError(t, status, stderr, "--classes: "+path+" has the classes that it was trained on")
+}
+
 func TestSummaryAll(t *testing.T) {
 	status, stdout, stderr := scalenet("summary", "--all")
 	require.Zero(t, status, stderr)
@@ -115,7 +137,8 @@ func TestSummaryErrors(t *testing.T) {
 		{"unknown name", "name: vgg\n", nil, []string{"model.yaml", `"vgg"`}},
 		{"broken rows", "[[1, 2", nil, []string{"model.yaml", "JSON"}},
 		{"odd number of rows", "[[1, 2, 3, 4, 56]]", nil, []string{"model.yaml", "1 rows", "16"}},
-		{"classes of a detector", "", []string{"--model", filepath.Join("..", "..", "models", "bccd.safetensors"), "--classes", "7"}, []string{"--classes", "bccd.safetensors", "3 classes"}},
+		{"classes of a detector", "", []string{"--model", filepath.Join("..", "..", "models", "bccd.safetensors"), "--classes", "7"},
+			[]string{"--classes", "bccd.safetensors", "trained on"}},
 		{"no model", "", []string{"--model", "nowhere.safetensors"}, []string{"nowhere.safetensors"}},
 		{"missing structure", "name: scalenet50\nstructure_file: nowhere.json\n", nil, []string{"model.yaml", "nowhere.json"}},
 	} {

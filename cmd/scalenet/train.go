@@ -80,11 +80,7 @@ func (o *trainOptions) fit(c *cobra.Command) error {
 	if o.run.out == "" && (!o.print || o.run.resume) {
 		return fmt.Errorf("--out is missing: %s", usage(c))
 	}
-	g, err := openGroup(&o.device)
-	if err != nil {
-		return err
-	}
-	return g.end(o.share(c, g))
+	return inGroup(c, &o.device, o.share)
 }
 
 // share is the part of this process.
@@ -118,7 +114,7 @@ func (o *trainOptions) share(c *cobra.Command, g group) error {
 		return err
 	}
 	if o.print {
-		fmt.Fprint(c.OutOrStdout(), config.YAML())
+		fmt.Fprint(g.told(c.OutOrStdout()), config.YAML())
 		return nil
 	}
 	f := detectorFit{o, errs, g, began, begun, data, dev, saveAsked}
@@ -164,7 +160,7 @@ func (f *detectorFit) begin(ctx context.Context, config detector.Config) error {
 	if err := f.group.sameTraining(dataDigests(f.data.train, f.data.val), threadsOf(f.dev), f.begun, model.Config.YAML()); err != nil {
 		return err
 	}
-	lock, err := f.run.begin(f.errs, f.begun, model, model.Config.YAML(), f.group.first())
+	lock, err := f.run.begin(f.errs, f.begun, model, model.Config.YAML(), f.group)
 	if err != nil {
 		return err
 	}

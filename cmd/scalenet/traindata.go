@@ -86,7 +86,7 @@ type opened struct {
 	divided    bool // the parts are to be written as lists
 }
 
-// open opens the data sets. A resumed run without data flags takes those of the run in dir.
+// open opens the data sets, whose classes have names of their own. A resumed run without data flags takes those of the run in dir.
 func (d *trainData) open(ctx context.Context, w io.Writer, dir string, resume bool) (o opened, err error) {
 	none := d.train.path == "" && d.val.path == ""
 	switch {
@@ -108,6 +108,9 @@ func (d *trainData) open(ctx context.Context, w io.Writer, dir string, resume bo
 	}
 	if err != nil {
 		return o, err
+	}
+	if err := checkpoint.CheckClasses(o.train.ClassNames()); err != nil {
+		return o, fmt.Errorf("%s: categories: %w, and a model knows classes by their names", o.train.Path, err)
 	}
 	return o, d.checkVal(ctx, w, o)
 }

@@ -192,3 +192,15 @@ func TestResumeSkipsBadImages(t *testing.T) {
 		require.Len(t, val.Images, 2)
 	}
 }
+
+// Categories that the evaluator tells apart by id are no classes of a model.
+func TestTrainDataWithoutNames(t *testing.T) {
+	dir := t.TempDir()
+	pictures(t, dir, -1)
+	path := filepath.Join(dir, "train.json")
+	write(t, path, `{"images": [{"id": 1, "file_name": "0.jpg", "width": 60, "height": 39}], "annotations": [], "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": ""}]}`)
+	d := &trainData{shared: true}
+	d.train.path, d.val.path = path, path
+	_, _, err := openData(t, d)
+	require.EqualError(t, err, path+": categories: class 2 has no name, and a model knows classes by their names")
+}

@@ -13,8 +13,8 @@ import (
 	"scalenet/nn"
 )
 
-// ToTorchvision returns the state dict that torchvision's builder of the model's family loads, and notes for the user. Models that none of the builders
-// can express are an error. Quantized weights of the model become float32.
+// ToTorchvision returns the state dict that torchvision's builder of the model's family loads, and notes for the user: which builder, and all settings
+// that its model does not have by default. A backbone that torchvision does not have is an error. Quantized weights of the model become float32.
 func ToTorchvision(m *detector.Model) (*checkpoint.File, []string, error) {
 	c := m.Config
 	mobile := c.Backbone.Name == "mobilenet_v3_large"
@@ -24,6 +24,9 @@ func ToTorchvision(m *detector.Model) (*checkpoint.File, []string, error) {
 		return nil, nil, fmt.Errorf("backbone.name %q: torchvision's detectors have %s or mobilenet_v3_large", c.Backbone.Name, strings.Join(resnets, ", "))
 	case c.Neck == nil || c.RoI.BoxHead == nil:
 		return nil, nil, fmt.Errorf("the model has no neck: torchvision's detectors have a feature pyramid")
+	}
+	if err := ownBackbone(c.Backbone); err != nil {
+		return nil, nil, err
 	}
 	m.Params.Dequantize()
 	t := tensors{}
@@ -43,6 +46,19 @@ func ToTorchvision(m *detector.Model) (*checkpoint.File, []string, error) {
 		out.Tensors = append(out.Tensors, x)
 	}
 	return out, buildNotes(out, m), nil
+}
+
+// ownBackbone returns an error if a backbone is not torchvision's of that name. The same tensors, such as those of a ResNet with its strides elsewhere, would
+// then be those of another network.
+func ownBackbone(c backbone.Config) error {
+	own, err := backbone.Config{Name: c.Name}.Resolve()
+	if err != nil {
+		return err
+	}
+	if list := config.Differences(own, c); len(list) > 0 {
+		return fmt.Errorf("backbone.%s = %s: torchvision's %s is another network", list[0].Key, list[0].After, c.Name)
+	}
+	return nil
 }
 
 // modelEps returns the epsilon of a model's norm by name.
@@ -92,7 +108,8 @@ func torchvisionName(name string, c detector.Config, mobile bool) string {
 	return "backbone.body." + name
 }
 
-// buildNotes says how torchvision's model must be built: its family, and the settings that differ from the family's.
+// buildNotes says how torchvision's model must be built: its family, and all settings that differ from the family's, except batch, schedule
+// and frozen parameters.
 func buildNotes(f *checkpoint.File, m *detector.Model) (notes []string) {
 	file := ""
 	if m.Config.Input.TestShorter == 320 {
@@ -103,20 +120,8 @@ func buildNotes(f *checkpoint.File, m *detector.Model) (notes []string) {
 		return []string{"not one of torchvision's own builders: " + err.Error()}
 	}
 	notes = append(notes, fmt.Sprintf("load_state_dict of %s with num_classes=%d", strings.TrimPrefix(back.Family, "torchvision "), len(m.Classes)+1))
-	a, b := back.Model.Config, m.Config
-	for _, part := range []struct {
-		key           string
-		builder, ours any
-	}{
-		{"rpn.anchors", a.RPN.Anchors, b.RPN.Anchors},
-		{"rpn.proposals", a.RPN.Proposals, b.RPN.Proposals},
-		{"roi.align", a.RoI.Align, b.RoI.Align},
-		{"roi.detections", a.RoI.Detections, b.RoI.Detections},
-		{"input", a.Input, b.Input},
-	} {
-		if key, builder, ours := config.Difference(part.builder, part.ours); key != "" {
-			notes = append(notes, fmt.Sprintf("%s.%s = %s: the builder's default is %s", part.key, key, ours, builder))
-		}
+	for _, d := range config.Differences(back.Model.Config, m.Config, "train", "frozen", "batch") {
+		notes = append(notes, fmt.Sprintf("%s = %s: the builder's default is %s", d.Key, d.After, d.Before))
 	}
 	return notes
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -124,6 +125,38 @@ func TestToTorchvisionIsTheReverse(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What torchvision's model does otherwise is noted, and a network that it does not have is an error.
+func TestToTorchvisionSaysWhatDiffers(t *testing.T) {
+	convert := func(golden, file string) *detector.Model {
+		c, err := Convert(readGolden(t, golden).File(), file, "", Options{})
+		require.NoError(t, err)
+		return c.Model
+	}
+	detectron2 := convert("detectron2_fpn", "model_final_0.pkl")
+	_, _, err := ToTorchvision(detectron2)
+	require.EqualError(t, err, "backbone.stride_in_1x1 = true: torchvision's resnet50 is another network")
+	_, _, err = ToTorchvision(convert("mmdetection_caffe", "caffe.pth"))
+	require.ErrorContains(t, err, "backbone.stride_in_1x1 = true")
+
+	_, notes, err := ToTorchvision(convert("mmdetection_pytorch", "m.pth"))
+	require.NoError(t, err)
+	for _, want := range []string{
+		"load_state_dict of fasterrcnn_resnet50_fpn with num_classes=81",
+		"roi.align.aligned = true: the builder's default is false",
+		`roi.align.level_formula = "mmdetection": the builder's default is "torchvision"`,
+		`input.resize = "opencv": the builder's default is none`, `input.rounding = "round-once": the builder's default is none`,
+	} {
+		require.Contains(t, notes, want)
+	}
+	all := strings.Join(notes, "\n")
+	for _, key := range []string{"rpn.anchors.rounding", "roi.align.sampling_ratio", "rpn.proposals.min_size"} {
+		require.Contains(t, all, key+" = ")
+	}
+	for _, key := range []string{"train.", "frozen.", "batch"} {
+		require.NotContains(t, all, "\n"+key)
 	}
 }
 

@@ -2,8 +2,8 @@ package analysis
 
 import (
 	"cmp"
+	"math"
 	"slices"
-	"strconv"
 
 	"scalenet/coco"
 )
@@ -21,7 +21,7 @@ type Analysis struct {
 	Images      int            `json:"images"`
 	Objects     int            `json:"objects"` // that are not ignored
 	Detections  int            `json:"detections"`
-	Unlisted    int            `json:"unlisted"` // detections of categories that the ground truth does not list
+	Unlisted    int            `json:"unlisted"` // detections of categories that are no classes of the ground truth
 	Stats       coco.Stats     `json:"stats"`    // the twelve COCO metrics
 	VOC         VOCFigures     `json:"voc"`      // at IoU 0.5
 	Point       OperatingPoint `json:"operating_point"`
@@ -48,7 +48,7 @@ type OperatingPoint struct {
 // Class has the results of one class.
 type Class struct {
 	ID         int64      `json:"id"`
-	Name       string     `json:"name"` // or the id if the name is empty
+	Name       string     `json:"name"` // as of coco.UniqueNames
 	Objects    int        `json:"objects"`
 	Detections int        `json:"detections"`
 	Stats      coco.Stats `json:"stats"`
@@ -67,7 +67,7 @@ type Curve struct {
 	Precision []float64 `json:"precision"`
 }
 
-// Size has the metrics of objects whose size (square root of the area, in pixels) is in a range.
+// Size has the metrics of objects whose size (square root of the area, in pixels) is in a range, without its upper bound unless it is the last.
 type Size struct {
 	From    float64 `json:"from"`
 	To      float64 `json:"to"`
@@ -99,28 +99,13 @@ func Analyse(gt *coco.Dataset, dt *coco.Results, o Options) (*Analysis, error) {
 	a.Point = operatingPoint(e, dt, o.Score)
 	a.Errors = errorsOf(gt, a.scenes)
 	a.matrix = confusionOf(gt, a.scenes, foundAt, a.Point.Score)
-	a.Confusion = a.matrix.cells(classNames(gt))
+	a.Confusion = a.matrix.cells(coco.UniqueNames(gt.Categories))
 	var byClass []Image
 	a.PerImage, byClass = perImage(gt, a.scenes, a.Point.Score)
 	slices.SortStableFunc(a.PerImage, func(p, q Image) int { return cmp.Compare(q.Mistakes(), p.Mistakes()) })
 	a.addClasses(e, dt, byClass)
 	a.addCurves(e, dt)
 	return a, a.addSizes(o.Evaluator, dt)
-}
-
-// classNames returns the names of the categories, or the id if a name is empty or not unique.
-func classNames(gt *coco.Dataset) []string {
-	count := map[string]int{"": 2}
-	for _, c := range gt.Categories {
-		count[c.Name]++
-	}
-	names := gt.ClassNames()
-	for i, name := range names {
-		if count[name] > 1 {
-			names[i] = strconv.FormatInt(gt.Categories[i].ID, 10)
-		}
-	}
-	return names
 }
 
 // operatingPoint returns the operating point of highest F1, or that of the given score.
@@ -165,7 +150,7 @@ func operatingPoint(e *coco.Evaluation, dt *coco.Results, score float64) Operati
 }
 
 func (a *Analysis) addClasses(e *coco.Evaluation, dt *coco.Results, byClass []Image) {
-	names := classNames(a.gt)
+	names := coco.UniqueNames(a.gt.Categories)
 	mean, voc := vocOf(a.gt, a.scenes, foundAt)
 	a.VOC = mean
 	for k, c := range e.Classes {
@@ -215,13 +200,14 @@ func (a *Analysis) addCurves(e *coco.Evaluation, dt *coco.Results) {
 	a.Curves = append(a.Curves, mean)
 }
 
-// addSizes evaluates by object size.
+// addSizes evaluates by object size. A size on an edge belongs to the range above it: the evaluator's ranges have both of their bounds.
 func (a *Analysis) addSizes(v coco.Evaluator, dt *coco.Results) error {
 	edges := []float64{0, 16, 32, 64, 96, 128, 256, 512, 1e5}
 	var ranges []coco.AreaRange
 	for i, from := range edges[:len(edges)-1] {
-		ranges = append(ranges, coco.AreaRange{Min: from * from, Max: edges[i+1] * edges[i+1]})
+		ranges = append(ranges, coco.AreaRange{Min: from * from, Max: math.Nextafter(edges[i+1]*edges[i+1], 0)})
 	}
+	ranges[len(ranges)-1].Max = edges[len(ranges)] * edges[len(ranges)] // the last range has its upper bound
 	figures, err := v.ByArea(a.gt, dt, ranges)
 	if err != nil {
 		return err

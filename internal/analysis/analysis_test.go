@@ -3,6 +3,7 @@ package analysis
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"scalenet/coco"
+	"scalenet/imaging"
 )
 
 // cocoSample evaluates detections made from the sample's own annotations: shifted, of another class, twice or left out.
@@ -76,7 +78,7 @@ func TestAnalyse(t *testing.T) {
 	for _, s := range a.Sizes {
 		sizes += s.Objects
 	}
-	require.Equal(t, a.Objects, sizes, "no area is on a limit")
+	require.Equal(t, a.Objects, sizes)
 
 	given, err := Analyse(gt, dt, Options{Score: 0.25})
 	require.NoError(t, err)
@@ -109,9 +111,69 @@ func TestWriteReport(t *testing.T) {
 	html, err := os.ReadFile(filepath.Join(dir, "report.html"))
 	require.NoError(t, err)
 	require.Equal(t, 4+6, strings.Count(string(html), "<img "))
+	for class, name := range map[int]string{foundColour: "found", falseColour: "false detection", missedColour: "missed", ignoredColour: "ignored"} {
+		c := imaging.ClassColor(class)
+		entry := fmt.Sprintf(`<i style="background:#%02x%02x%02x"></i>%s`, c.R, c.G, c.B, name)
+		require.True(t, strings.Contains(string(html), entry), entry) // the page is long
+	}
 	require.NotContains(t, string(html), "http", "nothing is loaded from elsewhere")
 	require.NotContains(t, string(html), "ZgotmplZ", "what html/template refuses")
 	require.ErrorContains(t, a.WriteReport(dir, 6), "report.html: already exists")
+}
+
+// The report counts as the evaluator does what is ignored, and what is not.
+func TestIgnoredAsInEvaluation(t *testing.T) {
+	ignored := func(fields string) string {
+		return `, {"id": 2, "image_id": 1, "category_id": 1, "bbox": [50, 50, 100, 100], ` + fields + `}`
+	}
+	detection := func(box string) string {
+		return `, {"image_id": 1, "category_id": 1, "bbox": [` + box + `], "score": 0.8}`
+	}
+	half, inside := detection("50, 50, 100, 50"), detection("60, 60, 10, 10") // of the ignored object
+	for name, c := range map[string]struct {
+		object, detections     string
+		objects, missed, wrong int
+	}{
+		"ignored, IoU of 0.5":  {ignored(`"ignore": 1`), half, 1, 0, 0},
+		"ignored once":         {ignored(`"ignore": 1`), half + half, 1, 0, 1},
+		"inside ignored":       {ignored(`"ignore": 1`), inside + inside, 1, 0, 2},
+		"inside a crowd":       {ignored(`"iscrowd": 1`), inside + inside, 1, 0, 0},
+		"area below 0":         {ignored(`"area": -1`), half + half, 1, 0, 1},
+		"area above 1e10":      {ignored(`"area": 2e10`), "", 1, 0, 0},
+		"area of 1e10":         {ignored(`"area": 1e10`), "", 2, 1, 0},
+		"detection below 0":    {"", detection("50, 50, -10, 10"), 1, 0, 0},
+		"detection above 1e10": {"", detection("50, 50, 3e5, 1e5"), 1, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gt, dt := open(t, `{"images": [{"id": 1}], "categories": [{"id": 1, "name": "x"}], "annotations": [
+				{"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 20, 20]}`+c.object+`]}`, `[`+detection("10, 10, 20, 20")[2:]+c.detections+`]`)
+			a, err := Analyse(gt, dt, Options{Score: 0.1})
+			require.NoError(t, err)
+			require.Equal(t, c.objects, a.Objects)
+			require.InDelta(t, 1/float64(1+c.wrong), a.Point.Precision, exact, "the evaluator's")
+			require.Equal(t, Image{ID: 1, Objects: c.objects, Found: 1, Missed: c.missed, False: c.wrong}, a.PerImage[0])
+			require.Equal(t, [][]int{{1, c.missed}, {c.wrong, 0}}, a.matrix.Count)
+			require.InDelta(t, a.Stats.AP50(), a.Errors.AP50, exact)
+			require.Equal(t, c.missed, a.Errors.Count[Missed])
+			coco.Bootstrap(gt, 1, 1, func(_ *struct{}, _ int, d *coco.Resample) { require.Equal(t, []int{c.objects}, d.Objects) })
+		})
+	}
+}
+
+// A size on the edge of two ranges is in one of them.
+func TestSizesCountOnce(t *testing.T) {
+	var objects []string
+	for i, side := range []int{0, 16, 32, 64, 96, 512, 100_000} {
+		objects = append(objects, fmt.Sprintf(`{"id": %d, "image_id": 1, "category_id": 1, "bbox": [0, 0, %d, %d]}`, i+1, side, side))
+	}
+	gt, dt := open(t, `{"images": [{"id": 1}], "categories": [{"id": 1}], "annotations": [`+strings.Join(objects, ", ")+`]}`, `[]`)
+	a, err := Analyse(gt, dt, Options{})
+	require.NoError(t, err)
+	var counts []int
+	for _, s := range a.Sizes {
+		counts = append(counts, s.Objects)
+	}
+	require.Equal(t, []int{1, 1, 1, 1, 1, 0, 0, 2}, counts)
 }
 
 // TestNothing has no objects, no detections, no sizes of images.

@@ -21,9 +21,10 @@ type Comparison struct {
 
 // Contestant is one of the two results files.
 type Contestant struct {
-	Results string         `json:"results"`
-	Stats   coco.Stats     `json:"stats"`
-	Point   OperatingPoint `json:"operating_point"`
+	Results  string         `json:"results"`
+	Unlisted int            `json:"unlisted"` // detections of categories that are no classes of the ground truth
+	Stats    coco.Stats     `json:"stats"`
+	Point    OperatingPoint `json:"operating_point"`
 }
 
 // Change is a difference, second minus first, with its 95 % bootstrap confidence interval from Low to High, from resampling
@@ -79,7 +80,7 @@ func Compare(gt *coco.Dataset, first, second *coco.Results, o CompareOptions) (*
 		}
 		evaluations[i] = e
 		side := []*Contestant{&c.First, &c.Second}[i]
-		*side = Contestant{dt.Path, e.Stats, operatingPoint(e, dt, o.Score)}
+		*side = Contestant{dt.Path, e.Unlisted, e.Stats, operatingPoint(e, dt, o.Score)}
 		counts[i], _ = perImage(gt, scenes(gt, dt), side.Point.Score)
 	}
 	for i, p := range counts[0] {
@@ -95,7 +96,7 @@ func Compare(gt *coco.Dataset, first, second *coco.Results, o CompareOptions) (*
 func (c *Comparison) addChanges(gt *coco.Dataset, e [2]*coco.Evaluation, o CompareOptions) {
 	b := newBootstrap(gt, e, o)
 	c.AP = b.change(len(gt.Categories), c.First.Stats.AP(), c.Second.Stats.AP())
-	names := classNames(gt)
+	names := coco.UniqueNames(gt.Categories)
 	for k, class := range e[0].Classes {
 		if class.Objects > 0 {
 			c.Classes = append(c.Classes, ClassChange{class.ID, names[k], class.Objects,

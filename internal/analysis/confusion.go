@@ -31,7 +31,7 @@ func confusionOf(gt *coco.Dataset, all []scene, iou, score float64) ConfusionMat
 
 func (m *ConfusionMatrix) add(s *scene) {
 	background := len(m.Count) - 1
-	taken := make([]bool, len(s.objects))
+	taken, ignoring := make([]bool, len(s.objects)), s.ignoring(m.IoU)
 	for i := range s.detections[:min(len(s.detections), maxDetections)] {
 		d := &s.detections[i]
 		if d.score < m.Score {
@@ -47,7 +47,7 @@ func (m *ConfusionMatrix) add(s *scene) {
 		case at >= 0:
 			taken[at] = true
 			m.Count[s.objects[at].Class-1][d.class-1]++
-		case !s.inIgnored(d, m.IoU):
+		case !ignoring.takes(d):
 			m.Count[background][d.class-1]++
 		}
 	}

@@ -48,7 +48,7 @@ type ErrorBreakdown struct {
 func Errors(gt *coco.Dataset, dt *coco.Results) ErrorBreakdown { return errorsOf(gt, scenes(gt, dt)) }
 
 func errorsOf(gt *coco.Dataset, all []scene) ErrorBreakdown {
-	b := newBreakdown(gt)
+	b := newBreakdown(len(gt.Categories))
 	for i := range all {
 		b.scene(&all[i])
 	}
@@ -103,16 +103,8 @@ type target struct {
 	bestRow int // the detection that would
 }
 
-func newBreakdown(gt *coco.Dataset) *breakdown {
-	n := len(gt.Categories)
-	b := &breakdown{objects: make([]int, n), counted: make([]bool, n), missed: make([]int, n), points: make([][]point, n)}
-	for i := range gt.Annotations {
-		if a := &gt.Annotations[i]; !a.Ignored() {
-			b.objects[a.Class-1]++
-			b.counted[a.Class-1] = true
-		}
-	}
-	return b
+func newBreakdown(classes int) *breakdown {
+	return &breakdown{objects: make([]int, classes), counted: make([]bool, classes), missed: make([]int, classes), points: make([][]point, classes)}
 }
 
 // scene matches the detections of an image and classifies its errors.
@@ -120,6 +112,8 @@ func (b *breakdown) scene(s *scene) {
 	targets := make([]target, len(s.objects))
 	for i, a := range s.objects {
 		targets[i] = target{Annotation: a}
+		b.objects[a.Class-1]++
+		b.counted[a.Class-1] = true
 	}
 	detections := s.detections[:min(len(s.detections), maxDetections)]
 	overlaps := make([][]float64, len(detections))
@@ -139,9 +133,10 @@ func (b *breakdown) scene(s *scene) {
 			found[i], targets[at].found = true, true
 		}
 	}
+	ignoring := s.ignoring(foundAt)
 	for i := range detections {
 		d := &detections[i]
-		ignored := !found[i] && s.inIgnored(d, foundAt)
+		ignored := !found[i] && ignoring.takes(d)
 		if !ignored {
 			b.points[d.class-1] = append(b.points[d.class-1], point{d.score, found[i]})
 		}

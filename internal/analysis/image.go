@@ -30,7 +30,7 @@ type outcome uint8
 const (
 	wrong outcome = iota
 	right
-	neither // matches an ignored object
+	neither // ignored, as by the evaluator
 )
 
 // match matches detections to objects of their class as the evaluator does: the unmatched object of highest IoU.
@@ -43,6 +43,7 @@ func (s *scene) match(score float64) matched {
 	for i := range j.missed {
 		j.missed[i] = true
 	}
+	ignoring := s.ignoring(foundAt)
 	for i := range j.kept {
 		d := &j.kept[i]
 		at, best := -1, foundAt
@@ -56,7 +57,7 @@ func (s *scene) match(score float64) matched {
 		switch {
 		case at >= 0:
 			j.outcome[i], j.missed[at] = right, false
-		case s.inIgnored(d, foundAt):
+		case ignoring.takes(d):
 			j.outcome[i] = neither
 		}
 	}

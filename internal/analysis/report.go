@@ -16,6 +16,7 @@ import (
 
 	"scalenet/checkpoint"
 	"scalenet/coco"
+	"scalenet/imaging"
 )
 
 // The files of a report.
@@ -148,6 +149,21 @@ func (p *page) execute(w io.Writer) error {
 		return err
 	}
 	return t.Execute(w, p)
+}
+
+// KeyEntry is a colour of boxes with its meaning, for the template.
+type KeyEntry struct{ Name, Colour string }
+
+// Key returns the colours that Draw uses.
+func (p *page) Key() (list []KeyEntry) {
+	for _, k := range []struct {
+		name   string
+		colour int
+	}{{"found", foundColour}, {"false detection", falseColour}, {"missed", missedColour}, {"ignored", ignoredColour}} {
+		c := imaging.ClassColor(k.colour)
+		list = append(list, KeyEntry{k.name, fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B)})
+	}
+	return list
 }
 
 // NamedFigure is a metric with its name, for the template.

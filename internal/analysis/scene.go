@@ -32,7 +32,7 @@ func scenes(gt *coco.Dataset, dt *coco.Results) []scene {
 	for i, m := range gt.Images {
 		image[m.ID] = i
 		for _, at := range gt.Objects(i) {
-			if a := &gt.Annotations[at]; a.Ignored() {
+			if a := &gt.Annotations[at]; a.IgnoredInEvaluation() {
 				all[i].ignored = append(all[i].ignored, a)
 			} else {
 				all[i].objects = append(all[i].objects, a)
@@ -54,12 +54,32 @@ func scenes(gt *coco.Dataset, dt *coco.Results) []scene {
 	return all
 }
 
-// inIgnored reports whether a detection lies on an ignored object of its class.
-func (s *scene) inIgnored(d *detection, iou float64) bool {
-	for _, a := range s.ignored {
-		if a.Class == d.class && coco.Overlap(d.box, &a.Box, true) > iou {
-			return true
+// ignoring finds the ignored detections of an image, of those that match no object that counts.
+type ignoring struct {
+	objects []*coco.Annotation
+	taken   []bool // by object
+	iou     float64
+}
+
+func (s *scene) ignoring(iou float64) ignoring {
+	return ignoring{s.ignored, make([]bool, len(s.ignored)), iou}
+}
+
+// takes reports whether the next detection is ignored. As in the evaluator, it matches the ignored object of its class of highest IoU. Each is matched
+// once, a crowd any number of times.
+func (g *ignoring) takes(d *detection) bool {
+	at, best := -1, g.iou
+	for i, a := range g.objects {
+		if a.Class != d.class || g.taken[i] && !a.Crowd {
+			continue
+		}
+		if iou := coco.Overlap(d.box, &a.Box, a.Crowd); iou >= best {
+			at, best = i, iou
 		}
 	}
-	return false
+	if at < 0 {
+		return coco.IgnoredUnmatched(d.box)
+	}
+	g.taken[at] = true
+	return true
 }

@@ -21,14 +21,13 @@ func VOC(gt *coco.Dataset, dt *coco.Results, iou float64) (mean VOCFigures, clas
 }
 
 func vocOf(gt *coco.Dataset, scenes []scene, iou float64) (mean VOCFigures, classes []VOCFigures) {
-	all := make([][]point, len(gt.Categories))
+	all, objects := make([][]point, len(gt.Categories)), make([]int, len(gt.Categories))
 	for i := range scenes {
 		vocScene(&scenes[i], iou, all)
-	}
-	objects := make([]int, len(gt.Categories))
-	for i := range gt.Annotations {
-		if a := &gt.Annotations[i]; !vocIgnored(a) {
-			objects[a.Class-1]++
+		for _, a := range scenes[i].objects {
+			if !a.Difficult {
+				objects[a.Class-1]++
+			}
 		}
 	}
 	n := 0.0
@@ -48,7 +47,7 @@ func vocOf(gt *coco.Dataset, scenes []scene, iou float64) (mean VOCFigures, clas
 	return VOCFigures{mean.ElevenPoints / n, mean.Area / n}, classes
 }
 
-func vocIgnored(a *coco.Annotation) bool { return a.Difficult || a.Ignored() }
+func vocIgnored(a *coco.Annotation) bool { return a.Difficult || a.IgnoredInEvaluation() }
 
 // vocScene appends the detections of an image to the points of their classes.
 func vocScene(s *scene, iou float64, all [][]point) {

@@ -28,7 +28,7 @@ func (a *Analysis) Draw(i int) (*imaging.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := classNames(a.gt)
+	names := coco.UniqueNames(a.gt.Categories)
 	var boxes []imaging.Annotation
 	add := func(box *[4]float64, text string, colour int) {
 		boxes = append(boxes, imaging.Annotation{Box: geom.Box{X1: float32(box[0] * scale), Y1: float32(box[1] * scale),

@@ -27,7 +27,7 @@ type Proposal struct {
 	Rank       float64     `json:"rank"` // 0..1, the higher the more probable
 	File       string      `json:"file_name"`
 	ImageID    int64       `json:"image_id"`
-	Annotation int64       `json:"annotation_id,omitempty"` // 0 for Missing
+	Annotation *int64      `json:"annotation_id,omitempty"` // none for Missing
 	Label      string      `json:"label,omitempty"`         // class and box of the label; none for Missing
 	Box        *[4]float64 `json:"bbox,omitempty"`          // x, y, width, height in pixels
 	Class      string      `json:"proposed_class"`          // class and box of the detection
@@ -44,6 +44,7 @@ type Report struct {
 	Images     int        `json:"images"`
 	Labels     int        `json:"labels"`
 	Unjudged   int        `json:"images_without_detections"`
+	Unlisted   int        `json:"unlisted"`   // detections of categories that are no classes of the data set: dropped
 	MedianIoU  float64    `json:"median_iou"` // of labels and the detections of their class
 	Proposals  []Proposal `json:"proposals"`  // the highest rank first
 	Considered int        `json:"considered"` // proposals before Options.Top
@@ -94,11 +95,11 @@ const (
 //   - A box is loose if its IoU with the detection of its class is unusually low: more than 2 standard deviations below the median of
 //     its class, which are estimated by the median of the absolute deviations. It ranks by the score, in full at 5 deviations.
 func Find(d *coco.Dataset, results []*coco.Results, o Options) (*Report, error) {
-	images, err := detections(d, results, o.MinScore)
+	images, unlisted, err := detections(d, results, o.MinScore)
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Data: d.Path, Images: len(d.Images), data: d, Proposals: []Proposal{}}
+	r := &Report{Data: d.Path, Images: len(d.Images), Unlisted: unlisted, data: d, Proposals: []Proposal{}}
 	overlaps := make([][]float64, len(d.Categories)+1) // by class; 0: of all
 	for i := range images {
 		m := &images[i]
@@ -160,9 +161,9 @@ type detection struct {
 	taken bool // by a label of its class
 }
 
-// detections sorts the rows of results by image.
-func detections(d *coco.Dataset, results []*coco.Results, least float64) ([]judged, error) {
-	images := make([]judged, len(d.Images))
+// detections sorts the rows of results by image. Those of categories that the data set does not have are only counted: a model may have more classes.
+func detections(d *coco.Dataset, results []*coco.Results, least float64) (images []judged, unlisted int, err error) {
+	images = make([]judged, len(d.Images))
 	at, class := make(map[int64]int, len(d.Images)), make(map[int64]int, len(d.Categories))
 	for i, m := range d.Images {
 		at[m.ID] = i
@@ -176,21 +177,23 @@ func detections(d *coco.Dataset, results []*coco.Results, least float64) ([]judg
 			i, known := at[id]
 			switch {
 			case !known:
-				return nil, fmt.Errorf("%s: [%d].image_id: %s has no image with the id %d", r.Path, row, d.Path, id)
-			case class[r.Category[row]] == 0:
-				return nil, fmt.Errorf("%s: [%d].category_id: %s has no category with the id %d", r.Path, row, d.Path, r.Category[row])
+				return nil, 0, fmt.Errorf("%s: [%d].image_id: %s has no image with the id %d", r.Path, row, d.Path, id)
 			case from[i] != 0 && from[i] != n+1:
-				return nil, fmt.Errorf("%s: [%d].image_id: the image %d has detections in %s too, but only one model can judge it", r.Path, row, id, results[from[i]-1].Path)
+				return nil, 0, fmt.Errorf("%s: [%d].image_id: the image %d has detections in %s too, but only one model can judge it",
+					r.Path, row, id, results[from[i]-1].Path)
 			}
-			if from[i] = n + 1; r.Score[row] >= least {
-				images[i].found = append(images[i].found, detection{class: class[r.Category[row]], box: r.Box[row], score: r.Score[row]})
+			from[i] = n + 1
+			if k := class[r.Category[row]]; k == 0 {
+				unlisted++
+			} else if r.Score[row] >= least {
+				images[i].found = append(images[i].found, detection{class: k, box: r.Box[row], score: r.Score[row]})
 			}
 		}
 	}
 	for i := range images {
 		slices.SortStableFunc(images[i].found, func(a, b detection) int { return cmp.Compare(b.score, a.score) })
 	}
-	return images, nil
+	return images, unlisted, nil
 }
 
 // match pairs labels with detections of their class, the pair of the highest IoU first.
@@ -249,7 +252,8 @@ func (r *Report) add(i int, p Proposal) {
 
 // of returns a proposal for a label.
 func (r *Report) of(kind Kind, l *label, f *detection, iou, rank float64) Proposal {
-	return Proposal{Kind: kind, Rank: rank, Annotation: l.ID, Label: r.class(l.Class), Box: &l.Box, Class: r.class(f.class), Proposed: f.box, Score: f.score, IoU: iou}
+	return Proposal{Kind: kind, Rank: rank, Annotation: &l.ID, Label: r.class(l.Class), Box: &l.Box,
+		Class: r.class(f.class), Proposed: f.box, Score: f.score, IoU: iou}
 }
 
 // wrong proposes the class of the detection of the highest score that belongs to no other label.
@@ -279,7 +283,7 @@ func (r *Report) loose(l *label) (Proposal, bool) {
 	return r.of(Loose, l, l.own, l.iou, rank), rank >= least
 }
 
-// covered reports whether a detection is on a label of any class, or in a crowd region.
+// covered reports whether a detection is on a label or an ignored object of any class, or in a crowd region.
 func (m *judged) covered(f *detection) bool {
 	for i := range m.labels {
 		if coco.Overlap(&f.box, &m.labels[i].Box, false) >= near {
@@ -287,7 +291,11 @@ func (m *judged) covered(f *detection) bool {
 		}
 	}
 	for _, a := range m.ignored {
-		if coco.Overlap(&f.box, &a.Box, true) >= same {
+		enough := near
+		if a.Crowd {
+			enough = same
+		}
+		if coco.Overlap(&f.box, &a.Box, a.Crowd) >= enough {
 			return true
 		}
 	}

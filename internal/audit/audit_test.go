@@ -14,7 +14,8 @@ import (
 	"scalenet/imaging"
 )
 
-// dataset opens a COCO file with images of 100 x 100 pixels and objects "image class x y w h" with further fields behind.
+// dataset opens a COCO file with images of 100 x 100 pixels and objects "image class x y w h flags",
+// with ids from 0. The flags are 1 for a crowd and 2 for an object to ignore.
 func dataset(t testing.TB, images int, objects ...string) *coco.Dataset {
 	dir := t.TempDir()
 	var list, boxes []string
@@ -27,7 +28,8 @@ func dataset(t testing.TB, images int, objects ...string) *coco.Dataset {
 		var image, class, x, y, w, h, crowd int
 		_, err := fmt.Sscan(o, &image, &class, &x, &y, &w, &h, &crowd)
 		require.NoError(t, err)
-		boxes = append(boxes, fmt.Sprintf(`{"id": %d, "image_id": %d, "category_id": %d, "bbox": [%d, %d, %d, %d], "iscrowd": %d}`, i+1, image, class, x, y, w, h, crowd))
+		boxes = append(boxes, fmt.Sprintf(`{"id": %d, "image_id": %d, "category_id": %d, "bbox": [%d, %d, %d, %d], "iscrowd": %d, "ignore": %d}`,
+			i, image, class, x, y, w, h, crowd&1, crowd>>1))
 	}
 	file := filepath.Join(dir, "gt.json")
 	require.NoError(t, os.WriteFile(file, []byte(`{"images": [`+strings.Join(list, ",")+`], "annotations": [`+strings.Join(boxes, ",")+
@@ -63,10 +65,12 @@ func TestFind(t *testing.T) {
 		"two classes on each other": {[]string{good, "1 2 12 10 20 20 0"}, [][7]float64{found, {1, 2, 12, 10, 20, 20, 0.95}}, nil},
 		"loose": {[]string{good, "1 1 50 50 20 20 0", "1 1 50 10 20 20 0"}, [][7]float64{found, {1, 1, 50, 50, 20, 20, 0.9}, {1, 1, 50, 10, 20, 10, 0.7}},
 			[]string{"loose box 0.70 cat cat"}},
-		"crowd":  {[]string{"1 1 0 0 100 100 1"}, [][7]float64{found}, nil},
-		"weak":   {[]string{good}, [][7]float64{found, {1, 2, 60, 60, 20, 20, 0.01}}, nil},
-		"empty":  {[]string{"1 1 10 10 0 0 0"}, [][7]float64{{1, 1, 60, 60, 20, 20, 0.9}}, []string{"missing 0.90 cat"}},
-		"ranked": {[]string{good}, [][7]float64{found, {1, 2, 60, 60, 20, 20, 0.3}, {1, 2, 60, 10, 20, 20, 0.6}}, []string{"missing 0.60 dog", "missing 0.30 dog"}},
+		"crowd":          {[]string{"1 1 0 0 100 100 1"}, [][7]float64{found}, nil},
+		"ignored":        {[]string{"1 1 10 10 20 30 2"}, [][7]float64{found}, nil},
+		"inside ignored": {[]string{"1 1 0 0 100 100 2"}, [][7]float64{found}, []string{"missing 0.90 cat"}},
+		"weak":           {[]string{good}, [][7]float64{found, {1, 2, 60, 60, 20, 20, 0.01}}, nil},
+		"empty":          {[]string{"1 1 10 10 0 0 0"}, [][7]float64{{1, 1, 60, 60, 20, 20, 0.9}}, []string{"missing 0.90 cat"}},
+		"ranked":         {[]string{good}, [][7]float64{found, {1, 2, 60, 60, 20, 20, 0.3}, {1, 2, 60, 10, 20, 20, 0.6}}, []string{"missing 0.60 dog", "missing 0.30 dog"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := Find(dataset(t, 2, c.objects...), []*coco.Results{results("a.json", c.rows...)}, Options{MinScore: 0.05})
@@ -90,13 +94,13 @@ func TestFindRefuses(t *testing.T) {
 	for want, all := range map[string][]*coco.Results{
 		"b.json: [1].image_id: the image 1 has detections in a.json too": {results("a.json", row(1, 1)), results("b.json", row(2, 1), row(1, 1))},
 		"gt.json has no image with the id 7":                             {results("a.json", row(7, 1))},
-		"gt.json has no category with the id 3":                          {results("a.json", row(1, 3))},
 	} {
 		_, err := Find(d, all, Options{})
 		require.ErrorContains(t, err, want)
 	}
-	_, err := Find(d, []*coco.Results{results("a.json", row(1, 1)), results("b.json", row(2, 1))}, Options{})
+	r, err := Find(d, []*coco.Results{results("a.json", row(1, 1)), results("b.json", row(2, 1), row(2, 3), row(2, 3))}, Options{})
 	require.NoError(t, err)
+	require.Equal(t, 2, r.Unlisted, "a model may have more classes than the data")
 }
 
 func TestWrite(t *testing.T) {
@@ -120,6 +124,21 @@ func TestWrite(t *testing.T) {
 	var back Report
 	require.NoError(t, json.Unmarshal(text, &back))
 	require.Len(t, back.Proposals, 4)
-	require.EqualValues(t, 1, back.Proposals[0].Annotation)
+	require.Zero(t, *back.Proposals[0].Annotation, "0 is an id like any other")
+	require.Contains(t, string(page), "1.png, annotation 0</span>")
+	require.Nil(t, back.Proposals[1].Annotation)
 	require.Nil(t, back.Proposals[1].Box)
+}
+
+// Boxes may lie anywhere.
+func TestPictureOfBoxesOutside(t *testing.T) {
+	inside := [4]float64{10, 10, 60, 60}
+	for _, box := range [][4]float64{inside, {1e19, 10, 60, 60}, {10, -1e19, 60, 60}, {-1e308, -1e308, 1e308, 1e308}, {1e308, 10, 1e308, 60}, {10, 10, -1e300, 1e300}} {
+		for _, p := range []Proposal{{Proposed: box}, {Proposed: box, Box: &inside, Label: "cat"}, {Proposed: inside, Box: &box, Label: "cat"}} {
+			jpeg, err := picture(imaging.New(100, 80), &p)
+			require.NoError(t, err, box)
+			_, err = imaging.Decode(jpeg, imaging.Limits{})
+			require.NoError(t, err, box)
+		}
+	}
 }

@@ -88,18 +88,29 @@ func (r *Report) page(to *bytes.Buffer) error {
 // side is the size of a picture on the page in pixels.
 const side = 360
 
+// edges are those of a box.
+type edges struct{ left, top, right, bottom float64 }
+
+// edgesOf returns the edges of a box, at most the size of the image outside of it: any finite number may be in a file.
+func edgesOf(box [4]float64, full *imaging.Image) edges {
+	w, h := float64(full.W), float64(full.H)
+	x := func(v float64) float64 { return min(max(v, -w), 2*w) }
+	y := func(v float64) float64 { return min(max(v, -h), 2*h) }
+	return edges{x(box[0]), y(box[1]), x(box[0] + box[2]), y(box[1] + box[3])}
+}
+
 // picture returns the part of an image around a proposal as JPEG, with the box of the label and that of the model.
 func picture(full *imaging.Image, p *Proposal) ([]byte, error) {
-	boxes := [][4]float64{p.Proposed}
+	boxes := []edges{edgesOf(p.Proposed, full)}
 	if p.Box != nil {
-		boxes = append(boxes, *p.Box)
+		boxes = append(boxes, edgesOf(*p.Box, full))
 	}
-	left, top, right, bottom := boxes[0][0], boxes[0][1], boxes[0][0], boxes[0][1]
-	for _, b := range boxes {
-		left, top, right, bottom = min(left, b[0]), min(top, b[1]), max(right, b[0]+b[2]), max(bottom, b[1]+b[3])
+	all := boxes[0]
+	for _, b := range boxes[1:] {
+		all = edges{min(all.left, b.left), min(all.top, b.top), max(all.right, b.right), max(all.bottom, b.bottom)}
 	}
-	size := max(right-left, bottom-top, 32) * 1.8 // with what is around it
-	x, y := int(max((left+right-size)/2, 0)), int(max((top+bottom-size)/2, 0))
+	size := max(all.right-all.left, all.bottom-all.top, 32) * 1.8 // with what is around it
+	x, y := int(max((all.left+all.right-size)/2, 0)), int(max((all.top+all.bottom-size)/2, 0))
 	x, y = min(x, full.W-1), min(y, full.H-1)
 	w, h := max(1, min(int(size), full.W-x)), max(1, min(int(size), full.H-y))
 	part := full.Crop(x, y, w, h)
@@ -110,8 +121,8 @@ func picture(full *imaging.Image, p *Proposal) ([]byte, error) {
 	}
 	var marks []imaging.Annotation
 	for i, b := range boxes {
-		box := geom.Box{X1: float32((b[0] - float64(x)) * scale), Y1: float32((b[1] - float64(y)) * scale),
-			X2: float32((b[0] + b[2] - float64(x)) * scale), Y2: float32((b[1] + b[3] - float64(y)) * scale)}
+		box := geom.Box{X1: float32((b.left - float64(x)) * scale), Y1: float32((b.top - float64(y)) * scale),
+			X2: float32((b.right - float64(x)) * scale), Y2: float32((b.bottom - float64(y)) * scale)}
 		text := fmt.Sprintf("model: %s %.2f", p.Class, p.Score)
 		if i == 1 {
 			text = "label: " + p.Label

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -96,7 +97,8 @@ func TestCheck(t *testing.T) {
 		"empty file":      {images: good + imageJSON(2, "b.png"), boxes: boxes, change: write("b.png", nil), kind: "corrupt image", want: "no data"},
 		"unknown format":  {images: good + imageJSON(2, "b.png"), boxes: boxes, change: write("b.png", []byte("hello")), kind: "image of an unknown format", want: "images[1]: "},
 		"too large":       {images: good + imageJSON(2, "b.png"), boxes: boxes, change: func(dir string) { image(t, filepath.Join(dir, "b.png"), 17000, 1, 0) }, kind: "image too large", want: "17000x1"},
-		"a folder":        {images: good + imageJSON(2, "sub"), boxes: boxes, change: func(dir string) { require.NoError(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755)) }, kind: "unreadable entry", want: "is a directory"},
+		"a folder":        {images: good + imageJSON(2, "sub"), boxes: boxes, change: func(dir string) { require.NoError(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755)) }, kind: "unreadable entry", want: "sub: not a regular file"},
+		"a named pipe":    {images: good + imageJSON(2, "pipe"), boxes: boxes, change: func(dir string) { require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600)) }, kind: "unreadable entry", want: "pipe: not a regular file"},
 		"another size":    {images: good + `, {"id": 2, "file_name": "b.png", "width": 40, "height": 60}`, boxes: boxes, kind: "size differs from the annotation", want: "b.png has 60x40 pixels, its annotation says 40x60"},
 		"EXIF":            {images: good + fmt.Sprintf(`, {"id": 2, "file_name": "x.jpg", "width": %d, "height": %d}`, upright.H, upright.W), boxes: boxes, change: write("x.jpg", exif), kind: "image turned by EXIF, its annotation is not", want: "when upright, its annotation says"},
 		"EXIF, right":     {images: good + fmt.Sprintf(`, {"id": 2, "file_name": "x.jpg", "width": %d, "height": %d}`, upright.W, upright.H), boxes: boxes, change: write("x.jpg", exif)},

@@ -26,6 +26,9 @@ func lookAt(path string, limits imaging.Limits) (s seenImage) {
 	if err != nil {
 		return seenImage{err: err}
 	}
+	if !info.Mode().IsRegular() { // opening a named pipe waits for its writer, perhaps for ever
+		return seenImage{err: fmt.Errorf("%s: not a regular file", path)}
+	}
 	if limit := int64(max(limits.Bytes, maxBytes)); info.Size() > limit {
 		return seenImage{err: fmt.Errorf("%s: %w: %d bytes, at most %d are allowed", path, imaging.ErrTooLarge, info.Size(), limit)}
 	}

@@ -10,22 +10,32 @@ import (
 	"scalenet/internal/brief"
 )
 
+// Change is a key in which two configurations differ, and both values in YAML.
+type Change struct{ Key, Before, After string }
+
 // Difference returns the first key in which two configurations of a type differ, and
 // both values in YAML. key is "" if they are equal. An empty list equals a nil list.
 func Difference(was, now any) (key, before, after string) {
-	return difference("", node(was), node(now))
+	list := append(Differences(was, now), Change{})
+	return list[0].Key, list[0].Before, list[0].After
 }
 
-// Unchanged returns an error that names the first key in which the configuration of a
-// run differs from that with which it is resumed. Keys in except may differ.
-func Unchanged(was, now any, except ...string) error {
+// Differences returns all keys in which two configurations of a type differ, except the
+// given ones.
+func Differences(was, now any, except ...string) []Change {
 	a, b := node(was), node(now)
 	for _, key := range except {
 		remove(a, key)
 		remove(b, key)
 	}
-	if key, before, after := difference("", a, b); key != "" {
-		return fmt.Errorf("the run has %s = %s, now it is %s", key, before, after)
+	return differences("", a, b)
+}
+
+// Unchanged returns an error that names the first key in which the configuration of a
+// run differs from that with which it is resumed. Keys in except may differ.
+func Unchanged(was, now any, except ...string) error {
+	if list := Differences(was, now, except...); len(list) > 0 {
+		return fmt.Errorf("the run has %s = %s, now it is %s", list[0].Key, list[0].Before, list[0].After)
 	}
 	return nil
 }
@@ -52,32 +62,33 @@ func node(v any) *yaml.Node {
 	return &n
 }
 
-func difference(path string, a, b *yaml.Node) (key, before, after string) {
+func differences(path string, a, b *yaml.Node) (list []Change) {
 	if a != nil && b != nil && a.Kind == yaml.MappingNode && b.Kind == yaml.MappingNode {
-		for _, k := range append(keysOf(a), keysOf(b)...) {
-			if key, before, after := difference(join(path, k), under(a, k), under(b, k)); key != "" {
-				return key, before, after
+		keys := keysOf(a)
+		for _, k := range keysOf(b) {
+			if !slices.Contains(keys, k) {
+				keys = append(keys, k)
 			}
 		}
-		return "", "", ""
+		for _, k := range keys {
+			list = append(list, differences(join(path, k), under(a, k), under(b, k))...)
+		}
+		return list
 	}
 	if a != nil && b != nil && a.Kind == yaml.SequenceNode && b.Kind == yaml.SequenceNode && len(a.Content) == len(b.Content) {
 		for i := range a.Content {
-			key, before, after := difference(fmt.Sprintf("%s[%d]", path, i), a.Content[i], b.Content[i])
-			if key == "" {
-				continue
+			found := differences(fmt.Sprintf("%s[%d]", path, i), a.Content[i], b.Content[i])
+			if len(found) > 0 && a.Content[i].Kind == yaml.ScalarNode { // a short list says more than one of its numbers
+				return []Change{{path, flow(a), flow(b)}}
 			}
-			if a.Content[i].Kind == yaml.ScalarNode { // a short list says more than one of its numbers
-				return path, flow(a), flow(b)
-			}
-			return key, before, after
+			list = append(list, found...)
 		}
-		return "", "", ""
+		return list
 	}
 	if x, y := flow(a), flow(b); x != y {
-		return path, x, y
+		return []Change{{path, x, y}}
 	}
-	return "", "", ""
+	return nil
 }
 
 // keysOf returns the keys of a mapping.

@@ -180,6 +180,10 @@ func TestDifference(t *testing.T) {
 		key, was, now := config.Difference(a, b)
 		require.Equal(t, want, strings.TrimRight(key+": "+was+" "+now, " ")+map[bool]string{true: " "}[key == ""])
 	}
+	b := whole{Train: train.DefaultConfig(), Mean: a.Mean, Flip: true, Sizes: []int{1}}
+	b.Train.LR = 0.5
+	require.ElementsMatch(t, []config.Change{{"flip", "false", "true"}, {"sizes", "none", "[1]"}}, config.Differences(a, b, "train"))
+	require.Len(t, config.Differences(a, b), 3)
 	long := whole{Sizes: make([]int, 9000)}
 	_, was, _ := config.Difference(long, a)
 	require.Less(t, len(was), 100)

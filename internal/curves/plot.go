@@ -64,10 +64,12 @@ func (c *curves) add(name string, x, y float64) {
 }
 
 // readCurves reads the rows of a log. Values that are not numbers are skipped, and
-// so are metrics of -1, which are those without any ground-truth object.
+// so are metrics of -1, which are those without any ground-truth object, and a last
+// line without its end: it is being written, or the run was killed meanwhile.
 func readCurves(r io.Reader) (losses, eval curves, err error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
+	lines.Split(completeLines)
 	for n := 1; lines.Scan(); n++ {
 		row, order, err := readRow(lines.Bytes())
 		if err != nil {
@@ -87,6 +89,11 @@ func readCurves(r io.Reader) (losses, eval curves, err error) {
 		}
 	}
 	return losses, eval, lines.Err()
+}
+
+// completeLines is bufio.ScanLines without a last line that has no end.
+func completeLines(data []byte, _ bool) (advance int, line []byte, err error) {
+	return bufio.ScanLines(data, false)
 }
 
 type jsonRow struct {

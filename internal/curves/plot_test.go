@@ -79,12 +79,13 @@ func TestMovingAverageDoesNotLag(t *testing.T) {
 func TestReadCurves(t *testing.T) {
 	losses, eval, err := readCurves(strings.NewReader(
 		`{"kind":"train","step":2,"epoch":1,"lr":0.1,"loss":3,"box":null,"images_per_second":1,"data_wait":0}` + "\n" +
-			`{"kind":"eval","step":2,"epoch":1,"AP":0.5,"APs":-1,"best":true}` + "\n"))
+			`{"kind":"eval","step":2,"epoch":1,"AP":0.5,"APs":-1,"best":true}` + "\n" +
+			`{"kind":"train","st`))
 	require.NoError(t, err)
 	require.Equal(t, curves{{"loss", plotter.XYs{{X: 2, Y: 3}}}}, losses)
 	require.Equal(t, curves{{"AP", plotter.XYs{{X: 1, Y: 0.5}}}}, eval)
 	for _, broken := range []string{"[]", `{"a":1`, `{"a":[1]}`, "nonsense"} {
-		_, _, err := readCurves(strings.NewReader(broken))
+		_, _, err := readCurves(strings.NewReader(broken + "\n"))
 		require.ErrorContains(t, err, "line 1", broken)
 	}
 }

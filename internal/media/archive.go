@@ -70,6 +70,7 @@ func listArchive(file string) (list []Source, err error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	defer a.close()
+	seen := map[string]bool{} // paths
 	for {
 		name, _, err := a.entries.next()
 		if err == nil && len(list) == mostEntries {
@@ -86,7 +87,12 @@ func listArchive(file string) (list []Source, err error) {
 			err = fmt.Errorf("%s: after %s: %w", file, strings.TrimPrefix(list[len(list)-1].Name, file+":"), err)
 			return append(list, Source{Name: file, File: file, Path: file, err: err}), nil
 		}
-		list = append(list, a.source(name, len(list)))
+		s := a.source(name, len(list))
+		if s.err == nil && seen[s.Path] {
+			s.err = fmt.Errorf("%s: occurs twice in the archive, and the first one is taken", s.Name)
+		}
+		seen[s.Path] = true
+		list = append(list, s)
 	}
 }
 

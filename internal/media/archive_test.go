@@ -61,6 +61,8 @@ func TestArchives(t *testing.T) {
 	files := []entry{{"b/2.jpg", jpeg(t, 20)}, {"readme.txt", []byte("x")}, {"b/c/3.jpg", []byte("no image")}, {"__MACOSX/._1.jpg", []byte("x")}, {"1.jpg", jpeg(t, 21)}}
 	bad := "error: A:b/c/3.jpg: unsupported image format: begins with 6e 6f 20 69 6d 61 67 65; known are JPEG, PNG, WebP, GIF, BMP and TIFF"
 	all := "A:b/2.jpg 20|" + bad + "|A:1.jpg 21"
+	const again = ": occurs twice in the archive, and the first one is taken|"
+	twice := "A:1.jpg 21|error: A:1.jpg" + again + "error: A:./1.jpg" + again + "A:a/1.jpg 22"
 	encrypted := zipped(t, files[0], files[4])
 	for _, header := range []string{"PK\x03\x04", "PK\x01\x02"} { // the flags of the first file
 		at := bytes.Index(encrypted, []byte(header))
@@ -80,6 +82,8 @@ func TestArchives(t *testing.T) {
 		"escape.zip":    {zipped(t, entry{"../x.jpg", jpeg(t, 9)}, entry{`..\y.jpg`, jpeg(t, 9)}, entry{"/z.jpg", jpeg(t, 9)}, files[4]), "error: A:../x.jpg: its name leaves the archive|error: A:..\\y.jpg: its name leaves the archive|error: A:/z.jpg: its name leaves the archive|A:1.jpg 21"},
 		"escape.tar":    {tarred(t, entry{"a/../../x.jpg", jpeg(t, 9)}, files[4]), "error: A:a/../../x.jpg: its name leaves the archive|A:1.jpg 21"},
 		"link.tar":      {tarred(t, entry{"x.jpg", nil}, files[4]), "error: A:x.jpg: is a link in the archive, which is not followed|A:1.jpg 21"},
+		"twice.zip":     {zipped(t, files[4], entry{"1.jpg", jpeg(t, 9)}, entry{"./1.jpg", jpeg(t, 9)}, entry{"a/1.jpg", jpeg(t, 22)}), twice},
+		"twice.tar":     {tarred(t, files[4], entry{"1.jpg", jpeg(t, 9)}, entry{"./1.jpg", jpeg(t, 9)}, entry{"a/1.jpg", jpeg(t, 22)}), twice},
 		"encrypted.zip": {encrypted, "error: A:b/2.jpg: is encrypted; unpack the archive first|A:1.jpg 21"},
 		"huge.zip":      {huge, "error: A:huge.jpg: image too large: 67108865 bytes, 67108864 are allowed|A:1.jpg 21"},
 		"cut.tar":       {whole[:512+(len(files[0].data)+511)/512*512+100], "A:b/2.jpg 20|error: A: after b/2.jpg: cut off"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -99,6 +100,12 @@ func TestPage(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, failed)
 	require.ErrorIs(t, first, imaging.ErrUnsupported)
+	require.NoError(t, os.Remove(d.ImagePath(0)))
+	require.NoError(t, syscall.Mkfifo(d.ImagePath(0), 0o600))
+	_, failed, first, err = s.Page(t.Context(), 0)
+	require.NoError(t, err)
+	require.Equal(t, 2, failed)
+	require.ErrorContains(t, first, "00.png: not a regular file")
 }
 
 // The legend of many classes takes several lines and all of them fit.
