@@ -12,7 +12,7 @@ CUDA := $(CURDIR)/build/cuda
 GPU := export CUDA_ROOT=$(CUDA); $(GO)
 FAKE := export LD_LIBRARY_PATH=$(CUDA)/fake SCALENET_CUDNN=$(CUDA)/cudnn; $(GPU)
 
-.PHONY: build build-cuda release release-check check-onnx demo test test-onednn3 test-cuda gpu-check ptx golden soak soak-mpi formats-check check-label-studio bench lint clean
+.PHONY: build build-cuda release release-check check-onnx demo test test-onednn3 test-cuda test-cuda-operations test-cuda-networks gpu-check ptx golden soak soak-mpi formats-check check-label-studio bench lint clean
 
 build:
 	@$(GO) build -o bin/scalenet ./cmd/scalenet
@@ -63,11 +63,16 @@ test-cuda:
 	@engine/cuda/fake/races.sh $(CUDA)
 	@$(GPU) vet ./engine/cuda ./collective ./cmd/scalenet
 	@$(GPU) build -o bin/scalenet-cuda ./cmd/scalenet
+	@$(MAKE) --no-print-directory -j2 --output-sync=target test-cuda-operations test-cuda-networks
+
+test-cuda-operations:
 	@$(FAKE) test $(TESTFLAGS) -coverpkg=scalenet/engine/cuda -coverprofile=$(CUDA)/cover.out ./engine/cuda
+	@$(GO) tool cover -func=$(CUDA)/cover.out | awk '/^total:/ { print "engine/cuda: " $$3 " of statements covered"; exit !($$3 + 0 >= 90) }'
+
+test-cuda-networks:
 	@$(FAKE) test $(TESTFLAGS) -run '^(TestTiny.*|Test.*EqualsTorchvision|Test.*EqualTorchvision|TestWholeGraph.*|TestPendingRuns|TestDevice(Classifies|OfLocalRank|TooSmall)?|Test(Train|Detector)TogetherOnGPUs)$$/^cuda' ./backbone ./detector ./cmd/scalenet
 	@$(FAKE) test $(TESTFLAGS) -run '^Test(Detect|Step)Edges$$/./^cuda' ./detector
 	@$(FAKE) test $(TESTFLAGS) -run '^Test(DeviceSumIsTheTrees|NoLink|LinkFaults)$$' ./collective
-	@$(GO) tool cover -func=$(CUDA)/cover.out | awk '/^total:/ { print "engine/cuda: " $$3 " of statements covered"; exit !($$3 + 0 >= 90) }'
 
 # Exported models in ONNX Runtime and OpenVINO, compared with ours.
 check-onnx:

@@ -20,6 +20,12 @@ static float get(const void *p, cudaDataType t, size_t i) {
 	u16 bits = ((u16 *)p)[i];
 	return t == CUDA_R_16F ? half_to_float(bits) : from_bits((u32)bits << 16);
 }
+// All of them, because a product reads each many times.
+static std::vector<float> floats(const void *p, cudaDataType t, size_t n) {
+	std::vector<float> all(n);
+	for (size_t i = 0; i < n; i++) all[i] = get(p, t, i);
+	return all;
+}
 static void set(void *p, cudaDataType t, size_t i, float v) {
 	if (t == CUDA_R_32F) {
 		((float *)p)[i] = v;
@@ -66,13 +72,14 @@ cublasStatus_t cublasGemmEx(cublasHandle_t h, cublasOperation_t ta, cublasOperat
 	if (*(const float *)alpha != 1 || *(const float *)beta != 0) fail("cublasGemmEx: alpha and beta");
 	size_t na = (size_t)lda * (ta ? m : k), nb = (size_t)ldb * (tb ? k : n), nc = (size_t)ldc * n;
 	bool queued = enqueue(h->stream, __func__, beginnings({a, b, c}), [=] {
-		void *A = resolve((uint64_t)a, na * size_of(at), size_of(at), "A"), *B = resolve((uint64_t)b, nb * size_of(bt), size_of(bt), "B");
+		std::vector<float> A = floats(resolve((uint64_t)a, na * size_of(at), size_of(at), "A"), at, na);
+		std::vector<float> B = floats(resolve((uint64_t)b, nb * size_of(bt), size_of(bt), "B"), bt, nb);
 		void *C = resolve((uint64_t)c, nc * size_of(ct), size_of(ct), "C");
 		for (int j = 0; j < n; j++)
 			for (int i = 0; i < m; i++) {
 				float sum = 0;
 				for (int p = 0; p < k; p++)
-					sum += get(A, at, ta ? (size_t)i * lda + p : (size_t)p * lda + i) * get(B, bt, tb ? (size_t)p * ldb + j : (size_t)j * ldb + p);
+					sum += A[ta ? (size_t)i * lda + p : (size_t)p * lda + i] * B[tb ? (size_t)p * ldb + j : (size_t)j * ldb + p];
 				set(C, ct, (size_t)j * ldc + i, sum);
 			}
 	});

@@ -46,10 +46,17 @@ static size_t size_of(cudnnDataType_t t) { return t == CUDNN_DATA_FLOAT ? 4 : 2;
 struct values {
 	char *at;
 	cudnnDataType_t type;
+	size_t count;
 	float get(size_t i) const {
 		if (type == CUDNN_DATA_FLOAT) return ((float *)at)[i];
 		u16 bits = ((u16 *)at)[i];
 		return type == CUDNN_DATA_HALF ? half_to_float(bits) : from_bits((u32)bits << 16);
+	}
+	// All of them, because a convolution reads each many times.
+	std::vector<float> floats() const {
+		std::vector<float> all(count);
+		for (size_t i = 0; i < count; i++) all[i] = get(i);
+		return all;
 	}
 	void set(size_t i, float v) const {
 		if (type == CUDNN_DATA_FLOAT) {
@@ -66,7 +73,7 @@ static size_t count(const cudnnFilterStruct &f) { return (size_t)f.k * f.c * f.h
 
 template <class D> static values at(const D &d, const void *p, const char *what) {
 	if (d.format != CUDNN_TENSOR_NHWC) fail("%s is not NHWC", what);
-	return {(char *)resolve((uint64_t)p, count(d) * size_of(d.type), 16, what), d.type};
+	return {(char *)resolve((uint64_t)p, count(d) * size_of(d.type), 16, what), d.type, count(d)};
 }
 
 static bool supported(const cudnnTensorStruct &x, const cudnnFilterStruct &w, const cudnnConvolutionStruct &c, const cudnnTensorStruct &y) {
@@ -224,10 +231,10 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t h, const void *alpha, const 
 	auto W = *wd;
 	auto C = *cd;
 	bool queued = enqueue(h->stream, __func__, beginnings({x, w, y, space}), [=] {
-		values a = at(X, x, "x"), b = at(W, w, "w"), out = at(Y, y, "y");
+		values out = at(Y, y, "y");
+		std::vector<float> a = at(X, x, "x").floats(), b = at(W, w, "w").floats(), sums(count(Y));
 		scribble(space, bytes);
-		std::vector<float> sums(count(Y));
-		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[k] += a.get(i) * b.get(j); });
+		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[k] += a[i] * b[j]; });
 		for (size_t i = 0; i < sums.size(); i++) out.set(i, sums[i]);
 	});
 	return queued ? CUDNN_STATUS_SUCCESS : BAD_PARAM;
@@ -249,10 +256,10 @@ cudnnStatus_t cudnnConvolutionBiasActivationForward(cudnnHandle_t h, const void 
 	auto W = *wd;
 	auto C = *cd;
 	bool queued = enqueue(h->stream, __func__, beginnings({x, w, z, bias, y, space}), [=] {
-		values a = at(X, x, "x"), b = at(W, w, "w"), add = at(Z, z, "z"), shift = at(B, bias, "bias"), out = at(Y, y, "y");
+		values add = at(Z, z, "z"), shift = at(B, bias, "bias"), out = at(Y, y, "y");
+		std::vector<float> a = at(X, x, "x").floats(), b = at(W, w, "w").floats(), sums(count(Y));
 		scribble(space, bytes);
-		std::vector<float> sums(count(Y));
-		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[k] += a.get(i) * b.get(j); });
+		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[k] += a[i] * b[j]; });
 		for (size_t i = 0; i < sums.size(); i++) {
 			float v = sums[i] + (share != 0 ? share * add.get(i) : 0) + shift.get(i % Y.c);
 			out.set(i, identity || v > 0 || v != v ? v : 0);
@@ -271,10 +278,10 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t h, const void *alpha, c
 	auto W = *wd;
 	auto C = *cd;
 	bool queued = enqueue(h->stream, __func__, beginnings({dx, w, dy, space}), [=] {
-		values out = at(X, dx, "dx"), b = at(W, w, "w"), d = at(Y, dy, "dy");
+		values out = at(X, dx, "dx");
+		std::vector<float> b = at(W, w, "w").floats(), d = at(Y, dy, "dy").floats(), sums(count(X));
 		scribble(space, bytes);
-		std::vector<float> sums(count(X));
-		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[i] += d.get(k) * b.get(j); });
+		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[i] += d[k] * b[j]; });
 		for (size_t i = 0; i < sums.size(); i++) out.set(i, sums[i]);
 	});
 	return queued ? CUDNN_STATUS_SUCCESS : BAD_PARAM;
@@ -290,10 +297,11 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t h, const void *alpha,
 	auto W = *wd;
 	auto C = *cd;
 	bool queued = enqueue(h->stream, __func__, beginnings({x, dw, dy, space}), [=] {
-		values a = at(X, x, "x"), out = at(W, dw, "dw"), d = at(Y, dy, "dy");
+		values out = at(W, dw, "dw");
+		std::vector<float> a = at(X, x, "x").floats(), d = at(Y, dy, "dy").floats();
 		scribble(space, bytes);
 		std::vector<double> sums(count(W));
-		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[j] += a.get(i) * d.get(k); });
+		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[j] += a[i] * d[k]; });
 		for (size_t i = 0; i < sums.size(); i++) out.set(i, (float)sums[i]);
 	});
 	return queued ? CUDNN_STATUS_SUCCESS : BAD_PARAM;
