@@ -61,6 +61,7 @@ for suite in "$@"; do
 	rm -rf "$root/try"
 	mkdir -p "$root/try"
 	cp -r "$work/images" "$packages"/*.deb "$packages"/*.tar.gz "$root/try/"
+	inside "$suite" 'dpkg -P scalenet' >/dev/null 2>&1 || true # of a run that was stopped
 	(cd "$root" && find . -xdev -path ./try -prune -o -path ./var -prune -o -path ./proc -prune -o -print | sort) >"$work/before"
 	inside "$suite" 'dpkg -i /try/*.deb' >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 	for model in "${models[@]}"; do
