@@ -60,7 +60,7 @@ func (d *deviceModel) openPartial(data *coco.Dataset, o EvaluateOptions, results
 		f, err := os.OpenFile(o.Partial, os.O_RDWR, 0)
 		if err == nil {
 			p := &partial{f}
-			if err := p.lock(); err != nil {
+			if err := LockPartial(f); err != nil {
 				p.close()
 				return nil, 0, err
 			}
@@ -82,7 +82,7 @@ func (d *deviceModel) openPartial(data *coco.Dataset, o EvaluateOptions, results
 		return nil, 0, err
 	}
 	p = &partial{f}
-	if err = p.lock(); err == nil {
+	if err = LockPartial(f); err == nil {
 		err = p.write(head)
 	}
 	if err != nil {
@@ -92,11 +92,12 @@ func (d *deviceModel) openPartial(data *coco.Dataset, o EvaluateOptions, results
 	return p, 0, nil
 }
 
-// lock keeps other evaluations from the file.
-func (p *partial) lock() error {
-	err := train.LockFile(p.f)
+// LockPartial locks an open file of partial results until it is closed. The error names the file that an evaluation in another
+// process writes to.
+func LockPartial(f *os.File) error {
+	err := train.LockFile(f)
 	if errors.Is(err, train.ErrLocked) {
-		return fmt.Errorf("%s: an evaluation in another process writes to this file: wait until it ends, or choose another --results", p.f.Name())
+		return fmt.Errorf("%s: an evaluation in another process writes to this file: wait until it ends, or choose another --results", f.Name())
 	}
 	return err
 }

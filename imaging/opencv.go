@@ -13,21 +13,14 @@ import (
 // OpenCVVersion returns the version of the OpenCV library in use, such as "4.6.0".
 func OpenCVVersion() string { return gocv.OpenCVVersion() }
 
-// decodeOpenCV decodes data whose structure was checked. It uses IMDecodeIntoMat with a new Mat: gocv.IMDecode keeps its error
-// in a global, and decoding into a used Mat may leave the old image. The orientation is applied by this package, because OpenCV
-// 4.6 does not apply it for WebP. With a reduction it must be a JPEG: others are decoded and then resized by OpenCV.
-func decodeOpenCV(data []byte, h header) (*Image, error) {
+// decodeOpenCV decodes data whose structure was checked.
+func decodeOpenCV(data []byte, _ header) (*Image, error) { return decodeMat(data, gocv.IMReadColor) }
+
+// decodeMat uses IMDecodeIntoMat with a new Mat: gocv.IMDecode keeps its error in a global, and decoding into a used Mat may
+// leave the old image. The orientation is applied by this package, because OpenCV 4.6 does not apply it for WebP.
+func decodeMat(data []byte, how gocv.IMReadFlag) (*Image, error) {
 	mat := gocv.NewMat()
 	defer mat.Close()
-	how := gocv.IMReadColor
-	switch h.reduction {
-	case 2:
-		how = gocv.IMReadReducedColor2
-	case 4:
-		how = gocv.IMReadReducedColor4
-	case 8:
-		how = gocv.IMReadReducedColor8
-	}
 	err := gocv.IMDecodeIntoMat(data, how|gocv.IMReadIgnoreOrientation, &mat)
 	if err != nil || mat.Empty() { // the text of the error names OpenCV functions, not the cause
 		return nil, fmt.Errorf("%w: its pixels cannot be decoded", ErrCorrupt)

@@ -2,11 +2,10 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
-	"scalenet/train"
+	"scalenet/detector"
 )
 
 // heldPartial is a file of partial results that this process has locked, so that it is of no other evaluation. That of nil is no file.
@@ -21,11 +20,7 @@ func holdPartial(path string) (*heldPartial, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = train.LockFile(f)
-	if errors.Is(err, train.ErrLocked) {
-		err = fmt.Errorf("%s: an evaluation in another process writes to this file: wait until it ends, or choose another --results", path)
-	}
-	if err != nil {
+	if err := detector.LockPartial(f); err != nil {
 		f.Close()
 		return nil, err
 	}
