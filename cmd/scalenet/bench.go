@@ -23,6 +23,7 @@ type benchOptions struct {
 	device  deviceOptions
 	json    bool
 	list    bool
+	steps   bool
 	serve   string
 }
 
@@ -40,9 +41,12 @@ only ScaleNet is timed. With --device cuda the GPU cases are timed, with PyTorch
 on the same GPU as baseline.
 
 Each framework runs in a process of its own, which is idle while another process
-is timed. On a shared machine, compare only times of the same run.`,
+is timed. On a shared machine, compare only times of the same run.
+
+--steps shows where the time of a classifier goes: the best time of each step of its plan.`,
 		Example: `  scalenet bench --case scalenet50-224-f32
   bench/peers/setup.sh peers && scalenet bench --peers peers/bin/python --case 'scalenet50-*' --json
+  scalenet bench --steps --threads 1 --case xception-224-f32
   scalenet bench --list`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -68,6 +72,7 @@ is timed. On a shared machine, compare only times of the same run.`,
 	f := c.Flags()
 	f.StringArrayVar(&o.cases, "case", nil, "case to run, or a prefix of case names with a star; repeatable (default: all)")
 	f.BoolVar(&o.list, "list", false, "list the cases and exit")
+	f.BoolVar(&o.steps, "steps", false, "time the steps of each case's plan, instead of comparing")
 	f.StringVar(&o.options.Python, "peers", "", "Python interpreter that has the baseline frameworks")
 	f.StringVar(&o.options.Scripts, "scripts", filepath.Join("bench", "peers"), "folder of the scripts for the baseline frameworks")
 	f.IntVar(&o.options.Rounds, "rounds", 5, "rounds; each framework is timed once per round")
@@ -94,6 +99,9 @@ func (o *benchOptions) run(c *cobra.Command) error {
 			fmt.Fprintf(c.OutOrStdout(), "%-26s %s\n", k.Name, k.About)
 		}
 		return nil
+	}
+	if o.steps {
+		return o.writeSteps(c, cases)
 	}
 	if o.options.Program, err = os.Executable(); err != nil {
 		return err
@@ -130,6 +138,26 @@ func (o *benchOptions) run(c *cobra.Command) error {
 	return nil
 }
 
+// writeSteps writes the steps of cases.
+func (o *benchOptions) writeSteps(c *cobra.Command, cases []bench.Case) error {
+	dev, err := o.device.open()
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	for _, k := range cases {
+		if err := bench.WriteSteps(c.OutOrStdout(), k, dev, o.length()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// length is how long a case is timed.
+func (o *benchOptions) length() time.Duration {
+	return time.Duration(o.options.Seconds * float64(time.Second))
+}
+
 // unsupported returns the types that the device does not support, with the
 // reason for each.
 func (o *benchOptions) unsupported() (map[engine.DType]error, error) {
@@ -152,6 +180,5 @@ func (o *benchOptions) contestant(c *cobra.Command) error {
 		return err
 	}
 	defer dev.Close()
-	length := time.Duration(o.options.Seconds * float64(time.Second))
-	return bench.Serve(o.serve, dev, length, c.InOrStdin(), c.OutOrStdout())
+	return bench.Serve(o.serve, dev, o.length(), c.InOrStdin(), c.OutOrStdout())
 }

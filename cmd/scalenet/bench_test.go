@@ -14,6 +14,15 @@ func TestBenchList(t *testing.T) {
 	require.Contains(t, stdout, "detector-train ")
 }
 
+func TestBenchSteps(t *testing.T) {
+	status, stdout, stderr := scalenet("bench", "--steps", "--case", "resnext50-224-f32", "--seconds", "0", "--threads", "2")
+	require.Zero(t, status, stderr)
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	require.Regexp(t, `^resnext50-224-f32: 56 steps, [0-9.]+ ms$`, lines[0])
+	require.Len(t, lines, 3+56)
+	require.Regexp(t, `^ *[0-9.]+ +[0-9.]+%  ConvBlock\{`, lines[3])
+}
+
 func TestBenchErrors(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"--case nothing", `--case: no case is named "nothing"`},
@@ -22,6 +31,7 @@ func TestBenchErrors(t *testing.T) {
 		{"--seconds NaN", "--seconds NaN"},
 		{"--threads -1", "--threads -1"},
 		{"--serve nothing", `"nothing"`},
+		{"--steps --case roialign-300", "case roialign-300 has no plan to show the steps of"},
 	} {
 		status, stdout, stderr := scalenet(append([]string{"bench"}, strings.Fields(c.args)...)...)
 		require.Equal(t, 1, status)

@@ -25,6 +25,7 @@ type Case struct {
 type subject struct {
 	run   func() error
 	close func()
+	plan  *engine.Plan // of a case that is one plan, or nil
 }
 
 // Peer is a baseline for the same case.

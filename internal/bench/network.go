@@ -102,7 +102,7 @@ func startClassifier(dev engine.Device, network string, batch int, size imageSiz
 	if err != nil {
 		return nil, err
 	}
-	return &subject{run: func() error { return run(plan) }, close: func() { plan.Close(); store.Close() }}, nil
+	return &subject{run: func() error { return run(plan) }, close: func() { plan.Close(); store.Close() }, plan: plan}, nil
 }
 
 // quantized calibrates a network on its input. The classifier stays in float.

@@ -1,6 +1,6 @@
 // Convolutions and their gradients. Features stay NHWC and weights take whatever layout oneDNN wants; where it has no fast
 // kernel for that (groups of a few channels), groups are merged, or features are reordered to a layout that has one.
-#include "onednn.h"
+#include "grouped.h"
 #include "winograd.h"
 
 namespace sn {
@@ -181,6 +181,7 @@ class ConvBackwardWeight : public WeightGradient {
 sn_kernel *sn_conv_forward(sn_device *d, const sn_conv *c, char *error) {
   bool alike = c->x_type == c->y_type && (!c->residual || c->residual_type == c->x_type);
   if (alike && sn::winograd_tile(*c)) return sn::winograd_forward(*d, *c, error);
+  if (alike && sn::grouped_fits(c->shape, c->x_type)) return sn::grouped_forward(*d, *c, error);
   return sn::make<sn::ConvForward>(error, *d, *c);
 }
 

@@ -219,6 +219,18 @@ typedef struct {
 void sn_winograd_gradient_run(const sn_winograd_gradient *c);
 int64_t sn_winograd_gradient_scratch(const sn_conv_shape *s, int tile);
 
+// A convolution of 3x3 of float32 in groups of 4, 8 or 16 channels, as many in as out; stride 1 or 2, dilation 1.
+typedef struct {
+  sn_conv_shape shape;
+  int activation;
+  const float *x, *residual;                     // residual: NULL, or maybe y itself
+  const float *weight, *bias;                    // weight: from sn_grouped_weights
+  float *y, *scratch;                            // scratch: sn_grouped_scratch floats
+} sn_grouped;
+void sn_grouped_run(const sn_grouped *c);
+int64_t sn_grouped_scratch(const sn_conv_shape *s, int threads);
+void sn_grouped_weights(const float *w, int64_t co, int64_t group, float *to);  // w: (co, group, 3, 3)
+
 // A linear layer of float32: y (n, co) is x (n, ci) times the weight, plus the bias. These need AVX-512.
 typedef struct {
   int64_t n, ci, co;

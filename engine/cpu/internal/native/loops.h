@@ -90,6 +90,7 @@ enum { SN_SMALL = 1 << 13 };
   F(resize) F(roi_align) F(roi_align_grad) F(roi_scratch)                                                             \
   F(softmax_cross_entropy) F(softmax_cross_entropy_grad) F(sigmoid_cross_entropy) F(sigmoid_cross_entropy_grad)       \
   F(smooth_l1) F(smooth_l1_grad)                                                                                      \
+  F(grouped_run) F(grouped_scratch) F(grouped_weights)                                                                \
   F(sgd) F(adamw) F(blend) F(sum_squares)
 
 // Those that multiply bfloat16.

@@ -15,6 +15,7 @@ namespace avx2 {
 #include "roialign.hh"
 #include "loss.hh"
 #include "optimise.hh"
+#include "grouped.hh"
 #include "toom.hh"
 #include "winograd.hh"
 #include "winograd_gradient.hh"

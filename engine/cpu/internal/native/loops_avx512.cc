@@ -19,6 +19,7 @@ namespace avx512 {
 #include "roialign.hh"
 #include "loss.hh"
 #include "optimise.hh"
+#include "grouped.hh"
 #include "linear.hh"
 #include "toom.hh"
 #include "winograd.hh"

@@ -14,6 +14,7 @@ namespace plain {
 #include "roialign.hh"
 #include "loss.hh"
 #include "optimise.hh"
+#include "grouped.hh"
 #include "toom.hh"
 #include "winograd.hh"
 #include "winograd_gradient.hh"

@@ -21,6 +21,16 @@ static SN_INLINE Vec activated(Vec v) {
   return v * ((r > 6.0f ? Vec{} + 6.0f : r) * (1 / 6.0f));
 }
 
+// by_activation calls f with an SN_ activation as a constant.
+template <class F>
+static SN_INLINE void by_activation(int activation, F f) {
+  switch (activation) {
+    case SN_RELU: return f(std::integral_constant<int, SN_RELU>());
+    case SN_HARD_SWISH: return f(std::integral_constant<int, SN_HARD_SWISH>());
+    default: return f(std::integral_constant<int, SN_LINEAR>());
+  }
+}
+
 // The square root of each lane.
 static SN_INLINE Vec root(Vec v) {
 #if SN_BITS == 512 && !defined(SN_WIDE_ON_AVX2)

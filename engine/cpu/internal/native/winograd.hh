@@ -119,12 +119,7 @@ static void winograd_blocks(const sn_winograd &c) {
 void winograd_run(const sn_winograd *c) {
   auto run = [&](auto m, auto w, auto t) {
     flag(c->residual, [&](auto adds) {
-      auto ending = [&](auto activation) { winograd_blocks<m, decltype(w), decltype(adds), activation, decltype(t)>(*c); };
-      switch (c->activation) {
-        case SN_RELU: return ending(std::integral_constant<int, SN_RELU>());
-        case SN_HARD_SWISH: return ending(std::integral_constant<int, SN_HARD_SWISH>());
-        default: return ending(std::integral_constant<int, SN_LINEAR>());
-      }
+      by_activation(c->activation, [&](auto activation) { winograd_blocks<m, decltype(w), decltype(adds), activation, decltype(t)>(*c); });
     });
   };
   if (c->product == SN_BF16)  // of bf16 features in tiles of 2x2
