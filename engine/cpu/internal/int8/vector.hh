@@ -4,7 +4,7 @@
 // No product is followed directly by a sum outside of fma and __builtin_fmaf: the compiler could make one instruction of the two, on some
 // processors only.
 
-enum { LANES = SN_BITS / 32, PANEL = 2 * LANES, ROWS = SN_BITS == 512 ? 12 : 4 };
+enum { LANES = SN_BITS / 32, PANEL = 2 * LANES, ROWS = SN_BITS == 512 ? 12 : SN_BITS == 256 ? 6 : 4 };
 
 typedef float Vec __attribute__((vector_size(4 * LANES)));
 typedef int32_t IntVec __attribute__((vector_size(4 * LANES)));
@@ -81,6 +81,43 @@ static SN_INLINE void store_bytes(uint8_t *p, Vec v, int zero, int64_t n) {
     _mm_storeu_si128((__m128i *)p, bytes);
   else
     _mm_mask_storeu_epi8(p, first(n), bytes);
+}
+#elif SN_BITS == 256
+static SN_INLINE __m256i first(int64_t n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static SN_INLINE Vec fma(Vec a, Vec b, Vec c) { return (Vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+static SN_INLINE Vec load_floats(const float *p, int64_t n) {
+  return n == LANES ? *(const LooseVec *)p : (Vec)_mm256_maskload_ps(p, first(n));
+}
+static SN_INLINE IntVec load_ints(const int32_t *p, int64_t n) {
+  return n == LANES ? load_int(p) : (IntVec)_mm256_maskload_epi32(p, first(n));
+}
+static SN_INLINE IntVec load_bytes(const uint8_t *p, int64_t n) {
+  int64_t bytes = 0;
+  if (n == LANES)
+    std::memcpy(&bytes, p, LANES);
+  else
+    std::memcpy(&bytes, p, size_t(n));
+  return (IntVec)_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes));
+}
+static SN_INLINE void store_floats(float *p, Vec v, int64_t n) {
+  if (n == LANES)
+    *(LooseVec *)p = v;
+  else
+    for (int i = 0; i < n; i++) p[i] = v[i];  // masked stores are slow on AMD's processors
+}
+static SN_INLINE void store_bytes(uint8_t *p, Vec v, int zero, int64_t n) {
+  const Vec low = Vec{} - float(zero), high = Vec{} + float(255 - zero);
+  v = v >= low ? v : low;
+  v = v < high ? v : high;
+  const __m256i q = (__m256i)((IntVec)_mm256_cvtps_epi32((__m256)v) + zero);
+  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+  const int64_t bytes = _mm_cvtsi128_si64(_mm_packus_epi16(words, words));
+  if (n == LANES)
+    std::memcpy(p, &bytes, LANES);
+  else
+    std::memcpy(p, &bytes, size_t(n));
 }
 #else
 static SN_INLINE Vec fma(Vec a, Vec b, Vec c) {
