@@ -77,8 +77,6 @@ func (c *compiler) convolveBytes(op engine.Int8Conv, s C.sn_conv_shape, weight, 
 	if err := engine.CheckType(engine.Float32, others...); err != nil {
 		return err
 	}
-	packed := c.device.packedBytes(weight)
-	c.closing = append(c.closing, func() { c.device.releaseBytes(packed) })
 	// The kernel's description lies in C memory, since it points to memory of Go's device.
 	memory, err := c.buffer(int(unsafe.Sizeof(C.sn_int8_conv{})))
 	if err != nil {
@@ -96,7 +94,10 @@ func (c *compiler) convolveBytes(op engine.Int8Conv, s C.sn_conv_shape, weight, 
 		stride: s.stride, pad: s.pad, dilation: s.dilation, x: (*C.uint8_t)(at(c.in[0])), x_zero: C.int(op.X.Zero),
 		factor: (*C.float)(factors), constant: (*C.float)(unsafe.Pointer(unsafe.SliceData(constant))),
 		end: c.int8End(residual, op.Residual, op.Y, op.Block.Activation == engine.ReLU)}
+	conv.winograd = C.sn_int8_winograd(conv)
 	scratch := int(C.sn_int8_scratch(conv, C.int(c.device.threads)))
+	packed := c.device.packedBytes(weight, conv.winograd)
+	c.closing = append(c.closing, func() { c.device.releaseBytes(packed) })
 	weightVersion, version, seen, fresh := versionOf([]engine.Tensor{weight}), versionOf(others), C.uint64_t(0), true
 	c.run = func() error {
 		if err := packed.refresh(c.device, weightVersion()); err != nil {
@@ -197,13 +198,14 @@ type packedBytes struct {
 
 // packedKey is what a packed weight depends on. Parameters are told apart by their memory and their counters.
 type packedKey struct {
-	at      unsafe.Pointer
-	version *uint64
+	at       unsafe.Pointer
+	version  *uint64
+	winograd C.int
 }
 
 // packedBytes returns a packed weight, to be released by releaseBytes. It is packed by the first refresh.
-func (d *Device) packedBytes(weight engine.Tensor) *packedBytes {
-	key := packedKey{at(weight), weight.Version}
+func (d *Device) packedBytes(weight engine.Tensor, winograd C.int) *packedBytes {
+	key := packedKey{at(weight), weight.Version, winograd}
 	i := slices.IndexFunc(d.bytes, func(p *packedBytes) bool { return p.key == key })
 	if i < 0 {
 		i = len(d.bytes)
@@ -233,7 +235,7 @@ func (p *packedBytes) refresh(d *Device, version C.uint64_t) error {
 	w := p.tensor.Shape
 	co, ci, taps := C.int64_t(w[0]), C.int64_t(w[1]), C.int64_t(w[2]*w[3])
 	if p.memory == nil {
-		packed, err := d.Alloc(int(C.sn_int8_packed_bytes(co, taps*ci)))
+		packed, err := d.Alloc(int(C.sn_int8_packed_bytes(co, ci, taps, p.key.winograd)))
 		if err != nil {
 			return err
 		}
@@ -244,7 +246,7 @@ func (p *packedBytes) refresh(d *Device, version C.uint64_t) error {
 		}
 		p.memory, p.sums = packed.(*memory), sums.(*memory)
 	}
-	C.sn_int8_pack((*C.uint8_t)(at(p.tensor)), co, ci, taps, p.memory.at, (*C.int32_t)(p.sums.at))
+	C.sn_int8_pack((*C.uint8_t)(at(p.tensor)), co, ci, taps, p.key.winograd, p.memory.at, (*C.int32_t)(p.sums.at))
 	p.version, p.fresh = version, false
 	return nil
 }

@@ -7,5 +7,6 @@
 namespace int8_avx2 {
 #include "vector.hh"
 #include "convolve.hh"
+#include "winograd.hh"
 #include "bytes.hh"
 }  // namespace int8_avx2

@@ -8,5 +8,6 @@
 namespace int8_avx512 {
 #include "vector.hh"
 #include "convolve.hh"
+#include "winograd.hh"
 #include "bytes.hh"
 }  // namespace int8_avx512

@@ -90,11 +90,9 @@ static Finish *finish_of(const sn_int8_conv *c) {
   return c->end.residual_bytes ? finish_with<BYTES>(c) : finish_with<FLOATS>(c);
 }
 
-// tile computes `rows` rows by `vectors` vectors of columns from column j on. a is (rows, groups) elements, b a panel.
+// add_products adds to sums: a is (rows, groups) elements, b a panel.
 template <int rows, int vectors>
-static SN_INLINE void tile(const sn_int8_conv *c, const Element *a, int64_t a_stride, const Packed *b, int64_t groups, int64_t row, int64_t j,
-                           const Pixels *pixels, Finish *finish) {
-  IntVec sum[rows][vectors] = {};
+static SN_INLINE void add_products(IntVec (&sum)[rows][vectors], const Element *a, int64_t a_stride, const Packed *b, int64_t groups) {
   for (int64_t k = 0; k < groups; k++, a += GROUP, b += PANEL * GROUP) {
     IntVec f[2];
     f[0] = load_int(b);
@@ -106,6 +104,37 @@ static SN_INLINE void tile(const sn_int8_conv *c, const Element *a, int64_t a_st
       for (int v = 0; v < vectors; v++) sum[r][v] = plus_products(sum[r][v], g, f[v]);
     }
   }
+}
+
+// in_rows calls f(row, rows) for parts of rows whose sums fit in the registers; rows is a constant.
+template <class F>
+static SN_INLINE void in_rows(int64_t rows, F f) {
+  const int64_t parts = (rows + ROWS - 1) / ROWS;
+  for (int64_t p = 0; p < parts; p++) {
+    const int64_t r = rows * p / parts;
+    switch (rows * (p + 1) / parts - r) {
+#define SN_ROWS(n)                                \
+  case n:                                         \
+    f(r, std::integral_constant<int, n>());       \
+    break;
+      SN_ROWS(1) SN_ROWS(2) SN_ROWS(3) SN_ROWS(4)
+#if SN_BITS >= 256
+      SN_ROWS(5) SN_ROWS(6)
+#endif
+#if SN_BITS == 512
+      SN_ROWS(7) SN_ROWS(8) SN_ROWS(9) SN_ROWS(10) SN_ROWS(11) SN_ROWS(12)
+#endif
+#undef SN_ROWS
+    }
+  }
+}
+
+// tile computes `rows` rows by `vectors` vectors of columns from column j on.
+template <int rows, int vectors>
+static SN_INLINE void tile(const sn_int8_conv *c, const Element *a, int64_t a_stride, const Packed *b, int64_t groups, int64_t row, int64_t j,
+                           const Pixels *pixels, Finish *finish) {
+  IntVec sum[rows][vectors] = {};
+  add_products<rows, vectors>(sum, a, a_stride, b, groups);
   IntVec done[rows * vectors];  // memory that is finish's, so that the sums above are registers
 #pragma GCC unroll 24
   for (int i = 0; i < rows * vectors; i++) done[i] = sum[i / vectors][i % vectors];
@@ -115,24 +144,12 @@ static SN_INLINE void tile(const sn_int8_conv *c, const Element *a, int64_t a_st
 // multiply is a block of rows times a panel of columns.
 static SN_INLINE void multiply(const sn_int8_conv *c, const Element *a, int64_t a_stride, const Packed *b, int64_t groups, int64_t row, int64_t rows,
                                int64_t j, const Pixels *pixels, Finish *finish) {
-  const int64_t parts = (rows + ROWS - 1) / ROWS;
-  for (int64_t p = 0; p < parts; p++) {
-    const int64_t r = rows * p / parts;
-    switch (rows * (p + 1) / parts - r) {
-#define SN_ROWS(n)                                                                   \
-  case n:                                                                            \
-    if (c->co - j > LANES)                                                           \
-      tile<n, 2>(c, a + r * a_stride, a_stride, b, groups, row + r, j, pixels + r, finish); \
-    else                                                                             \
-      tile<n, 1>(c, a + r * a_stride, a_stride, b, groups, row + r, j, pixels + r, finish); \
-    break;
-      SN_ROWS(1) SN_ROWS(2) SN_ROWS(3) SN_ROWS(4) SN_ROWS(5) SN_ROWS(6)
-#if SN_BITS == 512
-      SN_ROWS(7) SN_ROWS(8) SN_ROWS(9) SN_ROWS(10) SN_ROWS(11) SN_ROWS(12)
-#endif
-#undef SN_ROWS
-    }
-  }
+  in_rows(rows, [&](int64_t r, auto n) {
+    if (c->co - j > LANES)
+      tile<n, 2>(c, a + r * a_stride, a_stride, b, groups, row + r, j, pixels + r, finish);
+    else
+      tile<n, 1>(c, a + r * a_stride, a_stride, b, groups, row + r, j, pixels + r, finish);
+  });
 }
 
 // put copies n bytes as elements.
@@ -195,12 +212,12 @@ struct Work {
   }
 };
 
-size_t scratch(const sn_int8_conv *c, int threads) {
+static size_t windows_scratch(const sn_int8_conv *c, int threads) {
   const Work w(c, threads);
   return w.copies ? size_t(threads) * size_t(w.block * w.stride) * sizeof(Element) : 0;
 }
 
-void convolve(const sn_int8_conv *c) {
+static void convolve_windows(const sn_int8_conv *c) {
   const Work w(c, omp_get_max_threads());
   Finish *const finish = finish_of(c);
 #pragma omp parallel for schedule(static)
@@ -224,23 +241,17 @@ void convolve(const sn_int8_conv *c) {
   }
 }
 
-size_t packed_bytes(int64_t co, int64_t k) {
+static size_t windows_bytes(int64_t co, int64_t k) {
   return size_t((co + PANEL - 1) / PANEL * PANEL * ((k + GROUP - 1) / GROUP * GROUP)) * sizeof(Packed);
 }
 
 // Panel after panel of PANEL output channels; in a panel, GROUP values of each channel lie together. A channel's values are in the order of windows.
-void pack(const uint8_t *weight, int64_t co, int64_t ci, int64_t taps, void *packed, int32_t *sum) {
+static void pack_windows(const uint8_t *weight, int64_t co, int64_t ci, int64_t taps, void *packed) {
   const int64_t k = taps * ci, stride = (k + GROUP - 1) / GROUP * GROUP;
-  std::memset(packed, 0, packed_bytes(co, k));
+  std::memset(packed, 0, windows_bytes(co, k));
   for (int64_t o = 0; o < co; o++) {
     Packed *panel = (Packed *)packed + o / PANEL * PANEL * stride + o % PANEL * GROUP;
     const uint8_t *of = weight + o * k;
-    int32_t total = 0;
-    for (int64_t i = 0; i < k; i++) {
-      const int32_t v = int32_t(of[i % ci * taps + i / ci]) - 128;
-      panel[i / GROUP * PANEL * GROUP + i % GROUP] = Packed(v);
-      total += v;
-    }
-    sum[o] = total;
+    for (int64_t i = 0; i < k; i++) panel[i / GROUP * PANEL * GROUP + i % GROUP] = Packed(int32_t(of[i % ci * taps + i / ci]) - 128);
   }
 }

@@ -25,9 +25,10 @@ static const int chosen = level();
 
 size_t sn_int8_scratch(const sn_int8_conv *c, int threads) { return CALL(scratch, c, threads); }
 void sn_int8_convolve(const sn_int8_conv *c) { CALL(convolve, c); }
-size_t sn_int8_packed_bytes(int64_t co, int64_t k) { return CALL(packed_bytes, co, k); }
-void sn_int8_pack(const uint8_t *weight, int64_t co, int64_t ci, int64_t taps, void *packed, int32_t *sum) {
-  CALL(pack, weight, co, ci, taps, packed, sum);
+int sn_int8_winograd(const sn_int8_conv *c) { return CALL(winograd, c); }
+size_t sn_int8_packed_bytes(int64_t co, int64_t ci, int64_t taps, int winograd) { return CALL(packed_bytes, co, ci, taps, winograd); }
+void sn_int8_pack(const uint8_t *weight, int64_t co, int64_t ci, int64_t taps, int winograd, void *packed, int32_t *sum) {
+  CALL(pack, weight, co, ci, taps, winograd, packed, sum);
 }
 void sn_int8_resize(const sn_int8_source *s, int count, int bytes, const sn_int8_end *end, int64_t n, int64_t oh, int64_t ow, int64_t c) {
   CALL(resize, s, count, bytes, end, n, oh, ow, c);

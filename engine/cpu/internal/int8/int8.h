@@ -35,6 +35,7 @@ typedef struct {
   int64_t n, h, w, ci, oh, ow, co, kh, kw, stride, pad, dilation;
   const uint8_t *x;
   int x_zero;
+  int winograd;                   // how it is computed, and its weight packed: sn_int8_winograd; a result has the same bits either way
   const void *weight;             // packed by sn_int8_pack
   const int32_t *sum;             // (co) of the weights of an output channel
   const float *factor, *constant; // (co): v = sum of products * factor + constant
@@ -51,10 +52,11 @@ enum { SN_SUMMED = 3 };
 size_t sn_int8_scratch(const sn_int8_conv *c, int threads);
 void sn_int8_convolve(const sn_int8_conv *c);
 
-// The packed size of a weight of co output channels with k = kh * kw * ci values each.
-size_t sn_int8_packed_bytes(int64_t co, int64_t k);
+int sn_int8_winograd(const sn_int8_conv *c);  // whether Winograd's method is faster
+
 // Packs a weight (co, ci, taps), whose byte 128 stands for zero, and adds up the values of each output channel.
-void sn_int8_pack(const uint8_t *weight, int64_t co, int64_t ci, int64_t taps, void *packed, int32_t *sum);
+void sn_int8_pack(const uint8_t *weight, int64_t co, int64_t ci, int64_t taps, int winograd, void *packed, int32_t *sum);
+size_t sn_int8_packed_bytes(int64_t co, int64_t ci, int64_t taps, int winograd);
 
 // The sources are bytes, or float32 if bytes is 0.
 void sn_int8_resize(const sn_int8_source *s, int count, int bytes, const sn_int8_end *end, int64_t n, int64_t oh, int64_t ow, int64_t c);

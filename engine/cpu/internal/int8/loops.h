@@ -18,7 +18,7 @@
 // Work below this many bytes is not worth waking threads for.
 enum { SN_SMALL = 1 << 14 };
 
-#define SN_INT8(F) F(scratch) F(convolve) F(packed_bytes) F(pack) F(resize) F(max_pool) F(quantize) F(dequantize)
+#define SN_INT8(F) F(winograd) F(scratch) F(convolve) F(packed_bytes) F(pack) F(resize) F(max_pool) F(quantize) F(dequantize)
 
 #define SN_DECLARE(name) decltype(sn_int8_##name) name;
 namespace int8_avx512 { SN_INT8(SN_DECLARE) }

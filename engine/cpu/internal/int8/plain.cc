@@ -6,5 +6,6 @@
 namespace int8_plain {
 #include "vector.hh"
 #include "convolve.hh"
+#include "winograd.hh"
 #include "bytes.hh"
 }  // namespace int8_plain
