@@ -22,17 +22,23 @@ const (
 	chooseCards = `{const s = document.getElementById("%s"); s.value = "cards"; s.dispatchEvent(new Event("change"))}`
 )
 
-// threeImages opens three images on a page whose detections go through a handler first, which returns whether it has responded.
-func (b *bench) threeImages(t *testing.T, before func(w http.ResponseWriter, r *http.Request) bool, expected ...string) *tab {
+// through is the address of a server whose requests to a path go through a handler first, which returns whether it has responded.
+func (b *bench) through(t *testing.T, path string, before func(w http.ResponseWriter, r *http.Request) bool) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/detect" && before(w, r) {
+		if r.URL.Path == path && before(w, r) {
 			return
 		}
 		b.handler.Handler().ServeHTTP(w, r)
 	}))
 	t.Cleanup(s.Close)
-	p := b.newTab(t, s.URL, expected...)
+	return s.URL
+}
+
+// threeImages opens three images on a page whose detections go through a handler first.
+func (b *bench) threeImages(t *testing.T, before func(w http.ResponseWriter, r *http.Request) bool, expected ...string) *tab {
+	t.Helper()
+	p := b.newTab(t, b.through(t, "/detect", before), expected...)
 	p.wait(`document.getElementById("knows").textContent`)
 	var files []string
 	for _, name := range []string{"BloodImage_00014.jpg", "BloodImage_00111.jpg", "BloodImage_00236.jpg"} {

@@ -49,6 +49,40 @@ func testCamera(t *testing.T, b *bench) {
 	assert.False(t, eval[bool](p, refused))
 }
 
+// testCameraLate: a camera that is allowed when the user has gone on to something else stays off.
+func testCameraLate(t *testing.T, b *bench) {
+	p := b.openPage(t)
+	p.js(`{
+		const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+		Object.assign(window, {tracks: [], waiting: []});
+		navigator.mediaDevices.getUserMedia = async (wanted) => {
+			const stream = await open(wanted);
+			tracks.push(...stream.getTracks());
+			await new Promise((go) => waiting.push(go));
+			return stream;
+		};
+	}`)
+	const allow, live = `waiting.splice(0).forEach((go) => go())`, `tracks.filter((track) => track.readyState === "live").length`
+	p.click(`.welcome [data-do="camera"]`)
+	p.wait(`waiting.length === 1`)
+	p.upload(example)
+	p.wait(done)
+	p.js(allow)
+	p.wait(live + ` === 0`)
+	assert.Equal(t, "image", eval[string](p, `document.getElementById("main").dataset.state`))
+	assert.True(t, eval[bool](p, `document.getElementById("video").srcObject === null`))
+	assert.Positive(t, eval[int](p, boxes))
+
+	p.js(`for (let i = 0; i < 2; i++) document.querySelector('.caption [data-do="camera"]').click()`)
+	p.wait(`waiting.length === 2`)
+	p.js(allow)
+	p.wait(`document.querySelector('main[data-state="live"].done')`)
+	assert.Equal(t, 1, eval[int](p, live))
+	assert.False(t, eval[bool](p, refused))
+	p.click(`[data-do="stop"]`)
+	p.wait(live + ` === 0`)
+}
+
 // sizes remembers those of the images that pass by, in the order in which they came first.
 type sizes struct {
 	mu  sync.Mutex

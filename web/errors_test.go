@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -33,6 +34,7 @@ func testErrors(t *testing.T, b *bench) {
 		{"Empty", "empty.jpg", "The file is empty", "Choose another", "", nil},
 		{"Corrupt", "cut.jpg", "The image is damaged", "truncated", "422", data[:len(data)/2]},
 		{"Large", "large.jpg", "The file is too large for this server", "smaller copy", "413", large},
+		{"LargeUnknown", "large.raw", "The file is too large for this server", "smaller copy", "413", make([]byte, 33<<20)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := b.openPage(t, "status of "+c.status)
@@ -45,7 +47,9 @@ func testErrors(t *testing.T, b *bench) {
 			}
 			assert.Zero(t, eval[int](p, boxes))
 			p.shot("shown")
-			if c.status == "413" {
+			smaller := c.name == "Large" // the browser can show it
+			assert.Equal(t, smaller, eval[bool](p, `document.getElementById("problem-smaller").checkVisibility()`))
+			if smaller {
 				p.click("#problem-smaller")
 			} else {
 				p.click(`[data-example="BloodImage_00111.jpg"]`)
@@ -167,9 +171,22 @@ func testKey(t *testing.T, b *bench) {
 	}
 	enter("wrong")
 	p.wait(refused + ` && document.getElementById("key").value === ""`)
-	enter("sesame")
-	p.wait(`document.getElementById("knows").textContent`)
+	// One that the browser cannot send is not tried, now or after a reload.
+	enter("“sesame”")
+	assert.Equal(t, "This is not an API key", p.text("#problem-title"))
+	p.shot("no-key")
+	p.js(`sessionStorage.setItem("api-key", "“sesame”")`)
+	p.do(chromedp.Reload())
+	p.wait(refused)
+	assert.Equal(t, "This server needs an API key", p.text("#problem-title"))
+	// An image that is there before the key has all that it would have had after it.
+	p.upload(example)
+	p.wait(`document.getElementById("name").textContent && ` + refused)
+	enter(" sesame ")
+	p.wait(done)
+	assert.NotEmpty(t, p.text("#knows"))
+	assert.Contains(t, p.text("#curl"), "model=bccd")
 	assert.False(t, eval[bool](p, refused))
-	p.click(`[data-example="BloodImage_00014.jpg"]`)
+	p.click(`[data-example="BloodImage_00236.jpg"]`)
 	p.wait(done)
 }

@@ -47,6 +47,7 @@ func TestPage(t *testing.T) {
 		{"Camera", testCamera}, {"Formats", testFormats}, {"Errors", testErrors}, {"Phone", testPhone}, {"Looks", testLooks}, {"Labels", testLabels}, {"Crowd", testCrowd},
 		{"Docs", testDocs}, {"Try", testTry}, {"NoDocs", testNoDocs}, {"Below", testBelow},
 		{"Strip", testStrip}, {"Zoom", testZoom}, {"Compare", testCompare}, {"Edit", testEdit}, {"SaveLabels", testSaveLabels},
+		{"EditWaits", testEditWaits}, {"Unsaved", testUnsaved}, {"ModelsLater", testModelsLater}, {"Converted", testConverted}, {"CameraLate", testCameraLate},
 		{"Waiting", testWaiting}, {"BusyBehind", testBusyBehind}, {"CompareFails", testCompareFails}, {"Curl", testCurl}, {"Axe", testAxe},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, b) })
@@ -156,7 +157,18 @@ func testExample(t *testing.T, b *bench) {
 	p.click(`[data-example="BloodImage_00236.jpg"]`)
 	p.wait(done + ` && document.getElementById("name").textContent.startsWith("BloodImage_00236")`)
 	assert.Positive(t, eval[int](p, boxes))
-	assert.Equal(t, 1, eval[int](p, `document.querySelectorAll("[data-example][aria-current]").length`))
+	const marked = `document.querySelectorAll("[data-example][aria-current]").length`
+	assert.Equal(t, 1, eval[int](p, marked))
+	// An image of the user's with the name of an example is not the example.
+	own, err := os.ReadFile("../examples/BloodImage_00111.jpg")
+	require.NoError(t, err)
+	p.upload(temporary(t, "BloodImage_00340.jpg", own))
+	p.wait(done + ` && document.querySelectorAll(".thumb").length === 3`)
+	assert.Zero(t, eval[int](p, marked))
+	p.js(`for (let i = 0; i < 2; i++) document.querySelector('[data-example="BloodImage_00340.jpg"]').click()`)
+	p.wait(done + ` && document.querySelectorAll(".thumb").length === 4`)
+	p.wait(marked + ` === 1`)
+	p.wait(`document.querySelector(".thumb[aria-current]") === [...document.querySelectorAll(".thumb")].at(-1)`)
 }
 
 func testThreshold(t *testing.T, b *bench) {

@@ -1,8 +1,11 @@
 package web_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/jpeg"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,6 +66,13 @@ func testStrip(t *testing.T, b *bench) {
 	p.wait(done)
 	assert.Equal(t, "BloodImage_00236.jpg", current())
 	assert.Len(t, eval[[]string](p, thumbs), 3)
+	var panorama bytes.Buffer
+	require.NoError(t, jpeg.Encode(&panorama, image.NewGray(image.Rect(0, 0, 3000, 20)), nil))
+	p.upload(temporary(t, "panorama.jpg", panorama.Bytes()))
+	p.wait(`document.querySelectorAll(".thumb").length === 4 && [...document.querySelectorAll(".thumb canvas")].at(-1).width > 1`)
+	assert.LessOrEqual(t, eval[float64](p, `[...document.querySelectorAll(".thumb")].at(-1).getBoundingClientRect().width`), 128.0)
+	p.wait(done)
+	p.shot("panorama")
 	p.viewport(390, 844)
 	assert.Empty(t, eval[[]string](p, outside))
 	p.shot("phone")

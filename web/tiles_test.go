@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"image"
 	"image/draw"
 	"image/jpeg"
@@ -8,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -44,7 +47,7 @@ func testTiles(t *testing.T, b *bench) {
 	require.Len(t, asked(), 1)
 	assert.False(t, asked()[0].Has("tile"))
 	whole := eval[int](p, boxes)
-	p.js(`const s = document.getElementById("tile"); s.value = "480"; s.dispatchEvent(new Event("change"))`)
+	p.js(fmt.Sprintf(chooseTile, "480"))
 	p.wait(done)
 	require.Len(t, asked(), 2)
 	assert.Equal(t, "480", asked()[1].Get("tile"))
@@ -54,6 +57,15 @@ func testTiles(t *testing.T, b *bench) {
 		assert.Empty(t, unreadable(p), scheme)
 		p.shot("tiles-" + scheme)
 	}
-	p.viewport(320, 640)
+	// The choice keeps the focus during the request.
+	p.js(`document.getElementById("tile").focus()`)
+	for _, width := range []int64{1360, 320} {
+		p.viewport(width, 640)
+		p.do(chromedp.KeyEvent(kb.ArrowUp))
+		p.shot(fmt.Sprintf("tiles-%d-busy", width))
+		p.wait(done)
+		assert.Equal(t, "tile", eval[string](p, focused))
+	}
+	assert.Len(t, asked(), 4)
 	p.shot("tiles-narrow")
 }

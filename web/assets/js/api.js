@@ -13,6 +13,11 @@ export class Problem extends Error {
   }
 }
 
+/** isKey returns whether a text can be an API key: printable ASCII without spaces. The browser sends no request with another one. */
+export function isKey(text) {
+  return /^[!-~]+$/.test(text);
+}
+
 const BUSY = ["queue_full", "deadline_exceeded", "rate_limited"];
 
 /** isBusy returns whether the same request is likely to succeed after a rest. */
@@ -30,7 +35,7 @@ const WORDS = {
   unsupported_image: ["This is not an image that the server can read", "JPEG, PNG, WebP, GIF, BMP and TIFF work."],
   corrupt_image: ["The image is damaged", "It could not be fully decoded. The file may be truncated."],
   image_too_large: ["The image has too many pixels for this server", "Send a smaller copy. The model reduces the image anyway."],
-  too_many_tiles: ["The image has too many tiles for this server", "Choose larger tiles, or detect in the whole image only."],
+  too_many_tiles: ["The image has too many tiles for this server", "Detect in the whole image. Larger tiles may work, too."],
   body_too_large: ["The file is too large for this server", "Send a smaller copy. The model reduces the image anyway."],
   queue_full: ["The server is busy", "Its queue is full. Try again in a moment."],
   deadline_exceeded: ["The request timed out in the server", "It is busy. Try again in a moment."],

@@ -15,10 +15,16 @@ export class Boxes {
     this.next = Math.max(-1, ...found.map((d) => d.id)) + 1;
     this.past = [];
     this.future = [];
+    this.saved = null; // the list that was saved last
   }
 
   get changed() {
     return this.past.length > 0;
+  }
+
+  /** unsaved returns whether leaving loses work. */
+  get unsaved() {
+    return this.changed && this.list !== this.saved;
   }
 
   get(id) {

@@ -8,33 +8,43 @@ export class Camera {
   constructor(video) {
     this.video = video;
     this.stream = null;
+    this.starts = 0; // the number of the newest start; stop counts, too
   }
 
   get on() {
     return this.stream !== null;
   }
 
-  /** start opens the camera with this id, or the rear camera. */
+  /** start opens the camera with this id, or the rear camera. It returns false if another start or a stop was faster than the user's permission. */
   async start(deviceId) {
     if (!navigator.mediaDevices?.getUserMedia) {
       throw new Problem("The camera cannot be used here", "Browsers allow the camera only for pages from https:// or from this machine (localhost).", { code: "camera" });
     }
     this.stop();
+    const start = this.starts;
     const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
     try {
-      this.stream = await navigator.mediaDevices.getUserMedia({
+      const stream = await navigator.mediaDevices.getUserMedia({
         audio: false,
         video: deviceId ? { deviceId: { exact: deviceId }, ...size } : { facingMode: "environment", ...size },
       });
+      if (this.starts !== start) {
+        end(stream);
+        return false;
+      }
+      this.video.srcObject = this.stream = stream;
+      await this.video.play();
     } catch (error) {
+      if (this.starts !== start) return false;
+      this.stop();
       throw cameraProblem(error);
     }
-    this.video.srcObject = this.stream;
-    await this.video.play();
+    return this.starts === start;
   }
 
   stop() {
-    this.stream?.getTracks().forEach((track) => track.stop());
+    this.starts++;
+    if (this.stream) end(this.stream);
     this.stream = null;
     this.video.srcObject = null;
   }
@@ -73,6 +83,10 @@ export class Rate {
     const span = now - this.times[0];
     return span > 0 ? ((this.times.length - 1) * 1000) / span : 0;
   }
+}
+
+function end(stream) {
+  for (const track of stream.getTracks()) track.stop();
 }
 
 function nextFrame(video) {

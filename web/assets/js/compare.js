@@ -2,6 +2,7 @@
 
 import { detect } from "./api.js";
 import { count } from "./format.js";
+import { sent } from "./gallery.js";
 import { Overlay } from "./overlay.js";
 import { summary } from "./results.js";
 
@@ -36,7 +37,7 @@ export class Compare {
     const options = { ...this.page.options(), model: this.model };
     const asked = JSON.stringify(options);
     if (!this.model || image.other?.asked === asked) return this.refresh(image);
-    const answer = await detect(image.blob, { ...options, signal });
+    const answer = await detect(sent(image).blob, { ...options, signal });
     answer.detections.forEach((d, i) => (d.id = i));
     image.other = { asked, answer };
     this.refresh(image);

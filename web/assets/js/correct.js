@@ -8,8 +8,9 @@ const $ = (id) => document.getElementById(id);
 export class Correct {
   /**
    * @param {import("./overlay.js").Overlay} overlay
-   * @param {{image: () => object, classes: () => {id: number, label: string}[], found: () => object[], picked: () => number|null,
-   *   pick: (id: number|null) => void, draw: () => void, announce: (text: string) => void}} page
+   * @param {{image: () => object, answer: () => object|null, classes: () => {id: number, label: string}[], found: () => object[], picked: () => number|null,
+   *   pick: (id: number|null) => void, draw: () => void, announce: (text: string) => void}} page answer is the response that is shown over the
+   *   image; without one there is nothing to correct
    */
   constructor(overlay, page) {
     this.page = page;
@@ -42,8 +43,9 @@ export class Correct {
       this.page.draw();
       return;
     }
-    const image = this.page.image();
-    image.boxes ??= new Boxes(this.page.found().map((d) => ({ ...d })), image.answer.image);
+    const image = this.page.image(), answer = this.page.answer();
+    if (!image || !answer) return;
+    image.boxes ??= new Boxes(this.page.found().map((d) => ({ ...d })), answer.image);
     this.on = true;
     $("labels").replaceChildren(...this.page.classes().map((c) => new Option(c.label)));
     $("class").value ||= this.page.classes()[0]?.label ?? "object";
@@ -81,6 +83,7 @@ export class Correct {
     $("undo").disabled = !boxes?.past.length;
     $("redo").disabled = !boxes?.future.length;
     for (const control of [$("class"), $("box-delete"), ...document.querySelectorAll("[data-do=box-new]")]) control.disabled = !this.on;
+    if (document.activeElement.matches(":disabled")) $("edit").focus();
   }
 
   /** marked shows the class of the selected box. */
@@ -108,9 +111,10 @@ export class Correct {
     return { label, class_id: known ?? last + 1 };
   }
 
-  /** labels returns the classes of the model, then those that were added by hand. */
+  /** labels returns the classes of the model, then those that were added by hand. Without a list of models, the order is still that of the model. */
   labels(images) {
-    return [...new Set([...this.page.classes().map((c) => c.label), ...images.flatMap((m) => m.boxes.map((d) => d.label))])];
+    const found = images.flatMap((m) => m.boxes).sort((a, b) => a.class_id - b.class_id);
+    return [...new Set([...this.page.classes(), ...found].map((c) => c.label))];
   }
 
   step(direction) {
@@ -123,7 +127,7 @@ export class Correct {
   /** key returns whether a key was one of editing. */
   key(event) {
     const command = event.ctrlKey || event.metaKey;
-    if (event.key.toLowerCase() === "e" && !command && this.page.image()?.answer) this.toggle();
+    if (event.key.toLowerCase() === "e" && !command && this.page.image() && this.page.answer()) this.toggle();
     else if (!this.on) return false;
     else if (command && event.key.toLowerCase() === "z") this.step(event.shiftKey ? "redo" : "undo");
     else if (command && event.key.toLowerCase() === "y") this.step("redo");

@@ -2,6 +2,7 @@
 
 import { Problem } from "./api.js";
 import { count } from "./format.js";
+import { sent } from "./gallery.js";
 import { labelFile, stem } from "./labelfiles.js";
 import { annotated, json, offer } from "./save.js";
 
@@ -36,7 +37,10 @@ export class Downloads {
   }
 
   saveJSON() {
-    offer(json(this.page.state.answer, this.page.shown(), this.page.threshold()), `${this.name}.json`);
+    const { answer, image } = this.page.state;
+    const shown = this.page.shown();
+    offer(json(answer, shown, this.page.threshold()), `${this.name}.json`);
+    if (image.boxes) image.boxes.saved = shown;
   }
 
   async saveImage() {
@@ -52,10 +56,11 @@ export class Downloads {
   /** saveLabels saves the boxes of all images that have them. */
   async saveLabels() {
     const { known, left } = this.labelled();
-    const images = known.map((m) => ({ name: m.name, blob: m.blob, ...m.answer.image, boxes: this.page.shown(m, m.answer) }));
+    const images = known.map((m) => ({ ...sent(m), converted: m.jpeg !== null, ...m.answer.image, boxes: this.page.shown(m, m.answer) }));
     try {
       const { blob, name } = await labelFile(this.format.value, images, this.page.labels(images));
       offer(blob, name);
+      for (const [i, m] of known.entries()) if (m.boxes) m.boxes.saved = images[i].boxes;
       this.page.announce(`Labels of ${count(images.length, "image")} saved${left > 0 ? `, ${left} left out` : ""}.`);
     } catch (error) {
       this.page.fail(new Problem("The labels could not be saved", "The images may be too large for this browser.", { detail: error.message }), () => this.saveLabels());

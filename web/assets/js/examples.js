@@ -3,9 +3,14 @@
 import { Problem } from "./api.js";
 
 export class Examples {
-  /** @param {{known: (name: string) => object|undefined, open: (image: object) => void, take: (files: File[]) => Promise<void>, fail: (error: Problem, retry: () => void) => void}} page */
+  /**
+   * @param {{known: (file: File) => object|undefined, open: (image: object) => void, take: (files: File[]) => Promise<void>,
+   *   fail: (error: Problem, retry: () => void) => void}} page known returns the image of the strip that is from a file
+   */
   constructor(page) {
     this.page = page;
+    this.files = new Map(); // by name, because images of the user's may have the same names
+    this.clicks = 0;
     document.addEventListener("click", (event) => {
       const name = event.target.closest("[data-example]")?.dataset.example;
       if (name) this.take(name);
@@ -19,19 +24,25 @@ export class Examples {
 
   /** take opens an example, which is in the strip only once. */
   async take(name) {
-    const known = this.page.known(name);
+    const click = ++this.clicks;
+    const known = this.page.known(this.files.get(name));
     if (known) return this.page.open(known);
     const response = await fetch(`examples/${name}`).catch(() => null);
-    if (!response?.ok) {
+    const blob = response?.ok ? await response.blob().catch(() => null) : null;
+    if (this.clicks !== click) return; // another click was faster
+    if (!blob) {
       this.page.fail(new Problem("The example could not be loaded", "Is the server still running?", { code: "network" }), () => this.take(name));
       return;
     }
-    await this.page.take([new File([await response.blob()], name, { type: response.headers.get("Content-Type") })]);
+    const file = new File([blob], name, { type: blob.type });
+    this.files.set(name, file);
+    await this.page.take([file]);
   }
 
-  mark(name) {
+  /** mark marks the example that a file is from, if any. */
+  mark(file) {
     for (const button of document.querySelectorAll("[data-example]")) {
-      if (button.dataset.example === name) button.setAttribute("aria-current", "true");
+      if (file && this.files.get(button.dataset.example) === file) button.setAttribute("aria-current", "true");
       else button.removeAttribute("aria-current");
     }
   }

@@ -1,12 +1,14 @@
 // The images that were opened, with what is known of each, and detection in those that are not shown.
 
 import { isBusy, rest } from "./api.js";
+import { stem } from "./labelfiles.js";
 
 const TIMEOUTS = 3; // of one image, which may take the server too long at any time
 
 /**
  * @typedef {object} Picture
- * @property {Blob} blob
+ * @property {Blob} blob as the user has it
+ * @property {Blob|null} jpeg of a format that only this browser reads, for the server
  * @property {string} name
  * @property {boolean} decoded whether this browser shows it
  * @property {object|null} answer response of the server
@@ -15,6 +17,11 @@ const TIMEOUTS = 3; // of one image, which may take the server too long at any t
  * @property {import("./boxes.js").Boxes|null} boxes corrected by hand, instead of answer
  * @property {boolean} failed
  */
+
+/** sent returns the file that the server gets of an image. */
+export function sent({ name, blob, jpeg }) {
+  return jpeg ? { name: `${stem(name)}.jpg`, blob: jpeg } : { name, blob };
+}
 
 export class Gallery {
   /**
@@ -30,7 +37,7 @@ export class Gallery {
 
   /** add returns a new image for each file. */
   add(files) {
-    const added = files.map((blob) => ({ blob, name: blob.name, decoded: false, answer: null, asked: "", other: null, boxes: null, failed: false }));
+    const added = files.map((blob) => ({ blob, jpeg: null, name: blob.name, decoded: false, answer: null, asked: "", other: null, boxes: null, failed: false }));
     this.images.push(...added);
     return added;
   }

@@ -69,6 +69,18 @@ export async function jpeg(source, longest = Infinity, quality = 0.85) {
   return toBlob(canvas, "image/jpeg", quality);
 }
 
+/** converted returns an image file as a JPEG, null if this browser does not read it or has no room for it. */
+export async function converted(blob) {
+  const img = new Image();
+  try {
+    return (await load(img, blob)) ? await jpeg(img, Infinity, 0.92) : null;
+  } catch {
+    return null;
+  } finally {
+    URL.revokeObjectURL(img.src);
+  }
+}
+
 /** toBlob is canvas.toBlob as a promise; it fails where the canvas is too large for the browser. */
 export function toBlob(canvas, type, quality) {
   return new Promise((done, fail) => {

@@ -2,10 +2,10 @@
 
 import { zip } from "./zip.js";
 
-/** @typedef {{name: string, blob: Blob, width: number, height: number, boxes: import("./boxes.js").Item[]}} Labelled */
+/** @typedef {{name: string, blob: Blob, converted: boolean, width: number, height: number, boxes: import("./boxes.js").Item[]}} Labelled converted is for an image that the user has in another format only */
 
 /**
- * labelFile returns a file with the boxes of images: of one image its COCO or VOC file, otherwise a zip with the images.
+ * labelFile returns a file with the boxes of images: of one image that the user has its COCO or VOC file, otherwise a zip with the images.
  * @param {"coco"|"yolo"|"voc"} format
  * @param {Labelled[]} images
  * @param {string[]} classes in the order of their ids
@@ -14,7 +14,7 @@ import { zip } from "./zip.js";
 export async function labelFile(format, images, classes) {
   images = unique(images);
   const files = { coco, yolo, voc }[format](images, classes);
-  if (images.length === 1 && files.length === 1) {
+  if (images.length === 1 && files.length === 1 && !images[0].converted) {
     const [{ name, text }] = files;
     return { blob: new Blob([text], { type: name.endsWith("xml") ? "application/xml" : "application/json" }), name: `${stem(images[0].name)}.${name.split(".").at(-1)}` };
   }

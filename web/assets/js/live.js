@@ -16,11 +16,11 @@ export class Live {
     this.cameras.addEventListener("change", () => this.start(this.cameras.value));
   }
 
-  /** start turns the camera on and sends frames until it is off. */
+  /** start turns the camera on and sends frames until it is off. If the user does something else meanwhile, it stays off. */
   async start(deviceId) {
     this.page.begin();
     try {
-      await this.camera.start(deviceId);
+      if (!(await this.camera.start(deviceId))) return;
     } catch (error) {
       this.page.failed(error);
       return;

@@ -6,7 +6,7 @@
 //   boxes.js, editor.js, correct.js             boxes by hand               compare.js, curl.js, examples.js                a second model, a command, examples
 //   api.js, problems.js                         requests, errors            status.js, format.js                            states of the page, texts
 
-import { models } from "./api.js";
+import { Problem, isKey, models } from "./api.js";
 import { Camera } from "./camera.js";
 import { Compare } from "./compare.js";
 import { Correct } from "./correct.js";
@@ -15,6 +15,7 @@ import { Detections } from "./detections.js";
 import { Downloads } from "./downloads.js";
 import { Examples } from "./examples.js";
 import { list } from "./format.js";
+import { sent } from "./gallery.js";
 import { intake, jpeg } from "./image.js";
 import { Live } from "./live.js";
 import { hideProblem, showProblem } from "./problems.js";
@@ -27,10 +28,12 @@ import { Zoom } from "./zoom.js";
 const $ = (id) => document.getElementById(id);
 const main = $("main"), img = $("image"), video = $("video");
 
+const stored = sessionStorage.getItem("api-key") ?? "";
+
 const state = {
   models: [],
   model: null, // of state.models
-  key: sessionStorage.getItem("api-key") ?? "",
+  key: isKey(stored) ? stored : "",
   image: null, // the Picture that is shown
   answer: null, // response of the server; the id of each detection is its index
   hidden: new Set(), // class ids switched off
@@ -50,22 +53,23 @@ const viewer = new Viewer(state, {
   leaveCamera, forget, draw, shown, options, fail,
   listed: () => downloads.show(),
   compare: (image, signal) => compare.look(image, signal),
-  turned: (name) => {
+  models: () => loadModels().catch(() => {}), // the detection request shows the error
+  turned: (image) => {
     zoom.reset();
-    examples.mark(name);
+    examples.mark(image?.blob);
   },
 });
 const { gallery } = viewer;
 const compare = new Compare({ models: () => state.models, visible: (found) => detections.filtered(found), options });
 const correct = new Correct(detections.overlay, {
-  image: () => state.image, classes: () => state.model?.classes ?? [], found: () => shown(), picked: () => state.picked,
+  image: () => state.image, answer: () => state.answer, classes: () => state.model?.classes ?? [], found: () => shown(), picked: () => state.picked,
   pick: (id) => detections.mark({ picked: id }), draw, announce,
 });
 const downloads = new Downloads({ image: img, format: $("format"), button: $("save-labels") }, {
   state, gallery: () => gallery, shown, threshold: () => threshold.parameter, labels: (images) => correct.labels(images), fail, announce,
 });
 const examples = new Examples({
-  known: (name) => gallery.images.find((image) => image.name === name), open: (image) => viewer.open(image), take,
+  known: (file) => gallery.images.find((image) => image.blob === file), open: (image) => viewer.open(image), take,
   fail: (error, retry) => (enter("image"), fail(error, retry)),
 });
 const zoom = new Zoom($("stage"), [$("port"), $("other-port")], (value) => {
@@ -101,13 +105,15 @@ function draw() {
   compare.show(image, answer, shown());
   viewer.drawStrip();
   if (!answer) return;
-  if (image) $("curl").textContent = curl(image, { ...options(), threshold: threshold.parameter });
+  if (image) $("curl").textContent = curl(sent(image), { ...options(), threshold: threshold.parameter });
+  $("curl-note").hidden = !image?.jpeg;
+  if (image?.jpeg) $("curl-note").textContent = `The server does not read the format of ${image.name}. Convert it to ${sent(image).name} first.`;
   detections.mark({});
 }
 
 function fail(error, retry) {
   state.retry = retry;
-  showProblem(error);
+  showProblem(error, Boolean(state.image?.decoded));
   busy(false);
 }
 
@@ -115,7 +121,10 @@ function fail(error, retry) {
 
 const camera = new Camera(video);
 const live = new Live(camera, { rate: $("rate"), cameras: $("cameras") }, {
-  begin: () => viewer.turn(null),
+  begin: () => {
+    viewer.turn(null);
+    loadModels().catch(() => {}); // the first frame shows the error
+  },
   started: () => {
     enter("live");
     viewer.setFrame(video.videoWidth, video.videoHeight);
@@ -148,9 +157,8 @@ async function takeFrame() {
 }
 
 function leaveCamera() {
-  if (!camera.on) return;
-  state.request?.abort();
-  camera.stop();
+  if (camera.on) state.request?.abort();
+  camera.stop(); // also one that is about to start
 }
 
 function stopCamera() {
@@ -162,16 +170,23 @@ function stopCamera() {
 
 // Models
 
-async function loadModels() {
+/** begin loads the models for the start screen, and asks for an API key if they need one. Another error does not matter before the first image. */
+async function begin() {
   try {
-    state.models = await models(state.key);
+    await loadModels();
   } catch (error) {
-    if (error.code === "unauthorized") {
-      enter("image");
-      fail(error, () => (hideProblem(), enter("empty"), loadModels()));
-    }
-    return; // the next detection request shows the error
+    if (error.code !== "unauthorized" || main.dataset.state !== "empty") return;
+    enter("image");
+    fail(error, () => (hideProblem(), enter("empty"), begin()));
   }
+}
+
+/** loadModels requests the models, unless they are known. */
+async function loadModels() {
+  if (state.models.length > 0) return;
+  const found = await models(state.key);
+  if (state.models.length > 0) return; // another request was faster
+  state.models = found;
   const select = $("model");
   select.replaceChildren(...state.models.map((m) => new Option(m.name, m.name)));
   $("model-choice").hidden = state.models.length < 2;
@@ -189,6 +204,13 @@ function chooseModel(model) {
   examples.offer(labels);
 }
 
+/** tileBy detects in tiles of this side, "" for the whole image only. */
+function tileBy(side) {
+  $("tile").value = side;
+  viewer.retryAll();
+  viewer.again();
+}
+
 // User input
 
 const actions = {
@@ -198,6 +220,7 @@ const actions = {
   stop: stopCamera,
   retry: () => state.retry?.(),
   smaller: () => viewer.smaller(),
+  whole: () => tileBy(""),
   edit: () => correct.toggle(),
   "zoom-in": () => zoom.in(),
   "zoom-out": () => zoom.out(),
@@ -233,10 +256,7 @@ $("model").addEventListener("change", (event) => {
   viewer.again();
 });
 
-$("tile").addEventListener("change", () => {
-  viewer.retryAll();
-  viewer.again();
-});
+$("tile").addEventListener("change", () => tileBy($("tile").value));
 $("compare").addEventListener("change", () => {
   zoom.reset();
   viewer.again();
@@ -244,13 +264,22 @@ $("compare").addEventListener("change", () => {
 
 $("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  state.key = $("key").value.trim();
-  sessionStorage.setItem("api-key", state.key);
+  const key = $("key").value.trim();
   $("key").value = "";
+  if (!isKey(key)) {
+    fail(new Problem("This is not an API key", "A key consists of letters, digits and signs of ASCII. Spaces and typographic quotes are not among them.", { code: "unauthorized" }), state.retry);
+    return;
+  }
+  state.key = key;
+  sessionStorage.setItem("api-key", key);
   viewer.retryAll();
   state.retry?.();
 });
 
 window.addEventListener("pagehide", leaveCamera);
 
-loadModels();
+window.addEventListener("beforeunload", (event) => {
+  if (gallery.images.some((image) => image.boxes?.unsaved)) event.preventDefault(); // the browser asks
+});
+
+begin();

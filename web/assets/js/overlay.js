@@ -69,7 +69,7 @@ export class Overlay {
     for (const box of this.svg.querySelectorAll('.box[tabindex="0"]')) box.setAttribute("tabindex", -1);
     this.svg.querySelector(".box")?.setAttribute("tabindex", 0);
     this.mark(this.marked, this.picked);
-    if (focused !== null) this.box(focused)?.focus();
+    if (focused !== null) (this.box(focused) ?? this.svg.querySelector(".box"))?.focus();
   }
 
   /**

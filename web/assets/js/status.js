@@ -2,17 +2,27 @@
 
 const $ = (id) => document.getElementById(id);
 
-/** enter shows the controls of a state: empty, image or live. Focus on a control that is now hidden moves to <main>. */
+/** enter shows the controls of a state: empty, image or live. */
 export function enter(name) {
-  const main = $("main"), focused = document.activeElement;
-  main.dataset.state = name;
-  if (focused !== document.body && !focused.checkVisibility()) main.focus({ preventScroll: true });
+  $("main").dataset.state = name;
+  keepFocus();
+}
+
+/** keepFocus moves the focus to <main> from a control that is now hidden. Otherwise a user of the keyboard would be back at the top of the page. */
+export function keepFocus() {
+  const focused = document.activeElement;
+  if (focused !== document.body && !focused.checkVisibility({ visibilityProperty: true })) focusMain();
+}
+
+export function focusMain() {
+  $("main").focus({ preventScroll: true });
 }
 
 /** busy shows whether a request is in progress. */
 export function busy(on) {
   $("main").classList.toggle("busy", on);
   $("results").setAttribute("aria-busy", on);
+  keepFocus();
   if (on) announce("Detecting objects.");
 }
 

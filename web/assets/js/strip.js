@@ -22,7 +22,7 @@ export class Strip {
   /**
    * show lists images. Their buttons are kept, so that focus is not lost.
    * @param {{blob: Blob, name: string, failed?: boolean}[]} images
-   * @param {object} current
+   * @param {object|null} current
    * @param {(image: object) => number|null} objects is null if not known yet
    */
   show(images, current, objects) {
@@ -37,11 +37,11 @@ export class Strip {
       button.querySelector(".number").textContent = image.failed ? "!" : (n ?? "…");
       const state = image.failed ? "could not be detected in" : n === null ? "waiting" : count(n, "object");
       button.setAttribute("aria-label", `${image.name}, ${state}`);
-      button.tabIndex = image === current ? 0 : -1;
+      button.tabIndex = image === (current ?? images[0]) ? 0 : -1;
       if (image === current) button.setAttribute("aria-current", "true");
       else button.removeAttribute("aria-current");
     }
-    this.list.parentElement.hidden = images.length < 2;
+    this.list.parentElement.hidden = images.length < (current ? 2 : 1); // after the camera, one is the way back
     this.buttons.get(current)?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
@@ -64,8 +64,11 @@ export class Strip {
     if (canvas) paint(canvas, blob);
   }
 
+  /** focus returns false if the image has no button that can be seen. */
   focus(image) {
-    this.buttons.get(image)?.focus();
+    const button = this.buttons.get(image);
+    button?.focus();
+    return document.activeElement === button;
   }
 
   imageOf(target) {

@@ -2,10 +2,10 @@
 
 import { Problem, detect, isBusy, upright } from "./api.js";
 import { bytes, duration } from "./format.js";
-import { Gallery } from "./gallery.js";
-import { jpeg, load } from "./image.js";
+import { Gallery, sent } from "./gallery.js";
+import { converted, jpeg, load } from "./image.js";
 import { summary } from "./results.js";
-import { announce, busy, enter } from "./status.js";
+import { announce, busy, enter, focusMain } from "./status.js";
 import { Strip } from "./strip.js";
 
 const SMALLER = 1600; // longer side of a smaller copy in pixels, more than the usual model input
@@ -15,10 +15,10 @@ const $ = (id) => document.getElementById(id);
 export class Viewer {
   /**
    * @param {object} state of the page
-   * @param {{leaveCamera: () => void, turned: (name: string) => void, forget: () => void, draw: () => void, options: () => object,
-   *   shown: (image?: object, answer?: object) => object[], compare: (image: object, signal: AbortSignal) => Promise<void>,
-   *   fail: (error: Error, retry: () => void) => void, listed: () => void}} page turned is told the name of an image that is about to be shown, ""
-   *   for none; listed is called when the strip has changed
+   * @param {{leaveCamera: () => void, turned: (image: object|null) => void, models: () => Promise<void>, forget: () => void, draw: () => void,
+   *   options: () => object, shown: (image?: object, answer?: object) => object[], compare: (image: object, signal: AbortSignal) => Promise<void>,
+   *   fail: (error: Error, retry: () => void) => void, listed: () => void}} page turned is told the image that is about to be shown, or null;
+   *   models loads the list of models, if it can; listed is called when the strip has changed
    */
   constructor(state, page) {
     Object.assign(this, { state, page });
@@ -43,19 +43,19 @@ export class Viewer {
     this.gallery.pause();
     this.page.forget();
     this.state.image = image;
-    this.page.turned(image?.name ?? "");
+    this.page.turned(image);
   }
 
   /** open shows an image and its detections. */
   async open(image) {
     this.page.leaveCamera();
     this.turn(image);
-    image.loading = load(this.img, image.blob);
+    const loading = (image.loading = load(this.img, image.blob));
     enter("image");
     this.img.alt = image.name;
     this.drawStrip();
-    const [decoded] = await Promise.all([image.loading, this.look(image)]);
-    if (this.state.image !== image) return;
+    const [decoded] = await Promise.all([loading, this.look(image)]);
+    if (this.state.image !== image || image.loading !== loading) return;
     image.decoded = decoded || (this.state.answer !== null && (await this.loadUpright(image)));
     if (this.state.image !== image) return;
     if (decoded) this.setFrame(this.img.naturalWidth, this.img.naturalHeight);
@@ -65,14 +65,12 @@ export class Viewer {
 
   /** close removes an image from the strip. */
   async close(image) {
+    if (!mayClose(image)) return;
     const next = this.gallery.remove(image);
     announce(`${image.name} closed.`);
-    if (image !== this.state.image) this.drawStrip();
-    else if (next) {
-      const opened = this.open(next);
-      this.strip.focus(next);
-      await opened;
-    }
+    const opened = image === this.state.image && next ? this.open(next) : this.drawStrip();
+    if (!this.strip.focus(next)) focusMain();
+    await opened;
   }
 
   /** loadUpright shows an image that this browser cannot decode, as decoded by the server. */
@@ -80,7 +78,7 @@ export class Viewer {
     try {
       const shown = await upright(image.blob, this.page.options());
       this.strip.repaint(image, shown);
-      return await load(this.img, shown);
+      return this.state.image === image && (await load(this.img, shown));
     } catch {
       return false; // boxes are shown without the image
     }
@@ -98,6 +96,8 @@ export class Viewer {
       if (image.blob.size === 0) throw new Problem("The file is empty", "Choose another one.", { code: "empty" });
       if (!gallery.known(image)) {
         busy(true);
+        await page.models(); // which may have failed before
+        if (state.request !== request) return;
         const answer = await this.detect(image, request.signal);
         if (state.request !== request) return;
         gallery.keep(image, answer);
@@ -114,7 +114,9 @@ export class Viewer {
       if (error.name === "AbortError" || state.request !== request) return;
       image.failed = !gallery.known(image) && !isBusy(error); // otherwise it was the comparison, or the server has no time
       this.drawStrip();
-      page.fail(error, () => (this.retryAll(), this.look(image)));
+      image.decoded ||= await image.loading; // what can be done depends on it
+      if (state.request !== request) return;
+      page.fail(error, () => (this.retryAll(), this.again()));
       gallery.fill(error);
     } finally {
       if (state.request === request) busy(false);
@@ -125,17 +127,21 @@ export class Viewer {
   async detect(image, signal) {
     const options = { ...this.page.options(), signal };
     try {
-      return await detect(image.blob, options);
+      return await detect(sent(image).blob, options);
     } catch (error) {
-      if (error.code !== "unsupported_image" || image !== this.state.image || !(await image.loading)) throw error;
-      image.blob = await jpeg(this.img, Infinity, 0.92);
-      return await detect(image.blob, options);
+      if (error.code !== "unsupported_image" || image.jpeg) throw error;
+      image.jpeg = await converted(image.blob);
+      if (!image.jpeg) throw error;
+      this.strip.repaint(image, image.jpeg);
+      return await detect(image.jpeg, options);
     }
   }
 
-  /** again requests the detections of the image that is shown, if any, after a change of the settings. */
+  /** again requests the detections of the image that is shown, if any, after a change of the settings or an error. */
   again() {
-    if (this.state.image) this.look(this.state.image);
+    const { image } = this.state;
+    if (image?.decoded) this.look(image);
+    else if (image) this.open(image); // the response is needed to show it
   }
 
   /** retryAll lets detection in images that failed start again, because the reason may be gone. */
@@ -146,9 +152,10 @@ export class Viewer {
   /** smaller shows a copy of the image with at most SMALLER pixels per side in its place. */
   async smaller() {
     const { image } = this.state;
-    if (!image.decoded) return;
+    if (!image?.decoded || !mayClose(image)) return;
     const name = image.name.replace(/\.\w+$/, "") + " (smaller).jpg";
     const blob = await jpeg(this.img, SMALLER);
+    if (this.state.image !== image) return; // another click was faster
     this.gallery.remove(image);
     await this.take([new File([blob], name, { type: blob.type })]);
   }
@@ -171,4 +178,9 @@ export class Viewer {
     $("name").textContent = parts.filter(Boolean).join(", ");
     $("frame").classList.toggle("blank", !decoded);
   }
+}
+
+/** mayClose asks before corrected boxes are lost. */
+function mayClose({ name, boxes }) {
+  return !boxes?.unsaved || confirm(`The corrected boxes of ${name} are not saved. Close the image anyway?`);
 }
