@@ -2,6 +2,7 @@ package classify
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -28,15 +29,22 @@ type Options struct {
 }
 
 // NewClassifier returns a classifier on a device. The parameters of the model must not
-// change until Close, because a device may use them without a copy.
+// change until Close, because a device may use them without a copy. It panics if m or
+// dev is nil.
 func NewClassifier(m *Model, dev engine.Device, o Options) *Classifier {
+	switch {
+	case m == nil:
+		panic("classify: NewClassifier: the model is nil")
+	case dev == nil:
+		panic("classify: NewClassifier: the device is nil")
+	}
 	return &Classifier{newDeviceModel(m, dev, engine.NewReadOnlyStore(dev, m.Params), o)}
 }
 
 // BytesWeights returns the weights that the plan has read as bytes, see [engine.Store.BytesWeights].
 func (c *Classifier) BytesWeights() map[string][]int { return c.store.BytesWeights() }
 
-// Close frees the plan and the parameters. The device stays open.
+// Close frees the plan and the parameters. The device stays open. To classify later is an error.
 func (c *Classifier) Close() {
 	c.deviceModel.close()
 	c.store.Close()
@@ -50,6 +58,7 @@ type deviceModel struct {
 	options Options
 	batch   int
 	plan    *engine.Plan // compiled by the first call of start
+	closed  bool
 	in      inputs
 	logits  *nn.Node
 }
@@ -60,6 +69,7 @@ func newDeviceModel(m *Model, dev engine.Device, store *engine.Store, o Options)
 
 // close frees the plan.
 func (d *deviceModel) close() {
+	d.closed = true
 	if d.plan != nil {
 		d.plan.Close()
 	}
@@ -70,6 +80,9 @@ const maxPending = 1
 
 // start starts the inference of a batch. wait blocks until it is done, and returns the logits [batch, classes].
 func (d *deviceModel) start(b *Batch) (wait func() ([]float32, error), err error) {
+	if d.closed {
+		return nil, errors.New("classify: used after Close")
+	}
 	if err := d.compile(); err != nil {
 		return nil, err
 	}
@@ -106,8 +119,12 @@ type Prediction struct {
 	Probability float64
 }
 
-// Classify returns all classes with their probabilities for an image, in descending order.
+// Classify returns all classes with their probabilities for an image, in descending order. An image that is
+// nil, or whose Pix does not have all pixels, is an error.
 func (d *deviceModel) Classify(image *imaging.Image) ([]Prediction, error) {
+	if err := image.Check(); err != nil {
+		return nil, fmt.Errorf("classify: %w", err)
+	}
 	b := newBatch(d.batch, d.model.Config.Input.Size)
 	b.fill(0, d.model.Config.testTransform(image))
 	wait, err := d.start(b)

@@ -159,7 +159,7 @@ func (r *cvatReader) meta() error {
 		case xml.CharData:
 			n := len(open)
 			if n >= 3 && open[n-1] == "name" && open[n-2] == "label" && open[n-3] == "labels" {
-				if name := strings.TrimSpace(string(token)); name != "" && !slices.Contains(r.labels, name) {
+				if name := elementText(string(token)); name != "" && !slices.Contains(r.labels, name) {
 					r.labels = append(r.labels, name)
 				}
 			}
@@ -241,6 +241,8 @@ func (r *cvatReader) shape(s *cvatShape, place string) (*recordObject, error) {
 			o.truncated = set
 		case "iscrowd", "is_crowd":
 			o.crowd = set
+		case "ignore":
+			o.ignore = set
 		}
 	}
 	return o, nil

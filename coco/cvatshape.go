@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// attr returns an attribute of the element, "" if it has none.
+// attr returns an attribute of the element as it is, "" if it has none.
 func (s *cvatShape) attr(name string) string {
 	for _, a := range s.Attrs {
 		if a.Name.Local == name {
-			return strings.TrimSpace(a.Value)
+			return a.Value
 		}
 	}
 	return ""
@@ -22,7 +22,7 @@ func (s *cvatShape) numbers(names ...string) ([]float64, error) {
 	values := make([]float64, len(names))
 	for i, name := range names {
 		name, optional := strings.CutSuffix(name, "?")
-		text := s.attr(name)
+		text := strings.TrimSpace(s.attr(name))
 		if text == "" && optional {
 			continue
 		}
@@ -100,7 +100,7 @@ func (s *cvatShape) box() (box *[4]float64, changed string, err error) {
 func (s *cvatShape) outline() (box [4]float64, err error) {
 	var e extent
 	for text := range strings.SplitSeq(s.attr("points"), ";") {
-		if text == "" {
+		if strings.TrimSpace(text) == "" {
 			continue
 		}
 		x, y, _ := strings.Cut(text, ",")
@@ -126,7 +126,7 @@ func (s *cvatShape) mask() (box [4]float64, err error) {
 		return box, err
 	}
 	box = [4]float64{v[0], v[1], v[2], v[3]}
-	if text := s.attr("rle"); text != "" {
+	if text := strings.TrimSpace(s.attr("rle")); text != "" {
 		var counts runs
 		for field := range strings.SplitSeq(text, ",") {
 			n, err := strconv.ParseUint(strings.TrimSpace(field), 10, 31)

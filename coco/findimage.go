@@ -47,13 +47,27 @@ func (f *imageFinder) list() ([]string, error) {
 }
 
 // find returns the file of an image: the named path below the folder or its subfolder "images", or else the file whose path ends
-// like the named one in most elements. Of several that do, the one in the folder of the split is taken. A name that no file has is
-// returned as it is, so that those who need the file say where it is expected.
+// like the named one in most elements. Of several that do, the one in the folder of the split is taken. Backslashes are those of the
+// file's name, or else slashes. A name that no file has is returned, so that those who need the file say where it is expected.
 func (f *imageFinder) find(name, split string) (string, error) {
-	name = strings.TrimPrefix(path.Clean("/"+strings.ReplaceAll(name, `\`, "/")), "/")
-	if name == "" {
+	missing := ""
+	for _, spelled := range spellings(name) {
+		local := strings.TrimPrefix(path.Clean("/"+filepath.ToSlash(spelled)), "/")
+		if missing = filepath.FromSlash(local); local == "" {
+			break
+		}
+		if file, err := f.spelled(local, split); file != "" || err != nil {
+			return file, err
+		}
+	}
+	if missing == "" {
 		return "", fmt.Errorf("no name of an image")
 	}
+	return missing, nil
+}
+
+// spelled returns the file of an image with a name in one spelling, with slashes, or "".
+func (f *imageFinder) spelled(name, split string) (string, error) {
 	local := filepath.FromSlash(name)
 	for _, file := range []string{local, filepath.Join("images", local)} {
 		if isFile(filepath.Join(f.dir, file)) {
@@ -86,7 +100,7 @@ func (f *imageFinder) find(name, split string) (string, error) {
 	if absolute := string(filepath.Separator) + local; isFile(absolute) {
 		return absolute, nil
 	}
-	return local, nil
+	return "", nil
 }
 
 // longestEnd returns the files whose paths share most elements with name, counted from the end.

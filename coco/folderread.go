@@ -96,7 +96,12 @@ func (f *folder) readLabels(opt Options) (*Dataset, error) {
 		read = append(read, f.path(name))
 	}
 	slices.Sort(read)
-	d := &Dataset{Path: f.dir, ImagesDir: f.dir, annotationFiles: slices.Compact(read)}
+	d := &Dataset{Path: f.dir, ImagesDir: f.dir, annotationFiles: slices.Compact(read), Changes: Remarks{Keep: opt.Names}}
+	for _, name := range f.alone {
+		if inSplit(name, opt.Split) {
+			file.remarkIfLabels(d, f.path(name), f.dir)
+		}
+	}
 	return file.read(d, images, func(image string) string { return labels[image] }, opt)
 }
 

@@ -6,7 +6,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // labelMeFile is the JSON file that LabelMe writes for an image.
@@ -187,7 +186,7 @@ func (r *labelMeReader) flags(s *shapeLabelMe) error {
 
 func (r *labelMeReader) setFlag(s *shapeLabelMe, name string) error {
 	switch name {
-	case "difficult", "truncated", "iscrowd":
+	case "difficult", "truncated", "iscrowd", "ignore":
 		if s.flags == nil {
 			s.flags = make(map[string]bool)
 		}
@@ -215,7 +214,7 @@ func (r *labelMeReader) addShape(i int, s *shapeLabelMe) error {
 			return nil
 		}
 	}
-	r.objects = append(r.objects, labelMeObject{recordObject{class: s.label, box: *box, crowd: s.flags["iscrowd"],
+	r.objects = append(r.objects, labelMeObject{recordObject{class: s.label, box: *box, crowd: s.flags["iscrowd"], ignore: s.flags["ignore"],
 		difficult: s.flags["difficult"], truncated: s.flags["truncated"]}, i, s.group})
 	return nil
 }
@@ -280,9 +279,14 @@ func (f *folder) matchLabelMe(names int) *labelMe {
 	owner := make(map[string]string)
 	for i, file := range f.labelMe {
 		m.files[file] = read[i]
-		image := filepath.Join(filepath.Dir(file), filepath.FromSlash(strings.ReplaceAll(read[i].image, `\`, "/")))
+		image := ""
+		for _, name := range spellings(read[i].image) {
+			if name = filepath.Join(filepath.Dir(file), name); image == "" && images[name] {
+				image = name
+			}
+		}
 		switch {
-		case read[i].image == "" || !images[image]:
+		case image == "":
 			rest = append(rest, file)
 		case owner[image] != "":
 			m.unclear = append(m.unclear, fmt.Errorf("%s: imagePath: %s is the image of %s already", f.path(file), cut(read[i].image), cut(owner[image])))

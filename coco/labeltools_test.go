@@ -23,7 +23,7 @@ func labelled(t *testing.T, files string, opt Options) (images, changes, told []
 		for _, at := range d.Objects(i) {
 			a := d.Annotations[at]
 			text += fmt.Sprintf("; %s %v", d.Categories[a.Class-1].Name, a.Box)
-			for flag, on := range map[string]bool{" crowd": a.Crowd, " difficult": a.Difficult, " truncated": a.Truncated} {
+			for flag, on := range map[string]bool{" crowd": a.Crowd, " ignore": a.Ignore, " difficult": a.Difficult, " truncated": a.Truncated} {
 				if on {
 					text += flag
 				}
@@ -50,6 +50,7 @@ func TestLabelMe(t *testing.T) {
 	}{
 		"beside": {files: "a.png\nb.png\na.json>" + labelMeText("a.png", rectangleShape),
 			images: []string{"a.png 20x10; cat [1 2 10 5]"}, told: []string{"not annotated: b.png: no annotation file of this name"}},
+		"backslash":   {files: "a/b.png\na\\b.png\nx.json>" + labelMeText(`a\b.png`, rectangleShape), images: []string{`a\b.png 20x10; cat [1 2 10 5]`}, told: []string{"not annotated: a/b.png"}},
 		"empty":       {files: "a.png\na.json>" + labelMeText("a.png", ""), images: []string{"a.png 20x10"}},
 		"path":        {files: "i/a.png\nj/x.json>" + labelMeText(`..\i\a.png`, rectangleShape), images: []string{"i/a.png 20x10; cat [1 2 10 5]"}},
 		"other path":  {files: "i/a.png\nj/a.json>" + labelMeText(`C:\photos\b.png`, rectangleShape), images: []string{"i/a.png 20x10; cat [1 2 10 5]"}},
@@ -59,6 +60,8 @@ func TestLabelMe(t *testing.T) {
 			images: []string{"a.png 20x10; cat [1 2 10 5]"}},
 		"flags": {files: "a.png\na.json>" + labelMeText("a.png", strings.Replace(rectangleShape, "}", `, "flags": {"truncated": true, "x": true}, "difficult": true}`, 1)),
 			images: []string{"a.png 20x10; cat [1 2 10 5]"}},
+		"ignore": {files: "a.png\na.json>" + labelMeText("a.png", strings.Replace(rectangleShape, "}", `, "flags": {"ignore": true}}`, 1)),
+			images: []string{"a.png 20x10; cat [1 2 10 5] ignore"}},
 		"kinds": {files: "a.png\na.json>" + labelMeText("a.png", strings.Join([]string{
 			`{"label": "p", "points": [[1, 2], [3, 9], [2, 4]]}`, `{"label": "c", "points": [[5, 5], [8, 9]], "shape_type": "circle"}`,
 			`{"label": "m", "points": [[1, 2], [3, 4]], "shape_type": "mask", "mask": "iVBO"}`,
@@ -129,7 +132,12 @@ func TestCVAT(t *testing.T) {
 		files, split          string
 		images, changes, told []string
 	}{
-		"images":     {files: "images/a.png\nx.xml>" + cvatText(cvatImageText("a.png", cvatBoxText)+cvatImageText("b.png", "")), images: []string{"images/a.png 20x10; cat [1 2 10 5]", "b.png 20x10"}},
+		"images":    {files: "images/a.png\nx.xml>" + cvatText(cvatImageText("a.png", cvatBoxText)+cvatImageText("b.png", "")), images: []string{"images/a.png 20x10; cat [1 2 10 5]", "b.png 20x10"}},
+		"backslash": {files: "p/b\\a.png\np/b/a.png\nx.xml>" + cvatText(cvatImageText(`b\a.png`, "")+cvatImageText(`p\b\a.png`, "")), images: []string{`p/b\a.png 20x10`, "p/b/a.png 20x10"}},
+		"blanks": {files: "a.png\nx.xml>" + strings.Replace(cvatText(cvatImageText("a.png", strings.Replace(cvatBoxText, "cat", " cat", 1))), "<name>cat<", "<name> cat<", 1),
+			images: []string{"a.png 20x10;  cat [1 2 10 5]"}},
+		"ignore": {files: "a.png\nx.xml>" + cvatText(cvatImageText("a.png", strings.Replace(cvatBoxText, "/>", `><attribute name="ignore">true</attribute></box>`, 1))),
+			images: []string{"a.png 20x10; cat [1 2 10 5] ignore"}},
 		"elsewhere":  {files: "p/q/a.png\np/r/a.png\nx.xml>" + cvatText(cvatImageText("r/a.png", cvatBoxText)), images: []string{"p/r/a.png 20x10; cat [1 2 10 5]"}},
 		"unclear":    {files: "p/q/a.png\np/r/a.png\nx.xml>" + cvatText(cvatImageText("a.png", cvatBoxText)), told: []string{`x.xml: line 1: image[0]: it is unclear which image "a.png" is: ["p/q/a.png" "p/r/a.png"]`}},
 		"no labels":  {files: "a.png\nx.xml><annotations>" + cvatImageText("a.png", cvatBoxText) + "</annotations>", images: []string{"a.png 20x10; cat [1 2 10 5]"}},
@@ -252,6 +260,7 @@ func TestOpenImages(t *testing.T) {
 	}{
 		"boxes": {rows: "a,x,/m/1,1,0.25,0.75,0.1,0.5,0,1,0\r\r\n\"a\",x,\"/m/2\",1,0,1,0,1,0,0,1\r", classes: "/m/2,\"Cat, small\"\r/m/1,Dog",
 			images: []string{"a.png 20x10; Dog [5 1 10 4]"}, told: []string{"not annotated: b.png: no box of it in the CSV files"}},
+		"class of a header": {rows: "b,x,LabelName,1,0,1,0,1,0,0,0", classes: "LabelName,LabelName", images: []string{"b.png 20x10; LabelName [0 0 20 10]"}, told: []string{"not annotated: a.png"}},
 		"elsewhere": {rows: "a,x,/m/1,1,0.25,0.75,0.1,0.5,0,0,0\rz,x,/m/1,1,0.25,0.75,0.1,0.5,0,0,0\rb,x,/m/2,1,0,1,0,1,0,0,0",
 			images: []string{"a.png 20x10; /m/1 [5 1 10 4]", "b.png 20x10; /m/2 [0 0 20 10]"}, changes: []string{"1 box of an image that is not in the folder, left out"}},
 		"faults": {rows: "b,x,/m/1,1,0,1,0,1,0,0,0\ra,x,/m/1,1,x,1,0,1,0,0,0\ra,x,/m/1,1,0.5,0.25,0,1,0,0,0\ra,x,/m/1,1,0,1,0.6,0.5,0,0,0\ra,x,/m/1,1,0,1.2,0,1,0,0,0\ra,x,,1,0,1,0,1,0,0,0\r,x,/m/1,1,0,1,0,1,0,0,0\ra,x\ra,\"x",

@@ -301,7 +301,7 @@ func readClassDescriptions(path string) (names map[string]string, order []string
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		}
-		if lines.line == 1 && row[0] == "LabelName" {
+		if lines.line == 1 && row[0] == "LabelName" && row[1] != row[0] { // else it is a class of this name
 			continue
 		}
 		label, name := strings.Clone(row[0]), strings.Clone(row[1])

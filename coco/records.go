@@ -21,9 +21,9 @@ type record struct {
 
 // recordObject is an object of a record.
 type recordObject struct {
-	class                       string
-	box                         [4]float64 // x, y, width, height in pixels
-	crowd, difficult, truncated bool
+	class                               string
+	box                                 [4]float64 // x, y, width, height in pixels
+	crowd, ignore, difficult, truncated bool
 }
 
 // records makes a data set of the files of labelling tools. Class numbers do not depend on the split: the names are those of all
@@ -107,7 +107,7 @@ func (r *records) addObjects(image int, objects []recordObject) {
 	for i := range objects {
 		o := &objects[i]
 		d.Annotations = append(d.Annotations, Annotation{ID: int64(len(d.Annotations) + 1), Image: image, Class: r.class[o.class],
-			Box: o.box, Area: o.box[2] * o.box[3], Crowd: o.crowd, Difficult: o.difficult && !o.crowd, Truncated: o.truncated})
+			Box: o.box, Area: o.box[2] * o.box[3], Crowd: o.crowd, Ignore: o.ignore, Difficult: o.difficult, Truncated: o.truncated})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
@@ -34,6 +35,17 @@ func decodeText(text []byte) []byte {
 		return text
 	}
 	return decoded
+}
+
+// elementText returns the text of an XML element. Blanks around it belong to it, unless there is a line break among them: then the
+// file was laid out like this.
+func elementText(text string) string {
+	inner := strings.TrimSpace(text)
+	before, after, _ := strings.Cut(text, inner)
+	if strings.ContainsAny(before+after, "\r\n") {
+		return inner
+	}
+	return text
 }
 
 // maxShown is the maximum length in characters of a value in a message.

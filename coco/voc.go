@@ -18,7 +18,7 @@ const maxAnnotationFile = 16 << 20
 // devkit: the box begins at xmin-1 and is xmax-xmin+1 wide. Boxes are rounded to 1e-6 pixels, so that the difference of two
 // short decimals is a short decimal.
 //
-// An object with "iscrowd", which package layout writes, is a crowd.
+// An object with "iscrowd" or "ignore", which package layout writes, is a crowd or Ignore.
 //
 // Annotations are read in the encoding that their first line names. A size that is missing or 0 stays 0; FillSizes reads it from
 // the image. A line of a list is the name of an image, which may contain blanks. If no annotation has that name, a last column of
@@ -124,9 +124,9 @@ func (r *vocReader) object(path string, j int, o *vocObject) error {
 	if nameErr != nil || boxErr != nil {
 		return nil
 	}
-	d, crowd := &r.data, o.Crowd == "1"
+	d, crowd, ignore := &r.data, o.Crowd == "1", o.Ignore == "1"
 	d.Annotations = append(d.Annotations, Annotation{ID: int64(len(d.Annotations) + 1), Image: len(d.Images) - 1, Class: class,
-		Box: box, Area: box[2] * box[3], Crowd: crowd, Difficult: o.Difficult == "1" && !crowd, Truncated: o.Truncated == "1"})
+		Box: box, Area: box[2] * box[3], Crowd: crowd, Ignore: ignore, Difficult: o.Difficult == "1" && !crowd && !ignore, Truncated: o.Truncated == "1"})
 	return nil
 }
 

@@ -53,11 +53,14 @@ func TestReadVOC(t *testing.T) {
 func TestReadVOCFlags(t *testing.T) {
 	object := strings.Replace(vocObjectXML("cat", "473.07", "395.93", "511.72", "424.6"), "<difficult>", "<truncated> 1 </truncated><difficult>", 1)
 	crowd := strings.Replace(vocObjectXML("cat", "0", "0", "4", "5"), "<difficult>", "<iscrowd>1</iscrowd><difficult>", 1)
-	d, err := Open(vocFolder(t, object, crowd), Options{Split: "train"})
+	ignore := strings.Replace(vocObjectXML("cat ", "0", "0", "4", "6"), "<difficult>", "<ignore> 1 </ignore><difficult>", 1)
+	d, err := Open(vocFolder(t, object, crowd, ignore, vocObjectXML("\n\t\tcat\n\t", "0", "0", "4", "7")), Options{Split: "train"})
 	require.NoError(t, err)
 	require.Equal(t, []Annotation{
 		{ID: 1, Image: 1, Class: 1, Box: [4]float64{473.07, 395.93, 38.65, 28.67}, Area: 1108.0955000000001, Difficult: true, Truncated: true},
-		{ID: 2, Image: 1, Class: 1, Box: [4]float64{0, 0, 4, 5}, Area: 20, Crowd: true}}, d.Annotations)
+		{ID: 2, Image: 1, Class: 1, Box: [4]float64{0, 0, 4, 5}, Area: 20, Crowd: true},
+		{ID: 3, Image: 1, Class: 2, Box: [4]float64{0, 0, 4, 6}, Area: 24, Ignore: true},
+		{ID: 4, Image: 1, Class: 1, Box: [4]float64{0, 0, 4, 7}, Area: 28, Difficult: true}}, d.Annotations)
 }
 
 func TestVOCSplits(t *testing.T) {

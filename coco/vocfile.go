@@ -32,6 +32,7 @@ type vocObject struct {
 	Difficult string  `xml:"difficult"`
 	Truncated string  `xml:"truncated"`
 	Crowd     string  `xml:"iscrowd"`
+	Ignore    string  `xml:"ignore"`
 	Box       *vocBox `xml:"bndbox"`
 }
 
@@ -129,7 +130,9 @@ func decodeVOC(r io.Reader) (*vocFile, error) {
 		*text = strings.TrimSpace(*text)
 	}
 	for i := range a.Objects {
-		for _, text := range []*string{&a.Objects[i].Name, &a.Objects[i].Difficult, &a.Objects[i].Truncated, &a.Objects[i].Crowd} {
+		o := &a.Objects[i]
+		o.Name = elementText(o.Name)
+		for _, text := range []*string{&o.Difficult, &o.Truncated, &o.Crowd, &o.Ignore} {
 			*text = strings.TrimSpace(*text)
 		}
 	}

@@ -34,7 +34,9 @@ func ReadYOLO(path string, opt Options) (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	return file.read(&Dataset{Path: path, ImagesDir: root}, images, labelsOf, opt)
+	d := &Dataset{Path: path, ImagesDir: root, Changes: Remarks{Keep: opt.Names}}
+	file.remarkAlone(d, images)
+	return file.read(d, images, labelsOf, opt)
 }
 
 // read reads images and their labels into d. labelsOf returns the label file of an image, which need not exist, or "".
@@ -42,7 +44,9 @@ func (f *yoloFile) read(d *Dataset, images []string, labelsOf func(image string)
 	for i, name := range f.Names {
 		d.Categories = append(d.Categories, Category{ID: int64(i + 1), Name: name})
 	}
-	for i, p := range f.readImages(images, labelsOf) {
+	read := f.readImages(images, labelsOf)
+	remarkShared(d, images, read, labelsOf)
+	for i, p := range read {
 		for _, err := range p.faults {
 			if errors.Is(err, ErrNoImage) {
 				err = fmt.Errorf("%s: %w", d.Path, err)

@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"slices"
 	"time"
 
 	"scalenet/engine"
@@ -39,15 +40,23 @@ type Timing struct {
 type Detector struct{ *deviceModel }
 
 // NewDetector returns a detector that runs m on dev. The model's parameters must not change before Close, because the device may read them in
-// place.
+// place. It panics if m or dev is nil.
 func NewDetector(m *Model, dev engine.Device, o Options) *Detector {
 	return NewParallelDetector(m, []engine.Device{dev}, o)
 }
 
 // NewParallelDetector returns a detector that computes a batch on each of several synchronous devices at once. For many images, small networks
 // are faster on two devices of one thread than on one of two threads, because threads wait for each other at every layer. Each device has its
-// own plans and packed weights.
+// own plans and packed weights. It panics if m is nil, or if a device is nil or there is none.
 func NewParallelDetector(m *Model, devices []engine.Device, o Options) *Detector {
+	switch {
+	case m == nil:
+		panic("detector: NewDetector: the model is nil")
+	case len(devices) == 0:
+		panic("detector: NewParallelDetector: there are no devices")
+	case slices.Contains(devices, nil):
+		panic("detector: NewDetector: the device is nil")
+	}
 	streams := make([]*stream, len(devices))
 	for i, dev := range devices {
 		streams[i] = &stream{dev: dev, store: engine.NewReadOnlyStore(dev, m.Params)}
@@ -58,7 +67,7 @@ func NewParallelDetector(m *Model, devices []engine.Device, o Options) *Detector
 // BytesWeights returns the weights that all plans so far have read as bytes, see [engine.Store.BytesWeights].
 func (d *Detector) BytesWeights() map[string][]int { return d.streams[0].store.BytesWeights() }
 
-// Close waits for pending runs, then frees the compiled plans and the parameters. The devices stay open.
+// Close waits for pending runs, then frees the compiled plans and the parameters. The devices stay open. Detections that are started later are errors.
 func (d *Detector) Close() {
 	d.deviceModel.close()
 	for _, s := range d.streams {
@@ -73,6 +82,7 @@ type deviceModel struct {
 	streams []*stream
 	next    int           // stream of the next batch
 	pending pending.Queue // batches in the order of their start
+	closed  bool
 }
 
 func newDeviceModel(m *Model, o Options, streams ...*stream) *deviceModel {
@@ -93,6 +103,7 @@ func (d *deviceModel) Model() *Model { return d.model }
 // close waits for pending runs, then frees the compiled plans.
 func (d *deviceModel) close() {
 	d.finishAllBut(0)
+	d.closed = true
 	for _, s := range d.streams {
 		s.close()
 	}
@@ -113,7 +124,7 @@ type frame struct {
 }
 
 // Detect returns one list of detections per image, in descending score, with the model's own settings. Boxes are continuous and in pixels of
-// the image. Consecutive images with the same padded size form one batch.
+// the image. Consecutive images with the same padded size form one batch. An image that is nil, or whose Pix does not have all pixels, is an error.
 func (d *deviceModel) Detect(images ...*imaging.Image) ([][]roi.Detection, Timing, error) {
 	queries := make([]Query, len(images))
 	for i, im := range images {

@@ -1,6 +1,8 @@
 package detector
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"scalenet/engine"
@@ -58,7 +60,10 @@ func (d *deviceModel) device() engine.Device { return d.streams[0].dev }
 func (d *deviceModel) Start(queries ...Query) (*Run, error) {
 	r := &Run{deviceModel: d}
 	var views []Query
-	for _, q := range queries {
+	for i, q := range queries {
+		if err := q.check(); err != nil {
+			return nil, fmt.Errorf("detector: images[%d]: %w", i, err)
+		}
 		of, err := q.views()
 		if err != nil {
 			return nil, err
@@ -104,6 +109,9 @@ func (r *Run) Wait() (all [][]roi.Detection, t Timing, err error) {
 
 // start runs a batch. On an asynchronous device, and with several streams, the batch is pending when start returns, otherwise finished.
 func (d *deviceModel) start(prepare func() (input, error), size batchSize, frames []frame) (*pendingBatch, error) {
+	if d.closed {
+		return nil, errors.New("detector: used after Close")
+	}
 	if len(d.streams) > 1 {
 		return d.startBeside(prepare, size, frames), nil
 	}

@@ -70,6 +70,17 @@ type Query struct {
 	Original geom.Size
 }
 
+// check returns an error for an image that cannot be detected in.
+func (q Query) check() error {
+	if err := q.Image.Check(); err != nil {
+		return err
+	}
+	if s := q.Original; s != (geom.Size{}) && (s.W < 1 || s.H < 1) {
+		return fmt.Errorf("the original size is %dx%d: sides must be at least 1", s.W, s.H)
+	}
+	return nil
+}
+
 // Size returns the size of the whole image.
 func (q Query) Size() geom.Size {
 	if q.Original == (geom.Size{}) {

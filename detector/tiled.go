@@ -2,6 +2,7 @@ package detector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 
@@ -32,6 +33,14 @@ type TiledRun struct {
 func (d *deviceModel) StartTiled(ctx context.Context, picture *imaging.Strips, s Settings, o tile.Options, batch int) (*TiledRun, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
+	}
+	if picture == nil {
+		return nil, errors.New("detector: the picture is nil")
+	}
+	if !picture.Streamed() {
+		if err := picture.Whole().Check(); err != nil {
+			return nil, fmt.Errorf("detector: %w", err)
+		}
 	}
 	r := &TiledRun{options: o}
 	size := picture.Size()

@@ -1,6 +1,11 @@
 package imaging
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"scalenet/raster"
+)
 
 // Image is a colour image in memory: H rows of W pixels of three bytes in the order blue, green, red, without padding.
 type Image struct {
@@ -14,6 +19,14 @@ func New(w, h int) *Image {
 		panic(fmt.Sprintf("imaging: New(%d, %d): sides must be at least 1", w, h))
 	}
 	return &Image{W: w, H: h, Pix: make([]uint8, w*h*3)}
+}
+
+// Check returns an error if the image is nil, a side is below 1 or Pix does not have the bytes of all pixels.
+func (m *Image) Check() error {
+	if m == nil {
+		return errors.New("the image is nil")
+	}
+	return raster.Image(*m).Check()
 }
 
 // Clone returns a deep copy.

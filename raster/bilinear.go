@@ -1,6 +1,7 @@
 package raster
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"image"
@@ -65,7 +66,7 @@ func taps(size, n, first, end int) []tap {
 // ResizeBilinear returns a part of the image resized to w x h pixels: PyTorch's interpolate(mode="bilinear", align_corners=False) without
 // antialiasing, rounded to bytes, to within one grey level. The part is in pixels of the resized image. Only its pixels are computed.
 func ResizeBilinear(p Image, w, h int, part image.Rectangle) (Image, error) {
-	if err := checkPart(w, h, part); err != nil {
+	if err := cmp.Or(p.Check(), checkPart(w, h, part)); err != nil {
 		return Image{}, err
 	}
 	if w == p.W && h == p.H {

@@ -1,11 +1,25 @@
 package raster
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Image is H rows of W pixels of three bytes in the order blue, green, red, without padding, as imaging.Image has them.
 type Image struct {
 	W, H int
 	Pix  []uint8
+}
+
+// Check returns an error if a side is below 1 or Pix does not have the bytes of all pixels.
+func (p Image) Check() error {
+	switch n := len(p.Pix) / 3; {
+	case p.W < 1 || p.H < 1:
+		return fmt.Errorf("an image of %dx%d pixels: sides must be at least 1", p.W, p.H)
+	case len(p.Pix)%3 != 0 || n%p.W != 0 || n/p.W != p.H: // the product of the sides might overflow
+		return fmt.Errorf("an image of %dx%d pixels: Pix has %d bytes, want 3 for each pixel", p.W, p.H, len(p.Pix))
+	}
+	return nil
 }
 
 // Normalization converts bytes to a model input: (byte/255 - Mean)/Std per channel.
@@ -27,9 +41,9 @@ func (n Normalization) tables() (t tables) {
 }
 
 // Fill writes the normalised image to dst as rows of RGB pixels. Row y begins at dst[y*stride]. The rest of each row, and of dst, is not
-// changed. It returns an error if dst or stride is too small.
+// changed. It returns an error if dst, stride or p.Pix is too small.
 func (n Normalization) Fill(dst []float32, stride int, p Image) error {
-	if err := checkRows(dst, stride, p.W, p.H); err != nil {
+	if err := cmp.Or(p.Check(), checkRows(dst, stride, p.W, p.H)); err != nil {
 		return err
 	}
 	t := n.tables()

@@ -1,6 +1,7 @@
 package raster
 
 import (
+	"cmp"
 	"encoding/binary"
 	"image"
 	"math"
@@ -18,7 +19,7 @@ func ResizePillow(p Image, w, h int) (Image, error) {
 
 // ResizePillowPart returns a part of what ResizePillow returns. The part is in pixels of the resized image. Only its pixels are computed.
 func ResizePillowPart(p Image, w, h int, part image.Rectangle) (Image, error) {
-	if err := checkPart(w, h, part); err != nil {
+	if err := cmp.Or(p.Check(), checkPart(w, h, part)); err != nil {
 		return Image{}, err
 	}
 	columns, firstX, endX := partOfLine(p.W, w, part.Min.X, part.Max.X)

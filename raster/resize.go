@@ -1,6 +1,9 @@
 package raster
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Transform places an image in a model input: resized to W x H pixels, then mirrored left to right (FlipX) or top to bottom (FlipY).
 type Transform struct {
@@ -42,7 +45,7 @@ func (n Normalization) FillResized(dst []float32, stride int, p Image, to Transf
 
 // FillRows writes only the rows of dst from first to before end.
 func (n Normalization) FillRows(dst []float32, stride int, p Image, to Transform, first, end int) error {
-	if err := to.check(dst, stride); err != nil {
+	if err := cmp.Or(p.Check(), to.check(dst, stride)); err != nil {
 		return err
 	}
 	n.fillRows(dst, stride, p, to, first, end, lerpAt)
@@ -51,7 +54,7 @@ func (n Normalization) FillRows(dst []float32, stride int, p Image, to Transform
 
 // fillAll writes all rows, each processor a part of them.
 func (n Normalization) fillAll(dst []float32, stride int, p Image, to Transform, at lerpRule) error {
-	if err := to.check(dst, stride); err != nil {
+	if err := cmp.Or(p.Check(), to.check(dst, stride)); err != nil {
 		return err
 	}
 	inParallel(to.H, func(first, end int) { n.fillRows(dst, stride, p, to, first, end, at) })

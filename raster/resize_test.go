@@ -1,6 +1,7 @@
 package raster
 
 import (
+	"image"
 	"math/rand/v2"
 	"testing"
 
@@ -60,6 +61,41 @@ func TestFillRefuses(t *testing.T) {
 	require.ErrorContains(t, normalization.Fill(make([]float32, 12), 5, p), "a stride of 5 is below the 6 values of a row")
 	require.ErrorContains(t, normalization.Fill(make([]float32, 11), 6, p), "12 values for 11")
 	require.ErrorContains(t, normalization.FillResized(make([]float32, 12), 6, p, Transform{W: 0, H: 2}), "resize to 0x2")
+}
+
+// An image without all its pixels is an error in the caller's goroutine, not the end of the process in another one.
+func TestImagesWithoutPixels(t *testing.T) {
+	dst, part := make([]float32, 300), image.Rect(0, 0, 5, 5)
+	for want, p := range map[string]Image{
+		"an image of 10x10 pixels: Pix has 0 bytes, want 3 for each pixel":   {W: 10, H: 10},
+		"an image of 10x10 pixels: Pix has 299 bytes, want 3 for each pixel": {W: 10, H: 10, Pix: make([]uint8, 299)},
+		"an image of 10x10 pixels: Pix has 301 bytes, want 3 for each pixel": {W: 10, H: 10, Pix: make([]uint8, 301)},
+		"an image of 0x10 pixels: sides must be at least 1":                  {W: 0, H: 10, Pix: make([]uint8, 300)},
+		"an image of 10x-1 pixels: sides must be at least 1":                 {W: 10, H: -1},
+		"pixels: Pix has 3 bytes, want 3 for each pixel":                     {W: 1 << 62, H: 4, Pix: make([]uint8, 3)}, // the product of the sides is 0
+	} {
+		for name, f := range map[string]func() error{
+			"Check":       p.Check,
+			"Fill":        func() error { return normalization.Fill(dst, 30, p) },
+			"FillResized": func() error { return normalization.FillResized(dst, 15, p, Transform{W: 5, H: 5}) },
+			"FillRows":    func() error { return normalization.FillRows(dst, 15, p, Transform{W: 5, H: 5}, 0, 5) },
+			"FillScaled":  func() error { return normalization.FillScaled(dst, 15, p, Transform{W: 5, H: 5}, 0.5) },
+			"ResizeBilinear": func() error {
+				_, err := ResizeBilinear(p, 5, 5, part)
+				return err
+			},
+			"ResizePillow": func() error {
+				_, err := ResizePillow(p, 5, 5)
+				return err
+			},
+			"Rotation": func() error {
+				_, err := Rotation{W: 5, H: 5, Part: part}.Of(p)
+				return err
+			},
+		} {
+			require.ErrorContains(t, f(), want, name)
+		}
+	}
 }
 
 // The vector loops give the bits of the plain ones, also where pixels are no multiple of a vector, and write only their row.

@@ -1,6 +1,7 @@
 package raster
 
 import (
+	"cmp"
 	"image"
 	"math"
 )
@@ -17,7 +18,7 @@ type Rotation struct {
 // if the size stays, with InterpolationMode.BILINEAR, to within one grey level. Pixels at the border are interpolated with the fill colour. (torchvision
 // mixes it in twice there.) Only the pixels of the part are computed.
 func (r Rotation) Of(p Image) (Image, error) {
-	if err := checkPart(r.W, r.H, r.Part); err != nil {
+	if err := cmp.Or(p.Check(), checkPart(r.W, r.H, r.Part)); err != nil {
 		return Image{}, err
 	}
 	background := lanes(uint64(r.Fill[0]) | uint64(r.Fill[1])<<8 | uint64(r.Fill[2])<<16)

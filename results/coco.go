@@ -5,6 +5,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"scalenet/coco"
 	"scalenet/internal/brief"
@@ -55,21 +56,38 @@ func (ids COCOIDs) Image(file string) (int64, error) {
 			}
 			return id, nil
 		}
-		_, rest, more := cutFolder(name)
-		if !more {
+		at := strings.IndexAny(name, "/:") // photos.zip:a.jpg is the file a.jpg of an archive
+		if at < 0 {
 			return 0, fmt.Errorf("%s: %s has no image of this name", brief.Text(file), ids.source)
 		}
-		name = rest
+		name = name[at+1:]
 	}
 }
 
-func cutFolder(name string) (folder, rest string, ok bool) {
-	for i := range len(name) {
-		if name[i] == '/' {
-			return name[:i], name[i+1:], true
+// Check returns an error if two of the files would get one id, as happens where two folders have a file of the name that the data set has once. Files that the
+// data set does not have are passed over.
+func (ids COCOIDs) Check(files []string) error {
+	given := givenIDs{}
+	for _, file := range files {
+		if id, err := ids.Image(file); err == nil {
+			if err := given.add(ids, id, file); err != nil {
+				return err
+			}
 		}
 	}
-	return "", name, false
+	return nil
+}
+
+// givenIDs are the ids that were given, with the files that have them.
+type givenIDs map[int64]string
+
+// add returns an error if an image has the id already: an evaluator would take the results of both for one image's.
+func (g givenIDs) add(ids COCOIDs, id int64, file string) error {
+	if other, taken := g[id]; taken {
+		return fmt.Errorf("%s: its image_id in %s would be %d, which %s has already", brief.Text(file), ids.source, id, brief.Text(other))
+	}
+	g[id] = file
+	return nil
 }
 
 // cocoResult is a COCO result. file_name, frame, time and track_id are skipped by evaluators; without a data set's ids they say which image it is of.
@@ -86,6 +104,7 @@ type cocoResult struct {
 
 type cocoWriter struct {
 	ids   COCOIDs
+	given givenIDs // with ids
 	added int64
 	array jsonArray
 }
@@ -96,6 +115,9 @@ func (w *cocoWriter) Add(m Image) error {
 	if w.ids.images != nil {
 		var err error
 		if id, err = w.ids.Image(m.File); err != nil {
+			return err
+		}
+		if err := w.given.add(w.ids, id, m.File); err != nil {
 			return err
 		}
 	}

@@ -177,8 +177,50 @@ func TestIDs(t *testing.T) {
 	assert.EqualError(t, err, "photos/b.png: instances.json has no image of this name")
 	_, err = ids.Image("tiny.png")
 	assert.EqualError(t, err, "tiny.png: instances.json has several images of this name")
+	id, err := ids.Image("photos.zip:a.jpg")
+	require.NoError(t, err)
+	assert.EqualValues(t, 42, id, "at the top of an archive")
 	_, err = IDsOf(data, []string{"WBC"})
 	assert.ErrorContains(t, err, `instances.json: categories: no "WBC", which is a class of the model; there are other, тромбоциты, RBC`)
+}
+
+// An id is given once: an evaluator would take two images for one.
+func TestIDGivenTwice(t *testing.T) {
+	ids, err := IDsOf(&coco.Dataset{Path: "ids.json", Images: []coco.Image{{ID: 77, FileName: "a.jpg"}, {ID: 78, FileName: "sub/b.jpg"}, {ID: 79, FileName: "b.jpg"}}}, nil)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		files []string
+		want  string
+	}{
+		{[]string{"fold/b.jpg", "fold/sub/b.jpg", "fold/a.jpg", "fold/c.jpg", "c.jpg"}, ""},
+		{[]string{"x.zip:a.jpg", "x.zip:sub/b.jpg", "x.zip:b.jpg"}, ""},
+		{[]string{"fold/a.jpg", "fold/sub/a.jpg"}, "fold/sub/a.jpg: its image_id in ids.json would be 77, which fold/a.jpg has already"},
+		{[]string{"fold/a.jpg", "x.zip:a.jpg"}, "x.zip:a.jpg: its image_id in ids.json would be 77, which fold/a.jpg has already"},
+		{[]string{"x/sub/b.jpg", "y/sub/b.jpg"}, "y/sub/b.jpg: its image_id in ids.json would be 78, which x/sub/b.jpg has already"},
+	} {
+		w, err := New(COCO, Options{To: &bytes.Buffer{}, IDs: ids})
+		require.NoError(t, err)
+		var of []error // that an id was given already
+		for _, file := range c.files {
+			if err := w.Add(Image{File: file}); err != nil && !strings.HasSuffix(err.Error(), "has no image of this name") {
+				of = append(of, err)
+			}
+		}
+		if err := ids.Check(c.files); c.want == "" {
+			require.NoError(t, err)
+			require.Empty(t, of)
+		} else {
+			require.EqualError(t, err, c.want)
+			require.Len(t, of, 1)
+			require.EqualError(t, of[0], c.want)
+		}
+	}
+}
+
+// The name of a file writes no line of its own, and nothing to the terminal.
+func TestTextQuotesControlCharacters(t *testing.T) {
+	text := written(t, Text, Options{}, []Image{{File: "a\n  king 1.000\x1b[2J.jpg"}, {File: "größe.jpg", Objects: []Object{{Class: 1, Label: "a\tb", Score: 1}}}})[""]
+	assert.Equal(t, `"a\n  king 1.000\x1b[2J.jpg": 0 objects`+"\ngröße.jpg: 1 object\n"+`  "a\tb"       1.000      0.0     0.0     0.0     0.0`+"\n", text)
 }
 
 func TestErrors(t *testing.T) {

@@ -8,22 +8,23 @@ import (
 	"time"
 
 	"scalenet/geom"
+	"scalenet/internal/brief"
 	"scalenet/track"
 )
 
 type textWriter struct{ to io.Writer }
 
 func (w textWriter) Add(m Image) error {
-	text := []byte(m.File)
+	text := []byte(brief.Line(m.File))
 	if f := m.Frame; f != nil {
 		text = fmt.Appendf(text, " frame %d", f.Index)
 		if f.Time >= 0 {
 			text = fmt.Appendf(text, ", %.3f s", f.Time.Seconds())
 		}
 	}
-	text = fmt.Appendf(text, ": %d objects\n", len(m.Objects))
+	text = fmt.Appendf(text, ": %s\n", brief.Count(len(m.Objects), "object"))
 	for _, x := range m.Objects {
-		text = fmt.Appendf(text, "  %-12s %.3f  %7.1f %7.1f %7.1f %7.1f", x.Label, x.Score, x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2)
+		text = fmt.Appendf(text, "  %-12s %.3f  %7.1f %7.1f %7.1f %7.1f", brief.Line(x.Label), x.Score, x.Box.X1, x.Box.Y1, x.Box.X2, x.Box.Y2)
 		if x.Track > 0 {
 			text = fmt.Appendf(text, "  #%d", x.Track)
 		}

@@ -45,7 +45,7 @@ func New(f Format, o Options) (Writer, error) {
 	case CSV:
 		return &csvWriter{to: o.To, begun: o.Continues}, nil
 	case COCO:
-		return &cocoWriter{ids: o.IDs, array: jsonArray{to: o.To}}, nil
+		return &cocoWriter{ids: o.IDs, given: givenIDs{}, array: jsonArray{to: o.To}}, nil
 	case LabelStudio:
 		return &studioWriter{array: jsonArray{to: o.To}}, nil
 	case YOLO:

@@ -61,8 +61,12 @@ func (e *OverflowError) Error() string {
 // Interruptible returns a context that ends with the first Ctrl-C or SIGTERM. It
 // then writes its last argument, which says what happens now, to w. The second
 // signal ends the process. The returned function stops the handling of signals.
+// Below a context of Interruptible, whose signals are handled already, it does nothing more.
 func Interruptible(parent context.Context, w io.Writer, what string) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(parent)
+	if parent.Value(handled{}) != nil {
+		return context.WithCancel(parent)
+	}
+	ctx, cancel := context.WithCancel(context.WithValue(parent, handled{}, true))
 	signals, done := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -82,6 +86,9 @@ func Interruptible(parent context.Context, w io.Writer, what string) (context.Co
 	}()
 	return ctx, sync.OnceFunc(func() { cancel(); close(done) })
 }
+
+// handled is the key of contexts of Interruptible.
+type handled struct{}
 
 // oneSignal is the time within which a repeated signal counts as the first one:
 // timeout(1) and others send it to a process and to its group.

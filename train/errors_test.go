@@ -19,8 +19,10 @@ func TestCtrlC(t *testing.T) {
 	if os.Getenv("TRAIN_TEST_HANG") != "" {
 		ctx, stop := Interruptible(context.Background(), os.Stdout, "stopping")
 		defer stop()
+		inner, stop := Interruptible(ctx, os.Stdout, "stopping what is inside") // does not say it
+		defer stop()
 		fmt.Println("ready")
-		<-ctx.Done()
+		<-inner.Done()
 		time.Sleep(time.Minute)
 		return
 	}
@@ -36,6 +38,7 @@ func TestCtrlC(t *testing.T) {
 		require.Equal(t, want, lines.Text())
 		require.NoError(t, command.Process.Signal(os.Interrupt))
 	}
+	require.False(t, lines.Scan(), lines.Text())
 	var exit *exec.ExitError
 	require.ErrorAs(t, command.Wait(), &exit)
 	status := exit.Sys().(syscall.WaitStatus)

@@ -108,12 +108,29 @@ func rewrite(f *os.File, text string) error {
 	return err
 }
 
+// Held returns an error if the folder is not the locked one any more, since another process can have locked what is in
+// its place. A nil Lock is always held.
+func (l *Lock) Held() error {
+	if l == nil {
+		return nil
+	}
+	current, err := isAt(l.f, l.f.Name())
+	if err == nil && !current {
+		err = fmt.Errorf("%s: the folder of the run was moved or replaced: the run ends, and does not touch what is there now", filepath.Dir(l.f.Name()))
+	}
+	return err
+}
+
 // Close unlocks the folder. A nil Lock locks nothing.
 func (l *Lock) Close() error {
 	if l == nil {
 		return nil
 	}
-	return errors.Join(os.Remove(l.f.Name()), l.f.Close())
+	current, err := isAt(l.f, l.f.Name())
+	if current { // otherwise the file is the lock of another process
+		err = os.Remove(l.f.Name())
+	}
+	return errors.Join(err, l.f.Close())
 }
 
 // Begun is the state of a run in a folder.

@@ -74,6 +74,68 @@ func TestLockFolderRace(t *testing.T) {
 	require.Positive(t, taken.Load())
 }
 
+// A run whose folder was taken away, and perhaps given to another run, ends and leaves it alone.
+func TestReplacedFolder(t *testing.T) {
+	for name, change := range map[string]func(dir string) error{
+		"removed": os.RemoveAll,
+		"moved":   func(dir string) error { return os.Rename(dir, dir+"-moved") },
+		"replaced": func(dir string) error {
+			if err := os.RemoveAll(dir); err != nil {
+				return err
+			}
+			_, err := LockFolder(dir)
+			return errors.Join(err, os.WriteFile(filepath.Join(dir, StateFile), []byte("another run"), 0o644))
+		},
+		"locked again": func(dir string) error {
+			err := os.Remove(filepath.Join(dir, lockFile))
+			_, errLock := LockFolder(dir)
+			return errors.Join(err, errLock)
+		},
+	} {
+		for when, prepare := range map[string]func(l *Loop[[]float32], m *quadratic, now func()){
+			"before the start":  func(_ *Loop[[]float32], _ *quadratic, now func()) { now() },
+			"in the first step": func(_ *Loop[[]float32], m *quadratic, now func()) { m.backward = func([]float32, []Metric) { now() } },
+			"in an evaluation": func(_ *Loop[[]float32], m *quadratic, now func()) {
+				m.evaluate = func(context.Context) error { now(); return nil }
+			},
+			"before an interrupt": func(l *Loop[[]float32], _ *quadratic, now func()) { l.SaveAsked = func() bool { now(); return true } },
+			"at the end of an epoch": func(l *Loop[[]float32], _ *quadratic, now func()) {
+				l.OnEpochEnd = func() error { now(); return nil }
+			},
+		} {
+			t.Run(name+" "+when, func(t *testing.T) {
+				dir := filepath.Join(t.TempDir(), "run")
+				lock, err := LockFolder(dir)
+				require.NoError(t, err)
+				loop, model := toy(dir)
+				loop.Lock = lock
+				var want map[string]string
+				prepare(loop, model, sync.OnceFunc(func() {
+					require.NoError(t, change(dir))
+					want = texts(t, dir)
+				}))
+				require.EqualError(t, loop.Run(t.Context(), false), dir+": the folder of the run was moved or replaced: the run ends, and does not touch what is there now")
+				require.NoError(t, lock.Close())
+				require.Equal(t, want, texts(t, dir))
+			})
+		}
+	}
+}
+
+// texts are the files of a folder, which need not exist.
+func texts(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	paths, err := filepath.Glob(filepath.Join(dir, "*"))
+	require.NoError(t, err)
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		files[filepath.Base(path)] = string(b)
+	}
+	return files
+}
+
 func TestReadBegun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	b, err := ReadBegun(dir)

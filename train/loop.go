@@ -77,9 +77,11 @@ type Loop[B any] struct {
 	// Rand is the source of random numbers of the model in training, nil if the
 	// model uses none.
 	Rand *Rand
-	// Dir is the folder of the run, which is created if it does not exist. Lock it
-	// with [LockFolder] if other processes may write to it.
+	// Dir is the folder of the run, which is created if it does not exist.
 	Dir string
+	// Lock is that of Dir, by [LockFolder]; nil if no other process writes to it. The
+	// run ends with an error before it writes to a folder that has taken Dir's place.
+	Lock *Lock
 	// Described is the text of config.yaml, the whole configuration including the
 	// model; "" writes no file.
 	Described string
@@ -212,6 +214,9 @@ func (l *Loop[B]) endEpoch(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	if l.OnEpochEnd != nil && l.writes() {
+		if err := l.Lock.Held(); err != nil {
+			return false, err
+		}
 		if err := l.OnEpochEnd(); err != nil {
 			return false, err
 		}
@@ -244,6 +249,9 @@ func (l *Loop[B]) report(lr float64) error {
 		return nil
 	}
 	l.state.Mean, l.mean = meanLoss{}, window{}
+	if err := l.Lock.Held(); err != nil {
+		return err
+	}
 	return l.log.Train(row)
 }
 
@@ -289,6 +297,9 @@ func (l *Loop[B]) evaluate(ctx context.Context) error {
 			l.state.Stale++
 		}
 		l.Progress.evaluated(row)
+		if err := l.Lock.Held(); err != nil {
+			return err
+		}
 		return l.log.Eval(row)
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
+	"scalenet/internal/brief"
 )
 
 // annotatedData are the flags that name a data set, its image folder and its
@@ -54,12 +55,12 @@ func (d *annotatedData) open(w io.Writer, classes []string) (*coco.Dataset, erro
 	if err := data.CheckImages(); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(w, "%s: %d images, %d boxes, %d classes", data.Path, len(data.Images), len(data.Annotations), len(data.Categories))
+	fmt.Fprintf(w, "%s: %s, %s, %s", data.Path, brief.Count(len(data.Images), "image"), brief.Count(len(data.Annotations), "box"), brief.Count(len(data.Categories), "class"))
 	if n := data.EmptyBoxes(); n > 0 {
 		fmt.Fprintf(w, "; %d zero-area boxes are not trained on", n)
 	}
 	if left > 0 {
-		fmt.Fprintf(w, "; %d images have no annotation and are left out", left)
+		fmt.Fprintf(w, "; %s without annotation left out", brief.Count(left, "image"))
 	}
 	for _, k := range data.Changes.Kinds() {
 		fmt.Fprintf(w, "; %d: %s", k.Count, k.Kind)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/classify"
+	"scalenet/internal/brief"
 )
 
 func newClassifyCommand() *cobra.Command {
@@ -37,13 +38,13 @@ func (o *labelledImages) open(w io.Writer, path, part string) (*classify.Dataset
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(w, "%s: %d images, %d classes for %s\n", d.Path, d.Len(), len(d.Classes), part)
+	fmt.Fprintf(w, "%s: %s, %s for %s\n", d.Path, brief.Count(d.Len(), "image"), brief.Count(len(d.Classes), "class"), part)
 	return d, nil
 }
 
 // tell prints how many images were skipped, if any.
 func (o *labelledImages) tell(w io.Writer) {
 	if n := o.skipped.Count(); n > 0 {
-		fmt.Fprintf(w, "%d images could not be read and were skipped\n", n)
+		fmt.Fprintf(w, "skipped %s that could not be read\n", brief.Count(n, "image"))
 	}
 }

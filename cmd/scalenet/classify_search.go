@@ -166,14 +166,14 @@ func (f *classifierFit) network(ctx context.Context, config classify.Config, dir
 		defer remove()
 		dir = local
 	}
+	var lock *train.Lock
 	if f.group.first() {
-		lock, err := train.LockFolder(dir)
-		if err != nil {
+		if lock, err = train.LockFolder(dir); err != nil {
 			return err
 		}
 		defer lock.Close()
 	}
-	return f.run(ctx, model, dir, resume)
+	return f.run(ctx, model, dir, lock, resume)
 }
 
 // search returns the search of the flags, or with --resume the search that was

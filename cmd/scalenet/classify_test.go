@@ -116,7 +116,7 @@ func TestClassifyBadInput(t *testing.T) {
 	status, _, stderr = scalenet(train("--skip-bad")...)
 	require.Zero(t, status, stderr)
 	require.Contains(t, stderr, "skipped: "+bad)
-	require.Contains(t, stderr, "1 images could not be read and were skipped")
+	require.Contains(t, stderr, "skipped 1 image that could not be read")
 
 	model := filepath.Join(out, "best.safetensors")
 	one := filepath.Join(data, "val", "red")

@@ -109,7 +109,7 @@ func (o *classifyTrainOptions) share(c *cobra.Command, g group) error {
 	f := classifierFit{errs, g, o.device, dev, data, val, o.images.skipped, saveAsked}
 	ctx, stop := train.Interruptible(c.Context(), errs, stopsTraining)
 	defer stop()
-	return f.run(ctx, model, o.run.out, begun.Saved != nil)
+	return f.run(ctx, model, o.run.out, lock, begun.Saved != nil)
 }
 
 // classifiers says how configurations of classifiers are read.
@@ -128,8 +128,8 @@ type classifierFit struct {
 	saveAsked func() bool
 }
 
-// run trains a model in a folder.
-func (f *classifierFit) run(ctx context.Context, model *classify.Model, dir string, resume bool) error {
+// run trains a model in a folder, with the folder's lock.
+func (f *classifierFit) run(ctx context.Context, model *classify.Model, dir string, lock *train.Lock, resume bool) error {
 	loader, err := classify.NewLoader(model.Config, f.data, f.skipped)
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (f *classifierFit) run(ctx context.Context, model *classify.Model, dir stri
 	}
 	loop := train.Loop[*classify.Batch]{
 		Config: model.Config.Train, Group: f.group.Group, Device: f.dev, Model: trainer, Source: loader,
-		Dir: dir, Described: model.Config.YAML(), Data: dataDigests(f.data, f.val), Threads: threadsOf(f.dev),
+		Dir: dir, Lock: lock, Described: model.Config.YAML(), Data: dataDigests(f.data, f.val), Threads: threadsOf(f.dev),
 		SaveAsked: f.saveAsked, Progress: progress, OnEpochEnd: func() error { return curves.Plot(dir) },
 	}
 	return loop.Run(ctx, resume)

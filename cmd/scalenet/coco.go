@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
+	"scalenet/internal/brief"
 )
 
 func newCocoCommand() *cobra.Command {
@@ -138,7 +139,7 @@ func warnChanges(w io.Writer, gt *coco.Dataset) {
 // warnUnlisted says how many detections were dropped because of their category.
 func warnUnlisted(w io.Writer, dt string, unlisted int, gt string) {
 	if unlisted > 0 {
-		fmt.Fprintf(w, "%s: dropped %d detections of categories that are no classes of %s\n", dt, unlisted, gt)
+		fmt.Fprintf(w, "%s: dropped %s of categories that are no classes of %s\n", dt, brief.Count(unlisted, "detection"), gt)
 	}
 }
 

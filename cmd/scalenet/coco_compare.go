@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"scalenet/coco"
 	"scalenet/internal/analysis"
+	"scalenet/internal/brief"
 )
 
 type cocoCompareOptions struct {
@@ -116,7 +117,7 @@ func (o *cocoCompareOptions) writeImages(w io.Writer, list []analysis.ImageChang
 	for better < len(list) && list[better].Second < list[better].First {
 		better++
 	}
-	fmt.Fprintf(w, "\n%d images have fewer mistakes, %d have more\n", better, len(list)-better)
+	fmt.Fprintf(w, "\n%s with fewer mistakes, %d with more\n", brief.Count(better, "image"), len(list)-better)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "\timage\tmistakes first\tsecond\t")
 	for i, p := range list {

@@ -42,7 +42,7 @@ func TestCocoEval(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, stdout, " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 1.000\n")
 	require.Contains(t, stdout, " Average Recall     (AR) @[ IoU=0.50:0.95 | area= large | maxDets=100 ] = -1.000\n")
-	require.Contains(t, stderr, "dt.json: dropped 1 detections of categories")
+	require.Contains(t, stderr, "dt.json: dropped 1 detection of categories")
 
 	stdout, _, err = runCoco(t, cocoDetections, "--json")
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func TestCocoEvalClasses(t *testing.T) {
 		classes    []string
 		said       []string
 	}{
-		"one name":      {`{"id": 1, "name": "x"}, {"id": 9, "name": "x"}`, []string{"x"}, []string{"gt.json: 1: category left out, another has its name and it has no annotations\n", "dt.json: dropped 1 detections of categories that are no classes of "}},
+		"one name":      {`{"id": 1, "name": "x"}, {"id": 9, "name": "x"}`, []string{"x"}, []string{"gt.json: 1: category left out, another has its name and it has no annotations\n", "dt.json: dropped 1 detection of categories that are no classes of "}},
 		"id as name":    {`{"id": 1, "name": "9"}, {"id": 9, "name": ""}`, []string{"9", "id 9"}, nil},
 		"ids as names":  {`{"id": 9}, {"id": 1, "name": "9"}, {"id": 2, "name": "id 9"}`, []string{"9", "id 9", "id id 9"}, nil},
 		"without names": {`{"id": 9}, {"id": 1}`, []string{"1", "9"}, nil},
@@ -147,14 +147,14 @@ func TestCocoCompare(t *testing.T) {
 	var out, errs bytes.Buffer
 	require.Zero(t, run(t.Context(), []string{"coco", "compare", "--gt", paths["gt"], paths["first"], paths["second"], "--resamples", "50"}, &out, &errs), errs.String())
 	require.Regexp(t, `AP +0\.000 +1\.000 +\+1\.000 +\+1\.000\.\.\+1\.000`, out.String())
-	require.Contains(t, out.String(), "1 images have fewer mistakes, 0 have more")
+	require.Contains(t, out.String(), "1 image with fewer mistakes, 0 with more")
 	require.Contains(t, out.String(), "x.jpg")
 	out.Reset()
 	require.Zero(t, run(t.Context(), []string{"coco", "compare", "--json", "--gt", paths["gt"], paths["first"], paths["second"]}, &out, &errs))
 	var got analysis.Comparison
 	require.NoError(t, json.Unmarshal(out.Bytes(), &got))
 	require.Equal(t, []int{0, 1}, []int{got.First.Unlisted, got.Second.Unlisted})
-	require.Equal(t, 2, strings.Count(errs.String(), paths["second"]+": dropped 1 detections of categories that are no classes of "+paths["gt"]+"\n"), errs.String())
+	require.Equal(t, 2, strings.Count(errs.String(), paths["second"]+": dropped 1 detection of categories that are no classes of "+paths["gt"]+"\n"), errs.String())
 	require.NotContains(t, errs.String(), paths["first"])
 	require.Equal(t, 1, run(t.Context(), []string{"coco", "compare", "--gt", paths["gt"], paths["first"], "none.json"}, &out, &errs))
 	require.Contains(t, errs.String(), "none.json")

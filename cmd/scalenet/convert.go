@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"scalenet/checkpoint"
+	"scalenet/internal/brief"
 )
 
 // convertOptions are the flags of convert.
@@ -61,6 +62,7 @@ OUT is written only if all keys of the other checkpoint are matched.`,
 	}
 	o.published.flags(command)
 	command.Flags().StringVar(&o.dtype, "dtype", "", "round floating-point tensors to float32, float16 or bfloat16")
+	offer(command.Flags(), "dtype", "float32", "float16", "bfloat16")
 	o.files.flags(command)
 	command.Flags().StringVar(&o.like, "like", "", "checkpoint whose tensor names and shapes must all be in IN")
 	o.from.flags(command)
@@ -123,7 +125,7 @@ func (o *convertOptions) convert(in, out string, report io.Writer) error {
 	for _, t := range file.Tensors {
 		elements += t.Len()
 	}
-	fmt.Fprintf(report, "%s: %d tensors with %d elements, %d bytes\n", out, len(file.Tensors), elements, stat.Size())
+	fmt.Fprintf(report, "%s: %s with %d elements, %d bytes\n", out, brief.Count(len(file.Tensors), "tensor"), elements, stat.Size())
 	return nil
 }
 

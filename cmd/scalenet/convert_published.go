@@ -18,6 +18,7 @@ import (
 	"scalenet/checkpoint"
 	"scalenet/detector"
 	"scalenet/detector/published"
+	"scalenet/internal/brief"
 )
 
 // publishedOptions are the flags of convert for published detectors.
@@ -75,7 +76,7 @@ func (o *publishedOptions) convert(file *checkpoint.File, notes checkpoint.Notes
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(report, "%s: %s with %d classes\n", in, c.Family, len(c.Model.Classes))
+	fmt.Fprintf(report, "%s: %s with %s\n", in, c.Family, brief.Count(len(c.Model.Classes), "class"))
 	for _, note := range c.Notes {
 		fmt.Fprintf(report, "%s: %s\n", in, note)
 	}

@@ -64,7 +64,7 @@ func TestDataSplit(t *testing.T) {
 	args := []string{"data", "split", "--images", imagesDir, "--first", first, "--second", second, "--fraction", "0.25", instancesFile}
 	status, stdout, stderr := scalenet(args...)
 	require.Zero(t, status, stderr)
-	require.Regexp(t, `a\.json: 3 images, \d+ boxes\n.*b\.json: 1 images, \d+ boxes\nthe images are in `+imagesDir, stdout)
+	require.Regexp(t, `a\.json: 3 images, \d+ boxes\n.*b\.json: 1 image, \d+ boxes\nthe images are in `+imagesDir, stdout)
 	status, _, stderr = scalenet(args...)
 	requireError(t, status, stderr, "a.json: already exists")
 	status, _, stderr = scalenet(append(args, "--force")...)
@@ -110,7 +110,7 @@ func TestDataCheck(t *testing.T) {
 	require.NoError(t, err)
 	bad := write(t, filepath.Join(dir, "bad.json"), strings.Replace(string(text), "IMG_2385.png", "none.png", 1))
 	status, stdout, stderr = scalenet("data", "check", "--images", imagesDir, "--json", bad)
-	requireError(t, status, stderr, "1 errors would stop training")
+	requireError(t, status, stderr, "1 error would stop training")
 	var r struct {
 		Errors   []struct{ First []string }
 		Warnings []struct{ Kind string }
@@ -123,7 +123,7 @@ func TestDataCheck(t *testing.T) {
 	// Two data sets, one of which cannot be read.
 	broken := write(t, filepath.Join(dir, "broken.json"), `{"images": [`)
 	status, stdout, stderr = scalenet("data", "check", "--images", imagesDir, instancesFile, broken)
-	requireError(t, status, stderr, "1 errors would stop training")
+	requireError(t, status, stderr, "1 error would stop training")
 	require.Contains(t, stdout, "instances.json instances: 4 images")
 	require.Contains(t, stdout, "broken.json: images[0]: byte 12")
 	status, _, stderr = scalenet("data", "check", "--images", "a", "--images", "b", instancesFile)

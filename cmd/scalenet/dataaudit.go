@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,14 +31,22 @@ a page with a picture of each, and audit.json.
 
 The detections are of models that have not seen the images: the data set is divided in
 parts (--parts), and a model for each is trained on the others, with settings that are
-derived from the data as 'train' does it. A stopped audit goes on where it was.
+derived from the data as 'train' does it. A stopped audit goes on where it was, with
+the same settings.
 
 --results are detections that are there already: COCO results files with the image ids
 of the data set, as eval --results writes them. An image in two of them is an error.`,
 		Example: `  scalenet data audit --budget 30m --out audit photos/
   scalenet data audit --results half1.json --results half2.json --out audit instances.json`,
 		Args: takes("DATA"),
-		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return inGroup(c, &o.models.device, func(c *cobra.Command, g group) error {
+				if g.Size() > 1 { // the trainings would each join the group anew, which MPI does not allow
+					return &knownError{fmt.Errorf("an audit runs in one process, and %d were started: start it without mpirun or srun (--threads: processors)", g.Size())}
+				}
+				return o.run(c, args[0])
+			})
+		},
 	}
 	f := c.Flags()
 	f.StringArrayVar(&o.results, "results", nil, "COCO results file of models that have not seen the images, which are not trained then; repeat for several")
@@ -60,7 +69,10 @@ func (o *dataAuditOptions) run(c *cobra.Command, path string) error {
 	if err := o.models.check(c, o.results); err != nil {
 		return err
 	}
-	read := append(coco.Sources(path), o.results...)
+	if err := (&trainData{path: path}).checkOut(o.out); err != nil {
+		return err
+	}
+	read := slices.Concat(coco.Sources(path), o.results, []string{o.models.config})
 	if err := o.output.check(read, in(o.out, "--out", audit.Files()...)...); err != nil {
 		return err
 	}

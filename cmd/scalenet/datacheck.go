@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"scalenet/coco"
 	"scalenet/coco/layout"
+	"scalenet/internal/brief"
 	"scalenet/internal/check"
 	"scalenet/train"
 )
@@ -44,6 +45,7 @@ Errors would stop training:
 Warnings would not:
   - zero-area boxes, duplicate boxes, boxes partly or fully outside the image
   - images that are listed twice, identical, or in two splits
+  - YOLO: two images with one label file, label files without image
   - images without annotated size, or without the XML file that others have; classes
     without objects
 
@@ -109,7 +111,7 @@ func (o *dataCheckOptions) run(c *cobra.Command, paths []string) error {
 		return err
 	}
 	if n := r.ErrorCount(); n > 0 {
-		return fmt.Errorf("%d errors would stop training", n)
+		return fmt.Errorf("%s would stop training", brief.Count(n, "error"))
 	}
 	return nil
 }

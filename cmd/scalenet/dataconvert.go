@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"scalenet/coco"
 	"scalenet/coco/layout"
+	"scalenet/internal/brief"
 	"scalenet/internal/spelling"
 	"scalenet/train"
 )
@@ -203,7 +204,7 @@ func (o *dataConvertOptions) report(c *cobra.Command, out string, parts []layout
 	for i, p := range parts {
 		splits[i] = p.Name
 	}
-	fmt.Fprintf(to, "%s: %d images (%s), %d boxes, %d classes\n", out, w.Images, strings.Join(splits, ", "), w.Boxes, len(parts[0].Data.Categories))
+	fmt.Fprintf(to, "%s: %s (%s), %s, %s\n", out, brief.Count(w.Images, "image"), strings.Join(splits, ", "), brief.Count(w.Boxes, "box"), brief.Count(len(parts[0].Data.Categories), "class"))
 	if w.ImageFiles == layout.Leave {
 		fmt.Fprintf(to, "the images are in %s\n", parts[0].Data.ImagesDir)
 	}

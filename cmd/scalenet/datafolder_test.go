@@ -39,7 +39,7 @@ func TestDataFolder(t *testing.T) {
 	var told strings.Builder
 	_, err := (&annotatedData{path: in}).open(&told, nil)
 	require.NoError(t, err)
-	require.Equal(t, in+": 7 images, 7 boxes, 1 classes; 1 images have no annotation and are left out\n", told.String())
+	require.Equal(t, in+": 7 images, 7 boxes, 1 class; 1 image without annotation left out\n", told.String())
 	ok("view", in, "--out", filepath.Join(dir, "sheet.png"), "--width", "100")
 	require.Contains(t, ok("split", in, "--first", filepath.Join(dir, "a.json"), "--second", filepath.Join(dir, "b.json")), "the images are in "+in)
 	require.Contains(t, ok("check", filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json"), "--images", in), "errors: none")
@@ -51,7 +51,7 @@ func TestDataFolder(t *testing.T) {
 	status, _, stderr := scalenet("data", "convert", yolo, filepath.Join(dir, "x.json"))
 	requireError(t, status, stderr, "write them to "+filepath.Join(yolo, "classes.txt"))
 	write(t, filepath.Join(yolo, "classes.txt"), "cat\n")
-	require.Contains(t, ok("convert", yolo, filepath.Join(dir, "coco"), "--to", "coco"), "7 images (train), 7 boxes, 1 classes")
+	require.Contains(t, ok("convert", yolo, filepath.Join(dir, "coco"), "--to", "coco"), "7 images (train), 7 boxes, 1 class")
 	require.Contains(t, ok("check", filepath.Join(dir, "coco")), "instances_train.json train: 7 images")
 
 	for want, args := range map[string][]string{

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
+	"scalenet/internal/brief"
 	"scalenet/internal/similar"
 	"scalenet/train"
 )
@@ -81,11 +82,11 @@ func (o *dataSplitOptions) run(c *cobra.Command, path string) error {
 		if err := o.output.write(part.file, func(path string) error { return coco.WriteCOCO(path, part.data) }); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%s: %d images, %d boxes\n", part.file, len(part.data.Images), len(part.data.Annotations))
+		fmt.Fprintf(w, "%s: %s, %s\n", part.file, brief.Count(len(part.data.Images), "image"), brief.Count(len(part.data.Annotations), "box"))
 	}
 	fmt.Fprintf(w, "the images are in %s\n", d.ImagesDir)
 	if d.Masks > 0 {
-		fmt.Fprintf(w, "dropped %d segmentations\n", d.Masks)
+		fmt.Fprintf(w, "dropped %s\n", brief.Count(d.Masks, "segmentation"))
 	}
 	if len(near) > 0 {
 		fmt.Fprintf(w, "%d groups of near copies, first: %s; each is in one part\n", len(near), imageNames(d, near[0]))

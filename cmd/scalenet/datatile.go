@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"scalenet/coco"
 	"scalenet/coco/layout"
+	"scalenet/internal/brief"
 	"scalenet/internal/similar"
 	"scalenet/internal/tiling"
 	"scalenet/tile"
@@ -99,8 +100,8 @@ func (o *dataTileOptions) run(c *cobra.Command, in, out string) error {
 	}
 	for i, p := range parts {
 		n := counts[i]
-		fmt.Fprintf(c.OutOrStdout(), "%s: %d images, %d tiles, %d objects, %d of them clipped; %d parts of objects and %d tiles without objects left out\n",
-			p.Name, n.Images, n.Tiles, n.Objects, n.Clipped, n.Cut, o.left(n))
+		fmt.Fprintf(c.OutOrStdout(), "%s: %s, %s, %s, %d of them clipped; %s of objects and %s without objects left out\n",
+			p.Name, brief.Count(n.Images, "image"), brief.Count(n.Tiles, "tile"), brief.Count(n.Objects, "object"), n.Clipped, brief.Count(n.Cut, "part"), brief.Count(o.left(n), "tile"))
 	}
 	return nil
 }

@@ -64,5 +64,5 @@ func TestDataChanges(t *testing.T) {
 	data := annotatedData{path: dir}
 	_, err = data.open(&told, nil)
 	require.NoError(t, err)
-	require.Equal(t, dir+": 1 images, 1 boxes, 1 classes; 1: polygon, read as its bounding box; 1: point, left out\n", told.String())
+	require.Equal(t, dir+": 1 image, 1 box, 1 class; 1: polygon, read as its bounding box; 1: point, left out\n", told.String())
 }

@@ -11,6 +11,7 @@ import (
 	"scalenet/coco"
 	"scalenet/detector"
 	"scalenet/imaging"
+	"scalenet/internal/brief"
 	"scalenet/internal/view"
 	"scalenet/train"
 )
@@ -124,7 +125,7 @@ func (o *dataViewOptions) run(c *cobra.Command, path string) error {
 		told.done(i + 1)
 		fmt.Fprintln(c.OutOrStdout(), file)
 		if failed > 0 {
-			fmt.Fprintf(c.ErrOrStderr(), "%s: %d images could not be read, first: %s\n", file, failed, oneLine(first))
+			fmt.Fprintf(c.ErrOrStderr(), "%s: %s could not be read, first: %s\n", file, brief.Count(failed, "image"), oneLine(first))
 		}
 	}
 	return nil

@@ -52,7 +52,8 @@ is for the other classes. An item with a comma in the class name is put in doubl
 quotes: '"left, upper=0.4",best'.
 
 --format chooses text, jsonl, csv, coco or labelstudio, which go to standard output
-or to --output FILE, or yolo or voc, which have one file per image in --out.
+or to --output FILE, or yolo or voc, which have one file per image in --out. For these
+two, images of one folder must differ in more than their extensions.
 
 With --out, the images are also written as JPEGs with the boxes drawn: a.png as
 a.jpg, or as a.png.jpg if the folder has an a.jpg, too. Subfolders are kept, and
@@ -119,7 +120,7 @@ func (o *detectOptions) run(c *cobra.Command, arguments []string) error {
 		return err
 	}
 	o.results.made = o.resumeFacts(c, model)
-	if err := cmp.Or(o.results.checkSettings(len(list)), o.results.readIDs(model.Classes)); err != nil {
+	if err := cmp.Or(o.results.checkSettings(len(list)), o.results.readIDs(model.Classes, all)); err != nil {
 		return err
 	}
 	selection, err := o.choice.selection(model, o.model.path)

@@ -198,6 +198,43 @@ func TestDetectResumeAndShards(t *testing.T) {
 	requireError(t, status, stderr, "absent")
 }
 
+// Two files with one image id, and two images with one label file, are refused before anything is detected, also if they are in different parts.
+func TestDetectRefusesOneNameForTwo(t *testing.T) {
+	dir := t.TempDir()
+	model := tinyModel(t, dir)
+	image, err := os.ReadFile(filepath.Join(imagesDir, "IMG_2385.png"))
+	require.NoError(t, err)
+	for _, name := range []string{"in/a.jpg", "in/sub/a.jpg", "in/b.png", "in/b.PNG", "in/c.png"} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		write(t, filepath.Join(dir, name), string(image))
+	}
+	ids := write(t, filepath.Join(dir, "ids.json"), `{"images": [{"id": 77, "file_name": "a.jpg"}, {"id": 78, "file_name": "c.png"}], "annotations": [],
+		"categories": [{"id": 1, "name": "RBC"}, {"id": 2, "name": "WBC"}, {"id": 3, "name": "Platelets"}, {"id": 4, "name": "king"}]}`)
+	t.Chdir(dir)
+	const one, stems = "in/sub/a.jpg: its image_id in ", "differ only in their extensions"
+	for _, c := range []struct{ args, want string }{
+		{"--format coco --ids " + ids + " in/a.jpg in/sub/a.jpg", one + ids + " would be 77, which in/a.jpg has already"},
+		{"--format coco --ids " + ids + " --shard 1/2 in/a.jpg in/sub/a.jpg", one},
+		{"--format coco --ids " + ids + " in/sub/a.jpg in/c.png", ""},
+		{"--format yolo --out OUT in/b.png in/b.PNG", "--format yolo: in/b.png and in/b.PNG " + stems},
+		{"--format yolo --out OUT --shard 0/2 in/b.png in/c.png in/b.PNG", stems},
+		{"--format voc --out OUT in/b.png in/b.PNG", "--format voc: in/b.png and in/b.PNG " + stems},
+		{"--format yolo --out OUT in/b.png ./in/b.png in/a.jpg in/sub/a.jpg", ""},
+		{"--format csv --out OUT --crops CROPS in/b.png in/b.PNG", ""},
+	} {
+		place := t.TempDir()
+		args := strings.NewReplacer("OUT", filepath.Join(place, "out"), "CROPS", filepath.Join(place, "crops")).Replace("detect --model " + model + " --threads 1 " + c.args)
+		status, stdout, stderr := scalenet(strings.Fields(args)...)
+		if c.want == "" {
+			require.Zero(t, status, stderr)
+			continue
+		}
+		requireError(t, status, stderr, c.want)
+		require.Empty(t, stdout)
+		require.Empty(t, contents(t, place))
+	}
+}
+
 // nameIn returns the image of a line.
 func nameIn(t *testing.T, line string) string {
 	var image detectedImage

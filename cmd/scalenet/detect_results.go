@@ -96,6 +96,11 @@ func (o *resultOptions) prepare(all []media.Source, part shard.Shard, read ...st
 	if o.names, err = sourceNames(all); err != nil {
 		return nil, err
 	}
+	if o.kind.PerImage() {
+		if err := differentStems(differentImages(all)); err != nil {
+			return nil, fmt.Errorf("--format %s: %w", o.kind, err)
+		}
+	}
 	o.continues = part.Index > 0
 	first, end := part.Range(len(all))
 	list, o.names = all[first:end], o.names[first:end]
@@ -181,14 +186,21 @@ func (o *resultOptions) checkCrops(list []media.Source) error {
 // toFiles reports whether the results go to files, not to standard output.
 func (o *resultOptions) toFiles() bool { return o.table != "" || o.kind.PerImage() }
 
-// readIDs reads the file of --ids.
-func (o *resultOptions) readIDs(classes []string) error {
+// readIDs reads the file of --ids. all are the sources of all parts: two of them that have one id may be in different parts.
+func (o *resultOptions) readIDs(classes []string, all []media.Source) error {
 	if o.ids == "" {
 		return nil
 	}
 	d, err := coco.ReadCOCO(o.ids, "")
 	if err == nil {
 		o.cocoIDs, err = results.IDsOf(d, classes)
+	}
+	if err == nil {
+		var files []string
+		for _, s := range differentImages(all) {
+			files = append(files, s.Name)
+		}
+		err = o.cocoIDs.Check(files)
 	}
 	if err != nil {
 		return fmt.Errorf("--ids %w", err)

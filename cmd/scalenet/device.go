@@ -73,6 +73,7 @@ func (p *precision) on(dev engine.Device, q *engine.Quantization) (engine.DType,
 func (o *deviceOptions) flags(c *cobra.Command) {
 	o.name = "cpu"
 	c.Flags().Var(&checked{&o.name, checkDevice}, "device", `device: "cpu", "cuda" or "cuda:N" (GPU; needs scalenet-cuda), or "ref" (slow reference kernels in plain Go)`)
+	offer(c.Flags(), "device", "cpu", "cuda", "ref")
 	c.Flags().IntVar(&o.threads, "threads", 0, "CPU threads; 0 is one per core")
 	c.Flags().BoolVar(&o.tf32, "tf32", false, "on a GPU, compute float32 convolutions and matrix products in TF32 (10 bits of mantissa): faster")
 }

@@ -16,6 +16,7 @@ import (
 	"scalenet/coco"
 	"scalenet/coco/threshold"
 	"scalenet/detector"
+	"scalenet/internal/brief"
 	"scalenet/internal/shard"
 	"scalenet/train"
 )
@@ -331,7 +332,7 @@ func (e evalTiming) write(w io.Writer) error {
 	if e.Images == 0 {
 		return nil
 	}
-	fmt.Fprintf(w, "\n%d images in %.1f s (%.2f images/s); time per image in ms:\n", e.Images, e.Seconds, float64(e.Images)/e.Seconds)
+	fmt.Fprintf(w, "\n%s in %.1f s (%.2f images/s); time per image in ms:\n", brief.Count(e.Images, "image"), e.Seconds, float64(e.Images)/e.Seconds)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "\tmean\t50 %\t90 %\t99 %\tlongest\t\n")
 	for _, name := range e.order {

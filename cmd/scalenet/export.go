@@ -12,6 +12,7 @@ import (
 	"scalenet/classify"
 	"scalenet/detector"
 	"scalenet/export/onnx"
+	"scalenet/internal/brief"
 )
 
 // exportOptions are the flags of export.
@@ -68,7 +69,7 @@ func (o *exportOptions) run(report io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(report, "%s: %d operations, %d bytes\n", o.onnx, m.Operations(), stat.Size())
+	_, err = fmt.Fprintf(report, "%s: %s, %d bytes\n", o.onnx, brief.Count(m.Operations(), "operation"), stat.Size())
 	return err
 }
 

@@ -196,7 +196,7 @@ func TestClassifyEvalTogether(t *testing.T) {
 			require.Zero(t, status, text)
 			require.Contains(t, text, want)
 			require.Equal(t, 1, strings.Count(text, "broken.png"), text)
-			require.Equal(t, 1, strings.Count(text, "1 images could not be read"), text)
+			require.Equal(t, 1, strings.Count(text, "skipped 1 image that could not be read"), text)
 		}
 	}
 	status, text := mpirun(t, 2, evaluate[:len(evaluate)-3]...) // without --skip-bad

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"scalenet/internal/brief"
 	"scalenet/internal/media"
 )
 
@@ -39,6 +41,42 @@ func sourceNames(list []media.Source) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// differentImages returns the sources that are one image, each once.
+func differentImages(all []media.Source) (list []media.Source) {
+	seen := make(map[string]bool, len(all))
+	for _, s := range all {
+		if path := absolute(s.Path); !s.Stream() && !seen[path] {
+			list, seen[path] = append(list, s), true
+		}
+	}
+	return list
+}
+
+// differentStems returns an error for images of one folder whose names differ only in
+// their extensions. Readers of yolo and voc look for the same file for both, so one
+// would get the boxes of the other.
+func differentStems(images []media.Source) error {
+	of := make(map[string]media.Source, len(images))
+	for _, s := range images {
+		path := absolute(s.Path)
+		stem := strings.TrimSuffix(path, filepath.Ext(path))
+		if other, taken := of[stem]; taken {
+			return fmt.Errorf("%s and %s differ only in their extensions, so readers would take the same file for both: rename one of them, or choose another format",
+				brief.Text(other.Name), brief.Text(s.Name))
+		}
+		of[stem] = s
+	}
+	return nil
+}
+
+// absolute returns an absolute path, or path if the current folder is gone.
+func absolute(path string) string {
+	if path, err := filepath.Abs(path); err == nil {
+		return path
+	}
+	return path
 }
 
 // withoutFolder returns a function that removes the files in the folder except from

@@ -13,7 +13,9 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -115,6 +117,7 @@ func newRootCommand() *cobra.Command {
 		newManualCommand(),
 	)
 	checkUsage(root)
+	completeChoices(root)
 	return root
 }
 
@@ -140,5 +143,13 @@ func version() string {
 	return strings.TrimSpace("development " + commit + modified)
 }
 
-// oneLine returns the message of err without line breaks, which YAML errors have.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// oneLine returns the message of err without line breaks, which YAML errors have. Other
+// control characters, which names of files may have, are escaped.
+func oneLine(err error) string {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if !strings.ContainsFunc(text, unicode.IsControl) {
+		return text
+	}
+	quoted := strconv.Quote(text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"scalenet/backbone"
 )
 
 // scalenet runs a command line in this process.
@@ -84,6 +87,28 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
+// Shells offer the words of flags that take only some.
+func TestCompletion(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"detect --format", "text jsonl csv coco yolo voc labelstudio"},
+		{"detect --draw", "boxes labels none"},
+		{"detect --merge", "nms greedy-nmm"},
+		{"detect --device", "cpu cuda ref"},
+		{"serve --log-level", "debug info warn error"},
+		{"allocate --budget", "macs block neurons"},
+		{"allocate --importance", "gamma output loss"},
+		{"convert --dtype", "float32 float16 bfloat16"},
+		{"data convert --to", "coco voc yolo labelme cvat labelstudio openimages"},
+		{"summary --model", strings.Join(backbone.Names(), " ")},
+	} {
+		args := append(append([]string{cobra.ShellCompNoDescRequestCmd}, strings.Fields(c.args)...), "")
+		status, stdout, stderr := scalenet(args...)
+		require.Zero(t, status, stderr)
+		words := strings.Fields(stdout)
+		require.Equal(t, c.want, strings.Join(words[:len(words)-1], " "), c.args) // the last one is for the shell
+	}
+}
+
 func TestHelp(t *testing.T) {
 	status, stdout, stderr := scalenet()
 	require.Zero(t, status)
@@ -136,6 +161,7 @@ func TestExitStatus(t *testing.T) {
 	require.Equal(t, 130, exitStatus(codedError{}))
 	require.Equal(t, 1, exitStatus(os.ErrNotExist))
 	require.Equal(t, "stopped in the middle", oneLine(codedError{}))
+	require.Equal(t, `größe "a\x1b[31m b.jpg"`, oneLine(errors.New("größe \"a\x1b[31m\nb.jpg\"")))
 }
 
 // The binary itself: what `go build` makes, not what the test's process does.

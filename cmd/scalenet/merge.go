@@ -10,6 +10,7 @@ import (
 
 	"scalenet/coco"
 	"scalenet/detector"
+	"scalenet/internal/brief"
 	"scalenet/internal/shard"
 )
 
@@ -51,7 +52,7 @@ func (o *mergeOptions) run(c *cobra.Command, paths []string) error {
 	if err := o.output.write(o.out, func(path string) error { return mergeInto(path, parts) }); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "%s: %d images of %d parts\n", o.out, parts.Head.Total, len(paths))
+	fmt.Fprintf(c.ErrOrStderr(), "%s: %s of %s\n", o.out, brief.Count(parts.Head.Total, "image"), brief.Count(len(paths), "part"))
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"scalenet/engine"
 	"scalenet/engine/calibrate"
+	"scalenet/internal/brief"
 )
 
 // quantizeOptions are the flags of quantize.
@@ -204,8 +205,8 @@ func layerErrors(ctx context.Context, n network, q *engine.Quantization) ([]laye
 }
 
 func (q *quantized) summary(n network) string {
-	return fmt.Sprintf("%d of %d layers in int8; %s %.4f in float, %.4f in int8 (%d images)\n",
-		n.layers()-len(q.quantization.Float), n.layers(), n.metric(), q.float.metric, q.int8.metric, n.images())
+	return fmt.Sprintf("%d of %d layers in int8; %s %.4f in float, %.4f in int8 (%s)\n",
+		n.layers()-len(q.quantization.Float), n.layers(), n.metric(), q.float.metric, q.int8.metric, brief.Count(n.images(), "image"))
 }
 
 // card describes the model in Markdown.

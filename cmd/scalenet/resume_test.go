@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"scalenet/train"
@@ -163,6 +166,23 @@ func TestRunFolderIsLocked(t *testing.T) {
 			require.NoError(t, lock.Close())
 		})
 	}
+}
+
+// A run whose folder is moved away ends, and makes no new one.
+func TestRunFolderIsMoved(t *testing.T) {
+	_, args := tinyRun(t)
+	out := args[len(args)-3]
+	c := exec.Command(os.Args[0], append(args, "--epochs", "10000", "--set", "train.eval_epochs=0", "--set", "train.save_steps=1", "--set", "train.log_steps=1")...)
+	c.Env = append(os.Environ(), asProgram+"=1")
+	var said bytes.Buffer
+	c.Stderr = &said
+	require.NoError(t, c.Start())
+	require.Eventually(t, func() bool { return exists(filepath.Join(out, train.StateFile)) }, patience, time.Millisecond)
+	require.NoError(t, os.Rename(out, out+"-moved"))
+	require.Error(t, c.Wait())
+	require.Equal(t, 1, c.ProcessState.ExitCode(), said.String())
+	require.Contains(t, said.String(), "scalenet: "+out+": the folder of the run was moved or replaced")
+	require.NoDirExists(t, out)
 }
 
 // Frozen parameters must come from somewhere.

@@ -81,6 +81,7 @@ published parameters (millions), multiply-adds (billions) and error rates (%).`,
 		},
 	}
 	c.Flags().StringVar(&model, "model", "scalenet50", "name of a network, or a file that describes a network")
+	offer(c.Flags(), "model", backbone.Names()...)
 	c.Flags().StringVar(&size, "size", "224", "input size: SIZE (square) or HEIGHTxWIDTH (default of a trained model: its own)")
 	c.Flags().IntVar(&classes, "classes", 1000, "number of classes of a network that is not trained: outputs of the fully connected layer")
 	c.Flags().BoolVar(&all, "all", false, "count all named networks, next to the published values")

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"scalenet/internal/brief"
 	"scalenet/internal/media"
 	"scalenet/results"
 )
@@ -115,7 +116,7 @@ func (t *tally) end() {
 			classes = append(classes, fmt.Sprintf("%s %d", t.classes[k], n))
 		}
 	}
-	text := fmt.Sprintf("%d images, %d objects", t.images, total)
+	text := brief.Count(t.images, "image") + ", " + brief.Count(total, "object")
 	if len(classes) > 0 {
 		text += " (" + strings.Join(classes, ", ") + ")"
 	}

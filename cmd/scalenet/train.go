@@ -170,11 +170,11 @@ func (f *detectorFit) begin(ctx context.Context, config detector.Config) error {
 			return err
 		}
 	}
-	return f.train(ctx, model)
+	return f.train(ctx, model, lock)
 }
 
-// train trains the model, and prints what comes next.
-func (f *detectorFit) train(ctx context.Context, model *detector.Model) error {
+// train trains the model, and prints what comes next. lock is that of the run's folder.
+func (f *detectorFit) train(ctx context.Context, model *detector.Model, lock *train.Lock) error {
 	loader, err := model.NewLoader(f.data.train, f.dev)
 	if err != nil {
 		return err
@@ -201,7 +201,7 @@ func (f *detectorFit) train(ctx context.Context, model *detector.Model) error {
 	trainer.Group, trainer.Evaluating = f.group.Group, progress.Evaluating
 	loop := train.Loop[*coco.Batch]{
 		Config: model.Config.Train, Device: f.dev, Model: trainer, Source: loader, Rand: random, Group: f.group.Group, Began: f.began,
-		EvaluationImages: len(f.data.val.Images), Dir: f.run.out, Described: model.Config.YAML(), Data: dataDigests(f.data.train, f.data.val),
+		EvaluationImages: len(f.data.val.Images), Dir: f.run.out, Lock: lock, Described: model.Config.YAML(), Data: dataDigests(f.data.train, f.data.val),
 		Threads: threadsOf(f.dev), SaveAsked: f.saveAsked, Progress: progress, OnEpochEnd: func() error { return curves.Plot(f.run.out) },
 	}
 	if err := loop.Run(ctx, f.begun.Saved != nil); err != nil || !f.group.first() {

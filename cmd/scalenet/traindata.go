@@ -140,18 +140,7 @@ func (d *trainData) checkVal(ctx context.Context, w io.Writer, o opened) error {
 	if d.skipBad { // every image was decoded
 		return nil
 	}
-	told := newProgress(w, "validation images read", len(o.val.Images))
-	defer told.end()
-	var bad []error
-	_, err := o.val.Readable(ctx, func(err error) { bad = append(bad, err) }, told.done)
-	if ctx.Err() != nil || len(bad) == 0 {
-		return err
-	}
-	more := ""
-	if len(bad) > 1 {
-		more = fmt.Sprintf(" (and %d more)", len(bad)-1)
-	}
-	return fmt.Errorf("%w%s: mend or replace the image; a new run leaves such images out with --skip-bad", bad[0], more)
+	return checkReadable(ctx, w, o.val, "validation images read", "mend or replace the image; a new run leaves such images out with --skip-bad")
 }
 
 // parts opens --train and --val.
@@ -236,16 +225,7 @@ func (d *trainData) readable(ctx context.Context, w io.Writer, data *coco.Datase
 	if !d.skipBad {
 		return data, nil
 	}
-	told := newProgress(w, "images", len(data.Images))
-	left := 0
-	kept, err := data.Readable(ctx, func(err error) {
-		left++
-		fmt.Fprintln(w, "left out:", oneLine(err))
-	}, told.done)
-	if left > 0 && err == nil {
-		fmt.Fprintf(w, "%s: %d of its %d images cannot be read and are left out\n", data.Path, left, len(data.Images))
-	}
-	return kept, err
+	return onlyReadable(ctx, w, data)
 }
 
 // divide splits data in two, by class. Images are named by their whole paths, so that the lists can be read from anywhere.

@@ -6,12 +6,13 @@ import (
 	"strings"
 	"time"
 
+	"scalenet/internal/brief"
 	"scalenet/train"
 )
 
 // printTrained writes what a run has reached, and the commands that come next.
 func printTrained(w io.Writer, o train.Outcome, took time.Duration, metric string, val source) {
-	fmt.Fprintf(w, "done in %s, %d steps\n", took.Round(time.Second), o.Steps)
+	fmt.Fprintf(w, "done in %s, %s\n", took.Round(time.Second), brief.Count(o.Steps, "step"))
 	if o.Best != nil {
 		fmt.Fprintf(w, "best: %s %.4g at epoch %d\n", metric, *o.Best, o.Epoch)
 	}

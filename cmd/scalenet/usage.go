@@ -232,6 +232,32 @@ func choose(f *pflag.FlagSet, to *string, name, preset, usage string, words ...s
 		}
 		return "", errors.New("want " + spelling.Alternatives(words) + spelling.DidYouMean(text, words, strconv.Quote))
 	}}, name, usage)
+	offer(f, name, words...)
+}
+
+// offer says which values of a flag shells offer.
+func offer(f *pflag.FlagSet, name string, words ...string) {
+	if err := f.SetAnnotation(name, choice, words); err != nil {
+		panic(err) // a flag that was just defined
+	}
+}
+
+// choice is the annotation of a flag with the words that shells offer. completeChoices
+// registers them, because a flag set does not know its command.
+const choice = "scalenet_choice"
+
+// completeChoices lets shells complete the values of the flags of a tree of commands.
+func completeChoices(c *cobra.Command) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if words := f.Annotations[choice]; words != nil {
+			if err := c.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveDefault)); err != nil {
+				panic(err) // a flag that the command has
+			}
+		}
+	})
+	for _, sub := range c.Commands() {
+		completeChoices(sub)
+	}
 }
 
 // hide removes flags from the help: former names, which still work.

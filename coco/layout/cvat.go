@@ -15,7 +15,10 @@ import (
 // CVAT writes the parts in the format "CVAT for images 1.1": <part>.xml with the images in images/<part>, where datumaro looks for them. The flags are
 // attributes of the labels, which CVAT shows as checkboxes.
 func (w *Writer) CVAT(ctx context.Context, dir string, parts []Part) error {
-	if err := w.splitFolders("CVAT", parts); err != nil {
+	if err := w.splitFolders("CVAT", parts, ""); err != nil {
+		return err
+	}
+	if err := checkXML(parts); err != nil {
 		return err
 	}
 	file := func(part string) string { return part + ".xml" }
@@ -112,7 +115,7 @@ func cvatFlags(d *coco.Dataset) (used []cvatAttribute) {
 			has[name] = true
 		}
 	}
-	for _, name := range []string{"difficult", "truncated", "iscrowd"} {
+	for _, name := range []string{"difficult", "truncated", "iscrowd", "ignore"} {
 		if has[name] {
 			used = append(used, cvatAttribute{Name: name, Mutable: "False", Input: "checkbox", Default: "false", Values: "false"})
 		}
@@ -124,6 +127,9 @@ func (w *Writer) cvatImage(d *coco.Dataset, image namedImage, id int, used []cva
 	s, err := size(d, image.i)
 	if err != nil {
 		return nil, err
+	}
+	if !isXML(image.path) {
+		return nil, fmt.Errorf("%s: images[%d].file_name: %q has a character which XML cannot hold", d.Path, image.i, d.Images[image.i].FileName)
 	}
 	m := &cvatImage{ID: id, Name: filepath.Base(image.path), Width: s.W, Height: s.H}
 	for _, at := range d.Objects(image.i) {
@@ -138,7 +144,7 @@ func (w *Writer) cvatImage(d *coco.Dataset, image namedImage, id int, used []cva
 			b.Flags = append(b.Flags, cvatFlag{flag.Name, fmt.Sprint(set[flag.Name])})
 		}
 		m.Boxes = append(m.Boxes, b)
-		w.Boxes++
+		w.wrote(b.Label)
 	}
 	return m, nil
 }

@@ -4,14 +4,15 @@
 // same options, keeps:
 //
 //	              boxes                   flags                        else
-//	COCO          exactly                 crowd; difficult, truncated  ids, areas, classes without objects
-//	              (YOLO, VOC: 1e-6 px)    as extra fields
+//	COCO          exactly                 crowd, ignore; difficult,    ids, areas, classes without objects
+//	              (YOLO, VOC: 1e-6 px)    truncated as extra fields
 //	Pascal VOC    to 1e-6 px; Devkit:     difficult, truncated; crowd  renumbered; classes that have objects, sorted;
-//	              to whole pixels         as "iscrowd"                 area is width*height
-//	YOLO          to 1e-6 px              none: crowds are skipped     renumbered; area is width*height
+//	              to whole pixels         as "iscrowd", and "ignore"   area is width*height
+//	YOLO          to 1e-6 px              none: crowds and ignored     renumbered; area is width*height
+//	                                      objects are skipped
 //	LabelMe       to 1e-6 px              all                          as Pascal VOC
 //	CVAT          to 1e-6 px              all                          renumbered; all classes in their order
-//	Label Studio  to 1e-6 px              none: crowds are skipped     as Pascal VOC
+//	Label Studio  to 1e-6 px              none, as YOLO                as Pascal VOC
 //	Open Images   to 1e-6 px, cut at the  crowd, truncated             renumbered; all classes in their order; no images
 //	              edges of the image                                   without boxes
 //

@@ -12,13 +12,12 @@ import (
 
 // LabelMe writes the parts as folders of images with a JSON file for each.
 func (w *Writer) LabelMe(ctx context.Context, dir string, parts []Part) error {
-	if err := w.splitFolders("LabelMe", parts); err != nil {
+	if err := w.splitFolders("LabelMe", parts, "annotation file *.json"); err != nil {
 		return err
 	}
 	return w.folder(dir, func(dir string) error {
 		for _, p := range parts {
 			w.masks(p.Data)
-			w.lostClasses(p.Data)
 			err := w.part(filepath.Join(dir, p.Name), func(folder string) error {
 				return w.each(ctx, p.Data, func(i int, name string) error {
 					file, err := w.labelMe(p.Data, i, name)
@@ -39,6 +38,7 @@ func (w *Writer) LabelMe(ctx context.Context, dir string, parts []Part) error {
 				return err
 			}
 		}
+		w.lostClasses(parts)
 		return nil
 	})
 }
@@ -78,7 +78,7 @@ func (w *Writer) labelMe(d *coco.Dataset, i int, name string) (*labelMeFile, err
 		shape := labelMeShape{Label: className(d.Categories[a.Class-1]), Kind: "rectangle", Flags: setFlags(a), Points: [2][2]json.Number{
 			{number(a.Box[0]), number(a.Box[1])}, {number(a.Box[0] + a.Box[2]), number(a.Box[1] + a.Box[3])}}}
 		file.Shapes = append(file.Shapes, shape)
-		w.Boxes++
+		w.wrote(shape.Label)
 	}
 	return file, nil
 }
@@ -86,7 +86,7 @@ func (w *Writer) labelMe(d *coco.Dataset, i int, name string) (*labelMeFile, err
 // setFlags returns the names of the flags that an object has.
 func setFlags(a *coco.Annotation) map[string]bool {
 	flags := make(map[string]bool)
-	for name, on := range map[string]bool{"difficult": a.Difficult, "truncated": a.Truncated, "iscrowd": a.Crowd} {
+	for name, on := range map[string]bool{"difficult": a.Difficult, "truncated": a.Truncated, "iscrowd": a.Crowd, "ignore": a.Ignore} {
 		if on {
 			flags[name] = true
 		}

@@ -20,16 +20,18 @@ import (
 
 // LabelStudio writes the parts as tasks_<part>.json with the images in images/<part>, and labels.xml, the labeling configuration.
 // A labels.xml that is there must have the classes of the parts: it may be the configuration of a project, and is never changed.
-// The addresses of images are those of Label Studio's local storage with dir as the document root. Labels have no flags: crowds are
-// left out.
+// The addresses of images are those of Label Studio's local storage with dir as the document root. Labels have no flags: crowds and
+// ignored objects are left out.
 func (w *Writer) LabelStudio(ctx context.Context, dir string, parts []Part) error {
-	if err := w.splitFolders("Label Studio", parts); err != nil {
+	if err := w.splitFolders("Label Studio", parts, ""); err != nil {
+		return err
+	}
+	if err := checkXML(parts); err != nil {
 		return err
 	}
 	file := func(part string) string { return "tasks_" + part + ".json" }
 	labels := func(dir string) error { return w.studioLabels(filepath.Join(dir, "labels.xml"), parts) }
-	return w.oneFile(ctx, dir, parts, oneFile{file, labels, func(p Part, file string, images []namedImage) error {
-		w.lostClasses(p.Data)
+	err := w.oneFile(ctx, dir, parts, oneFile{file, labels, func(p Part, file string, images []namedImage) error {
 		return checkpoint.WriteAtomic(file, func(to io.Writer) error {
 			out := bufio.NewWriter(to)
 			for n, image := range images {
@@ -43,13 +45,14 @@ func (w *Writer) LabelStudio(ctx context.Context, dir string, parts []Part) erro
 				}
 				fmt.Fprintf(out, "%s%s", map[bool]string{true: "[\n", false: ",\n"}[n == 0], text)
 			}
-			if len(images) == 0 {
-				fmt.Fprint(out, "[")
-			}
 			fmt.Fprint(out, "\n]\n")
 			return out.Flush()
 		})
 	}})
+	if err == nil {
+		w.lostClasses(parts)
+	}
+	return err
 }
 
 type studioTask struct {
@@ -72,16 +75,13 @@ func (w *Writer) studioTask(d *coco.Dataset, image namedImage, id int) (*studioT
 	result := []labelstudio.Region{}
 	for _, at := range d.Objects(image.i) {
 		a := &d.Annotations[at]
-		if a.Crowd {
-			w.Remarks.Add("crowd, left out", "%s", where(d, at))
-			continue
-		}
-		if w.negative(d, at) {
+		if w.leftOut(d, at) || w.negative(d, at) {
 			continue
 		}
 		w.unkept(d, at, "difficult", "truncated")
-		result = append(result, labelstudio.NewRegion(fmt.Sprintf("%d-%d", id, len(result)+1), a.Box, className(d.Categories[a.Class-1]), s.W, s.H))
-		w.Boxes++
+		class := className(d.Categories[a.Class-1])
+		result = append(result, labelstudio.NewRegion(fmt.Sprintf("%d-%d", id, len(result)+1), a.Box, class, s.W, s.H))
+		w.wrote(class)
 	}
 	return &studioTask{ID: id, Data: map[string]string{"image": labelstudio.Address(image.path)}, Annotations: []studioAnnotation{{Result: result}}}, nil
 }

@@ -43,8 +43,10 @@ type Writer struct {
 	Images     int            // written
 	Boxes      int            // written
 
-	nested bool     // file names without folders would be ambiguous
-	made   []func() // remove what was made so far, see whole
+	nested  bool            // file names without folders would be ambiguous
+	shared  string          // what images share whose names differ in the extension only, with * for the rest: "label file *.txt"
+	written map[string]bool // classes of which an object was written
+	made    []func()        // remove what was made so far, see whole
 }
 
 // COCO writes one data set as an instances file. Linked or copied images go to the folder "images" next to the file,
@@ -59,7 +61,7 @@ func (w *Writer) COCO(ctx context.Context, file string, d *coco.Dataset) error {
 		w.Images, w.Boxes = len(d.Images), len(d.Annotations)
 		return coco.WriteCOCO(file, d)
 	}
-	w.names([]Part{{Data: d}})
+	w.names([]Part{{Data: d}}, "")
 	return w.whole(func() error {
 		return w.move(ctx, file, filepath.Join(filepath.Dir(file), "images"), Part{Data: d})
 	})
@@ -70,7 +72,7 @@ func (w *Writer) COCOFolder(ctx context.Context, dir string, parts []Part) error
 	if err := w.holdsImages("COCO"); err != nil {
 		return err
 	}
-	w.names(parts)
+	w.names(parts, "")
 	return w.folder(dir, func(dir string) error {
 		for _, p := range parts {
 			file := filepath.Join(dir, "instances_"+p.Name+".json")
@@ -175,10 +177,10 @@ func (w *Writer) each(ctx context.Context, d *coco.Dataset, f func(i int, name s
 			continue
 		}
 		name := w.newName(d.Images[i].FileName)
-		if other, ok := names[stem(name)]; ok { // annotation files have the same name
-			return fmt.Errorf("%s: images[%d].file_name: %s would be written as %s, the name of images[%d]", d.Path, i, d.Images[i].FileName, name, other)
+		if other, ok := names[w.distinct(name)]; ok {
+			return w.clash(d, i, other)
 		}
-		names[stem(name)] = i
+		names[w.distinct(name)] = i
 		if err := f(i, name); err != nil {
 			return err
 		}
@@ -192,34 +194,6 @@ func (w *Writer) each(ctx context.Context, d *coco.Dataset, f func(i int, name s
 	}
 	return nil
 }
-
-// names chooses the names of new files: those of the old files without their folders, or with the folders as part of the name if
-// names would not be unique.
-func (w *Writer) names(parts []Part) {
-	seen := make(map[string]bool)
-	for _, p := range parts {
-		for _, img := range p.Data.Images {
-			name := stem(path.Base(filepath.ToSlash(img.FileName)))
-			if seen[name] {
-				w.nested = true
-				return
-			}
-			seen[name] = true
-		}
-	}
-}
-
-// newName returns the name of the new file of an image.
-func (w *Writer) newName(name string) string {
-	name = path.Clean(filepath.ToSlash(name))
-	if !w.nested || !filepath.IsLocal(filepath.FromSlash(name)) {
-		return path.Base(name)
-	}
-	return strings.ReplaceAll(name, "/", "_")
-}
-
-// stem returns a file name without its extension.
-func stem(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }
 
 // put links or copies image i to a new file.
 func (w *Writer) put(d *coco.Dataset, i int, to string) error {
@@ -278,12 +252,4 @@ func size(d *coco.Dataset, i int) (geom.Size, error) {
 func where(d *coco.Dataset, at int32) string {
 	a := &d.Annotations[at]
 	return fmt.Sprintf("%s: %s: annotations[%d].bbox: %v", d.Path, d.Images[a.Image].FileName, at, a.Box)
-}
-
-// className returns the name of a category, or its id if the name is empty.
-func className(c coco.Category) string {
-	if c.Name == "" {
-		return fmt.Sprint(c.ID)
-	}
-	return c.Name
 }

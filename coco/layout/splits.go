@@ -10,8 +10,8 @@ import (
 	"scalenet/coco"
 )
 
-// splitFolders checks the parts of a format whose splits are folders or files of these names.
-func (w *Writer) splitFolders(format string, parts []Part) error {
+// splitFolders checks the parts of a format whose splits are folders or files of these names. shared is that of names.
+func (w *Writer) splitFolders(format string, parts []Part, shared string) error {
 	if err := w.holdsImages(format); err != nil {
 		return err
 	}
@@ -20,8 +20,8 @@ func (w *Writer) splitFolders(format string, parts []Part) error {
 			return fmt.Errorf("split %q: a %s data set has train, val and test", p.Name, format)
 		}
 	}
-	w.names(parts)
-	return nil
+	w.names(parts, shared)
+	return w.check(parts)
 }
 
 // oneFile is a format with one annotation file per part, and the images in images/<part>.
@@ -84,6 +84,20 @@ func (w *Writer) negative(d *coco.Dataset, at int32) bool {
 		return false
 	}
 	w.Remarks.Add("box of a negative side, left out", "%s", where(d, at))
+	return true
+}
+
+// leftOut reports whether an object is left out because it counts neither as found nor as missed: without a flag that says so it
+// would be an ordinary one.
+func (w *Writer) leftOut(d *coco.Dataset, at int32) bool {
+	switch a := &d.Annotations[at]; {
+	case a.Crowd:
+		w.Remarks.Add("crowd, left out", "%s", where(d, at))
+	case a.Ignore:
+		w.Remarks.Add(`object with "ignore", left out`, "%s", where(d, at))
+	default:
+		return false
+	}
 	return true
 }
 

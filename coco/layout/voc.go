@@ -2,6 +2,7 @@ package layout
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -18,12 +19,18 @@ import (
 )
 
 // VOC writes the parts in Pascal VOC format: Annotations/*.xml, JPEGImages, ImageSets/Main/<part>.txt. A crowd is marked as
-// difficult, so that evaluations ignore the object, and by an "iscrowd" that ReadVOC reads.
+// difficult, so that evaluations ignore the object, and by an "iscrowd" that ReadVOC reads. An ignored object is, too, with "ignore".
 func (w *Writer) VOC(ctx context.Context, dir string, parts []Part) error {
 	if err := w.holdsImages("Pascal VOC"); err != nil {
 		return err
 	}
-	w.names(parts)
+	w.names(parts, "annotation file *.xml")
+	if err := w.check(parts); err != nil {
+		return err
+	}
+	if err := checkXML(parts); err != nil {
+		return err
+	}
 	return w.folder(dir, func(dir string) error {
 		for _, folder := range []string{"Annotations", "JPEGImages", filepath.Join("ImageSets", "Main")} {
 			if err := w.mkdir(filepath.Join(dir, folder)); err != nil {
@@ -40,6 +47,7 @@ func (w *Writer) VOC(ctx context.Context, dir string, parts []Part) error {
 				return err
 			}
 		}
+		w.lostClasses(parts)
 		return nil
 	})
 }
@@ -51,7 +59,7 @@ func (w *Writer) vocFree(ctx context.Context, dir string, p Part) error {
 	if _, err := os.Lstat(vocList(dir, p.Name)); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s: already exists", vocList(dir, p.Name))
 	}
-	quiet := Writer{nested: w.nested}
+	quiet := Writer{nested: w.nested, shared: w.shared}
 	return quiet.each(ctx, p.Data, func(i int, name string) error {
 		if line := stem(name); strings.TrimSpace(line) != line || strings.ContainsAny(line, "\r\n") {
 			return fmt.Errorf("%s: images[%d].file_name: %.100q: Pascal VOC lists cannot hold names with leading or trailing blanks or line breaks", p.Data.Path, i, name)
@@ -68,14 +76,13 @@ func (w *Writer) vocFree(ctx context.Context, dir string, p Part) error {
 func (w *Writer) vocPart(ctx context.Context, dir string, p Part) error {
 	d := p.Data
 	w.masks(d)
-	w.lostClasses(d)
 	var list []byte
 	err := w.each(ctx, d, func(i int, name string) error {
 		a, err := w.vocAnnotation(d, i, name)
 		if err != nil {
 			return err
 		}
-		text, err := a.Encode()
+		text, err := xml.MarshalIndent(a, "", "\t")
 		if err != nil {
 			return fmt.Errorf("%s: images[%d]: %w", d.Path, i, err)
 		}
@@ -86,7 +93,7 @@ func (w *Writer) vocPart(ctx context.Context, dir string, p Part) error {
 		if err := w.put(d, i, image); err != nil {
 			return err
 		}
-		return os.WriteFile(annotation, text, 0o644)
+		return os.WriteFile(annotation, append(text, '\n'), 0o644)
 	})
 	if err != nil {
 		return err
@@ -98,32 +105,33 @@ func (w *Writer) vocPart(ctx context.Context, dir string, p Part) error {
 	})
 }
 
-// lostClasses adds a remark on classes without objects, which are lost.
-func (w *Writer) lostClasses(d *coco.Dataset) {
-	used := make([]bool, len(d.Categories)+1)
-	for i := range d.Annotations {
-		used[d.Annotations[i].Class] = true
-	}
-	for i, c := range d.Categories {
-		if !used[i+1] {
-			w.Remarks.Add("class without objects, not kept", "%s: %s", d.Path, className(c))
-		}
-	}
+// vocFile is a file of annotations whose objects have what package voc does not write.
+type vocFile struct {
+	voc.Annotation
+	Objects []vocObject `xml:"object"`
 }
 
-func (w *Writer) vocAnnotation(d *coco.Dataset, i int, name string) (*voc.Annotation, error) {
+type vocObject struct {
+	voc.Object
+	Ignore int `xml:"ignore,omitempty"` // ours, as iscrowd is
+}
+
+func (w *Writer) vocAnnotation(d *coco.Dataset, i int, name string) (*vocFile, error) {
 	s, err := size(d, i)
 	if err != nil {
 		return nil, err
 	}
-	out := &voc.Annotation{Folder: "JPEGImages", FileName: name, Width: s.W, Height: s.H, Depth: 3}
+	out := &vocFile{Annotation: voc.Annotation{Folder: "JPEGImages", FileName: name, Width: s.W, Height: s.H, Depth: 3}}
 	for _, at := range d.Objects(i) {
 		a := &d.Annotations[at]
 		if w.negative(d, at) {
 			continue
 		}
+		if a.Ignored() { // which are difficult in any case
+			w.unkept(d, at, "difficult")
+		}
 		o := voc.Object{Name: className(d.Categories[a.Class-1]), Pose: voc.Unspecified, Truncated: flag(a.Truncated),
-			Difficult: flag(a.Difficult || a.Crowd), Crowd: flag(a.Crowd)}
+			Difficult: flag(a.Difficult || a.Ignored()), Crowd: flag(a.Crowd)}
 		left, top, right, bottom := a.Box[0], a.Box[1], a.Box[0]+a.Box[2], a.Box[1]+a.Box[3]
 		if w.Devkit {
 			o.XMin, o.YMin, o.XMax, o.YMax = pixel(left, 1), pixel(top, 1), pixel(right, 0), pixel(bottom, 0)
@@ -133,8 +141,8 @@ func (w *Writer) vocAnnotation(d *coco.Dataset, i int, name string) (*voc.Annota
 		} else {
 			o.XMin, o.YMin, o.XMax, o.YMax = decimal(left), decimal(top), decimal(right), decimal(bottom)
 		}
-		out.Objects = append(out.Objects, o)
-		w.Boxes++
+		out.Objects = append(out.Objects, vocObject{o, flag(a.Ignore)})
+		w.wrote(o.Name)
 	}
 	return out, nil
 }

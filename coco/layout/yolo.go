@@ -19,13 +19,16 @@ import (
 )
 
 // YOLO writes the parts in the format of Ultralytics YOLO: images/<part>, labels/<part> and data.yaml. All parts have the same
-// classes. Labels have no flags: crowds are skipped, as in Ultralytics' own conversion, and zero-area boxes are kept. Ultralytics
-// refuses boxes that have their centre outside the image or exceed its size, so these are clipped to the image.
+// classes. Labels have no flags: crowds are skipped, as in Ultralytics' own conversion, and so are ignored objects. Zero-area boxes
+// are kept. Ultralytics refuses boxes that have their centre outside the image or exceed its size, so these are clipped to the image.
 func (w *Writer) YOLO(ctx context.Context, dir string, parts []Part) error {
 	if err := w.holdsImages("YOLO"); err != nil {
 		return err
 	}
-	w.names(parts)
+	w.names(parts, "label file *.txt")
+	if err := w.check(parts); err != nil {
+		return err
+	}
 	return w.folder(dir, func(dir string) error {
 		file := filepath.Join(dir, "data.yaml")
 		data, err := readYOLOData(file)
@@ -84,6 +87,9 @@ func readYOLOData(file string) (data yoloData, err error) {
 
 // add adds a part, which must be new and have the same classes.
 func (y *yoloData) add(p Part) error {
+	if len(p.Data.Categories) == 0 {
+		return fmt.Errorf("names: %s has no categories, and a YOLO data set has at least one class", p.Data.Path)
+	}
 	names := make(map[int]string, len(p.Data.Categories))
 	for i, c := range p.Data.Categories {
 		names[i] = className(c)
@@ -133,11 +139,7 @@ func (w *Writer) labels(d *coco.Dataset, i int) (text []byte, err error) {
 	}
 	for _, at := range d.Objects(i) {
 		a := &d.Annotations[at]
-		if a.Crowd {
-			w.Remarks.Add("crowd, left out", "%s", where(d, at))
-			continue
-		}
-		if w.negative(d, at) {
+		if w.leftOut(d, at) || w.negative(d, at) {
 			continue
 		}
 		row := fractions(a.Box, s)
@@ -156,7 +158,7 @@ func (w *Writer) labels(d *coco.Dataset, i int) (text []byte, err error) {
 			text = strconv.AppendFloat(append(text, ' '), v, 'f', -1, 64)
 		}
 		text = append(text, '\n')
-		w.Boxes++
+		w.wrote(className(d.Categories[a.Class-1]))
 	}
 	return text, nil
 }

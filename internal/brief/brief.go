@@ -4,7 +4,9 @@ package brief
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // most is the maximum length of a text in bytes, items that of a list.
@@ -41,6 +43,27 @@ func List(list []string) string {
 	text := strings.Join(parts, ", ")
 	if more := len(list) - items; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// Count returns a number of things: "1 object", "2 boxes". thing is one of them, whose plural ends in s, or es after s and x.
+func Count(n int, thing string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(thing, "s"), strings.HasSuffix(thing, "x"):
+		thing += "es"
+	default:
+		thing += "s"
+	}
+	return fmt.Sprint(n, " ", thing)
+}
+
+// Line returns text, quoted as by %q if it has a control character: a line break in the name of a file would begin a line of its own, and an escape
+// sequence would be the terminal's.
+func Line(text string) string {
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return strconv.Quote(text)
 	}
 	return text
 }

@@ -168,7 +168,7 @@ func TestParts(t *testing.T) {
 
 	var text bytes.Buffer
 	require.NoError(t, r.Print(&text))
-	require.Contains(t, text.String(), "train.json train: 1 images (0 without boxes), 1 boxes (0 crowds)\n")
+	require.Contains(t, text.String(), "train.json train: 1 image (0 without boxes), 1 box (0 crowds)\n")
 	require.Regexp(t, `cat +1 +50\.0 % +1 +1 +0`, text.String())
 	plots := filepath.Join(dir, "plots")
 	require.NoError(t, r.Plot(plots))

@@ -9,6 +9,7 @@ import (
 
 	"scalenet/coco"
 	"scalenet/imaging"
+	"scalenet/internal/brief"
 )
 
 // Report is the result of a check.
@@ -118,7 +119,7 @@ func (r *Report) Print(w io.Writer) error {
 		if p.Name != "" {
 			name += " " + p.Name
 		}
-		fmt.Fprintf(w, "%s: %d images (%d without boxes), %d boxes (%d crowds)\n", name, p.Images, p.Empty, p.Boxes, p.Crowds)
+		fmt.Fprintf(w, "%s: %s (%d without boxes), %s (%s)\n", name, brief.Count(p.Images, "image"), p.Empty, brief.Count(p.Boxes, "box"), brief.Count(p.Crowds, "crowd"))
 	}
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
