@@ -216,13 +216,24 @@ func (p *tab) scheme(name string) {
 func (p *tab) wait(condition string) {
 	p.Helper()
 	end := time.Now().Add(patience)
-	for !eval[bool](p, "!!("+condition+")") {
+	for !p.holds(condition) {
 		if time.Now().After(end) {
 			p.shot("timeout")
 			require.Fail(p.T, "waited in vain", "for %s", condition)
 		}
 		time.Sleep(25 * time.Millisecond)
 	}
+}
+
+// holds reports whether a JavaScript expression is true. While the page goes to another, nothing is.
+func (p *tab) holds(condition string) bool {
+	p.Helper()
+	v, err := chromedp.Run(p.Context, chromedp.Evaluate[bool]("!!("+condition+")"))
+	if err != nil && strings.Contains(err.Error(), "Inspected target navigated") {
+		return false
+	}
+	require.NoError(p.T, err, condition)
+	return v
 }
 
 // eval is the value of a JavaScript expression, or of its promise.

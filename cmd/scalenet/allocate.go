@@ -113,7 +113,7 @@ func (o *allocateOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := cmp.Or(o.unused(c), o.importance.check(o.seed), o.check()); err != nil {
+	if err := cmp.Or(o.unused(c), o.importance.check(c, o.seed), o.check()); err != nil {
 		return err
 	}
 	var a *allocate.Allocation

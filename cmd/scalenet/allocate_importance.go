@@ -33,14 +33,18 @@ func (o *importanceOptions) flags(c *cobra.Command) {
 }
 
 // check returns an error if flags do not go together.
-func (o *importanceOptions) check(seed string) error {
-	switch measured := o.measure == string(allocate.Loss); {
+func (o *importanceOptions) check(c *cobra.Command, seed string) error {
+	measured := o.measure == string(allocate.Loss)
+	for _, name := range []string{"data", "batches", "skip-bad", "device", "threads", "tf32"} {
+		if !measured && c.Flags().Changed(name) {
+			return fmt.Errorf("--%s is for --importance loss, not for %s", name, o.measure)
+		}
+	}
+	switch {
 	case seed == "" && o.measure != string(allocate.Gamma):
 		return fmt.Errorf("--importance %s is that of a trained seed network: want --seed CHECKPOINT", o.measure)
 	case measured && o.data == "":
 		return errors.New("--importance loss is measured on training data: want --data PATH")
-	case !measured && (o.data != "" || o.batches != 0 || o.images.skipBad):
-		return fmt.Errorf("--data, --batches and --skip-bad are for --importance loss, not for %s", o.measure)
 	case o.batches < 0:
 		return fmt.Errorf("--batches %d: want at least 1, or 0 for an epoch", o.batches)
 	}

@@ -149,6 +149,7 @@ func TestAllocateErrors(t *testing.T) {
 		{"factor of a structure", []string{"--structure", "scalenet50", "--factor", "5"}, []string{"--factor has no effect with --structure"}},
 		{"budget of a structure", []string{"--structure", "scalenet50", "--budget", "block"}, []string{"--budget has no effect with --structure"}},
 		{"bad images of nothing", []string{"--seed", seed, "--skip-bad"}, []string{"--skip-bad", "--importance loss, not for gamma"}},
+		{"threads of nothing", []string{"--seed", seed, "--threads", "2"}, []string{"--threads is for --importance loss, not for gamma"}},
 		{"over the data", []string{"--seed", seed, "--importance", "loss", "--data", images, "--out", labels, "--force"},
 			[]string{labels, "is part of the input " + images}},
 		{"no conv3", []string{"--seed", seed, "--importance", "output"}, []string{seed, `"layer1.0.conv3.weight" [16 8 1 1] is missing`}},
@@ -177,8 +178,8 @@ func TestAllocateByMeasure(t *testing.T) {
 		"--set", "backbone={name: scalenet, stem: {channels: 4, kernel: 3, stride: 1}, blocks: [1, 1], planes: [4, 4], scales: [1, 2], structure: [[4, 4, 32], [4, 4, 16]]}")
 	require.Zero(t, status, stderr)
 	reports := map[string]allocate.Report{}
-	for _, args := range [][]string{{"gamma"}, {"output"}, {"loss", "--data", data}, {"loss", "--data", data, "--batches", "2"}} {
-		status, stdout, stderr := scalenet(append([]string{"allocate", "--seed", filepath.Join(run, "last.safetensors"), "--json", "--threads", "1", "--importance"}, args...)...)
+	for _, args := range [][]string{{"gamma"}, {"output"}, {"loss", "--data", data, "--threads", "1"}, {"loss", "--data", data, "--batches", "2", "--threads", "1"}} {
+		status, stdout, stderr := scalenet(append([]string{"allocate", "--seed", filepath.Join(run, "last.safetensors"), "--json", "--importance"}, args...)...)
 		require.Zero(t, status, stderr)
 		var report allocate.Report
 		require.NoError(t, json.Unmarshal([]byte(stdout), &report))

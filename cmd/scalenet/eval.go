@@ -104,19 +104,29 @@ func (o *evalOptions) run(c *cobra.Command) error {
 	return inGroup(c, &o.model.device, o.share)
 }
 
+// checkTogether returns an error for what several processes cannot do.
+func (o *evalOptions) checkTogether(g group) error {
+	switch {
+	case g.Size() == 1:
+		return nil
+	case o.shard.Of > 0:
+		return errors.New("--shard is for processes that do not know each other: under mpirun they share the images without it")
+	case o.resume:
+		return errors.New("--resume: an evaluation in several processes keeps no partial results")
+	}
+	return nil
+}
+
 // share is the part of this process.
 func (o *evalOptions) share(c *cobra.Command, g group) error {
+	if err := o.checkTogether(g); err != nil {
+		return &knownError{err}
+	}
 	partial, err := o.partial()
 	if err != nil {
 		return err
 	}
 	if g.Size() > 1 {
-		if o.shard.Of > 0 {
-			return errors.New("--shard is for processes that do not know each other: under mpirun they share the images without it")
-		}
-		if o.resume {
-			return errors.New("--resume: an evaluation in several processes keeps no partial results")
-		}
 		partial = ""
 	}
 	if err := o.check(partial, append(coco.Sources(o.data.path), o.model.path)); err != nil {

@@ -180,3 +180,15 @@ func TestEvalStopped(t *testing.T) {
 		require.Equal(t, want, group{collective.NewLocal(3, collective.Options{})[rank]}.part(7))
 	}
 }
+
+// What several processes cannot do is said once, before anything is read.
+func TestNotTogether(t *testing.T) {
+	for want, args := range map[string][]string{
+		"--shard is for processes that do not know each other":                  {"eval", "--model", "absent.safetensors", "--data", "absent", "--results", "absent.json", "--shard", "0/2"},
+		"--resume: an evaluation in several processes keeps no partial results": {"eval", "--model", "absent.safetensors", "--data", "absent", "--results", "absent.json", "--resume"},
+	} {
+		status, text := mpirun(t, 2, args...)
+		require.Equal(t, 1, status, text)
+		require.Equal(t, 1, strings.Count(text, want), text)
+	}
+}

@@ -119,9 +119,21 @@ func buildNotes(f *checkpoint.File, m *detector.Model) (notes []string) {
 	if err != nil {
 		return []string{"not one of torchvision's own builders: " + err.Error()}
 	}
-	notes = append(notes, fmt.Sprintf("load_state_dict of %s with num_classes=%d", strings.TrimPrefix(back.Family, "torchvision "), len(m.Classes)+1))
+	notes = append(notes, builder(strings.TrimPrefix(back.Family, "torchvision "), m.Config.Backbone.Name, len(m.Classes)+1))
 	for _, d := range config.Differences(back.Model.Config, m.Config, "train", "frozen", "batch") {
 		notes = append(notes, fmt.Sprintf("%s = %s: the builder's default is %s", d.Key, d.After, d.Before))
 	}
 	return notes
+}
+
+// builder says which of torchvision's functions builds the model: its families have ResNet-50, others are given as a backbone.
+func builder(family, network string, classes int) string {
+	text := fmt.Sprintf("load_state_dict of %s with num_classes=%d", family, classes)
+	if strings.Contains(family, "resnet50") && network != "resnet50" {
+		if network == "resnext50" {
+			network = "resnext50_32x4d" // as torchvision calls it
+		}
+		text += fmt.Sprintf(", around resnet_fpn_backbone(backbone_name=%q, weights=None)", network)
+	}
+	return text
 }

@@ -160,6 +160,17 @@ func TestToTorchvisionSaysWhatDiffers(t *testing.T) {
 	}
 }
 
+func TestBuilder(t *testing.T) {
+	for _, c := range []struct{ family, network, want string }{
+		{"fasterrcnn_resnet50_fpn", "resnet50", "load_state_dict of fasterrcnn_resnet50_fpn with num_classes=3"},
+		{"fasterrcnn_resnet50_fpn_v2", "resnet101", `load_state_dict of fasterrcnn_resnet50_fpn_v2 with num_classes=3, around resnet_fpn_backbone(backbone_name="resnet101", weights=None)`},
+		{"fasterrcnn_resnet50_fpn", "resnext50", `load_state_dict of fasterrcnn_resnet50_fpn with num_classes=3, around resnet_fpn_backbone(backbone_name="resnext50_32x4d", weights=None)`},
+		{"fasterrcnn_mobilenet_v3_large_fpn", "mobilenet_v3_large", "load_state_dict of fasterrcnn_mobilenet_v3_large_fpn with num_classes=3"},
+	} {
+		require.Equal(t, c.want, builder(c.family, c.network, 3))
+	}
+}
+
 // What does not fit is an error that names the tensor.
 func TestConvertErrors(t *testing.T) {
 	g := readGolden(t, variants(t)[0])
