@@ -6,16 +6,19 @@ static int level() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl"))
     return __builtin_cpu_supports("avx512bf16") ? 3 : 2;
-#ifdef SN_WIDE_ON_AVX2
+#ifdef SN_WIDE_ON_AVX2  // the others were not compiled
   return 2;
-#endif
+#define OF_LEVEL(l, name, bf16) avx512::name
+#else
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 1 : 0;
+#define OF_LEVEL(l, name, bf16) (l == 3 ? bf16::name : l == 2 ? avx512::name : l == 1 ? avx2::name : plain::name)
+#endif
 }
 
 #define PICK_FROM(name, bf16)                                                               \
   extern "C" __attribute__((visibility("hidden"))) decltype(&sn_##name) sn_pick_##name() {  \
-    int l = level();                                                                        \
-    return l == 3 ? bf16::name : l == 2 ? avx512::name : l == 1 ? avx2::name : plain::name;                       \
+    [[maybe_unused]] int l = level();                                                       \
+    return OF_LEVEL(l, name, bf16);                                                         \
   }                                                                                         \
   extern "C" decltype(sn_##name) sn_##name __attribute__((ifunc("sn_pick_" #name)));
 #define PICK(name) PICK_FROM(name, avx512)

@@ -1,6 +1,7 @@
 // The loops for processors with AVX2.
 #include "loops.h"
 
+#ifndef SN_WIDE_ON_AVX2  // then none of them is used
 #define SN_BITS 256
 #pragma GCC target("avx2,fma")
 
@@ -20,3 +21,4 @@ namespace avx2 {
 #include "winograd.hh"
 #include "winograd_gradient.hh"
 }  // namespace avx2
+#endif

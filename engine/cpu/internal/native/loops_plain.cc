@@ -1,7 +1,9 @@
-// The loops for any x86-64.
+// The loops for any x86-64: for completeness, so that they need not take long to compile.
 #include "loops.h"
 
+#ifndef SN_WIDE_ON_AVX2  // then none of them is used
 #define SN_BITS 128
+#pragma GCC optimize("O1")
 
 namespace plain {
 #include "vector.hh"
@@ -19,3 +21,4 @@ namespace plain {
 #include "winograd.hh"
 #include "winograd_gradient.hh"
 }  // namespace plain
+#endif
