@@ -29,8 +29,5 @@ func realPath(path string) string {
 	if followed, err := filepath.EvalSymlinks(path); err == nil {
 		path = followed
 	}
-	if whole, err := filepath.Abs(path); err == nil {
-		path = whole
-	}
-	return path
+	return absolute(path)
 }
