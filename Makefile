@@ -12,7 +12,7 @@ CUDA := $(CURDIR)/build/cuda
 GPU := export CUDA_ROOT=$(CUDA); $(GO)
 FAKE := export LD_LIBRARY_PATH=$(CUDA)/fake SCALENET_CUDNN=$(CUDA)/cudnn; $(GPU)
 
-.PHONY: build build-cuda release release-check check-onnx demo test test-onednn3 test-cuda test-cuda-operations test-cuda-networks gpu-check ptx golden soak soak-mpi formats-check check-label-studio bench lint clean
+.PHONY: build build-cuda release release-check check-onnx demo test test-onednn3 test-cuda test-cuda-operations test-cuda-networks gpu-check ptx test-slow soak soak-mpi formats-check check-label-studio bench lint clean
 
 build:
 	@$(GO) build -o bin/scalenet ./cmd/scalenet
@@ -97,9 +97,11 @@ test-onednn3:
 	{ grep -q avx512bw /proc/cpuinfo || ! grep -q avx2 /proc/cpuinfo || export CGO_CXXFLAGS="$$CGO_CXXFLAGS -DSN_WIDE_ON_AVX2 -Wno-psabi"; } && \
 	go test $(TESTFLAGS) ./engine/cpu/...
 
-# The gradients of all published classifiers in plain Go, too; make test has those of one of them.
-golden:
-	@export SCALENET_GOLDEN=1; $(GO) test $(TESTFLAGS) -count=1 -v -timeout 30m -run '^TestPublishedBackward$$' ./backbone
+# What make test has a short case of: published detectors on all pictures, published classifiers in plain Go, every network as a detector's,
+# a training until it knows its images by heart.
+test-slow:
+	@export SCALENET_SLOW=1; $(GO) test $(TESTFLAGS) -count=1 -v -timeout 60m -run '^(TestPublishedBackward|TestPublishedBackbones|TestOverfitFourImages|TestDetectionsEqual.*)$$' \
+		./backbone ./detector ./detector/published
 
 # Long tests of the server. Load: overload, reloads, shutdown, and throughput relative to direct detector calls. Storm: random signals,
 # valid and invalid model files, and requests, first in synthetic time, then 200 short runs of the program and one of $(SOAK).

@@ -180,8 +180,8 @@ func TestPublishedBackward(t *testing.T) {
 	} {
 		frozen := readGolden(t, c.network+"_frozen_64x64")
 		t.Run(c.network+" frozen ref", func(t *testing.T) {
-			if c.network != "mobilenet_v3_large" && os.Getenv("SCALENET_GOLDEN") == "" {
-				t.Skip("plain Go takes long: make golden runs it")
+			if c.network != "mobilenet_v3_large" && os.Getenv("SCALENET_SLOW") == "" {
+				t.Skip("plain Go takes long: make test-slow runs it")
 			}
 			// PyTorch's own float32 is off by 4e-6 at most.
 			publishedBackward(t, frozen, ref.New(ref.Options{}), true, 1e-5)

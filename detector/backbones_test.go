@@ -3,6 +3,8 @@ package detector
 import (
 	"context"
 	"math/rand/v2"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -10,6 +12,9 @@ import (
 	"scalenet/backbone"
 	"scalenet/nn"
 )
+
+// deep matches networks that are like others, with more layers.
+var deep = regexp.MustCompile(`(101|152|161|169|201)`)
 
 // Every published network for images of ImageNet's size is a detector's backbone
 // (ScaleNet's detectors have tests of their own): features after stage 3 have
@@ -21,6 +26,9 @@ func TestPublishedBackbones(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
+			if deep.MatchString(name) && os.Getenv("SCALENET_SLOW") == "" {
+				t.Skip("make test-slow runs it")
+			}
 			c := smallConfig()
 			c.Backbone = backbone.Config{Name: name}
 			c.RoI.Align.Size = 7

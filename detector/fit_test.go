@@ -2,6 +2,7 @@ package detector
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -79,9 +80,6 @@ func inEach(t *testing.T, test func(t *testing.T, p train.Precision)) {
 
 // Training from scratch overfits on four images.
 func TestOverfitFourImages(t *testing.T) {
-	if testing.Short() {
-		t.Skip("trains for half a minute on two cores")
-	}
 	inEach(t, overfitFourImages)
 }
 
@@ -90,7 +88,11 @@ func overfitFourImages(t *testing.T, p train.Precision) {
 	c.Train.Precision = p
 	c.Input.FlipHorizontal = false // all four in every batch, always the same
 	c.Batch, c.Train.LR, c.RoI.Targets.PositiveFraction = 4, 0.1, 0.5
-	c.Train.Epochs, c.Train.EvalEpochs = 200, 200
+	epochs, least := 100, 0.7
+	if os.Getenv("SCALENET_SLOW") != "" {
+		epochs, least = 200, 0.95
+	}
+	c.Train.Epochs, c.Train.EvalEpochs = epochs, epochs
 	dir, data := t.TempDir(), images(t)
 	start := time.Now()
 	require.NoError(t, fit(t, c, data, dir, false, 0))
@@ -103,7 +105,7 @@ func overfitFourImages(t *testing.T, p train.Precision) {
 	figures, err := d.Evaluate(context.Background(), data, EvaluateOptions{})
 	require.NoError(t, err)
 	t.Logf("AP %.3f, AP50 %.3f after %v", figures.Stats.AP(), figures.Stats.AP50(), took)
-	require.Greater(t, figures.Stats.AP50(), 0.95)
+	require.Greater(t, figures.Stats.AP50(), least)
 }
 
 // A run that is stopped in the middle of an epoch, twice, and resumed ends with

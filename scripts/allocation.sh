@@ -5,7 +5,7 @@
 #
 #     scripts/allocation.sh data cifar-100-binary.tar.gz   splits the training part 45,000 + 5,000
 #     scripts/allocation.sh screen [CANDIDATE...]          trains seed networks and candidates (all) on the 45,000
-#     scripts/allocation.sh confirm CANDIDATE              trains the candidate and the even network on all 50,000, one pair for each of SEEDS
+#     scripts/allocation.sh confirm CANDIDATE even         trains the two on all 50,000, one pair for each of SEEDS
 #     scripts/allocation.sh table                          compares the screened networks
 #     scripts/allocation.sh difference CANDIDATE           the mean difference of the pairs on the test part, with its 95 % interval
 #
@@ -95,7 +95,7 @@ screen() {
 confirm() {
 	local name s
 	for s in $SEEDS; do
-		for name in "$1" even; do
+		for name in "$@"; do
 			[ -f "$WORK/$name.json" ] || fail "$WORK/$name.json is not there: screen it first"
 			run "$WORK/confirm-$name-$s" "$WORK/all" "${EPOCHS:-20}" "$s" "$WORK/$name.json"
 		done
@@ -122,7 +122,8 @@ END
 case "${1:-} ${#}" in
 "data 2") data "$2" ;;
 "screen "*) screen "${@:2}" ;;
-"confirm 2" | "difference 2") "$1" "$2" ;;
+"confirm "*) confirm "${@:2}" ;;
+"difference 2") difference "$2" ;;
 "table 1") table ;;
 *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
 esac

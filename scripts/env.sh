@@ -5,6 +5,7 @@
 # Effects:
 #   - Only three OpenCV modules are used: imaging/opencv, with its own opencv_modules.hpp, comes first on the include path, because
 #     that of OpenCV lists modules that need not be installed.
+#   - gin is built without MessagePack, which nothing uses and which takes as long to compile as the C++ of the operations.
 #   - If ONEDNN_ROOT is a prefix with include/ and lib/ (see scripts/onednn3.sh), that oneDNN is used instead of the system's.
 #   - If OPENCV_ROOT is a prefix of scripts/opencv.sh, its static OpenCV is linked, with static libraries of JPEG, PNG and WebP, instead
 #     of the system's shared ones.
@@ -54,7 +55,7 @@ fi
 scalenet_goflags=$(go env GOFLAGS)
 case " $scalenet_goflags " in
 *gocv_specific_modules*) ;;
-*) scalenet_goflags="${scalenet_goflags:+$scalenet_goflags }-tags=customenv,gocv_specific_modules" ;;
+*) scalenet_goflags="${scalenet_goflags:+$scalenet_goflags }-tags=customenv,gocv_specific_modules,nomsgpack" ;;
 esac
 if [ -n "${CUDA_ROOT:-}" ]; then
 	if [ ! -f "$CUDA_ROOT/include/cuda.h" ]; then

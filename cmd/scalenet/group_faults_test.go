@@ -86,6 +86,10 @@ func TestDifferentProcesses(t *testing.T) {
 		"model":                {evaluate, nil, []string{"--model", models[1]}, "the model"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // mpirun waits for two seconds
+			if v.args[0] != "eval" {
+				v.args = slices.Concat(v.args, []string{"--out", filepath.Join(t.TempDir(), "run")})
+			}
 			status, text := mpiruns(t, slices.Concat(v.args, v.first), slices.Concat(v.args, v.second))
 			require.Equal(t, 1, status, text)
 			require.Regexp(t, "(?m)^scalenet: rank 1 on [^:]* has "+v.want+".*: all processes need the same$", text)

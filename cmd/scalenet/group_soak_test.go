@@ -37,7 +37,23 @@ func ranksOf(argument string) map[int]int {
 	return ranks
 }
 
-// A random rank is killed at random moments (SCALENET_KILLS, 2 without it), and the run resumed by a random number of processes each time. It
+// saves waits until a file has been written a number of times from now on.
+func saves(t *testing.T, file string, times int) {
+	t.Helper()
+	var last time.Time
+	if info, err := os.Stat(file); err == nil {
+		last = info.ModTime()
+	}
+	require.Eventually(t, func() bool {
+		if info, err := os.Stat(file); err == nil && info.ModTime() != last {
+			last = info.ModTime()
+			times--
+		}
+		return times <= 0
+	}, patience, time.Millisecond)
+}
+
+// A random rank is killed at random moments (SCALENET_KILLS, 1 without it), and the run resumed by a random number of processes each time. It
 // ends with the bits of a run that was not touched, and no process is left behind.
 func TestKilledRanks(t *testing.T) {
 	kills := 1
@@ -47,7 +63,7 @@ func TestKilledRanks(t *testing.T) {
 		require.NoError(t, err)
 	}
 	dir, args := classifierRun(t)
-	args = slices.Concat(args, []string{"--epochs", fmt.Sprint(40 + 20*kills), "--set", "train.eval_epochs=10", "--set", "train.save_steps=3"})
+	args = slices.Concat(args, []string{"--epochs", fmt.Sprint(10 + 10*kills), "--set", "train.eval_epochs=10", "--set", "train.save_steps=3"})
 	whole, out := filepath.Join(dir, "whole"), filepath.Join(dir, "killed")
 	status, _, stderr := scalenet(slices.Concat(args, []string{"--out", whole})...)
 	require.Zero(t, status, stderr)
@@ -70,7 +86,8 @@ func TestKilledRanks(t *testing.T) {
 		c.Stdout, c.Stderr, c.WaitDelay = &text, &text, time.Minute
 		require.NoError(t, c.Start())
 		require.Eventually(t, func() bool { return len(ranksOf(out)) == n }, patience, 5*time.Millisecond)
-		time.Sleep(time.Duration(random.IntN(2500)) * time.Millisecond)
+		saves(t, filepath.Join(out, "state.safetensors"), random.IntN(6))
+		time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
 		rank := random.IntN(n)
 		pid := ranksOf(out)[rank]
 		require.NotZero(t, pid, "the run has ended before kill %d: %s", kill, text.String())

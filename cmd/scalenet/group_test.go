@@ -317,7 +317,7 @@ func TestResumeWithoutSharedFolder(t *testing.T) {
 func TestSaveSignalTogether(t *testing.T) {
 	dir, args := classifierRun(t)
 	with := func(out string) []string {
-		return slices.Concat(args, []string{"--out", filepath.Join(dir, out), "--epochs", "60", "--set", "train.eval_epochs=0"})
+		return slices.Concat(args, []string{"--out", filepath.Join(dir, out), "--epochs", "20", "--set", "train.eval_epochs=0"})
 	}
 	status, _, stderr := scalenet(with("whole")...)
 	require.Zero(t, status, stderr)

@@ -24,16 +24,13 @@ func TestDetectionsEqualDetectron2(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, family, c.Family)
 			require.Equal(t, "toothbrush", c.Model.Classes[79])
-			if (name == "detectron2_c4" || name == "detectron2_dc5") && !slow() {
-				g.Images = g.Images[2:] // a thousand regions through a ResNet's stage, or an RPN of 2,048 channels, take seconds per picture
+			if name != "detectron2_fpn" && os.Getenv("SCALENET_SLOW") == "" {
+				g.Images = g.Images[2:]
 			}
 			compareDetections(t, c.Model.WithTestSize(g.Size[0], g.Size[1]), dev, g)
 		})
 	}
 }
-
-// slow reports whether tests may take long: SCALENET_SLOW=1.
-func slow() bool { return os.Getenv("SCALENET_SLOW") != "" }
 
 func TestDetectron2Errors(t *testing.T) {
 	g := readGolden(t, "detectron2_fpn")

@@ -1,6 +1,7 @@
 package published
 
 import (
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,7 +22,7 @@ func TestDetectionsEqualJwyang(t *testing.T) {
 			require.Equal(t, "jwyang res", c.Family)
 			require.Equal(t, "pooling "+pooling, c.Notes[0])
 			require.Equal(t, "toothbrush", c.Model.Classes[79])
-			if !slow() {
+			if os.Getenv("SCALENET_SLOW") == "" {
 				g.Images = g.Images[2:4] // enlarged four times, and hardly
 			}
 			compareDetections(t, c.Model.WithTestSize(g.Size[0], g.Size[1]), dev, g)

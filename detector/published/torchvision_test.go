@@ -2,6 +2,7 @@ package published
 
 import (
 	"math"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -54,6 +55,13 @@ func TestDetectionsEqualTorchvision(t *testing.T) {
 	for _, name := range variants(t) {
 		t.Run(name, func(t *testing.T) {
 			g := readGolden(t, name)
+			switch {
+			case os.Getenv("SCALENET_SLOW") != "" || name[0] == 'm':
+			case name == "resnet50_fpn":
+				g.Images = g.Images[2:4]
+			default: // its other normalizations
+				g.Images = g.Images[3:4]
+			}
 			compareDetections(t, converted(t, g).Model, dev, g)
 		})
 	}

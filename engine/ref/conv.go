@@ -25,9 +25,9 @@ func conv(c nn.Conv2D, in ...array) array {
 	x, w := in[0], in[1]
 	y := zeros(x.shape[0], c.OutSide(x.shape[1], w.shape[2]), c.OutSide(x.shape[2], w.shape[3]), w.shape[0])
 	for p := range products(c, x, w, y) {
-		sum := 0.0
+		sum, weights := 0.0, w.data[p.w:]
 		for i, v := range x.data[p.x : p.x+p.count] {
-			sum += v * w.data[p.w+i*p.step]
+			sum += v * weights[i*p.step]
 		}
 		y.data[p.y] += sum
 	}
@@ -44,8 +44,9 @@ func conv(c nn.Conv2D, in ...array) array {
 func convGradInput(c nn.Conv2DGradInput, dy, w array) array {
 	dx := zeros(dy.shape[0], c.Height, c.Width, w.shape[1]*c.Conv2D.Groups)
 	for p := range products(c.Conv2D, dx, w, dy) {
-		for i := range p.count {
-			dx.data[p.x+i] += dy.data[p.y] * w.data[p.w+i*p.step]
+		sums, g, weights := dx.data[p.x:p.x+p.count], dy.data[p.y], w.data[p.w:]
+		for i := range sums {
+			sums[i] += g * weights[i*p.step]
 		}
 	}
 	return dx
@@ -54,8 +55,9 @@ func convGradInput(c nn.Conv2DGradInput, dy, w array) array {
 func convGradWeight(c nn.Conv2DGradWeight, x, dy array) array {
 	dw := zeros(dy.shape[3], x.shape[3]/c.Conv2D.Groups, c.Kernel, c.Kernel)
 	for p := range products(c.Conv2D, x, dw, dy) {
-		for i := range p.count {
-			dw.data[p.w+i*p.step] += x.data[p.x+i] * dy.data[p.y]
+		g, sums := dy.data[p.y], dw.data[p.w:]
+		for i, v := range x.data[p.x : p.x+p.count] {
+			sums[i*p.step] += v * g
 		}
 	}
 	return dw
