@@ -11,8 +11,10 @@ import (
 )
 
 // newCPU starts the processor's device; the test closes it.
-func newCPU(t *testing.T) *cpu.Device {
-	dev, err := cpu.New(cpu.Options{Threads: 2})
+func newCPU(t *testing.T) *cpu.Device { return newCPUOf(t, 2) }
+
+func newCPUOf(t *testing.T, threads int) *cpu.Device {
+	dev, err := cpu.New(cpu.Options{Threads: threads})
 	require.NoError(t, err)
 	t.Cleanup(func() { dev.Close() })
 	return dev

@@ -90,6 +90,12 @@ func testConverted(t *testing.T, b *bench) {
 		unzip(t, download(t, folder, "labels-"+format+".zip"), set)
 		checkSet(t, want, filepath.Join(set, file))
 	}
+	assert.Equal(t, 255, eval[int](p, `import("/js/image.js").then(async ({converted}) => {
+		const drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>';
+		const context = new OffscreenCanvas(8, 8).getContext("2d");
+		context.drawImage(await createImageBitmap(await converted(new Blob([drawing], {type: "image/svg+xml"}))), 0, 0);
+		return context.getImageData(4, 4, 1, 1).data[1];
+	})`), "transparent is white")
 }
 
 // turned is a JPEG with an EXIF segment that says it is to be turned by 90 degrees (orientation 6).

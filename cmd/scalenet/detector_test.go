@@ -48,7 +48,7 @@ func tinyRun(t *testing.T) (config string, args []string) {
 	dir := t.TempDir()
 	config = write(t, filepath.Join(dir, "tiny.yaml"), tinyConfig)
 	return config, []string{"train", "--train", instancesFile, "--train-images", imagesDir, "--val", instancesFile, "--val-images", imagesDir,
-		"--allow-shared-images", "--preset", "default", "--config", config, "--out", filepath.Join(dir, "run"), "--threads", "2"}
+		"--allow-shared-images", "--preset", "default", "--config", config, "--out", filepath.Join(dir, "run"), "--threads", "1"}
 }
 
 // replaced returns args with more, which replace each --set of the same key.

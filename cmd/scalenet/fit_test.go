@@ -19,7 +19,7 @@ var tinySettings = []string{"--set", "backbone={name: scalenet, stem: {channels:
 	"--set", "neck={stages: [2, 3, 4], channels: 8, norm: true, extra_level: false}", "--set", "rpn.anchors={stride: 8, sizes: [32, 64, 128], size_per_level: true, ratios: [1]}",
 	"--set", "rpn.channels=8", "--set", "rpn.proposals={train: {before_nms: 60, after_nms: 20}, test: {before_nms: 60, after_nms: 20}}",
 	"--set", "roi.box_head={convs: 0, linear: 1, channels: 8}", "--set", "roi.align={size: 7, sampling_ratio: 1, canonical_size: 128, canonical_level: 4}", "--set", "roi.targets.samples=8", "--set", "frozen={stages: -1, norms: false}",
-	"--set", "input.shorter=[64]", "--set", "input.longest=96", "--set", "input.test_shorter=64", "--set", "input.test_longest=96", "--set", "batch=2", "--threads", "2"}
+	"--set", "input.shorter=[64]", "--set", "input.longest=96", "--set", "input.test_shorter=64", "--set", "input.test_longest=96", "--set", "batch=2", "--threads", "1"}
 
 // A folder is enough: it is divided, the settings are derived, and --resume with --out alone goes on.
 func TestTrainOnFolder(t *testing.T) {
@@ -49,7 +49,7 @@ func TestTrainOnFolder(t *testing.T) {
 		require.FileExists(t, filepath.Join(out, name))
 	}
 
-	status, _, stderr = scalenet("train", "--resume", "--out", out, "--epochs", "3", "--threads", "2", "--set", "train.log_steps=1")
+	status, _, stderr = scalenet("train", "--resume", "--out", out, "--epochs", "3", "--threads", "1", "--set", "train.log_steps=1")
 	require.Zero(t, status, stderr)
 	require.Contains(t, stderr, "sources.yaml: training on ")
 	require.Contains(t, stderr, "epoch 3 evaluated")

@@ -95,7 +95,7 @@ func TestRealData(t *testing.T) {
 			config := write(t, filepath.Join(dir, "tiny.yaml"), tinyConfig)
 			run := filepath.Join(dir, "run")
 			ok("train", "--train", yolo, "--val", yolo, "--allow-shared-images", "--preset", "default", "--config", config, "--set", "train.epochs=1", "--set", "batch=8", "--set", "train.eval_epochs=0",
-				"--set", "train.lr=0.001", "--out", run, "--threads", "2")
+				"--set", "train.lr=0.001", "--out", run, "--threads", "1")
 			results := filepath.Join(dir, "results.json")
 			printed := ok("eval", "--model", filepath.Join(run, "last.safetensors"), "--data", yolo, "--json", "--results", results, "--threads", "2")
 			requireSameFigures(t, printed, gt, results)

@@ -79,7 +79,7 @@ func TestResumeAsItWas(t *testing.T) {
 	status, _, stderr := scalenet(append(args, "--set", "train.epochs=1")...)
 	require.Zero(t, status, stderr)
 	before := contents(t, out)
-	data := []string{"train", "--train", instancesFile, "--train-images", imagesDir, "--val", instancesFile, "--val-images", imagesDir, "--allow-shared-images", "--out", out, "--threads", "2", "--resume"}
+	data := []string{"train", "--train", instancesFile, "--train-images", imagesDir, "--val", instancesFile, "--val-images", imagesDir, "--allow-shared-images", "--out", out, "--threads", "1", "--resume"}
 	with := func(flags ...string) []string { return append(append([]string{}, data...), flags...) }
 
 	instances, err := os.ReadFile(instancesFile)

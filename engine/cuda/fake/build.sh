@@ -18,7 +18,7 @@ trap 'rm -rf "$temporary"' EXIT
 flags="-O2 -fPIC -Wall -Wextra -ffp-contract=off -I$folder/include"
 # All at once; linking fails if one of them did.
 for f in driver launches streams cudnn cublas nvml nccl; do
-	g++ -std=c++17 $flags -c "$here/$f.cc" -o "$temporary/$f.o" &
+	g++ -std=c++17 $flags -O3 -c "$here/$f.cc" -o "$temporary/$f.o" &
 done
 g++ -std=c++17 $flags -O1 -Wno-unused-function -x c++ -c "$here/../kernels/kernels.cu" -o "$temporary/kernels.o" &
 gcc $flags -c "$here/unknown.c" -o "$temporary/unknown.o"

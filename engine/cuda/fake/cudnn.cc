@@ -85,7 +85,7 @@ static bool supported(const cudnnTensorStruct &x, const cudnnFilterStruct &w, co
 	return !(c.stride > 1 && c.dilation > 1);
 }
 
-// Calls f(x's index, w's index, y's index) for every product of a convolution, those of an output one after the other.
+// Calls f(x's index, w's index, y's index, n) for every n products of a convolution that are one behind the other in x and w.
 template <class F> static void products(const cudnnTensorStruct &x, const cudnnFilterStruct &w, const cudnnConvolutionStruct &c, const cudnnTensorStruct &y, F f) {
 	for (int n = 0; n < y.n; n++)
 		for (int oh = 0; oh < y.h; oh++)
@@ -98,9 +98,24 @@ template <class F> static void products(const cudnnTensorStruct &x, const cudnnF
 							if (h < 0 || h >= x.h || v < 0 || v >= x.w) continue;
 							size_t from = (((size_t)n * x.h + h) * x.w + v) * x.c + group * w.c, by = (((size_t)k * w.h + r) * w.w + s) * w.c;
 							size_t to = (((size_t)n * y.h + oh) * y.w + ow) * y.c + k;
-							for (int i = 0; i < w.c; i++) f(from + i, by + i, to);
+							f(from, by, to, w.c);
 						}
 				}
+}
+
+static float dot(const float *a, const float *b, int n) {
+	float parts[8] = {}, sum = 0;
+	int i = 0;
+	for (; i + 8 <= n; i += 8)
+		for (int k = 0; k < 8; k++) parts[k] += a[i + k] * b[i + k];
+	for (; i < n; i++) sum += a[i] * b[i];
+	for (float part : parts) sum += part;
+	return sum;
+}
+
+// to += by * from
+template <class T> static void add(T *__restrict to, const float *__restrict from, float by, int n) {
+	for (int i = 0; i < n; i++) to[i] += from[i] * by;
 }
 
 // The workspace an algorithm wants; what it finds there is overwritten.
@@ -234,7 +249,7 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t h, const void *alpha, const 
 		values out = at(Y, y, "y");
 		std::vector<float> a = at(X, x, "x").floats(), b = at(W, w, "w").floats(), sums(count(Y));
 		scribble(space, bytes);
-		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[k] += a[i] * b[j]; });
+		products(X, W, C, Y, [&](size_t i, size_t j, size_t k, int n) { sums[k] += dot(&a[i], &b[j], n); });
 		for (size_t i = 0; i < sums.size(); i++) out.set(i, sums[i]);
 	});
 	return queued ? CUDNN_STATUS_SUCCESS : BAD_PARAM;
@@ -259,7 +274,7 @@ cudnnStatus_t cudnnConvolutionBiasActivationForward(cudnnHandle_t h, const void 
 		values add = at(Z, z, "z"), shift = at(B, bias, "bias"), out = at(Y, y, "y");
 		std::vector<float> a = at(X, x, "x").floats(), b = at(W, w, "w").floats(), sums(count(Y));
 		scribble(space, bytes);
-		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[k] += a[i] * b[j]; });
+		products(X, W, C, Y, [&](size_t i, size_t j, size_t k, int n) { sums[k] += dot(&a[i], &b[j], n); });
 		for (size_t i = 0; i < sums.size(); i++) {
 			float v = sums[i] + (share != 0 ? share * add.get(i) : 0) + shift.get(i % Y.c);
 			out.set(i, identity || v > 0 || v != v ? v : 0);
@@ -281,7 +296,7 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t h, const void *alpha, c
 		values out = at(X, dx, "dx");
 		std::vector<float> b = at(W, w, "w").floats(), d = at(Y, dy, "dy").floats(), sums(count(X));
 		scribble(space, bytes);
-		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[i] += d[k] * b[j]; });
+		products(X, W, C, Y, [&](size_t i, size_t j, size_t k, int n) { add(&sums[i], &b[j], d[k], n); });
 		for (size_t i = 0; i < sums.size(); i++) out.set(i, sums[i]);
 	});
 	return queued ? CUDNN_STATUS_SUCCESS : BAD_PARAM;
@@ -301,7 +316,7 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t h, const void *alpha,
 		std::vector<float> a = at(X, x, "x").floats(), d = at(Y, dy, "dy").floats();
 		scribble(space, bytes);
 		std::vector<double> sums(count(W));
-		products(X, W, C, Y, [&](size_t i, size_t j, size_t k) { sums[j] += a[i] * d[k]; });
+		products(X, W, C, Y, [&](size_t i, size_t j, size_t k, int n) { add(&sums[j], &a[i], d[k], n); });
 		for (size_t i = 0; i < sums.size(); i++) out.set(i, (float)sums[i]);
 	});
 	return queued ? CUDNN_STATUS_SUCCESS : BAD_PARAM;

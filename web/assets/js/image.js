@@ -65,6 +65,8 @@ export async function jpeg(source, longest = Infinity, quality = 0.85) {
   canvas.height = Math.max(1, Math.round(h * scale));
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
+  context.fillStyle = "white"; // a JPEG has no transparency
+  context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(source, 0, 0, canvas.width, canvas.height);
   return toBlob(canvas, "image/jpeg", quality);
 }
