@@ -36,6 +36,19 @@ func Describe(key, config string, classes []string) map[string]string {
 	return map[string]string{key: config, classesKey: string(names)}
 }
 
+// NotState returns an error that names the file if it is the state of a training run: its tensors do not have the names of a model's.
+func (r *Reader) NotState() error { return notState(r.path, r.metadata) }
+
+func notState(path string, metadata map[string]string) error {
+	_, state := metadata[StateKey]
+	_, detector := metadata[DetectorKey]
+	_, classifier := metadata[ClassifierKey]
+	if state && (detector || classifier) {
+		return fmt.Errorf("%s: the state of a training run, not a model; best.safetensors and last.safetensors beside it are models", path)
+	}
+	return nil
+}
+
 // maxConfig is the maximum size of a configuration in bytes. Those of detectors have a
 // few thousand. Parsing YAML takes about a hundred times its size in memory.
 const maxConfig = 1 << 17

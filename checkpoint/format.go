@@ -51,11 +51,15 @@ func isPKL(head []byte) bool {
 
 // foreign returns an error if a file begins like one of another format.
 func foreign(head []byte, name string) error {
-	if isPTH(head) {
-		return fmt.Errorf("a PyTorch checkpoint; convert it first: scalenet convert %s %s", name, withoutEnding(name)+".safetensors")
+	kind := ""
+	switch {
+	case isPTH(head):
+		kind = "a PyTorch checkpoint"
+	case isPKL(head):
+		kind = "a pickle, as detectron2's model zoo has them"
 	}
-	if isPKL(head) {
-		return fmt.Errorf("a pickle, as detectron2's model zoo has them; convert it first: scalenet convert %s %s", name, withoutEnding(name)+".safetensors")
+	if kind != "" {
+		return fmt.Errorf("%s; convert it first: scalenet convert %s %s", kind, name, convertedName(name))
 	}
 	for _, m := range otherMagics {
 		if bytes.HasPrefix(head, []byte(m.magic)) {
@@ -63,6 +67,15 @@ func foreign(head []byte, name string) error {
 		}
 	}
 	return nil
+}
+
+// convertedName suggests a name, other than that of the file, for what it is converted to.
+func convertedName(path string) string {
+	base := withoutEnding(path)
+	if base+".safetensors" == path {
+		base += "-converted"
+	}
+	return base + ".safetensors"
 }
 
 // withoutEnding removes the extension, or both of .pth.tar.
@@ -93,7 +106,7 @@ func LooksLikeOne(path string) bool {
 	return err == nil && (isPTH(b) || isPKL(b) || startsHeader(b))
 }
 
-// LoadAny reads a safetensors file, a file of torch.save ([LoadPTH]) or a pickle of NumPy
+// LoadAny reads a safetensors file, but not the state of a training run, a file of torch.save ([LoadPTH]) or a pickle of NumPy
 // arrays ([LoadPKL]). The first bytes decide which. The name does only if they are unknown.
 func LoadAny(path string, options ...Option) (*File, Notes, error) {
 	b, err := head(path)
@@ -111,7 +124,13 @@ func LoadAny(path string, options ...Option) (*File, Notes, error) {
 		return nil, Notes{}, fmt.Errorf("%s: neither a safetensors file nor one of torch.save, and its name ends in %q", path, filepath.Ext(path))
 	}
 	file, err := Load(path, options...)
-	return file, Notes{}, err
+	if err == nil {
+		err = notState(path, file.Metadata)
+	}
+	if err != nil {
+		return nil, Notes{}, err
+	}
+	return file, Notes{}, nil
 }
 
 // startsHeader reports whether a file may begin with the length of a header.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -174,8 +175,36 @@ func TestOpenNamesConvert(t *testing.T) {
 		_, err := Open(name)
 		require.ErrorContains(t, err, name+": a PyTorch checkpoint; convert it first: scalenet convert "+name+" testdata/")
 	}
+	b, err := os.ReadFile("testdata/plain.pth")
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "m.safetensors") // the suggested name is another
+	require.NoError(t, os.WriteFile(path, b, 0o644))
+	_, err = Open(path)
+	require.EqualError(t, err, path+": a PyTorch checkpoint; convert it first: scalenet convert "+path+" "+strings.TrimSuffix(path, ".safetensors")+"-converted.safetensors")
 	for head, want := range map[string]string{"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00": "gzip", "\x89HDF\r\n\x1a\n\x00": "HDF5"} {
 		_, err := Decode([]byte(head), "other")
 		require.ErrorContains(t, err, want)
+	}
+}
+
+// The state of a run is not read as if it was a model; a file of others may have the key.
+func TestLoadAnyRefusesTheStateOfARun(t *testing.T) {
+	for _, c := range []struct {
+		metadata map[string]string
+		want     string
+	}{
+		{map[string]string{StateKey: "{}", DetectorKey: "x"}, "the state of a training run, not a model; best.safetensors and last.safetensors beside it are models"},
+		{map[string]string{StateKey: "{}", ClassifierKey: "x"}, "the state of a training run, not a model; best.safetensors and last.safetensors beside it are models"},
+		{map[string]string{StateKey: "CA"}, ""},
+		{map[string]string{DetectorKey: "x"}, ""},
+	} {
+		path := filepath.Join(t.TempDir(), "state.safetensors")
+		require.NoError(t, Save(path, &File{Metadata: c.metadata, Tensors: []Tensor{Float32Tensor("a", []int{1}, []float32{7})}}))
+		_, _, err := LoadAny(path)
+		if c.want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.EqualError(t, err, path+": "+c.want)
 	}
 }

@@ -74,6 +74,9 @@ func (s Search) Resolve() (Search, error) {
 	if s.Config.Train.EvalEpochs < 1 {
 		return s, fmt.Errorf("train.eval_epochs = %d: a search compares evaluations, at least the last epoch's", s.Config.Train.EvalEpochs)
 	}
+	if err := s.Config.CheckBest(); err != nil {
+		return s, err
+	}
 	if len(s.Networks) == 0 {
 		return s, errors.New("networks []: want allocated, even or both")
 	}

@@ -32,6 +32,9 @@ var (
 // NewTrainer returns a trainer that evaluates on val, which must have the classes of the
 // model. Validation images that cannot be read are recorded in skipped.
 func NewTrainer(m *Model, dev engine.Device, val *Dataset, skipped *Skipped) (*Trainer, error) {
+	if err := m.Config.CheckBest(); err != nil {
+		return nil, err
+	}
 	t := &Trainer{model: m, store: engine.NewStore(dev, m.Params), val: val, skipped: skipped}
 	t.test = newDeviceModel(m, dev, t.store, Options{Batch: min(m.Config.Batch, 64)})
 	var err error
@@ -81,6 +84,9 @@ func (t *Trainer) Evaluate(ctx context.Context) ([]train.Metric, error) {
 	}
 	return []train.Metric{{Name: Top1, Value: f.Top1}, {Name: Top5, Value: f.Top5}}, nil
 }
+
+// CheckBest returns an error if train.best is not a metric of the evaluations of a training.
+func (c Config) CheckBest() error { return c.Train.CheckBest(Top1, Top5) }
 
 // Tensors implements train.Model.
 func (t *Trainer) Tensors() ([]checkpoint.Tensor, error) {

@@ -140,7 +140,8 @@ func TestEvaluateRefuses(t *testing.T) {
 		"another file":   {d, data, "{}\n", "no partial results"},
 		"no JSON":        {d, data, "hello\nworld\n", "no partial results"},
 		"a line missing": {d, data, lines[0] + lines[2], "line 2: image_id"},
-		"a broken line":  {d, data, lines[0] + "{\n" + lines[2], "line 2: unexpected end of JSON"},
+		"a broken line":  {d, data, lines[0] + "{\n" + lines[2], "line 2: broken JSON after 2 bytes: unexpected end of JSON"},
+		"a wrong id":     {d, data, lines[0] + `{"image_id":"x"}` + "\n" + lines[2], `line 2: image_id: "x", want a whole number`},
 		"uneven columns": {d, data, lines[0] + strings.Replace(lines[1], `"score":[`, `"score":[0.5,`, 1) + lines[2], "line 2: "},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -50,6 +50,14 @@ func TestLoadRefusesTheStateOfARun(t *testing.T) {
 	path := changed(t, newModel(t, smallConfig()), func(f *checkpoint.File) { f.Metadata[checkpoint.StateKey] = "{}" })
 	_, err := Load(path)
 	require.ErrorContains(t, err, path+": the state of a training run, not a model")
+	_, err = newModel(t, smallConfig()).Init(path)
+	require.ErrorContains(t, err, path+": the state of a training run, not a model")
+	path = changed(t, newModel(t, smallConfig()), func(f *checkpoint.File) { // of a classifier
+		delete(f.Metadata, checkpoint.DetectorKey)
+		f.Metadata[checkpoint.ClassifierKey], f.Metadata[checkpoint.StateKey] = "{}", "{}"
+	})
+	_, err = Load(path)
+	require.ErrorContains(t, err, path+": the state of a training run, not a model")
 }
 
 // A model has a name for each class; a run that could not load its own model is not begun.

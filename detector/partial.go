@@ -181,17 +181,6 @@ func ofShard(text string) string {
 	return "part " + brief.Cut(text, 40)
 }
 
-// parsePartialLine parses the line of an image.
-func parsePartialLine(line []byte) (have partialLine, err error) {
-	if err := json.Unmarshal(line, &have); err != nil {
-		return have, err
-	}
-	if len(have.Category) != len(have.Score) || len(have.Box) != len(have.Score) {
-		return have, fmt.Errorf("%d categories, %d boxes and %d scores", len(have.Category), len(have.Box), len(have.Score))
-	}
-	return have, nil
-}
-
 // addTo adds the detections to results.
 func (l *partialLine) addTo(results *coco.Results) {
 	for k, score := range l.Score {

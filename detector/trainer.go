@@ -47,6 +47,9 @@ var (
 // the place of the batch: its epoch and its number. If random is not nil, they are sampled with random. val is the validation dataset of Evaluate and must have the
 // model's classes.
 func NewTrainer(m *Model, dev engine.Device, val *coco.Dataset, random *rand.Rand) (*Trainer, error) {
+	if err := m.Config.CheckBest(m.Classes); err != nil {
+		return nil, err
+	}
 	t := &Trainer{model: m, dev: dev, store: engine.NewStore(dev, m.Params), val: val, random: random}
 	t.test = newDeviceModel(m, Options{PlanBytes: evaluationBytes}, &stream{dev: dev, store: t.store})
 	var err error
@@ -186,9 +189,21 @@ func (t *Trainer) Evaluate(ctx context.Context) ([]train.Metric, error) {
 	}
 	metrics := []train.Metric{{Name: "AP", Value: e.Stats.AP()}, {Name: "AP50", Value: e.Stats.AP50()}}
 	for _, c := range e.Classes {
-		metrics = append(metrics, train.Metric{Name: "AP50/" + c.Name, Value: c.Stats.AP50()})
+		metrics = append(metrics, train.Metric{Name: ofClass(c.Name), Value: c.Stats.AP50()})
 	}
 	return metrics, nil
+}
+
+// ofClass is the name of the metric of a class.
+func ofClass(name string) string { return "AP50/" + name }
+
+// CheckBest returns an error if train.best is not a metric of the evaluations of a training with the given classes.
+func (c Config) CheckBest(classes []string) error {
+	metrics := []string{"AP", "AP50"}
+	for _, name := range classes {
+		metrics = append(metrics, ofClass(name))
+	}
+	return c.Train.CheckBest(metrics...)
 }
 
 // Tensors implements train.Model.

@@ -3,16 +3,19 @@ package train
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
+	"strings"
 
 	"scalenet/internal/config"
+	"scalenet/internal/spelling"
 )
 
 // Config configures a training run, apart from the model and the data. The
 // values of [DefaultConfig] are those of the detector that the paper trained.
 type Config struct {
 	// Epochs is the number of passes over the data.
-	Epochs int `yaml:"epochs" json:"epochs" validate:"gte=1"`
+	Epochs int `yaml:"epochs" json:"epochs" validate:"gte=1,lte=1000000"`
 	// Budget ends the run after this time, whatever Epochs is: the schedule is
 	// fitted to it while the run goes on. 0, the default, is no limit. The bits of
 	// such a run depend on the speed of the machine.
@@ -35,7 +38,7 @@ type Config struct {
 	// first group that matches a name counts.
 	Groups []Group `yaml:"groups" json:"groups" validate:"dive"`
 	// Accumulate is the number of batches whose gradients are averaged for one step.
-	Accumulate int `yaml:"accumulate" json:"accumulate" validate:"gte=1"`
+	Accumulate int `yaml:"accumulate" json:"accumulate" validate:"gte=1,lte=65536"`
 	// ClipNorm is the maximum Euclidean norm of all gradients together; 0 turns clipping off.
 	ClipNorm float64 `yaml:"clip_norm" json:"clip_norm" validate:"gte=0,finite"`
 	// EMADecay is the decay d of the weight average: avg = d*avg + (1-d)*value
@@ -125,6 +128,19 @@ func (c Config) Validate() error {
 		}
 	}
 	return c.Schedule.validate()
+}
+
+// CheckBest returns an error unless [Config.Best] is one of the metrics of the evaluation, or there is no evaluation.
+func (c Config) CheckBest(metrics ...string) error {
+	if c.EvalEpochs == 0 || slices.Contains(metrics, c.Best) {
+		return nil
+	}
+	const most = 12 // metrics that a message names
+	need := spelling.Alternatives(metrics)
+	if more := len(metrics) - most; more > 0 {
+		need = fmt.Sprintf("%s or one of %d others", strings.Join(metrics[:most], ", "), more)
+	}
+	return config.Invalid("train.best", c.Best, need+spelling.DidYouMean(c.Best, metrics, func(name string) string { return name }))
 }
 
 // Matches reports whether the pattern matches the name of a parameter.

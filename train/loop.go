@@ -282,7 +282,7 @@ func (l *Loop[B]) evaluate(ctx context.Context) error {
 		}
 		value, ok := find(metrics, l.Config.Best)
 		if !ok {
-			return fmt.Errorf("best is %q, want one of the metrics %v", l.Config.Best, metrics)
+			return l.Config.CheckBest(metricNames(metrics)...)
 		}
 		row := EvalRow{Step: l.state.Step, Epoch: l.state.Epoch + 1, Metrics: metrics}
 		switch {
@@ -315,6 +315,13 @@ func (l *Loop[B]) averaged(f func() error) (err error) {
 	}
 	defer func() { err = errors.Join(err, swap()) }()
 	return f()
+}
+
+func metricNames(metrics []Metric) (list []string) {
+	for _, m := range metrics {
+		list = append(list, m.Name)
+	}
+	return list
 }
 
 func find(metrics []Metric, name string) (float64, bool) {

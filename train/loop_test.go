@@ -301,7 +301,7 @@ func TestRunRefuses(t *testing.T) {
 func TestBestMustExist(t *testing.T) {
 	loop, _ := toy(t.TempDir())
 	loop.Config.Best = "mAP"
-	require.ErrorContains(t, loop.Run(context.Background(), false), `best is "mAP"`)
+	require.EqualError(t, loop.Run(context.Background(), false), "train.best = mAP: must be AP or AP50; did you mean AP?")
 }
 
 func TestParseState(t *testing.T) {

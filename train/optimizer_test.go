@@ -250,6 +250,9 @@ func TestConfigValidate(t *testing.T) {
 		{"train.eps = NaN", func(c *Config) { c.Eps = nan }},
 		{"train.weight_decay = -0.1", func(c *Config) { c.WeightDecay = -0.1 }},
 		{"train.accumulate = 0", func(c *Config) { c.Accumulate = 0 }},
+		{"train.accumulate = 9223372036854775807: must be from 1 to 65536", func(c *Config) { c.Accumulate = math.MaxInt }},
+		{"train.epochs = 9223372036854775807: must be from 1 to 1000000", func(c *Config) { c.Epochs = math.MaxInt }},
+		{"train.epochs = 0: must be from 1", func(c *Config) { c.Epochs = 0 }},
 		{"train.clip_norm = NaN", func(c *Config) { c.ClipNorm = nan }},
 		{"train.ema_decay = 1:", func(c *Config) { c.EMADecay = 1 }},
 		{"train.log_steps = 0", func(c *Config) { c.LogSteps = 0 }},
@@ -286,4 +289,32 @@ func TestRand(t *testing.T) {
 	require.NoError(t, b.UnmarshalBinary(saved))
 	require.Equal(t, a.Uint64(), b.Uint64())
 	require.ErrorContains(t, b.UnmarshalBinary([]byte("x")), "1 bytes")
+}
+
+func TestCheckBest(t *testing.T) {
+	many := make([]string, 80)
+	for i := range many {
+		many[i] = fmt.Sprint("m", i)
+	}
+	for _, c := range []struct {
+		best    string
+		metrics []string
+		want    string
+	}{
+		{"top5", []string{"top1", "top5"}, ""},
+		{"zzz", []string{"top1", "top5"}, "train.best = zzz: must be top1 or top5"},
+		{"AP50/RBZ", []string{"AP", "AP50/RBC"}, "train.best = AP50/RBZ: must be AP or AP50/RBC; did you mean AP50/RBC?"},
+		{"zzz", many, "train.best = zzz: must be m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11 or one of 68 others"},
+	} {
+		config := DefaultConfig()
+		config.Best = c.best
+		err := config.CheckBest(c.metrics...)
+		if c.want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.EqualError(t, err, c.want)
+		config.EvalEpochs = 0
+		require.NoError(t, config.CheckBest(c.metrics...), "nothing is evaluated")
+	}
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -101,5 +102,8 @@ func (l *Loop[B]) write(name string, f *checkpoint.File) error {
 	if err := l.Lock.Held(); err != nil {
 		return err
 	}
-	return checkpoint.Save(filepath.Join(l.Dir, name), f)
+	if err := checkpoint.Save(filepath.Join(l.Dir, name), f); err != nil {
+		return cmp.Or(l.Lock.Held(), err) // the folder may have gone meanwhile
+	}
+	return nil
 }

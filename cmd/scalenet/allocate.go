@@ -123,7 +123,7 @@ func (o *allocateOptions) run(c *cobra.Command) error {
 	case o.seed != "":
 		a, err = o.allocate(c, budget)
 	case o.even:
-		a, err = o.split(budget)
+		a, err = o.split(c, budget)
 	default:
 		err = errors.New("no network given: want --seed CHECKPOINT, --even --model NAME or --structure NAME")
 	}
@@ -221,12 +221,15 @@ func (o *allocateOptions) describe(budget allocate.Budget) (*allocate.Allocation
 }
 
 // split allocates the same number of neurons to every scale.
-func (o *allocateOptions) split(budget allocate.Budget) (*allocate.Allocation, error) {
+func (o *allocateOptions) split(c *cobra.Command, budget allocate.Budget) (*allocate.Allocation, error) {
 	if o.model == "" {
 		return nil, errors.New("--even needs a network: --model NAME or --seed CHECKPOINT")
 	}
 	config, err := scaledConfig(o.model, o.scales)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkSize(c, o.model, config, o.size); err != nil {
 		return nil, err
 	}
 	if config, err = allocate.MinimalStructure(config, o.size); err != nil {
@@ -262,6 +265,30 @@ func (o *allocateOptions) allocate(c *cobra.Command, budget allocate.Budget) (*a
 	return seed.Allocate(budget, o.exponent)
 }
 
+// mostFeatures is the maximum height and width of features in a structure.
+const mostFeatures = 8192
+
+// checkSize returns an error that says which input sizes the network takes, if it takes others than that of --size, but not this one.
+func checkSize(c *cobra.Command, model string, config backbone.Config, size int) error {
+	if !c.Flags().Changed("size") {
+		return nil
+	}
+	if size > 0 {
+		if _, err := allocate.MinimalStructure(config, size); err == nil {
+			return nil
+		}
+	}
+	usual, err := allocate.MinimalStructure(config, 224)
+	if err != nil {
+		return fmt.Errorf("%s: %w", model, err)
+	}
+	n, err := usual.New()
+	if err != nil {
+		return fmt.Errorf("%s: %w", model, err)
+	}
+	return fmt.Errorf("--size %d: want %d to %d for %s", size, n.MinSide(n.Stages()), mostFeatures*n.Stride(1), model)
+}
+
 // scaledConfig returns namedConfig(model), with its scales replaced unless
 // scales is empty.
 func scaledConfig(model string, scales []int) (backbone.Config, error) {
@@ -295,6 +322,9 @@ every single scale has as many neurons as the 3x3 convolution of the ResNet bloc
 			}
 			config, err := scaledConfig(model, scales)
 			if err != nil {
+				return err
+			}
+			if err := checkSize(c, model, config, size); err != nil {
 				return err
 			}
 			if config, err = allocate.SeedNetwork(config, size, share); err != nil {

@@ -133,7 +133,7 @@ func TestAllocateErrors(t *testing.T) {
 		{"exponent", []string{"--seed", seed, "--exponent", "NaN"}, []string{"exponent NaN"}},
 		{"other scales", []string{"--seed", seed, "--scales", "1,2,4"}, []string{"--scales"}},
 		{"no scales", []string{"--even", "--model", model, "--scales", "2,4"}, []string{"scales [2 4]"}},
-		{"small images", []string{"--even", "--model", "scalenet50", "--size", "64"}, []string{"scalenet50", "7x7 pooling leaves no pixel of 4x4 features"}},
+		{"small images", []string{"--even", "--model", "scalenet50", "--size", "64"}, []string{"--size 64: want 224 to 32768 for scalenet50"}},
 		{"wrong in length", []string{"--structure", rows("[[1, 2, 8], [1, 4]]"), "--model", model}, []string{"rows.json", "row 2"}},
 		{"of another network", []string{"--structure", "scalenet101", "--neurons", "88,175,349,697"}, []string{"scalenet101", "row 1 (layer1.0): 86 neurons, want 88"}},
 		{"both", []string{"--structure", "scalenet50", "--seed", seed}, []string{"--structure"}},

@@ -56,9 +56,6 @@ is timed. On a shared machine, compare only times of the same run.
 			if !(o.options.Seconds >= 0) || math.IsInf(o.options.Seconds, 0) {
 				return fmt.Errorf("--seconds %v: want at least 0", o.options.Seconds)
 			}
-			if o.device.threads < 0 {
-				return fmt.Errorf("--threads %d: want at least 1, or 0 for one per core", o.device.threads)
-			}
 			if o.device.threads == 0 {
 				o.device.threads = runtime.GOMAXPROCS(0)
 			}

@@ -76,9 +76,12 @@ configuration says (for ImageNet, shorter side 256 and crop 224).`,
 	return c
 }
 
+// mostBatch is the maximum of --batch, as that of a training's batch.
+const mostBatch = 65536
+
 func (o *classifyEvalOptions) run(c *cobra.Command) error {
-	if o.batch < 1 {
-		return fmt.Errorf("--batch %d: want at least 1", o.batch)
+	if o.batch < 1 || o.batch > mostBatch {
+		return fmt.Errorf("--batch %d: want 1 to %d", o.batch, mostBatch)
 	}
 	return inGroup(c, &o.model.device, o.share)
 }
@@ -90,7 +93,7 @@ func (o *classifyEvalOptions) share(c *cobra.Command, g group) error {
 	if err != nil {
 		return err
 	}
-	m, classifier, closeAll, err := o.model.open(o.batch)
+	m, classifier, closeAll, err := o.model.open(max(1, min(o.batch, set.Len()))) // no memory for more images than there are
 	if err != nil {
 		return err
 	}

@@ -83,6 +83,9 @@ func (o *classifyTrainOptions) share(c *cobra.Command, g group) error {
 	if err != nil {
 		return err
 	}
+	if err := config.CheckBest(); err != nil {
+		return err
+	}
 	data, val, err := o.images.both(errs)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -71,6 +72,9 @@ OUT is written only if all keys of the other checkpoint are matched.`,
 
 // convert converts in to out and writes a few lines on the result to report.
 func (o *convertOptions) convert(in, out string, report io.Writer) error {
+	if in == "" {
+		return errors.New("IN is empty: want the name of a file to read")
+	}
 	if ending := filepath.Ext(out); ending != ".safetensors" && ending != ".pth" {
 		return fmt.Errorf("%s: the extension of OUT is %q, want .safetensors or .pth", out, ending)
 	}

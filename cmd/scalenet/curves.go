@@ -4,9 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"scalenet/internal/brief"
 	"scalenet/internal/curves"
 )
 
@@ -31,6 +35,9 @@ progress.`,
 				if err := files.check(dirs, output{of: "--out", path: out}); err != nil {
 					return err
 				}
+				if strings.ToLower(filepath.Ext(out)) != ".png" {
+					return fmt.Errorf("--out %s: want a .png", out)
+				}
 			}
 			var list []curves.Curve
 			for _, dir := range dirs {
@@ -50,7 +57,7 @@ progress.`,
 		},
 	}
 	c.Flags().StringVar(&metric, "figure", "", "metric, such as top1 or AP50 (default: the first metric of the first run)")
-	c.Flags().StringVar(&out, "out", "", "chart to write (PNG)")
+	c.Flags().StringVar(&out, "out", "", "chart to write, a .png")
 	files.flags(c, "out")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the value of every epoch")
 	return c
@@ -72,11 +79,11 @@ func printCurves(w io.Writer, list []curves.Curve, asJSON bool) error {
 		return json.NewEncoder(w).Encode(runs)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "run\thighest %s\tat epoch\tlast\tat epoch\n", list[0].Figure)
+	fmt.Fprintf(t, "run\thighest %s\tat epoch\tlast\tat epoch\n", brief.Line(list[0].Figure))
 	for _, c := range list {
 		epoch, highest := c.Highest()
 		last := len(c.Values) - 1
-		fmt.Fprintf(t, "%s\t%.4f\t%d\t%.4f\t%d\n", c.Run, highest, epoch, c.Values[last], c.Epochs[last])
+		fmt.Fprintf(t, "%s\t%.4f\t%d\t%.4f\t%d\n", brief.Line(c.Run), highest, epoch, c.Values[last], c.Epochs[last])
 	}
 	return t.Flush()
 }

@@ -158,7 +158,7 @@ func TestDataView(t *testing.T) {
 	for _, file := range strings.Fields(stdout) {
 		require.FileExists(t, file)
 	}
-	for want, with := range map[string][]string{"want a .png": {"--out", "x.gif"}, "--pages -1": {"--pages", "-1"}, `class "cow"`: {"--class", "cow", "--force"}, "rows: -1": {"--rows", "-1", "--force"}} {
+	for want, with := range map[string][]string{"want a .png": {"--out", "x.gif"}, "--pages -1": {"--pages", "-1"}, `class "cow"`: {"--class", "cow", "--force"}, "--rows -1: want 1 to 100": {"--rows", "-1", "--force"}} {
 		status, _, stderr = scalenet(append(args, with...)...)
 		requireError(t, status, stderr, want)
 	}

@@ -69,7 +69,7 @@ func (o *dataAuditOptions) run(c *cobra.Command, path string) error {
 	if err := o.models.check(c, o.results); err != nil {
 		return err
 	}
-	if err := (&trainData{path: path}).checkOut(o.out); err != nil {
+	if err := checkOutside(o.out, append(coco.Sources(path), path)); err != nil {
 		return err
 	}
 	read := slices.Concat(coco.Sources(path), o.results, []string{o.models.config})

@@ -157,6 +157,30 @@ func TestDataAuditRefuses(t *testing.T) {
 	}
 }
 
+// The output folder is outside a Pascal VOC folder, too, by whatever link.
+func TestDataAuditOutside(t *testing.T) {
+	dir := t.TempDir()
+	data, link := filepath.Join(dir, "voc"), filepath.Join(dir, "link")
+	for _, name := range []string{"Annotations", "ImageSets/Main", "JPEGImages"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(data, name), 0o755))
+	}
+	require.NoError(t, os.Symlink(data, link))
+	for _, v := range []struct{ out, data string }{
+		{filepath.Join(data, "audit"), data},
+		{filepath.Join(data, "a", "b"), data},
+		{data, data},
+		{filepath.Join(link, "audit"), data},
+		{filepath.Join(data, "audit"), link},
+		{filepath.Join(data, "JPEGImages", "audit"), data},
+	} {
+		status, _, stderr := scalenet("data", "audit", "--out", v.out, v.data)
+		requireError(t, status, stderr, "--out "+v.out+": is in the data folder "+v.data, ": choose one outside")
+	}
+	status, _, stderr := scalenet("data", "audit", "--out", filepath.Join(dir, "vocaudit"), data)
+	require.Equal(t, 1, status)
+	require.NotContains(t, stderr, "is in the data folder")
+}
+
 // Settings can be mended until a training has saved something with them.
 func TestAuditSettings(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "audit")

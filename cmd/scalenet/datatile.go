@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"scalenet/coco"
@@ -63,14 +65,16 @@ func (o *dataTileOptions) run(c *cobra.Command, in, out string) error {
 	if err := o.Check(); err != nil {
 		return fmt.Errorf("--%w", err)
 	}
-	if _, err := os.Lstat(out); err == nil {
-		return fmt.Errorf("%s: already exists; a folder is never replaced", out)
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	if err := checkNewFolder(out); err != nil {
 		return err
 	}
+	out = strings.TrimRight(out, string(filepath.Separator)) // the folder's name, not what is in it
 	ctx, stop := train.Interruptible(c.Context(), c.ErrOrStderr(), "stopping after this tile")
 	defer stop()
 	parts, err := o.parts(ctx, in)
+	if errors.Is(err, context.Canceled) {
+		return &stoppedError{"stopped before the first image; " + out + " was not made"}
+	}
 	if err != nil {
 		return err
 	}
@@ -85,16 +89,19 @@ func (o *dataTileOptions) run(c *cobra.Command, in, out string) error {
 			return err
 		}
 		for i, p := range parts {
-			o.Progress = func(n int) { told.done(done + n) }
+			before := done
+			o.Progress = func(n int) { done = before + n; told.done(done) }
 			counts[i], err = tiling.Write(ctx, p.Data, filepath.Join(dir, "images", p.Name), filepath.Join(dir, "instances_"+p.Name+".json"), o.Options)
 			if err != nil {
 				return err
 			}
-			done += len(p.Data.Images)
 		}
 		return nil
 	})
 	told.end()
+	if errors.Is(err, context.Canceled) {
+		return &stoppedError{fmt.Sprintf("stopped after %d of %d images; %s was not made", done, total, out)}
+	}
 	if err != nil {
 		return err
 	}
@@ -104,6 +111,20 @@ func (o *dataTileOptions) run(c *cobra.Command, in, out string) error {
 			p.Name, brief.Count(n.Images, "image"), brief.Count(n.Tiles, "tile"), brief.Count(n.Objects, "object"), n.Clipped, brief.Count(n.Cut, "part"), brief.Count(o.left(n), "tile"))
 	}
 	return nil
+}
+
+// checkNewFolder returns an error if the folder of the tiles exists or cannot be made.
+func checkNewFolder(out string) error {
+	if out == "" {
+		return errors.New("OUT is empty: want the name of a new folder")
+	}
+	if _, err := os.Lstat(out); err == nil {
+		return fmt.Errorf("%s: already exists; a folder is never replaced", out)
+	} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) { // of the latter tryFolder says more
+		return err
+	}
+	folder := output{of: "OUT", path: out, made: true}
+	return folder.tryFolder(map[string]bool{})
 }
 
 // left returns the number of tiles that were left out.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -56,9 +57,9 @@ mostly cut off, are marked.`,
 	f.StringVar(&o.out, "out", "", "contact sheet to write, .png or .jpg")
 	o.output.flags(c, "out")
 	f.IntVar(&o.pages, "pages", 1, "number of sheets; 0 draws all images")
-	f.IntVar(&o.view.Rows, "rows", 3, "rows per sheet")
-	f.IntVar(&o.view.Columns, "columns", 4, "images per row")
-	f.IntVar(&o.view.Width, "width", 400, "width of an image in pixels")
+	f.IntVar(&o.view.Rows, "rows", view.Rows.Default, "rows per sheet")
+	f.IntVar(&o.view.Columns, "columns", view.Columns.Default, "images per row")
+	f.IntVar(&o.view.Width, "width", view.Width.Default, "width of an image in pixels")
 	f.StringVar(&o.view.Class, "class", "", "draw only boxes of this class, and only images that have any")
 	f.BoolVar(&o.view.AnnotatedOnly, "annotated-only", false, "skip images without boxes")
 	f.Uint64Var(&o.view.Seed, "seed", 1, "random seed of the choice of images; 0 takes images in the order of the data set")
@@ -75,6 +76,10 @@ func (o *dataViewOptions) run(c *cobra.Command, path string) error {
 	}
 	if o.pages < 0 {
 		return fmt.Errorf("--pages %d: want at least 0", o.pages)
+	}
+	v := o.view
+	if err := cmp.Or(view.Rows.Check("--rows", v.Rows), view.Columns.Check("--columns", v.Columns), view.Width.Check("--width", v.Width)); err != nil {
+		return err
 	}
 	split := o.split
 	if split == "" {

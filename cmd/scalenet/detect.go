@@ -141,8 +141,8 @@ func (o *detectOptions) run(c *cobra.Command, arguments []string) error {
 // check checks the flags.
 func (o *detectOptions) check(c *cobra.Command) error {
 	switch s := o.sources; {
-	case o.batch < 1:
-		return fmt.Errorf("--batch %d: want at least 1", o.batch)
+	case o.batch < 1 || o.batch > mostBatch:
+		return fmt.Errorf("--batch %d: want 1 to %d", o.batch, mostBatch)
 	case s.Stride < 1:
 		return fmt.Errorf("--stride %d: want at least 1", s.Stride)
 	case s.To > 0 && s.To <= s.From:

@@ -191,7 +191,7 @@ func TestDetectGoesOn(t *testing.T) {
 	require.Contains(t, stderr, ", 1 failed; ")
 	require.FileExists(t, filepath.Join(out, "album", "1.jpg"))
 	require.FileExists(t, filepath.Join(out, "album.zip", "1.jpg"))
-	for flag, want := range map[string]string{"--batch=0": "--batch 0: want at least 1", "--stride=0": "--stride 0: want at least 1", "--from=x": `--from "x": want a time such as 90`} {
+	for flag, want := range map[string]string{"--batch=0": "--batch 0: want 1 to 65536", "--batch=9223372036854775807": "--batch 9223372036854775807: want 1 to 65536", "--stride=0": "--stride 0: want at least 1", "--from=x": `--from "x": want a time such as 90`} {
 		status, _, stderr = scalenet("detect", "--model", model, flag, folder)
 		requireError(t, status, stderr, want)
 	}

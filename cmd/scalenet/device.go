@@ -76,6 +76,15 @@ func (o *deviceOptions) flags(c *cobra.Command) {
 	offer(c.Flags(), "device", "cpu", "cuda", "ref")
 	c.Flags().IntVar(&o.threads, "threads", 0, "CPU threads; 0 is one per core")
 	c.Flags().BoolVar(&o.tf32, "tf32", false, "on a GPU, compute float32 convolutions and matrix products in TF32 (10 bits of mantissa): faster")
+	c.PreRunE = func(*cobra.Command, []string) error { return o.checkThreads() }
+}
+
+// checkThreads checks --threads, before the command reads anything.
+func (o *deviceOptions) checkThreads() error {
+	if o.threads < 0 || o.threads > cpu.MaxThreads {
+		return fmt.Errorf("--threads %d: want 0 (one per core) to %d", o.threads, cpu.MaxThreads)
+	}
+	return nil
 }
 
 // checkDevice returns name, or an error if name is not that of a device.

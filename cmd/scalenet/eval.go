@@ -191,41 +191,45 @@ func (o *evalOptions) share(c *cobra.Command, g group) error {
 	if o.shard.Of > 0 {
 		return o.finishPart(c, partial, len(data.Images))
 	}
-	if o.results != "" {
-		if err := o.writeResults(partial, e.Results); err != nil {
-			return err
-		}
-	}
 	timing := newEvalTiming(e.Timings, time.Since(told.start))
-	return o.finish(c, model, data, e, timing)
+	return o.complete(partial, e.Results, func() error { return o.finish(c, model, data, e, timing) })
 }
 
-// writeResults writes the results file and removes the partial results.
-func (o *evalOptions) writeResults(partial string, results *coco.Results) error {
+// complete writes the results file and what finish derives from the detections. Only then does it remove the partial results, so that --resume
+// can go on from any failure.
+func (o *evalOptions) complete(partial string, results *coco.Results, finish func() error) error {
+	if o.results == "" {
+		return finish()
+	}
 	held, taken := holdPartial(partial)
 	write := o.writing()
 	err := write.write(o.results, func(path string) error { return coco.WriteResults(path, results) })
+	if err == nil {
+		err = finish()
+	}
 	switch {
 	case err != nil && held != nil:
-		return fmt.Errorf("%w; the detections are in %s", err, partial)
+		held.file.Close()
+		return fmt.Errorf("%w; the detections are in %s, --resume continues from there", err, partial)
 	case err != nil || taken != nil: // a process that has taken them since the evaluation ended keeps them
 		return err
 	}
 	return held.remove()
 }
 
-// finish writes and prints what is derived from the detections.
+// finish writes and prints what is derived from the detections. The thresholds, which take longest, come first: after a kill then, there is no
+// report that --resume would have to replace.
 func (o *evalOptions) finish(c *cobra.Command, m *detector.Model, data *coco.Dataset, e *detector.Evaluated, timing evalTiming) error {
+	chosen, err := o.choose.choose(data, e.Results)
+	if err != nil {
+		return err
+	}
 	if o.report.dir != "" {
 		results := *e.Results
 		results.Path = o.model.path // the report's name for them
 		if err := o.report.write(c.ErrOrStderr(), o.output, coco.Evaluator{}, data, &results); err != nil {
 			return err
 		}
-	}
-	chosen, err := o.choose.choose(data, e.Results)
-	if err != nil {
-		return err
 	}
 	if o.json {
 		err = json.NewEncoder(c.OutOrStdout()).Encode(evalMetrics{newCocoMetrics(e.Evaluation), timing, chosen})

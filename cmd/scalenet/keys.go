@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -25,6 +26,7 @@ func printKeys(w io.Writer) error {
 var (
 	markdownLink = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
 	codeSpan     = regexp.MustCompile("`([^`]*)`")
+	listItem     = regexp.MustCompile(`(?:\[[^]]*]|\{[^}]*}|[^, ]|[^,] )+`) // between commas outside brackets
 )
 
 // documentedKeys reads the tables of the sections on detectors and on training. The headings of subsections are prefixes of their keys.
@@ -43,19 +45,28 @@ func documentedKeys(text string) (keys []documentedKey) {
 			if len(cells) < 3 {
 				continue
 			}
-			parent := ""
-			for _, name := range codeSpan.FindAllStringSubmatch(cells[0], -1) {
+			names, parent := codeSpan.FindAllStringSubmatch(cells[0], -1), ""
+			defaults := defaultsOf(plain(cells[1]), len(names))
+			for i, name := range names {
 				full := name[1]
 				if at := strings.LastIndexByte(full, '.'); at >= 0 {
 					parent = full[:at+1]
 				} else {
 					full = parent + full
 				}
-				keys = append(keys, documentedKey{prefix + full, plain(cells[1]), plain(cells[2])})
+				keys = append(keys, documentedKey{prefix + full, defaults[i], plain(cells[2])})
 			}
 		}
 	}
 	return keys
+}
+
+// defaultsOf divides the defaults of a row of n keys: one per key, or one for all of them.
+func defaultsOf(cell string, n int) []string {
+	if parts := listItem.FindAllString(cell, -1); len(parts) == n {
+		return parts
+	}
+	return slices.Repeat([]string{cell}, n)
 }
 
 // plain removes Markdown from the text of a cell.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -42,6 +43,9 @@ other images is an error.`,
 }
 
 func (o *mergeOptions) run(c *cobra.Command, paths []string) error {
+	if slices.Contains(paths, "") {
+		return errors.New("PART is empty: want the name of a file to read")
+	}
 	if err := o.output.check(paths, output{of: "--out", path: o.out}); err != nil {
 		return err
 	}

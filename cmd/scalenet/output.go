@@ -6,11 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"scalenet/checkpoint"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+	"scalenet/checkpoint"
 )
 
 // outputs is the rule for the files that a command writes, the same for every
@@ -137,6 +138,9 @@ func (f *output) tryFolder(tried map[string]bool) error {
 		return nil
 	}
 	tried[dir] = true
+	if nameless, err := os.OpenFile(dir, unix.O_TMPFILE|os.O_WRONLY, 0o600); err == nil { // of which a kill leaves nothing
+		return nameless.Close()
+	}
 	probe, err := os.MkdirTemp(dir, ".scalenet-probe-*")
 	if err != nil {
 		return fmt.Errorf("%s: cannot be written: %w", f.path, errors.Unwrap(err))

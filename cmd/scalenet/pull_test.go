@@ -171,8 +171,9 @@ func TestPullRefuses(t *testing.T) {
 		{"--from x", "--from: NAME is missing"},
 		{"--sha256 x", "--sha256: NAME is missing"},
 		{"--keep", "--keep: NAME is missing"},
+		{"tiny_fpn --from /dev/zero", "/dev/zero: is not a regular file"},
 		{"tiny_fpn --from ftp://x/y", "ftp://x/y: want a URL that begins with https:// or http://"},
-		{"tiny_fpn --from " + s.models[0].URL[:strings.LastIndex(s.models[0].URL, ":")] + ":1/x", "connection refused; gave up after 5 attempts, the same command starts again"},
+		{"tiny_fpn --from " + s.models[0].URL[:strings.LastIndex(s.models[0].URL, ":")] + ":1/x", "x: no connection to 127.0.0.1:1: connection refused; gave up after 5 attempts, the same command starts again"},
 	} {
 		_, _, err := s.pull(t.Context(), strings.Fields(c.args)...)
 		require.ErrorContains(t, err, c.want)

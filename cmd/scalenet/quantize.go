@@ -47,7 +47,8 @@ Weights have a scale per output channel. The predictors stay in float.
 
 AP, or top-1 accuracy, of the same images is then computed in int8. If it is lower
 than in float by more than --max-loss, the layers with the largest errors return to
-float, one by one, at most ten. Beside FILE, FILE.md records what was done.`,
+float, one by one, at most ten. A card beside FILE records what was done: bccd-int8.md
+for bccd-int8.safetensors.`,
 		Example: `  scalenet quantize --model models/bccd.safetensors --data data/bccd --out bccd-int8.safetensors
   scalenet quantize --model cifar.safetensors --data cifar-100-binary.tar.gz --out cifar-int8.safetensors`,
 		Args: takes(),

@@ -67,8 +67,8 @@ published parameters (millions), multiply-adds (billions) and error rates (%).`,
 			if err != nil {
 				return fmt.Errorf("--size: %w", err)
 			}
-			if classes < 1 {
-				return fmt.Errorf("--classes %d: want at least 1", classes)
+			if classes < 1 || classes > mostClasses {
+				return fmt.Errorf("--classes %d: want 1 to %d", classes, mostClasses)
 			}
 			s, err := summarize(c, model, height, width, classes)
 			if err != nil {
@@ -126,7 +126,11 @@ func summarize(c *cobra.Command, model string, height, width, classes int) (s su
 		return s, err
 	}
 	s.Parts, total, err = backbone.Summarize(n, height, width, classes)
-	if err != nil {
+	least := n.MinSide(n.Stages())
+	switch {
+	case err != nil && min(height, width) < least:
+		return s, fmt.Errorf("--size %s: want at least %d for %s", c.Flags().Lookup("size").Value, least, model)
+	case err != nil:
 		return s, fmt.Errorf("%s at %dx%d: %w", model, height, width, err)
 	}
 	s.Params, s.MACs = total.Params, total.MACs
@@ -160,8 +164,11 @@ func writeCosts(w io.Writer, costs []backbone.Cost) error {
 	return t.Flush()
 }
 
-// largestSide limits the input size, so that counts fit an int.
-const largestSide = 1 << 16
+// largestSide and mostClasses limit the input size and the classes, so that counts fit an int.
+const (
+	largestSide = 1 << 16
+	mostClasses = 1_000_000
+)
 
 // parseSize parses SIZE or HEIGHTxWIDTH.
 func parseSize(s string) (height, width int, err error) {

@@ -126,7 +126,7 @@ func TestSummaryErrors(t *testing.T) {
 		{"negative side", "", []string{"--size", "224x-1"}, []string{`"224x-1"`}},
 		{"three sides", "", []string{"--size", "1x2x3"}, []string{`"1x2x3"`}},
 		{"huge side", "", []string{"--size", "100000"}, []string{"65536"}},
-		{"small image", "", []string{"--size", "16"}, []string{"scalenet50 at 16x16", "7x7"}},
+		{"small image", "", []string{"--size", "16"}, []string{"--size 16: want at least 128 for scalenet50"}},
 		{"no classes", "", []string{"--classes", "0"}, []string{"--classes 0"}},
 		{"no such model", "", []string{"--model", "scalenet51"}, []string{`"scalenet51"`, "scalenet50_light"}},
 		{"a folder", "", []string{"--model", dir}, []string{dir, "directory"}},

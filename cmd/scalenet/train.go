@@ -113,6 +113,9 @@ func (o *trainOptions) share(c *cobra.Command, g group) error {
 	if err != nil {
 		return err
 	}
+	if err := config.CheckBest(data.train.ClassNames()); err != nil {
+		return err
+	}
 	if o.print {
 		fmt.Fprint(g.told(c.OutOrStdout()), config.YAML())
 		return nil

@@ -71,7 +71,12 @@ func (d *trainData) inputs() []string {
 
 // checkOut returns an error if the folder of the run is in the data, whose images and annotations its files would be.
 func (d *trainData) checkOut(out string) error {
-	for _, input := range d.inputs() {
+	return checkOutside(out, d.inputs())
+}
+
+// checkOutside returns an error if the folder out is in one of the folders.
+func checkOutside(out string, folders []string) error {
+	for _, input := range folders {
 		if info, err := os.Stat(input); err == nil && info.IsDir() && isBelow(resolve(out), resolve(input)) {
 			return fmt.Errorf("--out %s: is in the data folder %s: choose one outside", out, input)
 		}

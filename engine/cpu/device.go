@@ -17,9 +17,13 @@ import (
 
 // Options of a device.
 type Options struct {
-	// Threads that compute; 0 is GOMAXPROCS.
+	// Threads that compute, at most [MaxThreads]; 0 is GOMAXPROCS.
 	Threads int
 }
+
+// MaxThreads is the maximum number of threads of a device. The largest computers have some hundred processors. Every thread has a stack and scratch
+// memory of its own, and OpenMP ends the program if the system refuses it a thread.
+const MaxThreads = 1024
 
 // Device is the processor as an engine.Device.
 type Device struct {
@@ -38,11 +42,11 @@ var errClosed = errors.New("cpu: the device is closed")
 
 // New starts a device.
 func New(o Options) (*Device, error) {
-	if o.Threads < 0 {
-		return nil, fmt.Errorf("cpu: %d threads", o.Threads)
+	if o.Threads < 0 || o.Threads > MaxThreads {
+		return nil, fmt.Errorf("cpu: Options.Threads is %d: want 0 (GOMAXPROCS) to %d", o.Threads, MaxThreads)
 	}
 	if o.Threads == 0 {
-		o.Threads = runtime.GOMAXPROCS(0)
+		o.Threads = min(runtime.GOMAXPROCS(0), MaxThreads)
 	}
 	d := &Device{threads: o.Threads, kernels: kernels()}
 	var err error

@@ -218,7 +218,7 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 	k.Close()
 
 	_, err = New(Options{Threads: -1})
-	assert.ErrorContains(t, err, "-1 threads")
+	assert.ErrorContains(t, err, "Options.Threads is -1: want 0")
 	closed, err := New(Options{Threads: 1})
 	require.NoError(t, err)
 	require.NoError(t, closed.Close())

@@ -13,7 +13,7 @@ import (
 
 // Merge sets the fields of a configuration, a pointer to a struct, that have keys in
 // the YAML text. Errors name the origin of the text, the key, its value and the type
-// wanted. For an unknown key they suggest the nearest known key.
+// or the range wanted, of which the tags of [Validate] say those that concern one key. For an unknown key they suggest the nearest known key.
 func Merge(config any, text []byte, origin string) error {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	var document yaml.Node
@@ -21,12 +21,18 @@ func Merge(config any, text []byte, origin string) error {
 	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
-		return fmt.Errorf("%s: not YAML: %s", origin, yamlProblem(err))
+		return fmt.Errorf("%s: not YAML: %s", origin, syntaxProblem(err, text))
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: has more than one YAML document: want one", origin)
 	}
-	return merge(config, &document, origin)
+	if err := merge(config, &document, origin); err != nil {
+		return err
+	}
+	if err := checkRanges(config, document.Content[0]); err != nil {
+		return fmt.Errorf("%s: %w", origin, err)
+	}
+	return nil
 }
 
 // merge decodes a checked node.
@@ -44,6 +50,22 @@ func merge(config any, n *yaml.Node, origin string) error {
 func yamlProblem(err error) string {
 	text := strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), "yaml: ")
 	return cut(strings.TrimPrefix(text, "unmarshal errors: "))
+}
+
+// syntaxProblem is yamlProblem with the line, which the library leaves out if it is the first, and a word on tabs.
+func syntaxProblem(err error, text []byte) string {
+	problem, lines := yamlProblem(err), bytes.Split(text, []byte("\n"))
+	if alone := yaml.Unmarshal(lines[0], new(yaml.Node)); alone != nil && yamlProblem(alone) == problem && !strings.HasPrefix(problem, "line ") {
+		problem = "line 1: " + problem
+	}
+	var line int
+	if _, err := fmt.Sscanf(problem, "line %d:", &line); err != nil || line < 1 || line > len(lines) {
+		return problem
+	}
+	if bytes.HasPrefix(bytes.TrimLeft(lines[line-1], " "), []byte("\t")) && (strings.Contains(problem, "start any token") || strings.Contains(problem, "a tab ")) {
+		return fmt.Sprintf("line %d: begins with a tab: YAML takes only blanks there", line)
+	}
+	return problem
 }
 
 // Assign sets one value, given as key=value in YAML, such as "train.lr=0.02".

@@ -59,9 +59,9 @@ func TestMergeErrors(t *testing.T) {
 		"- 1":                              "is [1]: want keys such as train, sizes",
 		"text":                             `is "text": want keys such as train`,
 		"a: [":                             "f.yaml: not YAML: line 1: did not find expected node content",
-		"a: b: c":                          "f.yaml: not YAML: mapping values are not allowed in this context",
+		"a: b: c":                          "f.yaml: not YAML: line 1: mapping values are not allowed in this context",
 		"flip: true\n---\nflip: false":     "more than one YAML document",
-		"flip: *none":                      "not YAML: unknown anchor 'none' referenced",
+		"flip: *none":                      "not YAML: line 1: unknown anchor 'none' referenced",
 		"train: &a {schedule: *a}":         "train.schedule.schedule: unknown key",
 		"train: {groups: &a [*a]}":         "train.groups[0] is",
 		"<<: {flip: 3}":                    "flip is 3",
@@ -79,6 +79,49 @@ func TestMergeErrors(t *testing.T) {
 		require.NotRegexp(t, `!!|unmarshal|train\.Config|[^.]yaml: |\n`, err.Error())
 		require.Equal(t, before, config.YAML(c), "nothing is changed: %s", brief.Text(text))
 	}
+}
+
+func TestMergeNamesLines(t *testing.T) {
+	for text, want := range map[string]string{
+		"\tflip: true":             "f.yaml: not YAML: line 1: begins with a tab: YAML takes only blanks there",
+		"flip: true\n\tcount: 1\n": "f.yaml: not YAML: line 2: begins with a tab: YAML takes only blanks there",
+		"train:\n\tlr: 1\n":        "f.yaml: not YAML: line 2: begins with a tab: YAML takes only blanks there",
+		"flip: @x":                 "f.yaml: not YAML: line 1: found character that cannot start any token",
+		"flip: true\ncount: @x":    "f.yaml: not YAML: line 2: found character that cannot start any token",
+	} {
+		err := config.Merge(&whole{Train: train.DefaultConfig()}, []byte(text), "f.yaml")
+		require.EqualError(t, err, want, text)
+	}
+}
+
+// What is out of range in a file is said with its name and line; what other keys may mend is not.
+func TestMergeChecksRanges(t *testing.T) {
+	for text, want := range map[string]string{
+		"open: 0":                       "f.yaml: line 1: open = 0: must be in (0, 1]",
+		"count: 3\nopen: 1\nshare: 1.5": "f.yaml: line 3: share = 1.5: must be in [0, 1)",
+		"list: [1, 0]":                  "f.yaml: line 1: list[1] = 0: must be above 0",
+		"list: [1, 1, 1, 1]":            "f.yaml: line 1: list = [1 1 1 1]: must be a list of 1 to 3 values",
+		"kind: d":                       "f.yaml: line 1: kind = d: must be a, b or c",
+		"inner: [{deep: 1}, {deep: 5}]": "f.yaml: line 1: inner[1].deep = 5: must be below 5",
+		"<<: {count: 0}":                "f.yaml: count = 0: must be from 1 to 9",
+		"low: 1":                        "",
+		"list: []":                      "",
+		"share: 0.5":                    "",
+	} {
+		r := ranges{Open: 0.5} // Count, Kind and others are out of range: they are not the file's
+		err := config.Merge(&r, []byte(text), "f.yaml")
+		if want == "" {
+			require.NoError(t, err, text)
+			continue
+		}
+		require.EqualError(t, err, want, text)
+	}
+	c := whole{Train: train.DefaultConfig()}
+	require.EqualError(t, config.Merge(&c, []byte("flip: true\ntrain:\n  epochs: 3\n  lr: 0\n"), "f.yaml"), "f.yaml: line 4: train.lr = 0: must be above 0 and finite")
+	var apart struct { // as configurations of networks have it
+		Train train.Config `yaml:"train" validate:"-"`
+	}
+	require.EqualError(t, config.Merge(&apart, []byte("train:\n  lr: 0\n"), "f.yaml"), "f.yaml: line 2: train.lr = 0: must be above 0 and finite")
 }
 
 func TestMergeTakes(t *testing.T) {

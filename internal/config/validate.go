@@ -18,20 +18,34 @@ import (
 //
 // Tags are those of github.com/go-playground/validator, and finite: neither NaN nor infinite.
 func Validate(config any, prefix string) error {
+	fields, err := invalid(config)
+	if len(fields) == 0 {
+		return err
+	}
+	return fieldError(config, fields[0], prefix)
+}
+
+// invalid returns the fields whose values break their tags.
+func invalid(config any) (fields validator.ValidationErrors, err error) {
 	v := validator.New()
 	v.RegisterTagNameFunc(keyOf)
 	if err := v.RegisterValidation("finite", func(f validator.FieldLevel) bool { return finite(f.Field().Float()) }); err != nil {
 		panic(err) // a name of our own: cannot fail
 	}
-	err := v.Struct(config)
-	var fields validator.ValidationErrors
-	if !errors.As(err, &fields) {
-		return err
-	}
-	f := fields[0]
-	_, key, _ := strings.Cut(f.Namespace(), ".")
+	err = v.Struct(config)
+	errors.As(err, &fields)
+	return fields, err
+}
+
+// fieldError returns the error of a field, with the key after a prefix.
+func fieldError(config any, f validator.FieldError, prefix string) error {
 	_, path, _ := strings.Cut(f.StructNamespace(), ".")
-	return Invalid(join(prefix, key), f.Value(), requirement(reflect.TypeOf(config), path))
+	return Invalid(join(prefix, fieldKey(f)), f.Value(), requirement(reflect.TypeOf(config), path))
+}
+
+func fieldKey(f validator.FieldError) string {
+	_, key, _ := strings.Cut(f.Namespace(), ".")
+	return key
 }
 
 // Invalid returns the error of a value out of range.

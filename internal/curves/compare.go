@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"gonum.org/v1/plot/plotter"
 
+	"scalenet/internal/brief"
 	"scalenet/internal/figure"
 	"scalenet/train"
 )
@@ -36,20 +37,21 @@ func (c Curve) Highest() (epoch int, value float64) {
 // empty. It returns an error if the run has no evaluations, or no such metric; the
 // error then lists the metrics.
 func Read(dir, name string) (Curve, error) {
-	f, err := os.Open(filepath.Join(dir, train.LogFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Curve{}, fmt.Errorf("%s: not a training run: %s is missing", dir, train.LogFile)
+	if dir == "" {
+		return Curve{}, errors.New(`"": want the folder of a training run`)
 	}
-	if err != nil {
+	path := filepath.Join(dir, train.LogFile)
+	_, eval, err := readLog(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Curve{}, fmt.Errorf("%s: not a training run: %s is missing", dir, train.LogFile)
+	case errors.Is(err, syscall.ENOTDIR):
+		return Curve{}, fmt.Errorf("%s: not a training run: want its folder", dir)
+	case err != nil:
 		return Curve{}, err
 	}
-	defer f.Close()
-	_, eval, err := readCurves(f)
-	if err != nil {
-		return Curve{}, fmt.Errorf("%s: %w", f.Name(), err)
-	}
 	if len(eval) == 0 {
-		return Curve{}, fmt.Errorf("%s: no evaluation yet", f.Name())
+		return Curve{}, fmt.Errorf("%s: no evaluation yet", path)
 	}
 	at := 0
 	if name != "" {
@@ -58,9 +60,9 @@ func Read(dir, name string) (Curve, error) {
 	if at < 0 {
 		var names []string
 		for _, c := range eval {
-			names = append(names, c.name)
+			names = append(names, brief.Line(brief.Text(c.name)))
 		}
-		return Curve{}, fmt.Errorf("%s: unknown metric %q, want one of %s", f.Name(), name, strings.Join(names, ", "))
+		return Curve{}, fmt.Errorf("%s: unknown metric %q, want one of %s", path, name, strings.Join(names, ", "))
 	}
 	c := Curve{Run: dir, Figure: eval[at].name}
 	for _, p := range eval[at].points {

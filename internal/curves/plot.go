@@ -2,15 +2,9 @@
 package curves
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"image/color"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -26,17 +20,12 @@ import (
 // losses by step, metrics.png the validation metrics by epoch. A chart without data
 // is not written.
 func Plot(dir string) error {
-	f, err := os.Open(filepath.Join(dir, train.LogFile))
+	losses, eval, err := readLog(filepath.Join(dir, train.LogFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
-	}
-	defer f.Close()
-	losses, eval, err := readCurves(f)
-	if err != nil {
-		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return errors.Join(
 		losses.draw(filepath.Join(dir, train.LossPlot), chart{
@@ -61,76 +50,6 @@ func (c *curves) add(name string, x, y float64) {
 		*c = append(*c, &curve{name: name})
 	}
 	(*c)[i].points = append((*c)[i].points, plotter.XY{X: x, Y: y})
-}
-
-// readCurves reads the rows of a log. Values that are not numbers are skipped, and
-// so are metrics of -1, which are those without any ground-truth object, and a last
-// line without its end: it is being written, or the run was killed meanwhile.
-func readCurves(r io.Reader) (losses, eval curves, err error) {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<20)
-	lines.Split(completeLines)
-	for n := 1; lines.Scan(); n++ {
-		row, order, err := readRow(lines.Bytes())
-		if err != nil {
-			return nil, nil, fmt.Errorf("line %d: %w", n, err)
-		}
-		for _, key := range order {
-			switch key {
-			case "step", "epoch", "lr", "images_per_second", "data_wait":
-				continue
-			}
-			switch {
-			case row.kind == "train":
-				losses.add(key, row.numbers["step"], row.numbers[key])
-			case row.kind == "eval" && row.numbers[key] >= 0:
-				eval.add(key, row.numbers["epoch"], row.numbers[key])
-			}
-		}
-	}
-	return losses, eval, lines.Err()
-}
-
-// completeLines is bufio.ScanLines without a last line that has no end.
-func completeLines(data []byte, _ bool) (advance int, line []byte, err error) {
-	return bufio.ScanLines(data, false)
-}
-
-type jsonRow struct {
-	kind    string
-	numbers map[string]float64
-}
-
-// readRow reads an object without lists and objects in it. order has the keys of
-// the numbers.
-func readRow(line []byte) (row jsonRow, order []string, err error) {
-	row.numbers = map[string]float64{}
-	d := json.NewDecoder(bytes.NewReader(line))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return row, nil, fmt.Errorf("not a JSON object: %q", line)
-	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return row, nil, err
-		}
-		value, err := d.Token()
-		if err != nil {
-			return row, nil, err
-		}
-		name, _ := key.(string)
-		switch v := value.(type) {
-		case float64:
-			row.numbers[name] = v
-			order = append(order, name)
-		case string:
-			row.kind = v
-		case json.Delim:
-			return row, nil, fmt.Errorf("%q is not a plain value", name)
-		}
-	}
-	_, err = d.Token()
-	return row, order, err
 }
 
 // chart has the title and the axis labels of a chart, and how it is drawn.

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"scalenet/internal/outbound"
 )
 
 // maxRedirects is the number of redirects that are followed.
@@ -70,9 +72,9 @@ func requestError(ctx context.Context, err error) error {
 		certificate *tls.CertificateVerificationError
 	)
 	if errors.As(err, &name) && name.IsNotFound || errors.As(err, &certificate) {
-		return &finalError{err}
+		return &finalError{outbound.Reason(err)}
 	}
-	return err
+	return outbound.Reason(err)
 }
 
 // statusError is a response without a file.

@@ -10,7 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -192,4 +194,32 @@ func TestFolders(t *testing.T) {
 	require.NoError(t, os.Chmod(closed, 0o555))
 	_, err = get(t, func(r *Request) { r.Path = filepath.Join(closed, "m.pth") }, func(http.ResponseWriter, *http.Request) {})
 	require.ErrorContains(t, err, "permission denied")
+}
+
+// A device has no end, and a pipe may have no writer.
+func TestCheckSumOfWhatIsNoFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o666))
+	for path, want := range map[string]string{"/dev/zero": ": is not a regular file", pipe: ": is not a regular file", dir: ": is a folder, want a file"} {
+		_, err := CheckSum(path, "")
+		require.EqualError(t, err, path+want)
+	}
+}
+
+// Errors of connections are in words of our own.
+func TestConnectionErrors(t *testing.T) {
+	over := make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over }))
+	defer hanging.Close()
+	defer close(over)
+	transport := &http.Transport{ResponseHeaderTimeout: 50 * time.Millisecond}
+	defer transport.CloseIdleConnections()
+	for url, want := range map[string]string{
+		"http://127.0.0.1:1/m.pth": "no connection to 127.0.0.1:1: connection refused; gave up",
+		hanging.URL + "/m.pth":     "the server does not answer in time; gave up",
+	} {
+		_, err := Get(t.Context(), Request{URL: url, Path: filepath.Join(t.TempDir(), "m.pth"), Attempts: 1, Transport: transport})
+		require.ErrorContains(t, err, url+": "+want)
+	}
 }

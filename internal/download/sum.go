@@ -31,6 +31,9 @@ func (e *SumError) Error() string {
 // CheckSum returns the SHA-256 of a file in hexadecimal digits. It returns a SumError if they do not begin with want, or, if want begins with MD5, if the
 // file's MD5 does not begin with the rest.
 func CheckSum(path, want string) (sum string, err error) {
+	if err := regular(path); err != nil {
+		return "", err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -49,4 +52,18 @@ func CheckSum(path, want string) (sum string, err error) {
 		return "", &SumError{path, have, want}
 	}
 	return sum, nil
+}
+
+// regular returns an error if path is no regular file. A device has no end, and to open a pipe waits for its writer.
+func regular(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return fmt.Errorf("%s: is a folder, want a file", path)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s: is not a regular file", path)
+	}
+	return nil
 }

@@ -63,8 +63,8 @@ var order = [][]string{
 	{"internal/labelstudio"}, // regions and addresses of Label Studio's tasks
 	{"internal/voc"},         // the XML of Pascal VOC annotations
 	{"internal/pending"},     // batches on an asynchronous device
-	{"internal/outbound"},    // HTTP to addresses that come from outside
 	{"internal/download"},    // of a file, with resume and a check of the SHA-256
+	{"internal/outbound"},    // HTTP to addresses that come from outside
 	{"internal/spelling"},    // of flags, verbs, keys
 	{"internal/brief"},       // values in messages
 	{"internal/half"},        // float16 and bfloat16

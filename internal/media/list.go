@@ -36,6 +36,8 @@ type Options struct {
 	Ahead int         // number of images decoded ahead; 0 is 4
 	Bytes int64       // bytes of pixels decoded ahead; 0 is 256 MiB. One image is always decoded
 	Lost  func(error) // is told when a live source is lost and opened again; its calls may come from any goroutine
+
+	silence time.Duration // time without data after which a connection of a video is cut; 0 is 10 s
 }
 
 // List expands arguments. A folder stands for all its images and those of its subfolders (imaging.Files), a pattern for the files that match it, an archive

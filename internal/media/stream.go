@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"net/http/httputil"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -26,11 +24,11 @@ func (w webSource) checkHost(ctx context.Context) error {
 	}
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", w.url.Hostname())
 	if err != nil {
-		return err
+		return outbound.Reason(err)
 	}
 	for _, a := range found {
 		if err := w.options.check()(netip.AddrPortFrom(a, 0)); err != nil {
-			return w.refused(err)
+			return refused(err)
 		}
 	}
 	return nil
@@ -48,26 +46,26 @@ func openVideo(ctx context.Context, in video.Input, o Options, live bool) (strea
 	var g *guard
 	if strings.HasPrefix(in.Path, "http://") || strings.HasPrefix(in.Path, "https://") {
 		var err error
-		if g, err = newGuard(o.check()); err != nil {
+		if g, err = newGuard(o.check(), cmp.Or(o.silence, silence)); err != nil {
 			return nil, err
 		}
 		in.Proxy = g.url
 	}
 	if live {
-		return &liveStream{video.Follow(ctx, in, func(err error, again time.Duration) {
-			if o.Lost != nil {
-				o.Lost(fmt.Errorf("%s: lost: %w; again in %v", shownPath(in.Path), err, again))
-			}
-		}), g}, nil
+		return follow(ctx, in, o, g), nil
 	}
 	info, err := video.Probe(ctx, in)
 	if err == nil && info.Duration == 0 && in.Proxy != "" { // a stream
+		if err := g.reason(nil); err != nil { // of which nothing more comes
+			g.close()
+			return nil, err
+		}
 		g.close()
 		return openVideo(ctx, video.Input{Path: in.Path, Stride: in.Stride}, o, true)
 	}
 	if err != nil {
 		g.close()
-		return nil, err
+		return nil, g.reason(err)
 	}
 	if info.Duration > 0 && in.From >= info.Duration {
 		g.close()
@@ -79,6 +77,15 @@ func openVideo(ctx context.Context, in video.Input, o Options, live bool) (strea
 		return nil, err
 	}
 	return &videoStream{d, info.Rate / float64(max(1, in.Stride)), g}, nil
+}
+
+// follow opens a live source.
+func follow(ctx context.Context, in video.Input, o Options, g *guard) *liveStream {
+	return &liveStream{video.Follow(ctx, in, func(err error, again time.Duration) {
+		if o.Lost != nil {
+			o.Lost(fmt.Errorf("%s: lost: %w; again in %v", shownPath(in.Path), g.reason(err), again))
+		}
+	}), g}
 }
 
 // shownPath is an address without its password.
@@ -93,6 +100,8 @@ func (s *videoStream) next() (*imaging.Image, Frame, error) {
 	f, err := s.Next()
 	if fault := new(video.FaultError); errors.As(err, &fault) {
 		err = &faultError{err}
+	} else if err != nil && !errors.Is(err, io.EOF) {
+		err = s.guard.reason(err)
 	}
 	return f.Image, Frame{f.Number, f.Time, s.rate}, err
 }
@@ -110,80 +119,15 @@ type liveStream struct {
 
 func (s *liveStream) next() (*imaging.Image, Frame, error) {
 	f, err := s.Next()
+	if err != nil && !errors.Is(err, context.Canceled) {
+		err = s.guard.reason(err)
+	}
 	return f.Image, Frame{f.Number, f.Time, 0}, err
 }
 
 func (s *liveStream) close() {
 	s.Close()
 	s.guard.close()
-}
-
-// guard is an HTTP proxy for a child process. It connects only to addresses that pass a check.
-type guard struct {
-	url    string
-	server http.Server
-}
-
-func newGuard(check func(netip.AddrPort) error) (*guard, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	dialer := outbound.Dialer(check)
-	forward := &httputil.ReverseProxy{
-		Rewrite:       func(*httputil.ProxyRequest) {}, // the request names the host
-		Transport:     outbound.Client(check).Transport,
-		FlushInterval: -1,
-		ErrorHandler:  func(w http.ResponseWriter, _ *http.Request, err error) { w.WriteHeader(http.StatusForbidden) },
-	}
-	g := &guard{url: "http://" + listener.Addr().String()}
-	g.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodConnect {
-			tunnel(w, r, dialer)
-			return
-		}
-		if !r.URL.IsAbs() {
-			w.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		forward.ServeHTTP(w, r)
-	})
-	go g.server.Serve(listener)
-	return g, nil
-}
-
-// tunnel connects a client with the host that it asks for.
-func tunnel(w http.ResponseWriter, r *http.Request, dialer *net.Dialer) {
-	remote, err := dialer.DialContext(r.Context(), "tcp", r.Host)
-	if err != nil {
-		w.WriteHeader(http.StatusForbidden)
-		return
-	}
-	defer remote.Close()
-	local, buffered, err := w.(http.Hijacker).Hijack()
-	if err != nil {
-		return
-	}
-	defer local.Close()
-	if _, err := local.Write([]byte("HTTP/1.1 200 OK\r\n\r\n")); err != nil {
-		return
-	}
-	done := make(chan error, 2)
-	go func() {
-		_, err := io.Copy(remote, buffered)
-		done <- err
-	}()
-	go func() {
-		_, err := io.Copy(local, remote)
-		done <- err
-	}()
-	<-done
-}
-
-func (g *guard) close() {
-	if g != nil {
-		g.server.Close()
-	}
 }
 
 // errorOf is the error of a stream with its name.

@@ -20,19 +20,23 @@ func (l *lister) address(text string) ([]Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: not a URL", text)
 	}
+	shown := text // as it was given: Redacted writes "rtsp:" for "rtsp://"
+	if u.User != nil {
+		shown = u.Redacted()
+	}
 	w := webSource{u, l.options, outbound.Client(l.options.check())}
 	switch u.Scheme {
 	case "http", "https":
 		if err := outbound.CheckURL(u); err != nil {
-			return nil, fmt.Errorf("%s: %w", u.Redacted(), err)
+			return nil, fmt.Errorf("%s: %w", shown, err)
 		}
 	case "rtsp":
 		if err := w.checkHost(l.ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", u.Redacted(), err)
+			return nil, fmt.Errorf("%s: %w", shown, err)
 		}
 		return []Source{w.video(true)}, nil
 	default:
-		return nil, fmt.Errorf("%s: want an http, https or rtsp URL", u.Redacted())
+		return nil, fmt.Errorf("%s: want an http, https or rtsp URL", shown)
 	}
 	if isImage(u.Path) {
 		return []Source{w.image()}, nil
@@ -43,7 +47,7 @@ func (l *lister) address(text string) ([]Source, error) {
 	kind, err := w.kind(l.ctx)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", u.Redacted(), err)
+		return nil, fmt.Errorf("%s: %w", shown, err)
 	case strings.HasPrefix(kind, "video/"):
 		return []Source{w.video(false)}, nil
 	case kind == "multipart/x-mixed-replace", strings.HasSuffix(kind, "mpegurl"):
@@ -112,7 +116,7 @@ func (w webSource) get(ctx context.Context) (*http.Response, error) {
 	}
 	response, err := w.client.Do(request)
 	if err != nil {
-		return nil, w.refused(err)
+		return nil, refused(err)
 	}
 	if response.StatusCode != http.StatusOK {
 		response.Body.Close()
@@ -122,12 +126,9 @@ func (w webSource) get(ctx context.Context) (*http.Response, error) {
 }
 
 // refused returns an error of a request without the URL, which callers add.
-func (w webSource) refused(err error) error {
-	if of := new(url.Error); errors.As(err, &of) {
-		err = of.Err
-	}
+func refused(err error) error {
 	if errors.Is(err, outbound.ErrNotPublic) {
 		return fmt.Errorf("%w; --private allows addresses of this machine and its networks", outbound.ErrNotPublic)
 	}
-	return err
+	return outbound.Reason(err)
 }

@@ -121,6 +121,16 @@ func (p *Parts) missing() error {
 	return fmt.Errorf("%d of %d parts are missing, the first is %v", count, len(p.paths), Shard{first, len(p.paths)})
 }
 
+// Place names the file and the line of image i of all parts, counted from 0.
+func (p *Parts) Place(i int) string {
+	for part, path := range p.paths {
+		if first, end := (Shard{part, len(p.paths)}).Range(p.Head.Total); i < end {
+			return fmt.Sprintf("%s: line %d", path, i-first+2) // after the head, counted from 1
+		}
+	}
+	return fmt.Sprintf("image %d of %d", i, p.Head.Total)
+}
+
 // Lines calls f with each line of all parts, without its end, in the order of the images.
 func (p *Parts) Lines(f func(line []byte) error) error {
 	for _, path := range p.paths {

@@ -69,6 +69,9 @@ func TestParts(t *testing.T) {
 	var lines []string
 	require.NoError(t, p.Lines(func(line []byte) error { lines = append(lines, string(line)); return nil }))
 	require.Equal(t, "12345", strings.Join(lines, ""))
+	for i, want := range []string{a + ": line 2", a + ": line 3", b + ": line 2", b + ": line 3", c + ": line 2", "image 5 of 5"} {
+		require.Equal(t, want, p.Place(i))
+	}
 
 	changed := func(name string, change func(*Head)) string {
 		h := head("2/3")

@@ -23,17 +23,36 @@ type Options struct {
 	Workers       int    // images read in parallel; default 4
 }
 
+// Limit is the default of a number in Options, and the least and the greatest value.
+type Limit struct{ Default, Least, Most int }
+
+// The limits of the numbers in Options.
+var (
+	Rows    = Limit{3, 1, 100}
+	Columns = Limit{4, 1, 100}
+	Width   = Limit{400, 40, 4000}
+	workers = Limit{4, 1, 64}
+)
+
+// Check returns an error that calls the value by the given name, if it is out of the limits.
+func (l Limit) Check(name string, value int) error {
+	if value < l.Least || value > l.Most {
+		return fmt.Errorf("%s %d: want %d to %d", name, value, l.Least, l.Most)
+	}
+	return nil
+}
+
 func (o Options) withDefaults() (Options, error) {
 	for _, d := range []struct {
-		field                   *int
-		name                    string
-		fallback, least, utmost int
-	}{{&o.Rows, "rows", 3, 1, 100}, {&o.Columns, "columns", 4, 1, 100}, {&o.Width, "width", 400, 40, 4000}, {&o.Workers, "workers", 4, 1, 64}} {
+		field *int
+		name  string
+		limit Limit
+	}{{&o.Rows, "rows", Rows}, {&o.Columns, "columns", Columns}, {&o.Width, "width", Width}, {&o.Workers, "workers", workers}} {
 		if *d.field == 0 {
-			*d.field = d.fallback
+			*d.field = d.limit.Default
 		}
-		if *d.field < d.least || *d.field > d.utmost {
-			return o, fmt.Errorf("%s: %d, want %d to %d", d.name, *d.field, d.least, d.utmost)
+		if err := d.limit.Check(d.name, *d.field); err != nil {
+			return o, err
 		}
 	}
 	if pixels := o.Rows * o.Columns * o.Width * o.Width; pixels > 200_000_000 {

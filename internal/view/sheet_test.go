@@ -66,7 +66,7 @@ func TestChoice(t *testing.T) {
 	require.ElementsMatch(t, []int{0, 1, 2, 3, 4}, one.images)
 	require.NotEqual(t, []int{0, 1, 2, 3, 4}, one.images)
 	for want, opt := range map[string]Options{`unknown class "cow"`: {Class: "cow"}, "none of its 5 images": {Class: "a class with a name that is long"},
-		"rows: -1": {Rows: -1}, "too large a sheet": {Rows: 100, Columns: 100, Width: 4000}} {
+		"rows -1: want 1 to 100": {Rows: -1}, "too large a sheet": {Rows: 100, Columns: 100, Width: 4000}} {
 		_, err := New(d, opt)
 		require.ErrorContains(t, err, want)
 	}

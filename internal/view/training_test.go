@@ -43,7 +43,7 @@ func TestTraining(t *testing.T) {
 	_, err = NewTraining(d, cfg, -1, Options{})
 	require.ErrorContains(t, err, "epoch -1")
 	_, err = NewTraining(d, cfg, 0, Options{Rows: -1})
-	require.ErrorContains(t, err, "rows: -1")
+	require.ErrorContains(t, err, "rows -1: want 1 to 100")
 	_, err = NewTraining(d, coco.LoaderConfig{}, 0, Options{})
 	require.ErrorContains(t, err, "loader: Batch is 0")
 }
