@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -68,7 +67,6 @@ func (o *dataTileOptions) run(c *cobra.Command, in, out string) error {
 	if err := checkNewFolder(out); err != nil {
 		return err
 	}
-	out = strings.TrimRight(out, string(filepath.Separator)) // the folder's name, not what is in it
 	ctx, stop := train.Interruptible(c.Context(), c.ErrOrStderr(), "stopping after this tile")
 	defer stop()
 	parts, err := o.parts(ctx, in)

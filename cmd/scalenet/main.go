@@ -147,6 +147,9 @@ func version() string {
 // control characters, which names of files may have, are escaped.
 func oneLine(err error) string {
 	text := strings.Join(strings.Fields(err.Error()), " ")
+	if errors.Is(err, context.Canceled) { // Ctrl-C
+		text = strings.ReplaceAll(text, context.Canceled.Error(), "stopped")
+	}
 	if !strings.ContainsFunc(text, unicode.IsControl) {
 		return text
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -161,6 +162,7 @@ func TestExitStatus(t *testing.T) {
 	require.Equal(t, 130, exitStatus(codedError{}))
 	require.Equal(t, 1, exitStatus(os.ErrNotExist))
 	require.Equal(t, "stopped in the middle", oneLine(codedError{}))
+	require.Equal(t, "a.jpg: stopped", oneLine(fmt.Errorf("a.jpg: %w", context.Canceled)))
 	require.Equal(t, `größe "a\x1b[31m b.jpg"`, oneLine(errors.New("größe \"a\x1b[31m\nb.jpg\"")))
 }
 

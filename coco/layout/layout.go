@@ -127,6 +127,7 @@ func (w *Writer) holdsImages(name string) error {
 
 // NewFolder makes a folder completely or not at all: write fills it under a temporary name. With add the folder may exist, and write checks its content.
 func NewFolder(dir string, add bool, write func(dir string) error) (err error) {
+	dir = filepath.Clean(dir) // what is above "dir/" is not dir itself
 	if _, err := os.Lstat(dir); err == nil {
 		if add {
 			return write(dir)

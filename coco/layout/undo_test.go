@@ -150,3 +150,13 @@ func renamed(t *testing.T, d *coco.Dataset, prefix string) *coco.Dataset {
 	}
 	return &other
 }
+
+// A slash at the end of a folder's name changes nothing.
+func TestNewFolderSeparator(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	require.NoError(t, NewFolder(dir+"/", false, func(dir string) error {
+		return os.WriteFile(filepath.Join(dir, "a"), nil, 0o644)
+	}))
+	require.FileExists(t, filepath.Join(dir, "a"))
+	require.ErrorContains(t, NewFolder(dir+"/", false, nil), "already exists")
+}
