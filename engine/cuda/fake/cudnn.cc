@@ -103,13 +103,8 @@ template <class F> static void products(const cudnnTensorStruct &x, const cudnnF
 				}
 }
 
-static float dot(const float *a, const float *b, int n) {
-	float parts[8] = {}, sum = 0;
-	int i = 0;
-	for (; i + 8 <= n; i += 8)
-		for (int k = 0; k < 8; k++) parts[k] += a[i + k] * b[i + k];
-	for (; i < n; i++) sum += a[i] * b[i];
-	for (float part : parts) sum += part;
+static float plus_dot(float sum, const float *a, const float *b, int n) {
+	for (int i = 0; i < n; i++) sum += a[i] * b[i];
 	return sum;
 }
 
@@ -249,7 +244,7 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t h, const void *alpha, const 
 		values out = at(Y, y, "y");
 		std::vector<float> a = at(X, x, "x").floats(), b = at(W, w, "w").floats(), sums(count(Y));
 		scribble(space, bytes);
-		products(X, W, C, Y, [&](size_t i, size_t j, size_t k, int n) { sums[k] += dot(&a[i], &b[j], n); });
+		products(X, W, C, Y, [&](size_t i, size_t j, size_t k, int n) { sums[k] = plus_dot(sums[k], &a[i], &b[j], n); });
 		for (size_t i = 0; i < sums.size(); i++) out.set(i, sums[i]);
 	});
 	return queued ? CUDNN_STATUS_SUCCESS : BAD_PARAM;
@@ -274,7 +269,7 @@ cudnnStatus_t cudnnConvolutionBiasActivationForward(cudnnHandle_t h, const void 
 		values add = at(Z, z, "z"), shift = at(B, bias, "bias"), out = at(Y, y, "y");
 		std::vector<float> a = at(X, x, "x").floats(), b = at(W, w, "w").floats(), sums(count(Y));
 		scribble(space, bytes);
-		products(X, W, C, Y, [&](size_t i, size_t j, size_t k, int n) { sums[k] += dot(&a[i], &b[j], n); });
+		products(X, W, C, Y, [&](size_t i, size_t j, size_t k, int n) { sums[k] = plus_dot(sums[k], &a[i], &b[j], n); });
 		for (size_t i = 0; i < sums.size(); i++) {
 			float v = sums[i] + (share != 0 ? share * add.get(i) : 0) + shift.get(i % Y.c);
 			out.set(i, identity || v > 0 || v != v ? v : 0);
