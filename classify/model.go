@@ -67,17 +67,7 @@ func (m *Model) Save(path string) error {
 
 // Init loads the parameters in a file whose name and shape match. The report lists
 // matched, missing and unexpected keys, and shapes that differ.
-func (m *Model) Init(path string) (checkpoint.Report, error) {
-	r, err := checkpoint.Open(path)
-	if err != nil {
-		return checkpoint.Report{}, err
-	}
-	defer r.Close()
-	if err := r.NotState(); err != nil {
-		return checkpoint.Report{}, err
-	}
-	return m.Params.Take(r)
-}
+func (m *Model) Init(path string) (checkpoint.Report, error) { return m.Params.Load(path) }
 
 // Load reads a model file written by Save or by a training run, see [nn.ReadModel].
 func Load(path string, options ...checkpoint.Option) (*Model, error) {
@@ -91,9 +81,6 @@ func Load(path string, options ...checkpoint.Option) (*Model, error) {
 
 // read is Load of an opened file.
 func read(r *checkpoint.Reader) (m *Model, err error) {
-	if err := r.NotState(); err != nil {
-		return nil, err
-	}
 	err = nn.ReadModel(r, checkpoint.ClassifierKey, Parse, func(c Config, classes []string, params *nn.Params) (err error) {
 		m, err = assemble(c, classes, params)
 		return err

@@ -152,9 +152,6 @@ func Load(path string, options ...checkpoint.Option) (*Model, error) {
 
 // read is Load of an opened file.
 func read(r *checkpoint.Reader) (m *Model, err error) {
-	if err := r.NotState(); err != nil {
-		return nil, err
-	}
 	err = nn.ReadModel(r, checkpoint.DetectorKey, Parse, func(c Config, classes []string, params *nn.Params) (err error) {
 		m, err = assemble(c, classes, params)
 		return err
@@ -174,17 +171,7 @@ func read(r *checkpoint.Reader) (m *Model, err error) {
 
 // Init copies the parameters in a file whose names and shapes match the model's. The report lists matched keys, missing keys, unexpected keys
 // and keys of another shape.
-func (m *Model) Init(path string) (checkpoint.Report, error) {
-	r, err := checkpoint.Open(path)
-	if err != nil {
-		return checkpoint.Report{}, err
-	}
-	defer r.Close()
-	if err := r.NotState(); err != nil {
-		return checkpoint.Report{}, err
-	}
-	return m.Params.Take(r)
-}
+func (m *Model) Init(path string) (checkpoint.Report, error) { return m.Params.Load(path) }
 
 // FloatWeights returns the names of the weights that a Quantization leaves in float: those of the predictors of objectness, classes and deltas.
 func (m *Model) FloatWeights() (names []string) {

@@ -153,12 +153,15 @@ func (q *Param) Check() error {
 	return nil
 }
 
-// Load opens the file at path and calls Take.
+// Load opens the file at path, which must not be the state of a training run, and calls Take.
 func (p *Params) Load(path string) (checkpoint.Report, error) {
 	r, err := checkpoint.Open(path)
 	if err != nil {
 		return checkpoint.Report{}, err
 	}
 	defer r.Close()
+	if err := r.NotState(); err != nil {
+		return checkpoint.Report{}, err
+	}
 	return p.Take(r)
 }

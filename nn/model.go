@@ -10,6 +10,9 @@ import (
 // origin in error messages. build builds the model from the configuration and the class names and adds the parameters to params. ReadModel compares
 // these with the file's tensors before it allocates memory for them. Errors name the file.
 func ReadModel[C any](r *checkpoint.Reader, key string, parse func([]byte, string) (C, error), build func(c C, classes []string, params *Params) error) error {
+	if err := r.NotState(); err != nil {
+		return err
+	}
 	path := r.Path()
 	text, ok, err := checkpoint.Config(r.Metadata(), key)
 	switch {
@@ -19,9 +22,6 @@ func ReadModel[C any](r *checkpoint.Reader, key string, parse func([]byte, strin
 		return fmt.Errorf("%s: no detector's configuration in the file; is it a classifier's? (use it with train --init)", path)
 	case !ok:
 		return fmt.Errorf("%s: no classifier's configuration in the file", path)
-	}
-	if _, ok := r.Metadata()[checkpoint.StateKey]; ok {
-		return fmt.Errorf("%s: the state of a training run, not a model; best.safetensors and last.safetensors beside it are models", path)
 	}
 	classes, err := r.Classes()
 	if err != nil {
